@@ -1,0 +1,59 @@
+"""The queue's contract between scheduler and transcribers: names, and a message that holds ids only.
+
+Both sides of the queue read it; neither imports the other. Messages are JSON: whoever reaches Redis can ring a bell for a
+chunk that is not due (the claim is refused), and nothing more.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+#: The arq function that a message calls.
+RUN_CHUNK = "run_chunk"
+
+
+def queue_name(model: str) -> str:
+    """The arq queue (a Redis sorted set) of the chunks that want this model."""
+    return f"sayit:queue:{model}"
+
+
+def doorbell(model: str) -> str:
+    """The pub/sub channel that rings when something was enqueued for this model; its payload means nothing."""
+    return f"sayit:doorbell:{model}"
+
+
+def events_channel(job_id: str) -> str:
+    """The pub/sub channel of a job's events."""
+    return f"sayit:events:{job_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkMessage:
+    """One ring: this chunk is due, under this dispatch number."""
+
+    chunk_id: str
+    #: Counts the dispatches of the chunk; a claim under an older number is refused.
+    dispatch: int
+
+    @property
+    def arq_job_id(self) -> str:
+        """Unique per dispatch, so that arq's own deduplication never swallows a second ring."""
+        return f"{self.chunk_id}:{self.dispatch}"
+
+
+def dumps(value: object) -> bytes:
+    """The queue's serializer (never pickle: it would run what it reads)."""
+    return json.dumps(value, default=str, separators=(",", ":")).encode()
+
+
+def loads(data: bytes) -> dict[str, object]:
+    """The queue's deserializer.
+
+    Raises:
+        ValueError: not a JSON object.
+    """
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("a queue message is a JSON object")
+    return value

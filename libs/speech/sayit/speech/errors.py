@@ -1,0 +1,189 @@
+"""Every error a user can meet, with its stable code and its sentence in English and Korean.
+
+    SayItError
+    └── carries one ErrorKind
+          ├── the request is wrong:   FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO,
+          │                           AUDIO_TOO_LONG, INVALID_LANGUAGE, INVALID_OPTION, INVALID_ARGUMENT
+          ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE
+          ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
+          │                           UPLOAD_INCOMPLETE, IDEMPOTENCY_CONFLICT
+          ├── who are you:            UNAUTHENTICATED, PERMISSION_DENIED
+          ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
+          └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
+
+Transports map kinds to their own codes (`sayit.chassis.errors` for gRPC); nothing here knows a transport.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+#: The domain of our codes in `google.rpc.ErrorInfo`.
+ERROR_DOMAIN = "sayit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """One error's text for people, a `str.format` template over the error's details."""
+
+    #: English.
+    en: str
+    #: Korean.
+    ko: str
+
+
+class ErrorKind(Enum):
+    """The stable code (the member's name) and its sentence; codes are never renamed or reused."""
+
+    #: The request carries no audio at all.
+    FILE_REQUIRED = Sentence(en="No audio was sent.", ko="오디오 파일이 필요합니다.")
+    #: More bytes than the size limit; noticed while they arrive.
+    FILE_TOO_LARGE = Sentence(en="The file is larger than {limit_mb} MB.", ko="파일이 {limit_mb} MB보다 큽니다.")
+    #: Not one of the formats we decode, or nothing decodable inside.
+    INVALID_FORMAT = Sentence(
+        en="This is not audio that SayIt can read (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm).",
+        ko="지원하지 않는 파일 형식입니다 (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm만 가능합니다).",
+    )
+    #: A readable container without an audio stream, such as a silent video.
+    NO_AUDIO_TRACK = Sentence(en="The file has no audio track.", ko="파일에 오디오 트랙이 없습니다.")
+    #: Readable, but with a sample rate or channel count outside the limits.
+    UNSUPPORTED_AUDIO = Sentence(
+        en="The audio's sample rate or channel count is not supported (8-192 kHz, at most 8 channels).",
+        ko="샘플레이트 또는 채널 수를 지원하지 않습니다 (8-192 kHz, 최대 8채널).",
+    )
+    #: More decoded audio than the length limit.
+    AUDIO_TOO_LONG = Sentence(
+        en="The audio is longer than {limit_minutes} minutes.", ko="오디오가 {limit_minutes}분보다 깁니다."
+    )
+    #: A language code that is not one of the supported ones.
+    INVALID_LANGUAGE = Sentence(
+        en="The language '{language}' is not supported.", ko="'{language}' 언어는 지원하지 않습니다."
+    )
+    #: An option outside its range or in an impossible combination.
+    INVALID_OPTION = Sentence(en="The option {field} is not valid: {reason}", ko="{field} 옵션이 올바르지 않습니다: {reason}")
+    #: A request that breaks the contract (missing field, messages in the wrong order).
+    INVALID_ARGUMENT = Sentence(en="The request is not valid: {reason}", ko="요청이 올바르지 않습니다: {reason}")
+    #: No such job for this caller; another tenant's job looks the same.
+    JOB_NOT_FOUND = Sentence(en="There is no job {job_id}.", ko="작업 {job_id}을(를) 찾을 수 없습니다.")
+    #: No such upload for this caller; another tenant's upload looks the same.
+    UPLOAD_NOT_FOUND = Sentence(en="There is no upload {upload_id}.", ko="업로드 {upload_id}을(를) 찾을 수 없습니다.")
+    #: No transcriber of this installation serves the model asked for.
+    MODEL_NOT_AVAILABLE = Sentence(
+        en="The model '{model}' is not available here; available: {available}.",
+        ko="'{model}' 모델을 사용할 수 없습니다. 사용 가능한 모델: {available}.",
+    )
+    #: The transcript was asked for before the job ended.
+    JOB_NOT_FINISHED = Sentence(en="The job {job_id} has not finished yet.", ko="작업 {job_id}이(가) 아직 끝나지 않았습니다.")
+    #: The transcript of a failed job was asked for.
+    JOB_FAILED = Sentence(en="The job {job_id} failed ({reason}).", ko="작업 {job_id}이(가) 실패했습니다 ({reason}).")
+    #: The transcript of a cancelled job was asked for, or the job was cancelled while the caller waited.
+    JOB_CANCELLED = Sentence(en="The job {job_id} was cancelled.", ko="작업 {job_id}이(가) 취소되었습니다.")
+    #: Bytes sent for an offset that is not the upload's end.
+    UPLOAD_OFFSET_MISMATCH = Sentence(
+        en="The upload continues at byte {expected}, not {offset}.",
+        ko="업로드는 {offset}바이트가 아니라 {expected}바이트부터 이어집니다.",
+    )
+    #: A job on an upload whose declared size has not arrived yet.
+    UPLOAD_INCOMPLETE = Sentence(
+        en="The upload has {received} of {size} bytes.", ko="업로드가 {size}바이트 중 {received}바이트만 도착했습니다."
+    )
+    #: The idempotency key was used for a different request.
+    IDEMPOTENCY_CONFLICT = Sentence(
+        en="This idempotency key belongs to a different request.", ko="이 멱등성 키는 다른 요청에 사용되었습니다."
+    )
+    #: No credentials, or credentials nobody issued.
+    UNAUTHENTICATED = Sentence(en="A valid API key is required.", ko="유효한 API 키가 필요합니다.")
+    #: Known caller, forbidden action.
+    PERMISSION_DENIED = Sentence(en="This key may not do that.", ko="이 키로는 허용되지 않는 작업입니다.")
+    #: This caller sent too much in too little time.
+    RATE_LIMITED = Sentence(en="Too many requests; try again later.", ko="요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.")
+    #: The service is full; accepted work goes on.
+    OVERLOADED = Sentence(
+        en="The service is at capacity; try again later.", ko="서비스가 혼잡합니다. 잠시 후 다시 시도해 주세요."
+    )
+    #: A part that is needed does not answer.
+    UNAVAILABLE = Sentence(
+        en="The service is temporarily unavailable; try again later.",
+        ko="서비스를 일시적으로 사용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+    )
+    #: The caller's deadline passed first.
+    DEADLINE_EXCEEDED = Sentence(en="The deadline passed before the answer.", ko="제한 시간 안에 응답하지 못했습니다.")
+    #: The decoder exceeded its limits of time or memory on this file.
+    DECODING_FAILED = Sentence(
+        en="The file could not be decoded within the limits of time and memory.",
+        ko="시간 및 메모리 한도 안에서 파일을 디코딩할 수 없습니다.",
+    )
+    #: The model reported an error on a chunk, repeatedly.
+    ENGINE_FAILED = Sentence(en="The audio could not be transcribed.", ko="오디오를 변환하지 못했습니다.")
+    #: A chunk crashed its transcriber repeatedly and was set aside.
+    CHUNK_QUARANTINED = Sentence(
+        en="A part of the audio repeatedly crashed the transcriber.", ko="오디오 일부가 변환기를 반복해서 중단시켰습니다."
+    )
+    #: A defect of ours; the details are in the log under the request's id.
+    INTERNAL = Sentence(en="An internal error occurred.", ko="내부 오류가 발생했습니다.")
+
+    @property
+    def code(self) -> str:
+        """The stable code that clients may branch on."""
+        return self.name
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later without change."""
+        return self in _RETRYABLE
+
+    @classmethod
+    def of_code(cls, code: str) -> ErrorKind:
+        """The kind with this code; INTERNAL for a code this version does not know."""
+        return cls.__members__.get(code, cls.INTERNAL)
+
+
+_RETRYABLE = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED, ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED})
+
+
+class SayItError(Exception):
+    """One error of SayIt: a kind, the details its sentence needs, and what the caller can do.
+
+    Args:
+        kind: what happened.
+        field: the request field at fault, for errors about the request.
+        retry_after_s: when a retry makes sense, in seconds.
+        cause: text for the log; it never reaches a client.
+        details: values of the sentence's template.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        *,
+        field: str = "",
+        retry_after_s: float | None = None,
+        cause: str = "",
+        **details: object,
+    ) -> None:
+        self.kind = kind
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.cause = cause
+        self.details: dict[str, str] = {name: str(value) for name, value in details.items()}
+        if field:
+            self.details.setdefault("field", field)
+        super().__init__(self.message("en"))
+
+    @property
+    def code(self) -> str:
+        """The stable code, the same on every transport."""
+        return self.kind.code
+
+    def message(self, language: str) -> str:
+        """The sentence for people: Korean for any `ko…` tag, English otherwise."""
+        template = self.kind.value.ko if language.lower().startswith("ko") else self.kind.value.en
+        return template.format_map(_Known(self.details))
+
+
+class _Known(dict[str, str]):
+    """Template values that may be incomplete: an error from an older peer must still print."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"

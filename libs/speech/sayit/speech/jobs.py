@@ -1,0 +1,169 @@
+"""Jobs and their events, as clients see them. Times of day are seconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sayit.speech.options import Options
+from sayit.speech.transcript import Segment, Transcript
+
+
+class JobState(StrEnum):
+    """Where a job is. RECEIVING → PREPARING → RUNNING → MERGING → COMPLETED | FAILED | CANCELLED."""
+
+    #: Bytes are still arriving; the job's id is not given out yet.
+    RECEIVING = "receiving"
+    #: Accepted and durable; the audio is decoded and cut into chunks, the first chunks may already run.
+    PREPARING = "preparing"
+    #: All chunks are known; some are not transcribed yet.
+    RUNNING = "running"
+    #: All chunks are transcribed; the transcript is being put together.
+    MERGING = "merging"
+    #: The transcript is there.
+    COMPLETED = "completed"
+    #: It ended without a transcript; `error` says why.
+    FAILED = "failed"
+    #: Somebody cancelled it.
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended; a terminal state never changes."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is."""
+
+    #: Seconds of audio that are transcribed or known to be silent.
+    audio_done_s: float = 0.0
+    #: Seconds of audio; None until the whole file is decoded.
+    audio_total_s: float | None = None
+    chunks_done: int = 0
+    #: None until the whole file is cut.
+    chunks_total: int | None = None
+    #: Chunks of other jobs that go before this job's next chunk; None once nothing of it waits.
+    queue_position: int | None = None
+    #: Estimated seconds until it ends; None while unknown.
+    eta_s: float | None = None
+
+    @property
+    def fraction(self) -> float | None:
+        """Done part of the audio, 0 to 1; None until the length is known."""
+        if self.audio_total_s is None:
+            return None
+        return 1.0 if self.audio_total_s == 0 else min(1.0, self.audio_done_s / self.audio_total_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobError:
+    """Why a job failed: the stable code, the sentences, the details they were made of."""
+
+    code: str
+    message_en: str
+    message_ko: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A transcription job."""
+
+    id: str
+    state: JobState
+    options: Options
+    progress: Progress
+    #: Name of the file as the client gave it; for display only.
+    filename: str
+    created_at_s: float
+    started_at_s: float | None = None
+    finished_at_s: float | None = None
+    #: When the job and all its data are deleted.
+    expires_at_s: float | None = None
+    #: Set exactly when `state` is FAILED.
+    error: JobError | None = None
+    #: Model name that serves it.
+    model: str = ""
+    #: Whether the result came from the cache.
+    cached: bool = False
+    #: Stable codes of what was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS, …
+    warnings: tuple[str, ...] = ()
+    #: The newest durable event's number.
+    last_seq: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateChanged:
+    """Durable: the job entered a state."""
+
+    state: JobState
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkText:
+    """Durable: the final text of one chunk. Chunks finish in any order; `chunk_index` puts them in place."""
+
+    chunk_index: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refinement:
+    """Durable: a numbered correction; it replaces the segments of one or more chunks given earlier."""
+
+    #: 1, 2, 3 … within the job.
+    number: int
+    #: The chunks whose texts are replaced.
+    chunk_indexes: tuple[int, ...]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """Durable and last: the transcript is there. A summary; fetch the transcript itself."""
+
+    language: str
+    duration_s: float
+    segment_count: int
+    cached: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """Durable and last: the job failed."""
+
+    error: JobError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialText:
+    """Ephemeral: model output before its chunk is final: all windows of the chunk so far."""
+
+    chunk_index: int
+    segments: tuple[Segment, ...]
+
+
+EventBody = StateChanged | ChunkText | Refinement | Completed | Failed | PartialText | Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEvent:
+    """Something that happened to a job. Durable events are numbered without gaps from 1; ephemeral ones have `seq` 0."""
+
+    job_id: str
+    #: Seconds since the epoch.
+    time_s: float
+    body: EventBody
+    seq: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a finished job hands to a caller who waited for it."""
+
+    job: Job
+    transcript: Transcript

@@ -1,0 +1,171 @@
+"""What a request may ask for, the language presets, and the decode options that both resolve to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: "Detect it": the language option that names no language.
+AUTO = "auto"
+#: Whisper's languages (openai/whisper, tokenizer.py), as BCP-47 primary subtags.
+LANGUAGES = frozenset(
+    (
+        "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi "
+        "ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd "
+        "gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue"
+    ).split()
+)
+#: Longest prompt and hotword list, in characters; Whisper keeps at most 223 tokens of them.
+MAX_PROMPT_CHARS = 2_000
+
+
+class Task(StrEnum):
+    """What to write down."""
+
+    #: The words, in their language.
+    TRANSCRIBE = "transcribe"
+    #: An English translation.
+    TRANSLATE = "translate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """Decode options of one language (the first backend's values, see docs/architecture.md)."""
+
+    #: Fallback temperature, used with `best_of` when the result of beam search fails the thresholds.
+    temperature: float
+    beam_size: int
+    best_of: int
+    patience: float
+
+
+#: Presets by language; AUTO also serves every language without one of its own.
+PRESETS: dict[str, Preset] = {
+    "ko": Preset(temperature=0.2, beam_size=5, best_of=3, patience=2.0),
+    "en": Preset(temperature=0.3, beam_size=5, best_of=3, patience=1.5),
+    "ja": Preset(temperature=0.2, beam_size=5, best_of=3, patience=2.0),
+    "zh": Preset(temperature=0.2, beam_size=5, best_of=3, patience=2.0),
+    AUTO: Preset(temperature=0.25, beam_size=3, best_of=2, patience=1.8),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """A request's options, valid once `normalised` returned them."""
+
+    #: A BCP-47 tag, or AUTO.
+    language: str = AUTO
+    task: Task = Task.TRANSCRIBE
+    #: Model name; empty takes the installation's default.
+    model: str = ""
+    #: Text that precedes the audio in spirit: style, names, context.
+    prompt: str = ""
+    #: Words to expect, separated by commas or spaces.
+    hotwords: str = ""
+    #: Whether segments carry words with times.
+    word_timestamps: bool = False
+    #: Beam size 1 to 10; 0 takes the preset's.
+    beam_size: int = 0
+    #: One fixed temperature 0 to 1 without fallback; None takes 0 and the preset's fallback.
+    temperature: float | None = None
+    #: Most new tokens per window, 1 to 224; 0 for no limit but the model's.
+    max_tokens_per_window: int = 0
+
+    def normalised(self) -> Options:
+        """These options with a plain language code, or a SayItError that names the field at fault."""
+        _within("beam_size", self.beam_size, 0, 10)
+        _within("max_tokens_per_window", self.max_tokens_per_window, 0, 224)
+        if self.temperature is not None:
+            _within("temperature", self.temperature, 0.0, 1.0)
+        for field in ("prompt", "hotwords"):
+            value: str = getattr(self, field)
+            if len(value) > MAX_PROMPT_CHARS:
+                raise _invalid(field, f"longer than {MAX_PROMPT_CHARS} characters")
+        return Options(
+            language=normal_language(self.language),
+            task=self.task,
+            model=self.model.strip(),
+            prompt=self.prompt.strip(),
+            hotwords=self.hotwords.strip(),
+            word_timestamps=self.word_timestamps,
+            beam_size=self.beam_size,
+            temperature=self.temperature,
+            max_tokens_per_window=self.max_tokens_per_window,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeOptions:
+    """All that the engine needs to decode one chunk; resolved by the scheduler, so that transcribers hold no policy."""
+
+    #: Language code, or AUTO to detect it on the first window's encoding.
+    language: str
+    task: Task
+    prompt: str
+    hotwords: str
+    word_timestamps: bool
+    beam_size: int
+    best_of: int
+    patience: float
+    #: Tried in order until a result passes the thresholds; 0 means beam search, above 0 means sampling with `best_of`.
+    temperatures: tuple[float, ...]
+    #: A result above this zlib ratio is repetitive and fails (Whisper's default).
+    compression_ratio_threshold: float = 2.4
+    #: A result below this mean log probability fails (Whisper's default).
+    logprob_threshold: float = -1.0
+    #: Above this no-speech probability a low-confidence result counts as silence (Whisper's default).
+    no_speech_threshold: float = 0.6
+    #: Most new tokens per window; 0 for the model's limit.
+    max_tokens_per_window: int = 0
+
+
+def normal_language(tag: str) -> str:
+    """The Whisper code of a BCP-47 tag (`ko-KR` → `ko`), or AUTO; empty means AUTO.
+
+    Raises:
+        SayItError: INVALID_LANGUAGE for anything Whisper does not know.
+    """
+    code = tag.strip().lower().replace("_", "-").split("-")[0]
+    if code in {"", AUTO}:
+        return AUTO
+    if code not in LANGUAGES:
+        raise SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language=tag[:32])
+    return code
+
+
+def preset_name(language: str) -> str:
+    """The preset that serves a language code."""
+    return language if language in PRESETS else AUTO
+
+
+def resolve(options: Options) -> DecodeOptions:
+    """The decode options of normalised request options: the language's preset, overridden where the request says so.
+
+    In Whisper a temperature above 0 switches beam search off. So a preset decodes with beam search at temperature 0
+    first, and its own temperature is the fallback for results that fail the thresholds.
+    """
+    preset = PRESETS[preset_name(options.language)]
+    fixed = options.temperature
+    return DecodeOptions(
+        language=options.language,
+        task=options.task,
+        prompt=options.prompt,
+        hotwords=options.hotwords,
+        word_timestamps=options.word_timestamps,
+        beam_size=options.beam_size or preset.beam_size,
+        best_of=preset.best_of,
+        patience=preset.patience,
+        temperatures=(0.0, preset.temperature) if fixed is None else (fixed,),
+        max_tokens_per_window=options.max_tokens_per_window,
+    )
+
+
+def _within(field: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise _invalid(field, f"{value} is not between {low} and {high}")
+
+
+def _invalid(field: str, reason: str) -> SayItError:
+    return SayItError(ErrorKind.INVALID_OPTION, field=field, reason=reason)

@@ -1,0 +1,134 @@
+"""A transcript and its parts, as plain frozen values. All times are seconds from the start of the recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """One word with its times."""
+
+    #: The word as Whisper wrote it, its leading space included where the language uses one.
+    text: str
+    #: Start in seconds.
+    start_s: float
+    #: End in seconds.
+    end_s: float
+    #: The model's probability, 0 to 1.
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A stretch of speech with its text: what Whisper emits between two timestamps."""
+
+    #: Position in the transcript, from 0; stable for a given transcript.
+    id: int
+    #: Start in seconds.
+    start_s: float
+    #: End in seconds.
+    end_s: float
+    #: The text, stripped.
+    text: str
+    #: BCP-47 language of this segment.
+    language: str
+    #: Speaker label; empty while nobody diarized.
+    speaker: str = ""
+    #: Mean log probability of the tokens of the window it came from.
+    avg_logprob: float = 0.0
+    #: zlib compression ratio of the window's text; high means repetition.
+    compression_ratio: float = 0.0
+    #: Probability that the window holds no speech.
+    no_speech_prob: float = 0.0
+    #: Temperature the window was decoded with.
+    temperature: float = 0.0
+    #: Words with times; empty unless they were asked for.
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of time."""
+
+    #: Start in seconds.
+    start_s: float
+    #: End in seconds.
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+class SuppressionReason(StrEnum):
+    """Why text was removed from the transcript."""
+
+    #: The model said that the window holds no speech, with low confidence in its text.
+    NO_SPEECH = "no_speech"
+    #: Text was placed where no audio is.
+    OUTSIDE_AUDIO = "outside_audio"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppressed:
+    """Text that the model produced and SayIt removed, kept for audit."""
+
+    #: What was removed.
+    text: str
+    #: Why.
+    reason: SuppressionReason
+    #: Start in seconds.
+    start_s: float
+    #: End in seconds.
+    end_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """Detected speech against transcribed speech."""
+
+    #: Seconds in which the voice activity detector found speech.
+    speech_detected_s: float
+    #: Seconds of that which lie inside segments.
+    speech_transcribed_s: float
+    #: Speech of at least half a second without text.
+    gaps: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What the transcript cost."""
+
+    #: Seconds of audio given.
+    audio_s: float
+    #: Seconds that engines were busy with it.
+    compute_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcript:
+    """The result of a job."""
+
+    #: Segments in order of time.
+    segments: tuple[Segment, ...]
+    #: The language of most speech (BCP-47); empty where nothing was said.
+    language: str
+    #: Mean probability of that language where it was detected; 1 where it was fixed.
+    language_probability: float
+    #: Seconds of audio.
+    duration_s: float
+    coverage: Coverage
+    usage: Usage
+    #: Model name.
+    model: str
+    #: Preset name: ko, en, ja, zh, auto …
+    preset: str
+    suppressed: tuple[Suppressed, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The whole text, segments joined by single spaces."""
+        return " ".join(segment.text for segment in self.segments if segment.text)

@@ -1,7 +1,7 @@
 """The queue's contract between scheduler and transcribers: names, and a message that holds ids only.
 
-Both sides of the queue read it; neither imports the other. Messages are JSON: whoever reaches Redis can ring a bell for a
-chunk that is not due (the claim is refused), and nothing more.
+Both sides of the queue read it; neither imports the other. Messages are JSON: whoever reaches Redis can ring a bell for
+a chunk that is not due (the claim is refused), and nothing more.
 """
 
 from __future__ import annotations
@@ -55,5 +55,5 @@ def loads(data: bytes) -> dict[str, object]:
     """
     value = json.loads(data)
     if not isinstance(value, dict):
-        raise ValueError("a queue message is a JSON object")
+        raise ValueError("a queue message is a JSON object")  # noqa: TRY004  # wrong data, no wrong argument
     return value

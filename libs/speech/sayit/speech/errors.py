@@ -61,7 +61,9 @@ class ErrorKind(Enum):
         en="The language '{language}' is not supported.", ko="'{language}' 언어는 지원하지 않습니다."
     )
     #: An option outside its range or in an impossible combination.
-    INVALID_OPTION = Sentence(en="The option {field} is not valid: {reason}", ko="{field} 옵션이 올바르지 않습니다: {reason}")
+    INVALID_OPTION = Sentence(
+        en="The option {field} is not valid: {reason}", ko="{field} 옵션이 올바르지 않습니다: {reason}"
+    )
     #: A request that breaks the contract (missing field, messages in the wrong order).
     INVALID_ARGUMENT = Sentence(en="The request is not valid: {reason}", ko="요청이 올바르지 않습니다: {reason}")
     #: No such job for this caller; another tenant's job looks the same.
@@ -74,7 +76,9 @@ class ErrorKind(Enum):
         ko="'{model}' 모델을 사용할 수 없습니다. 사용 가능한 모델: {available}.",
     )
     #: The transcript was asked for before the job ended.
-    JOB_NOT_FINISHED = Sentence(en="The job {job_id} has not finished yet.", ko="작업 {job_id}이(가) 아직 끝나지 않았습니다.")
+    JOB_NOT_FINISHED = Sentence(
+        en="The job {job_id} has not finished yet.", ko="작업 {job_id}이(가) 아직 끝나지 않았습니다."
+    )
     #: The transcript of a failed job was asked for.
     JOB_FAILED = Sentence(en="The job {job_id} failed ({reason}).", ko="작업 {job_id}이(가) 실패했습니다 ({reason}).")
     #: The transcript of a cancelled job was asked for, or the job was cancelled while the caller waited.
@@ -97,7 +101,9 @@ class ErrorKind(Enum):
     #: Known caller, forbidden action.
     PERMISSION_DENIED = Sentence(en="This key may not do that.", ko="이 키로는 허용되지 않는 작업입니다.")
     #: This caller sent too much in too little time.
-    RATE_LIMITED = Sentence(en="Too many requests; try again later.", ko="요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.")
+    RATE_LIMITED = Sentence(
+        en="Too many requests; try again later.", ko="요청이 너무 많습니다. 잠시 후 다시 시도해 주세요."
+    )
     #: The service is full; accepted work goes on.
     OVERLOADED = Sentence(
         en="The service is at capacity; try again later.", ko="서비스가 혼잡합니다. 잠시 후 다시 시도해 주세요."
@@ -118,7 +124,8 @@ class ErrorKind(Enum):
     ENGINE_FAILED = Sentence(en="The audio could not be transcribed.", ko="오디오를 변환하지 못했습니다.")
     #: A chunk crashed its transcriber repeatedly and was set aside.
     CHUNK_QUARANTINED = Sentence(
-        en="A part of the audio repeatedly crashed the transcriber.", ko="오디오 일부가 변환기를 반복해서 중단시켰습니다."
+        en="A part of the audio repeatedly crashed the transcriber.",
+        ko="오디오 일부가 변환기를 반복해서 중단시켰습니다.",
     )
     #: A defect of ours; the details are in the log under the request's id.
     INTERNAL = Sentence(en="An internal error occurred.", ko="내부 오류가 발생했습니다.")
@@ -139,7 +146,9 @@ class ErrorKind(Enum):
         return cls.__members__.get(code, cls.INTERNAL)
 
 
-_RETRYABLE = frozenset({ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED, ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED})
+_RETRYABLE = frozenset(
+    {ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED, ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED}
+)
 
 
 class SayItError(Exception):

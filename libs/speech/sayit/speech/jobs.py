@@ -152,7 +152,7 @@ EventBody = StateChanged | ChunkText | Refinement | Completed | Failed | Partial
 
 @dataclass(frozen=True, kw_only=True)
 class JobEvent:
-    """Something that happened to a job. Durable events are numbered without gaps from 1; ephemeral ones have `seq` 0."""
+    """Something that happened to a job. Durable events are numbered from 1 without gaps; ephemeral ones have seq 0."""
 
     job_id: str
     #: Seconds since the epoch.

@@ -70,6 +70,8 @@ class SuppressionReason(StrEnum):
     NO_SPEECH = "no_speech"
     #: Text was placed where no audio is.
     OUTSIDE_AUDIO = "outside_audio"
+    #: A reason of a newer server that this version does not know.
+    OTHER = "other"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,57 @@
+"""Errors as they arrive: a serialized `google.rpc.Status` becomes the SayItError it was."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2  # type: ignore[import-untyped]  # generated code that ships no types, as below
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+
+from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
+from sayit.speech.wire.times import seconds_of_duration
+
+#: What a bare status code says, where no ErrorInfo of ours came with it: a proxy's answer, a refused connection.
+_KINDS: dict[int, ErrorKind] = {
+    code_pb2.CANCELLED: ErrorKind.UNAVAILABLE,
+    code_pb2.DEADLINE_EXCEEDED: ErrorKind.DEADLINE_EXCEEDED,
+    code_pb2.INVALID_ARGUMENT: ErrorKind.INVALID_ARGUMENT,
+    code_pb2.PERMISSION_DENIED: ErrorKind.PERMISSION_DENIED,
+    code_pb2.RESOURCE_EXHAUSTED: ErrorKind.OVERLOADED,
+    code_pb2.UNAUTHENTICATED: ErrorKind.UNAUTHENTICATED,
+    code_pb2.UNAVAILABLE: ErrorKind.UNAVAILABLE,
+}
+#: Details with these names would collide with SayItError's own arguments.
+_RESERVED = frozenset({"kind", "field", "retry_after_s", "cause"})
+
+
+def kind_of_rpc_code(code: int) -> ErrorKind:
+    """The kind that a bare `google.rpc.Code` (the numbers of gRPC's status codes) comes closest to."""
+    return _KINDS.get(code, ErrorKind.INTERNAL)
+
+
+def error_of_status(serialized: bytes) -> SayItError:
+    """The error in a serialized `google.rpc.Status` (gRPC's `grpc-status-details-bin` trailer).
+
+    Without an ErrorInfo of our domain the kind follows from the status code. The status's own message is kept as
+    `cause`, for logs; people read the kind's sentence.
+    """
+    status = Status()
+    try:
+        status.ParseFromString(serialized)
+    except DecodeError:
+        return SayItError(ErrorKind.INTERNAL, cause="unreadable google.rpc.Status")
+    info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    for detail in status.details:
+        for message in (info, bad_request, retry):
+            if detail.Is(message.DESCRIPTOR):
+                detail.Unpack(message)
+    ours = info.domain == ERROR_DOMAIN
+    details = dict(info.metadata) if ours else {"reason": status.message}
+    fields = [violation.field for violation in bad_request.field_violations if violation.field]
+    return SayItError(
+        ErrorKind.of_code(info.reason) if ours else kind_of_rpc_code(status.code),
+        field=details.get("field", fields[0] if fields else ""),
+        retry_after_s=seconds_of_duration(retry.retry_delay) if retry.HasField("retry_delay") else None,
+        cause=f"{info.reason}: {status.message}" if ours else status.message,
+        **{name: value for name, value in details.items() if name not in _RESERVED},
+    )

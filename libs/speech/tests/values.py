@@ -1,0 +1,141 @@
+"""Hypothesis strategies for every value of `sayit.speech` that travels."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from sayit.speech.jobs import (
+    ChunkText,
+    Completed,
+    Failed,
+    Job,
+    JobError,
+    JobEvent,
+    JobState,
+    PartialText,
+    Progress,
+    Refinement,
+    StateChanged,
+)
+from sayit.speech.options import Options, Task
+from sayit.speech.system import Model, Part, PartState, SystemStatus, TranscriberStatus
+from sayit.speech.transcript import Coverage, Segment, Span, Suppressed, SuppressionReason, Transcript, Usage, Word
+
+#: Seconds on a grid of nanoseconds, up to eleven days.
+seconds = st.integers(0, 10**15).map(lambda nanos: nanos / 10**9)
+#: Seconds since the epoch with the microseconds that clocks give.
+times = st.integers(0, 4 * 10**15).map(lambda micros: micros / 10**6)
+#: What people write down and a 32-bit float can keep: six significant digits.
+figures = st.floats(-1000, 1000, width=32).map(lambda value: float(f"{value:.6g}"))
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+counts = st.integers(0, 2**31 - 1)
+
+
+words = st.builds(Word, text=text, start_s=seconds, end_s=seconds, probability=figures)
+segments = st.builds(
+    Segment,
+    id=counts,
+    start_s=seconds,
+    end_s=seconds,
+    text=text,
+    language=text,
+    speaker=text,
+    avg_logprob=figures,
+    compression_ratio=figures,
+    no_speech_prob=figures,
+    temperature=figures,
+    words=st.lists(words, max_size=3).map(tuple),
+)
+several_segments = st.lists(segments, max_size=3).map(tuple)
+spans = st.builds(Span, start_s=seconds, end_s=seconds)
+coverages = st.builds(
+    Coverage, speech_detected_s=seconds, speech_transcribed_s=seconds, gaps=st.lists(spans, max_size=3).map(tuple)
+)
+suppressions = st.builds(
+    Suppressed, text=text, reason=st.sampled_from(SuppressionReason), start_s=seconds, end_s=seconds
+)
+usages = st.builds(Usage, audio_s=seconds, compute_s=seconds)
+transcripts = st.builds(
+    Transcript,
+    segments=several_segments,
+    language=text,
+    language_probability=figures,
+    duration_s=seconds,
+    coverage=coverages,
+    usage=usages,
+    model=text,
+    preset=text,
+    suppressed=st.lists(suppressions, max_size=3).map(tuple),
+)
+options = st.builds(
+    Options,
+    language=text.filter(bool),
+    task=st.sampled_from(Task),
+    model=text,
+    prompt=text,
+    hotwords=text,
+    word_timestamps=st.booleans(),
+    beam_size=counts,
+    temperature=st.none() | figures,
+    max_tokens_per_window=counts,
+)
+states = st.sampled_from(JobState)
+progresses = st.builds(
+    Progress,
+    audio_done_s=seconds,
+    audio_total_s=st.none() | seconds,
+    chunks_done=counts,
+    chunks_total=st.none() | counts,
+    queue_position=st.none() | counts,
+    eta_s=st.none() | seconds,
+)
+job_errors = st.builds(JobError, code=text, message_en=text, message_ko=text)
+jobs = st.builds(
+    Job,
+    id=text,
+    state=states,
+    options=options,
+    progress=progresses,
+    filename=text,
+    created_at_s=times,
+    started_at_s=st.none() | times,
+    finished_at_s=st.none() | times,
+    expires_at_s=st.none() | times,
+    error=st.none() | job_errors,
+    model=text,
+    cached=st.booleans(),
+    warnings=st.lists(text, max_size=2).map(tuple),
+    last_seq=st.integers(0, 2**63 - 1),
+)
+bodies = st.one_of(
+    st.builds(StateChanged, state=states),
+    st.builds(ChunkText, chunk_index=counts, segments=several_segments),
+    st.builds(PartialText, chunk_index=counts, segments=several_segments),
+    st.builds(
+        Refinement, number=counts, chunk_indexes=st.lists(counts, max_size=3).map(tuple), segments=several_segments
+    ),
+    st.builds(Completed, language=text, duration_s=seconds, segment_count=counts, cached=st.booleans()),
+    st.builds(Failed, error=job_errors),
+    progresses,
+)
+events = st.builds(JobEvent, job_id=text, time_s=times, body=bodies, seq=st.integers(0, 2**63 - 1))
+models = st.builds(Model, name=text, default=st.booleans(), transcribers=counts)
+statuses = st.builds(
+    SystemStatus,
+    state=st.sampled_from(PartState),
+    parts=st.lists(st.builds(Part, name=text, state=st.sampled_from(PartState), detail=text), max_size=3).map(tuple),
+    transcribers_online=counts,
+    transcribers_expected=counts,
+    transcribers=st.lists(
+        st.builds(
+            TranscriberStatus, id=text, model=text, slots=counts, busy=counts, speed=st.floats(0, 1e6, allow_nan=False)
+        ),
+        max_size=3,
+    ).map(tuple),
+    uptime_s=seconds,
+    jobs_per_day=st.integers(0, 2**63 - 1),
+    success_rate=st.none() | st.floats(0, 1),
+    mean_time_s=st.none() | seconds,
+    version=text,
+    chunks_waiting=counts,
+)

@@ -15,7 +15,7 @@ _CHECK = "/grpc.health.v1.Health/Check"
 
 
 async def is_serving(address: str, *, service: str = "", timeout_s: float = 2.0) -> bool:
-    """Whether the server at `address` ("host:port") says SERVING for `service` ("" means all of it) within `timeout_s`."""
+    """Whether the server at `address` ("host:port") says SERVING for `service` ("": all of it) within `timeout_s`."""
     async with grpc.aio.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
         check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
         check = channel.unary_unary(

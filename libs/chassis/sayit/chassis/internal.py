@@ -1,0 +1,125 @@
+"""Calls between our services: who is asking travels along, and strangers are kept out."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self
+
+import grpc
+
+from sayit.chassis import principal, telemetry
+from sayit.chassis.calls import TRACEPARENT_KEY, is_open
+from sayit.chassis.principal import PRINCIPAL_METADATA_KEY, Principal
+from sayit.chassis.server import INTERNAL_MESSAGE_BYTES
+from sayit.chassis.settings import ServiceSettings
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Metadata of the secret that all services share.
+SECRET_METADATA_KEY = "sayit-internal-secret"  # noqa: S105 - the key's name, not the secret
+
+_CHANNEL_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", INTERNAL_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", INTERNAL_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 15_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A restarted scheduler is back within seconds; gRPC's own backoff grows to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+def internal_interceptors(settings: ServiceSettings) -> Sequence[grpc.aio.ServerInterceptor]:
+    """Server interceptors of an internal service: the secret is checked where one is set, the principal is set."""
+    return (_FromService(settings.internal_secret.get_secret_value()),)
+
+
+class _FromService(grpc.aio.ServerInterceptor):
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
+        if not is_open(str(details.method)):
+            metadata = dict(details.invocation_metadata or ())
+            self._check(metadata.get(SECRET_METADATA_KEY, ""))
+            value = metadata.get(PRINCIPAL_METADATA_KEY)
+            if isinstance(value, bytes):
+                principal.bind(Principal.from_metadata(value))
+        return await continuation(details)
+
+    def _check(self, given: str | bytes) -> None:
+        data = given if isinstance(given, bytes) else given.encode()
+        if self._secret and not hmac.compare_digest(data, self._secret.encode()):
+            raise SayItError(ErrorKind.UNAUTHENTICATED, cause="wrong or missing internal secret")
+
+
+def internal_channel(address: str, settings: ServiceSettings) -> grpc.aio.Channel:
+    """A channel to another of our services; every call carries the context's principal and span, and the secret."""
+    channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+    return _InternalChannel(channel, settings.internal_secret.get_secret_value())
+
+
+class _InternalChannel(grpc.aio.Channel):
+    """Adds metadata where a call begins.
+
+    It stands in for client interceptors, which in grpc.aio put a queue and a task between the caller and every
+    streaming call and so would blunt backpressure and cancellation.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, secret: str) -> None:
+        self._channel = channel
+        self._secret = secret
+
+    def _extended(self, metadata: Any) -> list[tuple[str, str | bytes]]:
+        extended = list(metadata or ())
+        who = principal.current_or_none()
+        if who is not None:
+            extended.append((PRINCIPAL_METADATA_KEY, who.to_metadata()))
+        traceparent = telemetry.traceparent()
+        if traceparent:
+            extended.append((TRACEPARENT_KEY, traceparent))
+        if self._secret:
+            extended.append((SECRET_METADATA_KEY, self._secret))
+        return extended
+
+    def _calling(self, inner: Callable[..., Any]) -> Any:
+        def call(*args: Any, metadata: Any = None, **kwargs: Any) -> Any:
+            return inner(*args, metadata=self._extended(metadata), **kwargs)
+
+        return call
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return self._calling(self._channel.unary_unary(*args, **kwargs))
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return self._calling(self._channel.unary_stream(*args, **kwargs))
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return self._calling(self._channel.stream_unary(*args, **kwargs))
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
+        return self._calling(self._channel.stream_stream(*args, **kwargs))
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._channel.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._channel.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._channel.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._channel.channel_ready()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        await self.close()

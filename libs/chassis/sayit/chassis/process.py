@@ -1,0 +1,63 @@
+"""The life of a process: one event loop, SIGTERM and SIGINT, exit codes, one clear line when it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from sayit.chassis import telemetry
+from sayit.chassis.settings import PREFIX
+from sayit.chassis.start import StartError
+from sayit.speech.errors import SayItError
+
+#: Exit code of a process that was asked for something impossible: wrong settings, an address in use.
+EXIT_USAGE = 2
+
+
+def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
+    """Runs a process until `main` returns; exits with 0 after a clean end, 2 and one line for a known error, else 1.
+
+    The event given to `main` is set by the first SIGTERM or SIGINT; the second signal exits at once, with 128 + its
+    number, for operators whose patience ends before the grace time does.
+    """
+    try:
+        asyncio.run(_until_signalled(main))
+    except (SayItError, StartError, SettingsError, ValidationError) as error:
+        print(_line(error), file=sys.stderr)  # noqa: T201 - for the operator, before or after the log exists
+        telemetry.shutdown()
+        sys.exit(EXIT_USAGE)
+    telemetry.shutdown()
+    sys.exit(0)
+
+
+async def _until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    await main(stop)
+
+
+def _line(error: Exception) -> str:
+    """One line for the operator, without the values that were given: they may be secrets."""
+    if isinstance(error, ValidationError):
+        problems = [
+            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        ]
+        return "sayit: " + "; ".join(problems)
+    if isinstance(error, SayItError) and error.cause:
+        return f"sayit: {error} ({error.cause})"
+    return "sayit: " + " ".join(str(error).split())

@@ -1,0 +1,113 @@
+"""A gRPC server as every process runs one: health, reflection, errors, telemetry, keepalive, limits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sayit.chassis.calls import CallInterceptor
+from sayit.chassis.start import StartError, check_free, is_unix
+
+#: Largest message between our services, in bytes.
+INTERNAL_MESSAGE_BYTES = 16 * 1024 * 1024
+
+#: Largest message from outside, in bytes: gRPC's own default, four times what an upload's message may hold.
+PUBLIC_MESSAGE_BYTES = 4 * 1024 * 1024
+
+#: How often a client may ping, in milliseconds; without this setting gRPC answers a second ping within 5 minutes by
+#: closing the connection.
+MIN_PING_INTERVAL_MS = 10_000
+
+
+class Running:
+    """A server that runs."""
+
+    def __init__(self, address: str, service_names: Sequence[str], health_servicer: health.aio.HealthServicer) -> None:
+        #: "host:port" with the real port, or the Unix socket's address.
+        self.address = address
+        self._services = ("", *service_names)
+        self._health = health_servicer
+
+    async def set_serving(self, serving: bool) -> None:
+        """Sets grpc.health.v1 for the server as a whole and for every service of it."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._services:
+            await self._health.set(name, status)
+
+
+@asynccontextmanager
+async def serving(
+    *,
+    address: str,
+    register: Callable[[grpc.aio.Server], None],
+    service_names: Sequence[str],
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    credentials: grpc.ServerCredentials | None = None,
+    receive_bytes: int = INTERNAL_MESSAGE_BYTES,
+    grace_s: float = 30.0,
+    max_connection_age_s: float = 0.0,
+) -> AsyncIterator[Running]:
+    """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
+
+    Args:
+        address: "host:port" (port 0: any) or "unix:path".
+        register: adds the servicers.
+        service_names: full names, such as "sayit.v1.SystemService", for health and reflection.
+        interceptors: run inside the chassis's own; they may refuse by raising SayItError.
+        credentials: TLS; None for plain text.
+        receive_bytes: largest message that is accepted.
+        grace_s: how long running calls may take to end once the block is left; then they are cancelled.
+        max_connection_age_s: connections are asked to reconnect after about this time, so that new replicas get
+            their share; running calls go on for an hour at most. 0: never.
+
+    Raises:
+        StartError: the address is taken or cannot be bound.
+    """
+    server = grpc.aio.server(
+        interceptors=[CallInterceptor(), *interceptors],
+        options=_options(receive_bytes, max_connection_age_s),
+    )
+    register(server)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    reflection.enable_server_reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    running = Running(_bound(server, address, credentials), service_names, health_servicer)
+    await running.set_serving(False)
+    await server.start()
+    try:
+        yield running
+    finally:
+        await health_servicer.enter_graceful_shutdown()
+        await server.stop(grace_s)
+
+
+def _options(receive_bytes: int, max_connection_age_s: float) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", receive_bytes),
+        ("grpc.max_send_message_length", INTERNAL_MESSAGE_BYTES),
+        # Without it a second server on the same port starts happily and takes half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Finds peers that vanished without a word, such as a machine that lost power.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+    ]
+    if max_connection_age_s > 0:
+        options.append(("grpc.max_connection_age_ms", int(max_connection_age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", 3_600_000))
+    return options
+
+
+def _bound(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
+    """Binds the server and says the address with its real port."""
+    check_free(address)
+    try:
+        port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    except RuntimeError:
+        raise StartError(f"cannot listen on {address}") from None
+    return address if is_unix(address) else f"{address.rpartition(':')[0]}:{port}"

@@ -1,0 +1,153 @@
+"""The dispatch queue: arq's keys on Redis, written in one transaction together with the doorbell.
+
+arq's own `enqueue_job` rings no bell and takes three round trips; its format is small enough to be written directly: a
+string `arq:job:<id>` with the call, and a sorted set per queue whose members are ids and whose scores order them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from arq.jobs import serialize_job
+from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError, RedisError
+
+from sayit.chassis.start import StartError
+from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, queue_name
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: How much earlier than bulk work interactive work is ranked, in milliseconds: it overtakes every bulk chunk that has
+#: waited for less than an hour, and starves none that has waited longer.
+_INTERACTIVE_HEAD_START_MS = 3_600_000
+#: A message nobody takes disappears after this time; the scheduler has dispatched its chunk again long before.
+_MESSAGE_TTL_MS = 3_600_000
+#: A Redis that answers nothing for so long is treated as gone.
+_TIMEOUT_S = 5.0
+_NOEVICTION = "noeviction"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueHealth:
+    """What the queue says of itself."""
+
+    #: Whether it answered.
+    reachable: bool
+    #: What is wrong, for people; empty if nothing is.
+    detail: str = ""
+    #: The `maxmemory-policy`; None where Redis did not say.
+    eviction_policy: str | None = None
+    #: Whether the append-only file is on; None where Redis did not say.
+    append_only: bool | None = None
+
+    @property
+    def may_evict(self) -> bool:
+        """Whether queued work may silently disappear under memory pressure, as far as we know."""
+        return self.reachable and self.eviction_policy != _NOEVICTION
+
+
+class ArqQueue:
+    """Rings for chunks that are due.
+
+    Args:
+        redis_url: `redis://`, `rediss://` or `unix://`.
+        allow_evicting: do not complain about an eviction policy that is wrong or that Redis will not tell.
+    """
+
+    def __init__(self, redis_url: str, *, allow_evicting: bool = False) -> None:
+        self._redis: Redis = Redis.from_url(
+            redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=2.0, socket_keepalive=True
+        )
+        self._allow_evicting = allow_evicting
+
+    async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
+        """Puts a message into the model's queue and rings, in one transaction.
+
+        Twice the same message is once; a message replaces the one that dispatched its chunk before, so the queue never
+        holds more than one per chunk.
+
+        Raises:
+            SayItError: UNAVAILABLE when Redis does not answer, OVERLOADED when it is full; nothing was enqueued as far
+                as we know.
+        """
+        now_ms = int(time.time() * 1000)
+        job_id = message.arq_job_id
+        call = serialize_job(RUN_CHUNK, (message.chunk_id, message.dispatch), {}, None, now_ms, serializer=dumps)
+        # arq holds scores of 0 for "not queued"; ours are large and only order the queue.
+        score = max(1, now_ms - _INTERACTIVE_HEAD_START_MS if interactive else now_ms)
+        former = replace(message, dispatch=message.dispatch - 1).arq_job_id
+        queue = queue_name(model)
+        with _as_unavailable():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zrem(queue, former)
+                pipe.delete(job_key_prefix + former, in_progress_key_prefix + former, retry_key_prefix + former)
+                pipe.set(job_key_prefix + job_id, call, px=_MESSAGE_TTL_MS, nx=True)
+                pipe.zadd(queue, {job_id: score}, nx=True)
+                pipe.publish(doorbell(model), b"")
+                await pipe.execute()
+
+    async def depth(self, model: str) -> int:
+        """Messages in the model's queue.
+
+        Raises:
+            SayItError: UNAVAILABLE when Redis does not answer.
+        """
+        with _as_unavailable():
+            return int(await self._redis.zcard(queue_name(model)))
+
+    async def check(self) -> QueueHealth:
+        """How Redis is; never raises. INFO is asked, not CONFIG, which managed Redis services refuse."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.info("memory")
+                pipe.info("persistence")
+                memory, persistence = await pipe.execute(raise_on_error=False)
+        except (RedisError, OSError):
+            return QueueHealth(reachable=False, detail="Redis does not answer")
+        policy = memory.get("maxmemory_policy") if isinstance(memory, dict) else None
+        aof = persistence.get("aof_enabled") if isinstance(persistence, dict) else None
+        health = QueueHealth(
+            reachable=True,
+            eviction_policy=policy,
+            append_only=None if aof is None else bool(aof),
+        )
+        return replace(health, detail=self._complaint(health))
+
+    async def verify(self) -> QueueHealth:
+        """Refuses a Redis that may evict queued work; one that does not answer yet is none of its business.
+
+        Raises:
+            StartError: the line names the policy and the remedy.
+        """
+        health = await self.check()
+        if health.may_evict and not self._allow_evicting:
+            raise StartError(health.detail)
+        return health
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._redis.aclose()
+
+    def _complaint(self, health: QueueHealth) -> str:
+        if health.may_evict and not self._allow_evicting:
+            known = health.eviction_policy or "unknown to us"
+            return (
+                f"Redis may drop queued work: its maxmemory-policy is {known}. Set it to {_NOEVICTION}, or set "
+                "SAYIT_ALLOW_EVICTING_REDIS=true if you know better"
+            )
+        if health.append_only is False:
+            return "Redis keeps no append-only file: after its restart queued work waits until it is dispatched again"
+        return ""
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Redis's errors in our terms."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        kind = ErrorKind.OVERLOADED if isinstance(error, OutOfMemoryError) else ErrorKind.UNAVAILABLE
+        raise SayItError(kind, retry_after_s=1.0, cause=f"Redis: {error}") from error

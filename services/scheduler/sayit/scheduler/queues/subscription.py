@@ -1,0 +1,62 @@
+"""What one watcher of a job has not read yet, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+#: The payload that means: read the event log.
+WAKE = b""
+
+
+class Subscription:
+    """An endless async iterator over a job's payloads that a slow reader cannot make grow.
+
+    When it is full the oldest payload goes; payloads are ephemeral by definition. A wake is never lost: at least one is
+    left wherever one was, behind everything that came before it, so that the log is read after the partial texts it
+    supersedes.
+
+    Args:
+        limit: most payloads it holds.
+    """
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._items: deque[bytes] = deque()
+        self._filled = asyncio.Event()
+        self._wakes = 0
+        #: Payloads that went unread.
+        self.dropped = 0
+
+    def put(self, payload: bytes) -> None:
+        """Adds a payload without waiting."""
+        if payload == WAKE:
+            if self._items and self._items[-1] == WAKE:
+                return
+            self._wakes += 1
+        self._items.append(payload)
+        if len(self._items) > self._limit:
+            self._drop_oldest()
+        self._filled.set()
+
+    def _drop_oldest(self) -> None:
+        """Makes room; where the only wake would go, it moves to the end instead and the next payload goes."""
+        if self._items[0] == WAKE and self._wakes == 1:
+            self._items.rotate(-1)
+        if self._items.popleft() == WAKE:
+            self._wakes -= 1
+        else:
+            self.dropped += 1
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next payload; may be cancelled (by a timeout) without losing one."""
+        while not self._items:
+            self._filled.clear()
+            await self._filled.wait()
+        payload = self._items.popleft()
+        if payload == WAKE:
+            self._wakes -= 1
+        return payload

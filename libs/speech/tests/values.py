@@ -27,7 +27,7 @@ seconds = st.integers(0, 10**15).map(lambda nanos: nanos / 10**9)
 times = st.integers(0, 4 * 10**15).map(lambda micros: micros / 10**6)
 #: What people write down and a 32-bit float can keep: six significant digits.
 figures = st.floats(-1000, 1000, width=32).map(lambda value: float(f"{value:.6g}"))
-text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("->\n\t<&; 가1", max_size=20)
 counts = st.integers(0, 2**31 - 1)
 
 

@@ -6,6 +6,7 @@ and back compares equal to what a person wrote down.
 """
 
 from sayit.speech.wire.errors import error_of_status, kind_of_rpc_code
+from sayit.speech.wire.formats import format_from_proto, format_to_proto
 from sayit.speech.wire.jobs import (
     event_from_proto,
     event_to_proto,
@@ -54,6 +55,8 @@ __all__ = [
     "error_of_status",
     "event_from_proto",
     "event_to_proto",
+    "format_from_proto",
+    "format_to_proto",
     "job_error_from_proto",
     "job_error_to_proto",
     "job_from_proto",

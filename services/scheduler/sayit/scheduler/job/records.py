@@ -1,0 +1,241 @@
+"""Frozen records of what the scheduler holds durably. Times of day are seconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sayit.speech.audio import seconds_of
+from sayit.speech.jobs import JobState, Progress
+from sayit.speech.options import Options
+from sayit.speech.transcript import Segment, Suppressed
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadRecord:
+    """A file that is arriving or has arrived."""
+
+    id: str
+    tenant: str
+    key_id: str
+    filename: str
+    #: Bytes announced; None where the client did not know.
+    size: int | None
+    #: Bytes stored durably.
+    received: int
+    created_s: float
+    #: When it is deleted unless a job uses it.
+    expires_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRecord:
+    """A stored stretch of an upload."""
+
+    offset: int
+    size: int
+    object_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """A job's row."""
+
+    id: str
+    tenant: str
+    key_id: str
+    upload_id: str
+    filename: str
+    options: Options
+    model: str
+    state: JobState
+    #: Empty where the client gave none.
+    idempotency_key: str
+    created_s: float
+    started_s: float | None = None
+    finished_s: float | None = None
+    expires_s: float | None = None
+    #: Stable code of the failure; empty unless FAILED.
+    error_code: str = ""
+    error_details: dict[str, str] = field(default_factory=dict)
+    cached: bool = False
+    warnings: tuple[str, ...] = ()
+    last_seq: int = 0
+    #: Samples of the whole recording; None until it is decoded.
+    samples_total: int | None = None
+    #: Samples decoded and searched for speech so far.
+    samples_scanned: int = 0
+    #: Samples that lie in chunks so far.
+    samples_chunked: int = 0
+    #: Samples of finished chunks.
+    samples_done: int = 0
+    #: All chunks; None until the whole file is cut.
+    chunks_total: int | None = None
+    chunks_done: int = 0
+    #: Spans of detected speech, samples; complete once `chunks_total` is known.
+    speech: tuple[tuple[int, int], ...] = ()
+    #: Content and options, hashed; empty until the original was read.
+    cache_key: str = ""
+    #: W3C trace context of the call that created it.
+    traceparent: str = ""
+    #: How often preparing it was begun.
+    prepare_attempts: int = 0
+
+    def progress(self, *, queue_position: int | None = None, eta_s: float | None = None) -> Progress:
+        """How far the job is. Silence counts as done as soon as it is known to be silence."""
+        silent = max(0, self.samples_scanned - self.samples_chunked)
+        done = self.samples_done + silent
+        if self.state is JobState.COMPLETED and self.samples_total is not None:
+            done = self.samples_total
+        elif self.samples_total is not None:
+            done = min(done, self.samples_total)
+        return Progress(
+            audio_done_s=seconds_of(done),
+            audio_total_s=None if self.samples_total is None else seconds_of(self.samples_total),
+            chunks_done=self.chunks_done,
+            chunks_total=self.chunks_total,
+            queue_position=queue_position,
+            eta_s=eta_s,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewChunk:
+    """A chunk whose audio is stored and whose row is to be written."""
+
+    index: int
+    start_sample: int
+    end_sample: int
+    #: Whether it begins inside speech, overlapping the chunk before.
+    hard_start: bool
+    #: Whether it ends inside speech, overlapping the chunk after.
+    hard_end: bool
+    object_key: str
+    #: Dispatched before bulk work: short files and first chunks.
+    interactive: bool
+
+
+class ChunkState(StrEnum):
+    """Where a chunk is."""
+
+    #: To be transcribed; perhaps its message is already in the queue.
+    DUE = "due"
+    #: An attempt holds the lease.
+    RUNNING = "running"
+    #: Its text is stored.
+    DONE = "done"
+    #: Its job ended without it.
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueChunk:
+    """A chunk that may be dispatched, with what fairness needs to know."""
+
+    id: str
+    job_id: str
+    tenant: str
+    model: str
+    index: int
+    #: The dispatch number it has now.
+    dispatch: int
+    interactive: bool
+    due_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFlight:
+    """A chunk that is dispatched or running."""
+
+    tenant: str
+    job_id: str
+    interactive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A granted claim: what one attempt at one chunk needs."""
+
+    chunk_id: str
+    #: The fencing token.
+    attempt: int
+    job_id: str
+    tenant: str
+    index: int
+    options: Options
+    object_key: str
+    start_sample: int
+    end_sample: int
+    hard_start: bool
+    hard_end: bool
+    interactive: bool
+    #: Suspected of a crash: it must run alone.
+    alone: bool
+    traceparent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkOutput:
+    """The text of one chunk; times are from the start of the recording."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    language_probability: float
+    suppressed: tuple[Suppressed, ...]
+    #: Seconds the engine was busy.
+    compute_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoneChunk:
+    """A transcribed chunk, as merging needs it."""
+
+    index: int
+    start_sample: int
+    end_sample: int
+    hard_start: bool
+    hard_end: bool
+    output: ChunkOutput
+
+
+class AttemptEnd(StrEnum):
+    """How an attempt ended without a result."""
+
+    #: Given back undone, or the call broke while the chunk waited: nobody's fault.
+    INTERRUPTED = "interrupted"
+    #: The call broke or fell silent while the chunk was on the engine: the chunk is suspect.
+    CRASHED = "crashed"
+    #: The engine reported an error.
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriberRecord:
+    """What a transcriber last reported."""
+
+    id: str
+    model: str
+    slots: int
+    busy: int
+    #: Audio seconds it transcribed.
+    audio_s: float
+    #: Seconds its engine was busy with them.
+    compute_s: float
+    draining: bool
+    seen_s: float
+
+    @property
+    def speed(self) -> float:
+        """Audio seconds per second of engine time; 0 before the first chunk."""
+        return self.audio_s / self.compute_s if self.compute_s > 0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayStatistics:
+    """The last 24 hours."""
+
+    accepted: int
+    completed: int
+    failed: int
+    #: Mean seconds from acceptance to completion; None without any.
+    mean_s: float | None

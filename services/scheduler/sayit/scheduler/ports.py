@@ -1,0 +1,339 @@
+"""What the use cases ask of the outside: durable rows, objects, the queue, the event bus, decoding.
+
+Every store method is one transaction: when it returns, its effect is durable; when it raises, nothing happened. A
+database that does not answer raises SayItError UNAVAILABLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from sayit.scheduler.job.records import (
+    AttemptEnd,
+    ChunkOutput,
+    Claim,
+    DayStatistics,
+    DoneChunk,
+    DueChunk,
+    InFlight,
+    JobRecord,
+    NewChunk,
+    PartRecord,
+    TranscriberRecord,
+    UploadRecord,
+)
+from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.errors import SayItError
+from sayit.speech.jobs import EventBody, JobEvent, JobState
+
+
+class UploadStore(Protocol):
+    """Uploads and their parts."""
+
+    async def create_upload(self, upload: UploadRecord) -> None:
+        """Opens an upload."""
+        ...
+
+    async def get_upload(self, tenant: str, upload_id: str) -> UploadRecord:
+        """Returns an upload; UPLOAD_NOT_FOUND for another tenant's, too."""
+        ...
+
+    async def add_part(self, upload_id: str, part: PartRecord) -> None:
+        """Appends a stored part; UPLOAD_OFFSET_MISMATCH unless it begins where the upload ends."""
+        ...
+
+    async def parts(self, upload_id: str) -> list[PartRecord]:
+        """The parts in order."""
+        ...
+
+    async def delete_upload(self, tenant: str, upload_id: str) -> None:
+        """Forgets an upload that no job uses and puts its objects into the bin; else UPLOAD_NOT_FOUND."""
+        ...
+
+
+class JobStore(Protocol):
+    """Jobs and their durable events. Whatever changes a job's state appends the event in the same transaction."""
+
+    async def create_job(self, job: JobRecord) -> tuple[JobRecord, bool]:
+        """Accepts a job, or returns the one that its idempotency key already made (and False)."""
+        ...
+
+    async def get_job(self, tenant: str, job_id: str) -> JobRecord:
+        """Returns a job; JOB_NOT_FOUND for another tenant's, too."""
+        ...
+
+    async def find_by_idempotency_key(self, tenant: str, key: str) -> JobRecord | None:
+        """The job that this key made."""
+        ...
+
+    async def list_jobs(
+        self,
+        tenant: str,
+        *,
+        states: Sequence[JobState],
+        created_after_s: float,
+        before: tuple[float, str] | None,
+        limit: int,
+    ) -> list[JobRecord]:
+        """Jobs, newest first, below the key (created, id) of the page before."""
+        ...
+
+    async def active_jobs(self) -> int:
+        """Jobs that have not ended, of all tenants."""
+        ...
+
+    async def cancel_job(self, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
+        """Cancels a job unless it ended; returns it and whether this call did it."""
+        ...
+
+    async def delete_job(self, tenant: str, job_id: str) -> None:
+        """Forgets a job and puts its objects, and an upload nobody else uses, into the bin."""
+        ...
+
+    async def events_after(self, job_id: str, seq: int, limit: int) -> list[JobEvent]:
+        """Durable events after `seq`, in order."""
+        ...
+
+    async def lease_preparing(self, owner: str, *, until_s: float) -> JobRecord | None:
+        """Takes an accepted job that nobody prepares, small files first."""
+        ...
+
+    async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
+        """Takes a job whose chunks are all done and that nobody merges."""
+        ...
+
+    async def renew_lease(self, job_id: str, owner: str, *, until_s: float) -> bool:
+        """Prolongs a lease; False when it is lost or the job has ended."""
+        ...
+
+    async def drop_leases(self) -> None:
+        """Frees every job that somebody prepares or merges; only for the one scheduler of a database, at its start."""
+        ...
+
+    async def set_cache_key(self, job_id: str, owner: str, cache_key: str) -> None:
+        """Notes what the job's content and options hash to."""
+        ...
+
+    async def add_chunks(self, job_id: str, owner: str, chunks: Sequence[NewChunk], *, scanned: int) -> bool:
+        """Appends chunks (those there stay) and notes how far the file was read; False when the lease is lost."""
+        ...
+
+    async def finish_preparing(
+        self,
+        job_id: str,
+        owner: str,
+        *,
+        samples: int,
+        chunks: int,
+        speech: Sequence[tuple[int, int]],
+        warnings: Sequence[str],
+    ) -> bool:
+        """All chunks are known: RUNNING, or MERGING when they are done already; False when the lease is lost."""
+        ...
+
+    async def complete_job(
+        self, job_id: str, owner: str, *, events: Sequence[EventBody], cached: bool, samples: int
+    ) -> bool:
+        """COMPLETED, with its last events; False when the lease is lost or the job has ended."""
+        ...
+
+    async def fail_job(self, job_id: str, error: SayItError) -> bool:
+        """FAILED, unless the job has ended."""
+        ...
+
+    async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
+        """Remembers that this job's transcript answers this key."""
+        ...
+
+    async def cache_get(self, tenant: str, cache_key: str) -> JobRecord | None:
+        """The completed job whose transcript answers this key."""
+        ...
+
+
+class ChunkStore(Protocol):
+    """Chunks, their attempts and leases."""
+
+    async def due_chunks(self, model: str, *, per_job: int, limit: int) -> list[DueChunk]:
+        """Chunks to dispatch: due and not in the queue, at most `per_job` of each job."""
+        ...
+
+    async def waiting_models(self) -> list[str]:
+        """Models that due chunks ask for."""
+        ...
+
+    async def in_flight(self, model: str) -> list[InFlight]:
+        """Every chunk that is dispatched or running."""
+        ...
+
+    async def mark_dispatched(self, chunks: Sequence[DueChunk]) -> list[ChunkMessage]:
+        """Numbers the dispatches; chunks that are no longer due, or were dispatched meanwhile, are left out."""
+        ...
+
+    async def undispatch(self, model: str, *, before_s: float) -> int:
+        """Takes back dispatches that nobody claimed since `before_s`; returns how many."""
+        ...
+
+    async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str, *, lease_until_s: float) -> Claim | None:
+        """Due → running, attempt + 1; None when the dispatch is stale or the chunk is not due."""
+        ...
+
+    async def renew_claim(self, chunk_id: str, attempt: int, *, on_engine: bool, lease_until_s: float) -> bool:
+        """Prolongs a claim; False when the attempt is no longer the current one."""
+        ...
+
+    async def commit(self, claim: Claim, output: ChunkOutput) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
+        """Stores the chunk's text and its event; None when the attempt is fenced (the late write is counted)."""
+        ...
+
+    async def give_up(self, claim: Claim, end: AttemptEnd, detail: str) -> JobRecord | None:
+        """Ends an attempt without a result: the chunk is due again or its job FAILED; None when it was fenced."""
+        ...
+
+    async def expired_claims(self, *, now_s: float) -> list[Claim]:
+        """Claims whose lease ran out: their scheduler died, for a living one ends its calls itself."""
+        ...
+
+    async def done_chunks(self, job_id: str) -> list[DoneChunk]:
+        """All chunks with their text, in order."""
+        ...
+
+
+class FleetStore(Protocol):
+    """Transcribers, statistics, and what is to be thrown away."""
+
+    async def report(self, transcriber: TranscriberRecord) -> None:
+        """Notes what a transcriber said of itself."""
+        ...
+
+    async def transcribers(self, *, seen_after_s: float) -> list[TranscriberRecord]:
+        """Transcribers that reported lately."""
+        ...
+
+    async def chunks_waiting(self) -> int:
+        """Due chunks."""
+        ...
+
+    async def waiting_before(self, job: JobRecord) -> tuple[int | None, float]:
+        """Chunks of other jobs before this job's next due chunk (None if none is due), and their audio in seconds."""
+        ...
+
+    async def statistics(self, *, since_s: float) -> DayStatistics:
+        """What happened since then."""
+        ...
+
+    async def expire(self, *, now_s: float) -> int:
+        """Forgets expired jobs, uploads, cache entries and transcribers; returns how many jobs and uploads went."""
+        ...
+
+    async def bin(self) -> list[str]:
+        """Prefixes of objects to delete."""
+        ...
+
+    async def emptied(self, prefix: str) -> None:
+        """The objects under a prefix are gone."""
+        ...
+
+    async def check(self) -> None:
+        """Raises UNAVAILABLE unless the database answers."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Bytes under keys; `put` returns once they are durable."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Stores bytes, replacing what was there."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """The bytes; INTERNAL where they are missing."""
+        ...
+
+    def file_of(self, keys: Sequence[str]) -> AbstractAsyncContextManager[Path]:
+        """A local, seekable file that holds these objects one after the other, as long as the context lasts."""
+        ...
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Deletes everything under a prefix."""
+        ...
+
+    async def check(self) -> None:
+        """Raises UNAVAILABLE unless the store answers."""
+        ...
+
+
+class DecodeSummary(Protocol):
+    """What a decoding found."""
+
+    @property
+    def samples(self) -> int:
+        """Samples at 16 kHz."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Stable codes: TRUNCATED_AUDIO, CORRUPT_PACKETS."""
+        ...
+
+
+class Decoding(AsyncIterable[bytes], Protocol):
+    """Mono 16 kHz s16le PCM, in blocks of at most a second; read to its end before asking for the summary."""
+
+    @property
+    def summary(self) -> DecodeSummary:
+        """What was found."""
+        ...
+
+
+class Decoder(Protocol):
+    """Decodes files that nobody trusts."""
+
+    def decode(self, path: Path) -> AbstractAsyncContextManager[Decoding]:
+        """Decodes a file; leaving the context stops it.
+
+        Raises:
+            SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, DECODING_FAILED; also while
+                reading.
+        """
+        ...
+
+
+class QueueHealth(Protocol):
+    """What the queue says of itself."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it answered."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, for people; empty if nothing is."""
+        ...
+
+
+class DispatchQueue(Protocol):
+    """The doorbell: ids of due chunks. It may lose everything at any time."""
+
+    async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
+        """Rings; UNAVAILABLE when the queue does not answer."""
+        ...
+
+    async def check(self) -> QueueHealth:
+        """How it is; never raises."""
+        ...
+
+
+class EventBus(Protocol):
+    """Wakes watchers and carries what is not durable. It may lose everything at any time."""
+
+    async def publish(self, job_id: str, payload: bytes) -> None:
+        """Hands a serialized event to the job's watchers; empty bytes mean: read the event log. Never raises."""
+        ...
+
+    def subscribe(self, job_id: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """What is published from now on."""
+        ...

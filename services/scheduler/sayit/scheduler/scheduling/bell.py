@@ -1,0 +1,25 @@
+"""A bell between two loops of one process."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Bell:
+    """Wakes whoever waits; rings are not counted, and one that nobody waited for is kept."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wakes the listener, now or at its next `wait`."""
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Waits for a ring, at most `timeout_s` seconds; whether it rang."""
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True

@@ -1,0 +1,107 @@
+"""Reading, cancelling and deleting jobs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from sayit.chassis.principal import Principal
+from sayit.scheduler.job.records import JobRecord
+from sayit.scheduler.ports import JobStore
+from sayit.scheduler.scheduling.attempts import Attempts
+from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.notices import Notices
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Job, JobError, JobState, Progress
+
+_DEFAULT_PAGE = 50
+_MAX_PAGE = 1000
+
+
+class Control:
+    """What a caller may do with jobs that exist."""
+
+    def __init__(self, *, jobs: JobStore, fleet: Fleet, attempts: Attempts, notices: Notices) -> None:
+        self._jobs = jobs
+        self._fleet = fleet
+        self._attempts = attempts
+        self._notices = notices
+
+    async def get(self, who: Principal, job_id: str) -> Job:
+        """Returns a job with its progress."""
+        job = await self._jobs.get_job(who.tenant, job_id)
+        return view(job, await self._fleet.estimate(job))
+
+    async def list(
+        self, who: Principal, *, states: Sequence[JobState], created_after_s: float, page_size: int, page_token: str
+    ) -> tuple[list[Job], str]:
+        """Returns a page of jobs, newest first, and the next page's token (empty on the last page)."""
+        if not 0 <= page_size <= _MAX_PAGE:
+            raise _invalid("page_size", f"{page_size} is not between 0 and {_MAX_PAGE}")
+        size = page_size or _DEFAULT_PAGE
+        before = _position(page_token) if page_token else None
+        found = await self._jobs.list_jobs(
+            who.tenant, states=states, created_after_s=created_after_s, before=before, limit=size + 1
+        )
+        page = found[:size]
+        token = _token(page[-1]) if len(found) > size else ""
+        return [view(job, job.progress()) for job in page], token
+
+    async def cancel(self, who: Principal, job_id: str) -> Job:
+        """Cancels a job; an ended one stays as it is."""
+        job, _ = await self._jobs.cancel_job(who.tenant, job_id)
+        await self._stop(job_id)
+        return view(job, job.progress())
+
+    async def delete(self, who: Principal, job_id: str) -> None:
+        """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
+        job, _ = await self._jobs.cancel_job(who.tenant, job_id)
+        await self._stop(job.id)
+        await self._jobs.delete_job(who.tenant, job_id)
+        await self._notices.wake(job_id)
+
+    async def _stop(self, job_id: str) -> None:
+        self._attempts.stop(job_id)
+        await self._notices.wake(job_id)
+
+
+def view(job: JobRecord, progress: Progress) -> Job:
+    """A job as clients see it."""
+    error = None
+    if job.state is JobState.FAILED:
+        known = SayItError(ErrorKind.of_code(job.error_code))
+        known.details.update(job.error_details)
+        error = JobError(code=job.error_code, message_en=known.message("en"), message_ko=known.message("ko"))
+    return Job(
+        id=job.id,
+        state=job.state,
+        options=job.options,
+        progress=progress,
+        filename=job.filename,
+        created_at_s=job.created_s,
+        started_at_s=job.started_s,
+        finished_at_s=job.finished_s,
+        expires_at_s=job.expires_s,
+        error=error,
+        model=job.model,
+        cached=job.cached,
+        warnings=job.warnings,
+        last_seq=job.last_seq,
+    )
+
+
+def _token(job: JobRecord) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_s!r} {job.id}".encode()).decode()
+
+
+def _position(token: str) -> tuple[float, str]:
+    try:
+        created, job_id = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        return float(created), job_id
+    except (ValueError, binascii.Error):
+        raise _invalid("page_token", "it was not given out by this service") from None
+
+
+def _invalid(field: str, reason: str) -> SayItError:
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field=field, reason=reason)

@@ -1,0 +1,65 @@
+"""Dispatch: as many chunks in the queue as capacity needs; the backlog stays in the database, where it has an order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from prometheus_client import Counter
+
+from sayit.chassis import telemetry
+from sayit.scheduler.job.rules import fair_order, room
+from sayit.scheduler.ports import ChunkStore, DispatchQueue
+from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.limits import Limits
+from sayit.speech.errors import SayItError
+
+_DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
+_TAKEN_BACK = Counter("sayit_dispatches_taken_back", "Dispatches that nobody claimed in time.")
+#: Without a ring the database is looked at this often.
+_POLL_S = 1.0
+_RETRY_S = 1.0
+#: Candidates that fairness chooses from.
+_CANDIDATES = 500
+
+
+class Dispatcher:
+    """Moves due chunks into the queue."""
+
+    def __init__(self, *, chunks: ChunkStore, queue: DispatchQueue, fleet: Fleet, limits: Limits) -> None:
+        self.bell = Bell()
+        self._chunks = chunks
+        self._queue = queue
+        self._fleet = fleet
+        self._limits = limits
+
+    async def run(self) -> None:
+        """Dispatches until cancelled."""
+        while True:
+            await self.bell.wait(_POLL_S)
+            try:
+                for model in await self._chunks.waiting_models():
+                    await self._dispatch(model)
+            except SayItError as error:
+                # The database or the queue is away. What was numbered but not rung for is taken back in a while.
+                telemetry.logger().warning("dispatch is delayed", code=error.code, cause=error.cause)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _dispatch(self, model: str) -> None:
+        slots = await self._fleet.slots(model)
+        if slots == 0:
+            return
+        lost = await self._chunks.undispatch(model, before_s=time.time() - self._limits.redispatch_s)
+        _TAKEN_BACK.inc(lost)
+        in_flight = await self._chunks.in_flight(model)
+        count, interactive_count = room(slots=slots, ahead=self._limits.dispatch_ahead, in_flight=in_flight)
+        if interactive_count == 0:
+            return
+        due = await self._chunks.due_chunks(model, per_job=interactive_count, limit=_CANDIDATES)
+        chosen = fair_order(due, in_flight=in_flight, count=count, interactive_count=interactive_count)
+        lanes = {chunk.id: chunk.interactive for chunk in chosen}
+        for message in await self._chunks.mark_dispatched(chosen):
+            interactive = lanes[message.chunk_id]
+            await self._queue.enqueue(message, model=model, interactive=interactive)
+            _DISPATCHED.labels("interactive" if interactive else "bulk").inc()

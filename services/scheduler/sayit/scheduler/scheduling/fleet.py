@@ -1,0 +1,84 @@
+"""The transcribers: which models can be asked for, how much they can take, how fast they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sayit.scheduler.job.records import JobRecord, TranscriberRecord
+from sayit.scheduler.ports import FleetStore
+from sayit.speech.audio import seconds_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Progress
+from sayit.speech.system import Model
+
+#: Reports that may be missed before a transcriber counts as gone.
+MISSED_REPORTS = 4
+
+
+class Fleet:
+    """What transcribers reported.
+
+    Args:
+        store: where reports are kept.
+        default_model: the name an empty model option means; empty takes whatever the first transcriber holds.
+        report_s: how often transcribers report, in seconds.
+        changed: called when a report may have changed the capacity.
+    """
+
+    def __init__(self, *, store: FleetStore, default_model: str, report_s: float, changed: Callable[[], None]) -> None:
+        self._store = store
+        self._default_model = default_model
+        self._report_s = report_s
+        self._changed = changed
+
+    async def report(self, transcriber: TranscriberRecord) -> float:
+        """Notes a report; returns when to report again, in seconds."""
+        await self._store.report(transcriber)
+        self._changed()
+        return self._report_s
+
+    async def online(self) -> list[TranscriberRecord]:
+        """Transcribers that reported lately and do not drain."""
+        seen_after_s = time.time() - MISSED_REPORTS * self._report_s
+        return [each for each in await self._store.transcribers(seen_after_s=seen_after_s) if not each.draining]
+
+    async def slots(self, model: str) -> int:
+        """Chunks that the transcribers of a model can hold at once."""
+        return sum(each.slots for each in await self.online() if each.model == model)
+
+    async def models(self) -> list[Model]:
+        """The models that can be asked for, by name; the default one even while its transcribers are away."""
+        online = await self.online()
+        names = sorted({each.model for each in online} | ({self._default_model} - {""}))
+        default = self._default_model or (names[0] if names else "")
+        return [
+            Model(name=name, default=name == default, transcribers=sum(each.model == name for each in online))
+            for name in names
+        ]
+
+    async def model_named(self, name: str) -> str:
+        """The model that a request means.
+
+        Raises:
+            SayItError: MODEL_NOT_AVAILABLE with the list of what is; UNAVAILABLE while no transcriber ever came.
+        """
+        models = await self.models()
+        if not models:
+            raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=5.0, cause="no transcriber has reported yet")
+        for model in models:
+            if model.name == name or (not name and model.default):
+                return model.name
+        available = ", ".join(model.name for model in models)
+        raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)
+
+    async def estimate(self, job: JobRecord) -> Progress:
+        """How far a job is, with its place in the queue and when it should end, from measured speeds."""
+        if job.state.terminal:
+            return job.progress()
+        position, ahead_s = await self._store.waiting_before(job)
+        speed = sum(each.speed for each in await self.online() if each.model == job.model)
+        if job.samples_total is None or speed == 0:
+            return job.progress(queue_position=position)
+        remaining_s = seconds_of(max(0, job.samples_chunked - job.samples_done))
+        return job.progress(queue_position=position, eta_s=(ahead_s + remaining_s) / speed)

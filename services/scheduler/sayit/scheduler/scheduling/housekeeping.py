@@ -1,0 +1,64 @@
+"""Housekeeping: claims of dead schedulers, expired data, objects in the bin."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from sayit.chassis import telemetry
+from sayit.scheduler.job.records import AttemptEnd
+from sayit.scheduler.ports import ChunkStore, FleetStore, JobStore, ObjectStore
+from sayit.scheduler.scheduling.attempts import Attempts
+from sayit.speech.errors import SayItError
+
+_CLAIMS_EVERY_S = 1.0
+_BIN_EVERY_S = 5.0
+_EXPIRE_EVERY_S = 30.0
+
+
+class Housekeeping:
+    """Keeps the house."""
+
+    def __init__(
+        self, *, jobs: JobStore, chunks: ChunkStore, fleet: FleetStore, objects: ObjectStore, attempts: Attempts
+    ) -> None:
+        self._jobs = jobs
+        self._chunks = chunks
+        self._fleet = fleet
+        self._objects = objects
+        self._attempts = attempts
+
+    async def take_over(self) -> None:
+        """Frees all that a scheduler before us left claimed; only for the one scheduler of a database, at its start."""
+        await self._jobs.drop_leases()
+        await self._free_claims(float("inf"))
+
+    async def run(self) -> None:
+        """Keeps the house until cancelled."""
+        bin_at = expire_at = 0.0
+        while True:
+            now = time.time()
+            try:
+                await self._free_claims(now)
+                if now >= expire_at:
+                    expire_at = now + _EXPIRE_EVERY_S
+                    gone = await self._fleet.expire(now_s=now)
+                    if gone:
+                        telemetry.logger().info("expired", count=gone)
+                if now >= bin_at:
+                    bin_at = now + _BIN_EVERY_S
+                    await self.empty_bin()
+            except SayItError as error:
+                telemetry.logger().warning("housekeeping is delayed", code=error.code, cause=error.cause)
+            await asyncio.sleep(_CLAIMS_EVERY_S)
+
+    async def empty_bin(self) -> None:
+        """Deletes the objects that no row names any more."""
+        for prefix in await self._fleet.bin():
+            await self._objects.delete_prefix(prefix)
+            await self._fleet.emptied(prefix)
+
+    async def _free_claims(self, now_s: float) -> None:
+        for claim in await self._chunks.expired_claims(now_s=now_s):
+            # Not the chunk's fault: a living scheduler would have noticed the transcriber's end itself.
+            await self._attempts.give_up(claim, AttemptEnd.INTERRUPTED, "its scheduler is gone", began_s=time.time())

@@ -1,0 +1,29 @@
+"""The numbers that the use cases obey; `settings.py` fills them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits and lifetimes. Seconds and bytes."""
+
+    max_upload_bytes: int
+    max_active_jobs: int
+    upload_ttl_s: float
+    cache_ttl_s: float
+    #: Without a heartbeat for this long, a claim is over.
+    lease_s: float
+    #: How often transcribers send heartbeats.
+    heartbeat_s: float
+    #: A dispatch that nobody claimed for this long is repeated.
+    redispatch_s: float
+    #: Chunks in the queue beyond what free slots would take at once, per model.
+    dispatch_ahead: int
+    #: How long preparing or merging may go on without renewing its lease.
+    work_lease_s: float
+    #: How often preparing a job is tried before it fails.
+    max_prepare_attempts: int
+    #: How often transcribers report.
+    report_s: float

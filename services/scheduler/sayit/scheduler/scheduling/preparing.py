@@ -1,0 +1,208 @@
+"""Preparing: decode the original, find speech, cut chunks, store them; the first run while the rest is decoded."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sayit.chassis import telemetry
+from sayit.scheduler.job.records import JobRecord, NewChunk
+from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
+from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.scheduling.results import Results
+from sayit.scheduler.splitting import ReadyChunk, Splitter
+from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
+_FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
+_POLL_S = 1.0
+_RETRY_S = 2.0
+
+
+class Preparer:
+    """Prepares accepted jobs, a few at a time.
+
+    A crash here decodes again, under a new lease: decoding and splitting give the same cuts, and chunks that are
+    already there stay.
+    """
+
+    def __init__(
+        self,
+        *,
+        uploads: UploadStore,
+        jobs: JobStore,
+        objects: ObjectStore,
+        decoder: Decoder,
+        new_splitter: Callable[[], Splitter],
+        results: Results,
+        notices: Notices,
+        limits: Limits,
+        chunks_due: Callable[[], None],
+        all_done: Callable[[], None],
+    ) -> None:
+        self.bell = Bell()
+        self._uploads = uploads
+        self._jobs = jobs
+        self._objects = objects
+        self._decoder = decoder
+        self._new_splitter = new_splitter
+        self._results = results
+        self._notices = notices
+        self._limits = limits
+        self._chunks_due = chunks_due
+        self._all_done = all_done
+
+    async def run(self) -> None:
+        """Prepares jobs, one after the other, until cancelled; several of these may run side by side."""
+        while True:
+            try:
+                prepared = await self.prepare_next()
+            except SayItError as error:
+                telemetry.logger().warning("preparing is delayed", code=error.code, cause=error.cause)
+                prepared = False
+                await asyncio.sleep(_RETRY_S)
+            if not prepared:
+                await self.bell.wait(_POLL_S)
+
+    async def prepare_next(self) -> bool:
+        """Prepares one job; False if none waits."""
+        owner = secrets.token_hex(8)
+        job = await self._jobs.lease_preparing(owner, until_s=time.time() + self._limits.work_lease_s)
+        if job is None:
+            return False
+        # The bell wakes one of the loops; whoever found work lets the next one look.
+        self.bell.ring()
+        began = time.perf_counter()
+        outcome = "prepared"
+        with telemetry.span_from(job.traceparent, "prepare"):
+            try:
+                self._check_attempts(job)
+                await self._leased(job, owner)
+            except SayItError as error:
+                outcome = await self._failed(job, owner, error)
+            except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
+                telemetry.logger().exception("preparing failed", job_id=job.id)
+                outcome = await self._failed(job, owner, SayItError(ErrorKind.INTERNAL))
+            seconds = round(time.perf_counter() - began, 4)
+            telemetry.logger().info("prepare", job_id=job.id, tenant=job.tenant, outcome=outcome, seconds=seconds)
+        return True
+
+    def _check_attempts(self, job: JobRecord) -> None:
+        if job.prepare_attempts > self._limits.max_prepare_attempts:
+            raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing never came to its end")
+
+    async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
+        if error.kind.retryable:
+            await self._jobs.renew_lease(job.id, owner, until_s=time.time() + _RETRY_S)
+            telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
+            return "delayed"
+        await self._jobs.fail_job(job.id, error)
+        await self._notices.wake(job.id)
+        return error.code
+
+    async def _leased(self, job: JobRecord, owner: str) -> None:
+        """Prepares while a second task keeps the lease; whichever ends first ends the other."""
+        work = asyncio.create_task(self._prepare(job, owner))
+        keeper = asyncio.create_task(self._keep_lease(job, owner))
+        try:
+            await asyncio.wait((work, keeper), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            keeper.cancel()
+            if not work.done():
+                work.cancel()
+            await asyncio.wait((work, keeper))
+        if work.cancelled():
+            # The lease is gone: the job was cancelled or deleted, or another scheduler has it.
+            telemetry.logger().info("preparing stopped", job_id=job.id)
+            return
+        work.result()
+
+    async def _keep_lease(self, job: JobRecord, owner: str) -> None:
+        lease_s = self._limits.work_lease_s
+        until_s = time.time() + lease_s
+        while True:
+            await asyncio.sleep(min(1.0, lease_s / 4))
+            try:
+                if not await self._jobs.renew_lease(job.id, owner, until_s=time.time() + lease_s):
+                    return
+                until_s = time.time() + lease_s
+            except SayItError:
+                if time.time() > until_s:
+                    return
+
+    async def _prepare(self, job: JobRecord, owner: str) -> None:
+        parts = await self._uploads.parts(job.upload_id)
+        async with self._objects.file_of([part.object_key for part in parts]) as path:
+            cache_key = await asyncio.to_thread(_cache_key, path, job)
+            await self._jobs.set_cache_key(job.id, owner, cache_key)
+            if await self._results.answer_from_cache(job, owner, cache_key):
+                return
+            await self._split(job, owner, path)
+
+    async def _split(self, job: JobRecord, owner: str, path: Path) -> None:
+        splitter = self._new_splitter()
+        count = 0
+        rest = bytearray()
+        async with self._decoder.decode(path) as decoding:
+            async for block in decoding:
+                rest += block
+                if len(rest) >= _FEED_BYTES:
+                    ready = await asyncio.to_thread(splitter.feed, bytes(rest))
+                    rest.clear()
+                    count += len(ready)
+                    if ready and not await self._store(job, owner, ready, splitter.total_samples, short=False):
+                        return
+            summary = decoding.summary
+        ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
+        count += len(ready)
+        short = splitter.total_samples <= samples_of(INTERACTIVE_S)
+        if not await self._store(job, owner, ready, splitter.total_samples, short=short):
+            return
+        await self._jobs.finish_preparing(
+            job.id, owner, samples=summary.samples, chunks=count, speech=splitter.speech, warnings=summary.warnings
+        )
+        self._all_done()
+        await self._notices.wake(job.id)
+
+    async def _store(
+        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], scanned: int, *, short: bool
+    ) -> bool:
+        """Stores chunks' audio, then their rows; False when the job is no longer ours."""
+        new: list[NewChunk] = []
+        for chunk in ready:
+            key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"
+            await self._objects.put(key, chunk.pcm)
+            new.append(
+                NewChunk(
+                    index=chunk.index,
+                    start_sample=chunk.start_sample,
+                    end_sample=chunk.end_sample,
+                    hard_start=chunk.hard_start,
+                    hard_end=chunk.hard_end,
+                    object_key=key,
+                    interactive=short or chunk.index == 0,
+                )
+            )
+        if not await self._jobs.add_chunks(job.id, owner, new, scanned=scanned):
+            await self._objects.delete_prefix(f"jobs/{job.id}/chunks/")
+            return False
+        if new:
+            self._chunks_due()
+        return True
+
+
+def _cache_key(path: Path, job: JobRecord) -> str:
+    """SHA-256 over the file's content and every option that shapes the text."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(json.dumps(asdict(job.options), sort_keys=True).encode())
+    return digest.hexdigest()

@@ -1,0 +1,196 @@
+"""Results: merging a job's chunks into its transcript, keeping it, and answering the same question from the cache."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sayit.chassis import telemetry
+from sayit.chassis.principal import Principal
+from sayit.scheduler.job.records import DoneChunk, JobRecord
+from sayit.scheduler.merging import Merged, TranscribedChunk, merge
+from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
+from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.scheduling.notices import Notices
+from sayit.speech import wire
+from sayit.speech.audio import samples_of, seconds_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
+from sayit.speech.options import preset_name
+from sayit.speech.transcript import Segment, Span, Transcript, Usage
+from sayit.v1 import resources_pb2 as pb
+
+_POLL_S = 1.0
+_RETRY_S = 2.0
+#: Segments in one event of a cached answer, which keeps it far below the message limit.
+_SEGMENTS_PER_EVENT = 200
+
+
+class Results:
+    """Turns finished chunks into transcripts, and keeps them."""
+
+    def __init__(
+        self, *, jobs: JobStore, chunks: ChunkStore, objects: ObjectStore, notices: Notices, limits: Limits
+    ) -> None:
+        self.bell = Bell()
+        self._jobs = jobs
+        self._chunks = chunks
+        self._objects = objects
+        self._notices = notices
+        self._limits = limits
+
+    async def run(self) -> None:
+        """Merges jobs as they are done, until cancelled."""
+        while True:
+            try:
+                merged = await self.merge_next()
+            except SayItError as error:
+                telemetry.logger().warning("merging is delayed", code=error.code, cause=error.cause)
+                merged = False
+                await asyncio.sleep(_RETRY_S)
+            if not merged:
+                await self.bell.wait(_POLL_S)
+
+    async def merge_next(self) -> bool:
+        """Merges one job whose chunks are all done; False if there is none."""
+        owner = secrets.token_hex(8)
+        job = await self._jobs.lease_merging(owner, until_s=time.time() + self._limits.work_lease_s)
+        if job is None:
+            return False
+        began = time.perf_counter()
+        with telemetry.span_from(job.traceparent, "merge"):
+            try:
+                await self._merge(job, owner)
+            except SayItError as error:
+                if error.kind.retryable:
+                    raise
+                await self._jobs.fail_job(job.id, error)
+            except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
+                telemetry.logger().exception("merging failed", job_id=job.id)
+                await self._jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
+            await self._notices.wake(job.id)
+            seconds = round(time.perf_counter() - began, 4)
+            telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
+        return True
+
+    async def transcript(self, who: Principal, job_id: str) -> Transcript:
+        """A finished job's transcript.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, JOB_CANCELLED, JOB_FAILED.
+        """
+        job = await self._jobs.get_job(who.tenant, job_id)
+        if job.state is JobState.COMPLETED:
+            return await self._load(job.id)
+        if job.state is JobState.CANCELLED:
+            raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+        if job.state is JobState.FAILED:
+            raise SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
+        raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job.id, retry_after_s=1.0)
+
+    async def answer_from_cache(self, job: JobRecord, owner: str, cache_key: str) -> bool:
+        """Completes a job with the transcript of an earlier one that asked the same; False if there is none."""
+        earlier = await self._jobs.cache_get(job.tenant, cache_key)
+        if earlier is None:
+            return False
+        try:
+            transcript = await self._load(earlier.id)
+        except SayItError:
+            return False  # deleted a moment ago
+        await self._save(job.id, transcript)
+        texts: list[EventBody] = [
+            ChunkText(chunk_index=i, segments=transcript.segments[start : start + _SEGMENTS_PER_EVENT])
+            for i, start in enumerate(range(0, len(transcript.segments), _SEGMENTS_PER_EVENT))
+        ]
+        await self._jobs.complete_job(
+            job.id,
+            owner,
+            events=[*texts, _completed(transcript, cached=True)],
+            cached=True,
+            samples=samples_of(transcript.duration_s),
+        )
+        await self._notices.wake(job.id)
+        return True
+
+    async def _merge(self, job: JobRecord, owner: str) -> None:
+        done = await self._chunks.done_chunks(job.id)
+        transcript, merged = await asyncio.to_thread(_merged, job, done)
+        await self._save(job.id, transcript)
+        refinements: list[EventBody] = [
+            Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
+            for number, seam in enumerate(merged.refinements, start=1)
+        ]
+        completed = await self._jobs.complete_job(
+            job.id,
+            owner,
+            events=[*refinements, _completed(transcript, cached=False)],
+            cached=False,
+            samples=job.samples_total or 0,
+        )
+        if completed and job.cache_key and self._limits.cache_ttl_s > 0:
+            expires_s = time.time() + self._limits.cache_ttl_s
+            await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
+
+    async def _save(self, job_id: str, transcript: Transcript) -> None:
+        await self._objects.put(_key(job_id), wire.transcript_to_proto(transcript).SerializeToString())
+
+    async def _load(self, job_id: str) -> Transcript:
+        return wire.transcript_from_proto(pb.Transcript.FromString(await self._objects.get(_key(job_id))))
+
+
+def _key(job_id: str) -> str:
+    return f"jobs/{job_id}/transcript.pb"
+
+
+def _merged(job: JobRecord, done: Sequence[DoneChunk]) -> tuple[Transcript, Merged]:
+    duration_s = seconds_of(job.samples_total or 0)
+    merged = merge(
+        [
+            TranscribedChunk(
+                index=chunk.index,
+                start_s=seconds_of(chunk.start_sample),
+                end_s=seconds_of(chunk.end_sample),
+                hard_start=chunk.hard_start,
+                hard_end=chunk.hard_end,
+                segments=chunk.output.segments,
+                language=chunk.output.language,
+                language_probability=chunk.output.language_probability,
+                suppressed=chunk.output.suppressed,
+            )
+            for chunk in done
+        ],
+        speech=[Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in job.speech],
+        duration_s=duration_s,
+    )
+    transcript = Transcript(
+        segments=_shown(merged.segments, job),
+        language=merged.language,
+        language_probability=merged.language_probability,
+        duration_s=duration_s,
+        coverage=merged.coverage,
+        usage=Usage(audio_s=duration_s, compute_s=sum(chunk.output.compute_s for chunk in done)),
+        model=job.model,
+        preset=preset_name(job.options.language),
+        suppressed=tuple(merged.suppressed),
+    )
+    return transcript, merged
+
+
+def _shown(segments: Sequence[Segment], job: JobRecord) -> tuple[Segment, ...]:
+    """Words only where they were asked for; merging needs them in any case."""
+    if job.options.word_timestamps:
+        return tuple(segments)
+    return tuple(replace(segment, words=()) for segment in segments)
+
+
+def _completed(transcript: Transcript, *, cached: bool) -> Completed:
+    return Completed(
+        language=transcript.language,
+        duration_s=transcript.duration_s,
+        segment_count=len(transcript.segments),
+        cached=cached,
+    )

@@ -1,0 +1,181 @@
+"""The composition root: every real part is made and wired here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import grpc
+
+from sayit.chassis import telemetry
+from sayit.chassis.internal import internal_interceptors
+from sayit.chassis.server import Running, serving
+from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
+from sayit.scheduler.decoding import DecodeLimits, DecoderPool
+from sayit.scheduler.queues.arq_queue import ArqQueue
+from sayit.scheduler.queues.bus import RedisBus
+from sayit.scheduler.scheduling.attempts import Attempts
+from sayit.scheduler.scheduling.control import Control
+from sayit.scheduler.scheduling.dispatching import Dispatcher
+from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.housekeeping import Housekeeping
+from sayit.scheduler.scheduling.intake import Intake
+from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.scheduling.overview import Overview
+from sayit.scheduler.scheduling.preparing import Preparer
+from sayit.scheduler.scheduling.results import Results
+from sayit.scheduler.scheduling.watching import Watching
+from sayit.scheduler.servicers.chunks import ChunkServicer
+from sayit.scheduler.servicers.jobs import JobServicer
+from sayit.scheduler.settings import SchedulerSettings
+from sayit.scheduler.splitting import SplitConfig, Splitter
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.store import opened
+from sayit.scheduler.voice import SileroDetector
+
+SERVICES = ("sayit.internal.v1.JobService", "sayit.internal.v1.ChunkService")
+_HOUR_S = 3600.0
+
+
+def limits_of(settings: SchedulerSettings) -> Limits:
+    """The use cases' numbers."""
+    return Limits(
+        max_upload_bytes=settings.max_upload_mb * 1_000_000,
+        max_active_jobs=settings.max_active_jobs,
+        upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
+        cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        redispatch_s=settings.redispatch_s,
+        dispatch_ahead=settings.dispatch_ahead,
+        work_lease_s=30.0,
+        max_prepare_attempts=5,
+        report_s=settings.report_s,
+    )
+
+
+@asynccontextmanager
+async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
+    """Runs a scheduler while the block runs."""
+    limits = limits_of(settings)
+    scratch = settings.data_dir / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
+        stores = await stack.enter_async_context(
+            opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S)
+        )
+        objects = Objects(settings.storage(), scratch=scratch)
+        redis_url = settings.redis_url.get_secret_value()
+        queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
+        stack.push_async_callback(queue.close)
+        await queue.verify()
+        bus = RedisBus(redis_url)
+        stack.push_async_callback(bus.close)
+        decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
+        notices = Notices(bus)
+
+        fleet = Fleet(
+            store=stores.fleet,
+            default_model=settings.default_model,
+            report_s=limits.report_s,
+            changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
+        )
+        dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
+        results = Results(jobs=stores.jobs, chunks=stores.chunks, objects=objects, notices=notices, limits=limits)
+        attempts = Attempts(
+            chunks=stores.chunks,
+            objects=objects,
+            fleet=fleet,
+            notices=notices,
+            limits=limits,
+            chunks_due=dispatcher.bell.ring,
+            all_done=results.bell.ring,
+        )
+        preparer = Preparer(
+            uploads=stores.uploads,
+            jobs=stores.jobs,
+            objects=objects,
+            decoder=decoder,
+            new_splitter=lambda: Splitter(SplitConfig(), SileroDetector()),
+            results=results,
+            notices=notices,
+            limits=limits,
+            chunks_due=dispatcher.bell.ring,
+            all_done=results.bell.ring,
+        )
+        intake = Intake(
+            uploads=stores.uploads,
+            jobs=stores.jobs,
+            objects=objects,
+            fleet=fleet,
+            limits=limits,
+            accepted=preparer.bell.ring,
+        )
+        housekeeping = Housekeeping(
+            jobs=stores.jobs, chunks=stores.chunks, fleet=stores.fleet, objects=objects, attempts=attempts
+        )
+        if stores.exclusive:
+            await housekeeping.take_over()
+        jobs = JobServicer(
+            intake=intake,
+            control=Control(jobs=stores.jobs, fleet=fleet, attempts=attempts, notices=notices),
+            watching=Watching(jobs=stores.jobs, bus=bus, fleet=fleet),
+            results=results,
+            fleet=fleet,
+            overview=Overview(
+                store=stores.fleet,
+                fleet=fleet,
+                queue=queue,
+                objects=objects,
+                expected=settings.transcribers_expected,
+            ),
+        )
+
+        def register(server: grpc.aio.Server) -> None:
+            job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
+            chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(
+                ChunkServicer(attempts=attempts, fleet=fleet), server
+            )
+
+        for loop in (dispatcher.run(), results.run(), housekeeping.run()):
+            await stack.enter_async_context(_in_background(loop))
+        for _ in range(settings.prepare_concurrency):
+            await stack.enter_async_context(_in_background(preparer.run()))
+        server = await stack.enter_async_context(
+            serving(
+                address=settings.scheduler_listen,
+                register=register,
+                service_names=SERVICES,
+                interceptors=internal_interceptors(settings),
+                grace_s=settings.grace_s,
+            )
+        )
+        await server.set_serving(True)
+        telemetry.logger().info("scheduler is up", address=server.address)
+        yield server
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs a loop while the block runs. A loop that ends by itself has a defect: it takes the process with it."""
+    task = asyncio.create_task(work)
+    owner = asyncio.current_task()
+
+    def ended(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and owner is not None:
+            telemetry.logger().error("a loop of the scheduler ended", exc_info=done.exception())
+            owner.cancel()
+
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.remove_done_callback(ended)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

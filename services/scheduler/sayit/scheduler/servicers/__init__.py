@@ -1,0 +1,1 @@
+"""gRPC servicers of the scheduler: they translate, and decide nothing."""

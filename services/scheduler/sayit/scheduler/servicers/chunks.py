@@ -1,0 +1,226 @@
+"""`ChunkService`: what transcribers call. One `RunChunk` call is one attempt at one chunk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import grpc
+
+from sayit.chassis import telemetry
+from sayit.internal.v1 import chunk_service_pb2 as pb
+from sayit.internal.v1 import chunk_service_pb2_grpc
+from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim, TranscriberRecord
+from sayit.scheduler.scheduling.attempts import Attempts
+from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.speech import wire
+from sayit.speech.audio import seconds_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import DecodeOptions, Task
+from sayit.speech.transcript import Segment
+from sayit.v1 import resources_pb2
+
+#: Audio bytes per message.
+_MESSAGE_BYTES = 256 * 1024
+_CLAIM_TIMEOUT_S = 10.0
+_TASKS = {Task.TRANSCRIBE: resources_pb2.TASK_TRANSCRIBE, Task.TRANSLATE: resources_pb2.TASK_TRANSLATE}
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_Inbox = asyncio.Queue[pb.RunChunkRequest | None]
+
+
+class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
+    """Runs attempts and takes reports."""
+
+    def __init__(self, *, attempts: Attempts, fleet: Fleet) -> None:
+        self._attempts = attempts
+        self._fleet = fleet
+
+    async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
+        """Notes what a transcriber says of itself."""
+        if not request.transcriber_id or not request.model or request.slots < 0:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="transcriber_id", reason="an incomplete report")
+        interval_s = await self._fleet.report(
+            TranscriberRecord(
+                id=request.transcriber_id[:64],
+                model=request.model[:128],
+                slots=request.slots,
+                busy=request.busy,
+                audio_s=request.audio_s,
+                compute_s=request.compute_s,
+                draining=request.draining,
+                seen_s=time.time(),
+            )
+        )
+        return pb.ReportResponse(interval=wire.duration_to_proto(interval_s))
+
+    async def RunChunk(  # type: ignore[override] # a coroutine that writes, which grpc.aio takes as well
+        self, request_iterator: AsyncIterator[pb.RunChunkRequest], context: Context
+    ) -> None:
+        """One attempt; a call that ends without a last message gives the chunk back at once."""
+        inbox: _Inbox = asyncio.Queue(maxsize=64)
+        reader = asyncio.create_task(_read(request_iterator, inbox))
+        try:
+            first = await asyncio.wait_for(inbox.get(), _CLAIM_TIMEOUT_S)
+            if first is None or not first.HasField("claim"):
+                raise SayItError(ErrorKind.INVALID_ARGUMENT, field="claim", reason="'claim' was expected here")
+            asked = first.claim
+            claim = await self._attempts.claim(asked.chunk_id, asked.dispatch, asked.transcriber_id)
+            if claim is None:
+                await context.abort(grpc.StatusCode.ABORTED, "the chunk is not due")
+            telemetry.bind(job_id=claim.job_id, chunk_index=claim.index, attempt=claim.attempt)
+            with self._attempts.stop_signal(claim) as stop:
+                await _Attempt(self._attempts, claim, context, inbox, stop).run()
+        except TimeoutError:
+            raise SayItError(ErrorKind.DEADLINE_EXCEEDED) from None
+        finally:
+            reader.cancel()
+
+
+class _Attempt:
+    """One granted claim until its end."""
+
+    def __init__(self, attempts: Attempts, claim: Claim, context: Context, inbox: _Inbox, stop: asyncio.Event) -> None:
+        self._attempts = attempts
+        self._claim = claim
+        self._context = context
+        self._inbox = inbox
+        self._stop = stop
+        self._offset_s = seconds_of(claim.start_sample)
+        self._began_s = time.time()
+        self._on_engine = False
+        self._settled = False
+
+    async def run(self) -> None:
+        """Sends the chunk out and takes what comes back."""
+        canceller = asyncio.create_task(self._cancel_when_stopped())
+        try:
+            await self._send_out()
+            await self._take_back()
+        finally:
+            canceller.cancel()
+            if not self._settled:
+                # The call's own task may be cancelled already; freeing the chunk must not be.
+                await asyncio.shield(asyncio.create_task(self._broken()))
+
+    async def _send_out(self) -> None:
+        audio = await self._attempts.audio(self._claim)
+        await self._context.write(pb.RunChunkResponse(assignment=self._assignment(len(audio))))
+        for start in range(0, len(audio), _MESSAGE_BYTES):
+            await self._context.write(pb.RunChunkResponse(audio=audio[start : start + _MESSAGE_BYTES]))
+        await self._context.write(pb.RunChunkResponse(audio_end=pb.AudioEnd()))
+
+    async def _take_back(self) -> None:
+        while True:
+            try:
+                message = await asyncio.wait_for(self._inbox.get(), self._attempts.limits.lease_s)
+            except TimeoutError:
+                telemetry.bind(silent=True)
+                return
+            if message is None:
+                return
+            kind = message.WhichOneof("message")
+            if kind == "heartbeat":
+                self._on_engine = message.heartbeat.stage == pb.CHUNK_STAGE_ON_ENGINE
+                if not await self._attempts.heartbeat(self._claim, on_engine=self._on_engine):
+                    await self._send_cancel("superseded")
+            elif kind == "partial":
+                await self._attempts.partial(self._claim, _segments(message.partial, self._offset_s))
+            elif kind in {"result", "failure", "release"}:
+                await self._settle(message)
+                return
+
+    async def _settle(self, message: pb.RunChunkRequest) -> None:
+        """The last message: stored first, confirmed then."""
+        if message.HasField("result"):
+            output = _output(message.result, self._offset_s)
+            committed = await self._attempts.commit(self._claim, output, began_s=self._began_s)
+            self._settled = True
+            if not committed:
+                await self._context.abort(grpc.StatusCode.ABORTED, "the attempt is over")
+        elif message.HasField("failure"):
+            await self._give_up(AttemptEnd.FAILED, message.failure.detail)
+        else:
+            await self._give_up(AttemptEnd.INTERRUPTED, message.release.reason)
+        await self._context.write(pb.RunChunkResponse(committed=pb.Committed()))
+
+    async def _broken(self) -> None:
+        with suppress(SayItError):
+            # Without a database the lease runs out by itself.
+            await self._give_up(AttemptEnd.CRASHED if self._on_engine else AttemptEnd.INTERRUPTED, "the call broke")
+
+    async def _give_up(self, end: AttemptEnd, detail: str) -> None:
+        await self._attempts.give_up(self._claim, end, detail, began_s=self._began_s)
+        self._settled = True
+
+    async def _cancel_when_stopped(self) -> None:
+        await self._stop.wait()
+        await self._send_cancel("cancelled")
+
+    async def _send_cancel(self, reason: str) -> None:
+        await self._context.write(pb.RunChunkResponse(cancel=pb.CancelChunk(reason=reason)))
+
+    def _assignment(self, audio_bytes: int) -> pb.Assignment:
+        return pb.Assignment(
+            attempt=self._claim.attempt,
+            job_id=self._claim.job_id,
+            chunk_index=self._claim.index,
+            audio_bytes=audio_bytes,
+            options=_options(self._attempts.options(self._claim)),
+            heartbeat_interval=wire.duration_to_proto(self._attempts.limits.heartbeat_s),
+            interactive=self._claim.interactive,
+            alone=self._claim.alone,
+            traceparent=self._claim.traceparent,
+        )
+
+
+async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> None:
+    """Moves requests into the inbox; None says that no more will come, however the call ended."""
+    try:
+        async for request in requests:
+            await inbox.put(request)
+    finally:
+        await inbox.put(None)
+
+
+def _options(options: DecodeOptions) -> pb.DecodeOptions:
+    return pb.DecodeOptions(
+        language=options.language,
+        task=_TASKS[options.task],
+        prompt=options.prompt,
+        hotwords=options.hotwords,
+        word_timestamps=options.word_timestamps,
+        beam_size=options.beam_size,
+        best_of=options.best_of,
+        patience=options.patience,
+        temperatures=options.temperatures,
+        compression_ratio_threshold=options.compression_ratio_threshold,
+        logprob_threshold=options.logprob_threshold,
+        no_speech_threshold=options.no_speech_threshold,
+        max_tokens_per_window=options.max_tokens_per_window,
+    )
+
+
+def _segments(output: pb.ChunkOutput, offset_s: float) -> tuple[Segment, ...]:
+    """A chunk's segments, moved to the recording's time."""
+    return tuple(_moved(wire.segment_from_proto(segment), offset_s) for segment in output.segments)
+
+
+def _moved(segment: Segment, offset_s: float) -> Segment:
+    words = tuple(replace(w, start_s=w.start_s + offset_s, end_s=w.end_s + offset_s) for w in segment.words)
+    return replace(segment, start_s=segment.start_s + offset_s, end_s=segment.end_s + offset_s, words=words)
+
+
+def _output(output: pb.ChunkOutput, offset_s: float) -> ChunkOutput:
+    suppressed = (wire.suppressed_from_proto(each) for each in output.suppressed)
+    return ChunkOutput(
+        segments=_segments(output, offset_s),
+        language=output.language,
+        language_probability=output.language_probability,
+        suppressed=tuple(replace(s, start_s=s.start_s + offset_s, end_s=s.end_s + offset_s) for s in suppressed),
+        compute_s=wire.seconds_of_duration(output.compute),
+    )

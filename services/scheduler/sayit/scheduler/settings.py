@@ -1,0 +1,54 @@
+"""The scheduler's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from sayit.chassis.settings import ServiceSettings
+
+
+class SchedulerSettings(ServiceSettings):
+    """What the scheduler can be told."""
+
+    scheduler_listen: str = Field("127.0.0.1:50052", description="host:port of the scheduler's internal gRPC API.")
+    data_dir: Path = Field(Path(".sayit"), description="Folder for the database, objects and scratch files by default.")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL with an asynchronous driver; empty: SQLite in the data folder."
+    )
+    storage_url: str = Field(
+        "",
+        description="Where audio and transcripts lie: file:///folder, s3://bucket/prefix; empty: in the data folder.",
+    )
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey: queue, wake-ups, events."
+    )
+    allow_evicting_redis: bool = Field(
+        False, description="Start although Redis may evict keys, or does not say whether it does."
+    )
+    default_model: str = Field("", description="Model that an empty model option means; empty: what transcribers hold.")
+    transcribers_expected: int = Field(0, ge=0, description="Transcribers that should be online; 0: any number.")
+    max_upload_mb: int = Field(100, ge=1, description="Largest upload in megabytes (10^6 bytes).")
+    max_audio_s: float = Field(14_400.0, gt=0, description="Longest recording in seconds.")
+    max_active_jobs: int = Field(10_000, ge=1, description="Jobs accepted and not ended; beyond, new ones are refused.")
+    result_ttl_h: float = Field(24.0, gt=0, description="Hours that an ended job, its audio and its text are kept.")
+    cache_ttl_h: float = Field(2.0, ge=0, description="Hours in which the same question is answered from the cache.")
+    upload_ttl_h: float = Field(24.0, gt=0, description="Hours that an upload without a job is kept.")
+    prepare_concurrency: int = Field(2, ge=1, le=32, description="Recordings that are decoded and split at once.")
+    lease_s: float = Field(
+        5.0, gt=0, description="Seconds without a heartbeat after which a chunk is given to another."
+    )
+    heartbeat_s: float = Field(1.0, gt=0, description="Seconds between heartbeats of a transcriber at work.")
+    redispatch_s: float = Field(10.0, gt=0, description="Seconds after which an unclaimed dispatch is repeated.")
+    dispatch_ahead: int = Field(2, ge=0, description="Chunks in the queue beyond what free transcribers take at once.")
+    report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
+
+    def database(self) -> str:
+        """The database's URL."""
+        given = self.database_url.get_secret_value()
+        return given or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'sayit.db'}"
+
+    def storage(self) -> str:
+        """The object store's URL."""
+        return self.storage_url or f"file://{self.data_dir.resolve() / 'objects'}"

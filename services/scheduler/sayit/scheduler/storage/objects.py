@@ -1,0 +1,104 @@
+"""`ports.ObjectStore` on obstore."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: What obstore raises: its own errors, and the builtin ones it maps some of them to.
+_ERRORS = (BaseError, OSError)
+
+
+class Objects:
+    """Objects in a folder or a bucket.
+
+    Args:
+        url: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix`; credentials come from the environment.
+        scratch: a local folder for files that are being read; emptied by whoever starts the process.
+    """
+
+    def __init__(self, url: str, *, scratch: Path) -> None:
+        self._root: Path | None = Path(url.removeprefix("file://")) if url.startswith("file://") else None
+        if self._root is not None:
+            store: ObjectStore = LocalStore(str(self._root), mkdir=True)
+        else:
+            store = from_url(url)
+        self._store = store
+        self._scratch = scratch
+
+    async def put(self, key: str, data: bytes) -> None:
+        """See the port. obstore writes a file and renames it; durable it is only after fsync of file and folder."""
+        try:
+            await obstore.put_async(self._store, key, data)
+            if self._root is not None:
+                await asyncio.to_thread(_sync, self._root / key, self._root)
+        except _ERRORS as error:
+            raise _unavailable(error) from error
+
+    async def get(self, key: str) -> bytes:
+        """See the port."""
+        try:
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async())
+        except FileNotFoundError as error:
+            raise SayItError(ErrorKind.INTERNAL, cause=f"the object {key} is missing") from error
+        except _ERRORS as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def file_of(self, keys: Sequence[str]) -> AsyncIterator[Path]:
+        """See the port."""
+        descriptor, name = tempfile.mkstemp(dir=self._scratch, prefix="original-")
+        path = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                for key in keys:
+                    await asyncio.to_thread(file.write, await self.get(key))
+            yield path
+        except OSError as error:
+            raise _unavailable(error) from error
+        finally:
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """See the port."""
+        try:
+            if self._root is not None:
+                # Faster than one call per object, and it leaves no empty folders behind.
+                await asyncio.to_thread(shutil.rmtree, self._root / prefix, ignore_errors=True)
+                return
+            async for batch in obstore.list(self._store, prefix):
+                await obstore.delete_async(self._store, [entry["path"] for entry in batch])
+        except _ERRORS as error:
+            raise _unavailable(error) from error
+
+    async def check(self) -> None:
+        """See the port."""
+        await self.put("check", b"")
+
+
+def _sync(path: Path, root: Path) -> None:
+    """Flushes a file and every folder down to it: any of them may be new."""
+    for each in (path, *path.parents):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if each == root:
+            return
+
+
+def _unavailable(error: Exception) -> SayItError:
+    return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=5.0, cause=f"storage: {error}")

@@ -1,0 +1,28 @@
+"""The bin: prefixes of objects that no row names any more.
+
+Rows go first, objects follow: nothing dangles, and nothing stays.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sayit.scheduler.stores.tables import bin_
+
+
+async def throw_away(connection: AsyncConnection, prefix: str) -> None:
+    """Marks a prefix for deletion inside the caller's transaction; a prefix belongs to one row and goes once."""
+    await connection.execute(insert(bin_).values(prefix=prefix, created_s=time.time()))
+
+
+async def contents(connection: AsyncConnection) -> list[str]:
+    """The prefixes to delete, oldest first."""
+    return list((await connection.execute(select(bin_.c.prefix).order_by(bin_.c.created_s).limit(500))).scalars())
+
+
+async def emptied(connection: AsyncConnection, prefix: str) -> None:
+    """Forgets a prefix whose objects are gone."""
+    await connection.execute(delete(bin_).where(bin_.c.prefix == prefix))

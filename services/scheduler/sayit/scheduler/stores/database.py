@@ -1,0 +1,88 @@
+"""Connections and transactions, alike for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Connections kept for reading; writers on SQLite take turns on one more.
+READERS = 4
+
+
+class Database:
+    """A pool of connections with two kinds of transaction.
+
+    SQLite allows one writer. A deferred transaction that reads and then writes gets SQLITE_BUSY whatever the timeout
+    says, so writers begin with BEGIN IMMEDIATE, and take turns here instead of waiting inside SQLite.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url: URL = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine: AsyncEngine = create_async_engine(
+            self.url, pool_size=READERS, max_overflow=8, pool_pre_ping=not self.is_sqlite
+        )
+        self._turn = asyncio.Lock()
+        if self.is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; committed at the end, undone by an exception.
+
+        Raises:
+            SayItError: UNAVAILABLE when the database does not answer or cannot write.
+        """
+        if not self.is_sqlite:
+            async with _available(), self._engine.begin() as connection:
+                yield connection
+            return
+        async with self._turn, _available(), self._engine.connect() as connection:
+            immediate = await connection.execution_options(sayit_write=True)
+            async with immediate.begin():
+                yield immediate
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that reads one consistent state."""
+        async with _available(), self._engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _available() -> AsyncIterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause=f"database: {error}") from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not open transactions by itself: `_begin_sqlite` decides how they begin.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    write = connection.get_execution_options().get("sayit_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

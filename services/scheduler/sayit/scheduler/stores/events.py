@@ -1,0 +1,41 @@
+"""The event log: numbers come from the job's row, in the transaction that caused the events, so there are no gaps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sayit.scheduler.stores import codec
+from sayit.scheduler.stores.tables import events, jobs
+from sayit.speech.jobs import EventBody, JobEvent
+
+
+async def append(connection: AsyncConnection, job_id: str, bodies: Sequence[EventBody]) -> tuple[JobEvent, ...]:
+    """Appends durable events inside the caller's transaction."""
+    if not bodies:
+        return ()
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(last_seq=jobs.c.last_seq + len(bodies))
+        .returning(jobs.c.last_seq)
+    )
+    last: int = (await connection.execute(statement)).scalar_one()
+    appended = codec.numbered(job_id, last - len(bodies) + 1, bodies, time.time())
+    rows = [{"job_id": job_id, "seq": event.seq, "payload": codec.event_bytes(event)} for event in appended]
+    await connection.execute(insert(events), rows)
+    return appended
+
+
+async def after(connection: AsyncConnection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
+    """Events after `seq`, in order."""
+    statement = (
+        select(events.c.payload)
+        .where(events.c.job_id == job_id, events.c.seq > seq)
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+    return [codec.event_of(payload) for payload in (await connection.execute(statement)).scalars()]

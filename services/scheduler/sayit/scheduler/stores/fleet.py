@@ -1,0 +1,124 @@
+"""Transcribers, statistics and retention in the database."""
+
+from __future__ import annotations
+
+from sqlalchemy import case, delete, func, insert, or_, select, update
+
+from sayit.scheduler.job.records import ChunkState, DayStatistics, JobRecord, TranscriberRecord
+from sayit.scheduler.stores import bin as bins
+from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.jobs import forget
+from sayit.scheduler.stores.tables import cache, chunks, jobs, transcribers, uploads
+from sayit.scheduler.stores.uploads import drop_unused
+from sayit.speech.audio import seconds_of
+from sayit.speech.jobs import JobState
+
+#: Rows deleted in one transaction, so that retention never holds the writers up for long.
+BATCH = 50
+#: Seconds after which a silent transcriber's row goes.
+FORGET_TRANSCRIBER_S = 3600.0
+
+
+class SqlFleet:
+    """`ports.FleetStore` on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def report(self, transcriber: TranscriberRecord) -> None:
+        """See the port."""
+        names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
+        values = {name: getattr(transcriber, name) for name in names}
+        async with self._database.write() as connection:
+            known = await connection.execute(
+                update(transcribers).where(transcribers.c.id == transcriber.id).values(values)
+            )
+            if known.rowcount == 0:
+                await connection.execute(insert(transcribers).values(id=transcriber.id, **values))
+
+    async def transcribers(self, *, seen_after_s: float) -> list[TranscriberRecord]:
+        """See the port."""
+        statement = select(transcribers).where(transcribers.c.seen_s > seen_after_s).order_by(transcribers.c.id)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        return [TranscriberRecord(**row) for row in rows]
+
+    async def chunks_waiting(self) -> int:
+        """See the port."""
+        statement = select(func.count()).select_from(chunks).where(chunks.c.state == ChunkState.DUE.value)
+        async with self._database.read() as connection:
+            return (await connection.execute(statement)).scalar_one()
+
+    async def waiting_before(self, job: JobRecord) -> tuple[int | None, float]:
+        """See the port."""
+        due = chunks.c.state == ChunkState.DUE.value
+        mine = select(func.min(chunks.c.due_s), func.max(case((chunks.c.interactive, 1), else_=0))).where(
+            due, chunks.c.job_id == job.id
+        )
+        async with self._database.read() as connection:
+            first_due, interactive = (await connection.execute(mine)).one()
+            if first_due is None:
+                return None, 0.0
+            earlier = chunks.c.due_s < first_due
+            ahead = earlier if interactive else or_(earlier, chunks.c.interactive)
+            if interactive:
+                ahead = earlier & chunks.c.interactive
+            length = func.coalesce(func.sum(chunks.c.end_sample - chunks.c.start_sample), 0)
+            statement = select(func.count(), length).where(
+                due, chunks.c.job_id != job.id, chunks.c.model == job.model, ahead
+            )
+            count, samples = (await connection.execute(statement)).one()
+        return count, seconds_of(int(samples))
+
+    async def statistics(self, *, since_s: float) -> DayStatistics:
+        """See the port."""
+        completed = jobs.c.state == JobState.COMPLETED.value
+        statement = select(
+            func.count(),
+            func.sum(case((completed, 1), else_=0)),
+            func.sum(case((jobs.c.state == JobState.FAILED.value, 1), else_=0)),
+            func.avg(case((completed, jobs.c.finished_s - jobs.c.created_s))),
+        ).where(jobs.c.created_s > since_s)
+        async with self._database.read() as connection:
+            accepted, done, failed, mean = (await connection.execute(statement)).one()
+        return DayStatistics(accepted=accepted, completed=done or 0, failed=failed or 0, mean_s=mean)
+
+    async def expire(self, *, now_s: float) -> int:
+        """See the port."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(cache).where(cache.c.expires_s < now_s))
+            await connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
+        gone = 0
+        while batch := await self._expire_batch(now_s):
+            gone += batch
+        return gone
+
+    async def _expire_batch(self, now_s: float) -> int:
+        async with self._database.write() as connection:
+            old_jobs = select(jobs.c.id, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
+            expired = (await connection.execute(old_jobs)).all()
+            for job_id, upload_id in expired:
+                await forget(connection, job_id, upload_id)
+            used = select(jobs.c.upload_id)
+            old_uploads = (
+                select(uploads.c.id).where(uploads.c.expires_s < now_s, uploads.c.id.not_in(used)).limit(BATCH)
+            )
+            orphans = (await connection.execute(old_uploads)).scalars().all()
+            for upload_id in orphans:
+                await drop_unused(connection, upload_id)
+        return len(expired) + len(orphans)
+
+    async def bin(self) -> list[str]:
+        """See the port."""
+        async with self._database.read() as connection:
+            return await bins.contents(connection)
+
+    async def emptied(self, prefix: str) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await bins.emptied(connection, prefix)
+
+    async def check(self) -> None:
+        """See the port."""
+        async with self._database.read() as connection:
+            await connection.execute(select(1))

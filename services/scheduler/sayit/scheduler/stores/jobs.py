@@ -1,0 +1,190 @@
+"""Jobs in the database: acceptance, reading, cancelling, deleting."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sayit.scheduler.job.records import ChunkState, JobRecord
+from sayit.scheduler.stores import codec, events
+from sayit.scheduler.stores.bin import throw_away
+from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.tables import cache, chunks, jobs
+from sayit.scheduler.stores.uploads import drop_unused
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
+
+ENDED = tuple(state.value for state in JobState if state.terminal)
+
+
+class SqlJobs:
+    """`ports.JobStore` on a database, without the leases (see `SqlLeases`).
+
+    Args:
+        database: where.
+        result_ttl_s: seconds that an ended job is kept.
+    """
+
+    def __init__(self, database: Database, *, result_ttl_s: float) -> None:
+        self._database = database
+        self.result_ttl_s = result_ttl_s
+
+    async def create_job(self, job: JobRecord) -> tuple[JobRecord, bool]:
+        """See the port."""
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(jobs).values(codec.job_values(job)))
+                await events.append(connection, job.id, [StateChanged(state=job.state)])
+        except IntegrityError:
+            existing = await self.find_by_idempotency_key(job.tenant, job.idempotency_key)
+            if existing is None:
+                # Not the key: the upload was deleted between its check and this insert.
+                raise SayItError(ErrorKind.UPLOAD_NOT_FOUND, upload_id=job.upload_id) from None
+            return existing, False
+        return await self.get_job(job.tenant, job.id), True
+
+    async def get_job(self, tenant: str, job_id: str) -> JobRecord:
+        """See the port."""
+        async with self._database.read() as connection:
+            return await load(connection, tenant, job_id)
+
+    async def find_by_idempotency_key(self, tenant: str, key: str) -> JobRecord | None:
+        """See the port."""
+        if not key:
+            return None
+        async with self._database.read() as connection:
+            statement = select(jobs).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else codec.job_of(row)
+
+    async def list_jobs(
+        self,
+        tenant: str,
+        *,
+        states: Sequence[JobState],
+        created_after_s: float,
+        before: tuple[float, str] | None,
+        limit: int,
+    ) -> list[JobRecord]:
+        """See the port."""
+        statement = select(jobs).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
+        if states:
+            statement = statement.where(jobs.c.state.in_([state.value for state in states]))
+        if before is not None:
+            created, job_id = before
+            older = jobs.c.created_s < created
+            statement = statement.where(or_(older, and_(jobs.c.created_s == created, jobs.c.id < job_id)))
+        statement = statement.order_by(jobs.c.created_s.desc(), jobs.c.id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return [codec.job_of(row) for row in (await connection.execute(statement)).all()]
+
+    async def active_jobs(self) -> int:
+        """See the port."""
+        async with self._database.read() as connection:
+            statement = select(func.count()).select_from(jobs).where(jobs.c.state.not_in(ENDED))
+            return (await connection.execute(statement)).scalar_one()
+
+    async def cancel_job(self, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
+        """See the port."""
+        async with self._database.write() as connection:
+            job = await load(connection, tenant, job_id)
+            if job.state.terminal:
+                return job, False
+            await end(connection, job_id, JobState.CANCELLED, self.result_ttl_s)
+            await events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
+            return await load(connection, tenant, job_id), True
+
+    async def delete_job(self, tenant: str, job_id: str) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            job = await load(connection, tenant, job_id)
+            await forget(connection, job.id, job.upload_id)
+
+    async def fail_job(self, job_id: str, error: SayItError) -> bool:
+        """See the port."""
+        async with self._database.write() as connection:
+            return bool(await fail(connection, job_id, error, self.result_ttl_s))
+
+    async def events_after(self, job_id: str, seq: int, limit: int) -> list[JobEvent]:
+        """See the port."""
+        async with self._database.read() as connection:
+            return await events.after(connection, job_id, seq, limit)
+
+    async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(cache).where(cache.c.tenant == tenant, cache.c.cache_key == cache_key))
+            await connection.execute(
+                insert(cache).values(tenant=tenant, cache_key=cache_key, job_id=job_id, expires_s=expires_s)
+            )
+
+    async def cache_get(self, tenant: str, cache_key: str) -> JobRecord | None:
+        """See the port."""
+        async with self._database.read() as connection:
+            statement = (
+                select(jobs)
+                .join(cache, cache.c.job_id == jobs.c.id)
+                .where(cache.c.tenant == tenant, cache.c.cache_key == cache_key, cache.c.expires_s > time.time())
+                .where(jobs.c.state == JobState.COMPLETED.value)
+            )
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else codec.job_of(row)
+
+
+async def load(connection: AsyncConnection, tenant: str | None, job_id: str) -> JobRecord:
+    """A job inside the caller's transaction; without a tenant, anybody's."""
+    statement = select(jobs).where(jobs.c.id == job_id)
+    if tenant is not None:
+        statement = statement.where(jobs.c.tenant == tenant)
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        raise SayItError(ErrorKind.JOB_NOT_FOUND, job_id=job_id[:64])
+    return codec.job_of(row)
+
+
+async def end(
+    connection: AsyncConnection, job_id: str, state: JobState, ttl_s: float, owner: str | None = None, **values: object
+) -> bool:
+    """Puts a job that has not ended into a terminal state and drops its unfinished chunks; whether it did.
+
+    With an owner, only while that owner holds the job's lease.
+    """
+    now = time.time()
+    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
+    if owner is not None:
+        statement = statement.where(jobs.c.lease_owner == owner)
+    done = await connection.execute(
+        statement.values(
+            state=state.value, finished_s=now, expires_s=now + ttl_s, lease_owner=None, lease_until_s=None, **values
+        )
+    )
+    if done.rowcount != 1:
+        return False
+    await connection.execute(
+        update(chunks)
+        .where(chunks.c.job_id == job_id, chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value]))
+        .values(state=ChunkState.DROPPED.value, lease_until_s=None)
+    )
+    await throw_away(connection, f"jobs/{job_id}/chunks/")
+    return True
+
+
+async def fail(connection: AsyncConnection, job_id: str, error: SayItError, ttl_s: float) -> tuple[JobEvent, ...]:
+    """FAILED inside the caller's transaction, unless the job has ended; the event, if there is one."""
+    details = json.dumps(error.details, ensure_ascii=False)
+    if not await end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
+        return ()
+    reason = JobError(code=error.code, message_en=error.message("en"), message_ko=error.message("ko"))
+    return await events.append(connection, job_id, [Failed(error=reason)])
+
+
+async def forget(connection: AsyncConnection, job_id: str, upload_id: str) -> None:
+    """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
+    await connection.execute(delete(jobs).where(jobs.c.id == job_id))
+    await throw_away(connection, f"jobs/{job_id}/")
+    await drop_unused(connection, upload_id)

@@ -1,0 +1,179 @@
+"""The schema that the code speaks. `migrations/` builds it; a test holds both against each other.
+
+Times are seconds since the epoch (double). Every row of a user's data carries the tenant, jobs and uploads the key too.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("received", BigInteger, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("expires_s", Double, nullable=False, index=True),
+)
+
+upload_parts = Table(
+    "upload_parts",
+    metadata,
+    Column("upload_id", ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("object_key", Text, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("upload_id", ForeignKey("uploads.id"), nullable=False, index=True),
+    Column("filename", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("idempotency_key", String(128)),
+    Column("created_s", Double, nullable=False),
+    Column("started_s", Double),
+    Column("finished_s", Double),
+    Column("expires_s", Double, index=True),
+    Column("error_code", String(64), nullable=False, server_default=""),
+    Column("error_details", Text, nullable=False, server_default="{}"),
+    Column("cached", Boolean, nullable=False, server_default=text("false")),
+    Column("warnings", Text, nullable=False, server_default="[]"),
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),
+    Column("samples_total", BigInteger),
+    Column("samples_scanned", BigInteger, nullable=False, server_default="0"),
+    Column("samples_chunked", BigInteger, nullable=False, server_default="0"),
+    Column("samples_done", BigInteger, nullable=False, server_default="0"),
+    Column("chunks_total", Integer),
+    Column("chunks_done", Integer, nullable=False, server_default="0"),
+    Column("speech", Text, nullable=False, server_default="[]"),
+    Column("cache_key", String(64), nullable=False, server_default=""),
+    Column("traceparent", String(64), nullable=False, server_default=""),
+    Column("prepare_attempts", Integer, nullable=False, server_default="0"),
+    #: Who prepares or merges it, and until when others keep away.
+    Column("lease_owner", String(64)),
+    Column("lease_until_s", Double),
+    Index(None, "tenant", "created_s", "id"),
+    Index(None, "state"),
+    Index("uq_jobs_tenant_idempotency_key", "tenant", "idempotency_key", unique=True),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("tenant", String(64), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("start_sample", BigInteger, nullable=False),
+    Column("end_sample", BigInteger, nullable=False),
+    Column("hard_start", Boolean, nullable=False),
+    Column("hard_end", Boolean, nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("interactive", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due_s", Double, nullable=False),
+    #: Number of the newest dispatch, and when it happened; NULL while the chunk is not in the queue.
+    Column("dispatch", Integer, nullable=False, server_default="0"),
+    Column("dispatched_s", Double),
+    #: The fencing token of the current attempt, and its lease.
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("lease_until_s", Double),
+    Column("on_engine", Boolean, nullable=False, server_default=text("false")),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("interruptions", Integer, nullable=False, server_default="0"),
+    #: Serialized output, see `codec`; NULL until done.
+    Column("output", LargeBinary),
+    Index("uq_chunks_job_id_number", "job_id", "number", unique=True),
+    Index(None, "state", "model"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("chunk_id", ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("dispatch", Integer, nullable=False),
+    Column("transcriber_id", String(64), nullable=False),
+    Column("started_s", Double, nullable=False),
+    Column("ended_s", Double),
+    #: running, committed, interrupted, crashed, failed, dropped.
+    Column("outcome", String(16), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    #: Writes that came after the attempt was no longer the current one.
+    Column("late_writes", Integer, nullable=False, server_default="0"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    #: A serialized sayit.v1.JobEvent.
+    Column("payload", LargeBinary, nullable=False),
+)
+
+cache = Table(
+    "cache",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("cache_key", String(64), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expires_s", Double, nullable=False, index=True),
+)
+
+transcribers = Table(
+    "transcribers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("model", String(128), nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("busy", Integer, nullable=False),
+    Column("audio_s", Double, nullable=False),
+    Column("compute_s", Double, nullable=False),
+    Column("draining", Boolean, nullable=False),
+    Column("seen_s", Double, nullable=False),
+)
+
+bin_ = Table(
+    "bin",
+    metadata,
+    #: Every object under it is to be deleted.
+    Column("prefix", Text, primary_key=True),
+    Column("created_s", Double, nullable=False),
+)

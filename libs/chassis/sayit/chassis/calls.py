@@ -157,8 +157,10 @@ class _Call:
         """What the caller may know of an exception; what it may not goes into the log."""
         if isinstance(error, SayItError):
             return error
-        if isinstance(error, grpc.aio.AioRpcError):
-            return error_of_call(error)
+        if isinstance(error, grpc.aio.AioRpcError):  # a call of ours to another service failed, so this one does
+            known = error_of_call(error)
+            ours = known.kind in {ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED}  # our secret, not their key
+            return SayItError(ErrorKind.INTERNAL, cause=f"another service said: {known}") if ours else known
         telemetry.logger().error("call_crashed", method=self._method, exc_info=error)
         return SayItError(ErrorKind.INTERNAL, cause=type(error).__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
@@ -59,10 +60,29 @@ class _FromService(grpc.aio.ServerInterceptor):
             raise SayItError(ErrorKind.UNAUTHENTICATED, cause="wrong or missing internal secret")
 
 
-def internal_channel(address: str, settings: ServiceSettings) -> grpc.aio.Channel:
-    """A channel to another of our services; every call carries the context's principal and span, and the secret."""
-    channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+def internal_channel(address: str, settings: ServiceSettings, *, retried: Sequence[str] = ()) -> grpc.aio.Channel:
+    """A channel to another of our services; every call carries the context's principal and span, and the secret.
+
+    Args:
+        address: "host:port" or "unix:path".
+        settings: internal_secret is used.
+        retried: methods, "package.Service/Method", that gRPC sends again for some seconds while the peer is away.
+    """
+    options = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
+    channel = grpc.aio.insecure_channel(address, options=options)
     return _InternalChannel(channel, settings.internal_secret.get_secret_value())
+
+
+def _service_config(retried: Sequence[str]) -> str:
+    names = [dict(zip(("service", "method"), method.split("/"), strict=True)) for method in retried]
+    policy = {
+        "maxAttempts": 5,
+        "initialBackoff": "0.3s",
+        "maxBackoff": "3s",
+        "backoffMultiplier": 2.5,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": policy}] if names else []})
 
 
 class _InternalChannel(grpc.aio.Channel):

@@ -50,6 +50,7 @@ async def serving(
     receive_bytes: int = INTERNAL_MESSAGE_BYTES,
     grace_s: float = 30.0,
     max_connection_age_s: float = 0.0,
+    max_connection_age_grace_s: float = 3600.0,
 ) -> AsyncIterator[Running]:
     """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
 
@@ -62,14 +63,15 @@ async def serving(
         receive_bytes: largest message that is accepted.
         grace_s: how long running calls may take to end once the block is left; then they are cancelled.
         max_connection_age_s: connections are asked to reconnect after about this time, so that new replicas get
-            their share; running calls go on for an hour at most. 0: never.
+            their share. 0: never.
+        max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
 
     Raises:
         StartError: the address is taken or cannot be bound.
     """
     server = grpc.aio.server(
         interceptors=[CallInterceptor(), *interceptors],
-        options=_options(receive_bytes, max_connection_age_s),
+        options=_options(receive_bytes, max_connection_age_s, max_connection_age_grace_s),
     )
     register(server)
     health_servicer = health.aio.HealthServicer()
@@ -85,7 +87,7 @@ async def serving(
         await server.stop(grace_s)
 
 
-def _options(receive_bytes: int, max_connection_age_s: float) -> list[tuple[str, int]]:
+def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", receive_bytes),
         ("grpc.max_send_message_length", INTERNAL_MESSAGE_BYTES),
@@ -97,9 +99,9 @@ def _options(receive_bytes: int, max_connection_age_s: float) -> list[tuple[str,
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]
-    if max_connection_age_s > 0:
-        options.append(("grpc.max_connection_age_ms", int(max_connection_age_s * 1000)))
-        options.append(("grpc.max_connection_age_grace_ms", 3_600_000))
+    if age_s > 0:
+        options.append(("grpc.max_connection_age_ms", int(age_s * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", int(age_grace_s * 1000)))
     return options
 
 

@@ -28,22 +28,24 @@ class ServiceSettings(BaseSettings):
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe level that is logged."
+        default="info", description="Least severe level that is logged."
     )
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="Form of the log on standard error; auto: console on a terminal, JSON otherwise."
+        default="auto", description="Form of the log on standard error; auto: console on a terminal, JSON otherwise."
     )
     otlp_endpoint: str = Field(
-        "", description="OTLP collector (gRPC) that traces are sent to, such as http://localhost:4317; empty: none."
+        default="",
+        description="OTLP collector (gRPC) that traces are sent to, such as http://localhost:4317; empty: none.",
     )
     metrics_listen: str = Field(
-        "", description="host:port on which /metrics answers in Prometheus' text format; empty: nowhere."
+        default="", description="host:port on which /metrics answers in Prometheus' text format; empty: nowhere."
     )
     grace_s: float = Field(
-        30.0, ge=0, description="Seconds that running calls may take to end when the process is told to stop."
+        default=30.0, ge=0, description="Seconds that running calls may take to end when the process is told to stop."
     )
     internal_secret: SecretStr = Field(
-        SecretStr(""), description="Shared by all services; internal calls without it are refused. Empty: not checked."
+        default=SecretStr(""),
+        description="Shared by all services; internal calls without it are refused. Empty: not checked.",
     )
 
     @field_validator("log_level", "log_format", mode="before")

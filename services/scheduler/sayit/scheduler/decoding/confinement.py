@@ -1,0 +1,66 @@
+"""Takes from the decoding child whatever it does not need, and ends it when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import select
+import sys
+import threading
+
+#: How often the child looks at its own memory, in seconds; RLIMIT_AS acts at once where the system enforces it.
+_MEMORY_CHECK_S = 0.2
+#: Descriptors: control socket, output, error output, the file, and a few that libraries open in passing.
+_MAX_FILES = 8
+_WATCHER_STACK_BYTES = 262_144
+#: The exit status of a child that found itself too large.
+EXIT_MEMORY = 86
+
+
+def confine(*, memory_mb: int, cpu_s: int) -> None:
+    """Lowers this process's limits for good: memory, processor time, files, no writing, no core dump."""
+    memory_bytes = memory_mb * 1024 * 1024
+    _lower(resource.RLIMIT_AS, memory_bytes, memory_bytes)
+    _lower(resource.RLIMIT_CPU, cpu_s, cpu_s + 2)  # the first bound kills; the second is for a child that ignores it
+    _lower(resource.RLIMIT_FSIZE, 0, 0)
+    _lower(resource.RLIMIT_NOFILE, _MAX_FILES, _MAX_FILES)
+    _lower(resource.RLIMIT_CORE, 0, 0)
+
+
+def forbid_processes() -> None:
+    """No further thread or process for this process; the superuser is not bound by it."""
+    _lower(resource.RLIMIT_NPROC, 0, 0)
+
+
+def watch(control_fd: int, *, memory_mb: int) -> None:
+    """Ends this process once the control socket's other end is closed or its memory has outgrown the limit.
+
+    A killed parent cannot tell its child; a decoder deep inside a file would go on for nobody.
+    """
+    threading.stack_size(_WATCHER_STACK_BYTES)
+    threading.Thread(target=_watch, args=(control_fd, memory_mb), daemon=True, name="watch").start()
+
+
+def resident_mb() -> float:
+    """The most memory this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _watch(control_fd: int, memory_mb: int) -> None:
+    while True:
+        readable, _, _ = select.select([control_fd], [], [], _MEMORY_CHECK_S)
+        if readable:  # nothing more is ever sent: this is the end of the stream
+            os._exit(0)
+        if resident_mb() > memory_mb:
+            os._exit(EXIT_MEMORY)
+
+
+def _lower(limit: int, soft: int, hard: int) -> None:
+    """Sets a limit, or the nearest one below the present hard limit; systems that refuse one keep the others."""
+    _, present = resource.getrlimit(limit)
+    if present != resource.RLIM_INFINITY:
+        soft, hard = min(soft, present), min(hard, present)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(limit, (soft, hard))

@@ -1,0 +1,287 @@
+"""Any allowed media file to mono 16 kHz s16le, block by block, in memory that does not grow with the file.
+
+Runs in the child process only (`sayit.scheduler.decoding.child`) and trusts nothing in the file: no declared length,
+no timestamp, no reference to anything outside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import av
+import av.error
+from av.stream import Discard
+
+from sayit.scheduler.decoding.limits import CORRUPT_PACKETS, TRUNCATED_AUDIO, DecodeLimits, DecodeSummary
+from sayit.scheduler.decoding.timeline import Timeline
+from sayit.scheduler.decoding.truncation import is_cut_short
+from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Bytes of the longest block handed to the sink: one second.
+BLOCK_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
+
+#: The demuxers a file may meet. Not in the list and never tried: playlists, SDP, concat scripts, image sequences.
+FORMATS = "mp3,flac,wav,w64,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac"
+#: The decoders a stream may meet, also while the container is probed: a video's pictures are never decoded.
+CODECS = (
+    "aac,aac_fixed,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,alac,amrnb,amrwb,eac3,flac,gsm,gsm_ms,"
+    "libopencore_amrnb,libopencore_amrwb,libopus,libvorbis,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,pcm_alaw,"
+    "pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,"
+    "pcm_s64le,pcm_s8,pcm_u8,speex,vorbis"
+)
+_CONTAINER_OPTIONS = {
+    "format_whitelist": FORMATS,
+    "codec_whitelist": CODECS,
+    "protocol_whitelist": "none",
+    "max_streams": "64",
+    "probesize": "1048576",  # five times this by default, which a large WAV makes it read for nothing
+}
+#: Read errors in a row after which the rest of a file is given up.
+_MAX_READ_ERRORS = 16
+
+Sink = Callable[[bytes], None]
+
+
+def decode(file: BinaryIO, limits: DecodeLimits, sink: Sink) -> DecodeSummary:
+    """Decodes the best audio stream of `file`.
+
+    Args:
+        file: a seekable binary file; only its bytes are looked at, never its name.
+        limits: what the file may cost. Time and memory are enforced from outside (`confinement`, `pool`).
+        sink: takes s16le blocks of at most BLOCK_BYTES; an error it raises ends the decoding.
+
+    Raises:
+        SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, or DECODING_FAILED (memory).
+    """
+    output = _Output(limits, sink)
+    try:
+        with _opened(file) as container:
+            return _decode_stream(container, _audio_stream(container), file, limits, output)
+    except MemoryError as error:  # FFmpeg's ENOMEM as well
+        raise SayItError(ErrorKind.DECODING_FAILED, cause="out of memory") from error
+
+
+def _decode_stream(container: Any, stream: Any, file: BinaryIO, limits: DecodeLimits, output: _Output) -> DecodeSummary:
+    timeline = Timeline(None if container.start_time is None else container.start_time / av.time_base)
+    mono = _Mono()
+    reader = _Reader(container, stream, limits)
+    for frame, next_frame in _pairs(reader.frames()):
+        next_start_s = None if next_frame is None else _start_s(next_frame)
+        silence_s = timeline.place(_start_s(frame), frame.samples / frame.sample_rate, next_start_s)
+        if silence_s:
+            output.silence(silence_s)
+        output.audio(mono.convert(frame))
+    output.audio(mono.flush())
+    output.finish()
+    if output.samples == 0 or reader.first is None:
+        raise SayItError(ErrorKind.INVALID_FORMAT, cause="no decodable audio")
+    warnings = []
+    damaged_end = reader.corrupt_at_end > 0
+    if is_cut_short(container, stream, file, end_s=timeline.position_s, damaged_end=damaged_end):
+        warnings.append(TRUNCATED_AUDIO)
+    if reader.corrupt:
+        warnings.append(CORRUPT_PACKETS)
+    return replace(reader.first, samples=output.samples, warnings=tuple(warnings))
+
+
+def _opened(file: BinaryIO) -> Any:
+    try:
+        return av.open(
+            _Nameless(file),
+            mode="r",
+            container_options=_CONTAINER_OPTIONS,
+            metadata_errors="replace",
+            io_open=_refuse,
+        )
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, OSError, ValueError, PermissionError) as error:
+        raise SayItError(ErrorKind.INVALID_FORMAT, cause=str(error)) from error
+
+
+def _audio_stream(container: Any) -> Any:
+    stream = container.streams.best("audio")
+    if stream is None:
+        # av_find_best_stream passes over streams that it has no decoder or no parameters for.
+        if container.streams.audio or not container.streams:
+            raise SayItError(ErrorKind.INVALID_FORMAT, cause="no usable stream")
+        raise SayItError(ErrorKind.NO_AUDIO_TRACK)
+    context = stream.codec_context
+    if context is None or context.name not in CODECS.split(","):
+        raise SayItError(ErrorKind.INVALID_FORMAT, cause=f"codec {context and context.name}")
+    context.thread_count = 1
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard["all"]
+    return stream
+
+
+def _start_s(frame: Any) -> float | None:
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return float(frame.pts * frame.time_base)
+
+
+def _pairs(frames: Iterator[Any]) -> Iterator[tuple[Any, Any | None]]:
+    """Each frame with the one after it."""
+    held = next(frames, None)
+    while held is not None:
+        following = next(frames, None)
+        yield held, following
+        held = following
+
+
+def _refuse(url: str, _flags: int, _options: dict[str, str]) -> Any:
+    """Takes the place of every open() of a demuxer: nothing outside the file is ever opened."""
+    raise PermissionError(f"refused to open {url[:200]!r}")
+
+
+class _Nameless:
+    """A file reduced to its bytes: FFmpeg also judges by names, and PyAV takes a name where it finds one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read = file.read
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int) -> int:
+        """The new position, or -1 where a damaged file points before its own start."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
+
+
+class _Reader:
+    """Frames of one stream; what cannot be read or decoded is skipped and counted."""
+
+    def __init__(self, container: Any, stream: Any, limits: DecodeLimits) -> None:
+        #: Packets and frames that were skipped before the last good one.
+        self.corrupt = 0
+        #: Packets and frames that were skipped since: a cut end, or rubbish behind the audio.
+        self.corrupt_at_end = 0
+        #: The file's own parameters, by its first frame.
+        self.first: DecodeSummary | None = None
+        self._container = container
+        self._stream = stream
+        self._limits = limits
+
+    def frames(self) -> Iterator[Any]:
+        """Decoded frames whose rate and channels are within the limits."""
+        for packet in self._packets():
+            try:
+                decoded = self._stream.codec_context.decode(packet)
+            except MemoryError:
+                raise
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                self.corrupt_at_end += 1
+                continue
+            for frame in decoded:
+                if frame.samples > 0 and self._supported(frame):
+                    yield frame
+
+    def _packets(self) -> Iterator[Any]:
+        """Packets, and a last empty one that flushes the decoder."""
+        errors = 0
+        while errors < _MAX_READ_ERRORS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    errors = 0
+                    yield packet
+                return
+            except MemoryError:
+                raise
+            except (av.error.FFmpegError, PermissionError):
+                errors += 1
+                self.corrupt_at_end += 1
+        yield None
+
+    def _supported(self, frame: Any) -> bool:
+        """Whether a frame is within the limits; the first one decides for the file, a later stray is damage."""
+        rate, channels = frame.sample_rate, frame.layout.nb_channels
+        limits = self._limits
+        if limits.min_rate_hz <= rate <= limits.max_rate_hz and 1 <= channels <= limits.max_channels:
+            self.corrupt, self.corrupt_at_end = self.corrupt + self.corrupt_at_end, 0
+            self.first = self.first or DecodeSummary(
+                samples=0,
+                container=self._container.format.name,
+                codec=self._stream.codec_context.name,
+                sample_rate_hz=rate,
+                channels=channels,
+            )
+            return True
+        if self.first is None:
+            raise SayItError(ErrorKind.UNSUPPORTED_AUDIO, cause=f"{rate} Hz, {channels} channels")
+        self.corrupt_at_end += 1
+        return False
+
+
+class _Mono:
+    """Frames of any rate and layout, which may change on the way, to mono 16 kHz s16."""
+
+    def __init__(self) -> None:
+        self._resampler: Any = None
+        self._source: tuple[Any, ...] = ()
+
+    def convert(self, frame: Any) -> bytes:
+        """The frame's audio, less what the resampler holds back."""
+        source = (frame.sample_rate, frame.layout.name, frame.format.name)
+        tail = b""
+        if source != self._source:
+            tail = self.flush()
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
+            self._source = source
+        frame.pts = None  # the timeline has used it; the filter would stumble over broken ones
+        return tail + _samples(self._resampler.resample(frame))
+
+    def flush(self) -> bytes:
+        """What the resampler held back."""
+        if self._resampler is None:
+            return b""
+        resampler, self._resampler, self._source = self._resampler, None, ()
+        return _samples(frame for frame in resampler.resample(None) if frame is not None)
+
+
+def _samples(frames: Any) -> bytes:
+    """The frames' samples without the planes' padding."""
+    return b"".join(bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES]) for frame in frames)
+
+
+class _Output:
+    """Cuts audio into blocks, and ends the decoding where it grows beyond the limit."""
+
+    def __init__(self, limits: DecodeLimits, sink: Sink) -> None:
+        #: Samples taken so far.
+        self.samples = 0
+        self._max_samples = int(limits.max_audio_s * SAMPLE_RATE_HZ)
+        self._sink = sink
+        self._pending = bytearray()
+
+    def audio(self, pcm: bytes) -> None:
+        """Takes s16le audio of any length."""
+        self.samples += len(pcm) // SAMPLE_BYTES
+        if self.samples > self._max_samples:
+            raise SayItError(ErrorKind.AUDIO_TOO_LONG)
+        self._pending += pcm
+        while len(self._pending) >= BLOCK_BYTES:
+            self._sink(bytes(self._pending[:BLOCK_BYTES]))
+            del self._pending[:BLOCK_BYTES]
+
+    def silence(self, seconds: float) -> None:
+        """Takes so much silence, a block at a time."""
+        left = round(seconds * SAMPLE_RATE_HZ)
+        while left > 0:
+            count = min(left, SAMPLE_RATE_HZ)
+            self.audio(bytes(count * SAMPLE_BYTES))
+            left -= count
+
+    def finish(self) -> None:
+        """Hands over the last, shorter block."""
+        if self._pending:
+            self._sink(bytes(self._pending))
+            self._pending.clear()

@@ -1,0 +1,52 @@
+"""What one file may cost, and what is known about it once it is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: The file ends before the length it declares.
+TRUNCATED_AUDIO = "TRUNCATED_AUDIO"
+#: Some packets could not be decoded; silence stands in their place.
+CORRUPT_PACKETS = "CORRUPT_PACKETS"
+#: Every warning a decoded file can carry.
+WARNINGS = frozenset({TRUNCATED_AUDIO, CORRUPT_PACKETS})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeLimits:
+    """Bounds on one file; they hold whatever the file's headers claim."""
+
+    #: Seconds of decoded audio.
+    max_audio_s: float = 14_400.0
+    #: Samples per second, lowest.
+    min_rate_hz: int = 8_000
+    #: Samples per second, highest.
+    max_rate_hz: int = 192_000
+    #: Channels.
+    max_channels: int = 8
+    #: Seconds that the decoder may keep its reader waiting, in all; a slow reader is not counted.
+    wall_s: float = 8.0
+    #: Seconds of waiting allowed in addition for each second of audio delivered: a tenth of real time.
+    wall_per_audio_s: float = 0.1
+    #: Processor seconds of the child (RLIMIT_CPU).
+    cpu_s: int = 900
+    #: Megabytes of the child's address space (RLIMIT_AS), and of its resident memory where the system ignores that.
+    memory_mb: int = 448
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeSummary:
+    """What a file turned out to be."""
+
+    #: Samples delivered, mono at 16 kHz.
+    samples: int
+    #: The demuxer's name, such as `mp3` or `mov,mp4,m4a,3gp,3g2,mj2`.
+    container: str
+    #: The decoder's name, such as `aac`.
+    codec: str
+    #: The file's own sample rate.
+    sample_rate_hz: int
+    #: The file's own channel count.
+    channels: int
+    #: TRUNCATED_AUDIO and CORRUPT_PACKETS where they apply.
+    warnings: tuple[str, ...] = ()

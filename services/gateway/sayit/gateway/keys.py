@@ -1,0 +1,215 @@
+"""API keys: a file of salted hashes, made and revoked by the command line, read by the gateway.
+
+A key reads `sayit_<id>_<secret>`; the secret has 256 random bits, so that one round of SHA-256 is as good as any slow
+hash. The file is replaced atomically and readable by its owner only; nobody can get a key back out of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sayit.chassis.principal import Principal
+from sayit.chassis.start import StartError
+
+_PREFIX = "sayit"
+_FORMAT = 1
+
+
+class KeysFileError(StartError):
+    """The file of keys cannot be read, or holds no such key; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredKey:
+    """One key as the file holds it."""
+
+    #: Public part of the key; names it in logs and on rows.
+    id: str
+    #: Whose data it may see.
+    tenant: str
+    #: For people.
+    name: str
+    #: Random bytes, base64.
+    salt: str
+    #: SHA-256 of salt and secret, base64.
+    hash: str
+    #: ISO 8601, UTC.
+    created: str
+    #: ISO 8601, UTC; empty while the key is valid.
+    revoked: str = ""
+
+    def admits(self, secret: str) -> bool:
+        """Whether the secret is this key's and the key is still valid."""
+        same = hmac.compare_digest(_hash(base64.b64decode(self.salt), secret), base64.b64decode(self.hash))
+        return same and not self.revoked
+
+
+def create_key(path: Path, *, tenant: str, name: str = "") -> tuple[StoredKey, str]:
+    """Adds a key to the file, which is made where there is none.
+
+    Returns:
+        The stored key, and the key itself: the only time that anybody sees it.
+
+    Raises:
+        KeysFileError: the file cannot be read or written, or the tenant is empty.
+    """
+    if not tenant:
+        raise KeysFileError("a key needs a tenant")
+    key_id, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
+    key = StoredKey(
+        id=key_id,
+        tenant=tenant,
+        name=name,
+        salt=base64.b64encode(salt).decode(),
+        hash=base64.b64encode(_hash(salt, secret)).decode(),
+        created=_now(),
+    )
+    with _locked(path):
+        _write(path, (*(_read(path) if path.exists() else ()), key))
+    return key, f"{_PREFIX}_{key_id}_{secret}"
+
+
+def list_keys(path: Path) -> tuple[StoredKey, ...]:
+    """All keys, revoked ones included, oldest first.
+
+    Raises:
+        KeysFileError: the file cannot be read.
+    """
+    return _read(path)
+
+
+def revoke_key(path: Path, key_id: str) -> StoredKey:
+    """Revokes a key; gateways notice with the next call. A revoked key stays as it is.
+
+    Raises:
+        KeysFileError: the file cannot be read or written, or holds no such key.
+    """
+    with _locked(path):
+        keys = {key.id: key for key in _read(path)}
+        if key_id not in keys:
+            raise KeysFileError(f"{path} holds no key {key_id}")
+        if not keys[key_id].revoked:
+            keys[key_id] = dataclasses.replace(keys[key_id], revoked=_now())
+            _write(path, tuple(keys.values()))
+    return keys[key_id]
+
+
+class KeyRing:
+    """The keys of a file, read again whenever the file changes.
+
+    A file that becomes unreadable while the gateway runs leaves the keys as they were: a slip of the operator's hand
+    locks nobody out. `problem` says so, for the log.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file.
+
+        Raises:
+            KeysFileError: it cannot be read.
+        """
+        self._path = path
+        #: What is wrong with the file now; empty if nothing is.
+        self.problem = ""
+        self._version = self._stat()
+        self._keys = {key.id: key for key in _read(path)}
+
+    def principal_of(self, key: str) -> Principal | None:
+        """Who a key belongs to; None for a key that nobody issued or that was revoked."""
+        self._refresh()
+        prefix, _, rest = key.partition("_")
+        key_id, _, secret = rest.partition("_")
+        stored = self._keys.get(key_id)
+        if prefix != _PREFIX or stored is None or not stored.admits(secret):
+            return None
+        return Principal(key_id=stored.id, tenant=stored.tenant)
+
+    def _refresh(self) -> None:
+        version = self._stat()
+        if version == self._version:
+            return
+        self._version = version
+        try:
+            self._keys = {key.id: key for key in _read(self._path)}
+            self.problem = ""
+        except KeysFileError as error:
+            self.problem = str(error)
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def _hash(salt: bytes, secret: str) -> bytes:
+    return hashlib.sha256(salt + secret.encode()).digest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _read(path: Path) -> tuple[StoredKey, ...]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KeysFileError(f"there is no file of keys at {path}: make one with `sayit keys create`") from None
+    except OSError as error:
+        raise KeysFileError(f"the file of keys {path} cannot be read: {(error.strerror or '').lower()}") from None
+    except ValueError:
+        raise KeysFileError(f"{path} is no file of keys: it is not JSON") from None
+    try:
+        if document["format"] != _FORMAT:
+            raise KeysFileError(
+                f"{path} is a file of keys in format {document['format']}; this version reads {_FORMAT}"
+            )
+        return tuple(StoredKey(**entry) for entry in document["keys"])
+    except (KeyError, TypeError):
+        raise KeysFileError(f"{path} is no file of keys") from None
+
+
+def _write(path: Path, keys: tuple[StoredKey, ...]) -> None:
+    document = {"format": _FORMAT, "keys": [dataclasses.asdict(key) for key in keys]}
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2, ensure_ascii=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise KeysFileError(f"the file of keys {path} cannot be written: {(error.strerror or '').lower()}") from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keeps two commands from losing each other's change; the lock lies beside the file, which itself is replaced."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise KeysFileError(f"the file of keys {path} cannot be written: {(error.strerror or '').lower()}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,142 @@
+"""Passing an upload on while it arrives: one message in memory, the scheduler's answer at once.
+
+Two things gRPC does not do by itself. The scheduler may answer before the client is done (too large, no such upload);
+then the client hears it at once, not after its last byte. And a client that dies looks, for some milliseconds, like a
+client that is done: the stream of its messages just ends. So data counts as complete if the client said so with an
+empty last message, or if for `SETTLE_S` after the stream's end no news of a lost client came. The scheduler gets the
+empty message from the gateway in any case: a gateway that dies cannot look like one that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any, Generic, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: How long after the stream's end the news that the client is gone may still come; up to 5 ms were seen.
+SETTLE_S = 0.05
+
+#: Most bytes of data in one message.
+MAX_DATA_BYTES = 1024 * 1024
+
+_Request = TypeVar("_Request", bound=Message)
+_Response = TypeVar("_Response")
+
+
+class UploadMessages(Generic[_Request]):
+    """A client's messages, checked as they come: a first one that says what follows, then data.
+
+    Iterating raises SayItError INVALID_ARGUMENT for messages out of order, without content, or too large.
+    """
+
+    def __init__(self, messages: AsyncIterable[_Request], *, head: str, data: str, alone: str = "") -> None:
+        self._messages = messages
+        self._head = head
+        self._data = data
+        self._alone = alone
+        #: Whether data may follow the first message.
+        self.takes_data = True
+        #: Whether the last message was empty data, by which a client says that it sent all.
+        self.ended = False
+
+    async def __aiter__(self) -> AsyncIterator[_Request]:
+        """Yields the messages as they are."""
+        begun = False
+        async for message in self._messages:
+            which = message.WhichOneof("payload")
+            if begun:
+                self._check_data(message, which)
+            elif which == self._alone:
+                self.takes_data = False
+            elif which != self._head:
+                raise _invalid(f"the first message must carry {self._head}", field=self._head)
+            begun = True
+            yield message
+        if not begun:
+            raise _invalid(f"the first message must carry {self._head}", field=self._head)
+
+    def _check_data(self, message: _Request, which: str | None) -> None:
+        if not self.takes_data:
+            raise _invalid(f"no message may follow {self._alone}", field=which or self._data)
+        if which != self._data:
+            raise _invalid(f"after the first message every message must carry {self._data}", field=which or self._data)
+        size = len(getattr(message, self._data))
+        if size > MAX_DATA_BYTES:
+            raise _invalid(f"a message carries {size} bytes; at most {MAX_DATA_BYTES} are allowed", field=self._data)
+        self.ended = size == 0
+
+
+async def relay_upload(
+    call: grpc.aio.StreamUnaryCall[_Request, _Response], messages: UploadMessages[_Request], *, end: _Request
+) -> _Response:
+    """Writes messages to a call as they come and returns the call's response.
+
+    Args:
+        call: a call to the scheduler, begun without requests.
+        messages: what the client sends; what it raises ends the call and is raised here.
+        end: the message with empty data.
+
+    Raises:
+        SayItError: the client's messages are not valid.
+        grpc.aio.AioRpcError: the scheduler refused, possibly before the client was done.
+    """
+    pumping = asyncio.create_task(_pump(call, messages))
+    answering = asyncio.create_task(_answer(call))
+    try:
+        await asyncio.wait({pumping, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done() and pumping.result():
+            await _finish(call, answering, None if messages.ended or not messages.takes_data else end)
+        response: _Response = await answering
+        return response
+    finally:
+        # Nothing of ours outlives the client's call; and the call is cancelled first, so that what was sent of a
+        # broken upload never looks complete.
+        call.cancel()
+        pumping.cancel()
+        answering.cancel()
+        await asyncio.gather(pumping, answering, return_exceptions=True)
+
+
+async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
+    """Moves messages from the client's stream to the scheduler's call; False where the scheduler wants no more."""
+    async for message in messages:
+        if not await _write(call, message):
+            return False
+    return True
+
+
+async def _finish(call: Any, answering: asyncio.Task[Any], end: Message | None) -> None:
+    """Tells the scheduler that all was sent, once that is certain.
+
+    It runs in the task that gRPC cancels when the client is gone, so that the news is not overtaken.
+    """
+    if end is not None:
+        await asyncio.wait({answering}, timeout=SETTLE_S)
+        if answering.done() or not await _write(call, end):
+            return
+    try:
+        await call.done_writing()
+    except asyncio.InvalidStateError:
+        return  # the scheduler has already answered
+
+
+async def _write(call: Any, message: Message) -> bool:
+    """Writes a message; False where the scheduler has already ended the call, whose answer says why."""
+    try:
+        await call.write(message)
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return False
+    return True
+
+
+async def _answer(call: Any) -> Any:
+    return await call
+
+
+def _invalid(reason: str, *, field: str) -> SayItError:
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field=field, reason=reason)

@@ -1,0 +1,91 @@
+"""Puts the gateway together: the one place where its real parts meet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+
+from sayit.chassis.internal import internal_channel
+from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
+from sayit.chassis.start import StartError
+from sayit.gateway.access import PrincipalInterceptor, check_exposure
+from sayit.gateway.keys import KeyRing
+from sayit.gateway.readiness import following
+from sayit.gateway.servicers.system import SystemServicer
+from sayit.gateway.servicers.transcription import TranscriptionServicer
+from sayit.gateway.servicers.uploads import UploadServicer
+from sayit.gateway.settings import GatewaySettings
+from sayit.gateway.watching import Watching
+from sayit.internal.v1 import job_service_pb2_grpc
+from sayit.v1 import system_service_pb2_grpc, transcription_service_pb2_grpc, upload_service_pb2_grpc
+
+SERVICE_NAMES = ("sayit.v1.TranscriptionService", "sayit.v1.UploadService", "sayit.v1.SystemService")
+
+
+@asynccontextmanager
+async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
+    """Runs a gateway while the block runs; it says SERVING while the scheduler does.
+
+    Raises:
+        StartError: wrong settings, the address is taken, the file of keys or the certificate cannot be read.
+    """
+    check_exposure(settings)
+    keys = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
+    credentials = _credentials(settings)
+    async with internal_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
+        scheduler = job_service_pb2_grpc.JobServiceStub(channel)
+        watching = Watching(scheduler, resume_s=settings.resume_s)
+
+        def register(server: grpc.aio.Server) -> None:
+            transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(
+                TranscriptionServicer(scheduler, watching), server
+            )
+            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler), server)
+            system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
+
+        async with (
+            serving(
+                address=settings.listen,
+                register=register,
+                service_names=SERVICE_NAMES,
+                interceptors=[PrincipalInterceptor(keys)],
+                credentials=credentials,
+                receive_bytes=PUBLIC_MESSAGE_BYTES,
+                grace_s=settings.grace_s,
+                max_connection_age_s=settings.max_connection_age_s,
+            ) as server,
+            following(channel, server.set_serving),
+        ):
+            try:
+                yield server
+            finally:
+                watching.drain()
+
+
+#: Methods that may be sent twice, so that they survive a scheduler's restart without the client noticing.
+_RETRIED = tuple(
+    f"sayit.internal.v1.JobService/{method}"
+    for method in ("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob")
+)
+
+
+def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert_file is None and settings.tls_key_file is None:
+        return None
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
+    pair = (_pem(settings.tls_key_file), _pem(settings.tls_cert_file))
+    return grpc.ssl_server_credentials([pair])
+
+
+def _pem(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StartError(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+    if b"-----BEGIN" not in content:
+        raise StartError(f"{path} is no PEM file")
+    return content

@@ -1,0 +1,137 @@
+"""sayit.v1.TranscriptionService."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from sayit.chassis import telemetry
+from sayit.gateway.relay import UploadMessages, relay_upload
+from sayit.gateway.watching import Watching
+from sayit.speech import wire
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.rendering import Format, render
+from sayit.v1 import resources_pb2, transcription_service_pb2, transcription_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from sayit.internal.v1.job_service_pb2_grpc import JobServiceAsyncStub
+
+#: Bytes of rendered text in one message.
+_CONTENT_BYTES = 256 * 1024
+
+_FORMATS: Mapping[transcription_service_pb2.TranscriptFormat.ValueType, Format] = {
+    transcription_service_pb2.TRANSCRIPT_FORMAT_TEXT: Format.TXT,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_JSON: Format.JSON,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_SRT: Format.SRT,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_VTT: Format.VTT,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_TSV: Format.TSV,
+}
+
+
+class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):
+    """Passes jobs, their events and their transcripts through."""
+
+    def __init__(self, scheduler: JobServiceAsyncStub, watching: Watching) -> None:
+        self._scheduler = scheduler
+        self._watching = watching
+
+    async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncIterator[resources_pb2.JobEvent]:
+        """Creates the job and watches it from its first event, in one call."""
+        job = await self._create(_as_create_requests(request_iterator))
+        async with aclosing(self._watching.events(job.id, 0)) as events:
+            async for event in events:
+                yield event
+
+    async def CreateJob(self, request_iterator: Any, context: Any) -> resources_pb2.Job:
+        """Returns once the scheduler has the audio and the job durably."""
+        return await self._create(request_iterator)
+
+    async def _create(self, requests: AsyncIterator[transcription_service_pb2.CreateJobRequest]) -> resources_pb2.Job:
+        messages = UploadMessages(requests, head="config", data="audio", alone="from_upload")
+        job = await relay_upload(
+            self._scheduler.CreateJob(), messages, end=transcription_service_pb2.CreateJobRequest(audio=b"")
+        )
+        telemetry.bind(job_id=job.id)
+        return job
+
+    async def GetJob(self, request: transcription_service_pb2.GetJobRequest, context: Any) -> resources_pb2.Job:
+        """Passed through."""
+        return await self._scheduler.GetJob(request, timeout=context.time_remaining())
+
+    async def ListJobs(
+        self, request: transcription_service_pb2.ListJobsRequest, context: Any
+    ) -> transcription_service_pb2.ListJobsResponse:
+        """Passed through."""
+        return await self._scheduler.ListJobs(request, timeout=context.time_remaining())
+
+    async def WatchJob(
+        self,
+        request: transcription_service_pb2.WatchJobRequest,
+        context: Any,
+    ) -> AsyncIterator[resources_pb2.JobEvent]:
+        """Passed through, across restarts of the scheduler."""
+        if request.after_seq < 0:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason="after_seq is negative")
+        telemetry.bind(job_id=request.job_id)
+        async with aclosing(self._watching.events(request.job_id, request.after_seq)) as events:
+            async for event in events:
+                yield event
+
+    async def CancelJob(self, request: transcription_service_pb2.CancelJobRequest, context: Any) -> resources_pb2.Job:
+        """Passed through."""
+        telemetry.bind(job_id=request.job_id)
+        return await self._scheduler.CancelJob(request, timeout=context.time_remaining())
+
+    async def DeleteJob(self, request: transcription_service_pb2.DeleteJobRequest, context: Any) -> Empty:
+        """Passed through."""
+        telemetry.bind(job_id=request.job_id)
+        return await self._scheduler.DeleteJob(request, timeout=context.time_remaining())
+
+    async def GetTranscript(
+        self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
+    ) -> AsyncIterator[transcription_service_pb2.GetTranscriptResponse]:
+        """The parts as the scheduler sends them, or, for a format, the text in pieces."""
+        unspecified = request.format == transcription_service_pb2.TRANSCRIPT_FORMAT_UNSPECIFIED
+        form = _FORMATS.get(request.format)
+        if form is None and not unspecified:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="format", reason=f"there is no format {request.format}")
+        telemetry.bind(job_id=request.job_id)
+        call = self._scheduler.GetTranscript(
+            transcription_service_pb2.GetTranscriptRequest(job_id=request.job_id), timeout=context.time_remaining()
+        )
+        try:
+            if form is None:
+                async for part in call:
+                    yield part
+                return
+            parts = [part async for part in call]
+        finally:
+            call.cancel()
+        # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
+        content = await asyncio.to_thread(lambda: render(wire.transcript_of_parts(parts), form).encode())
+        for start in range(0, len(content), _CONTENT_BYTES):
+            piece = content[start : start + _CONTENT_BYTES]
+            yield transcription_service_pb2.GetTranscriptResponse(content=piece)
+
+    async def ListModels(
+        self, request: transcription_service_pb2.ListModelsRequest, context: Any
+    ) -> transcription_service_pb2.ListModelsResponse:
+        """Passed through."""
+        return await self._scheduler.ListModels(request, timeout=context.time_remaining())
+
+
+async def _as_create_requests(
+    requests: AsyncIterator[transcription_service_pb2.TranscribeRequest],
+) -> AsyncIterator[transcription_service_pb2.CreateJobRequest]:
+    async for request in requests:
+        which = request.WhichOneof("payload")
+        if which == "config":
+            yield transcription_service_pb2.CreateJobRequest(config=request.config)
+        elif which == "audio":
+            yield transcription_service_pb2.CreateJobRequest(audio=request.audio)
+        else:
+            yield transcription_service_pb2.CreateJobRequest()  # without content, which the check refuses

@@ -1,0 +1,40 @@
+"""sayit.v1.UploadService."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from sayit.gateway.relay import UploadMessages, relay_upload
+from sayit.v1 import upload_service_pb2, upload_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from sayit.internal.v1.job_service_pb2_grpc import JobServiceAsyncStub
+
+
+class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
+    """Passes resumable uploads through."""
+
+    def __init__(self, scheduler: JobServiceAsyncStub) -> None:
+        self._scheduler = scheduler
+
+    async def CreateUpload(
+        self, request: upload_service_pb2.CreateUploadRequest, context: Any
+    ) -> upload_service_pb2.Upload:
+        """Passed through."""
+        return await self._scheduler.CreateUpload(request, timeout=context.time_remaining())
+
+    async def AppendUpload(self, request_iterator: Any, context: Any) -> upload_service_pb2.Upload:
+        """Passed through while the bytes arrive."""
+        messages = UploadMessages[upload_service_pb2.AppendUploadRequest](request_iterator, head="start", data="data")
+        end = upload_service_pb2.AppendUploadRequest(data=b"")
+        return await relay_upload(self._scheduler.AppendUpload(), messages, end=end)
+
+    async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_service_pb2.Upload:
+        """Passed through."""
+        return await self._scheduler.GetUpload(request, timeout=context.time_remaining())
+
+    async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> Empty:
+        """Passed through."""
+        return await self._scheduler.DeleteUpload(request, timeout=context.time_remaining())

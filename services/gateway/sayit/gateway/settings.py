@@ -1,0 +1,43 @@
+"""Settings of the gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from sayit.chassis.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """What the gateway can be told."""
+
+    listen: str = Field(
+        default="127.0.0.1:50051",
+        description="Where the gateway listens: host:port (port 0: any free one) or unix:/path.",
+    )
+    scheduler_address: str = Field(
+        default="127.0.0.1:50052", description="Where the others reach the scheduler: host:port."
+    )
+    api_keys_file: Path | None = Field(
+        default=None,
+        description="File of hashed API keys, made by `sayit keys create`; without it all are one local principal.",
+    )
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Listen beyond loopback although there are no API keys: everybody who connects is served.",
+    )
+    tls_cert_file: Path | None = Field(
+        default=None,
+        description="PEM certificate chain of the gateway; TLS is on when it and SAYIT_TLS_KEY_FILE are set.",
+    )
+    tls_key_file: Path | None = Field(default=None, description="PEM private key of the gateway's certificate.")
+    resume_s: float = Field(
+        default=60.0, ge=0, description="Seconds that a watcher's stream survives while the scheduler does not answer."
+    )
+    max_connection_age_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Age in seconds at which connections are asked to reconnect, so that new gateways get their share; "
+        "running calls go on. 0: never.",
+    )

@@ -1,0 +1,120 @@
+"""Streams a job's events from the scheduler, and goes on where it stopped when the scheduler was away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, TypeAlias
+
+import grpc
+
+from sayit.chassis import telemetry
+from sayit.chassis.errors import STATUS_DETAILS_KEY
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.v1 import resources_pb2, transcription_service_pb2
+
+if TYPE_CHECKING:
+    from sayit.internal.v1.job_service_pb2_grpc import JobServiceAsyncStub
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+
+#: What a call ends with when the peer dies; a status of ours always carries details.
+_BROKEN = frozenset(
+    {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE}
+)
+
+
+_Call: TypeAlias = "grpc.aio.UnaryStreamCall[transcription_service_pb2.WatchJobRequest, resources_pb2.JobEvent]"
+
+
+class Watching:
+    """All streams of events that this gateway relays."""
+
+    def __init__(self, scheduler: JobServiceAsyncStub, *, resume_s: float) -> None:
+        self._scheduler = scheduler
+        self._resume_s = resume_s
+        self._calls: set[_Call] = set()
+        self._draining = False
+
+    async def events(self, job_id: str, after_seq: int) -> AsyncGenerator[resources_pb2.JobEvent, None]:
+        """The job's events after `after_seq`, durable ones exactly once and in order, until the job ends.
+
+        Raises:
+            SayItError: UNAVAILABLE when this gateway stops; the client goes on at another one.
+            grpc.aio.AioRpcError: the scheduler refused, or did not come back within `resume_s`.
+        """
+        seq = after_seq
+        pause_s = _FIRST_PAUSE_S
+        lost_since: float | None = None
+        while True:
+            try:
+                async for event in self._until_broken(job_id, seq):
+                    lost_since, pause_s = None, _FIRST_PAUSE_S
+                    if event.seq:
+                        if event.seq <= seq:
+                            continue
+                        seq = event.seq
+                    yield event
+                    if _is_last(event):
+                        return
+                return
+            except grpc.aio.AioRpcError as error:
+                lost_since = lost_since if lost_since is not None else time.monotonic()
+                if not _may_come_back(error) or time.monotonic() - lost_since > self._resume_s:
+                    raise
+                telemetry.logger().warning("watch_interrupted", job_id=job_id, after_seq=seq, code=error.code().name)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _until_broken(self, job_id: str, after_seq: int) -> AsyncGenerator[resources_pb2.JobEvent, None]:
+        if self._is_draining():
+            raise _leaving()
+        call = self._scheduler.WatchJob(transcription_service_pb2.WatchJobRequest(job_id=job_id, after_seq=after_seq))
+        self._calls.add(call)
+        try:
+            async for event in call:
+                yield event
+        except asyncio.CancelledError:
+            if self._is_draining() and not _cancelled():
+                raise _leaving() from None
+            raise
+        finally:
+            self._calls.discard(call)
+            call.cancel()
+
+    def _is_draining(self) -> bool:
+        return self._draining  # a method, because the flag changes while its reader waits, which mypy cannot know
+
+    def drain(self) -> None:
+        """Ends all streams with UNAVAILABLE, because the gateway stops; what they miss, they get by resuming."""
+        self._draining = True
+        for call in list(self._calls):
+            call.cancel()
+
+
+def _cancelled() -> bool:
+    """Whether the running task was cancelled, rather than only the call to the scheduler."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _leaving() -> SayItError:
+    return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the gateway stops")
+
+
+def _is_last(event: resources_pb2.JobEvent) -> bool:
+    """Whether the job has ended with this event, whatever the scheduler's stream does next."""
+    which = event.WhichOneof("event")
+    cancelled = which == "state_changed" and event.state_changed.state == resources_pb2.JOB_STATE_CANCELLED
+    return cancelled or which in {"completed", "failed"}
+
+
+def _may_come_back(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the scheduler is gone, rather than refusing."""
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return True
+    ours = any(key == STATUS_DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+    return error.code() in _BROKEN and not ours

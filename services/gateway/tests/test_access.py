@@ -1,0 +1,153 @@
+"""Who may call the gateway, where it may listen, and TLS."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sayit.chassis.principal import Principal
+from sayit.chassis.start import StartError
+from sayit.gateway.access import check_exposure
+from sayit.gateway.keys import create_key, revoke_key
+from sayit.gateway.service import running
+from sayit.speech.errors import ErrorKind
+from sayit.v1 import system_service_pb2, system_service_pb2_grpc
+from sayit.v1.transcription_service_pb2 import GetJobRequest
+
+from .helper import failure, settings, suite
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:50051", "localhost:50051", "[::1]:50051", "127.3.2.1:1", "unix:/run/s"])
+def test_loopback_needs_no_keys(listen: str) -> None:
+    """Whoever can reach a loopback address or a Unix socket is already on this machine."""
+    check_exposure(settings(listen=listen))
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "10.1.2.3:50051", "[2001:db8::1]:1"])
+def test_other_addresses_need_keys_or_a_decision(listen: str, tmp_path: Path) -> None:
+    """An address that others can reach is refused without keys, unless somebody asked for it by name."""
+    with pytest.raises(StartError, match="SAYIT_API_KEYS_FILE") as caught:
+        check_exposure(settings(listen=listen))
+    assert "\n" not in str(caught.value)
+    check_exposure(settings(listen=listen, allow_unauthenticated=True))
+    check_exposure(settings(listen=listen, api_keys_file=tmp_path / "keys.json"))
+
+
+@pytest.mark.parametrize(
+    "listen", ["50051", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "no.such.host.invalid:1"]
+)
+def test_no_address_is_told(listen: str) -> None:
+    """Something that is no address, or a host that does not resolve, is told in one line."""
+    with pytest.raises(StartError):
+        check_exposure(settings(listen=listen))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        lambda key: [("authorization", f"Bearer {key}")],
+        lambda key: [("authorization", f"bearer {key}")],
+        lambda key: [("x-api-key", key)],
+    ],
+    ids=["bearer", "lower case", "x-api-key"],
+)
+async def test_key_becomes_the_principal(metadata: Any, tmp_path: Path) -> None:
+    """A valid key names the tenant to the scheduler, however it is presented."""
+    stored, key = create_key(tmp_path / "keys.json", tenant="acme")
+    async with suite(api_keys_file=tmp_path / "keys.json") as s:
+        await s.jobs.GetJob(GetJobRequest(job_id="job-1"), metadata=metadata(key))
+    assert s.fake.principals["GetJob"] == Principal(key_id=stored.id, tenant="acme")
+
+
+async def test_without_a_valid_key_nothing_is_served(tmp_path: Path) -> None:
+    """No key, a wrong key and a revoked key are UNAUTHENTICATED, for every kind of call."""
+    keys = tmp_path / "keys.json"
+    stored, key = create_key(keys, tenant="acme")
+    async with suite(api_keys_file=keys) as s:
+        request = GetJobRequest(job_id="job-1")
+        assert (await failure(s.jobs.GetJob(request))).kind is ErrorKind.UNAUTHENTICATED
+        wrong = [("authorization", f"Bearer {key}x")]
+        assert (await failure(s.jobs.GetJob(request, metadata=wrong))).kind is ErrorKind.UNAUTHENTICATED
+        assert (await failure(s.jobs.CreateJob())).kind is ErrorKind.UNAUTHENTICATED
+        assert (await failure(s.jobs.Transcribe())).kind is ErrorKind.UNAUTHENTICATED
+        revoke_key(keys, stored.id)
+        right = [("x-api-key", key)]
+        assert (await failure(s.jobs.GetJob(request, metadata=right))).kind is ErrorKind.UNAUTHENTICATED
+    assert s.fake.principals == {}
+
+
+async def test_forged_principal_metadata_is_ignored() -> None:
+    """What a client claims to be in internal metadata does not reach the scheduler."""
+    forged = Principal(key_id="x", tenant="victim").to_metadata()
+    async with suite() as s:
+        await s.jobs.GetJob(GetJobRequest(job_id="job-1"), metadata=[("sayit-principal-bin", forged)])
+    assert s.fake.principals["GetJob"].tenant == "local"
+
+
+async def test_health_is_open(tmp_path: Path) -> None:
+    """A supervisor needs no key."""
+    create_key(tmp_path / "keys.json", tenant="acme")
+    async with suite(api_keys_file=tmp_path / "keys.json") as s:
+        health: Any = health_pb2_grpc.HealthStub(s.channel)
+        await health.Check(health_pb2.HealthCheckRequest())
+
+
+async def test_taken_address_is_told() -> None:
+    """A second gateway on the same port does not start, and says why."""
+    async with suite() as s:
+        with pytest.raises(StartError, match="address already in use"):
+            async with running(settings(listen=s.address)):
+                pass
+
+
+def _self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost, made by the openssl command."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    try:
+        subprocess.run(
+            [*command, *subject, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no openssl command to make a certificate with")
+    return certificate, key
+
+
+async def test_tls(tmp_path: Path) -> None:
+    """With a certificate and its key the gateway speaks TLS, and only TLS."""
+    certificate, key = _self_signed(tmp_path)
+    async with suite(tls_cert_file=certificate, tls_key_file=key) as s:
+        trust = grpc.ssl_channel_credentials(root_certificates=certificate.read_bytes())
+        async with grpc.aio.secure_channel(s.address, trust) as channel:
+            stub = system_service_pb2_grpc.SystemServiceStub(channel)
+            await stub.GetStatus(system_service_pb2.GetStatusRequest())
+        assert (await failure(s.jobs.GetJob(GetJobRequest(), timeout=5))).kind is ErrorKind.UNAVAILABLE
+
+
+async def test_half_of_tls_is_refused(tmp_path: Path) -> None:
+    """A certificate without key, or a file that is no PEM, does not start in plain text."""
+    (tmp_path / "cert.pem").write_text("hello")
+    for values in (
+        {"tls_cert_file": tmp_path / "cert.pem"},
+        {"tls_cert_file": tmp_path / "a", "tls_key_file": tmp_path},
+    ):
+        with pytest.raises(StartError):
+            async with running(settings(**values)):
+                pass

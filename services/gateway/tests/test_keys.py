@@ -1,0 +1,118 @@
+"""The file of API keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from sayit.chassis.principal import Principal
+from sayit.gateway.keys import KeyRing, KeysFileError, create_key, list_keys, revoke_key
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file will be, in a folder that does not exist yet."""
+    return tmp_path / "config" / "keys.json"
+
+
+def test_created_key_names_its_tenant(path: Path) -> None:
+    """The key that create_key returns admits its tenant under the key's id."""
+    stored, key = create_key(path, tenant="acme", name="laptop")
+    assert key.startswith(f"sayit_{stored.id}_")
+    assert KeyRing(path).principal_of(key) == Principal(key_id=stored.id, tenant="acme")
+
+
+def test_file_holds_no_secret_and_is_private(path: Path) -> None:
+    """Only the owner can read the file, and the key is not in it."""
+    _, key = create_key(path, tenant="acme")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert key.split("_", 2)[2] not in path.read_text()
+
+
+@pytest.mark.parametrize("spoil", [lambda key: key[:-1], lambda key: key + "x", lambda _: "", lambda _: "sayit_x_y"])
+def test_wrong_keys_are_nobody(path: Path, spoil: object) -> None:
+    """A key with anything else in it than what was issued belongs to nobody."""
+    _, key = create_key(path, tenant="acme")
+    assert callable(spoil)
+    assert KeyRing(path).principal_of(spoil(key)) is None
+
+
+def test_revoked_key_stops_working_while_the_gateway_runs(path: Path) -> None:
+    """A ring that is in use notices keys that are revoked and keys that are new."""
+    stored, key = create_key(path, tenant="acme")
+    ring = KeyRing(path)
+    assert ring.principal_of(key) is not None
+    revoked = revoke_key(path, stored.id)
+    assert revoked.revoked
+    assert ring.principal_of(key) is None
+    _, second = create_key(path, tenant="other")
+    assert ring.principal_of(second) is not None
+
+
+def test_revoking_twice_changes_nothing(path: Path) -> None:
+    """The time of the first revocation stays."""
+    stored, _ = create_key(path, tenant="acme")
+    assert revoke_key(path, stored.id) == revoke_key(path, stored.id)
+
+
+def test_list_shows_all_keys_in_order(path: Path) -> None:
+    """Revoked keys are listed too, oldest first."""
+    first, _ = create_key(path, tenant="a", name="one")
+    create_key(path, tenant="b", name="two")
+    revoke_key(path, first.id)
+    assert [(key.tenant, key.name, bool(key.revoked)) for key in list_keys(path)] == [
+        ("a", "one", True),
+        ("b", "two", False),
+    ]
+
+
+def test_two_commands_at_once_lose_no_key(path: Path) -> None:
+    """Keys that are created at the same time are all in the file."""
+    threads = [threading.Thread(target=create_key, args=(path,), kwargs={"tenant": str(n)}) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {key.tenant for key in list_keys(path)} == {str(n) for n in range(8)}
+
+
+@pytest.mark.parametrize(
+    "content", ["no json", "[]", "{}", '{"format": 2, "keys": []}', '{"format": 1, "keys": [{"id": "x"}]}']
+)
+def test_broken_file_is_one_clear_line(path: Path, content: str) -> None:
+    """A file that holds something else is refused in one line that names it."""
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(KeysFileError) as caught:
+        KeyRing(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_and_key_are_told(path: Path) -> None:
+    """Reading no file, or revoking no key, says what is missing."""
+    with pytest.raises(KeysFileError, match="sayit keys create"):
+        list_keys(path)
+    create_key(path, tenant="acme")
+    with pytest.raises(KeysFileError, match="no key nope"):
+        revoke_key(path, "nope")
+
+
+def test_file_that_breaks_locks_nobody_out(path: Path) -> None:
+    """While the gateway runs, an unreadable file leaves the keys as they were, and the ring says what is wrong."""
+    _, key = create_key(path, tenant="acme")
+    ring = KeyRing(path)
+    good = path.read_text()
+    path.write_text("oops")
+    assert ring.principal_of(key) is not None
+    assert "not JSON" in ring.problem
+    path.write_text(good)
+    os.utime(path, ns=(1, 1))
+    assert ring.principal_of(key) is not None
+    assert ring.problem == ""
+    assert json.loads(good)["format"] == 1

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind, SayItError, Sentence
 
 HANGUL = re.compile("[가-힣]")
 
@@ -65,6 +65,12 @@ def test_the_field_at_fault_is_part_of_the_message():
 def test_an_error_without_its_details_still_prints():
     """Details that an older peer did not send appear as a question mark."""
     assert str(SayItError(ErrorKind.JOB_NOT_FOUND)) == "There is no job ?."
+
+
+def test_a_peers_sentences_replace_the_template():
+    """Finished sentences are shown as they are, braces included."""
+    error = SayItError(ErrorKind.AUDIO_TOO_LONG, sentences=Sentence(en="Longer than 5 {x}.", ko="5분보다 깁니다."))
+    assert (str(error), error.message("ko")) == ("Longer than 5 {x}.", "5분보다 깁니다.")
 
 
 def test_the_cause_never_reaches_a_message():

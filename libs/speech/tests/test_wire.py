@@ -274,9 +274,19 @@ def test_a_code_of_the_future_is_internal_and_keeps_its_words_for_the_log():
     assert "for the log" not in error.message("en")
 
 
+def test_a_code_of_the_future_speaks_for_itself():
+    """The sentences that came with an unknown code are what people read."""
+    texts = {"en": "The moon is full.", "ko": "보름달입니다."}
+    localized = [LocalizedMessage(locale=locale, message=text) for locale, text in texts.items()]
+    info = ErrorInfo(reason="BRAND_NEW", domain=ERROR_DOMAIN)
+    error = wire.error_of_status(_status(code_pb2.INTERNAL, info, *localized))
+    assert {language: error.message(language) for language in texts} == texts
+    assert str(error) == texts["en"]
+
+
 def test_details_cannot_overwrite_the_errors_own_arguments():
     """Metadata named like SayItError's arguments does no harm."""
-    metadata = {"kind": "x", "cause": "x", "retry_after_s": "x", "limit_mb": "100"}
+    metadata = {"kind": "x", "cause": "x", "retry_after_s": "x", "sentences": "x", "limit_mb": "100"}
     error = wire.error_of_status(_status(3, ErrorInfo(reason="FILE_TOO_LARGE", domain=ERROR_DOMAIN, metadata=metadata)))
     assert error.message("en") == "The file is larger than 100 MB."
 

@@ -159,6 +159,7 @@ class SayItError(Exception):
         field: the request field at fault, for errors about the request.
         retry_after_s: when a retry makes sense, in seconds.
         cause: text for the log; it never reaches a client.
+        sentences: the finished sentences of a peer that knew the details; they replace the kind's own.
         details: values of the sentence's template.
     """
 
@@ -169,12 +170,14 @@ class SayItError(Exception):
         field: str = "",
         retry_after_s: float | None = None,
         cause: str = "",
+        sentences: Sentence | None = None,
         **details: object,
     ) -> None:
         self.kind = kind
         self.field = field
         self.retry_after_s = retry_after_s
         self.cause = cause
+        self.sentences = sentences
         self.details: dict[str, str] = {name: str(value) for name, value in details.items()}
         if field:
             self.details.setdefault("field", field)
@@ -187,7 +190,10 @@ class SayItError(Exception):
 
     def message(self, language: str) -> str:
         """The sentence for people: Korean for any `ko…` tag, English otherwise."""
-        template = self.kind.value.ko if language.lower().startswith("ko") else self.kind.value.en
+        korean = language.lower().startswith("ko")
+        if self.sentences is not None:
+            return self.sentences.ko if korean else self.sentences.en
+        template = self.kind.value.ko if korean else self.kind.value.en
         return template.format_map(_Known(self.details))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2  # type: ignore[import-untyped]  # generated code that ships no types, as below
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, LocalizedMessage, RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
+from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError, Sentence
 from sayit.speech.wire.times import seconds_of_duration
 
 #: What a bare status code says, where no ErrorInfo of ours came with it: a proxy's answer, a refused connection.
@@ -21,7 +21,7 @@ _KINDS: dict[int, ErrorKind] = {
     code_pb2.UNAVAILABLE: ErrorKind.UNAVAILABLE,
 }
 #: Details with these names would collide with SayItError's own arguments.
-_RESERVED = frozenset({"kind", "field", "retry_after_s", "cause"})
+_RESERVED = frozenset({"kind", "field", "retry_after_s", "cause", "sentences"})
 
 
 def kind_of_rpc_code(code: int) -> ErrorKind:
@@ -32,8 +32,8 @@ def kind_of_rpc_code(code: int) -> ErrorKind:
 def error_of_status(serialized: bytes) -> SayItError:
     """The error in a serialized `google.rpc.Status` (gRPC's `grpc-status-details-bin` trailer).
 
-    Without an ErrorInfo of our domain the kind follows from the status code. The status's own message is kept as
-    `cause`, for logs; people read the kind's sentence.
+    Without an ErrorInfo of our domain the kind follows from the status code. A code of ours that this version does not
+    know becomes INTERNAL with the sentences that came along. The status's own message is kept as `cause`, for logs.
     """
     status = Status()
     try:
@@ -53,5 +53,17 @@ def error_of_status(serialized: bytes) -> SayItError:
         field=details.get("field", fields[0] if fields else ""),
         retry_after_s=seconds_of_duration(retry.retry_delay) if retry.HasField("retry_delay") else None,
         cause=f"{info.reason}: {status.message}" if ours else status.message,
+        sentences=_sentences(status) if ours and info.reason not in ErrorKind.__members__ else None,
         **{name: value for name, value in details.items() if name not in _RESERVED},
     )
+
+
+def _sentences(status: Status) -> Sentence | None:
+    texts: dict[str, str] = {}
+    for detail in status.details:
+        localized = LocalizedMessage()
+        if detail.Is(localized.DESCRIPTOR):
+            detail.Unpack(localized)
+            texts[localized.locale.split("-")[0]] = localized.message
+    english = texts.get("en", "")
+    return Sentence(en=english, ko=texts.get("ko", english)) if english else None

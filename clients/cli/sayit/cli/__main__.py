@@ -1,0 +1,93 @@
+"""Entry point of the `sayit` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sayit.cli import wording
+from sayit.cli.commands import jobs, keys, system, transcribe, up
+from sayit.cli.exits import HELP, Exit, Failure
+from sayit.cli.interrupt import Interrupted
+from sayit.speech.errors import SayItError
+
+
+class Language(StrEnum):
+    """Languages of messages."""
+
+    EN = "en"
+    KO = "ko"
+
+
+class Commands(TyperGroup):
+    """Turns what commands raise into lines on standard error and exit statuses."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            for line in failure.lines:
+                wording.note(line)
+            raise typer.Exit(failure.status) from None
+        except (SayItError, wording.LocalError) as error:
+            wording.complain("sayit", error)
+            raise typer.Exit(Exit.UNAVAILABLE if wording.is_unavailability(error) else Exit.FAILED) from None
+        except Interrupted as interrupted:
+            raise typer.Exit(interrupted.status) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of our output has gone, which is its right; Python must not complain again when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(Exit.FAILED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=HELP,
+    help="SayIt turns recorded speech into text, on this machine's cores.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def common(
+    lang: Annotated[
+        Language | None,
+        typer.Option("--lang", envvar="SAYIT_LANG", help="Language of messages.", show_default="your locale's"),
+    ] = None,
+) -> None:
+    """Options of all commands."""
+    if lang is not None:
+        wording.choose(lang)
+
+
+app.command("up")(up.up)
+app.command("transcribe", epilog=HELP)(transcribe.transcribe)
+app.add_typer(jobs.app, name="jobs")
+app.command("status")(system.status)
+app.command("models")(system.models)
+app.add_typer(keys.app, name="keys")
+app.command("doctor")(system.doctor)
+app.command("config")(system.config)
+app.command("version")(system.version)
+
+
+def main() -> None:
+    """Runs the command line."""
+    # We start processes while gRPC runs; they are other programs at once, and gRPC need not prepare for forks.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    app(prog_name="sayit")
+
+
+if __name__ == "__main__":
+    main()

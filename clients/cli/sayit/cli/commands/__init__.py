@@ -1,0 +1,1 @@
+"""One module per command: arguments in, a call, something printed."""

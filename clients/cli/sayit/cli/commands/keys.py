@@ -1,0 +1,83 @@
+# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
+"""`sayit keys …`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayit.cli.commands.arguments import AsJson
+from sayit.cli.exits import Exit, Failure
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Make, list and revoke API keys, in the file that SAYIT_API_KEYS_FILE names; the gateway notices changes.",
+)
+
+File = Annotated[
+    Path,
+    typer.Option(
+        "--file", metavar="FILE", envvar="SAYIT_API_KEYS_FILE", help="File of hashed keys.", show_default=False
+    ),
+]
+
+
+@app.command("create")
+def create(
+    file: File,
+    tenant: Annotated[str, typer.Option("--tenant", help="Whose data the key may see.")] = "default",
+    name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it: nobody can see it again."""
+    from sayit.cli import printing
+    from sayit.cli.wording import note
+    from sayit.gateway import keys
+
+    try:
+        stored, key = keys.create_key(file, tenant=tenant, name=name)
+    except keys.KeysFileError as error:
+        raise Failure(Exit.FAILED, str(error)) from None
+    if as_json:
+        printing.as_json({"id": stored.id, "tenant": stored.tenant, "name": stored.name, "key": key})
+    else:
+        note(f"Key {stored.id} of tenant {stored.tenant}; keep it now, it cannot be shown again:")
+        print(key)
+
+
+@app.command("list")
+def list_keys(file: File, as_json: AsJson = False) -> None:
+    """List the keys, without their secrets."""
+    from sayit.cli import printing
+    from sayit.gateway import keys
+
+    try:
+        found = keys.list_keys(file)
+    except keys.KeysFileError as error:
+        raise Failure(Exit.FAILED, str(error)) from None
+    if as_json:
+        printing.as_json(
+            [
+                {"id": k.id, "tenant": k.tenant, "name": k.name, "created": k.created, "revoked": k.revoked or None}
+                for k in found
+            ]
+        )
+    else:
+        printing.table(
+            ("KEY", "TENANT", "NAME", "CREATED", "REVOKED"),
+            ((k.id, k.tenant, k.name or "-", k.created, k.revoked or "-") for k in found),
+        )
+
+
+@app.command("revoke")
+def revoke(key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")], file: File) -> None:
+    """Revoke a key; gateways refuse it from the next call on."""
+    from sayit.gateway import keys
+
+    try:
+        stored = keys.revoke_key(file, key)
+    except keys.KeysFileError as error:
+        raise Failure(Exit.FAILED, str(error)) from None
+    print(f"{stored.id}: revoked {stored.revoked}")

@@ -1,0 +1,68 @@
+# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
+"""`sayit status`, `sayit models`, `sayit doctor`, `sayit config`, `sayit version`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayit.cli.commands.arguments import ApiKey, AsJson, ModelName, Roots, Server
+from sayit.cli.places import DEFAULT_ADDRESS
+
+
+def status(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
+    """Show how a suite is: its parts, transcribers and the last day; exit status 1 if a part is down."""
+    from sayit.cli import overview
+    from sayit.cli.connection import Connection
+
+    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
+    raise typer.Exit(overview.show_status(connection, as_json=as_json))
+
+
+def models(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
+    """List the models that a suite serves now."""
+    from sayit.cli import overview
+    from sayit.cli.connection import Connection
+
+    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
+    overview.show_models(connection, as_json=as_json)
+
+
+def doctor(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="Folder to examine.")
+    ] = None,
+    model: ModelName = "",
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", envvar="SAYIT_LISTEN", help="Address to examine.")
+    ] = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Examine this installation: what is wrong, and what to do about it; exit status 1 if something fails."""
+    from sayit.cli import places
+    from sayit.cli.doctor import report
+
+    raise typer.Exit(report.run(data=data or places.default_data(), model=model, listen=listen, as_json=as_json))
+
+
+def config(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/configuration.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List all settings (SAYIT_* variables) with their defaults."""
+    from sayit.cli import configuration
+
+    configuration.show(markdown=markdown, as_json=as_json)
+
+
+def version(as_json: AsJson = False) -> None:
+    """Print the version."""
+    from sayit.cli import printing
+    from sayit.cli.exits import own_version
+
+    if as_json:
+        printing.as_json({"version": own_version()})
+    else:
+        print(f"sayit {own_version()}")

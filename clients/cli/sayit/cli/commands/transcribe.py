@@ -1,0 +1,76 @@
+# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
+"""`sayit transcribe`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sayit.cli.commands.arguments import ApiKey, ModelName, Roots, Server, Threads, Transcribers
+from sayit.cli.transcribing.display import Show
+from sayit.speech.options import Task
+from sayit.speech.rendering import Format
+
+
+def transcribe(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Recordings; - reads standard input.", show_default=False)
+    ],
+    language: Annotated[
+        str, typer.Option("--language", "-l", help="Language of the speech (ko, en, ja, zh ...), or auto to detect it.")
+    ] = "auto",
+    form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|FOLDER", help="Where the result goes.", show_default="standard output"
+        ),
+    ] = None,
+    model: ModelName = "",
+    task: Annotated[Task, typer.Option("--task", help="Write down the words, or translate them to English.")] = (
+        Task.TRANSCRIBE
+    ),
+    prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = "",
+    hotwords: Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")] = "",
+    words: Annotated[bool, typer.Option("--words", help="Give every word its times (in JSON).")] = False,
+    progress: Annotated[
+        Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
+    ] = Show.AUTO,
+    server: Server = "",
+    api_key: ApiKey = "",
+    root_certificates: Roots = None,
+    transcribers: Transcribers = None,
+    threads: Threads = None,
+) -> None:
+    """Transcribe recordings: text on standard output, progress on standard error.
+
+    Uses the suite at --server, else one that runs on this machine, else starts one for the length of this call and
+    stops it afterwards. Several files are sent together; each has its own result. Several texts on standard output
+    are headed by their file's name, several JSON results become one array; subtitles and tables of several files need
+    --output FOLDER.
+    """
+    from sayit.cli.connection import Connection
+    from sayit.cli.transcribing import command
+    from sayit.speech.options import Options
+
+    status = command.run(
+        command.Call(
+            files=tuple(files),
+            options=Options(
+                language=language,
+                task=task,
+                prompt=prompt,
+                hotwords=hotwords,
+                word_timestamps=words,
+            ),
+            form=form,
+            output=output,
+            model=model,
+            show=progress,
+            connection=Connection(server=server, api_key=api_key, root_certificates=root_certificates),
+            transcribers=transcribers,
+            threads=threads,
+        )
+    )
+    raise typer.Exit(status)

@@ -1,0 +1,77 @@
+# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
+"""`sayit up`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sayit.cli.commands.arguments import ModelName, Threads, Transcribers
+from sayit.cli.places import DEFAULT_ADDRESS
+
+
+def up(
+    transcribers: Transcribers = None,
+    threads: Threads = None,
+    model: ModelName = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FOLDER",
+            envvar="SAYIT_DATA_DIR",
+            help="Everything durable lies here.",
+            show_default="the platform's folder for user data",
+        ),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", envvar="SAYIT_LISTEN", help="Where clients connect.")
+    ] = DEFAULT_ADDRESS,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ready-file", metavar="FILE", help="Written once all is healthy: addresses and process ids as JSON."
+        ),
+    ] = None,
+    redis_url: Annotated[
+        str,
+        typer.Option(
+            "--redis-url",
+            metavar="URL",
+            envvar="SAYIT_REDIS_URL",
+            help="A Redis or Valkey of yours.",
+            show_default="starts Valkey",
+        ),
+    ] = "",
+    log_dir: Annotated[
+        Path | None, typer.Option("--log-dir", metavar="FOLDER", help="Logs of the parts.", show_default="DATA/logs")
+    ] = None,
+    grace: Annotated[
+        float, typer.Option("--grace", min=0, envvar="SAYIT_GRACE_S", help="Seconds that running work gets at the end.")
+    ] = 30.0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all parts' logs here as well.")] = False,
+) -> None:
+    """Keep a suite running: Valkey, scheduler, gateway and transcribers; Ctrl-C stops it in good order.
+
+    A part that dies is started again. A second Ctrl-C does not wait for running work; nothing accepted is lost.
+    All other settings are taken from SAYIT_* variables (`sayit config` lists them).
+    """
+    from sayit.cli import places
+    from sayit.cli.suite import command
+
+    command.run(
+        command.Call(
+            transcribers=transcribers,
+            threads=threads,
+            model=model,
+            data=(data or places.default_data()).expanduser().absolute(),
+            listen=listen,
+            ready_file=ready_file.absolute() if ready_file else None,
+            redis_url=redis_url,
+            logs=log_dir.absolute() if log_dir else None,
+            grace_s=grace,
+            verbose=verbose,
+        )
+    )

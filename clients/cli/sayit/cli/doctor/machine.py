@@ -1,0 +1,154 @@
+"""Checks of the machine: cores, vector units, memory, disk, limits, the address, a running suite."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sayit.chassis.start import StartError, check_free
+from sayit.cli import places
+from sayit.cli.doctor.findings import Finding, fail, ok, warn
+from sayit.cli.suite import lock
+from sayit.cli.suite.cores import usable_cores, workforce
+
+_GIB = 1024**3
+#: Of one transcriber with Whisper small and its working memory.
+_PER_TRANSCRIBER = 1.0 * _GIB
+#: Of gateway, scheduler, decoder and Valkey together.
+_OTHERS = 0.6 * _GIB
+_ENOUGH_DISK = 2 * _GIB
+_TOO_LITTLE_DISK = 0.3 * _GIB
+_ENOUGH_FILES = 1024
+
+
+def cores() -> Finding:
+    """How many cores there are, and what `sayit up` makes of them."""
+    count = usable_cores()
+    chosen = workforce(count)
+    text = f"{count} usable; by default {chosen.transcribers} transcribers with {chosen.threads} thread(s) each"
+    if count == 1:
+        return warn("cores", text, "Give the container or machine more cores: long files are transcribed in parallel.")
+    return ok("cores", text)
+
+
+def vector_units(flags: str | None = None) -> Finding:
+    """Whether the processor has what int8 arithmetic needs to be quick."""
+    about = "processor"
+    machine = platform.machine()
+    if machine not in {"x86_64", "AMD64"}:
+        return ok(about, machine)
+    known = set((_cpu_flags() if flags is None else flags).split())
+    if not known:
+        return ok(about, machine)
+    if "avx2" not in known:
+        return warn(
+            about,
+            f"{machine} without AVX2",
+            "It works, slowly; a processor from 2014 or later is several times faster.",
+        )
+    vnni = known & {"avx512_vnni", "avx_vnni"}
+    return ok(about, f"{machine} with AVX2" + (" and VNNI" if vnni else ""))
+
+
+def memory() -> Finding:
+    """Whether the default workforce fits in memory."""
+    total = _memory_bytes()
+    if total is None:
+        return ok("memory", "unknown")
+    wanted = workforce(usable_cores()).transcribers * _PER_TRANSCRIBER + _OTHERS
+    text = f"{total / _GIB:.1f} GiB; Whisper small wants about {wanted / _GIB:.1f} GiB"
+    if total < wanted:
+        return warn("memory", text, "Use fewer transcribers (--transcribers 1), or a smaller model (--model base).")
+    return ok("memory", text)
+
+
+def disk(data: Path) -> Finding:
+    """Whether there is room for audio, results and the database, and whether they can be written."""
+    about = "data folder"
+    there = next(folder for folder in (data, *data.parents) if folder.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        return fail(about, f"{data} cannot be written", "Choose another folder with --data or SAYIT_DATA_DIR.")
+    free = shutil.disk_usage(there).free
+    text = f"{data}, {free / _GIB:.1f} GiB free"
+    if free < _TOO_LITTLE_DISK:
+        return fail(about, text, "Free some disk space.")
+    if free < _ENOUGH_DISK:
+        return warn(about, text, "Free some disk space: a model takes 0.5 GB, an hour of audio about 0.1 GB.")
+    return ok(about, text)
+
+
+def open_files() -> Finding:
+    """Whether a process may open enough files for many watchers."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _ENOUGH_FILES:
+        return warn("open files", f"at most {soft} for a process", f"ulimit -n {_ENOUGH_FILES}")
+    return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft} for a process")
+
+
+def address(data: Path, listen: str) -> Finding:
+    """Whether a suite could listen where it wants to, or does so already."""
+    about = "address"
+    holder = lock.holder_of(data)
+    if holder is not None:
+        return ok(about, f"a suite runs on {data} (process {holder.pid}, gateway at {holder.gateway})")
+    try:
+        check_free(listen)
+    except StartError as error:
+        return fail(about, str(error), "Stop what listens there, or choose another with --listen.")
+    return ok(about, f"{listen} is free")
+
+
+def running_suite(data: Path) -> Finding:
+    """Whether the suite that runs here is healthy."""
+    about = "running suite"
+    if lock.holder_of(data) is None:
+        return ok(about, "none on this data folder")
+    described = places.running_on(data)
+    if described is None:
+        return warn(about, "it is starting, or stopping", "Look again in a minute; its logs are in the data folder.")
+    from sayit.chassis import probe  # noqa: PLC0415 - gRPC, needed only where a suite runs
+
+    parts = [part for part in described.parts if part.name != "valkey"]
+
+    async def ask() -> list[bool]:
+        return await asyncio.gather(*(probe.is_serving(part.address) for part in parts))
+
+    answers = asyncio.run(ask())
+    ill = [part.name for part, well in zip(parts, answers, strict=True) if not well]
+    ill += [part.name for part in described.parts if part.name == "valkey" and not part.healthy]
+    if ill:
+        return fail(about, "not healthy: " + ", ".join(ill), f"Read their logs in {described.logs}.")
+    return ok(about, f"all {len(described.parts)} parts are healthy, gateway at {described.gateway}")
+
+
+def _cpu_flags() -> str:
+    if sys.platform == "darwin":
+        answer = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "machdep.cpu.leaf7_features"], capture_output=True, text=True, check=False
+        )
+        return answer.stdout.lower()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
+
+
+def _memory_bytes() -> int | None:
+    """Of the machine, or of the container if that is less."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            return min(total, int(Path(path).read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue
+    return total

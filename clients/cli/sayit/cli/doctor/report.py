@@ -1,0 +1,58 @@
+"""Runs all checks and prints what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sayit.cli import printing
+from sayit.cli.doctor import installation, machine
+from sayit.cli.doctor.findings import Finding, Level
+from sayit.cli.exits import Exit
+
+_SIGNS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
+
+
+def run(*, data: Path, model: str, listen: str, as_json: bool) -> Exit:
+    """Examines the installation; FAILED if something will not work."""
+    findings = []
+    for check in _checks(data, model, listen):
+        finding = check()
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        printing.as_json(findings)
+    failed = sum(finding.level is Level.FAIL for finding in findings)
+    warned = sum(finding.level is Level.WARN for finding in findings)
+    if not as_json:
+        print(f"\n{failed} failed, {warned} could be better, {len(findings) - failed - warned} ok.")
+    return Exit.FAILED if failed else Exit.OK
+
+
+def _checks(data: Path, model: str, listen: str) -> Iterator[Callable[[], Finding]]:
+    yield installation.python
+    yield installation.packages
+    yield installation.native_libraries
+    yield machine.cores
+    yield machine.vector_units
+    yield machine.memory
+    yield lambda: machine.disk(data)
+    yield machine.open_files
+    yield installation.queue_server
+    yield lambda: installation.model(model)
+    yield installation.keys_file
+    yield lambda: machine.address(data, listen)
+    yield lambda: machine.running_suite(data)
+
+
+def _print(finding: Finding) -> None:
+    from rich.console import Console  # noqa: PLC0415 - rich takes a while to import
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    sign, colour = _SIGNS[finding.level]
+    line = Text.assemble((f"{sign} {finding.level:4} ", colour), (f"{finding.about:17}", "bold"), finding.found)
+    console = Console(highlight=False)
+    console.print(line, soft_wrap=True)
+    if finding.advice:
+        console.print(Text(" " * 24 + "→ " + finding.advice, style=colour), soft_wrap=True)

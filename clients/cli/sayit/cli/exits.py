@@ -1,0 +1,44 @@
+"""The exit statuses of `sayit`, the same for every command."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from importlib import metadata
+
+#: For the end of a command's help.
+HELP = (
+    "Exit status: 0 all went well; 1 something failed (some of the files, a job, a check); 2 the call is wrong; "
+    "3 no suite answers; 130 or 143 interrupted by Ctrl-C or SIGTERM."
+)
+
+
+class Exit(IntEnum):
+    """What a script can branch on. An interrupted command ends with 128 + the signal's number."""
+
+    #: All went well.
+    OK = 0
+    #: Something failed, and a line on standard error says what.
+    FAILED = 1
+    #: The call makes no sense.
+    USAGE = 2
+    #: No suite answers, or none could be started.
+    UNAVAILABLE = 3
+
+
+class Failure(Exception):  # noqa: N818 - it ends a command, and is no error of the program
+    """Ends the command with a status and lines on standard error.
+
+    Args:
+        status: the exit status.
+        lines: what the user is told.
+    """
+
+    def __init__(self, status: Exit, *lines: str) -> None:
+        self.status = status
+        self.lines = lines
+        super().__init__("\n".join(lines))
+
+
+def own_version() -> str:
+    """The installed version."""
+    return metadata.version("sayit")

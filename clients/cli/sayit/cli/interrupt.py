@@ -1,0 +1,60 @@
+"""Runs a command's coroutine so that Ctrl-C, SIGTERM and a closed terminal end it in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The user ended the command.
+
+    Args:
+        number: the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+
+    @property
+    def status(self) -> int:
+        """The exit status that shells expect."""
+        return 128 + self.number
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs the coroutine; a signal cancels it, every further signal cancels again (which means: hurry).
+
+    Raises:
+        Interrupted: it was cancelled by a signal.
+    """
+    return asyncio.run(_watched(main))
+
+
+async def _watched(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    task = asyncio.create_task(main())
+    caught: list[int] = []
+
+    def on_signal(number: int) -> None:
+        caught.append(number)
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if caught:
+            raise Interrupted(caught[0]) from None
+        raise
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,102 @@
+"""`sayit up` from its arguments until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayit.chassis.start import check_free
+from sayit.cli import interrupt, places
+from sayit.cli.exits import Exit
+from sayit.cli.suite import lock, logs, prepare
+from sayit.cli.suite import model as models
+from sayit.cli.suite.failures import as_failures
+from sayit.cli.suite.plan import SuitePlan, plan
+from sayit.cli.suite.supervisor import Suite, running
+from sayit.cli.suite.valkey import without_password
+from sayit.cli.wording import note
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """The arguments."""
+
+    transcribers: int | None
+    threads: int | None
+    model: str
+    data: Path
+    listen: str
+    ready_file: Path | None
+    redis_url: str
+    logs: Path | None
+    grace_s: float
+    verbose: bool
+
+
+def run(call: Call) -> None:
+    """Runs a suite until a signal ends it.
+
+    Raises:
+        Failure: it cannot run; the lines say why.
+        SayItError: the model is not there.
+    """
+    with as_failures(Exit.FAILED), contextlib.ExitStack() as held:
+        call.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        holder = lock.Holder(pid=os.getpid(), gateway=call.listen)
+        killed_before = held.enter_context(lock.hold(call.data, holder))
+        if killed_before is not None:
+            prepare.wait_for_orphans(call.data / places.READY_FILE)
+        check_free(call.listen)
+        workers = prepare.chosen_workforce(call.transcribers, call.threads, note)
+        name, folder = models.resolve(call.model)
+        chosen = prepare.options(
+            data=call.data,
+            listen=call.listen,
+            workers=workers,
+            model=name,
+            model_folder=folder,
+            redis_url=call.redis_url,
+            logs=call.logs,
+            grace_s=call.grace_s,
+        )
+        the_plan = plan(chosen)
+        ready_files = [call.data / places.READY_FILE, *([call.ready_file] if call.ready_file else [])]
+        with contextlib.suppress(interrupt.Interrupted):  # that is how it is told to stop
+            interrupt.run(lambda: _keep(the_plan, ready_files, verbose=call.verbose))
+        note("All parts have ended.")
+
+
+async def _keep(the_plan: SuitePlan, ready_files: list[Path], *, verbose: bool) -> None:
+    async with contextlib.AsyncExitStack() as around:
+        if verbose:
+            names = [part.name for part in the_plan.parts]
+            following = asyncio.create_task(logs.follow(the_plan.options.logs, names, _show))
+            around.callback(following.cancel)
+        note(f"Starting {len(the_plan.parts)} parts ...")
+        suite = await around.enter_async_context(running(the_plan, note, ready_files=ready_files))
+        _introduce(suite)
+        around.callback(note, "Stopping ...")
+        await asyncio.Event().wait()
+
+
+def _introduce(suite: Suite) -> None:
+    options = suite.plan.options
+    width = max(len(part.spec.name) for part in suite.parts)
+    print(
+        f"SayIt is up: model {options.model}, {options.workforce.transcribers} transcribers with "
+        f"{options.workforce.threads} thread(s) each."
+    )
+    for part in suite.parts:
+        metrics = f"   metrics http://{part.spec.metrics}/metrics" if part.spec.metrics else ""
+        print(f"  {part.spec.name:{width}}  {part.spec.address:<21}  process {part.pid}{metrics}")
+    if options.redis_url:
+        print(f"  {'queue':{width}}  {without_password(options.redis_url)}")
+    print(f"Data in {options.data}, logs in {options.logs}. Ctrl-C stops everything.", flush=True)
+
+
+def _show(part: str, line: str) -> None:
+    print(f"{part} | {line}", file=sys.stderr, flush=True)

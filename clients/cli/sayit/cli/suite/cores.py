@@ -1,0 +1,111 @@
+"""How many cores this process may really use, and how transcribers and threads are dealt over them.
+
+Whisper's arithmetic fills a core's vector units, so hardware threads of one core add nothing and slow efficiency
+cores hold the others up: what counts is physical (on a Mac: performance) cores, within the affinity mask and the
+container's CPU quota.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Threads of one engine beyond which another transcriber gains more than another thread.
+MOST_USEFUL_THREADS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workforce:
+    """How many transcribers with how many threads each."""
+
+    transcribers: int
+    threads: int
+
+    @property
+    def cores(self) -> int:
+        """Cores that are busy when all transcribers are."""
+        return self.transcribers * self.threads
+
+
+def workforce(cores: int, *, transcribers: int | None = None, threads: int | None = None) -> Workforce:
+    """The workforce for this many cores: what is given is kept, the rest is chosen so that the product fits."""
+    if transcribers is None and threads is None:
+        transcribers = min(cores, max(2, cores // MOST_USEFUL_THREADS))
+    if transcribers is None:
+        transcribers = max(1, cores // (threads or 1))
+    if threads is None:
+        threads = max(1, cores // transcribers)
+    return Workforce(transcribers=transcribers, threads=threads)
+
+
+def usable_cores() -> int:
+    """Cores that transcribers may fill, at least 1."""
+    if sys.platform == "darwin":
+        return _mac_cores()
+    allowed = os.sched_getaffinity(0)
+    cores = physical_cores(allowed)
+    quota = cgroup_quota()
+    return max(1, cores if quota is None else min(cores, int(quota)))
+
+
+def physical_cores(allowed: set[int], root: Path = Path("/sys/devices/system/cpu")) -> int:
+    """Physical cores behind the logical CPUs `allowed`, from Linux' sysfs; one per CPU where it says nothing."""
+    return len({_siblings(cpu, root) for cpu in allowed})
+
+
+def _siblings(cpu: int, root: Path) -> str:
+    try:
+        return (root / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text(encoding="ascii").strip()
+    except OSError:
+        return f"alone {cpu}"
+
+
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """CPUs that the container may use in the mean (cgroup v2 or v1), None without a limit."""
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    quotas = [*_v2_quotas(root, paths.get("", "/")), *_v1_quotas(root / "cpu", paths)]
+    return min(quotas, default=None)
+
+
+def _v2_quotas(root: Path, path: str) -> list[float]:
+    """The limits of the group and of all groups around it: the tightest one counts."""
+    group = root / path.lstrip("/")
+    found = []
+    for folder in (group, *group.parents):
+        try:
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+            if quota != "max":
+                found.append(int(quota) / int(period))
+        except (OSError, ValueError):
+            pass
+        if folder == root:
+            break
+    return found
+
+
+def _v1_quotas(root: Path, paths: Mapping[str, str]) -> list[float]:
+    path = next((path for controllers, path in paths.items() if "cpu" in controllers.split(",")), "/")
+    for folder in (root / path.lstrip("/"), root):
+        try:
+            quota = int((folder / "cpu.cfs_quota_us").read_text(encoding="ascii"))
+            period = int((folder / "cpu.cfs_period_us").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+        return [quota / period] if quota > 0 else []
+    return []
+
+
+def _mac_cores() -> int:
+    for name in ("hw.perflevel0.physicalcpu", "hw.physicalcpu"):
+        answer = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
+        if answer.returncode == 0 and answer.stdout.strip().isdigit():
+            return max(1, int(answer.stdout))
+    return max(1, os.cpu_count() or 1)

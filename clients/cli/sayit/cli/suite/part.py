@@ -1,0 +1,222 @@
+"""One supervised process: started, found healthy, started again when it dies, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sayit.chassis.parent import PARENT_FD_VARIABLE
+from sayit.cli.suite import logs
+from sayit.cli.suite.reaper import Reaper
+
+#: Starts of a part that never became healthy, before the suite gives up on starting.
+MOST_FIRST_STARTS = 5
+#: The process' own word for "these settings cannot work" (`sayit.chassis.process`): starting again would not help.
+EXIT_CANNOT_WORK = 2
+_SHORTEST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+#: A part that was healthy this long starts with the shortest pause again.
+_SOUND_AFTER_S = 5.0
+_CHECK_EVERY_S = 0.1
+_LOG_LINES = 8
+
+
+def _nothing(_failures: int) -> str:
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSpec:
+    """What a part is."""
+
+    #: Unique in the suite: valkey, scheduler, gateway, transcriber-1 …
+    name: str
+    #: The command line.
+    arguments: tuple[str, ...]
+    #: Its whole environment.
+    environment: Mapping[str, str]
+    #: Where it listens: "host:port".
+    address: str
+    #: Where its metrics are, "host:port"; empty if it has none.
+    metrics: str
+    #: Whether it works now.
+    check: Callable[[], Awaitable[bool]]
+    #: How long it may take to end in good order, in seconds.
+    grace_s: float
+    #: How long it may take to become healthy, in seconds.
+    start_limit_s: float = 180.0
+    #: Starts without ever being healthy until it counts as failed.
+    most_first_starts: int = MOST_FIRST_STARTS
+    #: Whether EXIT_CANNOT_WORK at the first start counts as failed at once.
+    believes_exit: bool = True
+    #: Called with the number of failures before it is started again; says what it mended, if anything.
+    mend: Callable[[int], str] = field(default=_nothing)
+
+
+class PartFailedError(Exception):
+    """A part cannot be started."""
+
+    def __init__(self, name: str, how: str, log: Path, lines: list[str]) -> None:
+        self.name = name
+        self.log = log
+        self.lines = lines
+        super().__init__(f"{name} does not start: {how}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all parts share."""
+
+    reaper: Reaper
+    #: The reading end of the pipe that tells children that the supervisor is gone.
+    parent_fd: int
+    #: Folder of the logs.
+    logs: Path
+    #: Tells the user what happens.
+    say: Callable[[str], None]
+    #: Called when a process id or a health changes.
+    changed: Callable[[], None]
+
+
+class Part:
+    """One process of the suite."""
+
+    def __init__(self, spec: PartSpec, around: Surroundings) -> None:
+        self.spec = spec
+        self.healthy = asyncio.Event()
+        #: Process id; None while there is no process.
+        self.pid: int | None = None
+        #: Times it was started again.
+        self.restarts = 0
+        self._around = around
+        self._stopping = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._ever_healthy = False
+        self._log_start = 0
+
+    @property
+    def log(self) -> Path:
+        """Where it logs."""
+        return logs.path_of(self._around.logs, self.spec.name)
+
+    async def keep(self) -> None:
+        """Keeps it running until `stop` was called.
+
+        Raises:
+            PartFailedError: it never became healthy.
+        """
+        failures = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            status = await self._run_once()
+            if self._stopping.is_set():
+                return
+            sound = self._ever_healthy and time.monotonic() - began >= _SOUND_AFTER_S
+            failures = 1 if sound else failures + 1
+            how = _how_it_ended(status)
+            if self._hopeless(status, failures):
+                raise PartFailedError(
+                    self.spec.name, how, self.log, logs.last_lines(self.log, _LOG_LINES, since=self._log_start)
+                )
+            await self._pause(failures, how)
+            self.restarts += 1
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Ends it: asks, waits for its grace time, then forces."""
+        self._stopping.set()
+        if not self._signal(signal.SIGTERM):
+            return
+        try:
+            await asyncio.wait_for(self._gone.wait(), self.spec.grace_s if grace_s is None else grace_s)
+        except TimeoutError:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends it now, for good."""
+        self._stopping.set()
+        self._signal(signal.SIGKILL)
+
+    async def _run_once(self) -> int:
+        """One life: returns its exit status, negative for a signal."""
+        around = self._around
+        with logs.opened(self.log) as log:
+            self._log_start = log.tell()
+            process = await asyncio.create_subprocess_exec(
+                *around.reaper.wrapped(self.spec.arguments),
+                stdin=around.reaper.pipe(),
+                stdout=log,
+                stderr=log,
+                env={**self.spec.environment, PARENT_FD_VARIABLE: str(around.parent_fd)},
+                pass_fds=(around.parent_fd,),
+                start_new_session=True,  # Ctrl-C is for the supervisor; it stops the parts in order
+            )
+        self.pid = process.pid
+        self._gone.clear()
+        around.reaper.started(process.pid)
+        around.changed()
+        if self._stopping.is_set():  # asked to stop while it was being started
+            self._signal(signal.SIGTERM)
+        watching = asyncio.create_task(self._watch_health())
+        try:
+            return await process.wait()
+        finally:
+            watching.cancel()
+            around.reaper.ended(process.pid)
+            self.pid = None
+            self._gone.set()
+            self.healthy.clear()
+            around.changed()
+
+    async def _watch_health(self) -> None:
+        """Until it is healthy; a process that never gets there in time is ended."""
+        deadline = time.monotonic() + self.spec.start_limit_s
+        while not await self.spec.check():
+            if time.monotonic() > deadline:
+                self._around.say(f"{self.spec.name} is not healthy after {self.spec.start_limit_s:g} s; ending it.")
+                self._signal(signal.SIGKILL)
+                return
+            await asyncio.sleep(_CHECK_EVERY_S)
+        if self._ever_healthy:
+            self._around.say(f"{self.spec.name} is back (process {self.pid}).")
+        self._ever_healthy = True
+        self.healthy.set()
+        self._around.changed()
+
+    def _hopeless(self, status: int, failures: int) -> bool:
+        if self._ever_healthy:
+            return False
+        return failures >= self.spec.most_first_starts or (status == EXIT_CANNOT_WORK and self.spec.believes_exit)
+
+    async def _pause(self, failures: int, how: str) -> None:
+        pause_s = min(_LONGEST_PAUSE_S, _SHORTEST_PAUSE_S * 2 ** (failures - 1))
+        self._around.say(f"{self.spec.name} ended: {how}. Starting it again in {pause_s:g} s.")
+        if failures >= 3:
+            for line in logs.last_lines(self.log, 1, since=self._log_start):
+                self._around.say(f"  its last word ({failures} failures in a row, log: {self.log}): {line}")
+        mended = self.spec.mend(failures)
+        if mended:
+            self._around.say(mended)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+    def _signal(self, number: signal.Signals) -> bool:
+        if self.pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+        return True
+
+
+def _how_it_ended(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"

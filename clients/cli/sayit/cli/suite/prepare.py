@@ -1,0 +1,112 @@
+"""From what the command line says to a suite that can be started: folders, model, workforce."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sayit.cli.suite import ready
+from sayit.cli.suite.cores import Workforce, usable_cores, workforce
+from sayit.cli.suite.plan import SuiteOptions, plan
+from sayit.cli.suite.supervisor import running
+
+#: How long the processes of a supervisor that was killed may still be ending, in seconds.
+ORPHANS_END_WITHIN_S = 8.0
+#: An embedded suite is idle when it ends, or interrupted by somebody who does not want to wait.
+_EMBEDDED_GRACE_S = 3.0
+
+
+def chosen_workforce(transcribers: int | None, threads: int | None, warn: Callable[[str], None]) -> Workforce:
+    """The workforce that was asked for, completed for this machine; warns when it is more than the cores."""
+    cores = usable_cores()
+    chosen = workforce(cores, transcribers=transcribers, threads=threads)
+    if chosen.cores > cores:
+        warn(
+            f"{chosen.transcribers} transcribers with {chosen.threads} threads each are more than the {cores} cores "
+            "here: they will slow one another down."
+        )
+    return chosen
+
+
+def options(
+    *,
+    data: Path,
+    listen: str,
+    workers: Workforce,
+    model: str,
+    model_folder: Path,
+    redis_url: str = "",
+    logs: Path | None = None,
+    grace_s: float,
+    embedded: bool = False,
+) -> SuiteOptions:
+    """Makes the folders and puts the options together.
+
+    Raises:
+        OSError: a folder cannot be made.
+    """
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data / "objects").mkdir(mode=0o700, exist_ok=True)
+    return SuiteOptions(
+        data=data,
+        listen=listen,
+        workforce=workers,
+        model=model,
+        model_folder=model_folder,
+        redis_url=redis_url,
+        logs=logs or data / "logs",
+        grace_s=grace_s,
+        embedded=embedded,
+        environment=dict(os.environ),
+    )
+
+
+def wait_for_orphans(ready_file: Path) -> None:
+    """After a supervisor was killed: lets its processes end, which they do by themselves, before others start."""
+    left = ready.read(ready_file)
+    deadline = time.monotonic() + ORPHANS_END_WITHIN_S
+    pids = [part.pid for part in left.parts if part.pid] if left else []
+    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+@asynccontextmanager
+async def embedded(
+    model: str, model_folder: Path, workers: Workforce, say: Callable[[str], None]
+) -> AsyncIterator[str]:
+    """A suite for the length of the block, in a folder of its own that goes with it; yields the gateway's address.
+
+    Raises:
+        PartFailedError: a part cannot be started.
+        MissingProgramError: there is no Valkey.
+    """
+    data = Path(tempfile.mkdtemp(prefix="sayit-"))
+    try:
+        chosen = options(
+            data=data,
+            listen="127.0.0.1:0",
+            workers=workers,
+            model=model,
+            model_folder=model_folder,
+            grace_s=_EMBEDDED_GRACE_S,
+            embedded=True,
+        )
+        async with running(plan(chosen), say, leftover=str(data)) as suite:
+            yield suite.plan.gateway
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,84 @@
+"""What a running suite says about itself in a file: where everything is, and with which process ids."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningPart:
+    """One part."""
+
+    name: str
+    #: None while it is being started again.
+    pid: int | None
+    #: host:port
+    address: str
+    #: host:port of its metrics; empty if it has none.
+    metrics: str
+    healthy: bool
+    #: Times it was started again.
+    restarts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A running suite."""
+
+    #: Process id of the supervisor.
+    pid: int
+    #: host:port for clients.
+    gateway: str
+    #: host:port
+    scheduler: str
+    #: With its password: the file is its owner's alone.
+    redis: str
+    data: str
+    logs: str
+    model: str
+    #: Metrics' host:port by part.
+    metrics: dict[str, str]
+    parts: tuple[RunningPart, ...]
+
+    def to_json(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Ready:
+        """From JSON.
+
+        Raises:
+            ValueError: it is none of ours.
+        """
+        try:
+            value = json.loads(text)
+            return cls(**{**value, "parts": tuple(RunningPart(**part) for part in value["parts"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError("not a ready file") from error
+
+
+def write(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Puts the file in place whole, by default for its owner alone: a reader sees the old text or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path) -> Ready | None:
+    """The suite that the file describes; None without a file, or with one of another kind."""
+    try:
+        return Ready.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

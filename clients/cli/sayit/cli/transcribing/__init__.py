@@ -1,0 +1,1 @@
+"""The work of `sayit transcribe`: files in, events shown, results out."""

@@ -1,0 +1,140 @@
+"""What the user sees on standard error while jobs run: bars and text on a terminal, plain lines, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol, Self
+
+from sayit.cli.transcribing.inputs import Input
+from sayit.cli.transcribing.sofar import SoFar
+from sayit.cli.wording import note
+from sayit.speech.jobs import EventBody, JobState, StateChanged
+from sayit.speech.transcript import Transcript
+
+
+class Show(StrEnum):
+    """How much is shown."""
+
+    #: Bars on a terminal, nothing in a pipe.
+    AUTO = "auto"
+    #: Bars and the text as it arrives.
+    BARS = "bars"
+    #: Finished pieces of text as plain lines.
+    LINES = "lines"
+    #: Nothing but errors.
+    NONE = "none"
+
+
+class Display(Protocol):
+    """Follows the jobs; used as a context manager around all of them."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def begin(self, index: int) -> None:
+        """The input is being sent."""
+
+    def event(self, index: int, body: EventBody) -> None:
+        """Something happened to its job."""
+
+    def done(self, index: int, transcript: Transcript) -> None:
+        """Its transcript is there."""
+
+    def failed(self, index: int, line: str) -> None:
+        """It failed; the line says why, and is shown whatever the display."""
+
+    def say(self, line: str) -> None:
+        """Something that concerns the whole call."""
+
+
+def display(show: Show, inputs: Sequence[Input]) -> Display:
+    """The display for these inputs."""
+    if show is Show.AUTO:
+        show = Show.BARS if sys.stderr.isatty() else Show.NONE
+    if show is Show.BARS:
+        from sayit.cli.transcribing.bars import Bars  # noqa: PLC0415 - rich takes a while to import
+
+        return Bars(inputs)
+    return Lines(inputs, pieces=show is Show.LINES)
+
+
+class Lines:
+    """Plain lines; with `pieces` also the text as it arrives."""
+
+    def __init__(self, inputs: Sequence[Input], *, pieces: bool) -> None:
+        self._inputs = inputs
+        self._pieces = pieces
+        self._so_far = [SoFar() for _ in inputs]
+        self._pace = [Pace() for _ in inputs]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def begin(self, index: int) -> None:
+        """The input is being sent."""
+        self._pace[index].begin()
+
+    def event(self, index: int, body: EventBody) -> None:
+        """Prints what it finished, if pieces are wanted."""
+        piece = self._so_far[index].take(body)
+        if piece is not None and self._pieces:
+            note(f"{self._inputs[index].shown} {clock(piece.start_s)} {piece.text}")
+
+    def done(self, index: int, transcript: Transcript) -> None:
+        """Prints the summary, if pieces are wanted."""
+        if self._pieces:
+            note(f"{self._inputs[index].shown}: {self._pace[index].summary(transcript)}")
+
+    def failed(self, index: int, line: str) -> None:  # noqa: ARG002 - the protocol's signature
+        """Prints the line."""
+        note(line)
+
+    def say(self, line: str) -> None:
+        """Prints the line."""
+        note(line)
+
+
+class Pace:
+    """How fast one job goes, from where its audio was accepted."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._accepted: float | None = None
+
+    def begin(self) -> None:
+        """The input is being sent."""
+        self._began = time.monotonic()
+
+    def event(self, body: EventBody) -> None:
+        """Notes when work began."""
+        if self._accepted is None and isinstance(body, StateChanged) and body.state is not JobState.RECEIVING:
+            self._accepted = time.monotonic()
+
+    def speed(self, audio_done_s: float) -> float | None:
+        """Seconds of audio done per second; None before there are any."""
+        elapsed_s = time.monotonic() - (self._accepted or self._began)
+        return audio_done_s / elapsed_s if audio_done_s and elapsed_s > 0 else None
+
+    def summary(self, transcript: Transcript) -> str:
+        """What was done, in one line."""
+        elapsed_s = max(time.monotonic() - self._began, 1e-3)
+        language = transcript.language or "no speech"
+        return (
+            f"{clock(transcript.duration_s)} of audio in {elapsed_s:.1f} s "
+            f"({transcript.duration_s / elapsed_s:.1f} × real time), {language}, {len(transcript.segments)} segments, "
+            f"model {transcript.model}"
+        )
+
+
+def clock(seconds: float) -> str:
+    """1:02:03 or 2:03."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,110 @@
+"""Sends the inputs, follows their jobs, puts the results where they belong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sayit.cli.exits import Exit
+from sayit.cli.transcribing.display import Display
+from sayit.cli.transcribing.inputs import Input
+from sayit.cli.transcribing.outputs import Outputs
+from sayit.cli.wording import LocalError, error_line, is_unavailability
+from sayit.client import AsyncClient
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Completed, Failed, JobState, StateChanged
+from sayit.speech.options import Options
+from sayit.speech.transcript import Transcript
+
+#: Files that are sent at once; the suite shares its transcribers between them.
+_AT_ONCE = 4
+_CANCEL_WITHIN_S = 5.0
+
+
+class JobFailedError(SayItError):
+    """A job's own error, with the sentences that came with it."""
+
+    def __init__(self, failed: Failed) -> None:
+        self._failed = failed  # first: the base class asks for the message
+        super().__init__(ErrorKind.of_code(failed.error.code))
+
+    @property
+    def code(self) -> str:
+        """As the suite gave it, known here or not."""
+        return self._failed.error.code
+
+    def message(self, language: str) -> str:
+        """As the suite gave it."""
+        return self._failed.error.message_ko if language.startswith("ko") else self._failed.error.message_en
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One call's work."""
+
+    inputs: Sequence[Input]
+    options: Options
+    outputs: Outputs
+    display: Display
+
+
+async def transcribe_all(client: AsyncClient, work: Work) -> Exit:
+    """Transcribes all inputs, a few at once; one that fails does not keep the others.
+
+    Cancelled, it cancels the jobs that it started.
+    """
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(index: int) -> Exit:
+        async with gate:
+            return await _one(client, work, index)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(index)) for index in range(len(work.inputs))]
+    work.outputs.finish()
+    return max(task.result() for task in tasks)
+
+
+async def _one(client: AsyncClient, work: Work, index: int) -> Exit:
+    shown = work.inputs[index].shown
+    try:
+        work.inputs[index].check()
+        work.display.begin(index)
+        transcript = await _transcript(client, work, index)
+        work.display.done(index, transcript)
+        work.outputs.put(index, transcript)
+    except (SayItError, LocalError) as error:
+        work.display.failed(index, error_line(shown, error))
+        if not isinstance(error, LocalError) or error.code != "NOT_WRITTEN":
+            work.outputs.put(index, error)
+        return Exit.UNAVAILABLE if is_unavailability(error) else Exit.FAILED
+    return Exit.OK
+
+
+async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript:
+    one = work.inputs[index]
+    try:
+        job = await client.create_job(
+            one.audio(), options=work.options, filename=one.filename, idempotency_key=str(uuid.uuid4())
+        )
+    except OSError as error:
+        raise LocalError("FILE_UNREADABLE") from error
+    try:
+        async for event in client.watch(job.id):
+            work.display.event(index, event.body)
+            match event.body:
+                case Completed():
+                    break
+                case Failed() as failed:
+                    raise JobFailedError(failed)
+                case StateChanged(state=JobState.CANCELLED):
+                    raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+        return await client.transcript(job.id)
+    except asyncio.CancelledError:
+        with contextlib.suppress(SayItError, TimeoutError):
+            async with asyncio.timeout(_CANCEL_WITHIN_S):
+                await client.cancel(job.id)
+        raise

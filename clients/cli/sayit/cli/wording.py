@@ -1,0 +1,77 @@
+"""Errors as one line each, in the language of the user's terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Sentences of errors that only the command line knows, by code: English, Korean.
+_LOCAL = {
+    "FILE_NOT_FOUND": ("There is no such file.", "파일을 찾을 수 없습니다."),
+    "FILE_UNREADABLE": ("The file cannot be read.", "파일을 읽을 수 없습니다."),
+    "NOT_WRITTEN": ("The result cannot be written to {path}.", "결과를 {path}에 쓸 수 없습니다."),
+    "NO_SUITE": (
+        "No SayIt suite answers at {address}. Start one with `sayit up`, or name one with --server.",
+        "{address}에서 SayIt이 응답하지 않습니다. `sayit up`으로 시작하거나 --server로 주소를 지정해 주세요.",
+    ),
+}
+_chosen: ContextVar[str] = ContextVar("language", default="")
+
+
+class LocalError(Exception):
+    """Something that went wrong before the suite was asked.
+
+    Args:
+        code: a key of the sentences above.
+        details: values for its sentence.
+    """
+
+    def __init__(self, code: str, **details: object) -> None:
+        self.code = code
+        self.details = details
+        super().__init__(self.message("en"))
+
+    def message(self, language: str) -> str:
+        """The sentence for people."""
+        english, korean = _LOCAL[self.code]
+        return (korean if language.startswith("ko") else english).format(**self.details)
+
+
+def choose(language: str) -> None:
+    """Sets the language of messages ("en" or "ko"); empty follows the locale."""
+    _chosen.set(language)
+
+
+def language(environment: Mapping[str, str] = os.environ) -> str:
+    """Language of messages: what was chosen, else Korean in a Korean locale, else English."""
+    chosen = _chosen.get()
+    if chosen:
+        return chosen
+    locale = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return "ko" if locale.lower().startswith("ko") else "en"
+
+
+def error_line(subject: str, error: SayItError | LocalError) -> str:
+    """`subject: sentence [CODE]`."""
+    return f"{subject}: {error.message(language())} [{error.code}]"
+
+
+def complain(subject: str, error: SayItError | LocalError) -> None:
+    """Prints the error on standard error."""
+    print(error_line(subject, error), file=sys.stderr, flush=True)
+
+
+def note(line: str) -> None:
+    """Prints a line for people on standard error: standard output is for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def is_unavailability(error: SayItError | LocalError) -> bool:
+    """Whether the suite was not there, rather than the request wrong."""
+    if isinstance(error, LocalError):
+        return error.code == "NO_SUITE"
+    return error.kind is ErrorKind.UNAVAILABLE

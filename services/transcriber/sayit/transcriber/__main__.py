@@ -1,0 +1,28 @@
+"""`python -m sayit.transcriber`: runs a transcriber until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from sayit.chassis import process, telemetry
+from sayit.chassis.parent import watch_parent
+from sayit.transcriber.settings import TranscriberSettings
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Runs until `stop` is set."""
+    watch_parent(stop)
+    settings = TranscriberSettings()
+    # NumPy's and CTranslate2's libraries read it when they are imported, so that comes after. (MALLOC_ARENA_MAX is
+    # read before any Python runs: whoever starts this process sets it.)
+    os.environ.setdefault("OMP_NUM_THREADS", str(settings.engine_threads()))
+    from sayit.transcriber.service import running  # noqa: PLC0415 - see above
+
+    telemetry.setup("transcriber", settings)
+    async with running(settings):
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    process.run(main)

@@ -1,0 +1,110 @@
+"""The composition root: every real part is made and wired here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from sayit.chassis import telemetry
+from sayit.chassis.internal import internal_channel
+from sayit.chassis.server import Running, serving
+from sayit.chassis.start import StartError
+from sayit.internal.v1 import chunk_service_pb2_grpc
+from sayit.transcriber import models
+from sayit.transcriber.engine import Engine
+from sayit.transcriber.settings import TranscriberSettings
+from sayit.transcriber.work.engine_lane import EngineLane
+from sayit.transcriber.work.report import Reporter
+from sayit.transcriber.work.runner import Runner
+from sayit.transcriber.work.worker import DoorbellWorker
+
+#: How often it is checked whether the engine is stuck.
+_WATCH_S = 1.0
+
+
+@asynccontextmanager
+async def running(settings: TranscriberSettings) -> AsyncIterator[Running]:
+    """Runs a transcriber while the block runs: health answers first, SERVING once the model is warm.
+
+    At its end it takes no more work, gives back what waits, and finishes or gives back what is on the engine within
+    the grace time.
+
+    Raises:
+        StartError: the model is not on this machine, or the address is taken.
+        SayItError: the model cannot be loaded.
+    """
+    async with AsyncExitStack() as stack:
+        metrics = stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
+        server = await stack.enter_async_context(
+            serving(address=settings.transcriber_listen, register=lambda _: None, service_names=(), grace_s=1.0)
+        )
+        executor = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        # An engine call cannot be interrupted; the process ends when it does.
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        model, engine = await asyncio.get_running_loop().run_in_executor(executor, _warm_engine, settings)
+        lane = EngineLane(engine, executor)
+        channel = await stack.enter_async_context(internal_channel(settings.scheduler_address, settings))
+        transcriber_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
+        stub = chunk_service_pb2_grpc.ChunkServiceStub(channel)
+        runner = Runner(stub=stub, lane=lane, transcriber_id=transcriber_id)
+        reporter = Reporter(stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, slots=settings.slots)
+        worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=settings.slots)
+        telemetry.logger().info(
+            "transcriber is up",
+            transcriber_id=transcriber_id,
+            model=model,
+            slots=settings.slots,
+            threads=settings.engine_threads(),
+            address=server.address,
+            metrics=metrics,
+        )
+        async with worker.working(), asyncio.TaskGroup() as tasks:
+            loops = [
+                tasks.create_task(reporter.run(), name="report"),
+                tasks.create_task(_watch(lane, server, settings.stuck_after_s), name="watch the engine"),
+            ]
+            await server.set_serving(True)
+            try:
+                yield server
+            finally:
+                worker.stop_taking()
+                for loop in loops:
+                    loop.cancel()
+                await server.set_serving(False)
+                await asyncio.gather(runner.drain(settings.grace_s), reporter.leave())
+
+
+def _warm_engine(settings: TranscriberSettings) -> tuple[str, Engine]:
+    """The model's name for requests, and its engine, loaded and warm; blocks."""
+    began = time.monotonic()
+    folder = models.find(settings.model)
+    if folder is None:
+        raise StartError(f"the model '{settings.model}' is not on this machine: name a CTranslate2 Whisper folder")
+    engine = Engine.load(folder.path, threads=settings.engine_threads(), compute_type=settings.compute_type)
+    loaded = time.monotonic()
+    engine.warm_up()
+    telemetry.logger().info(
+        "model is warm",
+        model=folder.name,
+        load_s=round(loaded - began, 2),
+        warm_up_s=round(time.monotonic() - loaded, 2),
+    )
+    return settings.model_name or folder.name, engine
+
+
+async def _watch(lane: EngineLane, server: Running, stuck_after_s: float) -> None:
+    """Says NOT_SERVING while a chunk has been on the engine for too long, so that a supervisor restarts the process."""
+    healthy = True
+    while True:
+        await asyncio.sleep(_WATCH_S)
+        stuck = lane.busy_for_s > stuck_after_s
+        if stuck is healthy:
+            healthy = not stuck
+            telemetry.logger().error("the engine is stuck" if stuck else "the engine goes on", seconds=lane.busy_for_s)
+            await server.set_serving(healthy)

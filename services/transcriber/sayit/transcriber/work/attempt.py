@@ -1,0 +1,312 @@
+"""One attempt at one chunk: the transcriber's side of one RunChunk call.
+
+    claim ──► assignment ──► audio ──► wait for the engine ──► engine ──► result ──► committed
+                                 heartbeats at the assignment's interval, and whenever the stage changes
+
+It may be stopped at any point: by the scheduler (cancel), by a broken call (the lease is gone, whatever comes out is
+void) or by this process (it drains). Then no further window begins, and the chunk is given back unless the call broke.
+The chunk may be attempted more than once, here and elsewhere; only the scheduler decides which text counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import grpc
+
+from sayit.chassis.telemetry import logger
+from sayit.internal.v1 import chunk_service_pb2 as pb
+from sayit.speech.audio import SAMPLE_BYTES, seconds_of
+from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.errors import SayItError
+from sayit.speech.wire import seconds_of_duration
+from sayit.transcriber.engine.result import ChunkText, EngineCancelled
+from sayit.transcriber.work.engine_lane import EngineLane, samples_of_pcm
+from sayit.transcriber.work.messages import chunk_output_to_proto, decode_options_from_proto
+
+if TYPE_CHECKING:
+    from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub
+
+#: How long the last message may stay unanswered before the call counts as broken.
+_COMMIT_TIMEOUT_S = 60.0
+#: How long a committed call may take to end by itself.
+_END_TIMEOUT_S = 1.0
+#: Heartbeats are sent at least this far apart, whatever the assignment says.
+_MIN_HEARTBEAT_S = 0.05
+#: Longest text of an engine error that is passed on, in characters.
+_DETAIL_CHARS = 500
+
+_REFUSALS = frozenset({grpc.StatusCode.ABORTED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION})
+
+
+class ClaimRefused(Exception):  # noqa: N818 - an answer, not an error
+    """Somebody else has the chunk, or it is no longer due."""
+
+
+class SchedulerAway(Exception):  # noqa: N818 - names the situation
+    """The claim got no answer; the chunk may still be due."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    #: The claim came second or too late.
+    REFUSED = "refused"
+    #: The scheduler did not answer the claim.
+    UNANSWERED = "unanswered"
+    #: The text is committed.
+    DONE = "done"
+    #: The engine reported an error, and the scheduler knows.
+    FAILED = "failed"
+    #: The scheduler wanted it no more.
+    CANCELLED = "cancelled"
+    #: Given back because this process leaves.
+    RELEASED = "released"
+    #: The call broke; the scheduler has given the chunk to somebody else.
+    LOST = "lost"
+
+
+class Stop(StrEnum):
+    """Why the work is no longer wanted; the values are the reasons of a release."""
+
+    #: The scheduler said so.
+    CANCELLED = "cancelled"
+    #: This process leaves.
+    DRAINING = "draining"
+    #: The call broke; there is nobody to release to.
+    LOST = "lost"
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What an attempt took, in seconds; filled in as it goes."""
+
+    #: From the claim's first byte to its answer.
+    claim_s: float = 0.0
+    #: From the claim's answer to the engine: audio and other chunks before it.
+    wait_s: float = 0.0
+    #: On the engine.
+    engine_s: float = 0.0
+    #: Length of the audio.
+    audio_s: float = 0.0
+
+
+class Attempt:
+    """One attempt; `claim` first, then `run`.
+
+    Args:
+        message: what the queue said.
+        stub: the scheduler.
+        lane: the engine.
+        transcriber_id: who claims.
+    """
+
+    def __init__(
+        self, message: ChunkMessage, *, stub: ChunkServiceAsyncStub, lane: EngineLane, transcriber_id: str
+    ) -> None:
+        self.message = message
+        self.tally = Tally()
+        self.text: ChunkText | None = None
+        self._call: grpc.aio.StreamStreamCall[pb.RunChunkRequest, pb.RunChunkResponse]
+        self._stub = stub
+        self._lane = lane
+        self._transcriber_id = transcriber_id
+        self._stage: pb.ChunkStage.ValueType = pb.CHUNK_STAGE_WAITING
+        self._writing = asyncio.Lock()
+        self._last_written = False
+        self._audio = bytearray()
+        self._audio_complete = asyncio.Event()
+        self._committed = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._stop: Stop | None = None
+        self._partial: ChunkText | None = None
+        self._partial_ready = asyncio.Event()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the engine has not begun with it."""
+        return self._stage == pb.CHUNK_STAGE_WAITING
+
+    def stop(self, reason: Stop) -> None:
+        """Begins no further window; the first reason counts."""
+        if self._stop is None:
+            self._stop = reason
+        self._stopped.set()
+
+    async def claim(self, timeout_s: float) -> pb.Assignment:
+        """Opens the call and claims the chunk.
+
+        Raises:
+            ClaimRefused: the scheduler said no.
+            SchedulerAway: it said nothing, or that it cannot say.
+        """
+        began = time.monotonic()
+        self._call = self._stub.RunChunk()
+        claim = pb.ClaimChunk(
+            chunk_id=self.message.chunk_id, dispatch=self.message.dispatch, transcriber_id=self._transcriber_id
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                # A write on a call that failed already says less than the read that follows.
+                with suppress(asyncio.InvalidStateError):
+                    await self._call.write(pb.RunChunkRequest(claim=claim))
+                answer = await self._call.read()
+        except TimeoutError:
+            self._call.cancel()
+            raise SchedulerAway("no answer in time") from None
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _REFUSALS:
+                raise ClaimRefused(error.details()) from None
+            raise SchedulerAway(f"{error.code().name}: {error.details()}") from None
+        self.tally.claim_s = time.monotonic() - began
+        if isinstance(answer, pb.RunChunkResponse) and answer.HasField("assignment"):
+            return answer.assignment
+        self._call.cancel()
+        raise SchedulerAway("the call ended without an assignment")
+
+    async def run(self, assignment: pb.Assignment) -> Outcome:
+        """Does the work, delivers it or gives it back, and ends the call; returns once the engine has let go of it."""
+        reader = asyncio.create_task(self._read())
+        interval_s = max(_MIN_HEARTBEAT_S, seconds_of_duration(assignment.heartbeat_interval) or 1.0)
+        talkers = [asyncio.create_task(self._beat(interval_s)), asyncio.create_task(self._send_partials())]
+        work = asyncio.create_task(self._transcribe(assignment))
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stop is None:
+                return await self._deliver(work, reader)
+            return await self._give_back(work, reader)
+        finally:
+            # Where this task is cancelled the engine must hear of it, too.
+            self._stopped.set()
+            for task in (*talkers, stopped, work):
+                task.cancel()
+            if self._committed.is_set():
+                await asyncio.wait({reader}, timeout=_END_TIMEOUT_S)
+            reader.cancel()
+            self._call.cancel()
+            await asyncio.gather(reader, stopped, work, *talkers, return_exceptions=True)
+
+    async def _transcribe(self, assignment: pb.Assignment) -> ChunkText:
+        began = time.monotonic()
+        await self._audio_complete.wait()
+        if len(self._audio) != assignment.audio_bytes:
+            raise ValueError(f"{len(self._audio)} bytes of audio instead of {assignment.audio_bytes}")
+        self.tally.audio_s = seconds_of(len(self._audio) // SAMPLE_BYTES)
+        pcm = await asyncio.to_thread(samples_of_pcm, self._audio)
+        self._audio = bytearray()
+        async with self._lane.turn():
+            self.tally.wait_s = time.monotonic() - began
+            # Said before it begins: a break from here on counts as a crash of this chunk.
+            await self._enter(pb.CHUNK_STAGE_ON_ENGINE)
+            began = time.monotonic()
+            try:
+                return await self._lane.transcribe(
+                    pcm,
+                    decode_options_from_proto(assignment.options),
+                    on_window=self._take_partial,
+                    cancelled=self._stopped.is_set,
+                )
+            finally:
+                self.tally.engine_s = time.monotonic() - began
+
+    async def _deliver(self, work: asyncio.Task[ChunkText], reader: asyncio.Task[None]) -> Outcome:
+        """Sends what the engine said, and waits until it is stored."""
+        await self._enter(pb.CHUNK_STAGE_DONE)
+        error = work.exception()
+        if error is None:
+            self.text = work.result()
+            await self._write(pb.RunChunkRequest(result=chunk_output_to_proto(self.text)), last=True)
+            outcome = Outcome.DONE
+        else:
+            logger().error("engine_failed", chunk_id=self.message.chunk_id, exc_info=error)
+            cause = error.cause if isinstance(error, SayItError) else f"{type(error).__name__}: {error}"
+            failure = pb.ChunkFailure(detail=cause[:_DETAIL_CHARS])
+            await self._write(pb.RunChunkRequest(failure=failure), last=True)
+            outcome = Outcome.FAILED
+        return outcome if await self._is_committed(reader) else Outcome.LOST
+
+    async def _give_back(self, work: asyncio.Task[ChunkText], reader: asyncio.Task[None]) -> Outcome:
+        """Releases the chunk at once, then waits until the engine has let go of it."""
+        if self.waiting:
+            work.cancel()
+        outcome = Outcome.CANCELLED if self._stop is Stop.CANCELLED else Outcome.LOST
+        if self._stop is not None and self._stop is not Stop.LOST:
+            release = pb.ReleaseChunk(reason=self._stop.value)
+            await self._write(pb.RunChunkRequest(release=release), last=True)
+            if await self._is_committed(reader) and self._stop is Stop.DRAINING:
+                outcome = Outcome.RELEASED
+        await asyncio.wait({work})
+        if not work.cancelled() and (error := work.exception()) and not isinstance(error, EngineCancelled):
+            logger().warning("stopped_work_failed", chunk_id=self.message.chunk_id, exc_info=error)
+        return outcome
+
+    async def _is_committed(self, reader: asyncio.Task[None]) -> bool:
+        """Waits for the answer to the last message."""
+        committed = asyncio.create_task(self._committed.wait())
+        await asyncio.wait({reader, committed}, timeout=_COMMIT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        committed.cancel()
+        return self._committed.is_set()
+
+    async def _read(self) -> None:
+        """Takes what the scheduler says until the call ends; an end before `committed` means that the lease is gone."""
+        try:
+            while isinstance(response := await self._call.read(), pb.RunChunkResponse):
+                match response.WhichOneof("message"):
+                    case "audio":
+                        self._audio += response.audio
+                    case "audio_end":
+                        self._audio_complete.set()
+                    case "cancel":
+                        self.stop(Stop.CANCELLED)
+                    case "committed":
+                        self._committed.set()
+                    case other:
+                        logger().warning("unexpected_message", chunk_id=self.message.chunk_id, message=other)
+        except grpc.aio.AioRpcError as error:
+            logger().info("call_broken", chunk_id=self.message.chunk_id, code=error.code().name)
+        self.stop(Stop.LOST)
+
+    async def _beat(self, interval_s: float) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            await self._write(pb.RunChunkRequest(heartbeat=pb.Heartbeat(stage=self._stage)))
+
+    async def _enter(self, stage: pb.ChunkStage.ValueType) -> None:
+        self._stage = stage
+        await self._write(pb.RunChunkRequest(heartbeat=pb.Heartbeat(stage=stage)))
+
+    def _take_partial(self, text: ChunkText) -> None:
+        """Keeps the newest text; where the scheduler reads slowly the ones between are skipped."""
+        self._partial = text
+        self._partial_ready.set()
+
+    async def _send_partials(self) -> None:
+        while True:
+            await self._partial_ready.wait()
+            self._partial_ready.clear()
+            if self._partial is not None:
+                await self._write(pb.RunChunkRequest(partial=chunk_output_to_proto(self._partial)))
+
+    async def _write(self, request: pb.RunChunkRequest, *, last: bool = False) -> None:
+        """Writes unless the last message was written or the call is over.
+
+        gRPC tears a call down when a task is cancelled while it writes, so the writing goes on in a task of its own.
+        """
+        await asyncio.shield(asyncio.create_task(self._write_in_turn(request, last=last)))
+
+    async def _write_in_turn(self, request: pb.RunChunkRequest, *, last: bool) -> None:
+        async with self._writing:
+            if self._last_written:
+                return
+            self._last_written = last
+            # The reader meets the same end of the call and says so.
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self._call.write(request)
+                if last:
+                    await self._call.done_writing()

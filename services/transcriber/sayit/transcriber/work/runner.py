@@ -1,0 +1,181 @@
+"""The slots of this process: every chunk it holds, from the claim until the engine has let go of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import Span
+
+from sayit.chassis.telemetry import logger, span_from
+from sayit.internal.v1 import chunk_service_pb2 as pb
+from sayit.speech.dispatch import ChunkMessage
+from sayit.transcriber.work import metrics
+from sayit.transcriber.work.attempt import Attempt, ClaimRefused, Outcome, SchedulerAway, Stop
+from sayit.transcriber.work.engine_lane import EngineLane
+
+if TYPE_CHECKING:
+    from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub
+
+#: How long a claim may take; a little longer than a scheduler's slowest commit.
+CLAIM_TIMEOUT_S = 5.0
+#: Part of the grace time that is kept for giving back what the engine did not finish, and its most, in seconds.
+_GIVE_BACK_SHARE = 0.3
+_GIVE_BACK_S = 5.0
+
+
+class Claim(Enum):
+    """What became of a message."""
+
+    #: The chunk is ours.
+    GRANTED = "granted"
+    #: The message is void: somebody else has the chunk, or nobody needs it.
+    REFUSED = "refused"
+    #: Nobody knows; the message must stay.
+    UNANSWERED = "unanswered"
+
+
+class Runner:
+    """Runs attempts, one task each.
+
+    Args:
+        stub: the scheduler.
+        lane: the engine.
+        transcriber_id: this process, as the scheduler knows it.
+    """
+
+    def __init__(self, *, stub: ChunkServiceAsyncStub, lane: EngineLane, transcriber_id: str) -> None:
+        self._stub = stub
+        self._lane = lane
+        self._transcriber_id = transcriber_id
+        self._attempts: dict[str, Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        #: Called whenever a slot has become free.
+        self.on_free: Callable[[], None] = lambda: None
+        #: Seconds of audio whose text was committed.
+        self.audio_s = 0.0
+        #: Seconds that the engine took for it.
+        self.compute_s = 0.0
+
+    @property
+    def held(self) -> Collection[str]:
+        """The arq ids of the messages whose chunks take a slot now."""
+        return self._attempts.keys()
+
+    @property
+    def draining(self) -> bool:
+        """Whether this process takes no more work."""
+        return self._draining
+
+    async def take(self, message: ChunkMessage) -> Claim:
+        """Claims a message's chunk; returns as soon as that is answered, and goes on with the chunk in the background.
+
+        May be called more than once for the same message.
+        """
+        key = message.arq_job_id
+        if self._draining:
+            return Claim.UNANSWERED
+        if key in self._attempts:
+            return Claim.REFUSED
+        attempt = Attempt(message, stub=self._stub, lane=self._lane, transcriber_id=self._transcriber_id)
+        self._attempts[key] = attempt
+        metrics.BUSY.set(len(self._attempts))
+        answer: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._attempt(attempt, answer), name=f"chunk {key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return await answer
+
+    async def drain(self, grace_s: float) -> None:
+        """Takes no more work, gives waiting chunks back at once, and the others when most of the grace time is over."""
+        self._draining = True
+        for attempt in self._attempts.values():
+            if attempt.waiting:
+                attempt.stop(Stop.DRAINING)
+        give_back_s = min(grace_s * _GIVE_BACK_SHARE, _GIVE_BACK_S)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s - give_back_s)
+        for attempt in self._attempts.values():
+            attempt.stop(Stop.DRAINING)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=give_back_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _attempt(self, attempt: Attempt, answer: asyncio.Future[Claim]) -> None:
+        try:
+            try:
+                assignment = await attempt.claim(CLAIM_TIMEOUT_S)
+            except ClaimRefused as error:
+                _conclude(attempt, Outcome.REFUSED, {"reason": str(error)})
+                _answer(answer, Claim.REFUSED)
+                return
+            except SchedulerAway as error:
+                _conclude(attempt, Outcome.UNANSWERED, {"reason": str(error)})
+                _answer(answer, Claim.UNANSWERED)
+                return
+            _answer(answer, Claim.GRANTED)
+            with span_from(assignment.traceparent, "chunk") as span:
+                outcome = await attempt.run(assignment)
+                self._count(attempt, outcome)
+                _describe(span, attempt, assignment, outcome)
+        finally:
+            # Whatever went wrong here, the slot is free and the worker is not left waiting.
+            _answer(answer, Claim.UNANSWERED)
+            del self._attempts[attempt.message.arq_job_id]
+            metrics.BUSY.set(len(self._attempts))
+            self.on_free()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger().error("attempt_crashed", task=task.get_name(), exc_info=error)
+
+    def _count(self, attempt: Attempt, outcome: Outcome) -> None:
+        if outcome is Outcome.DONE:
+            self.audio_s += attempt.tally.audio_s
+            self.compute_s += attempt.tally.engine_s
+            metrics.AUDIO_SECONDS.inc(attempt.tally.audio_s)
+
+
+def _answer(answer: asyncio.Future[Claim], claim: Claim) -> None:
+    if not answer.done():
+        answer.set_result(claim)
+
+
+def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: Outcome) -> None:
+    """The canonical line, the span's attributes and the metrics of a claimed chunk; never its text."""
+    tally, text = attempt.tally, attempt.text
+    metrics.CLAIM_SECONDS.observe(tally.claim_s)
+    metrics.WAIT_SECONDS.observe(tally.wait_s)
+    metrics.ENGINE_SECONDS.inc(tally.engine_s)
+    fields: dict[str, str | int | float] = {
+        "job_id": assignment.job_id,
+        "index": assignment.chunk_index,
+        "attempt": assignment.attempt,
+        "interactive": assignment.interactive,
+        "audio_s": round(tally.audio_s, 3),
+        "claim_ms": round(tally.claim_s * 1000, 1),
+        "wait_ms": round(tally.wait_s * 1000, 1),
+        "engine_ms": round(tally.engine_s * 1000, 1),
+    }
+    if text is not None:
+        fields |= {"language": text.language, "windows": text.windows, "segments": len(text.segments)}
+    for name, value in fields.items():
+        span.set_attribute(f"sayit.{name}", value)
+    _conclude(attempt, outcome, fields)
+
+
+def _conclude(attempt: Attempt, outcome: Outcome, fields: Mapping[str, str | int | float]) -> None:
+    metrics.CHUNKS.labels(outcome.value).inc()
+    logger().info(
+        "chunk",
+        chunk_id=attempt.message.chunk_id,
+        dispatch=attempt.message.dispatch,
+        outcome=outcome.value,
+        **fields,
+    )

@@ -1,0 +1,244 @@
+"""arq's worker with a doorbell: a chunk starts milliseconds after it was enqueued, and Redis may come and go.
+
+What differs from arq's own worker, and why:
+
+- It polls when the doorbell rings (pub/sub; also after every new subscription, since bells may have been missed),
+  when a slot becomes free, and once a second besides. Polls never overlap, and it only polls while it has a free
+  slot. arq polls twice a second.
+- A slot is taken until the chunk is done, although the arq job ends with the answer to the claim.
+- Redis errors are survived everywhere: while polling, and when a finished message is to be removed, which is tried
+  until it works. arq's worker exits, or leaves the message in the queue and locked.
+- Free slots are computed from what is running. arq keeps a counter that leaks when Redis fails in between.
+- The lock on a message lasts for a claim, not for a whole chunk, so a killed worker's message is soon free.
+- Scores order the queue and never delay: a clock that lags behind the scheduler's costs nothing.
+- No results are kept, nothing is pickled, and a message that cannot be read is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, cast
+
+from arq.connections import ArqRedis
+from arq.constants import in_progress_key_prefix
+from arq.worker import RetryJob, Worker, func
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
+
+from sayit.chassis.telemetry import logger
+from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, loads, queue_name
+from sayit.transcriber.work.runner import CLAIM_TIMEOUT_S, Claim, Runner
+
+#: A Redis that answers nothing for so long counts as gone; the shared connection is asked after as much silence.
+_QUIET_S = 5.0
+_BACKOFF_S = (0.05, 1.0)
+#: Ids read per poll; more than there are slots in any fleet, as messages that others are claiming stand at the head.
+_READ_LIMIT = 1000
+#: How long others leave a message alone that somebody has begun to claim, in seconds.
+_LOCK_S = CLAIM_TIMEOUT_S * 2
+#: Tries are counted by arq, but the scheduler decides when a chunk has had enough.
+_MAX_TRIES = 1_000_000
+
+_Gone = (RedisError, OSError)
+
+
+class DoorbellWorker(Worker):
+    """Takes messages for one model while the runner has free slots.
+
+    Args:
+        redis_url: `redis://`, `rediss://` or `unix://`.
+        model: whose queue.
+        runner: what claims and holds chunks.
+        slots: chunks that may be held at once.
+        idle_s: it polls this often even if no bell rings.
+    """
+
+    def __init__(self, redis_url: str, *, model: str, runner: Runner, slots: int, idle_s: float = 1.0) -> None:
+        pool = ConnectionPool.from_url(
+            redis_url, socket_timeout=_QUIET_S, socket_connect_timeout=2.0, socket_keepalive=True
+        )
+        redis = ArqRedis(pool_or_conn=pool, job_serializer=dumps, job_deserializer=loads)
+        super().__init__(
+            functions=[func(cast("Any", self._run_chunk), name=RUN_CHUNK, timeout=_LOCK_S, max_tries=_MAX_TRIES)],
+            queue_name=queue_name(model),
+            redis_pool=redis,
+            handle_signals=False,
+            max_jobs=slots,
+            keep_result=0,
+            queue_read_limit=_READ_LIMIT,
+            job_serializer=dumps,
+            job_deserializer=loads,
+            log_results=False,
+        )
+        self.in_progress_timeout_s = _LOCK_S
+        self._model = model
+        self._idle_s = idle_s
+        self._runner = runner
+        self._bell = asyncio.Event()
+        self._away_until_s = 0.0
+        self._away_delay_s = _BACKOFF_S[0]
+        self._closing = False
+        runner.on_free = self.ring
+
+    @property
+    def free(self) -> int:
+        """Slots that hold neither a message nor a chunk."""
+        return int(self.max_jobs) - len(self.tasks.keys() | set(self._held))
+
+    @property
+    def _held(self) -> Collection[str]:
+        return self._runner.held
+
+    def ring(self) -> None:
+        """Looks into the queue now."""
+        self._bell.set()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Takes work while the block runs, and closes the connections at its end; held chunks are the runner's."""
+        async with asyncio.TaskGroup() as tasks:
+            loops = [tasks.create_task(self.main(), name="poll"), tasks.create_task(self._listen(), name="doorbell")]
+            try:
+                yield
+            finally:
+                for task in loops:
+                    task.cancel()
+        await self.close()
+
+    def stop_taking(self) -> None:
+        """Leaves what is in the queue to others from now on."""
+        self.allow_pick_jobs = False
+
+    async def close(self) -> None:
+        """Ends what is left of arq's jobs, and the connections."""
+        self._closing = True
+        self.stop_taking()
+        if self.tasks:
+            await asyncio.wait(self.tasks.values(), timeout=1.0)
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        await self.pool.aclose(close_connection_pool=True)
+
+    async def main(self) -> None:
+        """Polls for ever."""
+        delay_s = _BACKOFF_S[0]
+        while True:
+            self._bell.clear()
+            try:
+                await self._poll_iteration()
+            except _Gone as error:
+                if delay_s == _BACKOFF_S[0]:
+                    logger().warning("queue_unreachable", error=str(error))
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, _BACKOFF_S[1])
+                continue
+            if delay_s != _BACKOFF_S[0]:
+                logger().info("queue_reachable_again")
+                delay_s = _BACKOFF_S[0]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._away_for_s() or self._idle_s):
+                    await self._bell.wait()
+
+    async def _poll_iteration(self) -> None:
+        """Starts what is in the queue, in order, as far as there are slots."""
+        if self.free > 0 and self.allow_pick_jobs and not self._away_for_s():
+            await self.start_jobs(await self.pool.zrange(self.queue_name, 0, self.queue_read_limit - 1))
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Locks and starts messages while there are slots."""
+        for raw in job_ids:
+            if self.free <= 0 or not self.allow_pick_jobs or self._away_for_s():
+                return
+            try:
+                job_id = raw.decode()
+            except UnicodeDecodeError:
+                await self.pool.zrem(self.queue_name, raw)
+                continue
+            if job_id in self.tasks or job_id in self._held:
+                continue
+            score = await self._lock(job_id)
+            if score is not None:
+                task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
+                self.tasks[job_id] = task
+                task.add_done_callback(partial(self._ended, job_id))
+
+    async def _lock(self, job_id: str) -> float | None:
+        """The message's score if nobody else is claiming it and it is still there."""
+        key = in_progress_key_prefix + job_id
+        async with self.pool.pipeline(transaction=True) as pipe:
+            pipe.set(key, b"1", px=int(_LOCK_S * 1000), nx=True)
+            pipe.zscore(self.queue_name, job_id)
+            locked, score = await pipe.execute()
+        if locked and score is None:
+            await self.pool.delete(key)
+        return float(score) if locked and score is not None else None
+
+    def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
+        del self.tasks[job_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Its lock runs out by itself, and somebody takes it again.
+            logger().warning("message_failed", message_id=job_id, error=f"{type(error).__name__}: {error}")
+        self.ring()
+
+    async def _run_chunk(self, _ctx: dict[str, Any], chunk_id: str, dispatch: int) -> None:
+        """The arq function; ends with the answer to the claim. May be called more than once for a message."""
+        match await self._runner.take(ChunkMessage(chunk_id=str(chunk_id), dispatch=int(dispatch))):
+            case Claim.UNANSWERED:
+                # The message stays where it is, and we look again a little later, so that nothing spins.
+                self._away_until_s = self.loop.time() + self._away_delay_s
+                self._away_delay_s = min(self._away_delay_s * 2, _BACKOFF_S[1])
+                raise RetryJob
+            case _:
+                self._away_delay_s = _BACKOFF_S[0]
+
+    def _away_for_s(self) -> float:
+        """Seconds for which the scheduler is left alone."""
+        return max(0.0, self._away_until_s - float(self.loop.time()))
+
+    async def finish_job(self, *args: Any, **kwargs: Any) -> None:
+        """As arq's, until it works: a message left behind would be locked and in the queue."""
+        await self._until_it_works(partial(super().finish_job, *args, **kwargs))
+
+    async def finish_failed_job(self, *args: Any, **kwargs: Any) -> None:
+        """As arq's, until it works."""
+        await self._until_it_works(partial(super().finish_failed_job, *args, **kwargs))
+
+    async def _until_it_works(self, finish: Callable[[], Awaitable[None]]) -> None:
+        delay_s = _BACKOFF_S[0]
+        while not self._closing:
+            try:
+                return await finish()
+            except _Gone:
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, _BACKOFF_S[1])
+        return None
+
+    async def _listen(self) -> None:
+        """Hears the doorbell, over as many connections as it takes."""
+        delay_s = _BACKOFF_S[0]
+        while True:
+            pubsub = self.pool.pubsub()
+            try:
+                await pubsub.subscribe(doorbell(self._model))
+                asked = False
+                while True:
+                    message = await pubsub.get_message(timeout=_QUIET_S)
+                    if message is None:
+                        if asked:
+                            raise ConnectionError("no answer to PING")
+                        await pubsub.ping()
+                    elif message["type"] in {"message", "subscribe"}:
+                        delay_s = _BACKOFF_S[0]
+                        self.ring()
+                    asked = message is None
+            except _Gone as error:
+                logger().info("doorbell_lost", error=str(error))
+            finally:
+                with suppress(*_Gone):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py left it out
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, _BACKOFF_S[1])

@@ -98,7 +98,9 @@ class TranscribeRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
-    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended)."""
+    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). An empty last message says that
+    all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
+    """
     @_builtins.property
     def config(self) -> Global___JobConfig:
         """First message."""
@@ -129,7 +131,9 @@ class CreateJobRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     FROM_UPLOAD_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
-    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended)."""
+    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). An empty last message says that
+    all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
+    """
     @_builtins.property
     def config(self) -> Global___JobConfig:
         """First message where audio follows."""

@@ -184,13 +184,17 @@ class Intake:
         except SayItError:
             raise
         except BaseException:
-            # The connection broke: what is here need not be sent again.
             if keep_rest and rest:
-                await asyncio.shield(self._store_part(upload.id, end, bytes(rest)))
+                await self._store_rest(upload.id, end, rest)
             raise
-        if rest:
-            end = await self._store_part(upload.id, end, bytes(rest))
-        return end
+        return await self._store_rest(upload.id, end, rest) if rest else end
+
+    async def _store_rest(self, upload_id: str, end: int, rest: bytearray) -> int:
+        """Stores what is left, also for a sender who is gone: what is here need not be sent again.
+
+        The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
+        """
+        return await asyncio.shield(asyncio.create_task(self._store_part(upload_id, end, bytes(rest))))
 
     async def _store_part(self, upload_id: str, offset: int, data: bytes) -> int:
         # Two senders at one offset must not overwrite each other's object before the row decides who was first.

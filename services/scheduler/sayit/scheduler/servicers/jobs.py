@@ -161,10 +161,15 @@ async def _audio(requests: AsyncIterator[service_pb.CreateJobRequest]) -> AsyncI
     async for request in requests:
         if not request.HasField("audio"):
             raise _out_of_order("audio")
+        if not request.audio:
+            return
         yield request.audio
+    # A sender that dies looks like one that is done: its stream just ends. Half a file must not become a job.
+    raise SayItError(ErrorKind.UNAVAILABLE, cause="the audio ended without its empty last message")
 
 
 async def _data(requests: AsyncIterator[upload_pb.AppendUploadRequest]) -> AsyncIterator[bytes]:
+    # What arrived of a broken append is kept, so its end needs no mark.
     async for request in requests:
         if not request.HasField("data"):
             raise _out_of_order("data")

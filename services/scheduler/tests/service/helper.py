@@ -1,0 +1,201 @@
+"""A real scheduler on port 0, a caller of its internal API, and a transcriber that does what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from sayit.chassis import principal
+from sayit.chassis.internal import internal_channel
+from sayit.chassis.principal import Principal
+from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
+from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
+from sayit.scheduler.service import running
+from sayit.scheduler.settings import SchedulerSettings
+from sayit.speech import wire
+from sayit.speech.dispatch import queue_name
+from sayit.v1 import resources_pb2 as pb
+from sayit.v1 import transcription_service_pb2 as service_pb
+
+RECORDINGS = Path(__file__).parents[4] / "recordings"
+ALICE = Principal(key_id="k1", tenant="alice")
+BOB = Principal(key_id="k2", tenant="bob")
+
+
+@dataclass
+class Suite:
+    """A running scheduler with stubs."""
+
+    address: str
+    settings: SchedulerSettings
+    jobs: Any
+    chunks: Any
+    redis: Redis
+
+    async def create(
+        self,
+        audio: bytes | Iterable[bytes],
+        *,
+        who: Principal = ALICE,
+        key: str = "",
+        complete: bool = True,
+        **options: Any,
+    ) -> pb.Job:
+        """Creates a job on this audio; an incomplete one ends as if the sender had died."""
+        config = service_pb.JobConfig(options=pb.TranscriptionOptions(**options), filename="a.wav", idempotency_key=key)
+        pieces = [audio] if isinstance(audio, bytes) else audio
+
+        async def requests() -> AsyncIterator[service_pb.CreateJobRequest]:
+            yield service_pb.CreateJobRequest(config=config)
+            for piece in pieces:
+                for start in range(0, len(piece), 1 << 18):
+                    yield service_pb.CreateJobRequest(audio=piece[start : start + (1 << 18)])
+            if complete:
+                yield service_pb.CreateJobRequest(audio=b"")
+
+        with principal.use(who):
+            return await self.jobs.CreateJob(requests())
+
+    async def get(self, job_id: str, *, who: Principal = ALICE) -> pb.Job:
+        """Reads a job."""
+        with principal.use(who):
+            return await self.jobs.GetJob(service_pb.GetJobRequest(job_id=job_id))
+
+    async def events(self, job_id: str, *, after_seq: int = 0, who: Principal = ALICE) -> list[pb.JobEvent]:
+        """Watches a job to its end."""
+        with principal.use(who):
+            call = self.jobs.WatchJob(service_pb.WatchJobRequest(job_id=job_id, after_seq=after_seq))
+            return [event async for event in call]
+
+    async def transcript(self, job_id: str, *, who: Principal = ALICE) -> Any:
+        """Fetches a transcript."""
+        with principal.use(who):
+            call = self.jobs.GetTranscript(service_pb.GetTranscriptRequest(job_id=job_id))
+            return wire.transcript_of_parts([part async for part in call])
+
+    async def until(self, job_id: str, *states: int) -> pb.Job:
+        """Waits until a job is in one of these states."""
+        while True:
+            job = await self.get(job_id)
+            if job.state in states:
+                return job
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def suite(tmp_path: Path, redis_url: str, **settings: Any) -> AsyncIterator[Suite]:
+    """Runs a scheduler."""
+    given = SchedulerSettings(
+        scheduler_listen="127.0.0.1:0",
+        data_dir=tmp_path / "data",
+        redis_url=SecretStr(redis_url),
+        default_model="micro",
+        grace_s=1.0,
+        **settings,
+    )
+    redis = Redis.from_url(redis_url)
+    async with running(given) as server, internal_channel(server.address, given) as channel:
+        try:
+            yield Suite(
+                address=server.address,
+                settings=given,
+                jobs=job_service_pb2_grpc.JobServiceStub(channel),
+                chunks=chunk_service_pb2_grpc.ChunkServiceStub(channel),
+                redis=redis,
+            )
+        finally:
+            await redis.aclose()
+
+
+class Transcriber:
+    """A transcriber of the test's: it reports, takes ids from the queue, and does with them what the test says."""
+
+    def __init__(self, suite: Suite, *, slots: int = 2, name: str = "t1") -> None:
+        self._suite = suite
+        self._slots = slots
+        self._name = name
+
+    async def report(self, **more: Any) -> None:
+        """Says that it is there."""
+        await self._suite.chunks.Report(
+            chunk_pb.ReportRequest(transcriber_id=self._name, model="micro", slots=self._slots, **more)
+        )
+
+    async def take(self) -> tuple[str, int]:
+        """The next (chunk id, dispatch) in the queue."""
+        while True:
+            found = await self._suite.redis.zpopmin(queue_name("micro"))
+            if found:
+                chunk_id, dispatch = found[0][0].decode().rsplit(":", 1)
+                return chunk_id, int(dispatch)
+            await asyncio.sleep(0.01)
+
+    async def claim(self, chunk_id: str, dispatch: int) -> Attempt:
+        """Opens a call and claims."""
+        call = self._suite.chunks.RunChunk()
+        await call.write(
+            chunk_pb.RunChunkRequest(
+                claim=chunk_pb.ClaimChunk(chunk_id=chunk_id, dispatch=dispatch, transcriber_id=self._name)
+            )
+        )
+        first = await call.read()
+        if first == grpc.aio.EOF:
+            await call
+        assert isinstance(first, chunk_pb.RunChunkResponse)
+        attempt = Attempt(call, first.assignment)
+        while True:
+            message = await call.read()
+            if message.HasField("audio_end"):
+                return attempt
+            attempt.audio += message.audio
+
+    async def run(self) -> None:
+        """Transcribes everything it can get until cancelled: each chunk says its own place."""
+        await self.report()
+        while True:
+            attempt = await self.claim(*await self.take())
+            await attempt.finish(f"chunk {attempt.assignment.chunk_index}")
+
+
+class Attempt:
+    """A granted claim."""
+
+    def __init__(self, call: Any, assignment: chunk_pb.Assignment) -> None:
+        self.call = call
+        self.assignment = assignment
+        self.audio = b""
+
+    async def say(self, **message: Any) -> None:
+        """Sends one message."""
+        await self.call.write(chunk_pb.RunChunkRequest(**message))
+
+    async def on_engine(self) -> None:
+        """Says that the engine has it."""
+        await self.say(heartbeat=chunk_pb.Heartbeat(stage=chunk_pb.CHUNK_STAGE_ON_ENGINE))
+
+    async def finish(self, text: str) -> Any:
+        """Delivers one segment over the whole chunk and waits for the answer."""
+        length_s = len(self.audio) / 32_000
+        segment = pb.Segment(
+            text=text, language="ko", start=wire.duration_to_proto(0), end=wire.duration_to_proto(length_s)
+        )
+        output = chunk_pb.ChunkOutput(
+            segments=[segment], language="ko", language_probability=0.9, compute=wire.duration_to_proto(0.5), windows=1
+        )
+        await self.say(result=output)
+        return await self.answer()
+
+    async def answer(self) -> Any:
+        """The next message of the scheduler; raises the call's error."""
+        message = await self.call.read()
+        if message == grpc.aio.EOF:
+            await self.call
+        return message

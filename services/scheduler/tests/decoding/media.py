@@ -107,6 +107,8 @@ def _add_pictures(container: Any, stream: Any, seconds: float) -> None:
     stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
     for index in range(round(seconds * 10)):
         picture = av.VideoFrame(64, 48, "yuv420p")
+        for plane in picture.planes:
+            plane.update(bytes(plane.buffer_size))
         picture.pts, picture.time_base = index, Fraction(1, 10)
         container.mux(stream.encode(picture))
     container.mux(stream.encode(None))

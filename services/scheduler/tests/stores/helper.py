@@ -1,0 +1,85 @@
+"""Stores on a fresh database, and rows for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sayit.scheduler.job.records import ChunkOutput, JobRecord, NewChunk, PartRecord, UploadRecord
+from sayit.scheduler.stores.store import Stores, opened
+from sayit.speech.jobs import JobState
+from sayit.speech.options import Options
+from sayit.speech.transcript import Segment
+
+
+@asynccontextmanager
+async def stores(tmp_path: Path, *, result_ttl_s: float = 3600.0) -> AsyncIterator[Stores]:
+    """Opens stores on SQLite."""
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}", result_ttl_s=result_ttl_s) as opened_stores:
+        yield opened_stores
+
+
+async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str = "") -> JobRecord:
+    """A job on an upload of one part."""
+    now = time.time()
+    upload = UploadRecord(
+        id=f"u-{job_id}",
+        tenant=tenant,
+        key_id="k",
+        filename="f",
+        size=None,
+        received=0,
+        created_s=now,
+        expires_s=now + 60,
+    )
+    await s.uploads.create_upload(upload)
+    await s.uploads.add_part(upload.id, PartRecord(offset=0, size=10, object_key=f"uploads/{upload.id}/0"))
+    job = JobRecord(
+        id=job_id,
+        tenant=tenant,
+        key_id="k",
+        upload_id=upload.id,
+        filename="f",
+        options=Options(language="ko", model="micro"),
+        model="micro",
+        state=JobState.PREPARING,
+        idempotency_key=key,
+        created_s=now,
+    )
+    return (await s.jobs.create_job(job))[0]
+
+
+async def prepared(s: Stores, count: int, job_id: str = "j") -> JobRecord:
+    """A job with this many chunks, all due."""
+    await accepted(s, job_id)
+    job = await s.jobs.lease_preparing("me", until_s=time.time() + 60)
+    assert job is not None
+    await s.jobs.add_chunks(job.id, "me", [chunk(i) for i in range(count)], scanned=count * 100)
+    await s.jobs.finish_preparing(job.id, "me", samples=count * 100, chunks=count, speech=[(0, 50)], warnings=["W"])
+    return await s.jobs.get_job("t", job.id)
+
+
+def chunk(index: int) -> NewChunk:
+    """A chunk of 100 samples."""
+    return NewChunk(
+        index=index,
+        start_sample=index * 100,
+        end_sample=index * 100 + 100,
+        hard_start=False,
+        hard_end=False,
+        object_key=f"jobs/j/chunks/{index}",
+        interactive=False,
+    )
+
+
+def output(text: str) -> ChunkOutput:
+    """A chunk's text."""
+    return ChunkOutput(
+        segments=(Segment(id=0, start_s=0.0, end_s=1.0, text=text, language="ko"),),
+        language="ko",
+        language_probability=0.5,
+        suppressed=(),
+        compute_s=0.25,
+    )

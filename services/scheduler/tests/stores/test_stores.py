@@ -1,0 +1,199 @@
+"""The stores: every method is one transaction, and the attempt's number fences every write."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from sayit.scheduler.job.records import AttemptEnd, Claim, PartRecord
+from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.migrations import downgrade, upgrade
+from sayit.scheduler.stores.store import Stores
+from sayit.scheduler.stores.tables import metadata
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
+
+from .helper import accepted, chunk, output, prepared, stores
+
+FAR = 1e12
+
+
+async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
+    """Dispatches and claims a chunk."""
+    due = [
+        c for c in await s.chunks.due_chunks("micro", per_job=99, limit=99) if c.index == index and c.job_id == job_id
+    ]
+    (message,) = await s.chunks.mark_dispatched(due)
+    claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
+    assert claim is not None
+    return claim
+
+
+async def test_migrations_build_the_schema_and_go_back(tmp_path: Path) -> None:
+    """The migrations' tables, columns and indexes are those the code speaks; the way back leaves an empty database."""
+    url = Database(f"sqlite+aiosqlite:///{tmp_path / 'm.db'}").url
+    await upgrade(url)
+    await upgrade(url)
+    engine = create_engine(f"sqlite:///{tmp_path / 'm.db'}")
+    found = inspect(engine)
+    for table in metadata.sorted_tables:
+        assert {c["name"] for c in found.get_columns(table.name)} == set(table.c.keys())
+        assert {i["name"] for i in found.get_indexes(table.name)} == {i.name for i in table.indexes}
+    await downgrade(url, "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
+
+
+async def test_a_second_scheduler_on_one_file_is_refused(tmp_path: Path) -> None:
+    """The SQLite file has one scheduler; the second hears so at once."""
+    async with stores(tmp_path):
+        with pytest.raises(SayItError) as error:
+            async with stores(tmp_path):
+                pass
+    assert error.value.kind is ErrorKind.UNAVAILABLE
+    async with stores(tmp_path):
+        pass
+
+
+async def test_parts_append_only_at_the_end(tmp_path: Path) -> None:
+    """Two senders at one offset: one wins, the other hears where the upload ends."""
+    async with stores(tmp_path) as s:
+        job = await accepted(s)
+        with pytest.raises(SayItError) as error:
+            await s.uploads.add_part(job.upload_id, PartRecord(offset=0, size=5, object_key="x"))
+        assert error.value.kind is ErrorKind.UPLOAD_OFFSET_MISMATCH
+        assert error.value.details["expected"] == "10"
+        await s.uploads.add_part(job.upload_id, PartRecord(offset=10, size=5, object_key="y"))
+        assert [part.offset for part in await s.uploads.parts(job.upload_id)] == [0, 10]
+        with pytest.raises(SayItError) as error:
+            await s.uploads.delete_upload("t", job.upload_id)
+        assert error.value.kind is ErrorKind.UPLOAD_NOT_FOUND
+
+
+async def test_events_are_gapless_under_concurrent_commits(tmp_path: Path) -> None:
+    """Chunks that finish at once still number their events without a gap, and the last one starts merging."""
+    async with stores(tmp_path) as s:
+        job = await prepared(s, 12)
+        claims = [await claimed(s, job.id, i) for i in range(12)]
+        await asyncio.gather(*(s.chunks.commit(claim, output(str(claim.index))) for claim in claims))
+        events = await s.jobs.events_after(job.id, 0, 100)
+        after = await s.jobs.get_job("t", job.id)
+        done = await s.chunks.done_chunks(job.id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert sum(isinstance(event.body, ChunkText) for event in events) == 12
+    assert events[-1].body == StateChanged(state=JobState.MERGING)
+    assert after.state is JobState.MERGING
+    assert after.samples_done == 1200
+    assert [each.output.segments[0].text for each in done] == [str(i) for i in range(12)]
+
+
+async def test_only_the_current_attempt_writes(tmp_path: Path) -> None:
+    """After a chunk was given to another, the former attempt's heartbeat, result and failure change nothing."""
+    async with stores(tmp_path) as s:
+        job = await prepared(s, 1)
+        old = await claimed(s, job.id)
+        assert await s.chunks.give_up(old, AttemptEnd.INTERRUPTED, "x") is not None
+        new = await claimed(s, job.id)
+        assert (old.attempt, new.attempt) == (1, 2)
+        assert not await s.chunks.renew_claim(old.chunk_id, old.attempt, on_engine=True, lease_until_s=FAR)
+        assert await s.chunks.commit(old, output("late")) is None
+        assert await s.chunks.give_up(old, AttemptEnd.CRASHED, "late") is None
+        assert await s.chunks.commit(new, output("right")) is not None
+        assert await s.chunks.commit(new, output("twice")) is None
+        done = await s.chunks.done_chunks(job.id)
+    assert [each.output.segments[0].text for each in done] == ["right"]
+
+
+async def test_crashes_quarantine_and_interruptions_do_not(tmp_path: Path) -> None:
+    """Ten interruptions are nothing; the third crash fails the job."""
+    async with stores(tmp_path) as s:
+        job = await prepared(s, 2)
+        for _ in range(10):
+            await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "")
+        for _ in range(2):
+            after = await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.CRASHED, "")
+            assert after is not None
+            assert after.state is JobState.RUNNING
+        last = await claimed(s, job.id)
+        assert last.alone
+        after = await s.chunks.give_up(last, AttemptEnd.CRASHED, "")
+        assert after is not None
+        assert after.state is JobState.FAILED
+        assert after.error_code == "CHUNK_QUARANTINED"
+        assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
+
+
+async def test_expired_claims_are_found(tmp_path: Path) -> None:
+    """A claim whose lease ran out shows up; a renewed one does not."""
+    async with stores(tmp_path) as s:
+        job = await prepared(s, 1)
+        claim = await claimed(s, job.id)
+        await s.chunks.renew_claim(claim.chunk_id, claim.attempt, on_engine=True, lease_until_s=100.0)
+        assert await s.chunks.expired_claims(now_s=99.0) == []
+        assert [each.attempt for each in await s.chunks.expired_claims(now_s=101.0)] == [1]
+
+
+async def test_preparing_twice_keeps_the_first_chunks(tmp_path: Path) -> None:
+    """A second preparer finds its predecessor's chunks and adds only the rest; the first one's writes are refused."""
+    async with stores(tmp_path) as s:
+        await accepted(s)
+        first = await s.jobs.lease_preparing("first", until_s=time.time() - 1)
+        assert first is not None
+        assert await s.jobs.add_chunks(first.id, "first", [chunk(0)], scanned=100)
+        await claimed(s, first.id)
+        second = await s.jobs.lease_preparing("second", until_s=FAR)
+        assert second is not None
+        assert second.prepare_attempts == 2
+        assert await s.jobs.lease_preparing("third", until_s=FAR) is None
+        assert not await s.jobs.add_chunks(first.id, "first", [chunk(7)], scanned=800)
+        assert await s.jobs.add_chunks(first.id, "second", [chunk(0), chunk(1)], scanned=200)
+        assert [c.index for c in await s.chunks.due_chunks("micro", per_job=9, limit=9)] == [1]
+        assert not await s.jobs.renew_lease(first.id, "first", until_s=FAR)
+
+
+async def test_a_terminal_state_never_changes(tmp_path: Path) -> None:
+    """Of cancelling, failing and completing at once, one happens, with one last event."""
+    async with stores(tmp_path) as s:
+        job = await prepared(s, 0)
+        assert job.state is JobState.MERGING
+        assert await s.jobs.lease_merging("me", until_s=FAR) is not None
+        last = Completed(language="", duration_s=0.0, segment_count=0, cached=False)
+        outcomes = await asyncio.gather(
+            s.jobs.complete_job(job.id, "me", events=[last], cached=False, samples=0),
+            s.jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL)),
+            s.jobs.cancel_job("t", job.id),
+        )
+        assert [outcomes[0], outcomes[1], outcomes[2][1]].count(True) == 1
+        events = await s.jobs.events_after(job.id, 0, 99)
+    ends = [e for e in events if not isinstance(e.body, StateChanged) or e.body.state is JobState.CANCELLED]
+    assert len(ends) == 1
+
+
+async def test_expiry_forgets_rows_and_names_the_objects(tmp_path: Path) -> None:
+    """Expired jobs, their uploads and uploads nobody used go; the bin lists what to delete, until it is emptied."""
+    async with stores(tmp_path, result_ttl_s=-1.0) as s:
+        job = await prepared(s, 1)
+        await s.jobs.cancel_job("t", job.id)
+        await accepted(s, "kept")
+        assert await s.fleet.expire(now_s=time.time()) == 1
+        with pytest.raises(SayItError):
+            await s.jobs.get_job("t", job.id)
+        bin_ = await s.fleet.bin()
+        assert set(bin_) == {"jobs/j/chunks/", "jobs/j/", "uploads/u-j/"}
+        for prefix in bin_:
+            await s.fleet.emptied(prefix)
+        assert await s.fleet.bin() == []
+        assert (await s.jobs.get_job("t", "kept")).state is JobState.PREPARING
+
+
+async def test_the_queue_position_counts_who_goes_first(tmp_path: Path) -> None:
+    """Chunks of other jobs that were due earlier are before mine."""
+    async with stores(tmp_path) as s:
+        await prepared(s, 3, "early")
+        late = await prepared(s, 2, "late")
+        assert await s.fleet.waiting_before(late) == (3, pytest.approx(300 / 16_000))
+        assert (await s.fleet.waiting_before(await s.jobs.get_job("t", "early")))[0] == 0

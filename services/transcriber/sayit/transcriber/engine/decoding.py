@@ -1,0 +1,223 @@
+"""One chunk's decoding as a state machine: which window is next, with which prompt, and what is kept of its text.
+
+    while (window := decoding.next_window()) is not None:
+        if not decoding.language: decoding.speak(language, probability, vocabulary)      # once
+        fallback = decoding.fallback()
+        …                                                                                # attempts, see `fallback`
+        passages = decoding.judge(fallback.outcome)
+        decoding.keep(passages)                                                          # with words, if wanted
+
+It follows openai/whisper `transcribe` as faster-whisper 1.2 has it: windows of 30 s; the next one starts at the last
+timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Three
+things differ. It always advances. It decodes no rest too short for a word. And asking for words changes neither the
+text nor the windows: there, faster-whisper moves on to the last word's end instead of the last timestamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sayit.speech.options import DecodeOptions
+from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
+from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Outcome
+from sayit.transcriber.engine.result import ChunkText
+
+#: Frames of log-mel features per second of audio.
+FRAMES_PER_SECOND = 100
+#: Frames of one window, 30 s: what the encoder takes, padded at its end.
+WINDOW_FRAMES = 3_000
+#: Most tokens of context in a prompt: half of the decoder's positions, less the token that announces them.
+CONTEXT_TOKENS = MAX_POSITIONS // 2 - 1
+#: Text sampled above this temperature is no context for the next window (Whisper's `prompt_reset_on_temperature`).
+CONTEXT_TEMPERATURE = 0.5
+#: 0.2 s, shorter than a spoken word: a rest below it is not worth a window, an advance below it is none.
+MIN_STEP_FRAMES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A stretch of the chunk's features to decode at once."""
+
+    #: First frame.
+    start_frame: int
+    #: Frames of audio, at most WINDOW_FRAMES.
+    frames: int
+
+    @property
+    def start_s(self) -> float:
+        """Start in seconds from the chunk's start."""
+        return self.start_frame / FRAMES_PER_SECOND
+
+    @property
+    def end_s(self) -> float:
+        """End in seconds from the chunk's start."""
+        return (self.start_frame + self.frames) / FRAMES_PER_SECOND
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """Text between two timestamps, as the model placed it; seconds from the chunk's start."""
+
+    start_s: float
+    end_s: float
+    #: Token ids, timestamps included.
+    tokens: tuple[int, ...]
+    words: tuple[Word, ...] = ()
+
+
+class Vocabulary(Protocol):
+    """A model's tokens in one language and task."""
+
+    #: Announces the context.
+    start_of_previous: int
+    #: Start of transcript, language, task.
+    start_sequence: tuple[int, ...]
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The token ids of a text."""
+        ...
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of token ids, timestamps left out."""
+        ...
+
+    def split(self, tokens: Sequence[int], window: Window) -> tuple[tuple[Passage, ...], int]:
+        """A window's tokens cut at their timestamps, and the frame from which to go on."""
+        ...
+
+
+class ChunkDecoding:
+    """The decoding of one chunk.
+
+    Args:
+        samples: length of the audio at 16 kHz.
+        frames: whole frames of features in it.
+        options: how to decode.
+    """
+
+    def __init__(self, *, duration_s: float, frames: int, options: DecodeOptions) -> None:
+        self.language = ""
+        self.language_probability = 0.0
+        #: End of the last word kept, in seconds; alignment continues from it.
+        self.last_word_end_s = 0.0
+        self._duration_s = duration_s
+        self._frames = frames
+        self._options = options
+        self._vocabulary: Vocabulary | None = None
+        self._hotwords: tuple[int, ...] = ()
+        self._context: list[int] = []
+        self._next_frame = 0
+        self._window: Window | None = None
+        self._outcome: Outcome | None = None
+        self._segments: list[Segment] = []
+        self._suppressed: list[Suppressed] = []
+        self._windows = 0
+
+    def next_window(self) -> Window | None:
+        """The window to decode now; None at the chunk's end."""
+        left = self._frames - self._next_frame
+        if left <= 0 or (self._next_frame > 0 and left < MIN_STEP_FRAMES):
+            self._window = None
+        else:
+            self._window = Window(start_frame=self._next_frame, frames=min(left, WINDOW_FRAMES))
+        return self._window
+
+    def speak(self, language: str, probability: float, vocabulary: Vocabulary) -> None:
+        """Fixes the language, and with it the tokens; once, before the first window's attempts."""
+        self.language, self.language_probability, self._vocabulary = language, probability, vocabulary
+        if self._options.prompt.strip():
+            self._context.extend(vocabulary.encode(" " + self._options.prompt.strip()))
+        if self._options.hotwords.strip():
+            self._hotwords = vocabulary.encode(" " + self._options.hotwords.strip())
+
+    def fallback(self) -> Fallback:
+        """The attempts at the window."""
+        vocabulary = self._spoken()
+        # Prompt and hotwords each may fill the context; together they must leave half of the positions to the text.
+        recent = min(len(self._context), CONTEXT_TOKENS // 2)
+        hotwords = self._hotwords[: CONTEXT_TOKENS - recent]
+        context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
+        before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
+        return Fallback((*before, *vocabulary.start_sequence), self._options)
+
+    def judge(self, outcome: Outcome) -> tuple[Passage, ...]:
+        """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
+        window, vocabulary = self._open(), self._spoken()
+        self._outcome = outcome
+        self._windows += 1
+        if outcome.silent:
+            self._suppress(outcome.generated.text, SuppressionReason.NO_SPEECH, window.start_s, window.end_s)
+            self._next_frame = window.start_frame + window.frames
+            return ()
+        passages, next_frame = vocabulary.split(outcome.generated.tokens, window)
+        self._next_frame = max(next_frame, window.start_frame + MIN_STEP_FRAMES)
+        kept = []
+        for passage in passages:
+            text = vocabulary.text(passage.tokens).strip()
+            if not text:
+                continue
+            if passage.start_s >= passage.end_s or passage.start_s >= self._duration_s:
+                self._suppress(text, SuppressionReason.OUTSIDE_AUDIO, passage.start_s, passage.end_s)
+            else:
+                kept.append(passage)
+        return tuple(kept)
+
+    def keep(self, passages: tuple[Passage, ...]) -> None:
+        """Takes the window's passages, with words or without, as segments and as context; the window is done."""
+        outcome, vocabulary = self._outcome, self._spoken()
+        assert outcome is not None, "judge the window first"
+        for passage in passages:
+            self._context.extend(passage.tokens)
+            self._segments.append(self._segment(passage, vocabulary.text(passage.tokens).strip(), outcome))
+            if passage.words:
+                self.last_word_end_s = passage.words[-1].end_s
+        if not outcome.silent and outcome.temperature > CONTEXT_TEMPERATURE:
+            self._context.clear()
+        self._window = self._outcome = None
+
+    def text(self, compute_s: float) -> ChunkText:
+        """The text of the windows so far."""
+        return ChunkText(
+            segments=tuple(self._segments),
+            language=self.language,
+            language_probability=self.language_probability,
+            suppressed=tuple(self._suppressed),
+            compute_s=compute_s,
+            windows=self._windows,
+        )
+
+    def _segment(self, passage: Passage, text: str, outcome: Outcome) -> Segment:
+        return Segment(
+            id=len(self._segments),
+            start_s=self._clipped(passage.start_s),
+            end_s=self._clipped(passage.end_s),
+            text=text,
+            language=self.language,
+            avg_logprob=outcome.generated.avg_logprob,
+            compression_ratio=outcome.compression_ratio,
+            no_speech_prob=outcome.generated.no_speech_prob,
+            temperature=outcome.temperature,
+            words=tuple(
+                replace(word, start_s=self._clipped(word.start_s), end_s=self._clipped(word.end_s))
+                for word in passage.words
+            ),
+        )
+
+    def _suppress(self, text: str, reason: SuppressionReason, start_s: float, end_s: float) -> None:
+        if text:
+            self._suppressed.append(
+                Suppressed(text=text, reason=reason, start_s=round(start_s, 3), end_s=round(end_s, 3))
+            )
+
+    def _clipped(self, seconds: float) -> float:
+        return round(min(max(seconds, 0.0), self._duration_s), 3)
+
+    def _spoken(self) -> Vocabulary:
+        assert self._vocabulary is not None, "the language is not known yet"
+        return self._vocabulary
+
+    def _open(self) -> Window:
+        assert self._window is not None, "no window is open"
+        return self._window

@@ -1,0 +1,121 @@
+"""One window's attempts: temperature after temperature, until a result passes Whisper's thresholds.
+
+The rules are those of openai/whisper `transcribe.decode_with_fallback` as faster-whisper 1.2 has them, so
+that the text is the same as theirs.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from sayit.speech.options import DecodeOptions
+
+#: Positions of Whisper's decoder: prompt and new tokens together.
+MAX_POSITIONS = 448
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One call of the decoder for one window."""
+
+    #: Token ids that the output continues: context, start of transcript, language, task.
+    prompt: tuple[int, ...]
+    #: 0 for beam search, above 0 for sampling.
+    temperature: float
+    #: Beams; used at temperature 0.
+    beam_size: int
+    #: Beam search ends after beam_size × patience finished hypotheses.
+    patience: float
+    #: Samples to choose from; used above temperature 0.
+    best_of: int
+    #: Most new tokens, 1 to 224.
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """What the decoder answered to an attempt."""
+
+    #: New token ids, timestamps included, without the end-of-text token.
+    tokens: tuple[int, ...]
+    #: The tokens as text, stripped.
+    text: str
+    #: Sum of the tokens' log probabilities over their number plus one, for the end of text.
+    avg_logprob: float
+    #: Probability that the window holds no speech.
+    no_speech_prob: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The result that a window is left with."""
+
+    generated: Generated
+    #: zlib ratio of its text.
+    compression_ratio: float
+    #: The last temperature tried, which is not the chosen result's own where all failed (as in Whisper).
+    temperature: float
+    #: Whether it counts as silence: probably no speech, and a text the model is not sure of.
+    silent: bool
+
+
+class Fallback:
+    """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `outcome`."""
+
+    def __init__(self, prompt: tuple[int, ...], options: DecodeOptions) -> None:
+        self._prompt = prompt
+        self._options = options
+        self._left = list(options.temperatures) or [0.0]
+        self._failed: list[tuple[Generated, float]] = []
+        self._outcome: Outcome | None = None
+
+    def next_attempt(self) -> Attempt | None:
+        """What to try next; None once there is an outcome."""
+        if self._outcome is not None:
+            return None
+        options = self._options
+        # The prompt's last token yields the first new one.
+        room = min(MAX_POSITIONS // 2, MAX_POSITIONS + 1 - len(self._prompt))
+        return Attempt(
+            prompt=self._prompt,
+            temperature=self._left[0],
+            beam_size=options.beam_size,
+            patience=options.patience,
+            best_of=options.best_of,
+            max_new_tokens=min(room, options.max_tokens_per_window or room),
+        )
+
+    def take(self, generated: Generated) -> None:
+        """Judges the answer to the last attempt: it is the outcome, or one more failure."""
+        options = self._options
+        temperature = self._left.pop(0)
+        ratio = compression_ratio(generated.text)
+        unsure = generated.avg_logprob < options.logprob_threshold
+        silent = unsure and generated.no_speech_prob > options.no_speech_threshold
+        if silent or not (unsure or ratio > options.compression_ratio_threshold):
+            self._settle(generated, ratio, temperature)
+            return
+        self._failed.append((generated, ratio))
+        if not self._left:
+            readable = [item for item in self._failed if item[1] <= options.compression_ratio_threshold]
+            best, ratio = max(readable or self._failed, key=lambda item: item[0].avg_logprob)
+            self._settle(best, ratio, temperature)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The window's result; only once `next_attempt` said None."""
+        assert self._outcome is not None, "the window still has an attempt to make"
+        return self._outcome
+
+    def _settle(self, generated: Generated, ratio: float, temperature: float) -> None:
+        options = self._options
+        confident = generated.avg_logprob > options.logprob_threshold
+        silent = generated.no_speech_prob > options.no_speech_threshold and not confident
+        self._outcome = Outcome(generated=generated, compression_ratio=ratio, temperature=temperature, silent=silent)
+
+
+def compression_ratio(text: str) -> float:
+    """UTF-8 bytes of the text over its zlib size; repetition compresses well. 0 for no text."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data))

@@ -1,0 +1,230 @@
+"""Which folder is which model: by path, by name in a folder of models, in the local hub cache, or fetched from the hub.
+
+Nothing here loads a model or imports a numeric library. Only `fetch` and `resolve` touch the network, through `hub`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.transcriber.hub import Hub, HubError
+
+#: Fetched when nothing was asked for.
+DEFAULT = "small"
+#: The model that comes with the package.
+BUNDLED = "micro"
+#: A folder with one model per sub-folder, named by an environment variable: an image's or a volume's models.
+MODELS_DIR_VARIABLE = "SAYIT_MODELS_DIR"
+#: What CTranslate2 and the tokenizer need. Without tokenizer.json faster-whisper would reach for a hub.
+REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
+#: One of these holds the vocabulary.
+VOCABULARY_FILES = ("vocabulary.json", "vocabulary.txt")
+#: Names and the hub's repositories, as faster-whisper 1.2 knows them.
+REPOSITORIES = {
+    "tiny": "Systran/faster-whisper-tiny",
+    "tiny.en": "Systran/faster-whisper-tiny.en",
+    "base": "Systran/faster-whisper-base",
+    "base.en": "Systran/faster-whisper-base.en",
+    "small": "Systran/faster-whisper-small",
+    "small.en": "Systran/faster-whisper-small.en",
+    "medium": "Systran/faster-whisper-medium",
+    "medium.en": "Systran/faster-whisper-medium.en",
+    "large-v1": "Systran/faster-whisper-large-v1",
+    "large-v2": "Systran/faster-whisper-large-v2",
+    "large-v3": "Systran/faster-whisper-large-v3",
+    "large": "Systran/faster-whisper-large-v3",
+    "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+    "turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+    "distil-small.en": "Systran/faster-distil-whisper-small.en",
+    "distil-medium.en": "Systran/faster-distil-whisper-medium.en",
+    "distil-large-v2": "Systran/faster-distil-whisper-large-v2",
+    "distil-large-v3": "Systran/faster-distil-whisper-large-v3",
+    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFolder:
+    """A model and the complete CTranslate2 Whisper folder that holds it."""
+
+    #: What requests call it: the name asked for, or the folder's name for a path.
+    name: str
+    path: Path
+
+
+class ModelNotAvailableError(SayItError):
+    """MODEL_NOT_AVAILABLE on this machine, with what is missing; for the person who starts the process."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            ErrorKind.MODEL_NOT_AVAILABLE, field="model", cause=reason, model=model, available=", ".join(names())
+        )
+
+    def message(self, language: str) -> str:
+        """The sentence for people, with the reason."""
+        model = self.details["model"]
+        if language.lower().startswith("ko"):
+            return f"'{model}' 모델을 사용할 수 없습니다: {self.reason}"
+        return f"The model '{model}' cannot be used: {self.reason}"
+
+
+def names() -> tuple[str, ...]:
+    """The names that `resolve` knows: the bundled model, then the hub's."""
+    return (BUNDLED, *REPOSITORIES)
+
+
+def bundled() -> ModelFolder:
+    """The model that comes with the package: small, quick, and ignorant of all but its synthetic vocabulary."""
+    return ModelFolder(name=BUNDLED, path=Path(__file__).parent / BUNDLED)
+
+
+def missing_files(folder: Path) -> tuple[str, ...]:
+    """What a CTranslate2 Whisper folder lacks; nothing if it is complete."""
+    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in VOCABULARY_FILES):
+        missing.append(" or ".join(VOCABULARY_FILES))
+    return tuple(missing)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that is no complete model.
+
+    Raises:
+        ModelNotAvailableError: says what is missing.
+    """
+    if not folder.is_dir():
+        raise ModelNotAvailableError(folder.name, f"there is no folder {folder}")
+    if missing := missing_files(folder):
+        raise ModelNotAvailableError(folder.name, f"the folder {folder} lacks {', '.join(missing)}")
+
+
+def find(name_or_path: str, *, hub: Hub | None = None) -> ModelFolder | None:
+    """The model by this name or path, on this machine; None if it is not here.
+
+    Looks for the bundled model, a path, a sub-folder of SAYIT_MODELS_DIR, and the hub's cache, in this order. An
+    unfinished download does not count as a model.
+
+    Raises:
+        ModelNotAvailableError: the folder that was named is there, but incomplete.
+    """
+    asked = name_or_path.strip()
+    if not asked:
+        return None
+    if asked == BUNDLED:
+        return bundled()
+    path = Path(asked).expanduser()
+    if asked not in REPOSITORIES and path.is_dir():
+        check_folder(path)
+        return ModelFolder(name=path.resolve().name, path=path.resolve())
+    if root := os.environ.get(MODELS_DIR_VARIABLE):
+        path = Path(root).expanduser() / asked
+        if path.is_dir():
+            check_folder(path)
+            return ModelFolder(name=asked, path=path)
+    snapshot = (hub or Hub.of_environment()).cached(_repository(asked))
+    if snapshot is None or missing_files(snapshot):
+        return None
+    return ModelFolder(name=asked, path=snapshot)
+
+
+def fetch(
+    name: str, *, say: Callable[[str], None], progress: Callable[[str], None], hub: Hub | None = None
+) -> ModelFolder:
+    """Downloads a model into the hub's cache, going on where an earlier download stopped.
+
+    Args:
+        name: one of `names()`, or a repository as `owner/name`.
+        say: is told once what is fetched and how large it is.
+        progress: is given a short line now and then, each replacing the last.
+        hub: where from and to; the environment's by default.
+
+    Raises:
+        ModelNotAvailableError: no such model, or the download failed.
+    """
+    repository = _known_repository(name)
+    hub = hub or Hub.of_environment()
+    try:
+        path = hub.download(
+            repository,
+            started=lambda size: say(f"Fetching the model '{name}' from {hub.endpoint}: {_megabytes(size)} MB"),
+            progress=lambda done, size: progress(
+                f"{name}: {_megabytes(done)} of {_megabytes(size)} MB ({100 * done // max(size, 1)} %)"
+            ),
+        )
+    except HubError as error:
+        raise ModelNotAvailableError(name, f"fetching it from {hub.endpoint} failed ({error})") from error
+    if missing := missing_files(path):
+        raise ModelNotAvailableError(name, f"{hub.endpoint}/{repository} lacks {', '.join(missing)}")
+    return ModelFolder(name=name, path=path)
+
+
+def resolve(
+    requested: str | None,
+    *,
+    say: Callable[[str], None],
+    progress: Callable[[str], None],
+    decide_within_s: float = 3.0,
+    hub: Hub | None = None,
+) -> ModelFolder:
+    """The model to run: what is asked for, else `small`, else the bundled one.
+
+    Args:
+        requested: a name or path; empty or None takes the default.
+        say: is told, in one line each, what is fetched, and why the bundled model stands in.
+        progress: is given the download's progress, each line replacing the last.
+        decide_within_s: the most time until it is decided whether something is fetched; the hub is asked once.
+        hub: where models are fetched from and cached; the environment's by default.
+
+    Raises:
+        ModelNotAvailableError: what was asked for is not here, and cannot be fetched.
+    """
+    hub = hub or Hub.of_environment()
+    asked = (requested or "").strip()
+    name = asked or DEFAULT
+    found = find(name, hub=hub)
+    if found is not None:
+        return found
+    repository = _known_repository(name)
+    refusal = hub.refusal(repository, within_s=decide_within_s)
+    if not refusal:
+        try:
+            return fetch(name, say=say, progress=progress, hub=hub)
+        except ModelNotAvailableError as error:
+            if asked:
+                raise
+            refusal = error.reason
+    if asked:
+        raise ModelNotAvailableError(name, f"it is not on this machine, and {refusal}")
+    say(
+        f"Whisper '{DEFAULT}' is not on this machine, and {refusal}. Using the bundled model '{BUNDLED}', which knows "
+        "only its synthetic vocabulary of about 130 Korean and English words; for real speech name a CTranslate2 "
+        f"Whisper folder (MODEL=/path, --model /path), or start once with {hub.endpoint} in reach (about 500 MB)."
+    )
+    return bundled()
+
+
+def _repository(name: str) -> str:
+    """The hub's repository of a name; empty if it cannot be one."""
+    if name in REPOSITORIES:
+        return REPOSITORIES[name]
+    return name if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name, re.ASCII) else ""
+
+
+def _known_repository(name: str) -> str:
+    repository = _repository(name)
+    if not repository:
+        path = Path(name).expanduser()
+        if len(path.parts) > 1:
+            raise ModelNotAvailableError(name, f"there is no folder {path}")
+        raise ModelNotAvailableError(name, f"it is neither a folder nor one of {', '.join(names())}")
+    return repository
+
+
+def _megabytes(size: int) -> int:
+    return round(size / 1e6)

@@ -1,0 +1,218 @@
+import pytest
+
+from sayit.speech.transcript import SuppressionReason, Word
+from sayit.transcriber.engine.decoding import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.fallback import Generated, Outcome
+
+from .helper import options
+
+PREVIOUS, START, TRANSCRIBE = 900, 901, 902
+
+
+class Letters:
+    """A vocabulary whose tokens are letters; how a window splits is told beforehand."""
+
+    start_of_previous = PREVIOUS
+    start_sequence = (START, TRANSCRIBE)
+
+    def __init__(self, *splits):
+        self.splits = list(splits)
+
+    def encode(self, text):
+        """One token per letter."""
+        return tuple(map(ord, text))
+
+    def text(self, tokens):
+        """The letters."""
+        return "".join(map(chr, tokens))
+
+    def split(self, tokens, window):
+        """The next of the splits given."""
+        return self.splits.pop(0)
+
+
+def passage(text, start_s, end_s, words=()):
+    """Text as the model placed it."""
+    return Passage(start_s=start_s, end_s=end_s, tokens=tuple(map(ord, text)), words=words)
+
+
+def outcome(text="", *, temperature=0.0, silent=False):
+    """A window's result."""
+    generated = Generated(tokens=tuple(map(ord, text)), text=text, avg_logprob=-0.5, no_speech_prob=0.1)
+    return Outcome(generated=generated, compression_ratio=1.5, temperature=temperature, silent=silent)
+
+
+def decoding(seconds, *splits, **changes):
+    """A chunk of this length whose windows will split like this."""
+    made = ChunkDecoding(duration_s=seconds, frames=int(seconds * 100), options=options(**changes))
+    made.speak("ko", 0.9, Letters(*splits))
+    return made
+
+
+def step(made, result):
+    """Decodes one window with this result."""
+    window = made.next_window()
+    made.keep(made.judge(result))
+    return window
+
+
+def prompt_of(made):
+    """The prompt of the open window."""
+    return made.fallback().next_attempt().prompt
+
+
+def test_windows_go_on_where_the_last_one_left_off():
+    """A window starts where the one before said to go on, and ends with the audio."""
+    made = decoding(40.0, ((passage("one", 0, 10),), 1000), ((passage("two", 10, 40),), 4000))
+    assert step(made, outcome("one")) == Window(start_frame=0, frames=3000)
+    assert step(made, outcome("two")) == Window(start_frame=1000, frames=3000)
+    assert made.next_window() is None
+    text = made.text(1.5)
+    assert [(s.id, s.start_s, s.end_s, s.text, s.language) for s in text.segments] == [
+        (0, 0, 10, "one", "ko"),
+        (1, 10, 40, "two", "ko"),
+    ]
+    assert (text.windows, text.compute_s, text.language, text.language_probability) == (2, 1.5, "ko", 0.9)
+
+
+def test_segments_carry_what_their_window_was_worth():
+    """Each segment has its window's log probability, compression ratio, no-speech probability and temperature."""
+    made = decoding(5.0, ((passage("a", 0, 1),), 500))
+    step(made, outcome("a", temperature=0.2))
+    [segment] = made.text(0).segments
+    assert (segment.avg_logprob, segment.compression_ratio, segment.no_speech_prob, segment.temperature) == (
+        -0.5,
+        1.5,
+        0.1,
+        0.2,
+    )
+
+
+def test_decoding_always_advances():
+    """A model that wants to go on from where it is does not keep the chunk for ever."""
+    made = ChunkDecoding(duration_s=2.0, frames=200, options=options())
+    made.speak("ko", 1.0, Letters(*[((), 0)] * 100))
+    starts = []
+    while (window := made.next_window()) is not None:
+        starts.append(window.start_frame)
+        made.keep(made.judge(outcome()))
+    assert starts == list(range(0, 200, 20))
+
+
+def test_rest_too_short_for_a_word_is_not_decoded():
+    """The last fifth of a second behind the last timestamp is not worth a window; more is."""
+    made = decoding(10.0, ((passage("a", 0, 9.9),), 985))
+    step(made, outcome("a"))
+    assert made.next_window() is None
+    made = decoding(10.0, ((passage("a", 0, 9.7),), 970))
+    step(made, outcome("a"))
+    assert made.next_window() == Window(start_frame=970, frames=30)
+
+
+def test_short_chunk_is_decoded():
+    """Whatever there is of audio gets one window, however short."""
+    assert decoding(0.05).next_window() == Window(start_frame=0, frames=5)
+
+
+def test_no_audio_has_no_window():
+    """Less than one frame is nothing to decode."""
+    assert decoding(0.005).next_window() is None
+
+
+def test_earlier_text_is_the_next_prompt():
+    """The next window's prompt is announced context, then the start of a transcript."""
+    made = decoding(40.0, ((passage("ab", 0, 10), passage("c", 10, 20)), 2000), prompt="p")
+    made.next_window()
+    assert prompt_of(made) == (PREVIOUS, ord(" "), ord("p"), START, TRANSCRIBE)
+    made.keep(made.judge(outcome("abc")))
+    made.next_window()
+    assert prompt_of(made) == (PREVIOUS, *map(ord, " pabc"), START, TRANSCRIBE)
+
+
+def test_prompt_without_context_is_the_start_alone():
+    """Nothing to remember, nothing announced."""
+    made = decoding(5.0)
+    made.next_window()
+    assert prompt_of(made) == (START, TRANSCRIBE)
+
+
+def test_hotwords_come_before_every_window():
+    """Hotwords stand before the context, in every window."""
+    made = decoding(40.0, ((passage("ab", 0, 10),), 1000), hotwords="h")
+    made.next_window()
+    assert prompt_of(made) == (PREVIOUS, ord(" "), ord("h"), START, TRANSCRIBE)
+    made.keep(made.judge(outcome("ab")))
+    made.next_window()
+    assert prompt_of(made) == (PREVIOUS, *map(ord, " hab"), START, TRANSCRIBE)
+
+
+@pytest.mark.parametrize(("prompt", "hotwords"), [("p" * 2000, "h" * 2000), ("p" * 2000, "h"), ("p", "h" * 2000)])
+def test_prompt_and_hotwords_leave_room_for_the_text(prompt, hotwords):
+    """However long they are, context and hotwords share half of the positions; the context's end stays."""
+    made = decoding(5.0, prompt=prompt, hotwords=hotwords)
+    made.next_window()
+    attempt = made.fallback().next_attempt()
+    assert len(attempt.prompt) == 1 + CONTEXT_TOKENS + 2
+    assert attempt.prompt[1:3] == (ord(" "), ord("h"))
+    assert attempt.prompt[-3] == ord("p")
+    assert attempt.max_new_tokens > 200
+
+
+def test_text_sampled_wildly_is_no_context():
+    """After a temperature above 0.5 the context starts anew; at 0.5 it stays."""
+    made = decoding(90.0, ((passage("a", 0, 30),), 3000), ((passage("b", 30, 60),), 6000))
+    step(made, outcome("a", temperature=0.5))
+    made.next_window()
+    assert prompt_of(made)[0] == PREVIOUS
+    made.keep(made.judge(outcome("b", temperature=0.6)))
+    made.next_window()
+    assert prompt_of(made) == (START, TRANSCRIBE)
+
+
+def test_silent_window_is_skipped_and_its_text_reported():
+    """Text in a window without speech is suppressed with the window's span, and is no context."""
+    made = decoding(35.0)
+    step(made, outcome("thanks", silent=True))
+    made.next_window()
+    assert prompt_of(made) == (START, TRANSCRIBE)
+    text = made.text(0)
+    assert text.segments == ()
+    [gone] = text.suppressed
+    assert (gone.text, gone.reason, gone.start_s, gone.end_s) == ("thanks", SuppressionReason.NO_SPEECH, 0, 30)
+
+
+def test_silent_window_without_text_leaves_no_trace():
+    """Silence that the model left empty is just silence."""
+    made = decoding(5.0)
+    step(made, outcome("", silent=True))
+    assert made.text(0).suppressed == ()
+
+
+def test_text_where_no_audio_is_is_suppressed():
+    """A passage behind the audio's end or of no length is removed and reported; one that crosses it is clipped."""
+    inside, flat = passage("in", 0, 7.0), passage("flat", 7.0, 7.0)
+    over, out = passage("over", 7.5, 9.0), passage("out", 8.0, 9.0)
+    made = decoding(8.0, ((inside, flat, over, out), 800))
+    step(made, outcome("…"))
+    text = made.text(0)
+    assert [(s.text, s.start_s, s.end_s) for s in text.segments] == [("in", 0, 7.0), ("over", 7.5, 8.0)]
+    assert [(s.text, s.reason) for s in text.suppressed] == [
+        ("flat", SuppressionReason.OUTSIDE_AUDIO),
+        ("out", SuppressionReason.OUTSIDE_AUDIO),
+    ]
+
+
+def test_words_are_kept_and_clipped():
+    """Words stay with their segment, within the chunk; the last one's end is where alignment continues."""
+    made = decoding(3.0, ((passage("a b", 0, 2.9),), 300))
+    made.next_window()
+    [kept] = made.judge(outcome("a b"))
+    words = (
+        Word(text="a", start_s=-0.1, end_s=1.0, probability=0.9),
+        Word(text=" b", start_s=2.0, end_s=3.4, probability=0.8),
+    )
+    made.keep((Passage(start_s=0, end_s=3.4, tokens=kept.tokens, words=words),))
+    [segment] = made.text(0).segments
+    assert [(w.text, w.start_s, w.end_s) for w in segment.words] == [("a", 0.0, 1.0), (" b", 2.0, 3.0)]
+    assert segment.end_s == 3.0
+    assert made.last_word_end_s == 3.4

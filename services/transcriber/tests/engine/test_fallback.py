@@ -1,0 +1,83 @@
+from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Generated, compression_ratio
+
+from .helper import options
+
+PROMPT = (1, 2, 3)
+REPEATED = "la " * 60
+
+
+def answer(text="one two three", logprob=-0.3, no_speech=0.0):
+    """What a model might answer."""
+    return Generated(tokens=(7, 8), text=text, avg_logprob=logprob, no_speech_prob=no_speech)
+
+
+def outcome_of(fallback, *answers):
+    """Feeds the answers one by one and returns the outcome; all of them must be asked for."""
+    for given in answers:
+        assert fallback.next_attempt() is not None
+        fallback.take(given)
+    assert fallback.next_attempt() is None
+    return fallback.outcome
+
+
+def test_first_attempt_is_beam_search_and_the_next_is_sampling():
+    """Temperatures are tried in order, with the options' beam, patience and best_of."""
+    fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2), beam_size=4, patience=2.0, best_of=3))
+    first = fallback.next_attempt()
+    fallback.take(answer(logprob=-2))
+    second = fallback.next_attempt()
+    assert (first.temperature, first.beam_size, first.patience, first.prompt) == (0.0, 4, 2.0, PROMPT)
+    assert (second.temperature, second.best_of) == (0.2, 3)
+
+
+def test_good_result_ends_the_attempts():
+    """A confident, varied text is the outcome at once."""
+    outcome = outcome_of(Fallback(PROMPT, options(temperatures=(0.0, 0.2))), answer())
+    assert (outcome.temperature, outcome.silent, outcome.generated.text) == (0.0, False, "one two three")
+
+
+def test_unsure_or_repetitive_results_fall_back():
+    """A low mean log probability and a high compression ratio each fail an attempt."""
+    fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2, 0.4)))
+    outcome = outcome_of(fallback, answer(logprob=-1.5), answer(REPEATED), answer("fine"))
+    assert (outcome.temperature, outcome.generated.text) == (0.4, "fine")
+
+
+def test_when_all_fail_the_likeliest_that_is_not_repetitive_is_taken():
+    """A repetitive result loses against an unsure one, however likely it is; the last temperature is reported."""
+    fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2, 0.4)))
+    outcome = outcome_of(fallback, answer("unsure", -1.5), answer(REPEATED, -0.1), answer("worse", -3))
+    assert (outcome.generated.text, outcome.temperature) == ("unsure", 0.4)
+
+
+def test_when_all_are_repetitive_the_likeliest_is_taken():
+    """With nothing better, the most likely repetitive text is the outcome."""
+    fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2)))
+    outcome = outcome_of(fallback, answer(REPEATED, -0.5), answer(REPEATED + "lo", -0.2))
+    assert outcome.generated.text.endswith("lo")
+    assert outcome.compression_ratio > 2.4
+
+
+def test_silence_is_not_tried_again():
+    """An unsure text where the model hears no speech is silence, and no fallback follows."""
+    outcome = outcome_of(Fallback(PROMPT, options(temperatures=(0.0, 0.2))), answer(logprob=-1.5, no_speech=0.9))
+    assert outcome.silent
+
+
+def test_confident_text_is_kept_although_no_speech_is_likely():
+    """The no-speech probability alone silences nothing."""
+    outcome = outcome_of(Fallback(PROMPT, options()), answer(logprob=-0.3, no_speech=0.9))
+    assert not outcome.silent
+
+
+def test_limit_of_new_tokens():
+    """The text gets at most half of the decoder's positions, the limit, and what the prompt leaves."""
+    assert Fallback(PROMPT, options()).next_attempt().max_new_tokens == MAX_POSITIONS // 2
+    assert Fallback(PROMPT, options(max_tokens_per_window=20)).next_attempt().max_new_tokens == 20
+    assert Fallback((1,) * 230, options()).next_attempt().max_new_tokens == MAX_POSITIONS - 229
+
+
+def test_compression_ratio():
+    """Repetition compresses well, ordinary text does not, and no text has the ratio 0."""
+    assert compression_ratio("") == 0
+    assert compression_ratio("안녕하세요 하나 둘") < 2.4 < compression_ratio("감사합니다 " * 30)

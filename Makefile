@@ -17,17 +17,62 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version), once; this takes a minute or two ..."
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes -r constraints.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 setup: $(VENV)/.ready ## create the environment in .venv; the command is then .venv/bin/sayit
 
-protos: $(VENV)/.ready ## generate the Python code of the protos
+# What `make run` transcribes, in which language, with which model (a name such as small, or a CTranslate2 folder).
+AUDIO ?= recordings/ko-150s.flac
+LANGUAGE ?= $(if $(filter recordings/ko-150s.flac,$(AUDIO)),ko,auto)
+MODEL ?=
+
+run: setup ## start the suite, transcribe AUDIO=file in LANGUAGE=ko|en|auto with MODEL=name|folder, stop the suite
+	@$(BIN)/sayit transcribe "$(AUDIO)" --language "$(LANGUAGE)" $(if $(MODEL),--model "$(MODEL)")
+
+up: setup ## start the suite and keep it running
+	@$(BIN)/sayit up $(if $(MODEL),--model "$(MODEL)")
+
+# Every process measures for itself; `combine` puts their coverage together.
+test: setup ## pass all tests, with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m coverage report --fail-under=80
+
+faults: setup ## inject faults for a long time (under 30 minutes); the report is tests/faults/report.json
+	@rm -f tests/faults/report.json
+	@SAYIT_FAULTS=long SAYIT_FAULTS_REPORT=tests/faults/report.json $(BIN)/python -m pytest tests/faults -m faults -s --timeout 1700
+
+check: lint types imports protos-check docs-check ## lint, types, imports, generated code and generated documentation
+
+lint: setup ## ruff
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+imports: setup ## who may import whom
+	@$(BIN)/lint-imports
+
+protos: setup ## generate the Python code of the protos
 	@rm -rf $(GEN) && mkdir -p $(GEN)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
-		--python_out=$(GEN) --grpc_python_out=$(GEN) --mypy_out=$(GEN) --mypy_grpc_out=$(GEN) $(PROTOS)
+		--python_out=$(GEN) --grpc_python_out=$(GEN) --mypy_out=quiet:$(GEN) --mypy_grpc_out=quiet:$(GEN) $(PROTOS)
 
 protos-check: protos ## fail if the committed generated code differs from the protos
 	@git diff --exit-code --stat -- $(GEN) && test -z "$$(git status --porcelain -- $(GEN))"
+
+docs: setup ## write the generated pages of docs/
+	@$(BIN)/sayit config --markdown > docs/configuration.md
+
+docs-check: setup ## fail if a generated page differs from the code
+	@$(BIN)/sayit config --markdown | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs" >&2; exit 1; }
+
+constraints: ## pin all dependencies anew, for every platform, with hashes (needs uv)
+	@uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --upgrade -o constraints.txt
+
+clean: ## delete the environment and everything built
+	@rm -rf $(VENV) .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -55,21 +55,21 @@ async def running(settings: TranscriberSettings) -> AsyncIterator[Running]:
         runner = Runner(stub=stub, lane=lane, transcriber_id=transcriber_id)
         reporter = Reporter(stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, slots=settings.slots)
         worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=settings.slots)
-        telemetry.logger().info(
-            "transcriber is up",
-            transcriber_id=transcriber_id,
-            model=model,
-            slots=settings.slots,
-            threads=settings.engine_threads(),
-            address=server.address,
-            metrics=metrics,
-        )
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(reporter.run(), name="report"),
                 tasks.create_task(_watch(lane, server, settings.stuck_after_s), name="watch the engine"),
             ]
             await server.set_serving(True)
+            telemetry.logger().info(
+                "transcriber is up",
+                transcriber_id=transcriber_id,
+                model=model,
+                slots=settings.slots,
+                threads=settings.engine_threads(),
+                address=server.address,
+                metrics=metrics,
+            )
             try:
                 yield server
             finally:
@@ -98,11 +98,11 @@ def _warm_engine(settings: TranscriberSettings) -> tuple[str, Engine]:
     return settings.model_name or folder.name, engine
 
 
-async def _watch(lane: EngineLane, server: Running, stuck_after_s: float) -> None:
+async def _watch(lane: EngineLane, server: Running, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
     """Says NOT_SERVING while a chunk has been on the engine for too long, so that a supervisor restarts the process."""
     healthy = True
     while True:
-        await asyncio.sleep(_WATCH_S)
+        await asyncio.sleep(every_s)
         stuck = lane.busy_for_s > stuck_after_s
         if stuck is healthy:
             healthy = not stuck

@@ -1,0 +1,74 @@
+"""What the scheduler hears about a transcriber, and what a supervisor hears about its engine."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+from structlog.testing import capture_logs
+
+from sayit.chassis.server import serving
+from sayit.speech.dispatch import ChunkMessage
+from sayit.transcriber import service
+from sayit.transcriber.work.report import Reporter
+
+from .fakes import Bench, bench, until
+
+
+def _reporter(work: Bench) -> Reporter:
+    return Reporter(stub=work.stub, runner=work.runner, transcriber_id="t1", model="small", slots=2)
+
+
+async def test_reports_say_what_is_held_and_how_fast_it_goes() -> None:
+    """Every report has the slots, what takes them, and the seconds so far; the scheduler sets the pace."""
+    async with bench() as work:
+        reporting = asyncio.create_task(_reporter(work).run())
+        work.engine.go.clear()
+        await work.runner.take(ChunkMessage(chunk_id="c1", dispatch=1))
+        await until(lambda: any(report.busy == 1 for report in work.scheduler.reports))
+        work.engine.go.set()
+        await until(lambda: work.scheduler.reports[-1].audio_s > 0)
+        reporting.cancel()
+        last = work.scheduler.reports[-1]
+        assert (last.transcriber_id, last.model, last.slots, last.busy, last.draining) == ("t1", "small", 2, 0, False)
+        assert last.compute_s > 0
+        assert await _reporter(work).report() == work.scheduler.report_interval_s
+
+
+async def test_an_absent_scheduler_is_told_of_once_and_reported_to_again() -> None:
+    """While the scheduler is away reporting goes on quietly; its return is noticed."""
+    async with bench() as work:
+        reporter = _reporter(work)
+        with capture_logs() as lines:
+            work.scheduler.down = grpc.StatusCode.UNAVAILABLE
+            for _ in range(3):
+                await reporter.report()
+            work.scheduler.down = None
+            for _ in range(2):
+                await reporter.report()
+        assert [line["event"] for line in lines] == ["scheduler_unreachable", "scheduler_reachable_again"]
+        assert len(work.scheduler.reports) == 2
+
+
+async def test_leaving_is_said_at_once() -> None:
+    """The scheduler hears that a process drains before the process is gone."""
+    async with bench() as work:
+        await asyncio.gather(work.runner.drain(1.0), _reporter(work).leave())
+        assert work.scheduler.reports[-1].draining
+
+
+async def test_a_stuck_engine_is_not_serving() -> None:
+    """A chunk that is on the engine for too long turns health to NOT_SERVING, and its end back to SERVING."""
+    async with (
+        bench() as work,
+        serving(address="127.0.0.1:0", register=lambda _: None, service_names=(), grace_s=0.1) as server,
+    ):
+        await server.set_serving(True)
+        watching = asyncio.create_task(service._watch(work.lane, server, 0.05, every_s=0.01))
+        work.engine.go.clear()
+        with capture_logs() as lines:
+            await work.runner.take(ChunkMessage(chunk_id="c1", dispatch=1))
+            await until(lambda: "the engine is stuck" in [line["event"] for line in lines])
+            work.engine.go.set()
+            await until(lambda: "the engine goes on" in [line["event"] for line in lines])
+        watching.cancel()

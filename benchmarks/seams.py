@@ -1,0 +1,266 @@
+"""What splitting and merging cost in words: the suite's path against the same model run directly.
+
+For each labelled recording (`NAME.flac` beside `NAME.json`), two transcripts by the same model and beam size:
+
+- suite: splitter, then the model on each chunk with the language's preset, then merger;
+- direct: faster-whisper on each Silero chunk of at most 29 s, as its own splitting gives them.
+
+Printed per recording: word error rate of both, words lost and doubled within 1 s of a seam in both, chunks, hard seams,
+and packing (seconds of speech, pauses up to 2 s included, per second of window). Exits with 1 if a recording's error
+rate is more than `--allow` points above the direct run's, or its seams lose or double more words, or if the suite
+writes words where nothing is said.
+
+    python benchmarks/seams.py recordings/*.flac --language auto
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import jiwer
+import numpy as np
+import soundfile as sf
+from faster_whisper import WhisperModel
+from faster_whisper.vad import VadOptions, get_speech_timestamps
+from numpy.typing import NDArray
+
+from sayit.scheduler.merging import TranscribedChunk, merge
+from sayit.scheduler.splitting import ReadyChunk, SplitConfig, Splitter
+from sayit.scheduler.voice import SileroDetector
+from sayit.speech.audio import SAMPLE_RATE_HZ
+from sayit.speech.options import AUTO, DecodeOptions, Options, resolve
+from sayit.speech.transcript import Segment, Span, Word
+
+ROOT = Path(__file__).parents[1]
+#: Words this near to a seam count as the seam's.
+NEAR_S = 1.0
+#: Pauses up to this length are speech as far as packing goes.
+BRIDGED_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What is said in a recording."""
+
+    words: tuple[str, ...]
+    #: The middle of each word, guessed within its phrase by letters.
+    times_s: tuple[float, ...]
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One transcript and where its seams are."""
+
+    text: str
+    seams: tuple[Span, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How good a transcript is."""
+
+    errors: int
+    wer: float
+    lost: int
+    doubled: int
+
+
+def label_of(path: Path) -> Label | None:
+    """The label beside a recording; None if it has none."""
+    file = path.with_suffix(".json")
+    if not file.exists():
+        return None
+    words: list[str] = []
+    times: list[float] = []
+    languages: set[str] = set()
+    for segment in json.loads(file.read_text())["segments"]:
+        texts = segment["text"].split()
+        languages.add(segment["language"])
+        letters = sum(map(len, texts))
+        done = 0.0
+        for text in texts:
+            times.append(segment["start"] + (segment["end"] - segment["start"]) * (done + len(text) / 2) / letters)
+            done += len(text)
+        words += texts
+    return Label(words=tuple(words), times_s=tuple(times), language=languages.pop() if len(languages) == 1 else AUTO)
+
+
+def options_for(language: str, beam_size: int) -> DecodeOptions:
+    """What the scheduler resolves for this language."""
+    return resolve(Options(language=language, beam_size=beam_size).normalised())
+
+
+def run_model(model: Any, audio: NDArray[np.float32], options: DecodeOptions, *, words: bool) -> tuple[list[Any], Any]:
+    """faster-whisper with these options on one chunk."""
+    segments, info = model.transcribe(
+        audio,
+        language=None if options.language == AUTO else options.language,
+        beam_size=options.beam_size,
+        best_of=options.best_of,
+        patience=options.patience,
+        temperature=list(options.temperatures),
+        word_timestamps=words,
+        condition_on_previous_text=True,
+    )
+    return list(segments), info
+
+
+def direct(model: Any, pcm: NDArray[np.int16], options: DecodeOptions) -> Outcome:
+    """The same model on each of faster-whisper's own chunks of at most 29 s."""
+    audio = pcm.astype(np.float32) / 32768
+    spans = get_speech_timestamps(audio.copy(), VadOptions(max_speech_duration_s=29))
+    texts = [
+        segment.text.strip()
+        for span in spans
+        for segment in run_model(model, audio[span["start"] : span["end"]], options, words=False)[0]
+    ]
+    middles = [(a["end"] + b["start"]) // 2 for a, b in zip(spans, spans[1:], strict=False)]
+    return Outcome(text=" ".join(texts), seams=tuple(_span(at, at) for at in middles))
+
+
+def split(pcm: NDArray[np.int16], config: SplitConfig) -> tuple[list[ReadyChunk], tuple[Span, ...]]:
+    """The suite's chunks of a recording, and its speech."""
+    splitter = Splitter(config, SileroDetector())
+    chunks = [*splitter.feed(pcm.tobytes()), *splitter.finish()]
+    return chunks, tuple(_span(start, end) for start, end in splitter.speech)
+
+
+def transcribed(model: Any, chunk: ReadyChunk, options: DecodeOptions) -> TranscribedChunk:
+    """One chunk's text, with times from the start of the recording."""
+    audio = np.frombuffer(chunk.pcm, "<i2").astype(np.float32) / 32768
+    found, info = run_model(model, audio, options, words=chunk.hard_start or chunk.hard_end)
+    offset = chunk.start_sample / SAMPLE_RATE_HZ
+    return TranscribedChunk(
+        index=chunk.index,
+        start_s=offset,
+        end_s=chunk.end_sample / SAMPLE_RATE_HZ,
+        hard_start=chunk.hard_start,
+        hard_end=chunk.hard_end,
+        segments=tuple(_segment(place, segment, info.language, offset) for place, segment in enumerate(found)),
+        language=info.language,
+        language_probability=info.language_probability,
+    )
+
+
+def _segment(place: int, found: Any, language: str, offset: float) -> Segment:
+    return Segment(
+        id=place,
+        start_s=found.start + offset,
+        end_s=found.end + offset,
+        text=found.text.strip(),
+        language=language,
+        words=tuple(
+            Word(text=word.word, start_s=word.start + offset, end_s=word.end + offset, probability=word.probability)
+            for word in found.words or ()
+        ),
+    )
+
+
+def suite(
+    model: Any, pcm: NDArray[np.int16], options: DecodeOptions, config: SplitConfig
+) -> tuple[Outcome, list[ReadyChunk], float]:
+    """Splitter, model, merger; the transcript, the chunks and the packing ratio."""
+    chunks, speech = split(pcm, config)
+    merged = merge(
+        [transcribed(model, chunk, options) for chunk in chunks], speech=speech, duration_s=len(pcm) / SAMPLE_RATE_HZ
+    )
+    seams = [
+        _span((a.end_sample + b.start_sample) // 2, (a.end_sample + b.start_sample) // 2)
+        for a, b in zip(chunks, chunks[1:], strict=False)
+    ]
+    text = " ".join(segment.text for segment in merged.segments)
+    return Outcome(text=text, seams=tuple(seams)), chunks, _packing(chunks, speech)
+
+
+def _packing(chunks: Sequence[ReadyChunk], speech: Sequence[Span]) -> float:
+    """Seconds of speech, pauses up to 2 s included, per second of window."""
+    if not chunks:
+        return 0.0
+    speaking = sum(span.duration_s for span in speech)
+    pauses = (after.start_s - before.end_s for before, after in zip(speech, speech[1:], strict=False))
+    return (speaking + sum(pause for pause in pauses if pause <= BRIDGED_S)) / (30 * len(chunks))
+
+
+def _span(start: int, end: int) -> Span:
+    return Span(start_s=start / SAMPLE_RATE_HZ, end_s=end / SAMPLE_RATE_HZ)
+
+
+def score(label: Label, outcome: Outcome) -> Score:
+    """Word errors, and among them those near a seam. Without words to expect, the rate is that of written words."""
+    said = outcome.text.split()
+    if not label.words or not said:
+        errors = len(said) or len(label.words)
+        return Score(errors=errors, wer=float(bool(errors)), lost=0, doubled=0)
+    result = jiwer.process_words(" ".join(label.words), " ".join(said))
+    lost = doubled = 0
+    for piece in result.alignments[0]:
+        if piece.type == "delete":
+            lost += sum(_near(label.times_s[i], outcome.seams) for i in range(piece.ref_start_idx, piece.ref_end_idx))
+        elif piece.type == "insert":
+            at = label.times_s[min(piece.ref_start_idx, len(label.times_s) - 1)]
+            doubled += (piece.hyp_end_idx - piece.hyp_start_idx) * _near(at, outcome.seams)
+    return Score(
+        errors=result.substitutions + result.deletions + result.insertions, wer=result.wer, lost=lost, doubled=doubled
+    )
+
+
+def _near(time_s: float, seams: Iterable[Span]) -> bool:
+    return any(seam.start_s - NEAR_S <= time_s <= seam.end_s + NEAR_S for seam in seams)
+
+
+def compare(model: Any, path: Path, language: str, beam_size: int, allow: float, config: SplitConfig) -> bool:
+    """Runs one recording both ways and prints its line; False if the suite did too badly."""
+    label = label_of(path)
+    if label is None:
+        return True
+    pcm, _ = sf.read(path, dtype="int16")
+    options = options_for(label.language if language == "label" else language, beam_size)
+    plain = score(label, direct(model, pcm, options))
+    outcome, chunks, packing = suite(model, pcm, options, config)
+    ours = score(label, outcome)
+    good = ours.wer - plain.wer <= allow / 100 and ours.lost + ours.doubled <= plain.lost + plain.doubled
+    hard = sum(chunk.hard_end for chunk in chunks)
+    print(
+        f"{path.stem:22} {options.language:5} words {len(label.words):4}  direct {100 * plain.wer:5.1f} %  suite {100 * ours.wer:5.1f} %"
+        f"  at seams lost/doubled: direct {plain.lost}/{plain.doubled} suite {ours.lost}/{ours.doubled}"
+        f"  chunks {len(chunks)} ({hard} hard)  packing {packing:.2f}  {'' if good else 'WORSE'}",
+        flush=True,
+    )
+    return good
+
+
+def main(arguments: Sequence[str] | None = None, loader: Callable[[str, int], Any] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("recordings", nargs="*", type=Path, help="recordings with labels beside them")
+    parser.add_argument("--model", default=str(ROOT / "services/transcriber/sayit/transcriber/micro"))
+    parser.add_argument("--language", default="label", help="a code, auto, or label: the recording's own if it has one")
+    parser.add_argument("--beam-size", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--allow", type=float, default=1.0, help="points of word error rate")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=JSON", help="a splitter setting to try")
+    given = parser.parse_args(arguments)
+    model = (loader or _load)(given.model, given.threads)
+    changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.set)}
+    config = replace(SplitConfig(), **changes)
+    paths = given.recordings or sorted((ROOT / "recordings").glob("*.flac"))
+    results = [compare(model, path, given.language, given.beam_size, given.allow, config) for path in paths]
+    return 0 if all(results) else 1
+
+
+def _load(folder: str, threads: int) -> Any:
+    return WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

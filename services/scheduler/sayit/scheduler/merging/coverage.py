@@ -1,0 +1,49 @@
+"""Detected speech against transcribed speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sayit.speech.transcript import Coverage, Segment, Span
+
+#: Speech without text that is shorter than this is no gap: word times are not exact.
+MIN_GAP_S = 0.5
+
+
+def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage:
+    """How much of the detected speech lies inside segments, and where it does not.
+
+    Args:
+        speech: detected speech, in order, without overlaps.
+        segments: segments in order, without overlaps.
+    """
+    gaps: list[Span] = []
+    missing_s = 0.0
+    first = 0
+    for span in speech:
+        while first < len(segments) and segments[first].end_s <= span.start_s:
+            first += 1
+        for gap in _uncovered(span, segments, first):
+            missing_s += gap.duration_s
+            if gap.duration_s >= MIN_GAP_S:
+                gaps.append(gap)
+    detected_s = sum(span.duration_s for span in speech)
+    return Coverage(
+        speech_detected_s=detected_s, speech_transcribed_s=max(detected_s - missing_s, 0.0), gaps=tuple(gaps)
+    )
+
+
+def _uncovered(span: Span, segments: Sequence[Segment], first: int) -> list[Span]:
+    """The parts of a span outside the segments, of which those before `first` end before the span."""
+    parts: list[Span] = []
+    position = span.start_s
+    for index in range(first, len(segments)):
+        segment = segments[index]
+        if segment.start_s >= span.end_s:
+            break
+        if segment.start_s > position:
+            parts.append(Span(start_s=position, end_s=segment.start_s))
+        position = max(position, segment.end_s)
+    if position < span.end_s:
+        parts.append(Span(start_s=position, end_s=span.end_s))
+    return parts

@@ -1,0 +1,115 @@
+"""Chunks in, one transcript out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, pairwise
+
+from sayit.scheduler.merging.coverage import coverage_of
+from sayit.scheduler.merging.seams import join
+from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
+from sayit.scheduler.merging.words import kept_segments, words_of
+from sayit.speech.transcript import Segment, Span, Word
+
+
+def merge(chunks: Sequence[TranscribedChunk], *, speech: Sequence[Span], duration_s: float) -> Merged:
+    """Puts the texts of all chunks together.
+
+    Args:
+        chunks: all chunks of a recording, in any order.
+        speech: detected speech in order, as the splitter found it.
+        duration_s: length of the recording; no segment ends later.
+    """
+    ordered = sorted(chunks, key=lambda chunk: chunk.index)
+    said = _without_doubles(ordered)
+    placed = _in_order(ordered, said, duration_s)
+    segments = tuple(replace(segment, id=number) for number, segment in enumerate(chain.from_iterable(placed)))
+    language, probability = _language(ordered, placed)
+    return Merged(
+        segments=segments,
+        suppressed=tuple(chain.from_iterable(chunk.suppressed for chunk in ordered)),
+        language=language,
+        language_probability=probability,
+        coverage=coverage_of(speech, segments),
+        refinements=tuple(
+            Refinement(
+                chunk_indexes=(chunk.index,),
+                segments=tuple(replace(segment, id=number) for number, segment in enumerate(now)),
+            )
+            for chunk, kept, now in zip(ordered, said, placed, strict=True)
+            if kept != chunk.segments
+        ),
+    )
+
+
+def _without_doubles(chunks: Sequence[TranscribedChunk]) -> list[tuple[Segment, ...]]:
+    """Each chunk's segments, without the words that the neighbour across a hard seam says."""
+    words = [words_of(chunk.segments) if chunk.hard_start or chunk.hard_end else [] for chunk in chunks]
+    first = [0] * len(chunks)
+    last = [len(listed) for listed in words]
+    for right, (before, after) in enumerate(pairwise(chunks), start=1):
+        if before.hard_end and after.hard_start and after.start_s < before.end_s:
+            seam = join(words[right - 1], words[right], start_s=after.start_s, end_s=before.end_s)
+            last[right - 1] = max(first[right - 1], seam.left_end)
+            first[right] = seam.right_start
+    return [
+        kept_segments(chunk.segments, words[place], first[place], last[place]) if words[place] else chunk.segments
+        for place, chunk in enumerate(chunks)
+    ]
+
+
+def _in_order(
+    chunks: Sequence[TranscribedChunk], said: Sequence[tuple[Segment, ...]], duration_s: float
+) -> list[list[Segment]]:
+    """The same segments with times inside their chunk, never before the segment in front of them."""
+    placed: list[list[Segment]] = []
+    latest: list[Segment] = []
+    for chunk, segments in zip(chunks, said, strict=True):
+        mine: list[Segment] = []
+        placed.append(mine)
+        end_s = min(chunk.end_s, duration_s)
+        for segment in segments:
+            here = _timed(segment, _within(segment.start_s, chunk.start_s, end_s), _within(segment.end_s, chunk.start_s, end_s))
+            if latest and here.start_s < latest[-1].end_s:
+                # Both claim some time: they share it, as far as the one before began early enough.
+                border_s = max((here.start_s + latest[-1].end_s) / 2, latest[-1].start_s)
+                latest[-1] = _timed(latest[-1], latest[-1].start_s, border_s)
+                here = _timed(here, border_s, max(here.end_s, border_s))
+            mine.append(here)
+            latest = mine
+    return placed
+
+
+def _timed(segment: Segment, start_s: float, end_s: float) -> Segment:
+    """The segment with these times; its words follow."""
+    if segment.start_s == start_s and segment.end_s == end_s:
+        return segment
+    end_s = max(start_s, end_s)
+    return replace(segment, start_s=start_s, end_s=end_s, words=tuple(_clamped(segment.words, start_s, end_s)))
+
+
+def _clamped(words: Sequence[Word], start_s: float, end_s: float) -> Iterator[Word]:
+    for word in words:
+        yield replace(word, start_s=_within(word.start_s, start_s, end_s), end_s=_within(word.end_s, start_s, end_s))
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _language(chunks: Sequence[TranscribedChunk], placed: Sequence[Sequence[Segment]]) -> tuple[str, float]:
+    """The language of most transcribed seconds, and its mean probability over them."""
+    seconds: dict[str, float] = {}
+    weighted: dict[str, float] = {}
+    for chunk, segments in zip(chunks, placed, strict=True):
+        if not segments:
+            continue
+        # A text without length still counts: a tiny recording has a language, too.
+        length_s = max(sum(segment.end_s - segment.start_s for segment in segments), 0.01)
+        seconds[chunk.language] = seconds.get(chunk.language, 0.0) + length_s
+        weighted[chunk.language] = weighted.get(chunk.language, 0.0) + length_s * chunk.language_probability
+    if not seconds:
+        return "", 0.0
+    language = max(seconds, key=lambda code: seconds[code])
+    return language, weighted[language] / seconds[language]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from sayit.chassis import telemetry
+from sayit.chassis.parent import watch_parent
 from sayit.chassis.settings import PREFIX
 from sayit.chassis.start import StartError
 from sayit.speech.errors import SayItError
@@ -25,7 +26,8 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
     """Runs a process until `main` returns; exits with 0 after a clean end, 2 and one line for a known error, else 1.
 
     The event given to `main` is set by the first SIGTERM or SIGINT; the second signal exits at once, with 128 + its
-    number, for operators whose patience ends before the grace time does.
+    number, for operators whose patience ends before the grace time does. A process that `sayit up` started also ends
+    when its parent is gone (`parent`).
     """
     try:
         asyncio.run(_until_signalled(main))
@@ -48,6 +50,7 @@ async def _until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    watch_parent(stop)
     await main(stop)
 
 

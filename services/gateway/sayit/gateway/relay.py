@@ -10,7 +10,8 @@ empty message from the gateway in any case: a gateway that dies cannot look like
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -34,8 +35,26 @@ class UploadMessages(Generic[_Request]):
     Iterating raises SayItError INVALID_ARGUMENT for messages out of order, without content, or too large.
     """
 
-    def __init__(self, messages: AsyncIterable[_Request], *, head: str, data: str, alone: str = "") -> None:
+    def __init__(
+        self,
+        messages: AsyncIterable[Any],
+        *,
+        head: str,
+        data: str,
+        alone: str = "",
+        convert: Callable[[Any], _Request] = lambda message: message,
+    ) -> None:
+        """Takes a stream as gRPC gives it.
+
+        Args:
+            messages: what the client sends.
+            head: the payload of a first message that data follows.
+            data: the payload of the others.
+            alone: the payload of a first message that stands alone, if there is such a thing.
+            convert: makes a message for the scheduler of one from the client.
+        """
         self._messages = messages
+        self._convert = convert
         self._head = head
         self._data = data
         self._alone = alone
@@ -44,20 +63,26 @@ class UploadMessages(Generic[_Request]):
         #: Whether the last message was empty data, by which a client says that it sent all.
         self.ended = False
 
-    async def __aiter__(self) -> AsyncIterator[_Request]:
-        """Yields the messages as they are."""
+    async def __aiter__(self) -> AsyncGenerator[_Request, None]:
+        """Yields the messages for the scheduler."""
         begun = False
-        async for message in self._messages:
-            which = message.WhichOneof("payload")
-            if begun:
-                self._check_data(message, which)
-            elif which == self._alone:
-                self.takes_data = False
-            elif which != self._head:
-                raise _invalid(f"the first message must carry {self._head}", field=self._head)
-            begun = True
-            yield message
+        stream: Any = aiter(self._messages)  # a generator, which is to be closed where it is used
+        async with aclosing(stream):
+            async for given in stream:
+                message = self._convert(given)
+                self._check(message, begun=begun)
+                begun = True
+                yield message
         if not begun:
+            raise _invalid(f"the first message must carry {self._head}", field=self._head)
+
+    def _check(self, message: _Request, *, begun: bool) -> None:
+        which = message.WhichOneof("payload")
+        if begun:
+            self._check_data(message, which)
+        elif which is not None and which == self._alone:
+            self.takes_data = False
+        elif which != self._head:
             raise _invalid(f"the first message must carry {self._head}", field=self._head)
 
     def _check_data(self, message: _Request, which: str | None) -> None:
@@ -104,9 +129,10 @@ async def relay_upload(
 
 async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
     """Moves messages from the client's stream to the scheduler's call; False where the scheduler wants no more."""
-    async for message in messages:
-        if not await _write(call, message):
-            return False
+    async with aclosing(aiter(messages)) as stream:
+        async for message in stream:
+            if not await _write(call, message):
+                return False
     return True
 
 

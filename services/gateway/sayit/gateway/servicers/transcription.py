@@ -41,17 +41,18 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncIterator[resources_pb2.JobEvent]:
         """Creates the job and watches it from its first event, in one call."""
-        job = await self._create(_as_create_requests(request_iterator))
+        job = await self._create(
+            UploadMessages(request_iterator, head="config", data="audio", convert=_as_create_request)
+        )
         async with aclosing(self._watching.events(job.id, 0)) as events:
             async for event in events:
                 yield event
 
     async def CreateJob(self, request_iterator: Any, context: Any) -> resources_pb2.Job:
         """Returns once the scheduler has the audio and the job durably."""
-        return await self._create(request_iterator)
+        return await self._create(UploadMessages(request_iterator, head="config", data="audio", alone="from_upload"))
 
-    async def _create(self, requests: AsyncIterator[transcription_service_pb2.CreateJobRequest]) -> resources_pb2.Job:
-        messages = UploadMessages(requests, head="config", data="audio", alone="from_upload")
+    async def _create(self, messages: UploadMessages[transcription_service_pb2.CreateJobRequest]) -> resources_pb2.Job:
         job = await relay_upload(
             self._scheduler.CreateJob(), messages, end=transcription_service_pb2.CreateJobRequest(audio=b"")
         )
@@ -124,14 +125,12 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         return await self._scheduler.ListModels(request, timeout=context.time_remaining())
 
 
-async def _as_create_requests(
-    requests: AsyncIterator[transcription_service_pb2.TranscribeRequest],
-) -> AsyncIterator[transcription_service_pb2.CreateJobRequest]:
-    async for request in requests:
-        which = request.WhichOneof("payload")
-        if which == "config":
-            yield transcription_service_pb2.CreateJobRequest(config=request.config)
-        elif which == "audio":
-            yield transcription_service_pb2.CreateJobRequest(audio=request.audio)
-        else:
-            yield transcription_service_pb2.CreateJobRequest()  # without content, which the check refuses
+def _as_create_request(
+    request: transcription_service_pb2.TranscribeRequest,
+) -> transcription_service_pb2.CreateJobRequest:
+    which = request.WhichOneof("payload")
+    if which == "config":
+        return transcription_service_pb2.CreateJobRequest(config=request.config)
+    if which == "audio":
+        return transcription_service_pb2.CreateJobRequest(audio=request.audio)
+    return transcription_service_pb2.CreateJobRequest()  # without content, which the check refuses

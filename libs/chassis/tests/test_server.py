@@ -1,0 +1,147 @@
+"""The server around the services: health, limits, addresses, internal trust."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sayit.chassis import principal
+from sayit.chassis.errors import error_of_call
+from sayit.chassis.internal import internal_channel
+from sayit.chassis.start import StartError
+from sayit.speech.errors import ErrorKind
+from sayit.v1.transcription_service_pb2 import CreateJobRequest, GetJobRequest, WatchJobRequest
+
+from .helper import CHUNKS, JOBS, Jobs, Stubs, called, failure, service, settings, stream
+
+_ANNA = principal.Principal(key_id="key-1", tenant="anna")
+
+
+async def _status(channel: grpc.aio.Channel, name: str = "") -> int:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service=name))
+    return int(answer.status)
+
+
+async def test_health_says_what_it_is_told() -> None:
+    """A server does not serve until somebody says so, for itself and for each service."""
+    async with service(Jobs()) as running, grpc.aio.insecure_channel(running.address) as channel:
+        for serving, expected in ((None, 2), (True, 1), (False, 2)):
+            if serving is not None:
+                await running.set_serving(serving)
+            assert [await _status(channel, name) for name in ("", JOBS, CHUNKS)] == [expected] * 3
+
+
+async def test_health_can_be_watched() -> None:
+    """A watcher of health hears every change, the last one when the server stops."""
+    async with service(Jobs()) as running:
+        channel = grpc.aio.insecure_channel(running.address)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=JOBS))
+        seen = [(await watch.read()).status]
+        await running.set_serving(True)
+        seen.append((await watch.read()).status)
+    seen.append((await watch.read()).status)
+    await channel.close()
+    assert seen == [2, 1, 2]
+
+
+async def test_taken_port_is_told_in_one_line() -> None:
+    """Two servers never share a port by accident."""
+    async with service(Jobs()) as running:
+        with pytest.raises(StartError, match=rf"cannot listen on {running.address}: address already in use"):
+            async with service(Jobs(), address=running.address):
+                pass
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:-1", ":5", "192.0.2.1:0", "no.such.host.invalid:0"])
+async def test_impossible_address_is_told(address: str) -> None:
+    """An address that is none, or not this machine's, does not start."""
+    with pytest.raises(StartError, match=r"address|listen"):
+        async with service(Jobs(), address=address):
+            pass
+
+
+async def test_unix_socket(tmp_path: Path) -> None:
+    """A Unix socket is an address like any other."""
+    address = f"unix:{tmp_path / 's'}"
+    async with service(Jobs(), address=address) as running, internal_channel(address, settings()) as channel:
+        assert running.address == address
+        with principal.use(_ANNA):
+            assert (await Stubs(channel).jobs.GetJob(GetJobRequest(job_id="a"))).id == "anna"
+
+
+@pytest.mark.parametrize("what", ["short", "endless"])
+async def test_stop_waits_for_calls_and_then_ends_them(what: str) -> None:
+    """A call that ends within the grace time ends well; one that does not is cancelled, its handler too."""
+    jobs = Jobs()
+    with principal.use(_ANNA):
+        async with service(jobs, grace_s=5.0 if what == "short" else 0.2) as running:
+            channel = internal_channel(running.address, settings())
+            call = Stubs(channel).jobs.WatchJob(WatchJobRequest(job_id="nap" if what == "short" else "wait"))
+            await call.read()
+        if what == "short":
+            assert await call.code() is grpc.StatusCode.OK
+        else:
+            assert await call.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    await asyncio.wait_for(jobs.closed.wait(), 5)
+    await channel.close()
+
+
+async def test_messages_up_to_16_mib_pass_between_services() -> None:
+    """An internal message may be larger than gRPC's default of 4 MiB, but not without limit."""
+    with principal.use(_ANNA):
+        async with called() as s:
+            large = CreateJobRequest(audio=b"x" * (15 * 1024 * 1024))
+            assert (await s.jobs.CreateJob(stream(large))).filename == str(15 * 1024 * 1024)
+            too_large = CreateJobRequest(audio=b"x" * (17 * 1024 * 1024))
+            assert (await failure(s.jobs.CreateJob(stream(too_large)))).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_call_without_principal_has_none() -> None:
+    """A handler that needs a principal refuses a call that carries none."""
+    async with called() as s:
+        assert error_of_call(await failure(s.jobs.GetJob(GetJobRequest()))).kind is ErrorKind.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("value", [b"\xff\xff\xff", b"", principal.Principal("", "t").to_metadata()])
+async def test_unreadable_principal_is_refused(value: bytes) -> None:
+    """Metadata that is no principal is UNAUTHENTICATED, not a principal with empty names."""
+    async with called() as s:
+        call = s.jobs.GetJob(GetJobRequest(), metadata=[(principal.PRINCIPAL_METADATA_KEY, value)])
+        assert error_of_call(await failure(call)).kind is ErrorKind.UNAUTHENTICATED
+
+
+async def test_strangers_are_kept_out_by_the_secret() -> None:
+    """Where a secret is set, a call without it is refused, and health stays open."""
+    with principal.use(_ANNA):
+        async with called(secret="s3cret") as s:
+            assert (await s.jobs.GetJob(GetJobRequest(job_id="a"))).id == "anna"
+        async with service(Jobs(), secret="s3cret") as running:
+            for stranger in (settings(), settings(internal_secret="wrong")):
+                async with internal_channel(running.address, stranger) as channel:
+                    error = error_of_call(await failure(Stubs(channel).jobs.GetJob(GetJobRequest(job_id="a"))))
+                    assert error.kind is ErrorKind.UNAUTHENTICATED
+                    assert await _status(channel) == 2
+
+
+async def test_retried_methods_survive_a_short_absence() -> None:
+    """A method that may be sent twice is sent again until the peer is back."""
+    async with service(Jobs()) as running:
+        address = running.address
+    with principal.use(_ANNA):
+        async with internal_channel(address, settings(), retried=[f"{JOBS}/GetJob"]) as channel:
+            call = asyncio.ensure_future(_awaited(Stubs(channel).jobs.GetJob(GetJobRequest(job_id="a"))))
+            await asyncio.sleep(0.3)
+            assert not call.done()
+            async with service(Jobs(), address=address):
+                assert (await asyncio.wait_for(call, 15)).id == "anna"
+
+
+async def _awaited(call: Any) -> Any:
+    return await call

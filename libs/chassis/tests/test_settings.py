@@ -1,0 +1,80 @@
+"""Settings from variables, arguments and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from sayit.chassis.settings import ServiceSettings, SettingDoc, describe
+
+
+class ToySettings(ServiceSettings):
+    """Settings of a service that does not exist."""
+
+    threads: int = Field(default=2, ge=1, description="Threads.")
+    folder: Path | None = Field(default=None, description="Folder.")
+    token: SecretStr = Field(default=SecretStr(""), description="Token.")
+    needed: str = Field(description="Needed.")
+
+
+def test_variables_set_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable SAYIT_<NAME> sets a field, and an argument wins over it."""
+    monkeypatch.setenv("SAYIT_NEEDED", "x")
+    monkeypatch.setenv("SAYIT_THREADS", "4")
+    monkeypatch.setenv("SAYIT_LOG_LEVEL", "WARNING")
+    assert (ToySettings().threads, ToySettings().log_level) == (4, "warning")  # type: ignore[call-arg]  # from the variable
+    assert ToySettings(needed="y", threads=8).threads == 8
+
+
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compose file that passes `SAYIT_THREADS=` leaves the default."""
+    monkeypatch.setenv("SAYIT_THREADS", "")
+    assert ToySettings(needed="x").threads == 2
+
+
+def test_secret_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SAYIT_<NAME>_FILE holds a secret; the variable itself wins; neither is printed."""
+    (tmp_path / "token").write_text("from-file\n")
+    monkeypatch.setenv("SAYIT_TOKEN_FILE", str(tmp_path / "token"))
+    settings = ToySettings(needed="x")
+    assert settings.token.get_secret_value() == "from-file"
+    assert "from-file" not in repr(settings)
+    monkeypatch.setenv("SAYIT_TOKEN", "from-variable")
+    assert ToySettings(needed="x").token.get_secret_value() == "from-variable"
+
+
+def test_missing_secret_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file that is not there is an error that names variable and file."""
+    monkeypatch.setenv("SAYIT_TOKEN_FILE", str(tmp_path / "gone"))
+    with pytest.raises(SettingsError, match=r"SAYIT_TOKEN_FILE names .*gone"):
+        ToySettings(needed="x")
+
+
+@pytest.mark.parametrize("values", [{"threads": 0}, {"threads": "many"}, {"log_format": "xml"}, {"no_such_setting": 1}])
+def test_wrong_values_are_refused(values: dict[str, object]) -> None:
+    """Values outside their range and settings that do not exist do not pass."""
+    with pytest.raises(ValidationError):
+        ToySettings(needed="x", **values)  # type: ignore[arg-type]  # on purpose
+
+
+def test_settings_do_not_change() -> None:
+    """Settings are frozen."""
+    with pytest.raises(ValidationError):
+        ToySettings(needed="x").threads = 3  # type: ignore[misc]  # on purpose
+
+
+def test_describe_lists_all() -> None:
+    """The documentation's source names every setting with default, type, description and secrecy."""
+    docs = {doc.name: doc for doc in describe(ToySettings)}
+    assert next(iter(docs)) == "SAYIT_LOG_LEVEL"
+    assert docs["SAYIT_THREADS"] == SettingDoc(
+        name="SAYIT_THREADS", default="2", type="int", description="Threads.", secret=False, required=False
+    )
+    assert (docs["SAYIT_TOKEN"].secret, docs["SAYIT_TOKEN"].type, docs["SAYIT_TOKEN"].default) == (True, "secret", "")
+    assert (docs["SAYIT_FOLDER"].type, docs["SAYIT_FOLDER"].default) == ("path", "")
+    assert docs["SAYIT_NEEDED"].required
+    assert docs["SAYIT_LOG_FORMAT"].type == "one of auto, console, json"
+    assert all(doc.description for doc in docs.values())

@@ -32,10 +32,9 @@ Flags win over variables.
 | `SAYIT_REDIS_URL` | `sayit up --redis-url` | A Redis or Valkey of yours; without it `sayit up` starts Valkey. |
 | `SAYIT_GRACE_S` | `sayit up --grace` | Seconds that running work gets when the suite stops. |
 
-`sayit up` itself sets, for its parts: the addresses between them, `SAYIT_INTERNAL_SECRET` (new with every start unless
-you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_THREADS`, `SAYIT_TRANSCRIBERS_EXPECTED`
-and `SAYIT_METRICS_LISTEN`; and, unless you set them, `SAYIT_DATABASE_URL` and `SAYIT_STORAGE_URL` inside the data
-folder.
+`sayit up` itself sets, for its parts: the addresses between them, `SAYIT_DATA_DIR`, `SAYIT_INTERNAL_SECRET` (new with
+every start unless you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_THREADS`,
+`SAYIT_TRANSCRIBERS_EXPECTED` and `SAYIT_METRICS_LISTEN`.
 """
 
 
@@ -49,10 +48,9 @@ class Section:
 
 def sections() -> tuple[Section, ...]:
     """What all processes share, then what each has of its own."""
-    from sayit.transcriber.settings import TranscriberSettings  # noqa: PLC0415 - as above
-
     from sayit.gateway.settings import GatewaySettings  # noqa: PLC0415 - services, needed for this page only
     from sayit.scheduler.settings import SchedulerSettings  # noqa: PLC0415 - as above
+    from sayit.transcriber.settings import TranscriberSettings  # noqa: PLC0415 - as above
 
     shared = describe(ServiceSettings)
     names = {one.name for one in shared}

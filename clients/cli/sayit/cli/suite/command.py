@@ -9,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayit.chassis.start import check_free
+from sayit.chassis.start import check_free, split_address
 from sayit.cli import interrupt, places
 from sayit.cli.exits import Exit
-from sayit.cli.suite import lock, logs, prepare
+from sayit.cli.suite import lock, logs, ports, prepare
 from sayit.cli.suite import model as models
 from sayit.cli.suite.failures import as_failures
 from sayit.cli.suite.plan import SuitePlan, plan
@@ -46,16 +46,17 @@ def run(call: Call) -> None:
     """
     with as_failures(Exit.FAILED), contextlib.ExitStack() as held:
         call.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        holder = lock.Holder(pid=os.getpid(), gateway=call.listen)
+        listen = _with_port(call.listen)
+        holder = lock.Holder(pid=os.getpid(), gateway=listen)
         killed_before = held.enter_context(lock.hold(call.data, holder))
         if killed_before is not None:
             prepare.wait_for_orphans(call.data / places.READY_FILE)
-        check_free(call.listen)
+        check_free(listen)
         workers = prepare.chosen_workforce(call.transcribers, call.threads, note)
         name, folder = models.resolve(call.model)
         chosen = prepare.options(
             data=call.data,
-            listen=call.listen,
+            listen=listen,
             workers=workers,
             model=name,
             model_folder=folder,
@@ -68,6 +69,12 @@ def run(call: Call) -> None:
         with contextlib.suppress(interrupt.Interrupted):  # that is how it is told to stop
             interrupt.run(lambda: _keep(the_plan, ready_files, verbose=call.verbose))
         note("All parts have ended.")
+
+
+def _with_port(listen: str) -> str:
+    """The address with a port of our choice where it says 0: a gateway that is started again must be found again."""
+    _, port = split_address(listen)
+    return listen if port else f"{listen.rpartition(':')[0]}:{ports.free_ports(1)[0]}"
 
 
 async def _keep(the_plan: SuitePlan, ready_files: list[Path], *, verbose: bool) -> None:

@@ -120,8 +120,6 @@ def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[st
         user = {name: value for name, value in user.items() if name not in _NOT_FOR_EMBEDDED}
     threads = str(options.workforce.threads)
     defaults = {
-        "SAYIT_DATABASE_URL": f"sqlite+aiosqlite:///{options.data / 'sayit.db'}",
-        "SAYIT_STORAGE_URL": (options.data / "objects").as_uri(),
         "SAYIT_INTERNAL_SECRET": secrets.token_urlsafe(32),
         "MALLOC_ARENA_MAX": "2",
         "GRPC_VERBOSITY": "ERROR",

@@ -45,13 +45,12 @@ def options(
     grace_s: float,
     embedded: bool = False,
 ) -> SuiteOptions:
-    """Makes the folders and puts the options together.
+    """Makes the folder and puts the options together.
 
     Raises:
-        OSError: a folder cannot be made.
+        OSError: the folder cannot be made.
     """
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (data / "objects").mkdir(mode=0o700, exist_ok=True)
     return SuiteOptions(
         data=data,
         listen=listen,

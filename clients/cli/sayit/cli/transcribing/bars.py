@@ -9,6 +9,7 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +28,8 @@ _WORDS = {
 }
 #: Of one file's text, the lines that are shown while it grows.
 _TEXT_LINES = 8
+#: Columns for the time in front of it.
+_MARGIN = 9
 
 
 class _Row:
@@ -47,6 +50,7 @@ class Bars:
         self._rows = [_Row() for _ in inputs]
         self._console = console or Console(stderr=True, highlight=False)
         self._lock = threading.Lock()
+        self._spinner: Spinner | None = None
         self._live = Live(
             console=self._console,
             get_renderable=self._render,
@@ -61,6 +65,11 @@ class Bars:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    def phase(self, text: str) -> None:
+        """Shows a spinner with the text while no file is under way."""
+        with self._lock:
+            self._spinner = Spinner("dots", text) if text else None
 
     def begin(self, index: int) -> None:
         """The input is being sent."""
@@ -108,7 +117,7 @@ class Bars:
             bars = Table.grid(padding=(0, 1))
             for one, row in active:
                 bars.add_row(*_bar(one, row))
-            shown: list[RenderableType] = [bars]
+            shown: list[RenderableType] = [bars] if active or self._spinner is None else [self._spinner]
             if len(self._inputs) == 1 and active:
                 shown.insert(0, _tail(active[0][1].so_far, self._console.width))
             if waiting and len(self._inputs) > 1:
@@ -119,9 +128,12 @@ class Bars:
 def _bar(one: Input, row: _Row) -> tuple[RenderableType, ...]:
     progress = row.so_far.progress
     total = progress.audio_total_s
-    speed = row.pace.speed(progress.audio_done_s)
+    # Before the first chunk is done there is only silence to count, and its speed would mislead.
+    speed = row.pace.speed(progress.audio_done_s) if progress.chunks_done else None
     remaining_s = progress.eta_s
-    if remaining_s is None and speed and total:
+    if speed is None:
+        remaining_s = None
+    elif remaining_s is None and total:
         remaining_s = max(0.0, total - progress.audio_done_s) / speed
     name = Text(one.shown, style="bold", overflow="ellipsis", no_wrap=True)
     name.truncate(30, overflow="ellipsis")
@@ -146,13 +158,15 @@ def _stage(row: _Row) -> str:
     return _WORDS.get(row.state, "")
 
 
-def _tail(so_far: SoFar, width: int) -> Text:
+def _tail(so_far: SoFar, width: int) -> RenderableType:
     """The end of the text so far, as many lines as there is room for; what is not final yet is dim."""
-    text = Text()
+    lines: list[tuple[str, Text]] = []
+    room = Console(width=width)
     for piece in so_far.pieces():
-        text.append(f"{clock(piece.start_s):>6}  ", style="dim cyan")
-        text.append(piece.text + "\n", style="" if piece.final else "dim italic")
-    lines = text.wrap(Console(width=width), max(width - 1, 20))
-    while lines and not lines[-1].plain.strip():
-        lines.pop()
-    return Text("\n").join(list(lines)[-_TEXT_LINES:])
+        wrapped = Text(piece.text, style="" if piece.final else "dim italic").wrap(room, max(width - _MARGIN - 1, 20))
+        lines.extend((clock(piece.start_s) if number == 0 else "", line) for number, line in enumerate(wrapped))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", width=_MARGIN - 2, style="dim cyan")
+    for time, line in lines[-_TEXT_LINES:]:
+        grid.add_row(time, line)
+    return grid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,12 @@ class _Own:
     model_folder: Path
     workers: Workforce
 
+    def describe(self) -> str:
+        """For the user who waits for it."""
+        return (
+            f"model {self.model}, {self.workers.transcribers} transcribers with {self.workers.threads} thread(s) each"
+        )
+
 
 def run(call: Call) -> Exit:
     """Transcribes, and returns how it went.
@@ -81,9 +87,18 @@ def run(call: Call) -> Exit:
     work = Work(inputs=inputs, options=options, outputs=outputs, display=display(call.show, inputs))
 
     async def main() -> Exit:
-        async with _client(call.connection, target, work.display) as client:
-            with work.display:
-                return await transcribe_all(client, work)
+        async with AsyncExitStack() as suite:
+            try:
+                with work.display as shown:
+                    if isinstance(target, _Own):
+                        shown.phase(f"Starting a suite for this call: {target.describe()}")
+                    client = await suite.enter_async_context(_client(call.connection, target, shown))
+                    shown.phase("")
+                    status = await transcribe_all(client, work)
+            finally:
+                outputs.flush()
+            outputs.finish()  # before the suite is stopped: nobody has to wait for that
+        return status
 
     return interrupt.run(main)
 

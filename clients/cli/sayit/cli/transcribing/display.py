@@ -35,6 +35,9 @@ class Display(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
+    def phase(self, text: str) -> None:
+        """What is going on while no file is; empty for nothing."""
+
     def begin(self, index: int) -> None:
         """The input is being sent."""
 
@@ -76,6 +79,11 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def phase(self, text: str) -> None:
+        """Prints it, if pieces are wanted."""
+        if text and self._pieces:
+            note(text)
 
     def begin(self, index: int) -> None:
         """The input is being sent."""

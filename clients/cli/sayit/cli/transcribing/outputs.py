@@ -23,7 +23,8 @@ class Outputs:
 
     On standard output the results stand in the order of the arguments, whatever order they finish in. Several texts
     get a head line each (`==> file <==`, as `head` and `tail` write it); several JSON results become one array of
-    objects with the keys `file` and either `transcript` or `error`.
+    objects with the keys `file` and either `transcript` or `error`. On a terminal, where bars move, texts wait for
+    `flush`.
 
     Args:
         inputs: all of them, in order.
@@ -51,7 +52,7 @@ class Outputs:
         """
         self._outcomes[index] = outcome
         if self._files is None:
-            if not self._as_array:
+            if not self._as_array and not sys.stdout.isatty():
                 self._print_what_is_due()
         elif isinstance(outcome, Transcript):
             target = self._files[index]
@@ -60,8 +61,13 @@ class Outputs:
             except OSError as error:
                 raise LocalError("NOT_WRITTEN", path=target) from error
 
+    def flush(self) -> None:
+        """Prints the texts that waited for the terminal."""
+        if self._files is None and not self._as_array:
+            self._print_what_is_due()
+
     def finish(self) -> None:
-        """Prints what waited for the others."""
+        """Prints the array, once all is known."""
         if self._files is None and self._as_array:
             values = [_entry(one, self._outcomes[i]) for i, one in enumerate(self._inputs) if i in self._outcomes]
             _print(json.dumps(values, ensure_ascii=False, indent=2))

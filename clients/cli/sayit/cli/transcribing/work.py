@@ -14,7 +14,7 @@ from sayit.cli.transcribing.inputs import Input
 from sayit.cli.transcribing.outputs import Outputs
 from sayit.cli.wording import LocalError, error_line, is_unavailability
 from sayit.client import AsyncClient
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind, SayItError, Sentence
 from sayit.speech.jobs import Completed, Failed, JobState, StateChanged
 from sayit.speech.options import Options
 from sayit.speech.transcript import Transcript
@@ -22,23 +22,6 @@ from sayit.speech.transcript import Transcript
 #: Files that are sent at once; the suite shares its transcribers between them.
 _AT_ONCE = 4
 _CANCEL_WITHIN_S = 5.0
-
-
-class JobFailedError(SayItError):
-    """A job's own error, with the sentences that came with it."""
-
-    def __init__(self, failed: Failed) -> None:
-        self._failed = failed  # first: the base class asks for the message
-        super().__init__(ErrorKind.of_code(failed.error.code))
-
-    @property
-    def code(self) -> str:
-        """As the suite gave it, known here or not."""
-        return self._failed.error.code
-
-    def message(self, language: str) -> str:
-        """As the suite gave it."""
-        return self._failed.error.message_ko if language.startswith("ko") else self._failed.error.message_en
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +47,6 @@ async def transcribe_all(client: AsyncClient, work: Work) -> Exit:
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(index)) for index in range(len(work.inputs))]
-    work.outputs.finish()
     return max(task.result() for task in tasks)
 
 
@@ -99,7 +81,7 @@ async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript
                 case Completed():
                     break
                 case Failed() as failed:
-                    raise JobFailedError(failed)
+                    raise _error_of(failed)
                 case StateChanged(state=JobState.CANCELLED):
                     raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         return await client.transcript(job.id)
@@ -108,3 +90,9 @@ async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript
             async with asyncio.timeout(_CANCEL_WITHIN_S):
                 await client.cancel(job.id)
         raise
+
+
+def _error_of(failed: Failed) -> SayItError:
+    """The job's own error, in its own words."""
+    error = failed.error
+    return SayItError(ErrorKind.of_code(error.code), sentences=Sentence(en=error.message_en, ko=error.message_ko))

@@ -134,7 +134,7 @@ def _add_sound(container: Any, stream: Any, seconds: float) -> None:
 def wav(samples: bytes, *, rate: int = 16_000, channels: int = 1, declared: int | None = None) -> bytes:
     """A 16-bit WAV around `samples`, declaring `declared` bytes of them."""
     size = len(samples) if declared is None else declared
-    fmt = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2 % 2**32, channels * 2, 16)
+    fmt = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2 % 2**32, channels * 2 % 2**16, 16)
     return (
         struct.pack("<4sI4s", b"RIFF", (36 + size) % 2**32, b"WAVE")
         + struct.pack("<4sI", b"fmt ", len(fmt))

@@ -60,7 +60,7 @@ def decode(file: BinaryIO, limits: DecodeLimits, sink: Sink) -> DecodeSummary:
     try:
         with _opened(file) as container:
             return _decode_stream(container, _audio_stream(container), file, limits, output)
-    except MemoryError as error:  # FFmpeg's ENOMEM as well
+    except MemoryError as error:  # Python's and FFmpeg's
         raise SayItError(ErrorKind.DECODING_FAILED, cause="out of memory") from error
 
 
@@ -96,9 +96,8 @@ def _opened(file: BinaryIO) -> Any:
             metadata_errors="replace",
             io_open=_refuse,
         )
-    except MemoryError:
-        raise
-    except (av.error.FFmpegError, OSError, ValueError, PermissionError) as error:
+    except (av.error.FFmpegError, PermissionError, ValueError) as error:
+        # FFmpeg's out-of-memory error too: here it is a header that claims more entries or streams than can be.
         raise SayItError(ErrorKind.INVALID_FORMAT, cause=str(error)) from error
 
 

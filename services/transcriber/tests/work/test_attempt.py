@@ -231,7 +231,7 @@ async def test_one_line_tells_what_became_of_a_chunk(work: Bench) -> None:
     assert line["outcome"] == "done"
     assert (line["chunk_id"], line["dispatch"], line["job_id"], line["attempt"]) == ("c1", 1, "j1", 1)
     assert (line["audio_s"], line["windows"], line["segments"], line["language"]) == (0.1, 3, 3, "en")
-    assert {"claim_ms", "wait_ms", "engine_ms"} <= line.keys()
+    assert {"claim_ms", "wait_ms", "engine_ms", "commit_ms"} <= line.keys()
     assert "three" not in str(line)
 
 

@@ -12,6 +12,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -91,9 +92,10 @@ class RedisBus:
 
     def _start(self) -> None:
         if not self._tasks:
+            # In a context of their own: they must not carry the span and principal of the call that came first.
             self._tasks = [
-                asyncio.create_task(self._listen(), name="bus: listen"),
-                asyncio.create_task(self._send(), name="bus: send"),
+                asyncio.create_task(self._listen(), name="bus: listen", context=Context()),
+                asyncio.create_task(self._send(), name="bus: send", context=Context()),
             ]
 
     def _deliver(self, job_id: str, payload: bytes) -> None:
@@ -119,7 +121,8 @@ class RedisBus:
                 delay = _BACKOFF_S[0]
                 await self._receive(pubsub)
             except (RedisError, OSError) as error:
-                logger().warning("bus_disconnected", error=str(error), retry_in_s=delay)
+                if delay == _BACKOFF_S[0]:
+                    logger().warning("bus_disconnected", error=str(error))
             finally:
                 self._pubsub = None
                 with suppress(RedisError, OSError):

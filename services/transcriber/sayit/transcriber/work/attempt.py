@@ -92,6 +92,8 @@ class Tally:
     wait_s: float = 0.0
     #: On the engine.
     engine_s: float = 0.0
+    #: From the last message to its answer.
+    commit_s: float = 0.0
     #: Length of the audio.
     audio_s: float = 0.0
 
@@ -248,9 +250,11 @@ class Attempt:
 
     async def _is_committed(self, reader: asyncio.Task[None]) -> bool:
         """Waits for the answer to the last message."""
+        began = time.monotonic()
         committed = asyncio.create_task(self._committed.wait())
         await asyncio.wait({reader, committed}, timeout=_COMMIT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         committed.cancel()
+        self.tally.commit_s = time.monotonic() - began
         return self._committed.is_set()
 
     async def _read(self) -> None:

@@ -162,6 +162,7 @@ def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: 
         "claim_ms": round(tally.claim_s * 1000, 1),
         "wait_ms": round(tally.wait_s * 1000, 1),
         "engine_ms": round(tally.engine_s * 1000, 1),
+        "commit_ms": round(tally.commit_s * 1000, 1),
     }
     if text is not None:
         fields |= {"language": text.language, "windows": text.windows, "segments": len(text.segments)}

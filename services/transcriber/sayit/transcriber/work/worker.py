@@ -236,7 +236,8 @@ class DoorbellWorker(Worker):
                         self.ring()
                     asked = message is None
             except _Gone as error:
-                logger().info("doorbell_lost", error=str(error))
+                if delay_s == _BACKOFF_S[0]:
+                    logger().info("doorbell_lost", error=str(error))
             finally:
                 with suppress(*_Gone):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py left it out

@@ -1,0 +1,35 @@
+"""SayIt's client for Python: `AsyncClient` for asyncio programs, `Client` for all others.
+
+    from sayit.client import Client
+
+    with Client() as client:
+        print(client.transcribe("meeting.m4a").transcript.text)
+
+It needs grpcio, protobuf and googleapis-common-protos, and no code of any server.
+"""
+
+from sayit.client.asynchronous import DEFAULT_ADDRESS, AsyncClient
+from sayit.client.sources import Audio
+from sayit.client.synchronous import Client
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Job, JobEvent, JobState, Result
+from sayit.speech.options import Options, Task
+from sayit.speech.rendering import Format
+from sayit.speech.transcript import Transcript
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "AsyncClient",
+    "Audio",
+    "Client",
+    "ErrorKind",
+    "Format",
+    "Job",
+    "JobEvent",
+    "JobState",
+    "Options",
+    "Result",
+    "SayItError",
+    "Task",
+    "Transcript",
+]

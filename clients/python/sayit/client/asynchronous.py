@@ -1,0 +1,279 @@
+"""The client for asyncio programs."""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self
+
+from sayit.client import reading, submitting
+from sayit.client.connection import Connection, Settings
+from sayit.client.following import Cursor, follow
+from sayit.client.patience import Patience
+from sayit.client.sources import Audio, source_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Job, JobEvent, JobState, Result
+from sayit.speech.options import Options
+from sayit.speech.rendering import Format
+from sayit.speech.system import Model, SystemStatus
+from sayit.speech.transcript import Transcript
+from sayit.speech.wire import (
+    format_to_proto,
+    job_from_proto,
+    model_from_proto,
+    options_to_proto,
+    status_from_proto,
+    transcript_of_parts,
+)
+from sayit.v1 import system_service_pb2 as system_pb
+from sayit.v1 import transcription_service_pb2 as service_pb
+
+#: The gateway's address on the machine it was started on.
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+class AsyncClient:
+    """SayIt's client for asyncio programs; one client serves any number of tasks of its event loop.
+
+    Calls raise `SayItError`, whose `kind` says what happened. Lost connections are bridged: see docs/sdk.md for what is
+    tried again and for how long.
+
+    Args:
+        address: "host:port" of a gateway, or any gRPC target.
+        api_key: key that the installation gave you; it is refused over plain text to another machine.
+        root_certificates: PEM certificates to trust instead of the system's; they imply TLS.
+        tls: whether to use TLS with the system's certificates.
+        insecure: sends the key over plain text to another machine all the same.
+        reconnect_s: seconds without any progress after which a broken watch or upload gives up.
+        retry_s: seconds for which a call is tried again while nobody answers it; 0 tries once.
+        timeout_s: deadline in seconds of each attempt of a short call.
+
+    Raises:
+        SayItError: INVALID_ARGUMENT for a key that would travel over plain text.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        api_key: str = "",
+        root_certificates: bytes | None = None,
+        tls: bool = False,
+        insecure: bool = False,
+        reconnect_s: float = 120.0,
+        retry_s: float = 15.0,
+        timeout_s: float = 30.0,
+    ) -> None:
+        self._connection = Connection(
+            Settings(
+                address=address,
+                api_key=api_key,
+                root_certificates=root_certificates,
+                tls=tls,
+                insecure=insecure,
+                reconnect_s=reconnect_s,
+                retry_s=retry_s,
+                timeout_s=timeout_s,
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all calls, which raise RuntimeError, and closes the connection."""
+        await self._connection.close()
+
+    async def transcribe(
+        self,
+        audio: Audio,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        idempotency_key: str = "",
+        on_event: Callable[[JobEvent], Awaitable[None] | None] | None = None,
+    ) -> Result:
+        """Sends audio, waits for its transcript and returns both the job and the transcript.
+
+        Args:
+            audio: a path, the bytes of a file, a file open for reading, or an iterable of bytes.
+            options: how to transcribe.
+            filename: name to show for the job; a path's own name by default.
+            idempotency_key: the same key never makes two jobs; a new one by default, so that retries are safe.
+            on_event: called with every event as it happens: chunk texts, progress, state changes.
+
+        Raises:
+            SayItError: the request was refused, the job failed (the kind is the job's own error), it was cancelled
+                (JOB_CANCELLED), or the service could not be reached. `details["job_id"]` names the job if there is one.
+            OSError: the file cannot be read.
+        """
+        job_id = ""
+        events = self.stream(audio, options=options, filename=filename, idempotency_key=idempotency_key)
+        async with aclosing(events):
+            async for event in events:
+                job_id = event.job_id
+                await _tell(on_event, event)
+        return await self.result(job_id)
+
+    def stream(
+        self,
+        audio: Audio,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        idempotency_key: str = "",
+    ) -> AsyncGenerator[JobEvent, None]:
+        """Sends audio and yields its job's events until the last one, as `transcribe` does; then ask for `result`.
+
+        A failed or cancelled job is an event here, not an exception.
+        """
+        source = source_of(audio)
+        config = _config(options, filename or source.filename, idempotency_key)
+        return submitting.transcribe(self._connection, source, config)
+
+    async def create_job(
+        self,
+        audio: Audio,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        idempotency_key: str = "",
+    ) -> Job:
+        """Sends audio and returns the job as soon as it is accepted; arguments as for `transcribe`."""
+        source = source_of(audio)
+        config = _config(options, filename or source.filename, idempotency_key)
+        return await submitting.create_job(self._connection, source, config)
+
+    async def upload(self, audio: Audio, *, filename: str = "") -> str:
+        """Uploads audio for a later job and returns the upload's id; after a break it goes on where it was.
+
+        Raises:
+            SayItError: UNAVAILABLE also if the connection broke while reading an iterator, which cannot be read again.
+        """
+        source = source_of(audio)
+        return await submitting.upload(self._connection, source, filename or source.filename)
+
+    async def create_job_from_upload(
+        self, upload_id: str, *, options: Options | None = None, filename: str = "", idempotency_key: str = ""
+    ) -> Job:
+        """Creates a job on a finished upload."""
+        config = _config(options, filename, idempotency_key)
+        return await submitting.create_job_from_upload(self._connection, upload_id, config)
+
+    def watch(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[JobEvent, None]:
+        """Yields a job's events: the durable ones after `after_seq`, then all as they happen, until the last one.
+
+        A lost connection is opened again where it broke: no durable event comes twice, none is missed.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND and the like at once; UNAVAILABLE after `reconnect_s` without any progress.
+        """
+        return follow(self._connection, Cursor(job_id, after_seq))
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        after_seq: int = 0,
+        on_event: Callable[[JobEvent], Awaitable[None] | None] | None = None,
+    ) -> Result:
+        """Waits for a job as `transcribe` does."""
+        async with aclosing(self.watch(job_id, after_seq)) as events:
+            async for event in events:
+                await _tell(on_event, event)
+        return await self.result(job_id)
+
+    async def result(self, job_id: str) -> Result:
+        """An ended job with its transcript.
+
+        Raises:
+            SayItError: the failed job's own error, JOB_CANCELLED, JOB_NOT_FINISHED, JOB_NOT_FOUND.
+        """
+        job = await self.get(job_id)
+        if job.state is JobState.CANCELLED:
+            raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job_id)
+        if job.state is JobState.FAILED and job.error is not None:
+            raise reading.error_of_job(job_id, job.error)
+        return Result(job=job, transcript=await self.transcript(job_id))
+
+    async def get(self, job_id: str) -> Job:
+        """A job as it is now."""
+        jobs = self._connection.jobs
+        return job_from_proto(await self._connection.unary(jobs.GetJob, service_pb.GetJobRequest(job_id=job_id)))
+
+    async def list(
+        self, states: Iterable[JobState] = (), limit: int = 50, *, created_after_s: float | None = None
+    ) -> tuple[Job, ...]:
+        """Your newest jobs.
+
+        Args:
+            states: only jobs in one of these; all by default.
+            limit: at most so many.
+            created_after_s: only jobs created at or after this time, in seconds since the epoch.
+        """
+        return tuple(await reading.newest_jobs(self._connection, states, limit, created_after_s))
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancels a job; an ended one is returned as it is."""
+        jobs = self._connection.jobs
+        return job_from_proto(await self._connection.unary(jobs.CancelJob, service_pb.CancelJobRequest(job_id=job_id)))
+
+    async def delete(self, job_id: str) -> None:
+        """Deletes a job with its audio and text; a running one is cancelled first."""
+        patience = Patience(self._connection.settings.retry_s)
+        request = service_pb.DeleteJobRequest(job_id=job_id)
+        try:
+            await self._connection.unary(self._connection.jobs.DeleteJob, request, patience=patience)
+        except SayItError as error:
+            # The answer to an earlier attempt was lost, not the attempt.
+            if not (error.kind is ErrorKind.JOB_NOT_FOUND and patience.failures):
+                raise
+
+    async def transcript(self, job_id: str) -> Transcript:
+        """A finished job's transcript.
+
+        Raises:
+            SayItError: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, JOB_NOT_FOUND.
+        """
+        request = service_pb.GetTranscriptRequest(job_id=job_id)
+        return transcript_of_parts(await reading.transcript_parts(self._connection, request))
+
+    async def render(self, job_id: str, form: Format) -> str:
+        """A finished job's transcript as text, subtitles, JSON or a table; errors as for `transcript`."""
+        request = service_pb.GetTranscriptRequest(job_id=job_id, format=format_to_proto(form))
+        parts = await reading.transcript_parts(self._connection, request)
+        return b"".join(part.content for part in parts).decode()
+
+    async def models(self) -> tuple[Model, ...]:
+        """The models that can be asked for."""
+        found = await self._connection.unary(self._connection.jobs.ListModels, service_pb.ListModelsRequest())
+        return tuple(map(model_from_proto, found.models))
+
+    async def status(self) -> SystemStatus:
+        """The state of the installation."""
+        return status_from_proto(
+            await self._connection.unary(self._connection.system.GetStatus, system_pb.GetStatusRequest())
+        )
+
+
+def _config(options: Options | None, filename: str, idempotency_key: str) -> service_pb.JobConfig:
+    return service_pb.JobConfig(
+        options=options_to_proto(options or Options()),
+        filename=filename,
+        idempotency_key=idempotency_key or str(uuid.uuid4()),
+    )
+
+
+async def _tell(listener: Callable[[JobEvent], Any] | None, event: JobEvent) -> None:
+    if listener is not None:
+        heard = listener(event)
+        if inspect.isawaitable(heard):
+            await heard

@@ -1,0 +1,198 @@
+"""The connection to a gateway: address, credentials, channel, and what gRPC's failures mean."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+from grpc import aio
+
+from sayit.client.patience import Patience
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.wire import error_of_status, kind_of_rpc_code
+from sayit.v1 import system_service_pb2_grpc, transcription_service_pb2_grpc, upload_service_pb2_grpc
+
+_Response = TypeVar("_Response")
+
+#: Where `google.rpc.Status` travels, by gRPC's convention.
+_STATUS_DETAILS_KEY = "grpc-status-details-bin"
+#: Statuses that a transport or a proxy makes up. Our services always add details that say what happened.
+_BROKEN = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to reach a gateway, and how long to go on when it does not answer."""
+
+    #: "host:port", or any gRPC target (`dns:///…`, `unix:/path`).
+    address: str
+    #: Sent as `authorization: Bearer …`; empty sends none.
+    api_key: str
+    #: PEM certificates to trust instead of the system's; they imply TLS.
+    root_certificates: bytes | None
+    #: Whether to use TLS.
+    tls: bool
+    #: Whether the key may travel over plain text to another machine.
+    insecure: bool
+    #: Seconds without any progress after which a broken watch or upload gives up.
+    reconnect_s: float
+    #: Seconds for which a call that has not begun to work is tried again.
+    retry_s: float
+    #: Deadline in seconds of each attempt of a short call.
+    timeout_s: float
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.tls or self.root_certificates is not None
+
+    def checked(self) -> Settings:
+        """These settings, or INVALID_ARGUMENT if they would show the key to everybody on the way."""
+        if self.api_key and not (self.secure or self.insecure or is_loopback(self.address)):
+            raise SayItError(
+                ErrorKind.INVALID_ARGUMENT,
+                field="api_key",
+                reason="an API key is not sent over plain text to another machine; use tls=True (or insecure=True)",
+            )
+        return self
+
+
+class Connection:
+    """A lazily opened channel with its stubs; it belongs to the event loop that first used it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings.checked()
+        self._channel: aio.Channel | None = None
+        self._closed = False
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """The metadata of every call."""
+        key = self.settings.api_key
+        return (("authorization", f"Bearer {key}"),) if key else ()
+
+    @property
+    def jobs(self) -> transcription_service_pb2_grpc.TranscriptionServiceAsyncStub:
+        """The transcription service."""
+        return transcription_service_pb2_grpc.TranscriptionServiceStub(self._open())
+
+    @property
+    def uploads(self) -> upload_service_pb2_grpc.UploadServiceAsyncStub:
+        """The upload service."""
+        return upload_service_pb2_grpc.UploadServiceStub(self._open())
+
+    @property
+    def system(self) -> system_service_pb2_grpc.SystemServiceAsyncStub:
+        """The system service."""
+        return system_service_pb2_grpc.SystemServiceStub(self._open())
+
+    async def unary(
+        self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, patience: Patience | None = None
+    ) -> _Response:
+        """Calls a method that may be called twice, again and again for `retry_s` while nobody answers."""
+        patience = patience or Patience(self.settings.retry_s)
+        while True:
+            try:
+                with calling():
+                    return await method(request, metadata=self.metadata, timeout=self.settings.timeout_s)
+            except SayItError as error:
+                await patience.wait(error)
+
+    async def stream(
+        self, method: aio.UnaryStreamMultiCallable[Any, _Response], request: Any
+    ) -> AsyncGenerator[_Response, None]:
+        """One attempt at a call that answers with a stream; leaving the iteration cancels the call."""
+        with calling():
+            call = method(request, metadata=self.metadata)
+            try:
+                async for message in call:
+                    yield message
+            finally:
+                call.cancel()
+
+    async def close(self) -> None:
+        """Ends all calls and closes the channel; nothing can be called afterwards."""
+        self._closed = True
+        if self._channel is not None:
+            await self._channel.close()
+
+    def _open(self) -> aio.Channel:
+        if self._closed:
+            raise _closed()
+        if self._channel is None:
+            options = _options(self.settings.address)
+            if self.settings.secure:
+                credentials = grpc.ssl_channel_credentials(self.settings.root_certificates)
+                self._channel = aio.secure_channel(self.settings.address, credentials, options)
+            else:
+                self._channel = aio.insecure_channel(self.settings.address, options)
+        return self._channel
+
+
+@contextmanager
+def calling() -> Iterator[None]:
+    """Turns gRPC's failures into SayItError, and the cancellation of a call by `close` into RuntimeError."""
+    try:
+        yield
+    except aio.AioRpcError as error:
+        raise error_of_call(error) from error
+    except aio.UsageError:  # the channel was closed between two steps
+        raise _closed() from None
+    except asyncio.CancelledError:
+        # gRPC says CancelledError for a cancelled call too; only a cancelled task may see one.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _closed() from None
+
+
+def error_of_call(error: aio.AioRpcError) -> SayItError:
+    """The error that a failed call carries; where the service did not get to say anything, the connection broke."""
+    for key, value in error.trailing_metadata() or ():
+        if key == _STATUS_DETAILS_KEY:
+            return error_of_status(value if isinstance(value, bytes) else value.encode())
+    code = error.code()
+    kind = ErrorKind.UNAVAILABLE if code in _BROKEN else kind_of_rpc_code(code.value[0])
+    return SayItError(kind, cause=f"{code.name}: {error.details()}")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a gRPC target cannot leave this machine."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    target = address.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:").rpartition("/")[2]
+    host = target.partition("]")[0][1:] if target.startswith("[") else target.partition(":")[0]
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _options(address: str) -> list[tuple[str, int]]:
+    options = [
+        # A machine that vanished without a word is noticed within 40 s of a call; the gateway permits these pings.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # gRPC's own reconnection may pause two minutes; a restarted gateway should be found at once.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 1_000),
+        ("grpc.max_reconnect_backoff_ms", 3_000),
+        ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    ]
+    if is_loopback(address):
+        # An http_proxy of the environment cannot reach this machine's loopback.
+        options.append(("grpc.enable_http_proxy", 0))
+    return options
+
+
+def _closed() -> RuntimeError:
+    return RuntimeError("The client is closed.")

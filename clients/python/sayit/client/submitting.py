@@ -1,0 +1,156 @@
+"""Handing audio over: as a job whose events are followed, as a job alone, as an upload that resumes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from google.protobuf.message import Message
+
+from sayit.client.connection import Connection, calling
+from sayit.client.following import Cursor, follow
+from sayit.client.patience import Patience, passes
+from sayit.client.sending import sending
+from sayit.client.sources import Source
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Job, JobEvent
+from sayit.speech.wire import job_from_proto
+from sayit.v1 import transcription_service_pb2 as service_pb
+from sayit.v1 import upload_service_pb2 as upload_pb
+
+
+async def transcribe(
+    connection: Connection, source: Source, config: service_pb.JobConfig
+) -> AsyncGenerator[JobEvent, None]:
+    """Sends audio and yields the job's events until its last one, whatever happens to the connection.
+
+    Until the job is known the whole call is made again, which the idempotency key makes safe, if the source can be read
+    again. From then on the job lives without the call, and its events are followed.
+    """
+    await source.check()
+    cursor = Cursor()
+    patience = Patience(connection.settings.retry_s)
+    while True:
+        try:
+            async with aclosing(_transcribe_once(connection, source, config, cursor)) as events:
+                async for event in events:
+                    yield event
+            error = SayItError(ErrorKind.UNAVAILABLE, cause="the call ended before the job")
+        except SayItError as caught:
+            error = caught
+            if cursor.job_id and not passes(error):
+                raise
+        if cursor.job_id:
+            break
+        await _before_next_attempt(source, patience, error)
+    async with aclosing(follow(connection, cursor)) as events:
+        async for event in events:
+            yield event
+
+
+async def _transcribe_once(
+    connection: Connection, source: Source, config: service_pb.JobConfig, cursor: Cursor
+) -> AsyncGenerator[JobEvent, None]:
+    with calling():
+        call = connection.jobs.Transcribe(metadata=connection.metadata)
+        async with sending(call, _transcribe_messages(source, config)):
+            async for message in call:
+                event = cursor.take(message)
+                if event is not None:
+                    yield event
+                if cursor.is_over():
+                    return
+
+
+async def create_job(connection: Connection, source: Source, config: service_pb.JobConfig) -> Job:
+    """Sends audio and returns the accepted job; tried again as `transcribe` is."""
+    await source.check()
+    patience = Patience(connection.settings.retry_s)
+    while True:
+        try:
+            with calling():
+                call = connection.jobs.CreateJob(metadata=connection.metadata)
+                async with sending(call, _create_messages(source, config)):
+                    return job_from_proto(await call)
+        except SayItError as error:
+            await _before_next_attempt(source, patience, error)
+
+
+async def create_job_from_upload(connection: Connection, upload_id: str, config: service_pb.JobConfig) -> Job:
+    """A job on a finished upload; tried again while nobody answers."""
+    patience = Patience(connection.settings.retry_s)
+    while True:
+        try:
+            with calling():
+                call = connection.jobs.CreateJob(metadata=connection.metadata, timeout=connection.settings.timeout_s)
+                async with sending(call, _from_upload_messages(upload_id, config)):
+                    return job_from_proto(await call)
+        except SayItError as error:
+            await patience.wait(error)
+
+
+async def upload(connection: Connection, source: Source, filename: str) -> str:
+    """Uploads the source and returns the upload's id; after a break it goes on where the server is.
+
+    An upload that was opened but whose id was lost on the way expires at the server.
+    """
+    await source.check()
+    size = await source.size()
+    request = upload_pb.CreateUploadRequest(filename=filename, size_bytes=size)
+    opened = await connection.unary(connection.uploads.CreateUpload, request)
+    offset = opened.received_bytes
+    patience = Patience(connection.settings.reconnect_s)
+    while True:
+        try:
+            with calling():
+                call = connection.uploads.AppendUpload(metadata=connection.metadata)
+                async with sending(call, _append_messages(source, opened.id, offset)):
+                    await call
+            return opened.id
+        except SayItError as caught:
+            error = caught
+        if error.kind is ErrorKind.UPLOAD_OFFSET_MISMATCH and patience.failures:
+            # What the broken call had sent was still being stored when the server was asked.
+            error = SayItError(ErrorKind.UNAVAILABLE, cause=str(error))
+        await _before_next_attempt(source, patience, error)
+        found = await connection.unary(connection.uploads.GetUpload, upload_pb.GetUploadRequest(upload_id=opened.id))
+        if found.received_bytes > offset:
+            patience.progress()
+        offset = found.received_bytes
+        if offset == size:
+            return opened.id
+
+
+async def _before_next_attempt(source: Source, patience: Patience, error: SayItError) -> None:
+    if not source.can_start_again:
+        raise error
+    await patience.wait(error)
+
+
+async def _transcribe_messages(source: Source, config: service_pb.JobConfig) -> AsyncGenerator[Message, None]:
+    yield service_pb.TranscribeRequest(config=config)
+    async with aclosing(source.blocks()) as blocks:
+        async for block in blocks:
+            yield service_pb.TranscribeRequest(audio=block)
+    # An empty message says that this was all; the mere end of a stream is also what a dying client looks like.
+    yield service_pb.TranscribeRequest(audio=b"")
+
+
+async def _create_messages(source: Source, config: service_pb.JobConfig) -> AsyncGenerator[Message, None]:
+    yield service_pb.CreateJobRequest(config=config)
+    async with aclosing(source.blocks()) as blocks:
+        async for block in blocks:
+            yield service_pb.CreateJobRequest(audio=block)
+    yield service_pb.CreateJobRequest(audio=b"")
+
+
+async def _from_upload_messages(upload_id: str, config: service_pb.JobConfig) -> AsyncGenerator[Message, None]:
+    yield service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(config=config, upload_id=upload_id))
+
+
+async def _append_messages(source: Source, upload_id: str, offset: int) -> AsyncGenerator[Message, None]:
+    yield upload_pb.AppendUploadRequest(start=upload_pb.AppendStart(upload_id=upload_id, offset=offset))
+    async with aclosing(source.blocks(offset)) as blocks:
+        async for block in blocks:
+            yield upload_pb.AppendUploadRequest(data=block)
+    yield upload_pb.AppendUploadRequest(data=b"")

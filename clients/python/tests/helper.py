@@ -1,0 +1,340 @@
+"""A gateway for tests: real gRPC on port 0, scripted failures, jobs whose events are known beforehand."""
+
+# ruff: noqa: D102, N802  # the servicers' methods are gRPC's, and named by it
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc import aio
+
+from sayit.speech import wire
+from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
+from sayit.speech.jobs import (
+    ChunkText,
+    Completed,
+    EventBody,
+    Failed,
+    Job,
+    JobError,
+    JobEvent,
+    JobState,
+    PartialText,
+    Progress,
+    StateChanged,
+)
+from sayit.speech.options import Options
+from sayit.speech.rendering import render
+from sayit.speech.system import Model, PartState, SystemStatus
+from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
+from sayit.v1 import (
+    system_service_pb2_grpc,
+    transcription_service_pb2_grpc,
+    upload_service_pb2,
+    upload_service_pb2_grpc,
+)
+from sayit.v1 import transcription_service_pb2 as service_pb
+
+JOB = "job-1"
+AUDIO = bytes(range(256)) * 4096  # 1 MiB
+
+
+def segment(index: int) -> Segment:
+    """A second of Korean."""
+    return Segment(id=index, start_s=float(index), end_s=index + 1.0, text=f"문장 {index}.", language="ko")
+
+
+#: A job's whole story: durable events and ephemeral ones between them.
+STORY: tuple[EventBody, ...] = (
+    StateChanged(state=JobState.PREPARING),
+    StateChanged(state=JobState.RUNNING),
+    Progress(audio_done_s=0.0, audio_total_s=2.0, chunks_total=2),
+    ChunkText(chunk_index=1, segments=(segment(1),)),
+    PartialText(chunk_index=0, segments=(segment(0),)),
+    ChunkText(chunk_index=0, segments=(segment(0),)),
+    Completed(language="ko", duration_s=2.0, segment_count=2, cached=False),
+)
+FAILURE = JobError(code="AUDIO_TOO_LONG", message_en="The audio is longer than 5 minutes.", message_ko="5분 초과.")
+TRANSCRIPT = Transcript(
+    segments=(segment(0), segment(1)),
+    language="ko",
+    language_probability=1.0,
+    duration_s=2.0,
+    coverage=Coverage(speech_detected_s=2.0, speech_transcribed_s=2.0),
+    usage=Usage(audio_s=2.0, compute_s=1.0),
+    model="small",
+    preset="ko",
+)
+STATUS = SystemStatus(
+    state=PartState.OK,
+    parts=(),
+    transcribers_online=1,
+    transcribers_expected=1,
+    transcribers=(),
+    uptime_s=5.0,
+    jobs_per_day=1,
+    success_rate=None,
+    mean_time_s=None,
+    version="1",
+    chunks_waiting=0,
+)
+
+
+def numbered(story=STORY, job_id=JOB):
+    """The story as events; only durable ones get a number."""
+    seq = 0
+    events = []
+    for body in story:
+        durable = not isinstance(body, (Progress, PartialText))
+        seq += durable
+        events.append(JobEvent(job_id=job_id, time_s=1.5, body=body, seq=seq if durable else 0))
+    return events
+
+
+def durable(events):
+    """The numbers of the durable events."""
+    return [event.seq for event in events if event.seq]
+
+
+def details_of(error: SayItError, code: grpc.StatusCode) -> bytes:
+    """The trailer in which our services say what happened."""
+    status = Status(code=code.value[0], message="for the log")
+    status.details.add().Pack(ErrorInfo(reason=error.code, domain=ERROR_DOMAIN, metadata=error.details))
+    if error.retry_after_s is not None:
+        retry = RetryInfo()
+        retry.retry_delay.FromMilliseconds(int(error.retry_after_s * 1000))
+        status.details.add().Pack(retry)
+    return status.SerializeToString()
+
+
+async def refuse(context, error: SayItError, code=grpc.StatusCode.FAILED_PRECONDITION):
+    """Ends a call as our services do."""
+    await context.abort(code, "for the log", (("grpc-status-details-bin", details_of(error, code)),))
+
+
+#: A connection that breaks: a bare status without our details.
+BROKEN = object()
+
+
+@dataclass
+class Gateway(
+    transcription_service_pb2_grpc.TranscriptionServiceServicer,
+    upload_service_pb2_grpc.UploadServiceServicer,
+    system_service_pb2_grpc.SystemServiceServicer,
+):
+    """Answers as scripted.
+
+    `script[method]` holds what the next calls of the method do first: BROKEN or a SayItError ends the call. For a
+    stream of events: an int breaks it after so many events; ("skip", n) leaves the n-th out; "end" just ends it.
+    """
+
+    story: list[JobEvent] = field(default_factory=numbered)
+    script: dict[str, list] = field(default_factory=lambda: defaultdict(list))
+    #: Configurations by call, bytes by call, sizes of messages by call.
+    configs: list[service_pb.JobConfig] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
+    sizes: list[list[int]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    metadata: dict[str, str] = field(default_factory=dict)
+    after: list[int] = field(default_factory=list)
+    #: Names of calls that were cancelled while they ran.
+    cancelled: list[str] = field(default_factory=list)
+    #: Where set, every event waits for a permit.
+    permits: asyncio.Semaphore | None = None
+    stored: bytearray = field(default_factory=bytearray)
+    keys: dict[str, str] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+
+    async def _begin(self, method, context):
+        self.calls.append(method)
+        self.metadata = dict(context.invocation_metadata())
+        todo = self.script[method].pop(0) if self.script[method] else None
+        if todo is BROKEN:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        if isinstance(todo, SayItError):
+            await refuse(context, todo)
+        return todo
+
+    async def _receive(self, requests):
+        data = bytearray()
+        sizes = []
+        async for request in requests:
+            if request.WhichOneof("payload") == "config":
+                self.configs.append(request.config)
+            else:
+                data += request.audio
+                sizes.append(len(request.audio))
+        self.received.append(bytes(data))
+        self.sizes.append(sizes)
+
+    async def _tell(self, method, context, after, todo):
+        try:
+            for number, event in enumerate(e for e in self.story if not e.seq or e.seq > after):
+                if self.permits is not None:
+                    await self.permits.acquire()
+                if todo == number:
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+                if todo == ("skip", number):
+                    continue
+                yield wire.event_to_proto(event)
+        except asyncio.CancelledError:
+            self.cancelled.append(method)
+            raise
+
+    async def Transcribe(self, request_iterator, context):
+        todo = await self._begin("Transcribe", context)
+        try:
+            await self._receive(request_iterator)
+        except asyncio.CancelledError:
+            self.cancelled.append("Transcribe")
+            raise
+        async for message in self._tell("Transcribe", context, 0, todo):
+            yield message
+
+    async def WatchJob(self, request, context):
+        self.after.append(request.after_seq)
+        todo = await self._begin("WatchJob", context)
+        if todo == "end":
+            return
+        async for message in self._tell("WatchJob", context, request.after_seq, todo):
+            yield message
+
+    async def CreateJob(self, request_iterator, context):
+        todo = await self._begin("CreateJob", context)
+        first = await anext(aiter(request_iterator))
+        if first.WhichOneof("payload") == "from_upload":
+            self.configs.append(first.from_upload.config)
+            self.received.append(bytes(self.stored))
+        else:
+            self.configs.append(first.config)
+            await self._receive(request_iterator)
+        key = self.configs[-1].idempotency_key
+        job_id = self.keys.setdefault(key, f"job-{len(self.keys) + 1}")
+        if todo == "lose the answer":
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        return wire.job_to_proto(job(job_id))
+
+    async def GetJob(self, request, context):
+        await self._begin("GetJob", context)
+        match self.story[-1].body:
+            case Failed(error=error):
+                found = job(request.job_id, JobState.FAILED, error)
+            case StateChanged(state=state):
+                found = job(request.job_id, state)
+            case _:
+                found = job(request.job_id, JobState.COMPLETED)
+        return wire.job_to_proto(found)
+
+    async def ListJobs(self, request, context):
+        await self._begin("ListJobs", context)
+        states = {wire.job_state_from_proto(state) for state in request.states}
+        matching = [j for j in self.jobs if not states or j.state in states]
+        start = int(request.page_token or 0)
+        page = matching[start : start + min(request.page_size, 40)]
+        more = start + len(page) < len(matching)
+        return service_pb.ListJobsResponse(
+            jobs=map(wire.job_to_proto, page), next_page_token=str(start + len(page)) if more else ""
+        )
+
+    async def CancelJob(self, request, context):
+        await self._begin("CancelJob", context)
+        return wire.job_to_proto(job(request.job_id, JobState.CANCELLED))
+
+    async def DeleteJob(self, request, context):
+        await self._begin("DeleteJob", context)
+        return Empty()
+
+    async def GetTranscript(self, request, context):
+        todo = await self._begin("GetTranscript", context)
+        form = wire.format_from_proto(request.format)
+        if form is None:
+            parts = list(wire.transcript_parts(TRANSCRIPT))
+        else:
+            content = render(TRANSCRIPT, form).encode()
+            parts = [service_pb.GetTranscriptResponse(content=content[i : i + 5]) for i in range(0, len(content), 5)]
+        for number, part in enumerate(parts):
+            if todo == number:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+            yield part
+
+    async def ListModels(self, request, context):
+        await self._begin("ListModels", context)
+        model = wire.model_to_proto(Model(name="small", default=True, transcribers=1))
+        return service_pb.ListModelsResponse(models=[model])
+
+    async def GetStatus(self, request, context):
+        await self._begin("GetStatus", context)
+        return wire.status_to_proto(STATUS)
+
+    def _upload(self):
+        return upload_service_pb2.Upload(id="upload-1", received_bytes=len(self.stored))
+
+    async def CreateUpload(self, request, context):
+        await self._begin("CreateUpload", context)
+        self.upload_request = request
+        return self._upload()
+
+    async def GetUpload(self, request, context):
+        await self._begin("GetUpload", context)
+        return self._upload()
+
+    async def DeleteUpload(self, request, context):
+        return Empty()
+
+    async def AppendUpload(self, request_iterator, context):
+        todo = await self._begin("AppendUpload", context)
+        requests = aiter(request_iterator)
+        start = (await anext(requests)).start
+        if start.offset != len(self.stored):
+            mismatch = SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, expected=len(self.stored), offset=start.offset)
+            await refuse(context, mismatch)
+        taken = 0
+        async for request in requests:
+            self.stored += request.data
+            taken += 1
+            if todo == taken:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        return self._upload()
+
+
+async def until(condition, seconds=5.0):
+    """Waits for what another task does; fails after a while."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # the condition is the server's state, which has no event
+            await asyncio.sleep(0.005)
+
+
+def job(job_id=JOB, state=JobState.PREPARING, error=None) -> Job:
+    """A job."""
+    return Job(
+        id=job_id,
+        state=state,
+        options=Options(),
+        progress=Progress(),
+        filename="a.wav",
+        created_at_s=1.5,
+        error=error,
+        last_seq=5,
+    )
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[str]:
+    """Serves the gateway and gives its address."""
+    server = aio.server()
+    transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(gateway, server)
+    upload_service_pb2_grpc.add_UploadServiceServicer_to_server(gateway, server)
+    system_service_pb2_grpc.add_SystemServiceServicer_to_server(gateway, server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)

@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
-"""`sayit status`, `sayit models`, `sayit doctor`, `sayit config`, `sayit version`."""
+"""`sayit status`, `sayit models`, `sayit fetch`, `sayit doctor`, `sayit config`, `sayit version`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ def doctor(
     from sayit.cli.doctor import report
 
     raise typer.Exit(report.run(data=data or places.default_data(), model=model, listen=listen, as_json=as_json))
+
+
+def fetch(model: Annotated[str, typer.Argument(metavar="NAME", help="small, medium, large-v3-turbo ...")]) -> None:
+    """Fetch a model to this machine, so that a suite can start without a network; prints its folder."""
+    from sayit.cli.suite.model import resolve
+
+    _, folder = resolve(model)
+    print(folder)
 
 
 def config(

@@ -15,7 +15,7 @@ from sayit.speech.rendering import Format
 
 def transcribe(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Recordings; - reads standard input.", show_default=False)
+        list[str], typer.Argument(metavar="FILE", help="Recordings; - reads standard input.", show_default=False)
     ],
     language: Annotated[
         str, typer.Option("--language", "-l", help="Language of the speech (ko, en, ja, zh ...), or auto to detect it.")

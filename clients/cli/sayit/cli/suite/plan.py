@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import functools
 import secrets
 import sys
@@ -15,7 +17,16 @@ from sayit.cli.suite.cores import Workforce
 from sayit.cli.suite.part import PartSpec
 
 #: What of the user's environment an embedded suite must not inherit: it is private to one call.
-_NOT_FOR_EMBEDDED = ("SAYIT_API_KEYS_FILE", "SAYIT_DATABASE_URL", "SAYIT_STORAGE_URL", "SAYIT_REDIS_URL")
+_NOT_FOR_EMBEDDED = (
+    "SAYIT_API_KEYS_FILE",
+    "SAYIT_DATABASE_URL",
+    "SAYIT_DATABASE_URL_FILE",
+    "SAYIT_REDIS_URL_FILE",
+    "SAYIT_SCHEDULER_LISTEN",
+    "SAYIT_STORAGE_URL",
+    "SAYIT_TLS_CERT_FILE",
+    "SAYIT_TLS_KEY_FILE",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +92,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
     local = functools.partial("127.0.0.1:{}".format)
     own_queue = [] if options.redis_url else [_valkey(options, next(numbers), secrets.token_hex(16))]
     redis_url = options.redis_url or own_queue[0][1]
-    scheduler = options.environment.get("SAYIT_SCHEDULER_LISTEN") or local(next(numbers))
+    scheduler = ("" if options.embedded else options.environment.get("SAYIT_SCHEDULER_LISTEN")) or local(next(numbers))
     gateway = options.listen if not options.listen.endswith(":0") else options.listen[:-1] + str(next(numbers))
     common = _common(options, redis_url=redis_url, scheduler=scheduler)
 
@@ -99,7 +110,12 @@ def plan(options: SuiteOptions) -> SuitePlan:
 
     services = [
         service("scheduler", "sayit.scheduler", scheduler),
-        service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
+        dataclasses.replace(
+            service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
+            check=_listening(_reachable(gateway))
+            if common.get("SAYIT_TLS_CERT_FILE")
+            else _serving(_reachable(gateway)),
+        ),
     ]
     for number in range(1, count + 1):
         listen = local(next(numbers))
@@ -166,6 +182,20 @@ def _serving(address: str) -> Callable[[], Awaitable[bool]]:
         from sayit.chassis import probe  # noqa: PLC0415 - gRPC takes a while to import, and plans are also made without
 
         return await probe.is_serving(address)
+
+    return check
+
+
+def _listening(address: str) -> Callable[[], Awaitable[bool]]:
+    """With TLS the supervisor, who need not trust the certificate, looks whether the gateway accepts connections."""
+
+    async def check() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(*split_address(address))
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     return check
 

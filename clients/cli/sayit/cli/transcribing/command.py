@@ -16,8 +16,9 @@ from sayit.cli.transcribing import inputs as sources
 from sayit.cli.transcribing.display import Display, Show, display
 from sayit.cli.transcribing.outputs import Outputs
 from sayit.cli.transcribing.work import Work, transcribe_all
-from sayit.cli.wording import LocalError, complain, note
+from sayit.cli.wording import LocalError, complain, error_line, note
 from sayit.client import AsyncClient
+from sayit.speech.errors import SayItError
 from sayit.speech.options import Options
 from sayit.speech.rendering import Format
 
@@ -69,12 +70,15 @@ def run(call: Call) -> Exit:
     """Transcribes, and returns how it went.
 
     Raises:
-        SayItError: an option is wrong, or the model is not there.
+        SayItError: the model is not there.
         LocalError: no suite answers at the address given.
         Failure: the call makes no sense, or no suite can be started.
         Interrupted: by the user.
     """
-    options = call.options.normalised()
+    try:
+        options = call.options.normalised()
+    except SayItError as error:
+        raise Failure(Exit.USAGE, error_line("sayit", error)) from None
     try:
         inputs = sources.of_arguments(call.files)
         outputs = Outputs(inputs, call.form, call.output)

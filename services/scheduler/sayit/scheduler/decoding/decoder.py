@@ -15,6 +15,7 @@ import av.error
 from av.stream import Discard
 
 from sayit.scheduler.decoding.limits import CORRUPT_PACKETS, TRUNCATED_AUDIO, DecodeLimits, DecodeSummary
+from sayit.scheduler.decoding.mono import Mono
 from sayit.scheduler.decoding.timeline import Timeline
 from sayit.scheduler.decoding.truncation import is_cut_short
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
@@ -66,7 +67,7 @@ def decode(file: BinaryIO, limits: DecodeLimits, sink: Sink) -> DecodeSummary:
 
 def _decode_stream(container: Any, stream: Any, file: BinaryIO, limits: DecodeLimits, output: _Output) -> DecodeSummary:
     timeline = Timeline(None if container.start_time is None else container.start_time / av.time_base)
-    mono = _Mono()
+    mono = Mono()
     reader = _Reader(container, stream, limits)
     for frame, next_frame in _pairs(reader.frames()):
         next_start_s = None if next_frame is None else _start_s(next_frame)
@@ -173,8 +174,6 @@ class _Reader:
         for packet in self._packets():
             try:
                 decoded = self._stream.codec_context.decode(packet)
-            except MemoryError:
-                raise
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
@@ -193,8 +192,6 @@ class _Reader:
                     errors = 0
                     yield packet
                 return
-            except MemoryError:
-                raise
             except (av.error.FFmpegError, PermissionError):
                 errors += 1
                 self.corrupt_at_end += 1
@@ -218,37 +215,6 @@ class _Reader:
             raise SayItError(ErrorKind.UNSUPPORTED_AUDIO, cause=f"{rate} Hz, {channels} channels")
         self.corrupt_at_end += 1
         return False
-
-
-class _Mono:
-    """Frames of any rate and layout, which may change on the way, to mono 16 kHz s16."""
-
-    def __init__(self) -> None:
-        self._resampler: Any = None
-        self._source: tuple[Any, ...] = ()
-
-    def convert(self, frame: Any) -> bytes:
-        """The frame's audio, less what the resampler holds back."""
-        source = (frame.sample_rate, frame.layout.name, frame.format.name)
-        tail = b""
-        if source != self._source:
-            tail = self.flush()
-            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-            self._source = source
-        frame.pts = None  # the timeline has used it; the filter would stumble over broken ones
-        return tail + _samples(self._resampler.resample(frame))
-
-    def flush(self) -> bytes:
-        """What the resampler held back."""
-        if self._resampler is None:
-            return b""
-        resampler, self._resampler, self._source = self._resampler, None, ()
-        return _samples(frame for frame in resampler.resample(None) if frame is not None)
-
-
-def _samples(frames: Any) -> bytes:
-    """The frames' samples without the planes' padding."""
-    return b"".join(bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES]) for frame in frames)
 
 
 class _Output:

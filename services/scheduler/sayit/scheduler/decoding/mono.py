@@ -1,0 +1,73 @@
+"""Frames of any rate, layout and sample format to mono 16 kHz s16."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import av.error
+import av.filter
+
+from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
+
+
+class Mono:
+    """A resampler whose input may change on the way.
+
+    It is the filter chain of PyAV's AudioResampler, bit for bit, without that class's worker threads: they count
+    against the child's address space and make it slower.
+    """
+
+    def __init__(self) -> None:
+        self._graph: Any = None  # its filters do not keep it alive
+        self._input: Any = None
+        self._output: Any = None
+        self._form: tuple[Any, ...] = ()
+
+    def convert(self, frame: Any) -> bytes:
+        """The frame's audio, less what the filter holds back."""
+        form = (frame.sample_rate, frame.format.name, frame.layout.name)
+        tail = b""
+        if form != self._form:
+            tail = self.flush()
+            self._build(*form)
+        frame.pts = None  # the timeline has used it; the filter would stumble over broken ones
+        self._input.push(frame)
+        return tail + self._ready()
+
+    def flush(self) -> bytes:
+        """What the filter held back."""
+        if self._input is None:
+            return b""
+        self._input.push(None)
+        rest = self._ready()
+        self._graph = self._input = self._output = None
+        self._form = ()
+        return rest
+
+    def _build(self, rate_hz: int, sample_format: str, layout: str) -> None:
+        self._graph = graph = av.filter.Graph()
+        graph.threads = 1
+        self._input = graph.add(
+            "abuffer",
+            sample_rate=str(rate_hz),
+            sample_fmt=sample_format,
+            channel_layout=layout,
+            time_base=f"1/{rate_hz}",
+        )
+        form = graph.add("aformat", sample_rates=str(SAMPLE_RATE_HZ), sample_fmts="s16", channel_layouts="mono")
+        self._output = graph.add("abuffersink")
+        self._input.link_to(form)
+        form.link_to(self._output)
+        graph.configure()
+        self._form = (rate_hz, sample_format, layout)
+
+    def _ready(self) -> bytes:
+        """All samples that have come out, without the padding of their planes."""
+        blocks: list[bytes] = []
+        while True:
+            try:
+                frame = self._output.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return b"".join(blocks)
+            blocks.append(bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES]))

@@ -93,6 +93,11 @@ def _details(error: SayItError, english: str, request_id: str) -> list[Message]:
     return details
 
 
+def is_ours(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a service of ours failed the call, rather than gRPC or the network: then the status has our details."""
+    return any(key == STATUS_DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+
+
 def error_of_call(error: grpc.aio.AioRpcError) -> SayItError:
     """The SayItError that a failed call carries; a bare status becomes the nearest kind, gRPC's text its `cause`."""
     for key, value in error.trailing_metadata() or ():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import grpc
 
 from sayit.chassis import telemetry
-from sayit.chassis.errors import STATUS_DETAILS_KEY
+from sayit.chassis.errors import is_ours
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import resources_pb2, transcription_service_pb2
 
@@ -116,5 +116,4 @@ def _may_come_back(error: grpc.aio.AioRpcError) -> bool:
     """Whether the scheduler is gone, rather than refusing."""
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return True
-    ours = any(key == STATUS_DETAILS_KEY for key, _ in error.trailing_metadata() or ())
-    return error.code() in _BROKEN and not ours
+    return error.code() in _BROKEN and not is_ours(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -151,9 +151,16 @@ class Gateway(
     stored: bytearray = field(default_factory=bytearray)
     keys: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    #: Seconds before every answer.
+    delay_s: float = 0.0
+    #: Called before GetUpload answers, with the bytes that it will say.
+    before_get_upload: Callable[[int], None] = lambda _: None
+    #: The server that serves it.
+    server: aio.Server | None = None
 
     async def _begin(self, method, context):
         self.calls.append(method)
+        await asyncio.sleep(self.delay_s)
         self.metadata = dict(context.invocation_metadata())
         todo = self.script[method].pop(0) if self.script[method] else None
         if todo is BROKEN:
@@ -175,8 +182,9 @@ class Gateway(
         self.sizes.append(sizes)
 
     async def _tell(self, method, context, after, todo):
+        news = [e for e in self.story if not e.seq or e.seq > after] if after < self.story[-1].seq else []
         try:
-            for number, event in enumerate(e for e in self.story if not e.seq or e.seq > after):
+            for number, event in enumerate(news):
                 if self.permits is not None:
                     await self.permits.acquire()
                 if todo == number:
@@ -283,7 +291,9 @@ class Gateway(
 
     async def GetUpload(self, request, context):
         await self._begin("GetUpload", context)
-        return self._upload()
+        answer = self._upload()
+        self.before_get_upload(answer.received_bytes)
+        return answer
 
     async def DeleteUpload(self, request, context):
         return Empty()
@@ -328,7 +338,7 @@ def job(job_id=JOB, state=JobState.PREPARING, error=None) -> Job:
 @asynccontextmanager
 async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[str]:
     """Serves the gateway and gives its address."""
-    server = aio.server()
+    server = gateway.server = aio.server()
     transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(gateway, server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(gateway, server)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(gateway, server)

@@ -97,7 +97,12 @@ class _Path(Source):
 
     async def blocks(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
         self._started = True
-        file = await in_thread(self._open)
+        opening = in_thread(self._open)
+        try:
+            file = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            raise
         try:
             async for block in _blocks(_reader(file, offset) if self._regular else file.read):
                 yield block
@@ -204,6 +209,11 @@ def in_thread(function: Callable[..., _Value], *arguments: Any) -> asyncio.Futur
 
     threading.Thread(target=run, name="sayit-client-reader", daemon=True).start()
     return future
+
+
+def _close_opened(opening: asyncio.Future[BinaryIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _reader(file: Any, position: int, lock: threading.Lock | None = None) -> Callable[[int], bytes]:

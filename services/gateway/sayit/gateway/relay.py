@@ -112,8 +112,10 @@ async def relay_upload(
         SayItError: the client's messages are not valid.
         grpc.aio.AioRpcError: the scheduler refused, possibly before the client was done.
     """
+    first: list[grpc.aio.AioRpcError] = []
+    call.add_done_callback(lambda ended: first.append(_error_now(ended)))
     pumping = asyncio.create_task(_pump(call, messages))
-    answering = asyncio.create_task(_answer(call))
+    answering = asyncio.create_task(_answer(call, first))
     try:
         await asyncio.wait({pumping, answering}, return_when=asyncio.FIRST_COMPLETED)
         if not answering.done() and pumping.result():
@@ -162,14 +164,12 @@ async def _write(call: Any, message: Message) -> bool:
     return True
 
 
-async def _answer(call: Any) -> Any:
+async def _answer(call: Any, first: list[grpc.aio.AioRpcError]) -> Any:
     """The call's response.
 
     grpc.aio replaces the status that the scheduler sent by an INTERNAL of its own where a write fails because of that
-    very status; 8 of 100 early refusals lost their reason so. Hence the first status is kept as it comes.
+    very status; 8 of 100 early refusals lost their reason so. Hence `first`, the status as it came.
     """
-    first: list[grpc.aio.AioRpcError] = []
-    call.add_done_callback(lambda ended: first.append(_error_now(ended)))
     try:
         return await call
     except grpc.aio.AioRpcError as error:

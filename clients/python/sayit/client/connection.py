@@ -167,8 +167,13 @@ def is_loopback(address: str) -> bool:
     """Whether a gRPC target cannot leave this machine."""
     if address.startswith(("unix:", "unix-abstract:")):
         return True
-    target = address.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:").rpartition("/")[2]
-    host = target.partition("]")[0][1:] if target.startswith("[") else target.partition(":")[0]
+    hosts = address.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:").rpartition("/")[2].split(",")
+    return all(_is_loopback_host(host) for host in hosts)
+
+
+def _is_loopback_host(host_and_port: str) -> bool:
+    bracketed = host_and_port.startswith("[")
+    host = host_and_port[1:].partition("]")[0] if bracketed else host_and_port.partition(":")[0]
     if host.lower() == "localhost":
         return True
     try:

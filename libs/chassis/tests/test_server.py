@@ -109,6 +109,18 @@ async def test_call_without_principal_has_none() -> None:
         assert error_of_call(await failure(s.jobs.GetJob(GetJobRequest()))).kind is ErrorKind.UNAUTHENTICATED
 
 
+async def test_principal_of_whoever_starts_the_server_is_not_its_callers() -> None:
+    """A server that is started in somebody's name does not lend that name to calls without one."""
+    with principal.use(_ANNA):
+        running = service(Jobs())
+        server = await running.__aenter__()
+    async with internal_channel(server.address, settings()) as channel:
+        assert (
+            error_of_call(await failure(Stubs(channel).jobs.GetJob(GetJobRequest()))).kind is ErrorKind.UNAUTHENTICATED
+        )
+    await running.__aexit__(None, None, None)
+
+
 @pytest.mark.parametrize("value", [b"\xff\xff\xff", b"", principal.Principal("", "t").to_metadata()])
 async def test_unreadable_principal_is_refused(value: bytes) -> None:
     """Metadata that is no principal is UNAUTHENTICATED, not a principal with empty names."""

@@ -85,6 +85,12 @@ def test_traceparent_crosses_processes() -> None:
         assert elsewhere.get_span_context().is_valid
 
 
+def test_empty_traceparent_starts_a_trace_anywhere() -> None:
+    """Work that continues nothing does not join the trace that happens to be current."""
+    with telemetry.span_from("", "first") as first, telemetry.span_from("", "second") as second:
+        assert first.get_span_context().trace_id != second.get_span_context().trace_id
+
+
 def test_bind_outside_of_a_call_does_nothing() -> None:
     """Use cases may bind fields without knowing whether a call is behind them."""
     telemetry.bind(job_id="job-1")

@@ -63,6 +63,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Returns this one call's handler; it runs in the same task, so context variables set here are seen there."""
         method = str(details.method)
+        principal.bind(None)
         try:
             handler = await continuation(details)
         except SayItError as error:
@@ -176,7 +177,7 @@ class _Call:
             span.set_status(trace.StatusCode.ERROR)
         who = principal.current_or_none()
         logger = telemetry.logger()
-        write = logger.debug if is_open(self._method) else logger.info
+        write = logger.debug if is_open(self._method) else logger.error if code == "INTERNAL" else logger.info
         write(
             "call",
             method=self._method,

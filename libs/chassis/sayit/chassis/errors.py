@@ -13,6 +13,9 @@ from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
 from sayit.speech.wire import duration_to_proto, error_of_status
 from sayit.speech.wire.errors import kind_of_rpc_code
 
+#: When to try a peer again that is gone without saying when it comes back.
+_RETRY_AFTER_S = 1.0
+
 #: Trailing metadata of a failed call; holds a serialized google.rpc.Status. The key is gRPC's own convention.
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 
@@ -103,4 +106,9 @@ def error_of_call(error: grpc.aio.AioRpcError) -> SayItError:
     for key, value in error.trailing_metadata() or ():
         if key == STATUS_DETAILS_KEY and isinstance(value, bytes):
             return error_of_status(value)
-    return SayItError(kind_of_rpc_code(error.code().value[0]), cause=f"{error.code().name}: {error.details()}")
+    kind = kind_of_rpc_code(error.code().value[0])
+    return SayItError(
+        kind,
+        retry_after_s=_RETRY_AFTER_S if kind is ErrorKind.UNAVAILABLE else None,
+        cause=f"{error.code().name}: {error.details()}",
+    )

@@ -68,8 +68,11 @@ def current_or_none() -> Principal | None:
     return _current.get()
 
 
-def bind(principal: Principal) -> None:
-    """Sets the principal for the rest of this task; for interceptors, whose task serves one call and ends with it."""
+def bind(principal: Principal | None) -> None:
+    """Sets the principal for the rest of this task; for interceptors, whose task serves one call and ends with it.
+
+    None takes away what the task inherited from whoever started the server.
+    """
     _current.set(principal)
 
 

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import prometheus_client
 import structlog
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -115,12 +116,15 @@ def traceparent() -> str:
 def span_from(traceparent: str, name: str, *, kind: trace.SpanKind = trace.SpanKind.INTERNAL) -> Iterator[trace.Span]:
     """Starts a span that continues a W3C traceparent; an empty or unreadable one starts a new trace.
 
+    A step within the current span is `tracer().start_as_current_span(name)`.
+
     Args:
         traceparent: as `traceparent()` gave it, possibly in another process.
         name: what is done, such as "RunChunk"; never text of users.
         kind: SERVER for a call that is served.
     """
-    context = _TRACE_CONTEXT.extract({"traceparent": traceparent}) if traceparent else None
+    # From an empty context, not the current one: a server's calls inherit the context of whoever started the server.
+    context = _TRACE_CONTEXT.extract({"traceparent": traceparent}, context=Context())
     with tracer().start_as_current_span(name, context=context, kind=kind, record_exception=False) as span:
         yield span
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import grpc
 
+from sayit.chassis import telemetry
 from sayit.chassis.internal import internal_channel
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
-from sayit.chassis.start import StartError
+from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.access import PrincipalInterceptor, check_exposure
 from sayit.gateway.keys import KeyRing
 from sayit.gateway.readiness import following
@@ -59,6 +60,8 @@ async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
             ) as server,
             following(channel, server.set_serving),
         ):
+            if credentials is None and not is_loopback(settings.listen):
+                telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")
             try:
                 yield server
             finally:

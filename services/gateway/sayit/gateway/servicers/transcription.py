@@ -61,6 +61,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def GetJob(self, request: transcription_service_pb2.GetJobRequest, context: Any) -> resources_pb2.Job:
         """Passed through."""
+        telemetry.bind(job_id=request.job_id)
         return await self._scheduler.GetJob(request, timeout=context.time_remaining())
 
     async def ListJobs(

@@ -1,0 +1,121 @@
+"""A whole suite as `sayit up` starts it, recordings, and how well a text agrees with its label."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import psutil
+import soundfile
+
+ROOT = Path(__file__).parents[2]
+RECORDINGS = ROOT / "recordings"
+
+
+@dataclass(frozen=True)
+class RunningSuite:
+    """A suite of real processes."""
+
+    process: subprocess.Popen[bytes]
+    ready_file: Path
+    data: Path
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What the ready file says now."""
+        found: dict[str, Any] = json.loads(self.ready_file.read_text())
+        return found
+
+    @property
+    def address(self) -> str:
+        """The gateway's address."""
+        return str(self.ready["gateway"])
+
+    def pid(self, part: str) -> int:
+        """A part's process id."""
+        return next(int(each["pid"]) for each in self.ready["parts"] if each["name"] == part)
+
+    def kill(self, part: str) -> None:
+        """Kills (-9) a part, and of what it started."""
+        parent = psutil.Process(self.pid(part))
+        for process in [parent, *parent.children(recursive=True)]:
+            process.kill()
+
+    def part_of(self, process: psutil.Process) -> str:
+        """Name of the part that a process is or belongs to; empty if none."""
+        for each in self.ready["parts"]:
+            if process.pid == each["pid"] or each["pid"] in {p.pid for p in process.parents()}:
+                return str(each["name"])
+        return ""
+
+
+@contextmanager
+def running_suite(folder: Path, *arguments: str, **environment: str) -> Iterator[RunningSuite]:
+    """Starts `sayit up` in a folder and stops it as Ctrl-C would; fails if a process stays."""
+    ready_file = folder / "ready.json"
+    command = [sys.executable, "-m", "sayit.cli", "up", "--data", str(folder / "data"), "--listen", "127.0.0.1:0"]
+    defaults = ["--transcribers", "2", "--threads", "1"]
+    if "--model" not in arguments:
+        defaults += ["--model", "micro"]
+    log = (folder / "up.log").open("wb")
+    process = subprocess.Popen(
+        [*command, *defaults, "--ready-file", str(ready_file), *arguments],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "SAYIT_LOG_FORMAT": "json", **environment},
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not ready_file.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("the suite did not start:\n" + (folder / "up.log").read_text())
+            time.sleep(0.05)
+        yield RunningSuite(process=process, ready_file=ready_file, data=folder / "data")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0, (folder / "up.log").read_text()
+        assert psutil.wait_procs(family, timeout=5)[1] == [], "processes were left behind"
+    finally:
+        log.close()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def label(name: str) -> dict[str, Any]:
+    """A recording's label."""
+    found: dict[str, Any] = json.loads((RECORDINGS / f"{name}.json").read_text())
+    return found
+
+
+def word_error_rate(reference: str, text: str) -> float:
+    """Word error rate in percent; in per cent of a hundred words for an empty reference."""
+    if not reference.split():
+        return float(len(text.split()))
+    return float(jiwer.wer(" ".join(reference.split()), " ".join(text.split()))) * 100
+
+
+def repeated(name: str, times: int) -> bytes:
+    """A recording several times over, as WAV."""
+    samples, rate = soundfile.read(RECORDINGS / f"{name}.flac", dtype="int16")
+    return wav(np.tile(samples, times), rate)
+
+
+def wav(samples: np.ndarray[Any, Any], rate: int = 16_000) -> bytes:
+    """Samples as a WAV file."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV")
+    return buffer.getvalue()

@@ -1,0 +1,165 @@
+"""What operators see: traces, metrics, logs, keys, memory, reflection."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+from sayit.client import Client
+from sayit.gateway import keys
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import Options
+
+from .helper import RECORDINGS, RunningSuite, repeated, running_suite, wav
+
+pytestmark = pytest.mark.xdist_group("suite")
+
+SHORT = RECORDINGS / "ko-8s.flac"
+
+
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
+    """Keeps the spans it is sent, as (service, trace id, name)."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, bytes, str]] = []
+
+    def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        """Takes spans."""
+        for resource in request.resource_spans:
+            service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
+            self.spans += [(service, s.trace_id, s.name) for scope in resource.scope_spans for s in scope.spans]
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+def test_one_trace_spans_the_way_of_a_job(tmp_path: Path) -> None:
+    """Gateway, scheduler and transcriber put their spans of one job into one trace, without its text."""
+    collector = Collector()
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with running_suite(tmp_path, SAYIT_OTLP_ENDPOINT=f"http://127.0.0.1:{port}") as suite:
+        with Client(suite.address) as client:
+            text = client.transcribe(SHORT, options=Options(language="ko")).transcript.text
+        logs = "".join(path.read_text() for path in (suite.data / "logs").iterdir())
+    server.stop(0)
+    (trace,) = {trace for _, trace, name in collector.spans if name.endswith("TranscriptionService/Transcribe")}
+    services = {service for service, of, _ in collector.spans if of == trace}
+    assert services == {"sayit-gateway", "sayit-scheduler", "sayit-transcriber"}
+    assert not any(word in name for word in text.split() for _, _, name in collector.spans if len(word) > 1)
+    assert text
+    assert text not in logs
+    assert text.split()[0] not in logs
+
+
+def test_every_service_has_metrics_and_one_line_per_call_and_chunk(suite: RunningSuite) -> None:
+    """The numbers that dashboards need are there, and the log has one canonical line for the request and the chunk."""
+    with Client(suite.address) as client:
+        job = client.transcribe(SHORT, options=Options(language="ko", prompt=str(time.time()))).job
+    pages = {}
+    for part, address in suite.ready["metrics"].items():
+        with urllib.request.urlopen(f"http://{address}/metrics") as page:
+            pages[part] = page.read().decode()
+    assert all("sayit_grpc_calls_total" in page for page in pages.values())
+    assert "sayit_attempts_total" in pages["scheduler"]
+    lines = [
+        json.loads(line)
+        for path in (suite.data / "logs").glob("*.log")
+        for line in path.read_text().splitlines()
+        if line.startswith("{")
+    ]
+    mine = [line for line in lines if line.get("job_id") == job.id]
+    chunk_lines = [line for line in mine if line["event"] == "chunk"]
+    assert {line["service"] for line in chunk_lines} == {"scheduler", "transcriber"}
+    assert len(chunk_lines) == 2
+    requests = [line for line in mine if line["event"] == "call" and line["method"].endswith("/Transcribe")]
+    assert len(requests) == 1
+    assert requests[0]["tenant"] == "local"
+    work = [line for line in mine if line["event"] in {"prepare", "chunk", "merge"}]
+    assert {line["trace_id"] for line in work} == {requests[0]["trace_id"]}
+
+
+def test_a_client_that_knows_nothing_can_call_by_reflection(suite: RunningSuite) -> None:
+    """Reflection lists the services and tells enough to build and make a call."""
+    with grpc.insecure_channel(suite.address) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert {"sayit.v1.TranscriptionService", "sayit.v1.UploadService", "sayit.v1.SystemService"} <= set(
+            database.get_services()
+        )
+        pool = DescriptorPool(database)
+        method = pool.FindServiceByName("sayit.v1.SystemService").FindMethodByName("GetStatus")
+        call = channel.unary_unary(
+            "/sayit.v1.SystemService/GetStatus",
+            request_serializer=GetMessageClass(method.input_type).SerializeToString,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        status: Any = call(GetMessageClass(method.input_type)())
+    assert status.transcribers_online == 2
+    assert {part.name for part in status.parts} >= {"gateway", "scheduler", "database", "queue", "storage"}
+
+
+def test_keys_separate_tenants(tmp_path: Path) -> None:
+    """With a keys file nobody enters without a key, and one tenant's job does not exist for another."""
+    file = tmp_path / "keys.json"
+    alice, bob = (keys.create_key(file, tenant=name, name=name)[1] for name in ("alice", "bob"))
+    with running_suite(tmp_path, SAYIT_API_KEYS_FILE=str(file)) as suite:
+        with Client(suite.address) as nobody, pytest.raises(SayItError) as error:
+            nobody.status()
+        assert error.value.kind is ErrorKind.UNAUTHENTICATED
+        with Client(suite.address, api_key=alice) as a, Client(suite.address, api_key=bob) as b:
+            job = a.transcribe(SHORT).job
+            with pytest.raises(SayItError) as error:
+                b.get(job.id)
+            assert error.value.kind is ErrorKind.JOB_NOT_FOUND
+            assert not list(b.list())
+            assert [each.id for each in a.list()] == [job.id]
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """An hour of audio takes gateway and scheduler no more memory than a few minutes do."""
+    speech = repeated("ko-8s", 1)
+    samples = np.frombuffer(speech[44:], np.int16)
+    rng = np.random.default_rng(0)
+    quiet = (rng.standard_normal(16_000 * 300) * 3).astype(np.int16)
+    few = np.concatenate([samples, quiet, samples])
+    many = np.concatenate([few] * 9)
+    with running_suite(tmp_path) as suite, Client(suite.address) as client:
+        peaks = {}
+        for name, audio in (("warm", few), ("few", few[:-1]), ("many", many)):
+            peaks[name] = peak_memory(suite, lambda audio=audio: client.transcribe(wav(audio)))
+    for part in ("gateway", "scheduler"):
+        growth_mb = (peaks["many"][part] - peaks["few"][part]) / 1e6
+        assert growth_mb < 40, f"{part} grew by {growth_mb:.0f} MB for {len(many) * 2 / 1e6:.0f} MB of audio"
+
+
+def peak_memory(suite: RunningSuite, work: Any) -> dict[str, int]:
+    """The highest resident memory, in bytes, of gateway and scheduler while the work is done."""
+    processes = {part: psutil.Process(suite.pid(part)) for part in ("gateway", "scheduler")}
+    peaks = dict.fromkeys(processes, 0)
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            for part, process in processes.items():
+                peaks[part] = max(peaks[part], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    work()
+    done.set()
+    watcher.join()
+    return peaks

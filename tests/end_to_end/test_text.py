@@ -1,0 +1,90 @@
+"""The suite's text against labels, and against the same model run directly."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import soundfile
+from faster_whisper import WhisperModel
+from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
+
+from sayit.client import Client
+from sayit.speech.options import Options
+from sayit.transcriber.models import bundled
+
+from .helper import RECORDINGS, RunningSuite, label, word_error_rate
+
+pytestmark = pytest.mark.xdist_group("suite")
+
+
+@functools.cache
+def direct_model() -> WhisperModel:
+    """The bundled model, as faster-whisper runs it."""
+    return WhisperModel(str(bundled().path), device="cpu", compute_type="int8", cpu_threads=1)
+
+
+def direct_text(name: str, language: str | None) -> str:
+    """The text of the model run on each chunk of speech of at most 29 s, without a suite."""
+    audio, _ = soundfile.read(RECORDINGS / f"{name}.flac", dtype="float32")
+    spans = get_speech_timestamps(audio, VadOptions(max_speech_duration_s=29))
+    chunks, _ = collect_chunks(audio, spans, max_duration=29)
+    texts = []
+    for chunk in chunks:
+        segments, _ = direct_model().transcribe(chunk, language=language, beam_size=5)
+        texts += [segment.text for segment in segments]
+    return " ".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("ko-8s", "ko"),
+        ("en-8s", "auto"),
+        ("en-90s", "en"),
+        ("ko-150s", "ko"),
+        ("ko-nopause-75s", "ko"),
+        ("en-nopause-75s", "en"),
+        ("ko-longsilence-150s", "auto"),
+    ],
+)
+def test_the_text_is_as_good_as_the_models(suite: RunningSuite, name: str, language: str) -> None:
+    """Chunks, queue and seams cost at most one point of word error rate against the model run directly."""
+    with Client(suite.address) as client:
+        result = client.transcribe(RECORDINGS / f"{name}.flac", options=Options(language=language, beam_size=5))
+    reference = label(name)
+    own = word_error_rate(reference["text"], result.transcript.text)
+    direct = word_error_rate(reference["text"], direct_text(name, None if language == "auto" else language))
+    assert own <= direct + 1.0, f"{own:.1f} % against {direct:.1f} %"
+    assert result.transcript.language == name[:2]
+    assert result.transcript.duration_s == pytest.approx(reference["duration_s"], abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["silence-60s", "noise-60s"])
+def test_nothing_is_invented(suite: RunningSuite, name: str) -> None:
+    """Silence and noise give an empty transcript, not an error and not a word."""
+    with Client(suite.address) as client:
+        result = client.transcribe(RECORDINGS / f"{name}.flac")
+    assert result.transcript.text == ""
+    assert result.transcript.segments == ()
+
+
+def test_words_have_times_inside_their_segments(suite: RunningSuite) -> None:
+    """Words come where they were asked for, in order, inside the recording."""
+    with Client(suite.address) as client:
+        options = Options(language="ko", word_timestamps=True)
+        transcript = client.transcribe(RECORDINGS / "ko-8s.flac", options=options).transcript
+    words = [word for segment in transcript.segments for word in segment.words]
+    assert " ".join(word.text.strip() for word in words) == transcript.text
+    assert all(0 <= word.start_s <= word.end_s <= transcript.duration_s for word in words)
+    starts = [word.start_s for word in words]
+    assert starts == sorted(starts)
+
+
+def test_every_second_of_speech_is_accounted_for(suite: RunningSuite) -> None:
+    """Detected speech is transcribed or listed as a gap."""
+    with Client(suite.address) as client:
+        coverage = client.transcribe(RECORDINGS / "en-90s.flac", options=Options(language="en")).transcript.coverage
+    gaps = sum(gap.duration_s for gap in coverage.gaps)
+    assert coverage.speech_detected_s > 40
+    assert coverage.speech_transcribed_s + gaps >= 0.97 * coverage.speech_detected_s

@@ -69,9 +69,10 @@ def _decode_stream(container: Any, stream: Any, file: BinaryIO, limits: DecodeLi
     timeline = Timeline(None if container.start_time is None else container.start_time / av.time_base)
     mono = Mono()
     reader = _Reader(container, stream, limits)
+    tick_s = float(stream.time_base or 0)
     for frame, next_frame in _pairs(reader.frames()):
-        next_start_s = None if next_frame is None else _start_s(next_frame)
-        silence_s = timeline.place(_start_s(frame), frame.samples / frame.sample_rate, next_start_s)
+        start_s, next_start_s = _start_s(frame, tick_s), _start_s(next_frame, tick_s)
+        silence_s = timeline.place(start_s, frame.samples / frame.sample_rate, next_start_s)
         if silence_s:
             output.silence(silence_s)
         output.audio(mono.convert(frame))
@@ -119,10 +120,10 @@ def _audio_stream(container: Any) -> Any:
     return stream
 
 
-def _start_s(frame: Any) -> float | None:
-    if frame.pts is None or frame.time_base is None:
+def _start_s(frame: Any | None, tick_s: float) -> float | None:
+    if frame is None or frame.pts is None or not tick_s:
         return None
-    return float(frame.pts * frame.time_base)
+    return float(frame.pts * tick_s)
 
 
 def _pairs(frames: Iterator[Any]) -> Iterator[tuple[Any, Any | None]]:

@@ -33,14 +33,14 @@ class Mono:
             self._build(*form)
         frame.pts = None  # the timeline has used it; the filter would stumble over broken ones
         self._input.push(frame)
-        return tail + self._ready()
+        return tail + (self._next() or b"")  # never more than one comes out; `flush` takes all
 
     def flush(self) -> bytes:
         """What the filter held back."""
         if self._input is None:
             return b""
         self._input.push(None)
-        rest = self._ready()
+        rest = b"".join(iter(self._next, None))
         self._graph = self._input = self._output = None
         self._form = ()
         return rest
@@ -62,12 +62,10 @@ class Mono:
         graph.configure()
         self._form = (rate_hz, sample_format, layout)
 
-    def _ready(self) -> bytes:
-        """All samples that have come out, without the padding of their planes."""
-        blocks: list[bytes] = []
-        while True:
-            try:
-                frame = self._output.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return b"".join(blocks)
-            blocks.append(bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES]))
+    def _next(self) -> bytes | None:
+        """The samples of the next frame that has come out, without the padding of its plane; None if there is none."""
+        try:
+            frame = self._output.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return None
+        return bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES])

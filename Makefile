@@ -38,7 +38,7 @@ up: setup ## start the suite and keep it running
 # Every process measures for itself; `combine` puts their coverage together.
 test: setup ## pass all tests, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=80
 
 faults: setup ## inject faults for a long time (under 30 minutes); the report is tests/faults/report.json

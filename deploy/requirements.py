@@ -34,17 +34,17 @@ def closure(extra: str, project: dict[str, object]) -> set[str]:
     return {name for name, _ in seen} - {_OWN_NAME}
 
 
-def blocks(constraints: str) -> dict[str, str]:
-    """Each pin with its hashes, by canonical name."""
-    found: dict[str, str] = {}
+def blocks(constraints: str) -> dict[str, list[str]]:
+    """Each package's pins with their hashes, by canonical name; several where they depend on Python's version."""
+    found: dict[str, list[str]] = {}
     name = ""
     for line in constraints.splitlines():
         match = re.match(r"([A-Za-z0-9._-]+)(\[[^\]]*\])?==", line)
         if match:
             name = canonicalize_name(match[1])
-            found[name] = line
+            found.setdefault(name, []).append(line)
         elif name and line.startswith(" ") and "--hash" in line:
-            found[name] += "\n" + line
+            found[name][-1] += "\n" + line
         else:
             name = ""
     return found
@@ -72,7 +72,7 @@ def main(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = blocks((ROOT / "constraints.txt").read_text(encoding="utf-8"))
     for name in sorted(closure(extra, project)):
-        sys.stdout.write(pins[name] + "\n")
+        sys.stdout.writelines(pin + "\n" for pin in pins[name])
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import ast
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 from .helper import DEPLOY, ROOT, stages
 
@@ -117,6 +119,13 @@ def test_the_requirements_of_a_target_are_pinned_and_hashed(target: str) -> None
     assert made.count("--hash=sha256:") >= len(pins)
     assert {"grpcio", "structlog", "grpcio-health-checking"} <= pins
     assert "pytest" not in pins
+    for name in pins:
+        applying = [
+            version
+            for version, marker in re.findall(rf"^{name}==(\S+)(?: ; (.*?))? *\\?$", made, re.MULTILINE)
+            if not marker or Marker(marker).evaluate()
+        ]
+        assert applying == [metadata.version(name)], name
     assert ("ctranslate2" in pins) == (target != "gateway")
     assert ("sqlalchemy" in pins) == (target in {"scheduler", "all"})
     assert ("typer" in pins) == (target == "all")

@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
 
 from sayit.chassis import principal, telemetry
 from sayit.chassis.errors import STATUS_DETAILS_KEY, error_of_call
@@ -218,6 +218,19 @@ async def test_failed_inner_call_fails_the_outer_one() -> None:
     ):
         error = error_of_call(await failure(outer.jobs.GetJob(GetJobRequest(job_id="wrong"))))
         assert error.kind is ErrorKind.INTERNAL
+
+
+async def test_made_up_methods_do_not_grow_the_metrics() -> None:
+    """A refused call to a method that does not exist is counted, but under no name of its own."""
+
+    class Refusing(grpc.aio.ServerInterceptor):
+        async def intercept_service(self, continuation: Any, details: Any) -> Any:
+            raise SayItError(ErrorKind.UNAUTHENTICATED)
+
+    async with called(interceptors=[Refusing()]) as s:
+        await failure(s.channel.unary_unary("/made.up.Service/Name")(b""))
+    assert "made.up" not in generate_latest().decode()
+    assert REGISTRY.get_sample_value("sayit_grpc_calls_total", {"method": "unknown", "code": "UNAUTHENTICATED"})
 
 
 @pytest.fixture

@@ -93,6 +93,20 @@ async def test_stop_waits_for_calls_and_then_ends_them(what: str) -> None:
     await channel.close()
 
 
+async def test_resumable_calls_end_when_the_server_stops() -> None:
+    """A watcher does not use up the grace time: it is told to go on elsewhere, and its handler is closed."""
+    jobs = Jobs()
+    with principal.use(_ANNA):
+        async with service(jobs, grace_s=3600.0, resumable=[f"{JOBS}/WatchJob"]) as running:
+            channel = internal_channel(running.address, settings())
+            call = Stubs(channel).jobs.WatchJob(WatchJobRequest(job_id="wait"))
+            await call.read()
+        error = error_of_call(await failure(call))
+    assert (error.kind, error.retry_after_s) == (ErrorKind.UNAVAILABLE, 1.0)
+    assert jobs.closed.is_set()
+    await channel.close()
+
+
 async def test_messages_up_to_16_mib_pass_between_services() -> None:
     """An internal message may be larger than gRPC's default of 4 MiB, but not without limit."""
     with principal.use(_ANNA):

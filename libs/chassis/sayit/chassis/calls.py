@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any, TypeAlias
 
 import grpc
@@ -24,6 +24,9 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: Metadata of the W3C trace context.
 TRACEPARENT_KEY = "traceparent"
+
+#: Characters of a method's name that are logged: strangers can make up any.
+_LONGEST_NAME = 200
 
 #: Services that a supervisor or a tool asks: open without a key, and quiet in the log.
 OPEN_SERVICES = ("/grpc.health.", "/grpc.reflection.")
@@ -56,7 +59,23 @@ def is_open(method: str) -> bool:
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every call; it stands first, so that it also sees what other interceptors refuse by raising SayItError."""
+    """Wraps every call; it stands first, so that it also sees what other interceptors refuse by raising SayItError.
+
+    Args:
+        methods: all methods of the server, "/package.Service/Method"; metrics name no others, or strangers could make
+            them grow without end by asking for methods that do not exist.
+        resumable: methods whose calls need not end by themselves when the server stops.
+    """
+
+    def __init__(self, *, methods: Collection[str], resumable: Collection[str] = ()) -> None:
+        self._methods = frozenset(methods)
+        self._resumable = frozenset(resumable)
+        self._open_ended: set[_Call] = set()
+
+    def cut_off_resumable(self) -> None:
+        """Ends the running calls of resumable methods with UNAVAILABLE: their clients go on elsewhere or later."""
+        for call in list(self._open_ended):
+            call.cut_off()
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -71,7 +90,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         metadata = dict(details.invocation_metadata or ())
-        return _Call(method, str(metadata.get(TRACEPARENT_KEY, ""))).wrap(handler)
+        call = _Call(method, str(metadata.get(TRACEPARENT_KEY, "")), known=method in self._methods or is_open(method))
+        return call.wrap(handler, self._open_ended if method in self._resumable else None)
 
 
 def _refusing(error: SayItError) -> _Handler:
@@ -86,14 +106,23 @@ def _refusing(error: SayItError) -> _Handler:
 class _Call:
     """One served call: counts its messages and says at the end how it went."""
 
-    def __init__(self, method: str, traceparent: str) -> None:
-        self._method = method
+    def __init__(self, method: str, traceparent: str, *, known: bool) -> None:
+        self._method = method[:_LONGEST_NAME]
+        self._label = method if known else "unknown"
         self._traceparent = traceparent
+        self._task: asyncio.Task[Any] | None = None
+        self._is_cut_off = False
         self._started = time.monotonic()
         self._bytes_in = self._bytes_out = self._messages_in = self._messages_out = 0
 
-    def wrap(self, handler: _Handler) -> _Handler:
-        """The same handler with everything of this module around it."""
+    def cut_off(self) -> None:
+        """Ends the call because the server stops."""
+        if self._task is not None and not self._is_cut_off:
+            self._is_cut_off = True
+            self._task.cancel()
+
+    def wrap(self, handler: _Handler, registry: set[_Call] | None) -> _Handler:
+        """The same handler with everything of this module around it; the call is in the registry while it runs."""
         read, write = self._counting(handler.request_deserializer, handler.response_serializer)
         behavior: Any
         make: Any
@@ -104,7 +133,7 @@ class _Call:
             behavior = _single(handler.stream_unary or handler.unary_unary, write)
             make = _MAKE_UNARY[bool(handler.request_streaming)]
         # Without a serializer gRPC sends the bytes as they are; they are made inside, where they can be counted.
-        wrapped: _Handler = make(self._around(behavior), request_deserializer=read)
+        wrapped: _Handler = make(self._around(behavior, registry), request_deserializer=read)
         return wrapped
 
     def _counting(self, read: Any, write: Any) -> tuple[_Deserialize, _Serialize]:
@@ -123,39 +152,62 @@ class _Call:
 
         return counting_read, counting_write
 
-    def _around(self, behavior: _Behavior) -> _Behavior:
+    def _around(self, behavior: _Behavior, registry: set[_Call] | None) -> _Behavior:
         async def call(request: Any, context: Any) -> Any:
             with (
-                _IN_FLIGHT.labels(self._method).track_inprogress(),
+                _IN_FLIGHT.labels(self._label).track_inprogress(),
                 telemetry.call_fields() as fields,
                 telemetry.span_from(self._traceparent, self._method.lstrip("/"), kind=trace.SpanKind.SERVER) as span,
             ):
-                code, extra = "UNKNOWN", {}
+                code = "UNKNOWN"
                 try:
-                    response = await behavior(request, context)
+                    with self._registered(registry):
+                        response = await behavior(request, context)
                     code = _code_name(context)
                     return response
-                except asyncio.CancelledError:
-                    code = "DEADLINE_EXCEEDED" if _deadline_passed(context) else "CANCELLED"
-                    raise
+                except asyncio.CancelledError as error:
+                    if not self._is_cut_off:
+                        code = "DEADLINE_EXCEEDED" if _deadline_passed(context) else "CANCELLED"
+                        raise
+                    code = await self._fail(error, context, span)
                 except grpc.aio.AbortError:
                     code = _code_name(context)
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever a handler raises has to become a status
-                    known = self._known(error)
-                    code, extra = KIND_TO_GRPC[known.kind].name, _error_fields(known)
-                    request_id = _trace_id(span) if known.kind is ErrorKind.INTERNAL else ""
-                    status = status_of(known, request_id=request_id)
-                    await context.abort(
-                        KIND_TO_GRPC[known.kind], status.message, ((STATUS_DETAILS_KEY, status.SerializeToString()),)
-                    )
+                    code = await self._fail(error, context, span)
                 finally:
-                    self._finish(code, {**fields, **extra}, span)
+                    self._finish(code, fields, span)
 
         return call
 
-    def _known(self, error: Exception) -> SayItError:
+    @contextmanager
+    def _registered(self, registry: set[_Call] | None) -> Iterator[None]:
+        if registry is None:
+            yield
+            return
+        self._task = asyncio.current_task()
+        registry.add(self)
+        try:
+            yield
+        finally:
+            registry.discard(self)
+
+    async def _fail(self, error: BaseException, context: Any, span: trace.Span) -> str:
+        """Ends the call with what the caller may know of an exception; returns the code's name."""
+        known = self._known(error)
+        telemetry.bind(error=known.code, **({"cause": known.cause} if known.cause else {}))
+        code = KIND_TO_GRPC[known.kind]
+        status = status_of(known, request_id=_trace_id(span) if known.kind is ErrorKind.INTERNAL else "")
+        try:
+            await context.abort(code, status.message, ((STATUS_DETAILS_KEY, status.SerializeToString()),))
+        except grpc.aio.AbortError:
+            return code.name  # how gRPC leaves a handler; here nothing of the handler is left to run
+        return code.name
+
+    def _known(self, error: BaseException) -> SayItError:
         """What the caller may know of an exception; what it may not goes into the log."""
+        if isinstance(error, asyncio.CancelledError):
+            return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the server stops")
         if isinstance(error, SayItError):
             return error
         if isinstance(error, grpc.aio.AioRpcError):  # a call of ours to another service failed, so this one does
@@ -165,12 +217,12 @@ class _Call:
         telemetry.logger().error("call_crashed", method=self._method, exc_info=error)
         return SayItError(ErrorKind.INTERNAL, cause=type(error).__name__)
 
-    def _finish(self, code: str, fields: dict[str, object], span: trace.Span) -> None:
+    def _finish(self, code: str, fields: Mapping[str, object], span: trace.Span) -> None:
         seconds = time.monotonic() - self._started
-        _CALLS.labels(self._method, code).inc()
-        _SECONDS.labels(self._method).observe(seconds)
-        _BYTES.labels(self._method, "in").inc(self._bytes_in)
-        _BYTES.labels(self._method, "out").inc(self._bytes_out)
+        _CALLS.labels(self._label, code).inc()
+        _SECONDS.labels(self._label).observe(seconds)
+        _BYTES.labels(self._label, "in").inc(self._bytes_in)
+        _BYTES.labels(self._label, "out").inc(self._bytes_out)
         span.set_attribute("rpc.system", "grpc")
         span.set_attribute("rpc.grpc.status", code)
         if code not in {"OK", "CANCELLED"}:
@@ -178,19 +230,18 @@ class _Call:
         who = principal.current_or_none()
         logger = telemetry.logger()
         write = logger.debug if is_open(self._method) else logger.error if code == "INTERNAL" else logger.info
-        write(
-            "call",
-            method=self._method,
-            code=code,
-            key_id=who.key_id if who else "",
-            tenant=who.tenant if who else "",
-            seconds=round(seconds, 4),
-            bytes_in=self._bytes_in,
-            bytes_out=self._bytes_out,
-            messages_in=self._messages_in,
-            messages_out=self._messages_out,
-            **fields,
-        )
+        own = {
+            "method": self._method,
+            "code": code,
+            "key_id": who.key_id if who else "",
+            "tenant": who.tenant if who else "",
+            "seconds": round(seconds, 4),
+            "bytes_in": self._bytes_in,
+            "bytes_out": self._bytes_out,
+            "messages_in": self._messages_in,
+            "messages_out": self._messages_out,
+        }
+        write("call", **{**fields, **own})
 
 
 def _single(behavior: Any, write: _Serialize) -> _Behavior:
@@ -229,10 +280,6 @@ class _Writing:
 
     async def write(self, message: Any) -> None:
         await self._context.write(self._write(message))
-
-
-def _error_fields(error: SayItError) -> dict[str, object]:
-    return {"error": error.code, **({"cause": error.cause} if error.cause else {})}
 
 
 def _code_name(context: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -49,6 +50,7 @@ async def serving(
     credentials: grpc.ServerCredentials | None = None,
     receive_bytes: int = INTERNAL_MESSAGE_BYTES,
     grace_s: float = 30.0,
+    resumable: Sequence[str] = (),
     max_connection_age_s: float = 0.0,
     max_connection_age_grace_s: float = 3600.0,
 ) -> AsyncIterator[Running]:
@@ -62,6 +64,8 @@ async def serving(
         credentials: TLS; None for plain text.
         receive_bytes: largest message that is accepted.
         grace_s: how long running calls may take to end once the block is left; then they are cancelled.
+        resumable: methods, "package.Service/Method", whose calls end with UNAVAILABLE once the block is left, because
+            their clients can go on elsewhere: watchers, who else would use up the grace time.
         max_connection_age_s: connections are asked to reconnect after about this time, so that new replicas get
             their share. 0: never.
         max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
@@ -69,8 +73,9 @@ async def serving(
     Raises:
         StartError: the address is taken or cannot be bound.
     """
+    calls = CallInterceptor(methods=_methods(service_names), resumable=[f"/{method}" for method in resumable])
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(), *interceptors],
+        interceptors=[calls, *interceptors],
         options=_options(receive_bytes, max_connection_age_s, max_connection_age_grace_s),
     )
     register(server)
@@ -84,6 +89,7 @@ async def serving(
         yield running
     finally:
         await health_servicer.enter_graceful_shutdown()
+        calls.cut_off_resumable()
         await server.stop(grace_s)
 
 
@@ -103,6 +109,11 @@ def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple
         options.append(("grpc.max_connection_age_ms", int(age_s * 1000)))
         options.append(("grpc.max_connection_age_grace_ms", int(age_grace_s * 1000)))
     return options
+
+
+def _methods(service_names: Sequence[str]) -> list[str]:
+    pool = descriptor_pool.Default()
+    return [f"/{name}/{method.name}" for name in service_names for method in pool.FindServiceByName(name).methods]
 
 
 def _bound(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:

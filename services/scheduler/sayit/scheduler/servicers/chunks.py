@@ -73,7 +73,8 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
             if claim is None:
                 await context.abort(grpc.StatusCode.ABORTED, "the chunk is not due")
             telemetry.bind(job_id=claim.job_id, chunk_index=claim.index, attempt=claim.attempt)
-            with self._attempts.stop_signal(claim) as stop:
+            # The call began before anybody knew whose chunk it is; from here on it belongs to the job's trace.
+            with telemetry.span_from(claim.traceparent, "attempt"), self._attempts.stop_signal(claim) as stop:
                 await _Attempt(self._attempts, claim, context, inbox, stop).run()
         except TimeoutError:
             raise SayItError(ErrorKind.DEADLINE_EXCEEDED) from None

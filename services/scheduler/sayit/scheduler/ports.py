@@ -319,7 +319,7 @@ class DispatchQueue(Protocol):
     """The doorbell: ids of due chunks. It may lose everything at any time."""
 
     async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
-        """Rings; UNAVAILABLE when the queue does not answer."""
+        """Rings; UNAVAILABLE when the queue does not answer, OVERLOADED when it is full. Twice the same is once."""
         ...
 
     async def check(self) -> QueueHealth:

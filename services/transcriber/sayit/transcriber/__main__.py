@@ -6,13 +6,11 @@ import asyncio
 import os
 
 from sayit.chassis import process, telemetry
-from sayit.chassis.parent import watch_parent
 from sayit.transcriber.settings import TranscriberSettings
 
 
 async def main(stop: asyncio.Event) -> None:
     """Runs until `stop` is set."""
-    watch_parent(stop)
     settings = TranscriberSettings()
     # NumPy's and CTranslate2's libraries read it when they are imported, so that comes after. (MALLOC_ARENA_MAX is
     # read before any Python runs: whoever starts this process sets it.)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 
 from prometheus_client import Counter
 
 from sayit.chassis import telemetry
+from sayit.scheduler.job.records import DueChunk
 from sayit.scheduler.job.rules import fair_order, room
 from sayit.scheduler.ports import ChunkStore, DispatchQueue
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
+from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 
 _DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
@@ -33,16 +36,18 @@ class Dispatcher:
         self._queue = queue
         self._fleet = fleet
         self._limits = limits
+        self._to_ring: deque[tuple[ChunkMessage, DueChunk]] = deque()
 
     async def run(self) -> None:
         """Dispatches until cancelled."""
         while True:
             await self.bell.wait(_POLL_S)
             try:
+                await self._ring()
                 for model in await self._chunks.waiting_models():
                     await self._dispatch(model)
             except SayItError as error:
-                # The database or the queue is away. What was numbered but not rung for is taken back in a while.
+                # The database or the queue is away; what is numbered is rung for as soon as it is back.
                 telemetry.logger().warning("dispatch is delayed", code=error.code, cause=error.cause)
                 await asyncio.sleep(_RETRY_S)
 
@@ -58,8 +63,14 @@ class Dispatcher:
             return
         due = await self._chunks.due_chunks(model, per_job=interactive_count, limit=_CANDIDATES)
         chosen = fair_order(due, in_flight=in_flight, count=count, interactive_count=interactive_count)
-        lanes = {chunk.id: chunk.interactive for chunk in chosen}
-        for message in await self._chunks.mark_dispatched(chosen):
-            interactive = lanes[message.chunk_id]
-            await self._queue.enqueue(message, model=model, interactive=interactive)
-            _DISPATCHED.labels("interactive" if interactive else "bulk").inc()
+        numbered = {message.chunk_id: message for message in await self._chunks.mark_dispatched(chosen)}
+        self._to_ring += [(numbered[chunk.id], chunk) for chunk in chosen if chunk.id in numbered]
+        await self._ring()
+
+    async def _ring(self) -> None:
+        """Rings for every numbered chunk; what the queue did not take stays for the next time."""
+        while self._to_ring:
+            message, chunk = self._to_ring[0]
+            await self._queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
+            self._to_ring.popleft()
+            _DISPATCHED.labels("interactive" if chunk.interactive else "bulk").inc()

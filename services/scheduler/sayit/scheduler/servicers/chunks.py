@@ -18,7 +18,7 @@ from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim, Transcri
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.speech import wire
-from sayit.speech.audio import seconds_of
+from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import DecodeOptions, Task
 from sayit.speech.transcript import Segment
@@ -95,6 +95,7 @@ class _Attempt:
         self._began_s = time.time()
         self._on_engine = False
         self._settled = False
+        self._writing = asyncio.Lock()
 
     async def run(self) -> None:
         """Sends the chunk out and takes what comes back."""
@@ -109,11 +110,17 @@ class _Attempt:
                 await asyncio.shield(asyncio.create_task(self._broken()))
 
     async def _send_out(self) -> None:
+        # The claim is answered before the audio is fetched: the transcriber's message ends with the answer.
+        await self._write(assignment=self._assignment())
         audio = await self._attempts.audio(self._claim)
-        await self._context.write(pb.RunChunkResponse(assignment=self._assignment(len(audio))))
         for start in range(0, len(audio), _MESSAGE_BYTES):
-            await self._context.write(pb.RunChunkResponse(audio=audio[start : start + _MESSAGE_BYTES]))
-        await self._context.write(pb.RunChunkResponse(audio_end=pb.AudioEnd()))
+            await self._write(audio=audio[start : start + _MESSAGE_BYTES])
+        await self._write(audio_end=pb.AudioEnd())
+
+    async def _write(self, **message: Any) -> None:
+        """Sends one message; grpc.aio fails when two tasks of a call write at once."""
+        async with self._writing:
+            await self._context.write(pb.RunChunkResponse(**message))
 
     async def _take_back(self) -> None:
         while True:
@@ -147,7 +154,7 @@ class _Attempt:
             await self._give_up(AttemptEnd.FAILED, message.failure.detail)
         else:
             await self._give_up(AttemptEnd.INTERRUPTED, message.release.reason)
-        await self._context.write(pb.RunChunkResponse(committed=pb.Committed()))
+        await self._write(committed=pb.Committed())
 
     async def _broken(self) -> None:
         with suppress(SayItError):
@@ -163,14 +170,14 @@ class _Attempt:
         await self._send_cancel("cancelled")
 
     async def _send_cancel(self, reason: str) -> None:
-        await self._context.write(pb.RunChunkResponse(cancel=pb.CancelChunk(reason=reason)))
+        await self._write(cancel=pb.CancelChunk(reason=reason))
 
-    def _assignment(self, audio_bytes: int) -> pb.Assignment:
+    def _assignment(self) -> pb.Assignment:
         return pb.Assignment(
             attempt=self._claim.attempt,
             job_id=self._claim.job_id,
             chunk_index=self._claim.index,
-            audio_bytes=audio_bytes,
+            audio_bytes=(self._claim.end_sample - self._claim.start_sample) * SAMPLE_BYTES,
             options=_options(self._attempts.options(self._claim)),
             heartbeat_interval=wire.duration_to_proto(self._attempts.limits.heartbeat_s),
             interactive=self._claim.interactive,

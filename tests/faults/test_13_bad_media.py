@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
@@ -50,9 +50,10 @@ POOLED_STEP = 1 if LONG else 12
 MAX_S = 10.0
 MAX_MB = 512
 #: The bombs need not run for hours to be recognised.
-LIMITS = DecodeLimits(max_audio_s=1_800.0)
+LIMITS = DecodeLimits(max_audio_s=1_800.0 if LONG else 300.0)
+SILENCE_HOURS = 5.0 if LONG else 0.1
 #: One child takes many files here, so its processor time is bounded by the wall clock instead.
-BATCH_LIMITS = DecodeLimits(max_audio_s=1_800.0, cpu_s=100_000)
+BATCH_LIMITS = replace(LIMITS, cpu_s=100_000)
 ALLOWED = {
     "decoded",
     *(
@@ -160,8 +161,7 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, capsys: pytest.Capt
     findings = Findings(reads_noticed=canaries.tells_reads)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     began = time.monotonic()
-    hours = 5.0 if LONG else 0.6
-    bad_files = list(corpus(canary_file=str(canaries.file), canary_url=canaries.url, silence_hours=hours))
+    bad_files = list(corpus(canary_file=str(canaries.file), canary_url=canaries.url, silence_hours=SILENCE_HOURS))
     async with DecoderPool(LIMITS) as pool:
         await _try_pool(pool, bad_files[::POOLED_STEP], findings, tmp_path / "file")
         await _try_pool(pool, mutations(seeds(), seed=SEED, count=POOLED), findings, tmp_path / "file")

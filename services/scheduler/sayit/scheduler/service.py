@@ -12,7 +12,7 @@ import grpc
 from sayit.chassis import telemetry
 from sayit.chassis.internal import internal_interceptors
 from sayit.chassis.server import Running, serving
-from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
+from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
 from sayit.scheduler.queues.arq_queue import ArqQueue
 from sayit.scheduler.queues.bus import RedisBus
@@ -36,7 +36,11 @@ from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.stores.store import opened
 from sayit.scheduler.voice import SileroDetector
 
-SERVICES = ("sayit.internal.v1.JobService", "sayit.internal.v1.ChunkService")
+SERVICES = tuple(
+    service.full_name
+    for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR)
+    for service in file.services_by_name.values()
+)
 _HOUR_S = 3600.0
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
@@ -49,6 +51,19 @@ async def test_health_can_be_watched() -> None:
     seen.append((await watch.read()).status)
     await channel.close()
     assert seen == [2, 1, 2]
+
+
+def _described(address: str) -> list[str]:
+    """The methods of JobService, as reflection describes them."""
+    with grpc.insecure_channel(address) as channel:
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        return [method.name for method in pool.FindServiceByName(JOBS).methods]
+
+
+async def test_reflection_describes_a_service_without_messages_of_its_own() -> None:
+    """Whether anybody imported the service's descriptor does not matter: the server did."""
+    async with service(Jobs()) as running:
+        assert "WatchJob" in await asyncio.to_thread(_described, running.address)
 
 
 async def test_taken_port_is_told_in_one_line() -> None:
@@ -99,9 +114,9 @@ async def test_resumable_calls_end_when_the_server_stops() -> None:
     with principal.use(_ANNA):
         async with service(jobs, grace_s=3600.0, resumable=[f"{JOBS}/WatchJob"]) as running:
             channel = internal_channel(running.address, settings())
-            call = Stubs(channel).jobs.WatchJob(WatchJobRequest(job_id="wait"))
-            await call.read()
-        error = error_of_call(await failure(call))
+            events = aiter(Stubs(channel).jobs.WatchJob(WatchJobRequest(job_id="wait")))
+            await anext(events)
+        error = error_of_call(await failure(events))
     assert (error.kind, error.retry_after_s) == (ErrorKind.UNAVAILABLE, 1.0)
     assert jobs.closed.is_set()
     await channel.close()

@@ -269,7 +269,7 @@ async def test_deadline_and_principal_travel_along() -> None:
     async with suite() as s:
         await s.jobs.GetJob(transcription_service_pb2.GetJobRequest(job_id="job-1"), timeout=20)
     assert s.fake.time_remaining is not None
-    assert 10 < s.fake.time_remaining <= 20
+    assert 10 < s.fake.time_remaining < 21  # gRPC rounds a timeout up on its way
     assert s.fake.principals["GetJob"] == principal.LOCAL
 
 

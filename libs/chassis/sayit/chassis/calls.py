@@ -1,9 +1,7 @@
 """What happens around every served call: its span, its errors, its canonical log line, its metrics.
 
 One interceptor does all of it, because each part needs to know what the others found out: the log line needs the code
-that the error became, the span needs the code, the metrics need the duration. Handlers are async functions or async
-generators; a generator is driven from a coroutine here, so that cancellation arrives in the call's own task and the
-generator's `finally` blocks run at once, in the call's own context.
+that the error became, the span needs the code, the metrics need the duration.
 """
 
 from __future__ import annotations
@@ -11,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from typing import Any, TypeAlias
+from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import prometheus_client
@@ -20,6 +18,7 @@ from opentelemetry import trace
 
 from sayit.chassis import principal, telemetry
 from sayit.chassis.errors import KIND_TO_GRPC, STATUS_DETAILS_KEY, error_of_call, status_of
+from sayit.chassis.handlers import Behavior, Deserialize, Handler, Serialize, failing, rebuilt
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: Metadata of the W3C trace context.
@@ -43,15 +42,6 @@ _BYTES = prometheus_client.Counter(
     "sayit_grpc_bytes", "Bytes of messages by method and direction.", ["method", "direction"]
 )
 
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_Behavior = Callable[[Any, Any], Any]
-_Serialize = Callable[[Any], bytes]
-_Deserialize = Callable[[bytes], Any]
-
-#: By whether the request is a stream: what makes a handler with a single response, and with a stream of them.
-_MAKE_UNARY = {False: grpc.unary_unary_rpc_method_handler, True: grpc.stream_unary_rpc_method_handler}
-_MAKE_STREAMING = {False: grpc.unary_stream_rpc_method_handler, True: grpc.stream_stream_rpc_method_handler}
-
 
 def is_open(method: str) -> bool:
     """Whether a method, "/package.Service/Method", needs no credentials: health and reflection."""
@@ -62,13 +52,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every call; it stands first, so that it also sees what other interceptors refuse by raising SayItError.
 
     Args:
-        methods: all methods of the server, "/package.Service/Method"; metrics name no others, or strangers could make
-            them grow without end by asking for methods that do not exist.
         resumable: methods whose calls need not end by themselves when the server stops.
     """
 
-    def __init__(self, *, methods: Collection[str], resumable: Collection[str] = ()) -> None:
-        self._methods = frozenset(methods)
+    def __init__(self, *, resumable: Collection[str] = ()) -> None:
+        #: Methods that exist: metrics name no others, or strangers could make them grow without end.
+        self._served: set[str] = set()
         self._resumable = frozenset(resumable)
         self._open_ended: set[_Call] = set()
 
@@ -86,21 +75,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         try:
             handler = await continuation(details)
         except SayItError as error:
-            handler = _refusing(error)
-        if handler is None:
-            return None
+            handler = failing(error)
+        else:
+            if handler is None:
+                return None
+            self._served.add(method)
         metadata = dict(details.invocation_metadata or ())
-        call = _Call(method, str(metadata.get(TRACEPARENT_KEY, "")), known=method in self._methods or is_open(method))
+        call = _Call(method, str(metadata.get(TRACEPARENT_KEY, "")), known=method in self._served)
         return call.wrap(handler, self._open_ended if method in self._resumable else None)
-
-
-def _refusing(error: SayItError) -> _Handler:
-    """A handler for a call of any shape that reads nothing and fails."""
-
-    async def refuse(_requests: Any, _context: Any) -> None:
-        raise error
-
-    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 class _Call:
@@ -121,22 +103,12 @@ class _Call:
             self._is_cut_off = True
             self._task.cancel()
 
-    def wrap(self, handler: _Handler, registry: set[_Call] | None) -> _Handler:
+    def wrap(self, handler: Handler, registry: set[_Call] | None) -> Handler:
         """The same handler with everything of this module around it; the call is in the registry while it runs."""
         read, write = self._counting(handler.request_deserializer, handler.response_serializer)
-        behavior: Any
-        make: Any
-        if handler.response_streaming:
-            behavior = _streaming(handler.stream_stream or handler.unary_stream, write)
-            make = _MAKE_STREAMING[bool(handler.request_streaming)]
-        else:
-            behavior = _single(handler.stream_unary or handler.unary_unary, write)
-            make = _MAKE_UNARY[bool(handler.request_streaming)]
-        # Without a serializer gRPC sends the bytes as they are; they are made inside, where they can be counted.
-        wrapped: _Handler = make(self._around(behavior, registry), request_deserializer=read)
-        return wrapped
+        return rebuilt(handler, lambda behavior: self._around(behavior, registry), read, write)
 
-    def _counting(self, read: Any, write: Any) -> tuple[_Deserialize, _Serialize]:
+    def _counting(self, read: Any, write: Any) -> tuple[Deserialize, Serialize]:
         """Counts where bytes are bytes: asking a message for its size would serialize it once more."""
 
         def counting_read(data: bytes) -> Any:
@@ -152,7 +124,7 @@ class _Call:
 
         return counting_read, counting_write
 
-    def _around(self, behavior: _Behavior, registry: set[_Call] | None) -> _Behavior:
+    def _around(self, behavior: Behavior, registry: set[_Call] | None) -> Behavior:
         async def call(request: Any, context: Any) -> Any:
             with (
                 _IN_FLIGHT.labels(self._label).track_inprogress(),
@@ -242,44 +214,6 @@ class _Call:
             "messages_out": self._messages_out,
         }
         write("call", **{**fields, **own})
-
-
-def _single(behavior: Any, write: _Serialize) -> _Behavior:
-    """A handler with one response, which it returns."""
-
-    async def respond(request: Any, context: Any) -> bytes:
-        return write(await behavior(request, context))
-
-    return respond
-
-
-def _streaming(behavior: Any, write: _Serialize) -> _Behavior:
-    """A handler with many responses, as a coroutine that sends what the generator yields."""
-
-    async def drive(request: Any, context: Any) -> None:
-        responses = behavior(request, _Writing(context, write))
-        if not hasattr(responses, "__aiter__"):
-            await responses  # it writes by itself, as the health service's Watch does
-            return
-        async with aclosing(responses):
-            async for response in responses:
-                await context.write(write(response))
-
-    return drive
-
-
-class _Writing:
-    """The call's context for a handler that calls `write` with messages."""
-
-    def __init__(self, context: Any, write: _Serialize) -> None:
-        self._context = context
-        self._write = write
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    async def write(self, message: Any) -> None:
-        await self._context.write(self._write(message))
 
 
 def _code_name(context: Any) -> str:

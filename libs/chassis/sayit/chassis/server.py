@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
-from google.protobuf import descriptor_pool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -73,7 +74,8 @@ async def serving(
     Raises:
         StartError: the address is taken or cannot be bound.
     """
-    calls = CallInterceptor(methods=_methods(service_names), resumable=[f"/{method}" for method in resumable])
+    _load_descriptors(service_names)
+    calls = CallInterceptor(resumable=[f"/{method}" for method in resumable])
     server = grpc.aio.server(
         interceptors=[calls, *interceptors],
         options=_options(receive_bytes, max_connection_age_s, max_connection_age_grace_s),
@@ -111,9 +113,15 @@ def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple
     return options
 
 
-def _methods(service_names: Sequence[str]) -> list[str]:
-    pool = descriptor_pool.Default()
-    return [f"/{name}/{method.name}" for name in service_names for method in pool.FindServiceByName(name).methods]
+def _load_descriptors(service_names: Sequence[str]) -> None:
+    """Imports the messages beside each service: reflection finds only what was imported.
+
+    A service whose messages all come from other packages, as the scheduler's JobService, works without its own module.
+    """
+    for package in {name.rpartition(".")[0] for name in service_names}:
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+            if module.name.endswith("_pb2"):
+                importlib.import_module(module.name)
 
 
 def _bound(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:

@@ -1,0 +1,90 @@
+"""The four shapes of handlers, made alike: a coroutine that takes a request or a stream of them, and bytes go out.
+
+A generator is driven from a coroutine, so that cancellation arrives in the call's own task and the generator's
+`finally` blocks run at once, in the call's own context. Responses are made bytes here, where they can be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any, TypeAlias
+
+import grpc
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Behavior = Callable[[Any, Any], Any]
+Serialize = Callable[[Any], bytes]
+Deserialize = Callable[[bytes], Any]
+
+#: By whether the request is a stream: what makes a handler with a single response, and with a stream of them.
+_MAKE_UNARY = {False: grpc.unary_unary_rpc_method_handler, True: grpc.stream_unary_rpc_method_handler}
+_MAKE_STREAMING = {False: grpc.unary_stream_rpc_method_handler, True: grpc.stream_stream_rpc_method_handler}
+
+
+def rebuilt(handler: Handler, around: Callable[[Behavior], Behavior], read: Deserialize, write: Serialize) -> Handler:
+    """A handler of the same shape that does the same inside of `around`.
+
+    Args:
+        handler: with an async function, an async generator, or an async function that calls `context.write`.
+        around: wraps a coroutine function of a request (or stream) and context.
+        read: makes a request of bytes.
+        write: makes bytes of a response; gRPC, given no serializer, sends them as they are.
+    """
+    behavior: Any
+    make: Any
+    if handler.response_streaming:
+        behavior = _streaming(handler.stream_stream or handler.unary_stream, write)
+        make = _MAKE_STREAMING[bool(handler.request_streaming)]
+    else:
+        behavior = _single(handler.stream_unary or handler.unary_unary, write)
+        make = _MAKE_UNARY[bool(handler.request_streaming)]
+    result: Handler = make(around(behavior), request_deserializer=read)
+    return result
+
+
+def failing(error: Exception) -> Handler:
+    """A handler for a call of any shape that reads nothing and fails."""
+
+    async def fail(_requests: Any, _context: Any) -> None:
+        raise error
+
+    return grpc.stream_stream_rpc_method_handler(fail)
+
+
+def _single(behavior: Any, write: Serialize) -> Behavior:
+    """A handler with one response, which it returns."""
+
+    async def respond(request: Any, context: Any) -> bytes:
+        return write(await behavior(request, context))
+
+    return respond
+
+
+def _streaming(behavior: Any, write: Serialize) -> Behavior:
+    """A handler with many responses, as a coroutine that sends what the generator yields."""
+
+    async def drive(request: Any, context: Any) -> None:
+        responses = behavior(request, _Writing(context, write))
+        if not hasattr(responses, "__aiter__"):
+            await responses  # it writes by itself, as the health service's Watch does
+            return
+        async with aclosing(responses):
+            async for response in responses:
+                await context.write(write(response))
+
+    return drive
+
+
+class _Writing:
+    """The call's context for a handler that calls `write` with messages."""
+
+    def __init__(self, context: Any, write: Serialize) -> None:
+        self._context = context
+        self._write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def write(self, message: Any) -> None:
+        await self._context.write(self._write(message))

@@ -157,6 +157,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
                 service_names=SERVICES,
                 interceptors=internal_interceptors(settings),
                 grace_s=settings.grace_s,
+                resumable=("sayit.internal.v1.JobService/WatchJob",),
             )
         )
         await server.set_serving(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from sayit.chassis import principal
 from sayit.chassis.internal import internal_channel
 from sayit.chassis.principal import Principal
+from sayit.client.sending import sending
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.scheduler.service import running
@@ -53,7 +54,7 @@ class Suite:
         config = service_pb.JobConfig(options=pb.TranscriptionOptions(**options), filename="a.wav", idempotency_key=key)
         pieces = [audio] if isinstance(audio, bytes) else audio
 
-        async def requests() -> AsyncIterator[service_pb.CreateJobRequest]:
+        async def requests() -> AsyncGenerator[service_pb.CreateJobRequest]:
             yield service_pb.CreateJobRequest(config=config)
             for piece in pieces:
                 for start in range(0, len(piece), 1 << 18):
@@ -62,7 +63,9 @@ class Suite:
                 yield service_pb.CreateJobRequest(audio=b"")
 
         with principal.use(who):
-            return await self.jobs.CreateJob(requests())
+            call = self.jobs.CreateJob()
+            async with sending(call, requests()):
+                return await call
 
     async def get(self, job_id: str, *, who: Principal = ALICE) -> pb.Job:
         """Reads a job."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -34,7 +34,8 @@ _Value = TypeVar("_Value")
 class UploadMessages(Generic[_Request]):
     """A client's messages, checked as they come: a first one that says what follows, then data.
 
-    Iterating raises SayItError INVALID_ARGUMENT for messages out of order, without content, or too large.
+    Empty data is left out: the scheduler takes it for the end, and only the gateway knows where that is. Iterating
+    raises SayItError INVALID_ARGUMENT for messages out of order, without content, or too large.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class UploadMessages(Generic[_Request]):
                 message = self._convert(given)
                 self._check(message, begun=begun)
                 begun = True
-                yield message
+                if not self.ended:
+                    yield message
         if not begun:
             raise _invalid(f"the first message must carry {self._head}", field=self._head)
 
@@ -119,7 +121,7 @@ async def relay_upload(
     try:
         await asyncio.wait({pumping, answering}, return_when=asyncio.FIRST_COMPLETED)
         if not answering.done() and pumping.result():
-            await _finish(call, answering, None if messages.ended or not messages.takes_data else end)
+            await _finish(call, answering, messages, end)
         response: _Response = await answering
         return response
     finally:
@@ -140,26 +142,25 @@ async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
     return True
 
 
-async def _finish(call: Any, answering: asyncio.Task[Any], end: Message | None) -> None:
+async def _finish(call: Any, answering: asyncio.Task[Any], messages: UploadMessages[_Request], end: Message) -> None:
     """Tells the scheduler that all was sent, once that is certain.
 
     It runs in the task that gRPC cancels when the client is gone, so that the news is not overtaken.
     """
-    if end is not None:
-        await asyncio.wait({answering}, timeout=SETTLE_S)
+    if messages.takes_data:
+        if not messages.ended:
+            await asyncio.wait({answering}, timeout=SETTLE_S)
         if answering.done() or not await _write(call, end):
             return
-    try:
+    with suppress(grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError):  # it has answered already
         await call.done_writing()
-    except asyncio.InvalidStateError:
-        return  # the scheduler has already answered
 
 
 async def _write(call: Any, message: Message) -> bool:
     """Writes a message; False where the scheduler has already ended the call, whose answer says why."""
     try:
         await call.write(message)
-    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+    except (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError):
         return False
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,8 +13,7 @@ from typer.core import TyperGroup
 
 from sayit.cli import wording
 from sayit.cli.commands import jobs, keys, system, transcribe, up
-from sayit.cli.exits import HELP, Exit, Failure
-from sayit.cli.interrupt import Interrupted
+from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
 
@@ -70,8 +70,14 @@ def common(
         wording.choose(lang)
 
 
-app.command("up")(up.up)
-app.command("transcribe", epilog=HELP)(transcribe.transcribe)
+def _flowing(function: Callable[..., object]) -> str:
+    """The docstring's paragraphs without their line ends: the terminal decides where lines end."""
+    paragraphs = (function.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+app.command("up", help=_flowing(up.up))(up.up)
+app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
 app.add_typer(jobs.app, name="jobs")
 app.command("status")(system.status)
 app.command("models")(system.models)

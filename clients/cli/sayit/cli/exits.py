@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import IntEnum
 from importlib import metadata
 
@@ -37,6 +38,23 @@ class Failure(Exception):  # noqa: N818 - it ends a command, and is no error of 
         self.status = status
         self.lines = lines
         super().__init__("\n".join(lines))
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """The user ended the command.
+
+    Args:
+        number: the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+
+    @property
+    def status(self) -> int:
+        """The exit status that shells expect."""
+        return 128 + self.number
 
 
 def own_version() -> str:

@@ -7,26 +7,11 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from sayit.cli.exits import Interrupted
+
 T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Interrupted(Exception):  # noqa: N818 - it is no error
-    """The user ended the command.
-
-    Args:
-        number: the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(f"interrupted by {signal.Signals(number).name}")
-
-    @property
-    def status(self) -> int:
-        """The exit status that shells expect."""
-        return 128 + self.number
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import sys
@@ -60,4 +59,6 @@ def _serves(address: str) -> bool:
         from sayit.chassis import probe  # noqa: PLC0415 - not part of a client's installation
     except ImportError:
         return True
+    import asyncio  # noqa: PLC0415 - as above, and `sayit --help` needs none
+
     return asyncio.run(probe.is_serving(address))

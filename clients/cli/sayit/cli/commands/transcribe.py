@@ -34,6 +34,14 @@ def transcribe(
     prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = "",
     hotwords: Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")] = "",
     words: Annotated[bool, typer.Option("--words", help="Give every word its times (in JSON).")] = False,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", min=0, max=1, help="One fixed temperature.", show_default="0, then the fallback"),
+    ] = None,
+    beam_size: Annotated[
+        int,
+        typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
+    ] = 0,
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
     ] = Show.AUTO,
@@ -63,6 +71,8 @@ def transcribe(
                 prompt=prompt,
                 hotwords=hotwords,
                 word_timestamps=words,
+                temperature=temperature,
+                beam_size=beam_size,
             ),
             form=form,
             output=output,

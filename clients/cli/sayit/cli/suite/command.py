@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sayit.chassis.start import check_free, split_address
 from sayit.cli import interrupt, places
-from sayit.cli.exits import Exit
+from sayit.cli.exits import Exit, Interrupted
 from sayit.cli.suite import lock, logs, ports, prepare
 from sayit.cli.suite import model as models
 from sayit.cli.suite.failures import as_failures
@@ -66,7 +66,7 @@ def run(call: Call) -> None:
         )
         the_plan = plan(chosen)
         ready_files = [call.data / places.READY_FILE, *([call.ready_file] if call.ready_file else [])]
-        with contextlib.suppress(interrupt.Interrupted):  # that is how it is told to stop
+        with contextlib.suppress(Interrupted):  # that is how it is told to stop
             interrupt.run(lambda: _keep(the_plan, ready_files, verbose=call.verbose))
         note("All parts have ended.")
 

@@ -1,0 +1,190 @@
+"""The command line itself: help, wording, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sayit.cli import configuration, places, wording
+from sayit.cli.doctor import installation, machine
+from sayit.cli.doctor.findings import Level
+from sayit.speech.errors import ErrorKind, SayItError
+
+ROOT = Path(__file__).parents[3]
+
+
+def sayit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SAYIT_", "LC_", "LANG"))}
+    return subprocess.run(
+        [sys.executable, "-m", "sayit.cli", *arguments],
+        capture_output=True,
+        text=True,
+        env=clean | {"COLUMNS": "200"} | environment,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_lists_every_command_and_needs_nothing_heavy() -> None:
+    """What the user can do, and which exit statuses there are; neither gRPC nor an engine is imported for it."""
+    script = """
+import sys
+from sayit.cli.__main__ import app
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+heavy = {"grpc", "asyncio", "numpy", "ctranslate2", "sqlalchemy", "redis", "sayit.client"} & set(sys.modules)
+print("HEAVY", sorted(heavy))
+"""
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    for command in ("up", "transcribe", "jobs", "status", "models", "keys", "doctor", "config", "version", "fetch"):
+        assert f" {command} " in shown
+    assert "Exit status" in shown
+    assert "HEAVY []" in shown
+
+
+@pytest.mark.parametrize("command", ["up", "transcribe", "jobs watch", "keys create", "doctor", "config"])
+def test_every_command_has_help(command: str) -> None:
+    """It can be read, and exits with 0."""
+    answer = sayit(*command.split(), "--help")
+    assert answer.returncode == 0
+    assert "Usage:" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["transcribe", "none.wav"], 1, "none.wav: There is no such file. [FILE_NOT_FOUND]"),
+        (
+            ["transcribe", "none.wav", "--language", "xx"],
+            2,
+            "sayit: The language 'xx' is not supported. [INVALID_LANGUAGE]",
+        ),
+        (["transcribe", "a", "b", "--format", "srt"], 2, "several files as srt need --output FOLDER"),
+        (["transcribe", __file__, "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
+        (["transcribe", __file__, "--server", "nowhere"], 2, "'nowhere' is no address"),
+        (["transcribe", __file__, "--model", "no-such-model"], 1, "[MODEL_NOT_AVAILABLE]"),
+        (["transcribe"], 2, "Missing argument"),
+        (["jobs", "show", "x", "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
+        (["keys", "list", "--file", "/does/not/exist"], 1, "no file of keys"),
+        (["up", "--transcribers", "0"], 2, "transcribers"),
+    ],
+)
+def test_wrong_calls_say_what_is_wrong_and_exit_by_kind(
+    arguments: list[str], status: int, message: str, tmp_path: Path
+) -> None:
+    """One line on standard error, nothing on standard output, a status a script can branch on."""
+    answer = sayit(*arguments, SAYIT_DATA_DIR=str(tmp_path))
+    assert message in answer.stderr
+    assert answer.returncode == status
+    assert answer.stdout == ""
+
+
+@pytest.mark.parametrize(("arguments", "environment"), [(["--lang", "ko"], {}), ([], {"LANG": "ko_KR.UTF-8"})])
+def test_messages_are_korean_where_that_is_wanted(arguments: list[str], environment: dict[str, str]) -> None:
+    """By option or by locale."""
+    answer = sayit(*arguments, "transcribe", "none.wav", **environment)
+    assert answer.stderr == "none.wav: 파일을 찾을 수 없습니다. [FILE_NOT_FOUND]\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "ko_KR.UTF-8"}, "ko"),
+        ({"LANG": "ko_KR.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "C", "LC_MESSAGES": "ko"}, "ko"),
+    ],
+)
+def test_the_locale_chooses_the_language(environment: dict[str, str], language: str) -> None:
+    """In the order that POSIX gives the variables."""
+    assert wording.language(environment) == language
+
+
+def test_unavailability_is_told_from_other_errors() -> None:
+    """It decides between the exit statuses 1 and 3."""
+    assert wording.is_unavailability(SayItError(ErrorKind.UNAVAILABLE))
+    assert wording.is_unavailability(wording.LocalError("NO_SUITE", address="x"))
+    assert not wording.is_unavailability(SayItError(ErrorKind.INVALID_FORMAT))
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    """The key is printed once, alone on standard output; the list never shows it."""
+    file = str(tmp_path / "keys.json")
+    made = sayit("keys", "create", "--tenant", "app", "--name", "phone", SAYIT_API_KEYS_FILE=file)
+    key = made.stdout.strip()
+    assert key.startswith("sayit_")
+    key_id = key.split("_")[1]
+    listed = sayit("keys", "list", "--json", "--file", file)
+    assert [(one["id"], one["tenant"], one["revoked"]) for one in json.loads(listed.stdout)] == [(key_id, "app", None)]
+    assert key not in listed.stdout
+    assert sayit("keys", "revoke", key_id, "--file", file).returncode == 0
+    assert json.loads(sayit("keys", "list", "--json", "--file", file).stdout)[0]["revoked"]
+    assert sayit("keys", "revoke", "nobody", "--file", file).returncode == 1
+
+
+def test_the_version_is_the_packages() -> None:
+    """Plain and as JSON."""
+    version = json.loads(sayit("version", "--json").stdout)["version"]
+    assert sayit("version").stdout == f"sayit {version}\n"
+
+
+def test_the_configuration_page_is_current() -> None:
+    """`sayit config --markdown > docs/configuration.md` was run after the last change of a setting."""
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == configuration.page(
+        configuration.sections()
+    )
+
+
+def test_the_configuration_lists_every_setting_once() -> None:
+    """For the terminal and for scripts."""
+    sections = json.loads(sayit("config", "--json").stdout)
+    assert set(sections) == {"Every process", "Gateway", "Scheduler", "Transcriber"}
+    assert "SAYIT_LISTEN" in [one["name"] for one in sections["Gateway"]]
+    assert "SAYIT_LOG_LEVEL" not in [one["name"] for one in sections["Gateway"]]
+    assert "SAYIT_SCHEDULER_LISTEN" in sayit("config").stdout
+
+
+def test_the_doctor_finds_this_installation_well(tmp_path: Path) -> None:
+    """Nothing fails here; every finding has a level and, unless it is ok, advice."""
+    answer = sayit("doctor", "--json", "--listen", "127.0.0.1:0", "--data", str(tmp_path), "--model", "micro")
+    findings = json.loads(answer.stdout)
+    assert [one for one in findings if one["level"] == "fail"] == []
+    assert answer.returncode == 0
+    assert len({one["about"] for one in findings}) == len(findings) >= 12
+    assert all(one["advice"] for one in findings if one["level"] != "ok")
+
+
+def test_the_doctor_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each illness is told, with what to do."""
+    assert installation.python((3, 10, 4)).level is Level.FAIL
+    assert installation.packages(["no_such_package"]).level is Level.FAIL
+    broken = installation.native_libraries(["json", "no_such_library"])
+    assert broken.level is Level.FAIL
+    assert broken.found.startswith("no_such_library does not load: ModuleNotFoundError")
+    assert machine.vector_units("fpu sse sse2").level in {Level.WARN, Level.OK}
+    assert installation.model(str(tmp_path)).level is Level.FAIL
+    keys = tmp_path / "keys"
+    monkeypatch.setenv("SAYIT_API_KEYS_FILE", str(keys))
+    assert installation.keys_file().level is Level.FAIL
+    keys.touch(mode=0o644)
+    assert installation.keys_file().advice == f"chmod 600 {keys}"
+    keys.chmod(0o600)
+    assert installation.keys_file().level is Level.OK
+
+
+def test_the_data_folder_is_the_platforms(tmp_path: Path) -> None:
+    """Named by variable, else where the platform keeps user data."""
+    assert places.default_data({"SAYIT_DATA_DIR": str(tmp_path)}) == tmp_path
+    if sys.platform == "darwin":
+        assert places.default_data({}) == Path.home() / "Library" / "Application Support" / "sayit"
+    else:
+        assert places.default_data({"XDG_DATA_HOME": "/xdg"}) == Path("/xdg/sayit")
+        assert places.default_data({"XDG_DATA_HOME": "relative"}) == Path.home() / ".local" / "share" / "sayit"

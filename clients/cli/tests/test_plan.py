@@ -1,0 +1,131 @@
+"""Which processes, with which settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+
+from sayit.chassis.settings import ServiceSettings, describe
+from sayit.cli.suite import ports
+from sayit.cli.suite.cores import Workforce
+from sayit.cli.suite.plan import SuiteOptions, plan
+from sayit.gateway.settings import GatewaySettings
+from sayit.scheduler.settings import SchedulerSettings
+from sayit.transcriber.settings import TranscriberSettings
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> SuiteOptions:
+    """Two transcribers."""
+    return SuiteOptions(
+        data=tmp_path,
+        listen="127.0.0.1:50051",
+        workforce=Workforce(transcribers=2, threads=3),
+        model="small",
+        model_folder=Path("/models/small"),
+        redis_url="",
+        logs=tmp_path / "logs",
+        grace_s=30.0,
+        embedded=False,
+        environment={
+            "PATH": "/bin",
+            "SAYIT_CACHE_TTL_H": "1",
+            "SAYIT_DATABASE_URL": "postgresql://x",
+            "SAYIT_MODEL": "y",
+        },
+    )
+
+
+def test_valkey_first_then_the_services(options: SuiteOptions) -> None:
+    """Two stages; each service is a process of this Python; all ports differ."""
+    made = plan(options)
+    assert [[part.name for part in stage] for stage in made.stages] == [
+        ["valkey"],
+        ["scheduler", "gateway", "transcriber-1", "transcriber-2"],
+    ]
+    assert made.parts[1].arguments == (sys.executable, "-m", "sayit.scheduler")
+    addresses = [part.address for part in made.parts] + [part.metrics for part in made.parts if part.metrics]
+    assert len(set(addresses)) == len(addresses) == 9
+    assert made.gateway == "127.0.0.1:50051"
+
+
+def test_a_redis_of_the_users_replaces_valkey(options: SuiteOptions) -> None:
+    """Its address goes to all parts."""
+    made = plan(dataclasses.replace(options, redis_url="redis://queue:6379/0"))
+    assert "valkey" not in [part.name for part in made.parts]
+    assert {part.environment["SAYIT_REDIS_URL"] for part in made.parts} == {"redis://queue:6379/0"}
+
+
+def test_settings_pass_through_but_what_binds_the_parts_is_ours(options: SuiteOptions) -> None:
+    """The user's variables hold; addresses, the model's folder and the thread count are the suite's."""
+    made = plan(options)
+    transcriber = made.parts[3].environment
+    assert transcriber["SAYIT_CACHE_TTL_H"] == "1"
+    assert transcriber["SAYIT_DATABASE_URL"] == "postgresql://x"
+    assert transcriber["SAYIT_MODEL"] == "/models/small"
+    assert transcriber["SAYIT_MODEL_NAME"] == transcriber["SAYIT_DEFAULT_MODEL"] == "small"
+    assert transcriber["SAYIT_THREADS"] == transcriber["OMP_NUM_THREADS"] == "3"
+    assert transcriber["SAYIT_SCHEDULER_ADDRESS"] == made.scheduler == made.parts[1].address
+    assert len({part.environment["SAYIT_INTERNAL_SECRET"] for part in made.parts[1:]}) == 1
+    assert len(transcriber["SAYIT_INTERNAL_SECRET"]) >= 32
+    assert "SAYIT_INTERNAL_SECRET" not in made.parts[0].environment, "Valkey gets nothing that it does not need"
+
+
+def test_an_embedded_suite_is_private(options: SuiteOptions) -> None:
+    """It takes neither the user's database nor keys, and a port of its own."""
+    made = plan(
+        dataclasses.replace(
+            options,
+            embedded=True,
+            listen="127.0.0.1:0",
+            environment={
+                "SAYIT_DATABASE_URL": "postgresql://x",
+                "SAYIT_API_KEYS_FILE": "/keys",
+                "SAYIT_SCHEDULER_LISTEN": "127.0.0.1:50052",
+                "SAYIT_TLS_CERT_FILE": "/cert",
+            },
+        )
+    )
+    for part in made.parts:
+        assert not {"SAYIT_DATABASE_URL", "SAYIT_API_KEYS_FILE", "SAYIT_TLS_CERT_FILE"} & set(part.environment)
+    assert not made.gateway.endswith(":0")
+    assert made.parts[2].environment["SAYIT_LISTEN"] == made.gateway
+    assert made.scheduler != "127.0.0.1:50052"
+
+
+@pytest.mark.parametrize(
+    ("index", "settings"), [(1, SchedulerSettings), (2, GatewaySettings), (3, TranscriberSettings)]
+)
+def test_every_variable_is_a_setting_of_some_service(
+    options: SuiteOptions, index: int, settings: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renamed setting would be ignored silently; and each service accepts what it is given."""
+    known = {one.name for kind in (SchedulerSettings, GatewaySettings, TranscriberSettings) for one in describe(kind)}
+    given = {name: value for name, value in plan(options).parts[index].environment.items() if name.startswith("SAYIT_")}
+    assert set(given) <= known
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert settings().grace_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("listen", "gateway"),
+    [("0.0.0.0:7000", "127.0.0.1:7000"), ("[::]:7000", "[::1]:7000"), ("localhost:7000", "localhost:7000")],
+)
+def test_clients_of_this_machine_reach_a_wildcard_by_loopback(options: SuiteOptions, listen: str, gateway: str) -> None:
+    """Nobody can connect to 0.0.0.0 everywhere."""
+    made = plan(dataclasses.replace(options, listen=listen))
+    assert made.gateway == gateway
+    assert made.parts[2].environment["SAYIT_LISTEN"] == listen
+
+
+def test_ports_lie_below_the_kernels_own_range() -> None:
+    """A part that is being started again does not find its port taken by an outgoing connection."""
+    found = ports.free_ports(50)
+    assert len(set(found)) == 50
+    path = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if path.exists():
+        assert max(found) < int(path.read_text().split()[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
@@ -100,9 +102,11 @@ def test_hard_seams_work_without_words() -> None:
 
 
 def test_case_and_punctuation_do_not_hide_equal_words() -> None:
-    """"Blue," and "blue" are one word; Korean composed and decomposed is, too."""
+    """The words "Blue," and "blue" are one; Korean composed and decomposed is, too."""
     one = chunk(0, 0, 28, [segment(said("Red green Blue, 하늘", 26.0))], hard="end")
-    two = chunk(1, 26, 50, [segment(said("red Green. blue 하늘 white", 26.0))], hard="start")
+    two = chunk(
+        1, 26, 50, [segment(said(f"red Green. blue {unicodedata.normalize('NFD', '하늘')} white", 26.0))], hard="start"
+    )
     assert len(" ".join(texts(merged(one, two))).split()) == 5
 
 
@@ -141,7 +145,8 @@ def test_nothing_said_has_no_language() -> None:
 def test_suppressed_text_is_kept_in_order() -> None:
     """What was removed from the chunks stays for audit."""
     removed = [
-        Suppressed(text=text, reason=SuppressionReason.NO_SPEECH, start_s=0.0, end_s=1.0) for text in ("first", "second")
+        Suppressed(text=text, reason=SuppressionReason.NO_SPEECH, start_s=0.0, end_s=1.0)
+        for text in ("first", "second")
     ]
     chunks = [
         TranscribedChunk(
@@ -168,8 +173,12 @@ def test_a_four_hour_recording_is_merged_quickly_enough_to_test() -> None:
     chunks = []
     for place in range(500):
         start = place * 26.0
-        words = [word(f"w{round((start + at * 0.5) * 2)}", start + at * 0.5, start + at * 0.5 + 0.5) for at in range(56)]
-        chunks.append(chunk(place, start, start + 28, [segment(words[at : at + 8]) for at in range(0, 56, 8)], hard="startend"))
+        words = [
+            word(f"w{round((start + at * 0.5) * 2)}", start + at * 0.5, start + at * 0.5 + 0.5) for at in range(56)
+        ]
+        chunks.append(
+            chunk(place, start, start + 28, [segment(words[at : at + 8]) for at in range(0, 56, 8)], hard="startend")
+        )
     spans = tuple(Span(start_s=float(at), end_s=at + 0.9) for at in range(13_000))
     result = merge(chunks, speech=spans, duration_s=13_002.0)
     spoken = " ".join(texts(result)).split()

@@ -24,7 +24,9 @@ def heard(seed: int, vocabulary: int, *, distinct_within: int) -> tuple[list[str
     times: list[tuple[float, float]] = []
     at = 0.0
     while at < 84:
-        text = rng.choice([f"w{n}" for n in range(vocabulary) if f"w{n}" not in spoken[len(spoken) - distinct_within :]])
+        text = rng.choice(
+            [f"w{n}" for n in range(vocabulary) if f"w{n}" not in spoken[len(spoken) - distinct_within :]]
+        )
         length = rng.uniform(0.2, 0.7)
         spoken.append(text)
         times.append((at, at + length))

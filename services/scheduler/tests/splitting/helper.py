@@ -16,6 +16,7 @@ class LoudnessDetector:
     """Calls every frame that is loud on average a voice; stateless."""
 
     def probabilities(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """1 for loud frames, 0 for others."""
         frames = samples.astype(np.float32).reshape(-1, FRAME_SAMPLES)
         return (np.abs(frames).mean(axis=1) > 300).astype(np.float32)
 
@@ -27,6 +28,7 @@ class ScriptedDetector:
         self._left = list(probabilities)
 
     def probabilities(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """The next of the list, then 0."""
         count = len(samples) // FRAME_SAMPLES
         given, self._left = self._left[:count], self._left[count:]
         return np.array(given + [0.0] * (count - len(given)), np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -37,7 +39,7 @@ def check(chunks: list[ReadyChunk], samples: np.ndarray, splitter: Splitter) -> 
         assert chunk.speech
         assert all(chunk.start_sample <= a < b <= chunk.end_sample for a, b in chunk.speech)
         covered[chunk.start_sample : chunk.end_sample] = True
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert before.hard_end == after.hard_start
         if before.hard_end:
             assert before.start_sample < after.start_sample < before.end_sample < after.end_sample

@@ -70,7 +70,9 @@ def _in_order(
         placed.append(mine)
         end_s = min(chunk.end_s, duration_s)
         for segment in segments:
-            here = _timed(segment, _within(segment.start_s, chunk.start_s, end_s), _within(segment.end_s, chunk.start_s, end_s))
+            here = _timed(
+                segment, _within(segment.start_s, chunk.start_s, end_s), _within(segment.end_s, chunk.start_s, end_s)
+            )
             if latest and here.start_s < latest[-1].end_s:
                 # Both claim some time: they share it, as far as the one before began early enough.
                 border_s = max((here.start_s + latest[-1].end_s) / 2, latest[-1].start_s)

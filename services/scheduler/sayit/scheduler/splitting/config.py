@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sayit.speech.audio import MAX_CHUNK_S
-
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
@@ -23,7 +21,7 @@ class SplitConfig:
     pad_s: float = 0.4
     #: A silence of at least this length ends the chunk; it is not sent to the model.
     max_pause_s: float = 2.0
-    #: The longest chunk.
+    #: The longest chunk. Whisper's window is 30 s; text at a full window's end is where models lose most.
     max_chunk_s: float = 28.0
     #: Where the first chunk of a longer stretch of speech may end, so that its text comes early.
     first_chunk_s: tuple[float, float] = (6.0, 12.0)
@@ -40,6 +38,6 @@ class SplitConfig:
     #: The same for later chunks: with two windows in view, the last two chunks share what is left.
     lookahead_s: float = 60.0
     #: Least and most audio that two chunks share where no pause was found.
-    overlap_s: tuple[float, float] = (1.5, 2.5)
+    overlap_s: tuple[float, float] = (2.0, 3.0)
     #: A cut without a pause falls into the quietest dip of this much audio before the limit.
     hard_search_s: float = 2.0

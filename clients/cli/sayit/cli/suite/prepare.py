@@ -18,7 +18,7 @@ from sayit.cli.suite.supervisor import running
 #: How long the processes of a supervisor that was killed may still be ending, in seconds.
 ORPHANS_END_WITHIN_S = 8.0
 #: An embedded suite is idle when it ends, or interrupted by somebody who does not want to wait.
-_EMBEDDED_GRACE_S = 3.0
+_EMBEDDED_GRACE_S = 1.0
 
 
 def chosen_workforce(transcribers: int | None, threads: int | None, warn: Callable[[str], None]) -> Workforce:

@@ -172,6 +172,10 @@ class ChunkStore(Protocol):
         """Numbers the dispatches; chunks that are no longer due, or were dispatched meanwhile, are left out."""
         ...
 
+    def dispatching(self, model: str) -> AbstractAsyncContextManager[None]:
+        """Keeps other schedulers from dispatching this model's chunks while the block runs."""
+        ...
+
     async def undispatch(self, model: str, *, before_s: float) -> int:
         """Takes back dispatches that nobody claimed since `before_s`; returns how many."""
         ...
@@ -188,8 +192,13 @@ class ChunkStore(Protocol):
         """Stores the chunk's text and its event; None when the attempt is fenced (the late write is counted)."""
         ...
 
-    async def give_up(self, claim: Claim, end: AttemptEnd, detail: str) -> JobRecord | None:
-        """Ends an attempt without a result: the chunk is due again or its job FAILED; None when it was fenced."""
+    async def give_up(
+        self, claim: Claim, end: AttemptEnd, detail: str, *, expired_s: float | None = None
+    ) -> JobRecord | None:
+        """Ends an attempt without a result: the chunk is due again or its job FAILED; None when it was fenced.
+
+        With `expired_s`, only if its lease ran out before that time: it may have been renewed since it was looked at.
+        """
         ...
 
     async def expired_claims(self, *, now_s: float) -> list[Claim]:

@@ -108,9 +108,16 @@ class Attempts:
             await self._notices.ephemeral(job.id, await self._fleet.estimate(job))
         return True
 
-    async def give_up(self, claim: Claim, end: AttemptEnd, detail: str, *, began_s: float) -> None:
-        """Ends an attempt without a result; the chunk is due again at once, or its job has failed."""
-        job = await self._chunks.give_up(claim, end, detail)
+    async def give_up(
+        self, claim: Claim, end: AttemptEnd, detail: str, *, began_s: float, expired_s: float | None = None
+    ) -> None:
+        """Ends an attempt without a result; the chunk is due again at once, or its job has failed.
+
+        With `expired_s`, only if the claim's lease ran out before that time.
+        """
+        job = await self._chunks.give_up(claim, end, detail, expired_s=expired_s)
+        if job is None and expired_s is not None:
+            return  # another scheduler was faster, or it is alive after all
         self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])
         self._chunks_due()
         if job is not None and job.state is JobState.FAILED:

@@ -15,6 +15,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.results import Results
@@ -86,7 +87,10 @@ class Preparer:
         with telemetry.span_from(job.traceparent, "prepare"):
             try:
                 self._check_attempts(job)
-                await self._leased(job, owner)
+                work = self._prepare(job, owner)
+                lease_s = self._limits.work_lease_s
+                if not await leased(work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=lease_s):
+                    outcome = "stopped"
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
@@ -108,36 +112,6 @@ class Preparer:
         await self._jobs.fail_job(job.id, error)
         await self._notices.wake(job.id)
         return error.code
-
-    async def _leased(self, job: JobRecord, owner: str) -> None:
-        """Prepares while a second task keeps the lease; whichever ends first ends the other."""
-        work = asyncio.create_task(self._prepare(job, owner))
-        keeper = asyncio.create_task(self._keep_lease(job, owner))
-        try:
-            await asyncio.wait((work, keeper), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            keeper.cancel()
-            if not work.done():
-                work.cancel()
-            await asyncio.wait((work, keeper))
-        if work.cancelled():
-            # The lease is gone: the job was cancelled or deleted, or another scheduler has it.
-            telemetry.logger().info("preparing stopped", job_id=job.id)
-            return
-        work.result()
-
-    async def _keep_lease(self, job: JobRecord, owner: str) -> None:
-        lease_s = self._limits.work_lease_s
-        until_s = time.time() + lease_s
-        while True:
-            await asyncio.sleep(min(1.0, lease_s / 4))
-            try:
-                if not await self._jobs.renew_lease(job.id, owner, until_s=time.time() + lease_s):
-                    return
-                until_s = time.time() + lease_s
-            except SayItError:
-                if time.time() > until_s:
-                    return
 
     async def _prepare(self, job: JobRecord, owner: str) -> None:
         parts = await self._uploads.parts(job.upload_id)
@@ -193,11 +167,22 @@ class Preparer:
                 )
             )
         if not await self._jobs.add_chunks(job.id, owner, new, scanned=scanned):
-            await self._objects.delete_prefix(f"jobs/{job.id}/chunks/")
+            await self._clear_away(job)
             return False
         if new:
             self._chunks_due()
         return True
+
+    async def _clear_away(self, job: JobRecord) -> None:
+        """Deletes audio that nobody will ask for: the job has ended. Else it is another scheduler's, who needs it."""
+        try:
+            ended = (await self._jobs.get_job(job.tenant, job.id)).state.terminal
+        except SayItError as error:
+            if error.kind is not ErrorKind.JOB_NOT_FOUND:
+                raise
+            ended = True
+        if ended:
+            await self._objects.delete_prefix(f"jobs/{job.id}/chunks/")
 
 
 def _cache_key(path: Path, job: JobRecord) -> str:

@@ -14,6 +14,7 @@ from sayit.scheduler.job.records import DoneChunk, JobRecord
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech import wire
@@ -64,7 +65,8 @@ class Results:
         began = time.perf_counter()
         with telemetry.span_from(job.traceparent, "merge"):
             try:
-                await self._merge(job, owner)
+                work = self._merge(job, owner)
+                await leased(work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=self._limits.work_lease_s)
             except SayItError as error:
                 if error.kind.retryable:
                     raise
@@ -106,13 +108,15 @@ class Results:
             ChunkText(chunk_index=i, segments=transcript.segments[start : start + _SEGMENTS_PER_EVENT])
             for i, start in enumerate(range(0, len(transcript.segments), _SEGMENTS_PER_EVENT))
         ]
-        await self._jobs.complete_job(
+        completed = await self._jobs.complete_job(
             job.id,
             owner,
             events=[*texts, _completed(transcript, cached=True)],
             cached=True,
             samples=samples_of(transcript.duration_s),
         )
+        if not completed:
+            await self._clear_away(job)
         await self._notices.wake(job.id)
         return True
 
@@ -131,9 +135,20 @@ class Results:
             cached=False,
             samples=job.samples_total or 0,
         )
-        if completed and job.cache_key and self._limits.cache_ttl_s > 0:
+        if not completed:
+            await self._clear_away(job)
+        elif job.cache_key and self._limits.cache_ttl_s > 0:
             expires_s = time.time() + self._limits.cache_ttl_s
             await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
+
+    async def _clear_away(self, job: JobRecord) -> None:
+        """A job that was deleted while it was merged must leave no text behind; its prefix went into the bin before."""
+        try:
+            await self._jobs.get_job(job.tenant, job.id)
+        except SayItError as error:
+            if error.kind is not ErrorKind.JOB_NOT_FOUND:
+                raise
+            await self._objects.delete_prefix(f"jobs/{job.id}/")
 
     async def _save(self, job_id: str, transcript: Transcript) -> None:
         await self._objects.put(_key(job_id), wire.transcript_to_proto(transcript).SerializeToString())

@@ -31,7 +31,7 @@ class Cluster:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
-        """Starts a part, or starts it again."""
+        """Starts a part, or starts it again after it was killed."""
         kind = name.partition("-")[0]
         listen = {"gateway": "SAYIT_LISTEN", "scheduler": "SAYIT_SCHEDULER_LISTEN"}.get(kind, "")
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -45,8 +45,9 @@ class Cluster:
 
     def kill(self, name: str) -> None:
         """Kills (-9) a part with all that it started."""
-        os.killpg(self.processes[name].pid, signal.SIGKILL)
-        self.processes[name].wait()
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def logs(self) -> str:
         """What all parts said."""

@@ -17,9 +17,9 @@ from .helper import RECORDINGS, RunningSuite
 pytestmark = pytest.mark.xdist_group("suite")
 
 OPTIONS = Options(language="ko", temperature=0.0)
-JOBS = 3
-#: Chunks that are done when a scheduler dies, of about twenty.
-KILL_AFTER = 4
+JOBS = 2
+#: Chunks that are done when a scheduler dies, of about fourteen.
+KILL_AFTER = 3
 
 
 async def test_jobs_survive_their_scheduler_and_are_watched_anywhere(
@@ -45,9 +45,7 @@ async def test_jobs_survive_their_scheduler_and_are_watched_anywhere(
                 await done.acquire()
             cluster.kill("scheduler-1")
             assert not any(watcher.done() for watcher in watchers), "the fault did not hit work in progress"
-            cluster.start("scheduler-1")
             texts = await asyncio.gather(*watchers)
-            await cluster.serving("scheduler-1")
             for job, text in zip(jobs, texts, strict=True):
                 assert (await there.get(job.id)).state is JobState.COMPLETED
                 assert text == (await here.transcript(job.id)).text == expected

@@ -19,8 +19,8 @@ from sayit.speech.audio import SAMPLE_BYTES, samples_of
 #: on how the bytes were cut into blocks.
 _BLOCK = 31 * FRAME_SAMPLES
 #: A second of pause is as good as any longer one; this much is lost per second that a cut lies before the limit.
-_BEST_PAUSE_S = 1.0
-_EARLINESS_COST = 0.03
+_BEST_PAUSE_S = 0.5
+_EARLINESS_COST = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)

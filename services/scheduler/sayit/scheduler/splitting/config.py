@@ -22,9 +22,9 @@ class SplitConfig:
     #: A silence of at least this length ends the chunk; it is not sent to the model.
     max_pause_s: float = 2.0
     #: The longest chunk. Whisper's window is 30 s; text at a full window's end is where models lose most.
-    max_chunk_s: float = 28.0
+    max_chunk_s: float = 29.0
     #: Where the first chunk of a longer stretch of speech may end, so that its text comes early.
-    first_chunk_s: tuple[float, float] = (6.0, 12.0)
+    first_chunk_s: tuple[float, float] = (8.0, 13.0)
     #: Quiet of at least this length is a pause; shorter quiet also occurs inside words (the closure of a stop).
     min_pause_s: float = 0.2
     #: A pause is quieter than loud speech by at least this much.

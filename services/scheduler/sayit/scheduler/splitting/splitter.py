@@ -18,8 +18,9 @@ from sayit.speech.audio import SAMPLE_BYTES, samples_of
 #: Audio is judged in blocks of this many samples (about 1 s), whatever sizes it arrives in: so the chunks never depend
 #: on how the bytes were cut into blocks.
 _BLOCK = 31 * FRAME_SAMPLES
-#: A second of pause is as good as any longer one; this much is lost per second that a cut lies before the limit.
+#: A pause is better the longer it is, up to this length ...
 _BEST_PAUSE_S = 0.5
+#: ... and this much of its length does not count per second that it lies before the limit: full chunks cost less.
 _EARLINESS_COST = 0.05
 
 

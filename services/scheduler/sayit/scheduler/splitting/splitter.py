@@ -209,6 +209,7 @@ class Splitter:
             ranges.append((max(least, config.search_s), min(limit, limit + least - config.search_s)))
         ranges.append((limit - config.search_s, limit))
         ranges.append((limit - config.wide_search_s, limit))
+        ranges.append((config.min_chunk_s, limit - config.wide_search_s))
         return [(low, high) for low, high in ranges if low < high]
 
     def _pauses(self, start: int, group: _Group) -> list[SampleSpan]:
@@ -232,7 +233,7 @@ class Splitter:
 
     def _hard_cut(self, start: int) -> _Cut:
         """Ends the chunk in the quietest dip before its limit, and begins the next one in a dip before that."""
-        limit = start + self._limit
+        limit = start + samples_of(self._config.hard_chunk_s)
         low = limit - samples_of(self._config.hard_search_s)
         end = low + deepest_dip(self._samples(low, limit))
         least, most = (samples_of(seconds) for seconds in self._config.overlap_s)

@@ -22,6 +22,7 @@ from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.housekeeping import Housekeeping
 from sayit.scheduler.scheduling.intake import Intake
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.overview import Overview
@@ -82,6 +83,8 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
         stack.push_async_callback(bus.close)
         decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
         notices = Notices(bus)
+        last_work = LastWork()
+        stack.push_async_callback(last_work.wait)
 
         fleet = Fleet(
             store=stores.fleet,
@@ -97,6 +100,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             fleet=fleet,
             notices=notices,
             limits=limits,
+            last_work=last_work,
             chunks_due=dispatcher.bell.ring,
             all_done=results.bell.ring,
         )
@@ -118,6 +122,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             objects=objects,
             fleet=fleet,
             limits=limits,
+            last_work=last_work,
             accepted=preparer.bell.ring,
         )
         housekeeping = Housekeeping(

@@ -15,6 +15,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech.jobs import JobState, PartialText
@@ -38,6 +39,7 @@ class Attempts:
         fleet: Fleet,
         notices: Notices,
         limits: Limits,
+        last_work: LastWork,
         chunks_due: Callable[[], None],
         all_done: Callable[[], None],
     ) -> None:
@@ -49,6 +51,7 @@ class Attempts:
         self._all_done = all_done
         self._live: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self.limits = limits
+        self.last_work = last_work
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str) -> Claim | None:
         """Claims a chunk; None when somebody else has it, or nobody may have it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +11,7 @@ from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord, PartRecord, UploadRecord
 from sayit.scheduler.ports import JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
@@ -35,6 +35,7 @@ class Intake:
         objects: ObjectStore,
         fleet: Fleet,
         limits: Limits,
+        last_work: LastWork,
         accepted: Callable[[], None],
     ) -> None:
         self._uploads = uploads
@@ -42,6 +43,7 @@ class Intake:
         self._objects = objects
         self._fleet = fleet
         self._limits = limits
+        self._last_work = last_work
         self._accepted = accepted
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
@@ -106,7 +108,7 @@ class Intake:
             return await self._accept(who, options, upload, key, traceparent)
         except BaseException:
             # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
-            await asyncio.shield(self._forget(who, upload.id))
+            await self._last_work.do(self._forget(who, upload.id))
             raise
 
     async def create_job_on(
@@ -194,7 +196,7 @@ class Intake:
 
         The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
         """
-        return await asyncio.shield(asyncio.create_task(self._store_part(upload_id, end, bytes(rest))))
+        return await self._last_work.do(self._store_part(upload_id, end, bytes(rest)))
 
     async def _store_part(self, upload_id: str, offset: int, data: bytes) -> int:
         # Two senders at one offset must not overwrite each other's object before the row decides who was first.

@@ -107,7 +107,7 @@ class _Attempt:
             canceller.cancel()
             if not self._settled:
                 # The call's own task may be cancelled already; freeing the chunk must not be.
-                await asyncio.shield(asyncio.create_task(self._broken()))
+                await self._attempts.last_work.do(self._broken())
 
     async def _send_out(self) -> None:
         # The claim is answered before the audio is fetched: the transcriber's message ends with the answer.

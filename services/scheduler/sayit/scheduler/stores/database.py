@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Connections kept for reading; writers on SQLite take turns on one more.
-READERS = 4
+#: Connections that are kept; more are opened under load, and closed after use.
+CONNECTIONS = 8
 
 
 class Database:
@@ -30,7 +30,7 @@ class Database:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine: AsyncEngine = create_async_engine(
-            self.url, pool_size=READERS, max_overflow=8, pool_pre_ping=not self.is_sqlite
+            self.url, pool_size=CONNECTIONS, max_overflow=8, pool_pre_ping=not self.is_sqlite
         )
         self._turn = asyncio.Lock()
         if self.is_sqlite:

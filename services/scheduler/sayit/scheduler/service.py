@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 
-from sayit.chassis import telemetry
+from sayit.chassis import tasks, telemetry
 from sayit.chassis.internal import internal_interceptors
 from sayit.chassis.server import Running, serving
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
@@ -186,6 +186,4 @@ async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[Non
         yield
     finally:
         task.remove_done_callback(ended)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await tasks.end(task)

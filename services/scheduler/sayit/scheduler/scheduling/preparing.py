@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sayit.chassis import telemetry
+from sayit.chassis import tasks, telemetry
 from sayit.scheduler.job.records import JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
@@ -116,10 +116,7 @@ class Preparer:
         try:
             await asyncio.wait((work, keeper), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            keeper.cancel()
-            if not work.done():
-                work.cancel()
-            await asyncio.wait((work, keeper))
+            await tasks.end(keeper, work)
         if work.cancelled():
             # The lease is gone: the job was cancelled or deleted, or another scheduler has it.
             telemetry.logger().info("preparing stopped", job_id=job.id)

@@ -65,7 +65,8 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
         inbox: _Inbox = asyncio.Queue(maxsize=64)
         reader = asyncio.create_task(_read(request_iterator, inbox))
         try:
-            first = await asyncio.wait_for(inbox.get(), _CLAIM_TIMEOUT_S)
+            async with asyncio.timeout(_CLAIM_TIMEOUT_S):
+                first = await inbox.get()
             if first is None or not first.HasField("claim"):
                 raise SayItError(ErrorKind.INVALID_ARGUMENT, field="claim", reason="'claim' was expected here")
             asked = first.claim
@@ -125,7 +126,8 @@ class _Attempt:
     async def _take_back(self) -> None:
         while True:
             try:
-                message = await asyncio.wait_for(self._inbox.get(), self._attempts.limits.lease_s)
+                async with asyncio.timeout(self._attempts.limits.lease_s):
+                    message = await self._inbox.get()
             except TimeoutError:
                 telemetry.bind(silent=True)
                 return

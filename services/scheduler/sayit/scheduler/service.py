@@ -12,6 +12,7 @@ import grpc
 from sayit.chassis import tasks, telemetry
 from sayit.chassis.internal import internal_interceptors
 from sayit.chassis.server import Running, serving
+from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
 from sayit.scheduler.queues.arq_queue import ArqQueue
@@ -42,6 +43,8 @@ SERVICES = tuple(
     for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
+#: Files that have a preparer of their own; half a minute of audio fits in most formats.
+SMALL_FILE_BYTES = 2_000_000
 _HOUR_S = 3600.0
 
 
@@ -57,14 +60,24 @@ def limits_of(settings: SchedulerSettings) -> Limits:
         redispatch_s=settings.redispatch_s,
         dispatch_ahead=settings.dispatch_ahead,
         work_lease_s=30.0,
-        max_prepare_attempts=5,
+        max_prepare_attempts=10,
+        job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
     )
 
 
 @asynccontextmanager
 async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
-    """Runs a scheduler while the block runs."""
+    """Runs a scheduler while the block runs.
+
+    Raises:
+        StartError: other machines could call it, and no secret keeps strangers out.
+    """
+    if not (is_loopback(settings.scheduler_listen) or settings.internal_secret.get_secret_value()):
+        raise StartError(
+            f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
+            "set SAYIT_INTERNAL_SECRET, the same for all services"
+        )
     limits = limits_of(settings)
     scratch = settings.data_dir / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -113,6 +126,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             results=results,
             notices=notices,
             limits=limits,
+            last_work=last_work,
             chunks_due=dispatcher.bell.ring,
             all_done=results.bell.ring,
         )
@@ -126,7 +140,12 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             accepted=preparer.bell.ring,
         )
         housekeeping = Housekeeping(
-            jobs=stores.jobs, chunks=stores.chunks, fleet=stores.fleet, objects=objects, attempts=attempts
+            jobs=stores.jobs,
+            chunks=stores.chunks,
+            fleet=stores.fleet,
+            objects=objects,
+            attempts=attempts,
+            notices=notices,
         )
         if stores.exclusive:
             await housekeeping.take_over()
@@ -153,6 +172,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
 
         for loop in (dispatcher.run(), results.run(), housekeeping.run()):
             await stack.enter_async_context(_in_background(loop))
+        await stack.enter_async_context(_in_background(preparer.run(max_bytes=SMALL_FILE_BYTES)))
         for _ in range(settings.prepare_concurrency):
             await stack.enter_async_context(_in_background(preparer.run()))
         server = await stack.enter_async_context(
@@ -165,6 +185,8 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
                 resumable=("sayit.internal.v1.JobService/WatchJob",),
             )
         )
+        # The first thing to happen at the end: from then on a broken call is nobody's crash.
+        stack.callback(attempts.stop_blaming)
         await server.set_serving(True)
         telemetry.logger().info("scheduler is up", address=server.address)
         yield server

@@ -51,6 +51,8 @@ class Attempts:
         self._all_done = all_done
         self._live: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self.limits = limits
+        #: Whether a call that breaks while its chunk is on the engine counts as a crash of the chunk.
+        self.blaming = True
         self.last_work = last_work
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str) -> Claim | None:
@@ -79,6 +81,10 @@ class Attempts:
             self._live[claim.job_id].discard(event)
             if not self._live[claim.job_id]:
                 del self._live[claim.job_id]
+
+    def stop_blaming(self) -> None:
+        """From now on calls break because this process ends: no chunk is suspected of a crash any more."""
+        self.blaming = False
 
     def stop(self, job_id: str) -> None:
         """Tells every attempt at the job's chunks that nobody wants them any more."""
@@ -111,9 +117,11 @@ class Attempts:
             await self._notices.ephemeral(job.id, await self._fleet.estimate(job))
         return True
 
-    async def give_up(self, claim: Claim, end: AttemptEnd, detail: str, *, began_s: float) -> None:
-        """Ends an attempt without a result; the chunk is due again at once, or its job has failed."""
-        job = await self._chunks.give_up(claim, end, detail)
+    async def give_up(
+        self, claim: Claim, end: AttemptEnd, detail: str, *, began_s: float, delay_s: float = 0.0
+    ) -> None:
+        """Ends an attempt without a result; the chunk is due again after `delay_s`, or its job has failed."""
+        job = await self._chunks.give_up(claim, end, detail, delay_s=delay_s)
         self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])
         self._chunks_due()
         if job is not None and job.state is JobState.FAILED:

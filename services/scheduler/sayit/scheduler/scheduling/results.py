@@ -67,6 +67,7 @@ class Results:
                 await self._merge(job, owner)
             except SayItError as error:
                 if error.kind.retryable:
+                    await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
                     raise
                 await self._jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
@@ -112,13 +113,15 @@ class Results:
             events=[*texts, _completed(transcript, cached=True)],
             cached=True,
             samples=samples_of(transcript.duration_s),
+            warnings=earlier.warnings,
         )
         await self._notices.wake(job.id)
         return True
 
     async def _merge(self, job: JobRecord, owner: str) -> None:
         done = await self._chunks.done_chunks(job.id)
-        transcript, merged = await asyncio.to_thread(_merged, job, done)
+        speech = await self._jobs.speech(job.id)
+        transcript, merged = await asyncio.to_thread(_merged, job, done, speech)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
@@ -136,17 +139,19 @@ class Results:
             await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
 
     async def _save(self, job_id: str, transcript: Transcript) -> None:
-        await self._objects.put(_key(job_id), wire.transcript_to_proto(transcript).SerializeToString())
+        data = await asyncio.to_thread(lambda: wire.transcript_to_proto(transcript).SerializeToString())
+        await self._objects.put(_key(job_id), data)
 
     async def _load(self, job_id: str) -> Transcript:
-        return wire.transcript_from_proto(pb.Transcript.FromString(await self._objects.get(_key(job_id))))
+        data = await self._objects.get(_key(job_id))
+        return await asyncio.to_thread(lambda: wire.transcript_from_proto(pb.Transcript.FromString(data)))
 
 
 def _key(job_id: str) -> str:
     return f"jobs/{job_id}/transcript.pb"
 
 
-def _merged(job: JobRecord, done: Sequence[DoneChunk]) -> tuple[Transcript, Merged]:
+def _merged(job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]]) -> tuple[Transcript, Merged]:
     duration_s = seconds_of(job.samples_total or 0)
     merged = merge(
         [
@@ -163,7 +168,7 @@ def _merged(job: JobRecord, done: Sequence[DoneChunk]) -> tuple[Transcript, Merg
             )
             for chunk in done
         ],
-        speech=[Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in job.speech],
+        speech=[Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech],
         duration_s=duration_s,
     )
     transcript = Transcript(

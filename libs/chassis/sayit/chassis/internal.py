@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
@@ -14,6 +15,7 @@ from sayit.chassis.calls import TRACEPARENT_KEY, is_open
 from sayit.chassis.principal import PRINCIPAL_METADATA_KEY, Principal
 from sayit.chassis.server import INTERNAL_MESSAGE_BYTES
 from sayit.chassis.settings import ServiceSettings
+from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: Metadata of the secret that all services share.
@@ -26,6 +28,8 @@ _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    # Where a name stands for several schedulers, a new one is found within seconds, not within gRPC's thirty.
+    ("grpc.dns_min_time_between_resolutions_ms", 2_000),
     # A restarted scheduler is back within seconds; gRPC's own backoff grows to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2_000),
@@ -65,14 +69,42 @@ class _FromService(grpc.aio.ServerInterceptor):
 def internal_channel(address: str, settings: ServiceSettings, *, retried: Sequence[str] = ()) -> grpc.aio.Channel:
     """A channel to another of our services; every call carries the context's principal and span, and the secret.
 
+    Where there are several of that service, calls go to all of them in turn. One that is gone gets no more calls; those
+    that it had not begun go to another by themselves, and so do the `retried` ones.
+
     Args:
-        address: "host:port" or "unix:path".
+        address: "host:port", where a DNS name may stand for several of them, "unix:path", or several "ip:port"
+            separated by commas.
         settings: internal_secret is used.
         retried: methods, "package.Service/Method", that gRPC sends again for some seconds while the peer is away.
+
+    Raises:
+        StartError: the address cannot be one.
     """
     options = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
-    channel = grpc.aio.insecure_channel(address, options=options)
+    channel = grpc.aio.insecure_channel(target(address), options=options)
     return _InternalChannel(channel, settings.internal_secret.get_secret_value())
+
+
+def target(address: str) -> str:
+    """What gRPC calls an address as `internal_channel` takes it.
+
+    Raises:
+        StartError: several addresses that are not all IPv4 or all IPv6.
+    """
+    addresses = [each.strip().replace("localhost:", "127.0.0.1:") for each in address.split(",") if each.strip()]
+    if len(addresses) < 2:
+        return address.strip().rstrip(",")
+    try:
+        kinds = {ipaddress.ip_address(each.rpartition(":")[0].strip("[]")).version for each in addresses}
+    except ValueError:
+        kinds = set()
+    if len(kinds) != 1:
+        raise StartError(
+            f"'{address}' cannot be reached: several addresses must be IP addresses of one kind, as in "
+            "10.0.0.1:50052,10.0.0.2:50052. Otherwise use one DNS name that stands for all of them"
+        )
+    return f"ipv{kinds.pop()}:{','.join(addresses)}"
 
 
 def _service_config(retried: Sequence[str]) -> str:
@@ -84,7 +116,8 @@ def _service_config(retried: Sequence[str]) -> str:
         "backoffMultiplier": 2.5,
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
-    return json.dumps({"methodConfig": [{"name": names, "retryPolicy": policy}] if names else []})
+    methods = [{"name": names, "retryPolicy": policy}] if names else []
+    return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": methods})
 
 
 class _InternalChannel(grpc.aio.Channel):

@@ -17,7 +17,9 @@ class GatewaySettings(ServiceSettings):
         description="Where the gateway listens: host:port (port 0: any free one) or unix:/path.",
     )
     scheduler_address: str = Field(
-        default="127.0.0.1:50052", description="Where the others reach the scheduler: host:port."
+        default="127.0.0.1:50052",
+        description="Where the others reach the scheduler: host:port. Several schedulers: a DNS name that stands for "
+        "all of them, or ip:port,ip:port.",
     )
     api_keys_file: Path | None = Field(
         default=None,

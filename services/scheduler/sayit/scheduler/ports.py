@@ -187,6 +187,10 @@ class ChunkStore(Protocol):
         """Numbers the dispatches; chunks that are no longer due, or were dispatched meanwhile, are left out."""
         ...
 
+    def dispatching(self, model: str) -> AbstractAsyncContextManager[None]:
+        """Keeps other schedulers from dispatching this model's chunks while the block runs."""
+        ...
+
     async def undispatch(self, model: str, *, before_s: float) -> int:
         """Takes back dispatches that nobody claimed since `before_s`; returns how many."""
         ...
@@ -203,10 +207,13 @@ class ChunkStore(Protocol):
         """Stores the chunk's text and its event; None when the attempt is fenced (the late write is counted)."""
         ...
 
-    async def give_up(self, claim: Claim, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> JobRecord | None:
+    async def give_up(
+        self, claim: Claim, end: AttemptEnd, detail: str, *, delay_s: float = 0.0, expired_s: float | None = None
+    ) -> JobRecord | None:
         """Ends an attempt without a result; None when it was fenced.
 
-        The chunk is due again after `delay_s`, or its job has FAILED.
+        The chunk is due again after `delay_s`, or its job has FAILED. With `expired_s`, only if its lease ran out
+        before that time: it may have been renewed since it was looked at.
         """
         ...
 

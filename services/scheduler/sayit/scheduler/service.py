@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -35,6 +34,7 @@ from sayit.scheduler.servicers.jobs import JobServicer
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.scheduler.splitting import SplitConfig, Splitter
 from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.storage.scratch import scratch_folder
 from sayit.scheduler.stores.store import opened
 from sayit.scheduler.voice import SileroDetector
 
@@ -59,7 +59,8 @@ def limits_of(settings: SchedulerSettings) -> Limits:
         heartbeat_s=settings.heartbeat_s,
         redispatch_s=settings.redispatch_s,
         dispatch_ahead=settings.dispatch_ahead,
-        work_lease_s=30.0,
+        # Preparing and merging renew it every second; a scheduler's other duties may hold that up for a while.
+        work_lease_s=3 * settings.lease_s,
         max_prepare_attempts=10,
         job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
@@ -79,10 +80,8 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
     limits = limits_of(settings)
-    scratch = settings.data_dir / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
     async with AsyncExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
         stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
         stores = await stack.enter_async_context(
             opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S)
@@ -106,7 +105,9 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
-        results = Results(jobs=stores.jobs, chunks=stores.chunks, objects=objects, notices=notices, limits=limits)
+        results = Results(
+            jobs=stores.jobs, chunks=stores.chunks, objects=objects, notices=notices, limits=limits, last_work=last_work
+        )
         attempts = Attempts(
             chunks=stores.chunks,
             objects=objects,

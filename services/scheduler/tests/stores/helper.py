@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from sayit.scheduler.job.records import ChunkOutput, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.scheduler.stores.store import Stores, opened
@@ -15,9 +14,9 @@ from sayit.speech.transcript import Segment
 
 
 @asynccontextmanager
-async def stores(tmp_path: Path, *, result_ttl_s: float = 3600.0) -> AsyncIterator[Stores]:
-    """Opens stores on SQLite."""
-    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}", result_ttl_s=result_ttl_s) as opened_stores:
+async def stores(url: str, *, result_ttl_s: float = 3600.0) -> AsyncIterator[Stores]:
+    """Opens stores as a scheduler does."""
+    async with opened(url, result_ttl_s=result_ttl_s) as opened_stores:
         yield opened_stores
 
 

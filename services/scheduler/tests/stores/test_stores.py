@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Connection, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler.job.records import AttemptEnd, Claim, PartRecord
-from sayit.scheduler.stores.database import Database
 from sayit.scheduler.stores.migrations import downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
@@ -33,35 +34,42 @@ async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
     return claim
 
 
-async def test_migrations_build_the_schema_and_go_back(tmp_path: Path) -> None:
+async def test_migrations_build_the_schema_and_go_back(database_url: str) -> None:
     """The migrations' tables, columns and indexes are those the code speaks; the way back leaves an empty database."""
-    url = Database(f"sqlite+aiosqlite:///{tmp_path / 'm.db'}").url
+    url = make_url(database_url)
     await upgrade(url)
     await upgrade(url)
-    engine = create_engine(f"sqlite:///{tmp_path / 'm.db'}")
-    found = inspect(engine)
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        await connection.run_sync(_compare)
+    await downgrade(url, "base")
+    async with engine.connect() as connection:
+        assert await connection.run_sync(lambda c: inspect(c).get_table_names()) == ["alembic_version"]
+    await engine.dispose()
+
+
+def _compare(connection: Connection) -> None:
+    found = inspect(connection)
     for table in metadata.sorted_tables:
         assert {c["name"] for c in found.get_columns(table.name)} == set(table.c.keys())
         assert {i["name"] for i in found.get_indexes(table.name)} == {i.name for i in table.indexes}
-    await downgrade(url, "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    engine.dispose()
 
 
 async def test_a_second_scheduler_on_one_file_is_refused(tmp_path: Path) -> None:
     """The SQLite file has one scheduler; the second hears so at once."""
-    async with stores(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}"
+    async with stores(url):
         with pytest.raises(SayItError) as error:
-            async with stores(tmp_path):
+            async with stores(url):
                 pass
     assert error.value.kind is ErrorKind.UNAVAILABLE
-    async with stores(tmp_path):
+    async with stores(url):
         pass
 
 
-async def test_parts_append_only_at_the_end(tmp_path: Path) -> None:
+async def test_parts_append_only_at_the_end(database_url: str) -> None:
     """Two senders at one offset: one wins, the other hears where the upload ends."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         upload = await uploaded(s, "u")
         with pytest.raises(SayItError) as error:
             await s.uploads.add_part(upload.id, PartRecord(offset=0, size=5, object_key="x"))
@@ -75,9 +83,9 @@ async def test_parts_append_only_at_the_end(tmp_path: Path) -> None:
         assert error.value.kind is ErrorKind.UPLOAD_NOT_FOUND
 
 
-async def test_events_are_gapless_under_concurrent_commits(tmp_path: Path) -> None:
+async def test_events_are_gapless_under_concurrent_commits(database_url: str) -> None:
     """Chunks that finish at once still number their events without a gap, and the last one starts merging."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await prepared(s, 12)
         claims = [await claimed(s, job.id, i) for i in range(12)]
         await asyncio.gather(*(s.chunks.commit(claim, output(str(claim.index))) for claim in claims))
@@ -92,9 +100,9 @@ async def test_events_are_gapless_under_concurrent_commits(tmp_path: Path) -> No
     assert [each.output.segments[0].text for each in done] == [str(i) for i in range(12)]
 
 
-async def test_only_the_current_attempt_writes(tmp_path: Path) -> None:
+async def test_only_the_current_attempt_writes(database_url: str) -> None:
     """After a chunk was given to another, the former attempt's heartbeat, result and failure change nothing."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await prepared(s, 1)
         old = await claimed(s, job.id)
         assert await s.chunks.give_up(old, AttemptEnd.INTERRUPTED, "x") is not None
@@ -109,9 +117,9 @@ async def test_only_the_current_attempt_writes(tmp_path: Path) -> None:
     assert [each.output.segments[0].text for each in done] == ["right"]
 
 
-async def test_crashes_quarantine_and_interruptions_do_not(tmp_path: Path) -> None:
+async def test_crashes_quarantine_and_interruptions_do_not(database_url: str) -> None:
     """Ten interruptions are nothing; the third crash fails the job."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await prepared(s, 2)
         for _ in range(10):
             await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "")
@@ -128,9 +136,9 @@ async def test_crashes_quarantine_and_interruptions_do_not(tmp_path: Path) -> No
         assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
 
 
-async def test_expired_claims_are_found(tmp_path: Path) -> None:
+async def test_expired_claims_are_found(database_url: str) -> None:
     """A claim whose lease ran out shows up; a renewed one does not."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await prepared(s, 1)
         claim = await claimed(s, job.id)
         await s.chunks.renew_claim(claim.chunk_id, claim.attempt, on_engine=True, lease_until_s=100.0)
@@ -138,9 +146,9 @@ async def test_expired_claims_are_found(tmp_path: Path) -> None:
         assert [each.attempt for each in await s.chunks.expired_claims(now_s=101.0)] == [1]
 
 
-async def test_preparing_twice_keeps_the_first_chunks(tmp_path: Path) -> None:
+async def test_preparing_twice_keeps_the_first_chunks(database_url: str) -> None:
     """A second preparer finds its predecessor's chunks and adds only the rest; the first one's writes are refused."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         await accepted(s)
         first = await s.jobs.lease_preparing("first", until_s=time.time() - 1)
         assert first is not None
@@ -156,9 +164,9 @@ async def test_preparing_twice_keeps_the_first_chunks(tmp_path: Path) -> None:
         assert not await s.jobs.renew_lease(first.id, "first", until_s=FAR)
 
 
-async def test_a_terminal_state_never_changes(tmp_path: Path) -> None:
+async def test_a_terminal_state_never_changes(database_url: str) -> None:
     """Of cancelling, failing and completing at once, one happens, with one last event."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await prepared(s, 0)
         assert job.state is JobState.MERGING
         assert await s.jobs.lease_merging("me", until_s=FAR) is not None
@@ -174,9 +182,9 @@ async def test_a_terminal_state_never_changes(tmp_path: Path) -> None:
     assert len(ends) == 1
 
 
-async def test_expiry_forgets_rows_and_names_the_objects(tmp_path: Path) -> None:
+async def test_expiry_forgets_rows_and_names_the_objects(database_url: str) -> None:
     """Expired jobs, their uploads and uploads nobody used go; the bin lists what to delete, until it is emptied."""
-    async with stores(tmp_path, result_ttl_s=-1.0) as s:
+    async with stores(database_url, result_ttl_s=-1.0) as s:
         job = await prepared(s, 1)
         await s.jobs.cancel_job("t", job.id)
         await accepted(s, "kept")
@@ -191,9 +199,9 @@ async def test_expiry_forgets_rows_and_names_the_objects(tmp_path: Path) -> None
         assert (await s.jobs.get_job("t", "kept")).state is JobState.PREPARING
 
 
-async def test_a_returned_lease_is_free_and_not_held_against_the_job(tmp_path: Path) -> None:
+async def test_a_returned_lease_is_free_and_not_held_against_the_job(database_url: str) -> None:
     """A preparer that could not work, or was told to stop, leaves the job as if it had never had it."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         await accepted(s)
         for _ in range(20):
             job = await s.jobs.lease_preparing("me", until_s=FAR)
@@ -205,43 +213,43 @@ async def test_a_returned_lease_is_free_and_not_held_against_the_job(tmp_path: P
         assert await s.jobs.lease_preparing("me", until_s=FAR) is None
 
 
-async def test_small_files_have_a_lane_of_their_own(tmp_path: Path) -> None:
+async def test_small_files_have_a_lane_of_their_own(database_url: str) -> None:
     """A preparer of small files leaves large ones alone."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         await accepted(s)
         assert await s.jobs.lease_preparing("me", until_s=FAR, max_bytes=9) is None
         assert await s.jobs.lease_preparing("me", until_s=FAR, max_bytes=10) is not None
 
 
-async def test_an_upload_is_sealed_by_its_job(tmp_path: Path) -> None:
+async def test_an_upload_is_sealed_by_its_job(database_url: str) -> None:
     """Nothing can be appended to what a job was made on."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await accepted(s)
         with pytest.raises(SayItError) as error:
             await s.uploads.add_part(job.upload_id, PartRecord(offset=10, size=5, object_key="y"))
         assert error.value.kind is ErrorKind.INVALID_ARGUMENT
 
 
-async def test_a_tenant_with_many_jobs_does_not_hide_another(tmp_path: Path) -> None:
+async def test_a_tenant_with_many_jobs_does_not_hide_another(database_url: str) -> None:
     """However long one tenant's backlog is, the candidates hold every tenant's best."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         for number in range(6):
             await prepared(s, 1, f"many{number}")
         await prepared(s, 1, "few", tenant="other")
         assert {c.tenant for c in await s.chunks.due_chunks("micro", per_job=3, limit=2)} == {"t", "other"}
 
 
-async def test_a_delayed_chunk_is_not_due_yet(tmp_path: Path) -> None:
+async def test_a_delayed_chunk_is_not_due_yet(database_url: str) -> None:
     """A chunk that was given back with a delay waits for it."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         job = await prepared(s, 1)
         await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "", delay_s=60.0)
         assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
 
 
-async def test_jobs_that_never_end_are_found(tmp_path: Path) -> None:
+async def test_jobs_that_never_end_are_found(database_url: str) -> None:
     """A job accepted long ago that has not ended is overdue; an ended one is not."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         await prepared(s, 1, "running")
         await prepared(s, 1, "ended")
         await s.jobs.cancel_job("t", "ended")
@@ -249,9 +257,9 @@ async def test_jobs_that_never_end_are_found(tmp_path: Path) -> None:
         assert await s.fleet.overdue(accepted_before_s=0.0) == []
 
 
-async def test_the_queue_position_counts_who_goes_first(tmp_path: Path) -> None:
+async def test_the_queue_position_counts_who_goes_first(database_url: str) -> None:
     """Chunks of other jobs that were due earlier are before mine."""
-    async with stores(tmp_path) as s:
+    async with stores(database_url) as s:
         await prepared(s, 3, "early")
         late = await prepared(s, 2, "late")
         assert await s.fleet.waiting_before(late) == (3, pytest.approx(300 / 16_000))

@@ -19,7 +19,9 @@ class TranscriberSettings(ServiceSettings):
         default="127.0.0.1:0", description="host:port of the transcriber's health service; port 0: any free one."
     )
     scheduler_address: str = Field(
-        default="127.0.0.1:50052", description="Where the others reach the scheduler: host:port."
+        default="127.0.0.1:50052",
+        description="Where the others reach the scheduler: host:port. Several schedulers: a DNS name that stands for "
+        "all of them, or ip:port,ip:port.",
     )
     redis_url: SecretStr = Field(
         default=SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey: queue, wake-ups, events."

@@ -118,10 +118,22 @@ class Attempts:
         return True
 
     async def give_up(
-        self, claim: Claim, end: AttemptEnd, detail: str, *, began_s: float, delay_s: float = 0.0
+        self,
+        claim: Claim,
+        end: AttemptEnd,
+        detail: str,
+        *,
+        began_s: float,
+        delay_s: float = 0.0,
+        expired_s: float | None = None,
     ) -> None:
-        """Ends an attempt without a result; the chunk is due again after `delay_s`, or its job has failed."""
-        job = await self._chunks.give_up(claim, end, detail, delay_s=delay_s)
+        """Ends an attempt without a result; the chunk is due again after `delay_s`, or its job has failed.
+
+        With `expired_s`, only if the claim's lease ran out before that time.
+        """
+        job = await self._chunks.give_up(claim, end, detail, delay_s=delay_s, expired_s=expired_s)
+        if job is None and expired_s is not None:
+            return  # another scheduler was faster, or it is alive after all
         self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])
         self._chunks_due()
         if job is not None and job.state is JobState.FAILED:

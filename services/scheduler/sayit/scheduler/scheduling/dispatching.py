@@ -57,13 +57,15 @@ class Dispatcher:
             return
         lost = await self._chunks.undispatch(model, before_s=time.time() - self._limits.redispatch_s)
         _TAKEN_BACK.inc(lost)
-        in_flight = await self._chunks.in_flight(model)
-        count, interactive_count = room(slots=slots, ahead=self._limits.dispatch_ahead, in_flight=in_flight)
-        if interactive_count == 0:
-            return
-        due = await self._chunks.due_chunks(model, per_job=interactive_count, limit=_CANDIDATES)
-        chosen = fair_order(due, in_flight=in_flight, count=count, interactive_count=interactive_count)
-        numbered = {message.chunk_id: message for message in await self._chunks.mark_dispatched(chosen)}
+        # Two schedulers that fill the same room would queue twice as much as fits, and in no fair order.
+        async with self._chunks.dispatching(model):
+            in_flight = await self._chunks.in_flight(model)
+            count, interactive_count = room(slots=slots, ahead=self._limits.dispatch_ahead, in_flight=in_flight)
+            if interactive_count == 0:
+                return
+            due = await self._chunks.due_chunks(model, per_job=interactive_count, limit=_CANDIDATES)
+            chosen = fair_order(due, in_flight=in_flight, count=count, interactive_count=interactive_count)
+            numbered = {message.chunk_id: message for message in await self._chunks.mark_dispatched(chosen)}
         self._to_ring += [(numbered[chunk.id], chunk) for chunk in chosen if chunk.id in numbered]
         await self._ring()
 

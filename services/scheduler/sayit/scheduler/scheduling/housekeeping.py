@@ -83,4 +83,6 @@ class Housekeeping:
     async def _free_claims(self, now_s: float) -> None:
         for claim in await self._chunks.expired_claims(now_s=now_s):
             # Not the chunk's fault: a living scheduler would have noticed the transcriber's end itself.
-            await self._attempts.give_up(claim, AttemptEnd.INTERRUPTED, "its scheduler is gone", began_s=time.time())
+            await self._attempts.give_up(
+                claim, AttemptEnd.INTERRUPTED, "its scheduler is gone", began_s=time.time(), expired_s=now_s
+            )

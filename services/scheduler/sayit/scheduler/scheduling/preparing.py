@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sayit.chassis import tasks, telemetry
+from sayit.chassis import telemetry
 from sayit.scheduler.job.records import JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
+from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.results import Results
@@ -94,7 +95,12 @@ class Preparer:
         with telemetry.span_from(job.traceparent, "prepare"):
             try:
                 self._check_attempts(job)
-                await self._leased(job, owner)
+                work = self._prepare(job, owner)
+                lease_s = self._limits.work_lease_s
+                if not await leased(
+                    work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=lease_s, last_work=self._last_work
+                ):
+                    outcome = "stopped"
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
@@ -116,38 +122,6 @@ class Preparer:
         await self._jobs.fail_job(job.id, error)
         await self._notices.wake(job.id)
         return error.code
-
-    async def _leased(self, job: JobRecord, owner: str) -> None:
-        """Prepares while a second task keeps the lease; whichever ends first ends the other."""
-        work = asyncio.create_task(self._prepare(job, owner))
-        keeper = asyncio.create_task(self._keep_lease(job, owner))
-        try:
-            await asyncio.wait((work, keeper), return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            # We are told to stop: the next scheduler goes on at once, and nothing is held against the job.
-            await tasks.end(keeper, work)
-            await self._last_work.do(self._jobs.return_lease(job.id, owner, not_before_s=0.0))
-            raise
-        finally:
-            await tasks.end(keeper, work)
-        if work.cancelled():
-            # The lease is gone: the job was cancelled or deleted, or another scheduler has it.
-            telemetry.logger().info("preparing stopped", job_id=job.id)
-            return
-        work.result()
-
-    async def _keep_lease(self, job: JobRecord, owner: str) -> None:
-        lease_s = self._limits.work_lease_s
-        until_s = time.time() + lease_s
-        while True:
-            await asyncio.sleep(min(1.0, lease_s / 4))
-            try:
-                if not await self._jobs.renew_lease(job.id, owner, until_s=time.time() + lease_s):
-                    return
-                until_s = time.time() + lease_s
-            except SayItError:
-                if time.time() > until_s:
-                    return
 
     async def _prepare(self, job: JobRecord, owner: str) -> None:
         parts = await self._uploads.parts(job.upload_id)

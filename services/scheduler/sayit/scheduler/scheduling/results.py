@@ -14,6 +14,8 @@ from sayit.scheduler.job.records import DoneChunk, JobRecord
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.last_work import LastWork
+from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech import wire
@@ -34,7 +36,14 @@ class Results:
     """Turns finished chunks into transcripts, and keeps them."""
 
     def __init__(
-        self, *, jobs: JobStore, chunks: ChunkStore, objects: ObjectStore, notices: Notices, limits: Limits
+        self,
+        *,
+        jobs: JobStore,
+        chunks: ChunkStore,
+        objects: ObjectStore,
+        notices: Notices,
+        limits: Limits,
+        last_work: LastWork,
     ) -> None:
         self.bell = Bell()
         self._jobs = jobs
@@ -42,6 +51,7 @@ class Results:
         self._objects = objects
         self._notices = notices
         self._limits = limits
+        self._last_work = last_work
 
     async def run(self) -> None:
         """Merges jobs as they are done, until cancelled."""
@@ -64,7 +74,15 @@ class Results:
         began = time.perf_counter()
         with telemetry.span_from(job.traceparent, "merge"):
             try:
-                await self._merge(job, owner)
+                work = self._merge(job, owner)
+                await leased(
+                    work,
+                    jobs=self._jobs,
+                    job_id=job.id,
+                    owner=owner,
+                    lease_s=self._limits.work_lease_s,
+                    last_work=self._last_work,
+                )
             except SayItError as error:
                 if error.kind.retryable:
                     await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
@@ -107,7 +125,7 @@ class Results:
             ChunkText(chunk_index=i, segments=transcript.segments[start : start + _SEGMENTS_PER_EVENT])
             for i, start in enumerate(range(0, len(transcript.segments), _SEGMENTS_PER_EVENT))
         ]
-        await self._jobs.complete_job(
+        completed = await self._jobs.complete_job(
             job.id,
             owner,
             events=[*texts, _completed(transcript, cached=True)],
@@ -115,6 +133,8 @@ class Results:
             samples=samples_of(transcript.duration_s),
             warnings=earlier.warnings,
         )
+        if not completed:
+            await self._clear_away(job)
         await self._notices.wake(job.id)
         return True
 
@@ -134,9 +154,20 @@ class Results:
             cached=False,
             samples=job.samples_total or 0,
         )
-        if completed and job.cache_key and self._limits.cache_ttl_s > 0:
+        if not completed:
+            await self._clear_away(job)
+        elif job.cache_key and self._limits.cache_ttl_s > 0:
             expires_s = time.time() + self._limits.cache_ttl_s
             await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
+
+    async def _clear_away(self, job: JobRecord) -> None:
+        """A job that was deleted while it was merged must leave no text behind; its prefix went into the bin before."""
+        try:
+            await self._jobs.get_job(job.tenant, job.id)
+        except SayItError as error:
+            if error.kind is not ErrorKind.JOB_NOT_FOUND:
+                raise
+            await self._objects.delete_prefix(f"jobs/{job.id}/")
 
     async def _save(self, job_id: str, transcript: Transcript) -> None:
         data = await asyncio.to_thread(lambda: wire.transcript_to_proto(transcript).SerializeToString())

@@ -25,7 +25,7 @@ class Objects:
 
     Args:
         url: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix`; credentials come from the environment.
-        scratch: a local folder for files that are being read; emptied by whoever starts the process.
+        scratch: a local folder for files that are being read; this process's own.
     """
 
     def __init__(self, url: str, *, scratch: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
@@ -25,6 +26,7 @@ from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.database import Database
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import enter
+from sayit.scheduler.stores.locks import lock_job, lock_job_of, lock_name
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
@@ -91,17 +93,29 @@ class SqlChunks:
 
     async def mark_dispatched(self, due: Sequence[DueChunk]) -> list[ChunkMessage]:
         """See the port."""
-        messages: list[ChunkMessage] = []
+        if not due:
+            return []
         async with self._database.write() as connection:
-            for chunk in due:
-                marked = await connection.execute(
-                    update(chunks)
-                    .where(chunks.c.id == chunk.id, _UNDISPATCHED, chunks.c.dispatch == chunk.dispatch)
-                    .values(dispatch=chunk.dispatch + 1, dispatched_s=time.time())
-                )
-                if marked.rowcount == 1:
-                    messages.append(ChunkMessage(chunk_id=chunk.id, dispatch=chunk.dispatch + 1))
-        return messages
+            found = select(chunks.c.id, chunks.c.dispatch).where(chunks.c.id.in_([c.id for c in due]), _UNDISPATCHED)
+            locked = found.with_for_update(skip_locked=True, key_share=True)
+            dispatches = {row.id: row.dispatch for row in (await connection.execute(locked)).all()}
+            same = [chunk for chunk in due if dispatches.get(chunk.id) == chunk.dispatch]
+            await connection.execute(
+                update(chunks)
+                .where(chunks.c.id.in_([chunk.id for chunk in same]))
+                .values(dispatch=chunks.c.dispatch + 1, dispatched_s=time.time())
+            )
+        return [ChunkMessage(chunk_id=chunk.id, dispatch=chunk.dispatch + 1) for chunk in same]
+
+    @asynccontextmanager
+    async def dispatching(self, model: str) -> AsyncIterator[None]:
+        """See the port."""
+        if self._database.is_sqlite:
+            yield  # it has one scheduler
+            return
+        async with self._database.write() as connection:
+            await lock_name(connection, f"dispatch {model}")
+            yield
 
     async def undispatch(self, model: str, *, before_s: float) -> int:
         """See the port."""
@@ -110,12 +124,15 @@ class SqlChunks:
             if (await connection.execute(select(chunks.c.id).where(stale).limit(1))).first() is None:
                 return 0
         async with self._database.write() as connection:
-            return (await connection.execute(update(chunks).where(stale).values(dispatched_s=None))).rowcount
+            locked = select(chunks.c.id).where(stale).with_for_update(skip_locked=True, key_share=True)
+            taken_back = update(chunks).where(chunks.c.id.in_(locked)).values(dispatched_s=None)
+            return (await connection.execute(taken_back)).rowcount
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str, *, lease_until_s: float) -> Claim | None:
         """See the port."""
         now = time.time()
         async with self._database.write() as connection:
+            await lock_job_of(connection, chunk_id)
             claimed = await connection.execute(
                 update(chunks)
                 .where(chunks.c.id == chunk_id, chunks.c.dispatch == dispatch, chunks.c.state == ChunkState.DUE.value)
@@ -157,6 +174,7 @@ class SqlChunks:
     async def commit(self, claim: Claim, output: ChunkOutput) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
         """See the port."""
         async with self._database.write() as connection:
+            await lock_job(connection, claim.job_id)
             stored = await connection.execute(
                 update(chunks)
                 .where(_current(claim.chunk_id, claim.attempt))
@@ -182,13 +200,19 @@ class SqlChunks:
                 await enter(connection, claim.job_id, JobState.MERGING)
             return await load(connection, None, claim.job_id), appended
 
-    async def give_up(self, claim: Claim, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> JobRecord | None:
+    async def give_up(
+        self, claim: Claim, end: AttemptEnd, detail: str, *, delay_s: float = 0.0, expired_s: float | None = None
+    ) -> JobRecord | None:
         """See the port."""
         counter = chunks.c[_COUNTERS[end]]
+        current = _current(claim.chunk_id, claim.attempt)
+        if expired_s is not None:
+            current = and_(current, chunks.c.lease_until_s < expired_s)
         async with self._database.write() as connection:
+            await lock_job(connection, claim.job_id)
             statement = (
                 update(chunks)
-                .where(_current(claim.chunk_id, claim.attempt))
+                .where(current)
                 .values(
                     {
                         "state": ChunkState.DUE.value,

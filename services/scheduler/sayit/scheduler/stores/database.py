@@ -17,6 +17,18 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: Connections that are kept; more are opened under load, and closed after use.
 CONNECTIONS = 8
+#: What PostgreSQL is told of every connection. A scheduler that stops in the middle of a transaction (SIGSTOP, a
+#: machine that sleeps) must not keep its locks from the others for ever.
+_POSTGRESQL = {
+    "application_name": "sayit-scheduler",
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "10s",
+}
+#: Seconds until a connection or an answer of PostgreSQL is given up.
+_CONNECT_S = 5.0
+_ANSWER_S = 30.0
+#: SQLSTATE class of values that a column cannot hold, such as a NUL in a text.
+_DATA_EXCEPTION = "22"
 
 
 class Database:
@@ -24,14 +36,24 @@ class Database:
 
     SQLite allows one writer. A deferred transaction that reads and then writes gets SQLITE_BUSY whatever the timeout
     says, so writers begin with BEGIN IMMEDIATE, and take turns here instead of waiting inside SQLite.
+
+    On PostgreSQL writers run side by side under READ COMMITTED; `locks` says how they keep out of each other's way.
     """
 
     def __init__(self, url: str) -> None:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine: AsyncEngine = create_async_engine(
-            self.url, pool_size=CONNECTIONS, max_overflow=8, pool_pre_ping=not self.is_sqlite
+            self.url,
+            pool_size=CONNECTIONS,
+            max_overflow=8,
+            pool_timeout=10.0,
+            pool_pre_ping=not self.is_sqlite,
+            connect_args={} if self.is_sqlite else _postgresql_arguments(),
         )
+        self._reading = self._engine
+        if not self.is_sqlite:
+            self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._turn = asyncio.Lock()
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
@@ -45,10 +67,10 @@ class Database:
             SayItError: UNAVAILABLE when the database does not answer or cannot write.
         """
         if not self.is_sqlite:
-            async with _available(), self._engine.begin() as connection:
+            async with _available(), _connected(self._engine) as connection, connection.begin():
                 yield connection
             return
-        async with self._turn, _available(), self._engine.connect() as connection:
+        async with self._turn, _available(), _connected(self._engine) as connection:
             immediate = await connection.execution_options(sayit_write=True)
             async with immediate.begin():
                 yield immediate
@@ -56,12 +78,33 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that reads one consistent state."""
-        async with _available(), self._engine.begin() as connection:
+        async with _available(), _connected(self._reading) as connection, connection.begin():
             yield connection
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool. Whoever is cancelled while it opens waits for it: else nobody would ever close it."""
+    opening = asyncio.ensure_future(_open(engine))
+    try:
+        connection = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait({opening})
+        if not opening.cancelled() and opening.exception() is None:
+            await opening.result().close()
+        raise
+    try:
+        yield connection
+    finally:
+        await asyncio.shield(connection.close())
+
+
+async def _open(engine: AsyncEngine) -> AsyncConnection:
+    return await engine.connect()
 
 
 @asynccontextmanager
@@ -71,7 +114,13 @@ async def _available() -> AsyncIterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeoutError, OSError) as error:
+        if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(_DATA_EXCEPTION):
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="", reason="a value that cannot be stored") from error
         raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause=f"database: {error}") from error
+
+
+def _postgresql_arguments() -> dict[str, object]:
+    return {"server_settings": _POSTGRESQL, "timeout": _CONNECT_S, "command_timeout": _ANSWER_S}
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

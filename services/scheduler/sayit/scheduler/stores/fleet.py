@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import case, delete, func, insert, or_, select, update
+from sqlalchemy import case, delete, func, or_, select
 
 from sayit.scheduler.job.records import ChunkState, DayStatistics, JobRecord, TranscriberRecord
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database
 from sayit.scheduler.stores.jobs import ENDED, forget
+from sayit.scheduler.stores.locks import lock_name
+from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import cache, chunks, jobs, transcribers, uploads
 from sayit.scheduler.stores.uploads import drop_unused
 from sayit.speech.audio import seconds_of
@@ -30,11 +32,7 @@ class SqlFleet:
         names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
         values = {name: getattr(transcriber, name) for name in names}
         async with self._database.write() as connection:
-            known = await connection.execute(
-                update(transcribers).where(transcribers.c.id == transcriber.id).values(values)
-            )
-            if known.rowcount == 0:
-                await connection.execute(insert(transcribers).values(id=transcriber.id, **values))
+            await put(connection, transcribers, {"id": transcriber.id}, values)
 
     async def transcribers(self, *, seen_after_s: float) -> list[TranscriberRecord]:
         """See the port."""
@@ -86,6 +84,8 @@ class SqlFleet:
     async def expire(self, *, now_s: float) -> int:
         """See the port."""
         async with self._database.write() as connection:
+            # One scheduler at a time: deleting the same rows in another order, two could wait for each other.
+            await lock_name(connection, "expire")
             await connection.execute(delete(cache).where(cache.c.expires_s < now_s))
             await connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
         gone = 0
@@ -95,16 +95,19 @@ class SqlFleet:
 
     async def _expire_batch(self, now_s: float) -> int:
         async with self._database.write() as connection:
+            await lock_name(connection, "expire")
             old_jobs = select(jobs.c.id, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
-            expired = (await connection.execute(old_jobs)).all()
-            for job_id, upload_id in expired:
-                await forget(connection, job_id, upload_id)
+            expired = (await connection.execute(old_jobs.with_for_update(skip_locked=True))).all()
+            for row in expired:
+                await forget(connection, row.id)
+            for upload_id in sorted({row.upload_id for row in expired}):
+                await drop_unused(connection, upload_id)
             used = select(jobs.c.upload_id)
             old_uploads = (
                 select(uploads.c.id).where(uploads.c.expires_s < now_s, uploads.c.id.not_in(used)).limit(BATCH)
             )
             orphans = (await connection.execute(old_uploads)).scalars().all()
-            for upload_id in orphans:
+            for upload_id in sorted(orphans):
                 await drop_unused(connection, upload_id)
         return len(expired) + len(orphans)
 

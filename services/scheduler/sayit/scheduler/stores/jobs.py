@@ -14,6 +14,8 @@ from sayit.scheduler.job.records import ChunkState, JobRecord
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.bin import throw_away
 from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.locks import lock_job
+from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
 from sayit.scheduler.stores.uploads import drop_unused
 from sayit.speech.errors import ErrorKind, SayItError
@@ -94,18 +96,20 @@ class SqlJobs:
     async def cancel_job(self, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
         """See the port."""
         async with self._database.write() as connection:
+            await lock_job(connection, job_id)
             job = await load(connection, tenant, job_id)
-            if job.state.terminal:
+            if not await end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
                 return job, False
-            await end(connection, job_id, JobState.CANCELLED, self.result_ttl_s)
             await events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
             return await load(connection, tenant, job_id), True
 
     async def delete_job(self, tenant: str, job_id: str) -> None:
         """See the port."""
         async with self._database.write() as connection:
+            await lock_job(connection, job_id)
             job = await load(connection, tenant, job_id)
-            await forget(connection, job.id, job.upload_id)
+            await forget(connection, job.id)
+            await drop_unused(connection, job.upload_id)
 
     async def fail_job(self, job_id: str, error: SayItError) -> bool:
         """See the port."""
@@ -126,10 +130,11 @@ class SqlJobs:
     async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
         """See the port."""
         async with self._database.write() as connection:
-            await connection.execute(delete(cache).where(cache.c.tenant == tenant, cache.c.cache_key == cache_key))
-            await connection.execute(
-                insert(cache).values(tenant=tenant, cache_key=cache_key, job_id=job_id, expires_s=expires_s)
-            )
+            await lock_job(connection, job_id)
+            if (await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id))).first() is None:
+                return  # deleted a moment ago
+            values = {"job_id": job_id, "expires_s": expires_s}
+            await put(connection, cache, {"tenant": tenant, "cache_key": cache_key}, values)
 
     async def cache_get(self, tenant: str, cache_key: str) -> JobRecord | None:
         """See the port."""
@@ -197,8 +202,7 @@ async def fail(connection: AsyncConnection, job_id: str, error: SayItError, ttl_
     return await events.append(connection, job_id, [Failed(error=reason)])
 
 
-async def forget(connection: AsyncConnection, job_id: str, upload_id: str) -> None:
+async def forget(connection: AsyncConnection, job_id: str) -> None:
     """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
     if (await connection.execute(delete(jobs).where(jobs.c.id == job_id))).rowcount == 1:
         await throw_away(connection, f"jobs/{job_id}/")
-        await drop_unused(connection, upload_id)

@@ -14,6 +14,7 @@ from sayit.scheduler.job.records import ChunkState, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.database import Database
 from sayit.scheduler.stores.jobs import ENDED, end, load
+from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 from sayit.speech.jobs import EventBody, JobState, StateChanged
 
@@ -181,6 +182,7 @@ class SqlLeases:
     ) -> bool:
         """See the port."""
         async with self._database.write() as connection:
+            await lock_job(connection, job_id)
             values: dict[str, object] = {"cached": cached, "samples_total": samples}
             if warnings:
                 values["warnings"] = json.dumps(list(warnings))

@@ -82,6 +82,8 @@ class SqlUploads:
 
 async def drop_unused(connection: AsyncConnection, upload_id: str) -> bool:
     """Forgets an upload unless a job uses it, inside the caller's transaction; whether it did."""
+    # A job that is being accepted on it holds its row; whether there is one is asked once nobody can accept another.
+    await connection.execute(select(uploads.c.id).where(uploads.c.id == upload_id).with_for_update())
     used = exists().where(jobs.c.upload_id == upload_id)
     gone = await connection.execute(delete(uploads).where(uploads.c.id == upload_id, ~used))
     if gone.rowcount == 1:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.tables import metadata
 
 
@@ -23,6 +24,8 @@ def _migrate(connection: Connection) -> None:
 async def _main() -> None:
     engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
     async with engine.begin() as connection:
+        # Several schedulers may start at once; the others find the work done.
+        await lock_name(connection, "migrate")
         await connection.run_sync(_migrate)
     await engine.dispose()
 

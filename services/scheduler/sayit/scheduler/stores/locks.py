@@ -1,0 +1,40 @@
+"""Locks between schedulers on one PostgreSQL. SQLite has one writer at a time and needs none of them.
+
+Every transaction takes its locks in this order, so that no two wait for each other: the job, its chunks, other rows of
+the job, the upload, the bin. Where a transaction takes many rows of one kind it skips those that are locked instead of
+waiting. Under READ COMMITTED each statement sees what was committed before it began; what a decision rests on is
+therefore read after its lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sayit.scheduler.stores.tables import chunks, jobs
+
+
+async def lock_job(connection: AsyncConnection, job_id: str) -> None:
+    """Lets one transaction at a time change a job and its chunks, until the caller's ends."""
+    if _several_writers(connection):
+        await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
+
+
+async def lock_job_of(connection: AsyncConnection, chunk_id: str) -> None:
+    """`lock_job` for the job of a chunk."""
+    if _several_writers(connection):
+        job_id = select(chunks.c.job_id).where(chunks.c.id == chunk_id).scalar_subquery()
+        await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
+
+
+async def lock_name(connection: AsyncConnection, name: str) -> None:
+    """Lets one transaction at a time do what the name stands for, until the caller's ends."""
+    if _several_writers(connection):
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        await connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def _several_writers(connection: AsyncConnection) -> bool:
+    return connection.dialect.name != "sqlite"

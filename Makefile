@@ -14,7 +14,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(VENV)/.ready: constraints.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version), once; this takes a minute or two ..."
 	@$(PYTHON) -m venv $(VENV)
@@ -64,8 +64,9 @@ protos: setup ## generate the Python code of the protos
 protos-check: protos ## fail if the committed generated code differs from the protos
 	@git diff --exit-code --stat -- $(GEN) && test -z "$$(git status --porcelain -- $(GEN))"
 
-docs: setup ## write the generated pages of docs/
+docs: setup ## write the generated parts of docs/
 	@$(BIN)/sayit config --markdown > docs/configuration.md
+	@$(BIN)/python tests/documentation/error_table.py
 
 docs-check: setup ## fail if a generated page differs from the code
 	@$(BIN)/sayit config --markdown | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs" >&2; exit 1; }

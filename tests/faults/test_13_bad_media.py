@@ -14,9 +14,7 @@ import contextlib
 import io
 import json
 import os
-import resource
 import socket
-import sys
 import threading
 import time
 from collections import Counter
@@ -165,7 +163,7 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, capsys: pytest.Capt
     async with DecoderPool(LIMITS) as pool:
         await _try_pool(pool, bad_files[::POOLED_STEP], findings, tmp_path / "file")
         await _try_pool(pool, mutations(seeds(), seed=SEED, count=POOLED), findings, tmp_path / "file")
-        kind, _ = await _through(pool, tmp_path / "file", media().encoded("mp3"))
+        kind, _ = await _through(pool, tmp_path / "file", media().encoded("mp3"), findings)
         if kind != "decoded":
             findings.wrong.append(f"the pool no longer decodes: {kind}")
     replaced = await _try_batch(bad_files, findings)
@@ -184,12 +182,9 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, capsys: pytest.Capt
 
 async def _try_pool(pool: DecoderPool, files: Iterable[BadFile], findings: Findings, path: Path) -> None:
     """Every file through the real pool, a child each."""
-    peak_before = _largest_child_mb()
     for file in files:
-        kind, took_s = await _through(pool, path, file.content)
+        kind, took_s = await _through(pool, path, file.content, findings)
         findings.note(f"pool: {file.name}", file, kind, took_s)
-    if (peak := _largest_child_mb()) > peak_before:  # this process had children before, of other tests
-        findings.peak_mb = max(findings.peak_mb, peak)
 
 
 async def _try_batch(files: Iterable[BadFile], findings: Findings) -> int:
@@ -206,7 +201,7 @@ async def _try_batch(files: Iterable[BadFile], findings: Findings) -> int:
         return child.replaced
 
 
-async def _through(pool: DecoderPool, path: Path, content: bytes) -> tuple[str, float]:
+async def _through(pool: DecoderPool, path: Path, content: bytes, findings: Findings) -> tuple[str, float]:
     """One file through the real pool: its outcome, and the seconds it took."""
     await asyncio.to_thread(path.write_bytes, content)
     began = time.monotonic()
@@ -215,6 +210,7 @@ async def _through(pool: DecoderPool, path: Path, content: bytes) -> tuple[str, 
         async with asyncio.timeout(MAX_S * 3), pool.decode(path) as decoding:
             async for block in decoding:
                 samples += len(block) // 2
+                findings.peak_mb = max(findings.peak_mb, _largest_child_mb())
             kind = "decoded" if decoding.summary.samples == samples else "samples lost"
     except SayItError as error:
         kind = error.code
@@ -224,8 +220,13 @@ async def _through(pool: DecoderPool, path: Path, content: bytes) -> tuple[str, 
 
 
 def _largest_child_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    """What the largest of this process's decoders holds now."""
+    held = 0
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if any("sayit.scheduler.decoding" in argument for argument in child.cmdline()):
+                held = max(held, child.memory_info().rss)
+    return held / 1e6
 
 
 def _report(findings: Findings, replaced: int, took_s: float, capsys: pytest.CaptureFixture[str]) -> None:

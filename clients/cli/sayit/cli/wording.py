@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -62,12 +63,16 @@ def error_line(subject: str, error: SayItError | LocalError) -> str:
 
 def complain(subject: str, error: SayItError | LocalError) -> None:
     """Prints the error on standard error."""
-    print(error_line(subject, error), file=sys.stderr, flush=True)
+    note(error_line(subject, error))
 
 
 def note(line: str) -> None:
-    """Prints a line for people on standard error: standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    """Prints a line for people on standard error: standard output is for results.
+
+    That nobody reads any more is no reason to stop: a suite goes on without its terminal.
+    """
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def is_unavailability(error: SayItError | LocalError) -> bool:

@@ -97,8 +97,8 @@ class JobStore(Protocol):
         """Durable events after `seq`, in order."""
         ...
 
-    async def lease_preparing(self, owner: str, *, until_s: float) -> JobRecord | None:
-        """Takes an accepted job that nobody prepares, small files first."""
+    async def lease_preparing(self, owner: str, *, until_s: float, max_bytes: int | None = None) -> JobRecord | None:
+        """Takes an accepted job that nobody prepares, small files first; only files of at most `max_bytes` if given."""
         ...
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
@@ -107,6 +107,10 @@ class JobStore(Protocol):
 
     async def renew_lease(self, job_id: str, owner: str, *, until_s: float) -> bool:
         """Prolongs a lease; False when it is lost or the job has ended."""
+        ...
+
+    async def return_lease(self, job_id: str, owner: str, *, not_before_s: float) -> None:
+        """Gives a lease back: nothing was wrong with the job, so it does not count as an attempt at preparing it."""
         ...
 
     async def drop_leases(self) -> None:
@@ -135,13 +139,24 @@ class JobStore(Protocol):
         ...
 
     async def complete_job(
-        self, job_id: str, owner: str, *, events: Sequence[EventBody], cached: bool, samples: int
+        self,
+        job_id: str,
+        owner: str,
+        *,
+        events: Sequence[EventBody],
+        cached: bool,
+        samples: int,
+        warnings: Sequence[str] = (),
     ) -> bool:
-        """COMPLETED, with its last events; False when the lease is lost or the job has ended."""
+        """COMPLETED, with its last events; False when the lease is lost or the job has ended. Warnings are added."""
         ...
 
     async def fail_job(self, job_id: str, error: SayItError) -> bool:
         """FAILED, unless the job has ended."""
+        ...
+
+    async def speech(self, job_id: str) -> tuple[tuple[int, int], ...]:
+        """Spans of detected speech in samples, once all chunks are known."""
         ...
 
     async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
@@ -193,11 +208,12 @@ class ChunkStore(Protocol):
         ...
 
     async def give_up(
-        self, claim: Claim, end: AttemptEnd, detail: str, *, expired_s: float | None = None
+        self, claim: Claim, end: AttemptEnd, detail: str, *, delay_s: float = 0.0, expired_s: float | None = None
     ) -> JobRecord | None:
-        """Ends an attempt without a result: the chunk is due again or its job FAILED; None when it was fenced.
+        """Ends an attempt without a result; None when it was fenced.
 
-        With `expired_s`, only if its lease ran out before that time: it may have been renewed since it was looked at.
+        The chunk is due again after `delay_s`, or its job has FAILED. With `expired_s`, only if its lease ran out
+        before that time: it may have been renewed since it was looked at.
         """
         ...
 
@@ -237,12 +253,16 @@ class FleetStore(Protocol):
         """Forgets expired jobs, uploads, cache entries and transcribers; returns how many jobs and uploads went."""
         ...
 
+    async def overdue(self, *, accepted_before_s: float) -> list[str]:
+        """Jobs accepted before then that have not ended."""
+        ...
+
     async def bin(self) -> list[str]:
         """Prefixes of objects to delete."""
         ...
 
     async def emptied(self, prefix: str) -> None:
-        """The objects under a prefix are gone."""
+        """The objects under a prefix are gone. The bin names it for a while longer: somebody may just be writing."""
         ...
 
     async def check(self) -> None:
@@ -263,6 +283,10 @@ class ObjectStore(Protocol):
 
     def file_of(self, keys: Sequence[str]) -> AbstractAsyncContextManager[Path]:
         """A local, seekable file that holds these objects one after the other, as long as the context lasts."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Deletes one object; one that is not there is no error."""
         ...
 
     async def delete_prefix(self, prefix: str) -> None:

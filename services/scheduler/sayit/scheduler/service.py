@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 
-from sayit.chassis import telemetry
+from sayit.chassis import tasks, telemetry
 from sayit.chassis.internal import internal_interceptors
 from sayit.chassis.server import Running, serving
+from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
 from sayit.scheduler.queues.arq_queue import ArqQueue
@@ -21,6 +22,7 @@ from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.housekeeping import Housekeeping
 from sayit.scheduler.scheduling.intake import Intake
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.overview import Overview
@@ -41,6 +43,8 @@ SERVICES = tuple(
     for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
+#: Files that have a preparer of their own; half a minute of audio fits in most formats.
+SMALL_FILE_BYTES = 2_000_000
 _HOUR_S = 3600.0
 
 
@@ -57,14 +61,24 @@ def limits_of(settings: SchedulerSettings) -> Limits:
         dispatch_ahead=settings.dispatch_ahead,
         # Preparing and merging renew it every second; a scheduler's other duties may hold that up for a while.
         work_lease_s=3 * settings.lease_s,
-        max_prepare_attempts=5,
+        max_prepare_attempts=10,
+        job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
     )
 
 
 @asynccontextmanager
 async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
-    """Runs a scheduler while the block runs."""
+    """Runs a scheduler while the block runs.
+
+    Raises:
+        StartError: other machines could call it, and no secret keeps strangers out.
+    """
+    if not (is_loopback(settings.scheduler_listen) or settings.internal_secret.get_secret_value()):
+        raise StartError(
+            f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
+            "set SAYIT_INTERNAL_SECRET, the same for all services"
+        )
     limits = limits_of(settings)
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
@@ -81,6 +95,8 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
         stack.push_async_callback(bus.close)
         decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
         notices = Notices(bus)
+        last_work = LastWork()
+        stack.push_async_callback(last_work.wait)
 
         fleet = Fleet(
             store=stores.fleet,
@@ -89,13 +105,16 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
-        results = Results(jobs=stores.jobs, chunks=stores.chunks, objects=objects, notices=notices, limits=limits)
+        results = Results(
+            jobs=stores.jobs, chunks=stores.chunks, objects=objects, notices=notices, limits=limits, last_work=last_work
+        )
         attempts = Attempts(
             chunks=stores.chunks,
             objects=objects,
             fleet=fleet,
             notices=notices,
             limits=limits,
+            last_work=last_work,
             chunks_due=dispatcher.bell.ring,
             all_done=results.bell.ring,
         )
@@ -108,6 +127,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             results=results,
             notices=notices,
             limits=limits,
+            last_work=last_work,
             chunks_due=dispatcher.bell.ring,
             all_done=results.bell.ring,
         )
@@ -117,10 +137,16 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             objects=objects,
             fleet=fleet,
             limits=limits,
+            last_work=last_work,
             accepted=preparer.bell.ring,
         )
         housekeeping = Housekeeping(
-            jobs=stores.jobs, chunks=stores.chunks, fleet=stores.fleet, objects=objects, attempts=attempts
+            jobs=stores.jobs,
+            chunks=stores.chunks,
+            fleet=stores.fleet,
+            objects=objects,
+            attempts=attempts,
+            notices=notices,
         )
         if stores.exclusive:
             await housekeeping.take_over()
@@ -147,6 +173,7 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
 
         for loop in (dispatcher.run(), results.run(), housekeeping.run()):
             await stack.enter_async_context(_in_background(loop))
+        await stack.enter_async_context(_in_background(preparer.run(max_bytes=SMALL_FILE_BYTES)))
         for _ in range(settings.prepare_concurrency):
             await stack.enter_async_context(_in_background(preparer.run()))
         server = await stack.enter_async_context(
@@ -159,6 +186,8 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
                 resumable=("sayit.internal.v1.JobService/WatchJob",),
             )
         )
+        # The first thing to happen at the end: from then on a broken call is nobody's crash.
+        stack.callback(attempts.stop_blaming)
         await server.set_serving(True)
         telemetry.logger().info("scheduler is up", address=server.address)
         yield server
@@ -180,6 +209,4 @@ async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[Non
         yield
     finally:
         task.remove_done_callback(ended)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await tasks.end(task)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from sayit.chassis.settings import ServiceSettings
 
@@ -33,6 +34,9 @@ class SchedulerSettings(ServiceSettings):
     max_audio_s: float = Field(14_400.0, gt=0, description="Longest recording in seconds.")
     max_active_jobs: int = Field(10_000, ge=1, description="Jobs accepted and not ended; beyond, new ones are refused.")
     result_ttl_h: float = Field(24.0, gt=0, description="Hours that an ended job, its audio and its text are kept.")
+    job_ttl_h: float = Field(
+        48.0, gt=0, description="Hours after which a job that has not ended fails (its model may never be back)."
+    )
     cache_ttl_h: float = Field(2.0, ge=0, description="Hours in which the same question is answered from the cache.")
     upload_ttl_h: float = Field(24.0, gt=0, description="Hours that an upload without a job is kept.")
     prepare_concurrency: int = Field(2, ge=1, le=32, description="Recordings that are decoded and split at once.")
@@ -43,6 +47,12 @@ class SchedulerSettings(ServiceSettings):
     redispatch_s: float = Field(10.0, gt=0, description="Seconds after which an unclaimed dispatch is repeated.")
     dispatch_ahead: int = Field(2, ge=0, description="Chunks in the queue beyond what free transcribers take at once.")
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
+
+    @model_validator(mode="after")
+    def _heartbeats_fit_the_lease(self) -> Self:
+        if self.heartbeat_s * 2 > self.lease_s:
+            raise ValueError("SAYIT_HEARTBEAT_S must be at most half of SAYIT_LEASE_S, or healthy work is taken away")
+        return self
 
     def database(self) -> str:
         """The database's URL."""

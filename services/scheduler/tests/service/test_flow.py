@@ -10,6 +10,9 @@ import pytest
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
+from sayit.chassis.start import StartError
+from sayit.scheduler.service import running
+from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -177,6 +180,58 @@ async def test_interruptions_never_use_up_a_chunk(tmp_path: Path, redis_url: str
         assert not attempt.assignment.alone
         await attempt.finish("fine")
         await s.until(job.id, pb.JOB_STATE_COMPLETED)
+
+
+async def test_a_chunk_whose_audio_is_gone_ends_its_job(tmp_path: Path, redis_url: str) -> None:
+    """Audio that is missing from the store fails the job after three tries instead of being tried for ever."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        job = await s.create(SHORT)
+        message = await worker.take()
+        for path in (s.settings.data_dir / "objects" / "jobs" / job.id / "chunks").iterdir():
+            path.unlink()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await worker.claim(*message)
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError):
+                await worker.claim(*await asyncio.wait_for(worker.take(), 10))
+        failed = await s.until(job.id, *ENDED)
+        assert failed.error.code == "ENGINE_FAILED"
+
+
+async def test_a_stopping_scheduler_blames_no_chunk(tmp_path: Path, redis_url: str) -> None:
+    """Restarts of the scheduler while a chunk is on the engine are interruptions, however often."""
+    job_id = ""
+    for _ in range(4):
+        async with suite(tmp_path, redis_url) as s:
+            worker = Transcriber(s)
+            await worker.report()
+            job_id = job_id or (await s.create(SHORT)).id
+            attempt = await worker.claim(*await worker.take())
+            assert not attempt.assignment.alone
+            await attempt.on_engine()
+            await asyncio.sleep(0.1)
+    async with suite(tmp_path, redis_url) as s:
+        runner = asyncio.create_task(Transcriber(s).run())
+        assert (await s.until(job_id, *ENDED)).state == pb.JOB_STATE_COMPLETED
+        runner.cancel()
+
+
+async def test_a_scheduler_open_to_others_needs_a_secret(tmp_path: Path, redis_url: str) -> None:
+    """Whoever calls the internal API is believed, so it does not listen to other machines without a secret."""
+    with pytest.raises(StartError, match="SAYIT_INTERNAL_SECRET"):
+        async with running(SchedulerSettings(scheduler_listen="0.0.0.0:0", data_dir=tmp_path)):
+            pass
+
+
+async def test_overdue_jobs_fail(tmp_path: Path, redis_url: str) -> None:
+    """A job whose model never comes back ends, with a code."""
+    async with suite(tmp_path, redis_url, job_ttl_h=1e-5) as s:
+        await Transcriber(s).report()
+        job = await s.create(SHORT)
+        events = await asyncio.wait_for(s.events(job.id), 60)
+    assert events[-1].failed.error.code == "DEADLINE_EXCEEDED"
 
 
 async def test_cancel_reaches_the_transcriber_and_is_final(tmp_path: Path, redis_url: str) -> None:

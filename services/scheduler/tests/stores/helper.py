@@ -20,11 +20,11 @@ async def stores(url: str, *, result_ttl_s: float = 3600.0) -> AsyncIterator[Sto
         yield opened_stores
 
 
-async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str = "") -> JobRecord:
-    """A job on an upload of one part."""
+async def uploaded(s: Stores, upload_id: str, *, tenant: str = "t") -> UploadRecord:
+    """An upload of one part of 10 bytes."""
     now = time.time()
     upload = UploadRecord(
-        id=f"u-{job_id}",
+        id=upload_id,
         tenant=tenant,
         key_id="k",
         filename="f",
@@ -35,6 +35,12 @@ async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str 
     )
     await s.uploads.create_upload(upload)
     await s.uploads.add_part(upload.id, PartRecord(offset=0, size=10, object_key=f"uploads/{upload.id}/0"))
+    return upload
+
+
+async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str = "") -> JobRecord:
+    """A job on an upload of one part."""
+    upload = await uploaded(s, f"u-{job_id}", tenant=tenant)
     job = JobRecord(
         id=job_id,
         tenant=tenant,
@@ -45,19 +51,19 @@ async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str 
         model="micro",
         state=JobState.PREPARING,
         idempotency_key=key,
-        created_s=now,
+        created_s=time.time(),
     )
     return (await s.jobs.create_job(job))[0]
 
 
-async def prepared(s: Stores, count: int, job_id: str = "j") -> JobRecord:
+async def prepared(s: Stores, count: int, job_id: str = "j", *, tenant: str = "t") -> JobRecord:
     """A job with this many chunks, all due."""
-    await accepted(s, job_id)
+    await accepted(s, job_id, tenant=tenant)
     job = await s.jobs.lease_preparing("me", until_s=time.time() + 60)
     assert job is not None
     await s.jobs.add_chunks(job.id, "me", [chunk(i) for i in range(count)], scanned=count * 100)
     await s.jobs.finish_preparing(job.id, "me", samples=count * 100, chunks=count, speech=[(0, 50)], warnings=["W"])
-    return await s.jobs.get_job("t", job.id)
+    return await s.jobs.get_job(tenant, job.id)
 
 
 def chunk(index: int) -> NewChunk:

@@ -17,7 +17,7 @@ from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged
 
-from .helper import accepted, chunk, output, prepared, stores
+from .helper import accepted, chunk, output, prepared, stores, uploaded
 
 FAR = 1e12
 ROUNDS = 5
@@ -218,18 +218,18 @@ async def test_upserts_meet(database_url: str) -> None:
 async def test_parts_of_one_offset_meet(database_url: str) -> None:
     """Of many parts for one place one is taken; the others hear where the upload ends now."""
     async with schedulers(database_url) as all_of_them:
-        job = await accepted(all_of_them[0])
+        upload = await uploaded(all_of_them[0], "u")
         for offset in (10, 20, 30):
             done = await at_once(
                 *(
-                    s.uploads.add_part(job.upload_id, PartRecord(offset=offset, size=10, object_key=f"{offset}-{i}"))
+                    s.uploads.add_part(upload.id, PartRecord(offset=offset, size=10, object_key=f"{offset}-{i}"))
                     for i, s in enumerate(all_of_them * 3)
                 )
             )
             refused = [each for each in done if isinstance(each, SayItError)]
             assert len(refused) == 8
             assert {each.details["expected"] for each in refused} == {str(offset + 10)}
-        assert [part.offset for part in await all_of_them[0].uploads.parts(job.upload_id)] == [0, 10, 20, 30]
+        assert [part.offset for part in await all_of_them[0].uploads.parts(upload.id)] == [0, 10, 20, 30]
 
 
 async def test_leases_are_given_once(database_url: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,18 +91,20 @@ async def _keep(the_plan: SuitePlan, ready_files: list[Path], *, verbose: bool) 
 
 def _introduce(suite: Suite) -> None:
     options = suite.plan.options
+    workers = options.workforce
     width = max(len(part.spec.name) for part in suite.parts)
-    print(
-        f"SayIt is up: model {options.model}, {options.workforce.transcribers} transcribers with "
-        f"{options.workforce.threads} thread(s) each."
-    )
+    lines = [
+        f"SayIt is up: model {options.model}, {workers.transcribers} transcribers, {workers.threads} thread(s) each."
+    ]
     for part in suite.parts:
         metrics = f"   metrics http://{part.spec.metrics}/metrics" if part.spec.metrics else ""
-        print(f"  {part.spec.name:{width}}  {part.spec.address:<21}  process {part.pid}{metrics}")
+        lines.append(f"  {part.spec.name:{width}}  {part.spec.address:<21}  process {part.pid}{metrics}")
     if options.redis_url:
-        print(f"  {'queue':{width}}  {without_password(options.redis_url)}")
-    print(f"Data in {options.data}, logs in {options.logs}. Ctrl-C stops everything.", flush=True)
+        lines.append(f"  {'queue':{width}}  {without_password(options.redis_url)}")
+    lines.append(f"Data in {options.data}, logs in {options.logs}. Ctrl-C stops everything.")
+    with contextlib.suppress(OSError):  # nobody has to read it
+        print("\n".join(lines), flush=True)
 
 
 def _show(part: str, line: str) -> None:
-    print(f"{part} | {line}", file=sys.stderr, flush=True)
+    note(f"{part} | {line}")

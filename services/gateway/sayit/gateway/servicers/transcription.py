@@ -61,7 +61,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def GetJob(self, request: transcription_service_pb2.GetJobRequest, context: Any) -> resources_pb2.Job:
         """Passed through."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         return await self._scheduler.GetJob(request, timeout=context.time_remaining())
 
     async def ListJobs(
@@ -78,19 +78,19 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         """Passed through, across restarts of the scheduler."""
         if request.after_seq < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason="after_seq is negative")
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         async with aclosing(self._watching.events(request.job_id, request.after_seq)) as events:
             async for event in events:
                 yield event
 
     async def CancelJob(self, request: transcription_service_pb2.CancelJobRequest, context: Any) -> resources_pb2.Job:
         """Passed through."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         return await self._scheduler.CancelJob(request, timeout=context.time_remaining())
 
     async def DeleteJob(self, request: transcription_service_pb2.DeleteJobRequest, context: Any) -> Empty:
         """Passed through."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         return await self._scheduler.DeleteJob(request, timeout=context.time_remaining())
 
     async def GetTranscript(
@@ -101,7 +101,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         form = _FORMATS.get(request.format)
         if form is None and not unspecified:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="format", reason=f"there is no format {request.format}")
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         call = self._scheduler.GetTranscript(
             transcription_service_pb2.GetTranscriptRequest(job_id=request.job_id), timeout=context.time_remaining()
         )

@@ -8,6 +8,7 @@ import resource
 import select
 import sys
 import threading
+from pathlib import Path
 
 #: How often the child looks at its own memory, in seconds; RLIMIT_AS acts at once where the system enforces it.
 _MEMORY_CHECK_S = 0.2
@@ -43,7 +44,11 @@ def watch(control_fd: int, *, memory_mb: int) -> None:
 
 
 def resident_mb() -> float:
-    """The most memory this process has held so far."""
+    """The most memory this process has held so far, itself: Linux's ru_maxrss starts with what its parent held."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 

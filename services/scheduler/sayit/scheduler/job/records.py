@@ -72,8 +72,6 @@ class JobRecord:
     #: All chunks; None until the whole file is cut.
     chunks_total: int | None = None
     chunks_done: int = 0
-    #: Spans of detected speech, samples; complete once `chunks_total` is known.
-    speech: tuple[tuple[int, int], ...] = ()
     #: Content and options, hashed; empty until the original was read.
     cache_key: str = ""
     #: W3C trace context of the call that created it.

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from sayit.chassis.tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.scheduler.queues.subscription import WAKE, Subscription
 from sayit.speech.dispatch import events_channel
@@ -84,9 +85,7 @@ class RedisBus:
 
     async def close(self) -> None:
         """Stops and closes the connections; what waits for an absent Redis is dropped."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         self._tasks.clear()
         await self._redis.aclose()
 

@@ -15,6 +15,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech.jobs import JobState, PartialText
@@ -38,6 +39,7 @@ class Attempts:
         fleet: Fleet,
         notices: Notices,
         limits: Limits,
+        last_work: LastWork,
         chunks_due: Callable[[], None],
         all_done: Callable[[], None],
     ) -> None:
@@ -49,6 +51,9 @@ class Attempts:
         self._all_done = all_done
         self._live: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self.limits = limits
+        #: Whether a call that breaks while its chunk is on the engine counts as a crash of the chunk.
+        self.blaming = True
+        self.last_work = last_work
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str) -> Claim | None:
         """Claims a chunk; None when somebody else has it, or nobody may have it."""
@@ -76,6 +81,10 @@ class Attempts:
             self._live[claim.job_id].discard(event)
             if not self._live[claim.job_id]:
                 del self._live[claim.job_id]
+
+    def stop_blaming(self) -> None:
+        """From now on calls break because this process ends: no chunk is suspected of a crash any more."""
+        self.blaming = False
 
     def stop(self, job_id: str) -> None:
         """Tells every attempt at the job's chunks that nobody wants them any more."""
@@ -109,13 +118,20 @@ class Attempts:
         return True
 
     async def give_up(
-        self, claim: Claim, end: AttemptEnd, detail: str, *, began_s: float, expired_s: float | None = None
+        self,
+        claim: Claim,
+        end: AttemptEnd,
+        detail: str,
+        *,
+        began_s: float,
+        delay_s: float = 0.0,
+        expired_s: float | None = None,
     ) -> None:
-        """Ends an attempt without a result; the chunk is due again at once, or its job has failed.
+        """Ends an attempt without a result; the chunk is due again after `delay_s`, or its job has failed.
 
         With `expired_s`, only if the claim's lease ran out before that time.
         """
-        job = await self._chunks.give_up(claim, end, detail, expired_s=expired_s)
+        job = await self._chunks.give_up(claim, end, detail, delay_s=delay_s, expired_s=expired_s)
         if job is None and expired_s is not None:
             return  # another scheduler was faster, or it is alive after all
         self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])

@@ -18,7 +18,8 @@ class Bell:
     async def wait(self, timeout_s: float) -> bool:
         """Waits for a ring, at most `timeout_s` seconds; whether it rang."""
         try:
-            await asyncio.wait_for(self._event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()

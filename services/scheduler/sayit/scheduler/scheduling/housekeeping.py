@@ -9,24 +9,33 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd
 from sayit.scheduler.ports import ChunkStore, FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.attempts import Attempts
-from sayit.speech.errors import SayItError
+from sayit.scheduler.scheduling.notices import Notices
+from sayit.speech.errors import ErrorKind, SayItError
 
 _CLAIMS_EVERY_S = 1.0
 _BIN_EVERY_S = 5.0
-_EXPIRE_EVERY_S = 30.0
+_EXPIRE_EVERY_S = 10.0
 
 
 class Housekeeping:
     """Keeps the house."""
 
     def __init__(
-        self, *, jobs: JobStore, chunks: ChunkStore, fleet: FleetStore, objects: ObjectStore, attempts: Attempts
+        self,
+        *,
+        jobs: JobStore,
+        chunks: ChunkStore,
+        fleet: FleetStore,
+        objects: ObjectStore,
+        attempts: Attempts,
+        notices: Notices,
     ) -> None:
         self._jobs = jobs
         self._chunks = chunks
         self._fleet = fleet
         self._objects = objects
         self._attempts = attempts
+        self._notices = notices
 
     async def take_over(self) -> None:
         """Frees all that a scheduler before us left claimed; only for the one scheduler of a database, at its start."""
@@ -42,6 +51,7 @@ class Housekeeping:
                 await self._free_claims(now)
                 if now >= expire_at:
                     expire_at = now + _EXPIRE_EVERY_S
+                    await self._fail_overdue(now)
                     gone = await self._fleet.expire(now_s=now)
                     if gone:
                         telemetry.logger().info("expired", count=gone)
@@ -55,8 +65,20 @@ class Housekeeping:
     async def empty_bin(self) -> None:
         """Deletes the objects that no row names any more."""
         for prefix in await self._fleet.bin():
-            await self._objects.delete_prefix(prefix)
+            try:
+                await self._objects.delete_prefix(prefix)
+            except SayItError as error:
+                # It stays in the bin; the others need not wait for it.
+                telemetry.logger().warning("objects cannot be deleted", prefix=prefix, cause=error.cause)
+                continue
             await self._fleet.emptied(prefix)
+
+    async def _fail_overdue(self, now_s: float) -> None:
+        """Fails jobs that will never end, such as those whose model is gone: they would be kept for ever."""
+        for job_id in await self._fleet.overdue(accepted_before_s=now_s - self._attempts.limits.job_ttl_s):
+            if await self._jobs.fail_job(job_id, SayItError(ErrorKind.DEADLINE_EXCEEDED)):
+                self._attempts.stop(job_id)
+                await self._notices.wake(job_id)
 
     async def _free_claims(self, now_s: float) -> None:
         for claim in await self._chunks.expired_claims(now_s=now_s):

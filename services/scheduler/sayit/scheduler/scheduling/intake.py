@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +11,7 @@ from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord, PartRecord, UploadRecord
 from sayit.scheduler.ports import JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
@@ -35,6 +35,7 @@ class Intake:
         objects: ObjectStore,
         fleet: Fleet,
         limits: Limits,
+        last_work: LastWork,
         accepted: Callable[[], None],
     ) -> None:
         self._uploads = uploads
@@ -42,6 +43,7 @@ class Intake:
         self._objects = objects
         self._fleet = fleet
         self._limits = limits
+        self._last_work = last_work
         self._accepted = accepted
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
@@ -96,8 +98,8 @@ class Intake:
         Raises:
             SayItError: for options that are not valid, an empty file, too much of it, a full or unavailable service.
         """
-        options = await self._admit(options, key)
-        if (existing := await self._existing(who, options, key)) is not None:
+        options, existing = await self._admit(who, options, key)
+        if existing is not None:
             return existing
         upload = await self.open_upload(who, filename=filename, size=None)
         try:
@@ -106,7 +108,7 @@ class Intake:
             return await self._accept(who, options, upload, key, traceparent)
         except BaseException:
             # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
-            await asyncio.shield(self._forget(who, upload.id))
+            await self._last_work.do(self._forget(who, upload.id))
             raise
 
     async def create_job_on(
@@ -117,8 +119,8 @@ class Intake:
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REQUIRED for an empty one; else as `create_job`.
         """
-        options = await self._admit(options, key)
-        if (existing := await self._existing(who, options, key)) is not None:
+        options, existing = await self._admit(who, options, key)
+        if existing is not None:
             return existing
         upload = await self._uploads.get_upload(who.tenant, upload_id)
         if upload.size is not None and upload.received != upload.size:
@@ -128,22 +130,20 @@ class Intake:
             upload = replace(upload, filename=_display_name(filename))
         return await self._accept(who, options, upload, key, traceparent)
 
-    async def _admit(self, options: Options, key: str) -> Options:
+    async def _admit(self, who: Principal, options: Options, key: str) -> tuple[Options, JobRecord | None]:
+        """Valid options with their model, or the job that the key has made already: a retry is never turned away."""
         if len(key) > _MAX_KEY:
-            raise SayItError(
-                ErrorKind.INVALID_OPTION, field="idempotency_key", reason=f"longer than {_MAX_KEY} characters"
-            )
+            reason = f"longer than {_MAX_KEY} characters"
+            raise SayItError(ErrorKind.INVALID_OPTION, field="idempotency_key", reason=reason)
         options = options.normalised()
+        job = await self._jobs.find_by_idempotency_key(who.tenant, key)
+        if job is not None:
+            _same(options, job)
+            return options, job
         options = replace(options, model=await self._fleet.model_named(options.model))
         if await self._jobs.active_jobs() >= self._limits.max_active_jobs:
             raise SayItError(ErrorKind.OVERLOADED, retry_after_s=10.0)
-        return options
-
-    async def _existing(self, who: Principal, options: Options, key: str) -> JobRecord | None:
-        job = await self._jobs.find_by_idempotency_key(who.tenant, key)
-        if job is not None and job.options != options:
-            raise SayItError(ErrorKind.IDEMPOTENCY_CONFLICT, field="idempotency_key")
-        return job
+        return options, None
 
     async def _accept(
         self, who: Principal, options: Options, upload: UploadRecord, key: str, traceparent: str
@@ -164,8 +164,7 @@ class Intake:
         accepted, new = await self._jobs.create_job(job)
         if not new:
             await self._forget(who, upload.id)
-            if accepted.options != options:
-                raise SayItError(ErrorKind.IDEMPOTENCY_CONFLICT, field="idempotency_key")
+            _same(options, accepted)
         self._accepted()
         return accepted
 
@@ -194,13 +193,18 @@ class Intake:
 
         The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
         """
-        return await asyncio.shield(asyncio.create_task(self._store_part(upload_id, end, bytes(rest))))
+        return await self._last_work.do(self._store_part(upload_id, end, bytes(rest)))
 
     async def _store_part(self, upload_id: str, offset: int, data: bytes) -> int:
         # Two senders at one offset must not overwrite each other's object before the row decides who was first.
         key = f"uploads/{upload_id}/{offset:012d}-{secrets.token_hex(4)}"
         await self._objects.put(key, data)
-        await self._uploads.add_part(upload_id, PartRecord(offset=offset, size=len(data), object_key=key))
+        try:
+            await self._uploads.add_part(upload_id, PartRecord(offset=offset, size=len(data), object_key=key))
+        except SayItError as error:
+            if not error.kind.retryable:
+                await self._objects.delete(key)  # no row names it
+            raise
         return offset + len(data)
 
     async def _forget(self, who: Principal, upload_id: str) -> None:
@@ -215,6 +219,12 @@ class Intake:
         if size > self._limits.max_upload_bytes:
             limit_mb = self._limits.max_upload_bytes // _MEGABYTE
             raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=limit_mb)
+
+
+def _same(options: Options, job: JobRecord) -> None:
+    """Refuses another request under a used key; no model named means whatever was the default then."""
+    if job.options != (options if options.model else replace(options, model=job.model)):
+        raise SayItError(ErrorKind.IDEMPOTENCY_CONFLICT, field="idempotency_key")
 
 
 def _not_empty(received: int, field: str) -> None:

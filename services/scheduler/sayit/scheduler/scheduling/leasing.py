@@ -5,40 +5,49 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 
+from sayit.chassis import tasks
 from sayit.scheduler.ports import JobStore
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.speech.errors import SayItError
 
 
-async def leased(work: Coroutine[None, None, None], *, jobs: JobStore, job_id: str, owner: str, lease_s: float) -> bool:
+async def leased(
+    work: Coroutine[None, None, None],
+    *,
+    jobs: JobStore,
+    job_id: str,
+    owner: str,
+    lease_s: float,
+    last_work: LastWork,
+) -> bool:
     """Works while a second task keeps the lease; whichever ends first ends the other.
+
+    Cancelled, it gives the lease back: the next scheduler goes on at once, and nothing is held against the job.
 
     Returns:
         False when the lease was lost meanwhile: the job was cancelled or deleted, or another scheduler has it.
     """
     task = asyncio.create_task(work)
-    done = asyncio.Event()
-    keeper = asyncio.create_task(_keep(jobs, job_id, owner, lease_s, done))
+    keeper = asyncio.create_task(_keep(jobs, job_id, owner, lease_s))
     try:
         await asyncio.wait((task, keeper), return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        await tasks.end(keeper, task)
+        await last_work.do(jobs.return_lease(job_id, owner, not_before_s=0.0))
+        raise
     finally:
-        done.set()
-        if not task.done():
-            task.cancel()
-        await asyncio.wait((task, keeper))
+        await tasks.end(keeper, task)
     if task.cancelled():
         return False
     task.result()
     return True
 
 
-async def _keep(jobs: JobStore, job_id: str, owner: str, lease_s: float, done: asyncio.Event) -> None:
+async def _keep(jobs: JobStore, job_id: str, owner: str, lease_s: float) -> None:
     until_s = time.time() + lease_s
-    while not done.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), min(1.0, lease_s / 4))
-            return
+    while True:
+        await asyncio.sleep(min(1.0, lease_s / 4))
         try:
             if not await jobs.renew_lease(job_id, owner, until_s=time.time() + lease_s):
                 return

@@ -25,5 +25,7 @@ class Limits:
     work_lease_s: float
     #: How often preparing a job is tried before it fails.
     max_prepare_attempts: int
+    #: A job that has not ended by then fails.
+    job_ttl_s: float
     #: How often transcribers report.
     report_s: float

@@ -15,6 +15,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
@@ -47,6 +48,7 @@ class Preparer:
         results: Results,
         notices: Notices,
         limits: Limits,
+        last_work: LastWork,
         chunks_due: Callable[[], None],
         all_done: Callable[[], None],
     ) -> None:
@@ -59,14 +61,19 @@ class Preparer:
         self._results = results
         self._notices = notices
         self._limits = limits
+        self._last_work = last_work
         self._chunks_due = chunks_due
         self._all_done = all_done
 
-    async def run(self) -> None:
-        """Prepares jobs, one after the other, until cancelled; several of these may run side by side."""
+    async def run(self, *, max_bytes: int | None = None) -> None:
+        """Prepares jobs, one after the other, until cancelled; several of these may run side by side.
+
+        Args:
+            max_bytes: only files of at most this size, so that short recordings never wait behind long ones.
+        """
         while True:
             try:
-                prepared = await self.prepare_next()
+                prepared = await self.prepare_next(max_bytes=max_bytes)
             except SayItError as error:
                 telemetry.logger().warning("preparing is delayed", code=error.code, cause=error.cause)
                 prepared = False
@@ -74,10 +81,11 @@ class Preparer:
             if not prepared:
                 await self.bell.wait(_POLL_S)
 
-    async def prepare_next(self) -> bool:
+    async def prepare_next(self, *, max_bytes: int | None = None) -> bool:
         """Prepares one job; False if none waits."""
         owner = secrets.token_hex(8)
-        job = await self._jobs.lease_preparing(owner, until_s=time.time() + self._limits.work_lease_s)
+        until_s = time.time() + self._limits.work_lease_s
+        job = await self._jobs.lease_preparing(owner, until_s=until_s, max_bytes=max_bytes)
         if job is None:
             return False
         # The bell wakes one of the loops; whoever found work lets the next one look.
@@ -89,7 +97,9 @@ class Preparer:
                 self._check_attempts(job)
                 work = self._prepare(job, owner)
                 lease_s = self._limits.work_lease_s
-                if not await leased(work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=lease_s):
+                if not await leased(
+                    work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=lease_s, last_work=self._last_work
+                ):
                     outcome = "stopped"
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
@@ -106,7 +116,7 @@ class Preparer:
 
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
-            await self._jobs.renew_lease(job.id, owner, until_s=time.time() + _RETRY_S)
+            await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
             telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
         await self._jobs.fail_job(job.id, error)
@@ -167,22 +177,10 @@ class Preparer:
                 )
             )
         if not await self._jobs.add_chunks(job.id, owner, new, scanned=scanned):
-            await self._clear_away(job)
             return False
         if new:
             self._chunks_due()
         return True
-
-    async def _clear_away(self, job: JobRecord) -> None:
-        """Deletes audio that nobody will ask for: the job has ended. Else it is another scheduler's, who needs it."""
-        try:
-            ended = (await self._jobs.get_job(job.tenant, job.id)).state.terminal
-        except SayItError as error:
-            if error.kind is not ErrorKind.JOB_NOT_FOUND:
-                raise
-            ended = True
-        if ended:
-            await self._objects.delete_prefix(f"jobs/{job.id}/chunks/")
 
 
 def _cache_key(path: Path, job: JobRecord) -> str:

@@ -14,6 +14,7 @@ from sayit.scheduler.job.records import DoneChunk, JobRecord
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
@@ -35,7 +36,14 @@ class Results:
     """Turns finished chunks into transcripts, and keeps them."""
 
     def __init__(
-        self, *, jobs: JobStore, chunks: ChunkStore, objects: ObjectStore, notices: Notices, limits: Limits
+        self,
+        *,
+        jobs: JobStore,
+        chunks: ChunkStore,
+        objects: ObjectStore,
+        notices: Notices,
+        limits: Limits,
+        last_work: LastWork,
     ) -> None:
         self.bell = Bell()
         self._jobs = jobs
@@ -43,6 +51,7 @@ class Results:
         self._objects = objects
         self._notices = notices
         self._limits = limits
+        self._last_work = last_work
 
     async def run(self) -> None:
         """Merges jobs as they are done, until cancelled."""
@@ -66,9 +75,17 @@ class Results:
         with telemetry.span_from(job.traceparent, "merge"):
             try:
                 work = self._merge(job, owner)
-                await leased(work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=self._limits.work_lease_s)
+                await leased(
+                    work,
+                    jobs=self._jobs,
+                    job_id=job.id,
+                    owner=owner,
+                    lease_s=self._limits.work_lease_s,
+                    last_work=self._last_work,
+                )
             except SayItError as error:
                 if error.kind.retryable:
+                    await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
                     raise
                 await self._jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
@@ -114,6 +131,7 @@ class Results:
             events=[*texts, _completed(transcript, cached=True)],
             cached=True,
             samples=samples_of(transcript.duration_s),
+            warnings=earlier.warnings,
         )
         if not completed:
             await self._clear_away(job)
@@ -122,7 +140,8 @@ class Results:
 
     async def _merge(self, job: JobRecord, owner: str) -> None:
         done = await self._chunks.done_chunks(job.id)
-        transcript, merged = await asyncio.to_thread(_merged, job, done)
+        speech = await self._jobs.speech(job.id)
+        transcript, merged = await asyncio.to_thread(_merged, job, done, speech)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
@@ -151,17 +170,19 @@ class Results:
             await self._objects.delete_prefix(f"jobs/{job.id}/")
 
     async def _save(self, job_id: str, transcript: Transcript) -> None:
-        await self._objects.put(_key(job_id), wire.transcript_to_proto(transcript).SerializeToString())
+        data = await asyncio.to_thread(lambda: wire.transcript_to_proto(transcript).SerializeToString())
+        await self._objects.put(_key(job_id), data)
 
     async def _load(self, job_id: str) -> Transcript:
-        return wire.transcript_from_proto(pb.Transcript.FromString(await self._objects.get(_key(job_id))))
+        data = await self._objects.get(_key(job_id))
+        return await asyncio.to_thread(lambda: wire.transcript_from_proto(pb.Transcript.FromString(data)))
 
 
 def _key(job_id: str) -> str:
     return f"jobs/{job_id}/transcript.pb"
 
 
-def _merged(job: JobRecord, done: Sequence[DoneChunk]) -> tuple[Transcript, Merged]:
+def _merged(job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]]) -> tuple[Transcript, Merged]:
     duration_s = seconds_of(job.samples_total or 0)
     merged = merge(
         [
@@ -178,7 +199,7 @@ def _merged(job: JobRecord, done: Sequence[DoneChunk]) -> tuple[Transcript, Merg
             )
             for chunk in done
         ],
-        speech=[Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in job.speech],
+        speech=[Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech],
         duration_s=duration_s,
     )
     transcript = Transcript(

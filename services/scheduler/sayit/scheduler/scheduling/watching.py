@@ -67,7 +67,8 @@ class Watching:
         """Published events as long as they follow the log without a gap; ends when it must be read."""
         while True:
             try:
-                payload = await asyncio.wait_for(anext(payloads), _POLL_S)
+                async with asyncio.timeout(_POLL_S):
+                    payload = await anext(payloads)
             except (TimeoutError, StopAsyncIteration):
                 return
             event = event_of(payload)

@@ -27,6 +27,8 @@ from sayit.v1 import resources_pb2
 #: Audio bytes per message.
 _MESSAGE_BYTES = 256 * 1024
 _CLAIM_TIMEOUT_S = 10.0
+#: How much later a chunk is due whose audio could not be read.
+_RETRY_S = 2.0
 _TASKS = {Task.TRANSCRIBE: resources_pb2.TASK_TRANSCRIBE, Task.TRANSLATE: resources_pb2.TASK_TRANSLATE}
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -65,7 +67,8 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
         inbox: _Inbox = asyncio.Queue(maxsize=64)
         reader = asyncio.create_task(_read(request_iterator, inbox))
         try:
-            first = await asyncio.wait_for(inbox.get(), _CLAIM_TIMEOUT_S)
+            async with asyncio.timeout(_CLAIM_TIMEOUT_S):
+                first = await inbox.get()
             if first is None or not first.HasField("claim"):
                 raise SayItError(ErrorKind.INVALID_ARGUMENT, field="claim", reason="'claim' was expected here")
             asked = first.claim
@@ -94,6 +97,7 @@ class _Attempt:
         self._offset_s = seconds_of(claim.start_sample)
         self._began_s = time.time()
         self._on_engine = False
+        self._peer_is_lost = False
         self._settled = False
         self._writing = asyncio.Lock()
 
@@ -101,13 +105,24 @@ class _Attempt:
         """Sends the chunk out and takes what comes back."""
         canceller = asyncio.create_task(self._cancel_when_stopped())
         try:
-            await self._send_out()
+            async with asyncio.timeout(2 * self._attempts.limits.lease_s):
+                await self._send_out()
             await self._take_back()
+        except asyncio.CancelledError:
+            # How gRPC says that the transcriber is gone, unless we end ourselves, when nobody is blamed.
+            self._peer_is_lost = True
+            raise
+        except SayItError as error:
+            # Audio that is gone will not come back, so that counts; a store that is away is nobody's fault.
+            end = AttemptEnd.INTERRUPTED if error.kind.retryable else AttemptEnd.FAILED
+            with suppress(SayItError):
+                await self._give_up(end, error.cause or error.code, delay_s=_RETRY_S)
+            raise
         finally:
             canceller.cancel()
             if not self._settled:
                 # The call's own task may be cancelled already; freeing the chunk must not be.
-                await asyncio.shield(asyncio.create_task(self._broken()))
+                await self._attempts.last_work.do(self._broken())
 
     async def _send_out(self) -> None:
         # The claim is answered before the audio is fetched: the transcriber's message ends with the answer.
@@ -125,22 +140,32 @@ class _Attempt:
     async def _take_back(self) -> None:
         while True:
             try:
-                message = await asyncio.wait_for(self._inbox.get(), self._attempts.limits.lease_s)
+                async with asyncio.timeout(self._attempts.limits.lease_s):
+                    message = await self._inbox.get()
             except TimeoutError:
                 telemetry.bind(silent=True)
+                self._peer_is_lost = True
                 return
             if message is None:
+                self._peer_is_lost = True
                 return
             kind = message.WhichOneof("message")
             if kind == "heartbeat":
                 self._on_engine = message.heartbeat.stage == pb.CHUNK_STAGE_ON_ENGINE
-                if not await self._attempts.heartbeat(self._claim, on_engine=self._on_engine):
-                    await self._send_cancel("superseded")
+                await self._renew()
             elif kind == "partial":
                 await self._attempts.partial(self._claim, _segments(message.partial, self._offset_s))
             elif kind in {"result", "failure", "release"}:
                 await self._settle(message)
                 return
+
+    async def _renew(self) -> None:
+        try:
+            if not await self._attempts.heartbeat(self._claim, on_engine=self._on_engine):
+                await self._send_cancel("superseded")
+        except SayItError as error:
+            # The lease in the database outlives a few heartbeats; a result may still find it back.
+            telemetry.bind(heartbeat_error=error.code)
 
     async def _settle(self, message: pb.RunChunkRequest) -> None:
         """The last message: stored first, confirmed then."""
@@ -159,10 +184,11 @@ class _Attempt:
     async def _broken(self) -> None:
         with suppress(SayItError):
             # Without a database the lease runs out by itself.
-            await self._give_up(AttemptEnd.CRASHED if self._on_engine else AttemptEnd.INTERRUPTED, "the call broke")
+            crashed = self._on_engine and self._peer_is_lost and self._attempts.blaming
+            await self._give_up(AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED, "the call broke")
 
-    async def _give_up(self, end: AttemptEnd, detail: str) -> None:
-        await self._attempts.give_up(self._claim, end, detail, began_s=self._began_s)
+    async def _give_up(self, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> None:
+        await self._attempts.give_up(self._claim, end, detail, began_s=self._began_s, delay_s=delay_s)
         self._settled = True
 
     async def _cancel_when_stopped(self) -> None:
@@ -192,7 +218,9 @@ async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> N
         async for request in requests:
             await inbox.put(request)
     finally:
-        await inbox.put(None)
+        if inbox.full():
+            inbox.get_nowait()  # nobody reads a call that has ended; what was said last does not matter then
+        inbox.put_nowait(None)
 
 
 def _options(options: DecodeOptions) -> pb.DecodeOptions:

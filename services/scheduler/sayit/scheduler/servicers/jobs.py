@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -81,7 +82,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
 
     async def GetJob(self, request: service_pb.GetJobRequest, context: Context) -> pb.Job:
         """Returns a job."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         return wire.job_to_proto(await self._control.get(principal.current(), request.job_id))
 
     async def ListJobs(self, request: service_pb.ListJobsRequest, context: Context) -> service_pb.ListJobsResponse:
@@ -97,19 +98,19 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
 
     async def WatchJob(self, request: service_pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.JobEvent]:
         """Streams a job's events."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         async with aclosing(self._watching.watch(principal.current(), request.job_id, request.after_seq)) as events:
             async for event in events:
                 yield wire.event_to_proto(event)
 
     async def CancelJob(self, request: service_pb.CancelJobRequest, context: Context) -> pb.Job:
         """Cancels a job."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         return wire.job_to_proto(await self._control.cancel(principal.current(), request.job_id))
 
     async def DeleteJob(self, request: service_pb.DeleteJobRequest, context: Context) -> Empty:
         """Deletes a job."""
-        telemetry.bind(job_id=request.job_id)
+        telemetry.bind(job_id=request.job_id[:64])
         await self._control.delete(principal.current(), request.job_id)
         return Empty()
 
@@ -117,8 +118,9 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: service_pb.GetTranscriptRequest, context: Context
     ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
         """Streams a transcript in parts."""
-        telemetry.bind(job_id=request.job_id)
-        for part in wire.transcript_parts(await self._results.transcript(principal.current(), request.job_id)):
+        telemetry.bind(job_id=request.job_id[:64])
+        transcript = await self._results.transcript(principal.current(), request.job_id)
+        for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
 
     async def ListModels(

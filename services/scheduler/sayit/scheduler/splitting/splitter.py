@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from sayit.scheduler.splitting.config import SplitConfig
 from sayit.scheduler.splitting.pauses import deepest_dip, quiet_runs
 from sayit.scheduler.splitting.speech import FRAME_SAMPLES, SampleSpan, SpeechFinder, VoiceDetector
-from sayit.speech.audio import SAMPLE_BYTES, samples_of
+from sayit.speech.audio import SAMPLE_BYTES, samples_of, seconds_of
 
 #: Audio is judged in blocks of this many samples (about 1 s), whatever sizes it arrives in: so the chunks never depend
 #: on how the bytes were cut into blocks.
 _BLOCK = 31 * FRAME_SAMPLES
-#: A second of pause is as good as any longer one; this much is lost per second that a cut lies before the limit.
-_BEST_PAUSE_S = 1.0
-_EARLINESS_COST = 0.03
+#: A pause is better the longer it is, up to this length ...
+_BEST_PAUSE_S = 0.5
+#: ... and this much of its length does not count per second that it lies away from where the cut is wanted.
+_DISTANCE_COST = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,26 +190,36 @@ class Splitter:
             return None
         rest = min(end + self._pad, self.total_samples) - start if group.closed else None
         pauses = self._pauses(start, group)
-        for low, high in self._ranges(rest):
-            at = self._best_pause(pauses, start + samples_of(low), start + samples_of(high))
+        for low, high, aim in self._ranges(rest):
+            at = self._best_pause(
+                pauses, low=start + samples_of(low), high=start + samples_of(high), aim=start + samples_of(aim)
+            )
             if at is not None:
                 before = max((span[1] for span in group.spans if span[0] < at), default=at)
                 return _Cut(start=start, end=min(at, before + self._pad), cursor=at)
         return self._hard_cut(start)
 
-    def _ranges(self, rest: int | None) -> list[tuple[float, float]]:
-        """Where a cut may lie, in seconds from the chunk's start, best first; `rest` are the samples left if known."""
+    def _ranges(self, rest: int | None) -> list[tuple[float, float, float]]:
+        """Where a cut may lie and where it best would, in seconds from the chunk's start; by preference.
+
+        `rest` are the samples that are left, if known: what fits two chunks is shared by them, for a full window is the
+        hardest to transcribe, and a crumb the second hardest.
+        """
         config, limit = self._config, self._config.max_chunk_s
-        ranges: list[tuple[float, float]] = []
-        least = 0.0 if rest is None else rest / 16_000 - limit
+        ranges: list[tuple[float, float, float]] = []
+        least = 0.0 if rest is None else seconds_of(rest) - limit
         if self._count == 0:
             low, high = config.first_chunk_s
-            ranges.append((max(low, least), high) if least < high else (low, high))
+            low = max(low, least) if least < high else low
+            ranges.append((low, high, high))
         if rest is not None and least < limit:
-            ranges.append((max(least, config.search_s), min(limit, limit + least - config.search_s)))
-        ranges.append((limit - config.search_s, limit))
-        ranges.append((limit - config.wide_search_s, limit))
-        return [(low, high) for low, high in ranges if low < high]
+            ranges.append(
+                (max(least, config.search_s), min(limit, seconds_of(rest) - config.search_s), seconds_of(rest) / 2)
+            )
+        ranges.append((limit - config.search_s, limit, limit))
+        ranges.append((limit - config.wide_search_s, limit, limit))
+        ranges.append((config.min_chunk_s, limit - config.wide_search_s, limit))
+        return [(low, high, aim) for low, high, aim in ranges if low < high]
 
     def _pauses(self, start: int, group: _Group) -> list[SampleSpan]:
         """Pauses after `start`: quiet stretches, and the detector's silences, for noise that never is quiet."""
@@ -219,19 +230,19 @@ class Splitter:
         return pauses + [(before[1], after[0]) for before, after in pairwise(group.spans)]
 
     @staticmethod
-    def _best_pause(pauses: list[SampleSpan], low: int, high: int) -> int | None:
-        """The centre of the best pause whose centre lies in `[low, high]`: the longest, of similar ones the latest."""
+    def _best_pause(pauses: list[SampleSpan], *, low: int, high: int, aim: int) -> int | None:
+        """The centre of the best pause with its centre in `[low, high]`: long, of similar ones the nearest to `aim`."""
         best, best_value = None, 0.0
         for first, last in pauses:
             centre = (first + last) // 2
-            value = min((last - first) / 16_000, _BEST_PAUSE_S) - _EARLINESS_COST * (high - centre) / 16_000
+            value = min(seconds_of(last - first), _BEST_PAUSE_S) - _DISTANCE_COST * seconds_of(abs(aim - centre))
             if low <= centre <= high and (best is None or value > best_value):
                 best, best_value = centre, value
         return best
 
     def _hard_cut(self, start: int) -> _Cut:
         """Ends the chunk in the quietest dip before its limit, and begins the next one in a dip before that."""
-        limit = start + self._limit
+        limit = start + samples_of(self._config.hard_chunk_s)
         low = limit - samples_of(self._config.hard_search_s)
         end = low + deepest_dip(self._samples(low, limit))
         least, most = (samples_of(seconds) for seconds in self._config.overlap_s)

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import obstore
@@ -71,12 +71,22 @@ class Objects:
         finally:
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
 
+    async def delete(self, key: str) -> None:
+        """See the port."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+        except _ERRORS as error:
+            raise _unavailable(error) from error
+
     async def delete_prefix(self, prefix: str) -> None:
         """See the port."""
         try:
             if self._root is not None:
                 # Faster than one call per object, and it leaves no empty folders behind.
-                await asyncio.to_thread(shutil.rmtree, self._root / prefix, ignore_errors=True)
+                with suppress(FileNotFoundError):
+                    await asyncio.to_thread(shutil.rmtree, self._root / prefix)
                 return
             async for batch in obstore.list(self._store, prefix):
                 await obstore.delete_async(self._store, [entry["path"] for entry in batch])

@@ -12,6 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sayit.scheduler.stores.tables import bin_
 
+#: Seconds that a prefix stays in the bin and is emptied again and again: whoever lost the right to write under it, such
+#: as a preparer whose job was deleted, may just be doing so.
+LINGER_S = 120.0
+
 
 async def throw_away(connection: AsyncConnection, prefix: str) -> None:
     """Marks a prefix for deletion inside the caller's transaction; a prefix belongs to one row and goes once."""
@@ -24,5 +28,6 @@ async def contents(connection: AsyncConnection) -> list[str]:
 
 
 async def emptied(connection: AsyncConnection, prefix: str) -> None:
-    """Forgets a prefix whose objects are gone."""
-    await connection.execute(delete(bin_).where(bin_.c.prefix == prefix))
+    """Forgets a prefix whose objects are gone, once nobody can be writing under it any more."""
+    old = bin_.c.created_s < time.time() - LINGER_S
+    await connection.execute(delete(bin_).where(bin_.c.prefix == prefix, old))

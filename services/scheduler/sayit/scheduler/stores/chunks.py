@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -50,15 +51,14 @@ class SqlChunks:
         self.result_ttl_s = result_ttl_s
 
     async def due_chunks(self, model: str, *, per_job: int, limit: int) -> list[DueChunk]:
-        """See the port."""
+        """See the port. Every tenant's best candidates come before any tenant's next best."""
         place = func.row_number().over(partition_by=chunks.c.job_id, order_by=chunks.c.number).label("place")
-        ranked = select(chunks, place).where(_UNDISPATCHED, chunks.c.model == model).subquery()
-        statement = (
-            select(ranked)
-            .where(ranked.c.place <= per_job)
-            .order_by(ranked.c.interactive.desc(), ranked.c.place, ranked.c.due_s)
-            .limit(limit)
-        )
+        waiting = select(chunks, place).where(_UNDISPATCHED, chunks.c.model == model, chunks.c.due_s <= time.time())
+        ranked = waiting.subquery()
+        order = (ranked.c.interactive.desc(), ranked.c.place, ranked.c.due_s)
+        turn = func.row_number().over(partition_by=ranked.c.tenant, order_by=order).label("turn")
+        turns = select(ranked, turn).where(ranked.c.place <= per_job).subquery()
+        statement = select(turns).order_by(turns.c.turn, turns.c.due_s).limit(limit)
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
         return [
@@ -201,7 +201,7 @@ class SqlChunks:
             return await load(connection, None, claim.job_id), appended
 
     async def give_up(
-        self, claim: Claim, end: AttemptEnd, detail: str, *, expired_s: float | None = None
+        self, claim: Claim, end: AttemptEnd, detail: str, *, delay_s: float = 0.0, expired_s: float | None = None
     ) -> JobRecord | None:
         """See the port."""
         counter = chunks.c[_COUNTERS[end]]
@@ -216,7 +216,7 @@ class SqlChunks:
                 .values(
                     {
                         "state": ChunkState.DUE.value,
-                        "due_s": time.time(),
+                        "due_s": time.time() + delay_s,
                         "dispatched_s": None,
                         "lease_until_s": None,
                         counter.name: counter + 1,
@@ -251,17 +251,8 @@ class SqlChunks:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
-        return [
-            DoneChunk(
-                index=row.number,
-                start_sample=row.start_sample,
-                end_sample=row.end_sample,
-                hard_start=bool(row.hard_start),
-                hard_end=bool(row.hard_end),
-                output=codec.output_of(row.output),
-            )
-            for row in rows
-        ]
+        # Hours of text take a second to read; the loop has heartbeats to answer.
+        return await asyncio.to_thread(lambda: [codec.done_chunk_of(row) for row in rows])
 
 
 def visible(output: ChunkOutput, claim: Claim) -> tuple[Segment, ...]:

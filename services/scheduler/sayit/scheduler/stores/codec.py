@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sayit.scheduler.job.records import ChunkOutput, Claim, JobRecord, UploadRecord
+from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, JobRecord, UploadRecord
 from sayit.speech import wire
 from sayit.speech.jobs import EventBody, JobEvent, JobState
 from sayit.speech.options import Options, Task
@@ -61,7 +61,6 @@ def job_of(row: Row) -> JobRecord:
         samples_done=row.samples_done,
         chunks_total=row.chunks_total,
         chunks_done=row.chunks_done,
-        speech=spans_of(row.speech),
         cache_key=row.cache_key,
         traceparent=row.traceparent,
         prepare_attempts=row.prepare_attempts,
@@ -135,6 +134,18 @@ def output_bytes(output: ChunkOutput) -> bytes:
         )
     )
     return message.SerializeToString()
+
+
+def done_chunk_of(row: Row) -> DoneChunk:
+    """A finished chunk's record."""
+    return DoneChunk(
+        index=row.number,
+        start_sample=row.start_sample,
+        end_sample=row.end_sample,
+        hard_start=bool(row.hard_start),
+        hard_end=bool(row.hard_end),
+        output=output_of(row.output),
+    )
 
 
 def output_of(data: bytes) -> ChunkOutput:

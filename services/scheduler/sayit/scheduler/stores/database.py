@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Connections kept for reading; writers on SQLite take turns on one more.
-READERS = 4
+#: Connections that are kept; more are opened under load, and closed after use.
+CONNECTIONS = 8
 #: What PostgreSQL is told of every connection. A scheduler that stops in the middle of a transaction (SIGSTOP, a
 #: machine that sleeps) must not keep its locks from the others for ever.
 _POSTGRESQL = {
@@ -45,7 +45,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine: AsyncEngine = create_async_engine(
             self.url,
-            pool_size=READERS,
+            pool_size=CONNECTIONS,
             max_overflow=8,
             pool_timeout=10.0,
             pool_pre_ping=not self.is_sqlite,

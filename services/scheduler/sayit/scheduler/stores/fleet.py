@@ -7,7 +7,7 @@ from sqlalchemy import case, delete, func, or_, select
 from sayit.scheduler.job.records import ChunkState, DayStatistics, JobRecord, TranscriberRecord
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database
-from sayit.scheduler.stores.jobs import forget
+from sayit.scheduler.stores.jobs import ENDED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import cache, chunks, jobs, transcribers, uploads
@@ -110,6 +110,14 @@ class SqlFleet:
             for upload_id in sorted(orphans):
                 await drop_unused(connection, upload_id)
         return len(expired) + len(orphans)
+
+    async def overdue(self, *, accepted_before_s: float) -> list[str]:
+        """See the port."""
+        statement = (
+            select(jobs.c.id).where(jobs.c.state.not_in(ENDED), jobs.c.created_s < accepted_before_s).limit(BATCH)
+        )
+        async with self._database.read() as connection:
+            return list((await connection.execute(statement)).scalars())
 
     async def bin(self) -> list[str]:
         """See the port."""

@@ -16,11 +16,13 @@ from sayit.scheduler.stores.bin import throw_away
 from sayit.scheduler.stores.database import Database
 from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.rows import put
-from sayit.scheduler.stores.tables import cache, chunks, jobs
+from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
 from sayit.scheduler.stores.uploads import drop_unused
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
 
+#: What a job's record needs: all but the spans of speech, which are long and wanted once.
+BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
 ENDED = tuple(state.value for state in JobState if state.terminal)
 
 
@@ -60,7 +62,7 @@ class SqlJobs:
         if not key:
             return None
         async with self._database.read() as connection:
-            statement = select(jobs).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
+            statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
             row = (await connection.execute(statement)).one_or_none()
         return None if row is None else codec.job_of(row)
 
@@ -74,7 +76,7 @@ class SqlJobs:
         limit: int,
     ) -> list[JobRecord]:
         """See the port."""
-        statement = select(jobs).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
+        statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
         if states:
             statement = statement.where(jobs.c.state.in_([state.value for state in states]))
         if before is not None:
@@ -119,6 +121,12 @@ class SqlJobs:
         async with self._database.read() as connection:
             return await events.after(connection, job_id, seq, limit)
 
+    async def speech(self, job_id: str) -> tuple[tuple[int, int], ...]:
+        """See the port."""
+        async with self._database.read() as connection:
+            statement = select(jobs.c.speech).where(jobs.c.id == job_id)
+            return codec.spans_of((await connection.execute(statement)).scalar_one_or_none() or "[]")
+
     async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
         """See the port."""
         async with self._database.write() as connection:
@@ -132,7 +140,7 @@ class SqlJobs:
         """See the port."""
         async with self._database.read() as connection:
             statement = (
-                select(jobs)
+                select(*BRIEF)
                 .join(cache, cache.c.job_id == jobs.c.id)
                 .where(cache.c.tenant == tenant, cache.c.cache_key == cache_key, cache.c.expires_s > time.time())
                 .where(jobs.c.state == JobState.COMPLETED.value)
@@ -143,7 +151,7 @@ class SqlJobs:
 
 async def load(connection: AsyncConnection, tenant: str | None, job_id: str) -> JobRecord:
     """A job inside the caller's transaction; without a tenant, anybody's."""
-    statement = select(jobs).where(jobs.c.id == job_id)
+    statement = select(*BRIEF).where(jobs.c.id == job_id)
     if tenant is not None:
         statement = statement.where(jobs.c.tenant == tenant)
     row = (await connection.execute(statement)).one_or_none()
@@ -175,6 +183,12 @@ async def end(
         .where(chunks.c.job_id == job_id, chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value]))
         .values(state=ChunkState.DROPPED.value, lease_until_s=None)
     )
+    attempted = select(chunks.c.id).where(chunks.c.job_id == job_id)
+    await connection.execute(
+        update(attempts)
+        .where(attempts.c.chunk_id.in_(attempted), attempts.c.outcome == "running")
+        .values(outcome="dropped", ended_s=now)
+    )
     await throw_away(connection, f"jobs/{job_id}/chunks/")
     return True
 
@@ -190,5 +204,5 @@ async def fail(connection: AsyncConnection, job_id: str, error: SayItError, ttl_
 
 async def forget(connection: AsyncConnection, job_id: str) -> None:
     """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
-    await connection.execute(delete(jobs).where(jobs.c.id == job_id))
-    await throw_away(connection, f"jobs/{job_id}/")
+    if (await connection.execute(delete(jobs).where(jobs.c.id == job_id))).rowcount == 1:
+        await throw_away(connection, f"jobs/{job_id}/")

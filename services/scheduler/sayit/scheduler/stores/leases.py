@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sayit.scheduler.job.records import ChunkState, JobRecord, NewChunk
@@ -31,36 +31,35 @@ class SqlLeases:
         self._database = database
         self.result_ttl_s = result_ttl_s
 
-    async def lease_preparing(self, owner: str, *, until_s: float) -> JobRecord | None:
+    async def lease_preparing(self, owner: str, *, until_s: float, max_bytes: int | None = None) -> JobRecord | None:
         """See the port."""
         small_first = select(uploads.c.received).where(uploads.c.id == jobs.c.upload_id).scalar_subquery()
-        return await self._lease(
-            JobState.PREPARING, owner, until_s, small_first, {"prepare_attempts": jobs.c.prepare_attempts + 1}
-        )
+        wanted = true() if max_bytes is None else small_first <= max_bytes
+        attempt = {"prepare_attempts": jobs.c.prepare_attempts + 1}
+        return await self._lease(JobState.PREPARING, owner, until_s, small_first, attempt, wanted)
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
         """See the port."""
-        return await self._lease(JobState.MERGING, owner, until_s, jobs.c.created_s, {})
+        return await self._lease(JobState.MERGING, owner, until_s, jobs.c.created_s, {}, true())
 
     async def _lease(
-        self, state: JobState, owner: str, until_s: float, order: ColumnElement[Any], values: dict[str, object]
+        self,
+        state: JobState,
+        owner: str,
+        until_s: float,
+        order: ColumnElement[Any],
+        values: dict[str, Any],
+        wanted: ColumnElement[bool],
     ) -> JobRecord | None:
         free = or_(jobs.c.lease_until_s.is_(None), jobs.c.lease_until_s < time.time())
-        candidate = (
-            select(jobs.c.id)
-            .where(jobs.c.state == state.value, free)
-            .order_by(order)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
+        candidate = select(jobs.c.id).where(jobs.c.state == state.value, free, wanted).limit(1)
         async with self._database.read() as connection:
             # The usual answer is "nothing"; it should not cost a write transaction.
-            if (
-                await connection.execute(select(jobs.c.id).where(jobs.c.state == state.value, free).limit(1))
-            ).first() is None:
+            if (await connection.execute(candidate)).first() is None:
                 return None
+        first = candidate.order_by(order).with_for_update(skip_locked=True, of=jobs)
         async with self._database.write() as connection:
-            job_id = (await connection.execute(candidate)).scalar_one_or_none()
+            job_id = (await connection.execute(first)).scalar_one_or_none()
             if job_id is None:
                 return None
             await connection.execute(
@@ -73,6 +72,20 @@ class SqlLeases:
         async with self._database.write() as connection:
             renewed = await connection.execute(update(jobs).where(*_owned(job_id, owner)).values(lease_until_s=until_s))
             return renewed.rowcount == 1
+
+    async def return_lease(self, job_id: str, owner: str, *, not_before_s: float) -> None:
+        """See the port."""
+        preparing = case((jobs.c.state == JobState.PREPARING.value, 1), else_=0)
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(*_owned(job_id, owner))
+                .values(
+                    lease_owner=None,
+                    lease_until_s=not_before_s,
+                    prepare_attempts=jobs.c.prepare_attempts - preparing,
+                )
+            )
 
     async def drop_leases(self) -> None:
         """See the port."""
@@ -158,12 +171,21 @@ class SqlLeases:
             return True
 
     async def complete_job(
-        self, job_id: str, owner: str, *, events: Sequence[EventBody], cached: bool, samples: int
+        self,
+        job_id: str,
+        owner: str,
+        *,
+        events: Sequence[EventBody],
+        cached: bool,
+        samples: int,
+        warnings: Sequence[str] = (),
     ) -> bool:
         """See the port."""
         async with self._database.write() as connection:
             await lock_job(connection, job_id)
-            values = {"cached": cached, "samples_total": samples}
+            values: dict[str, object] = {"cached": cached, "samples_total": samples}
+            if warnings:
+                values["warnings"] = json.dumps(list(warnings))
             if not await end(connection, job_id, JobState.COMPLETED, self.result_ttl_s, owner, **values):
                 return False
             await _append(connection, job_id, events)

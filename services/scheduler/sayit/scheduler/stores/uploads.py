@@ -37,12 +37,16 @@ class SqlUploads:
     async def add_part(self, upload_id: str, part: PartRecord) -> None:
         """See the port."""
         async with self._database.write() as connection:
+            # What a job was made on is what it was made on: preparing may read it more than once.
+            sealed = exists().where(jobs.c.upload_id == upload_id)
             grown = await connection.execute(
                 update(uploads)
-                .where(uploads.c.id == upload_id, uploads.c.received == part.offset)
+                .where(uploads.c.id == upload_id, uploads.c.received == part.offset, ~sealed)
                 .values(received=part.offset + part.size)
             )
             if grown.rowcount != 1:
+                if (await connection.execute(select(sealed))).scalar_one():
+                    raise SayItError(ErrorKind.INVALID_ARGUMENT, field="upload_id", reason="a job uses this upload")
                 received = (
                     await connection.execute(select(uploads.c.received).where(uploads.c.id == upload_id))
                 ).scalar_one_or_none()

@@ -28,6 +28,7 @@ from arq.worker import RetryJob, Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from sayit.chassis.tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, loads, queue_name
 from sayit.transcriber.work.runner import CLAIM_TIMEOUT_S, Claim, Runner
@@ -104,8 +105,7 @@ class DoorbellWorker(Worker):
             try:
                 yield
             finally:
-                for task in loops:
-                    task.cancel()
+                await end(*loops)
         await self.close()
 
     def stop_taking(self) -> None:

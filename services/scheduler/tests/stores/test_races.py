@@ -232,6 +232,23 @@ async def test_parts_of_one_offset_meet(database_url: str) -> None:
         assert [part.offset for part in await all_of_them[0].uploads.parts(upload.id)] == [0, 10, 20, 30]
 
 
+async def test_a_job_seals_its_upload(database_url: str) -> None:
+    """Of a job and a further part at once the part may come first; it never comes after the job was accepted."""
+    async with schedulers(database_url) as (a, b, _):
+        seed = await accepted(a, "seed")
+        template = await a.uploads.get_upload("t", seed.upload_id)
+        for number in range(ROUNDS):
+            upload = replace(template, id=f"u{number}")
+            await a.uploads.create_upload(upload)
+            part = PartRecord(offset=upload.received, size=1, object_key="x")
+            accepting = a.jobs.create_job(replace(seed, id=f"n{number}", upload_id=upload.id))
+            _, refused = await at_once(accepting, b.uploads.add_part(upload.id, part))
+            with pytest.raises(SayItError):
+                await b.uploads.add_part(upload.id, replace(part, offset=upload.received + (refused is None)))
+            if refused is not None:
+                assert refused.kind is ErrorKind.INVALID_ARGUMENT
+
+
 async def test_leases_are_given_once(database_url: str) -> None:
     """Many schedulers that look for work at once get different jobs, and each job goes to one of them."""
     async with schedulers(database_url) as all_of_them:

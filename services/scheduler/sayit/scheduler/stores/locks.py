@@ -13,7 +13,7 @@ import hashlib
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sayit.scheduler.stores.tables import chunks, jobs
+from sayit.scheduler.stores.tables import chunks, jobs, uploads
 
 
 async def lock_job(connection: AsyncConnection, job_id: str) -> None:
@@ -27,6 +27,13 @@ async def lock_job_of(connection: AsyncConnection, chunk_id: str) -> None:
     if _several_writers(connection):
         job_id = select(chunks.c.job_id).where(chunks.c.id == chunk_id).scalar_subquery()
         await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
+
+
+async def lock_upload(connection: AsyncConnection, upload_id: str) -> None:
+    """Lets nobody accept a job on an upload, or change it, until the caller's transaction ends."""
+    if _several_writers(connection):
+        # Also against the weakest lock, which a new job's reference to it takes.
+        await connection.execute(select(uploads.c.id).where(uploads.c.id == upload_id).with_for_update())
 
 
 async def lock_name(connection: AsyncConnection, name: str) -> None:

@@ -9,6 +9,7 @@ from sayit.scheduler.job.records import PartRecord, UploadRecord
 from sayit.scheduler.stores import codec
 from sayit.scheduler.stores.bin import throw_away
 from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.locks import lock_upload
 from sayit.scheduler.stores.tables import jobs, upload_parts, uploads
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -37,6 +38,7 @@ class SqlUploads:
     async def add_part(self, upload_id: str, part: PartRecord) -> None:
         """See the port."""
         async with self._database.write() as connection:
+            await lock_upload(connection, upload_id)
             # What a job was made on is what it was made on: preparing may read it more than once.
             sealed = exists().where(jobs.c.upload_id == upload_id)
             grown = await connection.execute(
@@ -82,8 +84,7 @@ class SqlUploads:
 
 async def drop_unused(connection: AsyncConnection, upload_id: str) -> bool:
     """Forgets an upload unless a job uses it, inside the caller's transaction; whether it did."""
-    # A job that is being accepted on it holds its row; whether there is one is asked once nobody can accept another.
-    await connection.execute(select(uploads.c.id).where(uploads.c.id == upload_id).with_for_update())
+    await lock_upload(connection, upload_id)
     used = exists().where(jobs.c.upload_id == upload_id)
     gone = await connection.execute(delete(uploads).where(uploads.c.id == upload_id, ~used))
     if gone.rowcount == 1:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord, PartRecord, UploadRecord
 from sayit.scheduler.ports import JobStore, ObjectStore, UploadStore
+from sayit.scheduler.scheduling.admission import Admission
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.speech.errors import ErrorKind, SayItError
@@ -34,6 +35,7 @@ class Intake:
         jobs: JobStore,
         objects: ObjectStore,
         fleet: Fleet,
+        admission: Admission,
         limits: Limits,
         accepted: Callable[[], None],
     ) -> None:
@@ -41,6 +43,7 @@ class Intake:
         self._jobs = jobs
         self._objects = objects
         self._fleet = fleet
+        self._admission = admission
         self._limits = limits
         self._accepted = accepted
 
@@ -48,12 +51,14 @@ class Intake:
         """Opens an upload.
 
         Raises:
-            SayItError: FILE_TOO_LARGE for an announced size above the limit, INVALID_ARGUMENT for a negative one.
+            SayItError: FILE_TOO_LARGE for an announced size above the limit, INVALID_ARGUMENT for a negative one,
+                OVERLOADED while there is no room.
         """
         if size is not None and size < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="size_bytes", reason="the size is negative")
         if size is not None:
             self._within_limit(size)
+        await self._admission.audio()
         now = time.time()
         upload = UploadRecord(
             id=secrets.token_hex(16),
@@ -72,11 +77,12 @@ class Intake:
         """Appends bytes at the upload's end. When the sender breaks off, what arrived stays.
 
         Raises:
-            SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE.
+            SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE, OVERLOADED.
         """
         upload = await self._uploads.get_upload(who.tenant, upload_id)
         if offset != upload.received:
             raise SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, field="offset", expected=upload.received, offset=offset)
+        await self._admission.audio()
         await self._receive(upload, data, keep_rest=True)
         return await self._uploads.get_upload(who.tenant, upload_id)
 
@@ -96,9 +102,10 @@ class Intake:
         Raises:
             SayItError: for options that are not valid, an empty file, too much of it, a full or unavailable service.
         """
-        options = await self._admit(options, key)
+        options = await self._checked(options, key)
         if (existing := await self._existing(who, options, key)) is not None:
             return existing
+        await self._admission.job(who.tenant)
         upload = await self.open_upload(who, filename=filename, size=None)
         try:
             received = await self._receive(upload, data, keep_rest=False)
@@ -117,9 +124,10 @@ class Intake:
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REQUIRED for an empty one; else as `create_job`.
         """
-        options = await self._admit(options, key)
+        options = await self._checked(options, key)
         if (existing := await self._existing(who, options, key)) is not None:
             return existing
+        await self._admission.job(who.tenant)
         upload = await self._uploads.get_upload(who.tenant, upload_id)
         if upload.size is not None and upload.received != upload.size:
             raise SayItError(ErrorKind.UPLOAD_INCOMPLETE, received=upload.received, size=upload.size)
@@ -128,16 +136,13 @@ class Intake:
             upload = replace(upload, filename=_display_name(filename))
         return await self._accept(who, options, upload, key, traceparent)
 
-    async def _admit(self, options: Options, key: str) -> Options:
+    async def _checked(self, options: Options, key: str) -> Options:
         if len(key) > _MAX_KEY:
             raise SayItError(
                 ErrorKind.INVALID_OPTION, field="idempotency_key", reason=f"longer than {_MAX_KEY} characters"
             )
         options = options.normalised()
-        options = replace(options, model=await self._fleet.model_named(options.model))
-        if await self._jobs.active_jobs() >= self._limits.max_active_jobs:
-            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=10.0)
-        return options
+        return replace(options, model=await self._fleet.model_named(options.model))
 
     async def _existing(self, who: Principal, options: Options, key: str) -> JobRecord | None:
         job = await self._jobs.find_by_idempotency_key(who.tenant, key)

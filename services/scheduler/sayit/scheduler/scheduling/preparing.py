@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -89,6 +90,10 @@ class Preparer:
                 await self._leased(job, owner)
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
+            except asyncio.CancelledError:
+                # This scheduler stops: somebody else takes the job at once, and it has not cost the job a try.
+                await asyncio.shield(asyncio.create_task(self._hand_over(job, owner)))
+                raise
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
                 telemetry.logger().exception("preparing failed", job_id=job.id)
                 outcome = await self._failed(job, owner, SayItError(ErrorKind.INTERNAL))
@@ -108,6 +113,11 @@ class Preparer:
         await self._jobs.fail_job(job.id, error)
         await self._notices.wake(job.id)
         return error.code
+
+    async def _hand_over(self, job: JobRecord, owner: str) -> None:
+        with suppress(SayItError):  # without a database the lease runs out by itself
+            await self._jobs.release_lease(job.id, owner)
+            telemetry.logger().info("preparing is handed over", job_id=job.id)
 
     async def _leased(self, job: JobRecord, owner: str) -> None:
         """Prepares while a second task keeps the lease; whichever ends first ends the other."""

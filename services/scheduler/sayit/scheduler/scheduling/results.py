@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from sayit.chassis import telemetry
@@ -69,6 +70,10 @@ class Results:
                 if error.kind.retryable:
                     raise
                 await self._jobs.fail_job(job.id, error)
+            except asyncio.CancelledError:
+                # This scheduler stops: somebody else takes the job at once.
+                await asyncio.shield(asyncio.create_task(self._hand_over(job, owner)))
+                raise
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
                 telemetry.logger().exception("merging failed", job_id=job.id)
                 await self._jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
@@ -134,6 +139,10 @@ class Results:
         if completed and job.cache_key and self._limits.cache_ttl_s > 0:
             expires_s = time.time() + self._limits.cache_ttl_s
             await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
+
+    async def _hand_over(self, job: JobRecord, owner: str) -> None:
+        with suppress(SayItError):  # without a database the lease runs out by itself
+            await self._jobs.release_lease(job.id, owner)
 
     async def _save(self, job_id: str, transcript: Transcript) -> None:
         await self._objects.put(_key(job_id), wire.transcript_to_proto(transcript).SerializeToString())

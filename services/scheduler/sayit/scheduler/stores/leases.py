@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sayit.scheduler.job.records import ChunkState, JobRecord, NewChunk
@@ -72,6 +72,17 @@ class SqlLeases:
         async with self._database.write() as connection:
             renewed = await connection.execute(update(jobs).where(*_owned(job_id, owner)).values(lease_until_s=until_s))
             return renewed.rowcount == 1
+
+    async def release_lease(self, job_id: str, owner: str) -> None:
+        """See the port."""
+        preparing = jobs.c.state == JobState.PREPARING.value
+        untried = case((preparing, jobs.c.prepare_attempts - 1), else_=jobs.c.prepare_attempts)
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(*_owned(job_id, owner))
+                .values(lease_owner=None, lease_until_s=None, prepare_attempts=untried)
+            )
 
     async def drop_leases(self) -> None:
         """See the port."""

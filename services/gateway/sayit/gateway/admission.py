@@ -46,4 +46,8 @@ class UploadSlots:
             yield
         finally:
             self._taken -= 1
-            self._mean_s += _NEWEST * (time.monotonic() - began - self._mean_s)
+            self.note(time.monotonic() - began)
+
+    def note(self, seconds: float) -> None:
+        """Counts an upload that took this long."""
+        self._mean_s += _NEWEST * (seconds - self._mean_s)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from prometheus_client import Counter, Histogram
@@ -31,6 +31,8 @@ _SECONDS = Histogram(
 #: Part of the grace time that is kept for giving back what no engine finished, and its most, in seconds.
 _GIVE_BACK_SHARE = 0.3
 _GIVE_BACK_S = 5.0
+#: How long attempts whose calls were cut off may take to give their chunks back, in seconds.
+_LAST_WORDS_S = 5.0
 
 
 class StopSignal:
@@ -74,6 +76,8 @@ class Attempts:
         self._chunks_due = chunks_due
         self._all_done = all_done
         self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
+        self._none_live = asyncio.Event()
+        self._none_live.set()
         self._draining: asyncio.Task[None] | None = None
         self.limits = limits
 
@@ -91,10 +95,13 @@ class Attempts:
             self._draining = asyncio.create_task(self._drain(grace_s))
 
     async def drained(self) -> None:
-        """Ends the draining, once no attempt is left."""
+        """Ends the draining; returns once every attempt has ended, for their last words need the database."""
         if self._draining is not None:
             self._draining.cancel()
             await asyncio.wait({self._draining})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._none_live.wait()
 
     async def _drain(self, grace_s: float) -> None:
         for signal in self._signals():
@@ -133,12 +140,15 @@ class Attempts:
         """A signal that is set when the job is cancelled or deleted, or this scheduler stops, while the block runs."""
         signal = StopSignal()
         self._live[claim.job_id].add(signal)
+        self._none_live.clear()
         try:
             yield signal
         finally:
             self._live[claim.job_id].discard(signal)
             if not self._live[claim.job_id]:
                 del self._live[claim.job_id]
+            if not self._live:
+                self._none_live.set()
 
     def stop(self, job_id: str) -> None:
         """Tells every attempt at the job's chunks that nobody wants them any more."""

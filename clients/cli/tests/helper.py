@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +36,22 @@ async def main(port, notes, name):
 
 asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
 """
+#: Answers whoever connects; a process that is stopped still accepts, and says nothing.
+SPEAKING = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"here")
+"""
+#: Prints the signals that ask for settings to be read again.
+HEEDING = """
+import signal, socket, sys, time
+signal.signal(signal.SIGHUP, lambda *_: print("SIGHUP", flush=True))
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    time.sleep(600)
+"""
 #: Says why, and ends.
 BROKEN = "import sys; print('no such thing as a teapot', file=sys.stderr); sys.exit(int(sys.argv[1]))"
 #: Listens on, whatever it is told.
@@ -45,13 +63,15 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
 """
 
 
-def spec(name: str, folder: Path, *, script: str = SERVER, argument: str = "", **changes: object) -> PartSpec:
-    """A part that runs a script; healthy when its port answers."""
+def spec(
+    name: str, folder: Path, *, script: str = SERVER, argument: str = "", speaks: bool = False, **changes: object
+) -> PartSpec:
+    """A part that runs a script; healthy when its port accepts connections, or says something if it `speaks`."""
     port = ports.free_ports(1)[0]
     address = f"127.0.0.1:{port}"
 
     async def check() -> bool:
-        return somebody_listens(address, 1.0)
+        return await asyncio.to_thread(_says_something, port) if speaks else somebody_listens(address, 1.0)
 
     values: dict[str, object] = {
         "name": name,
@@ -63,6 +83,14 @@ def spec(name: str, folder: Path, *, script: str = SERVER, argument: str = "", *
         "grace_s": 5.0,
     }
     return PartSpec(**(values | changes))  # type: ignore[arg-type]  # a test's shorthand
+
+
+def _says_something(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 0.5) as connection:
+            return connection.recv(4) == b"here"
+    except OSError:
+        return False
 
 
 def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:

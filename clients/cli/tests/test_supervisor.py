@@ -16,7 +16,7 @@ from sayit.cli.suite import ready
 from sayit.cli.suite.part import Part, PartFailedError
 from sayit.cli.suite.supervisor import running
 
-from .helper import BROKEN, STUBBORN, alive, eventually, kill, spec, suite_plan
+from .helper import BROKEN, HEEDING, SPEAKING, STUBBORN, alive, eventually, kill, spec, suite_plan
 
 
 async def _until_other_pid(part: Part, before: int | None) -> None:
@@ -25,7 +25,7 @@ async def _until_other_pid(part: Part, before: int | None) -> None:
 
 
 async def test_all_parts_are_healthy_then_end_in_order(tmp_path: Path) -> None:
-    """Who takes work ends first, who holds it last; no process and no ready file stays."""
+    """Who takes work ends first and together, who holds it last; no process and no ready file stays."""
     names = ("valkey", "scheduler", "gateway", "transcriber-1")
     specs = {name: spec(name, tmp_path) for name in names}
     file = tmp_path / "ready.json"
@@ -38,7 +38,8 @@ async def test_all_parts_are_healthy_then_end_in_order(tmp_path: Path) -> None:
         assert [part.pid for part in suite.parts] == pids
         assert all(alive(pid) for pid in pids if pid)
         assert file.stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "notes").read_text().split() == ["gateway", "transcriber-1", "scheduler", "valkey"]
+    ended = (tmp_path / "notes").read_text().split()
+    assert (set(ended[:2]), ended[2:]) == ({"gateway", "transcriber-1"}, ["scheduler", "valkey"])
     assert not any(alive(pid) for pid in pids if pid)
     assert not file.exists()
 
@@ -57,6 +58,54 @@ async def test_a_killed_part_is_started_again_and_the_ready_file_follows(tmp_pat
             assert (described["pid"], described["restarts"], described["healthy"]) == (part.pid, turn, True)
     assert "gateway ended: killed by SIGKILL. Starting it again in 0.2 s." in said
     assert any(line.startswith("gateway is back") for line in said)
+
+
+async def test_a_stopped_part_is_killed_and_started_again(tmp_path: Path) -> None:
+    """SIGSTOP keeps the port open and answers nothing: after the limit it is killed, and another takes its place."""
+    said: list[str] = []
+    plan = suite_plan(tmp_path, (spec("gateway", tmp_path, script=SPEAKING, dead_limit_s=1.0, speaks=True),))
+    async with running(plan, said.append) as suite:
+        part = suite.parts[0]
+        before = part.pid
+        assert before is not None
+        os.kill(before, signal.SIGSTOP)
+        await asyncio.wait_for(_until_other_pid(part, before), 20)
+    assert "gateway has not worked for 1 s; killing it." in said
+    assert "gateway ended: killed by SIGKILL. Starting it again in 0.2 s." in said
+
+
+async def test_a_part_that_waits_for_another_is_not_killed(tmp_path: Path) -> None:
+    """What lives but does not work is shown as not healthy, left alone, and healthy again when it works."""
+    works = True
+
+    async def check() -> bool:
+        return works
+
+    async def lives() -> bool:
+        return True
+
+    plan = suite_plan(tmp_path, (spec("gateway", tmp_path, check=check, lives=lives, dead_limit_s=0.2),))
+    async with running(plan, lambda _: None) as suite:
+        part = suite.parts[0]
+        before = part.pid
+        works = False
+        while part.healthy.is_set():  # noqa: ASYNC110 - there is no event for the opposite
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.6)
+        works = True
+        await asyncio.wait_for(part.healthy.wait(), 20)
+        assert (part.pid, part.restarts) == (before, 0)
+
+
+async def test_a_hangup_reaches_those_that_read_settings(tmp_path: Path) -> None:
+    """The others would die of it."""
+    specs = (spec("gateway", tmp_path, script=HEEDING, reloads=True), spec("valkey", tmp_path))
+    async with running(suite_plan(tmp_path, specs), lambda _: None) as suite:
+        pids = [part.pid for part in suite.parts]
+        suite.hang_up()
+        while "SIGHUP" not in (tmp_path / "logs" / "gateway.log").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        assert [part.pid for part in suite.parts] == pids
 
 
 async def test_a_part_that_never_starts_is_given_up_with_its_last_words(tmp_path: Path) -> None:

@@ -71,7 +71,13 @@ def test_describe_lists_all() -> None:
     docs = {doc.name: doc for doc in describe(ToySettings)}
     assert next(iter(docs)) == "SAYIT_LOG_LEVEL"
     assert docs["SAYIT_THREADS"] == SettingDoc(
-        name="SAYIT_THREADS", default="2", type="int", description="Threads.", secret=False, required=False
+        name="SAYIT_THREADS",
+        default="2",
+        type="int",
+        description="Threads.",
+        secret=False,
+        required=False,
+        reloadable=False,
     )
     assert (docs["SAYIT_TOKEN"].secret, docs["SAYIT_TOKEN"].type, docs["SAYIT_TOKEN"].default) == (True, "secret", "")
     assert (docs["SAYIT_FOLDER"].type, docs["SAYIT_FOLDER"].default) == ("path", "")

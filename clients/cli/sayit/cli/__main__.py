@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import jobs, keys, system, transcribe, up
+from sayit.cli.commands import backup, jobs, keys, system, transcribe, up
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -83,6 +83,8 @@ app.command("status")(system.status)
 app.command("models")(system.models)
 app.command("fetch")(system.fetch)
 app.add_typer(keys.app, name="keys")
+app.command("backup", help=_flowing(backup.backup))(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(system.doctor)
 app.command("config")(system.config)
 app.command("version")(system.version)

@@ -14,6 +14,11 @@ Every setting is an environment variable; `sayit up` passes its own environment 
 here holds for a laptop and for containers alike. An empty variable counts as unset. A secret can also be read from a
 file: `SAYIT_NAME_FILE` names the file that holds the value of `SAYIT_NAME`.
 
+Settings can also stand in a file, one `SAYIT_NAME=VALUE` a line, that `SAYIT_SETTINGS_FILE` names; variables win.
+SIGHUP makes a process read it again (`sayit up` passes the signal on to all parts): those marked **live** then take
+effect at once, the others need a restart. A log line of each process, `settings_reloaded`, names what changed and which
+is which; a file with a mistake changes nothing (`settings_not_reloaded`).
+
 This page is made from the code by `sayit config --markdown`, and a test fails when it is not current.
 """
 
@@ -87,11 +92,12 @@ def show(*, markdown: bool, as_json: bool) -> None:
 
 
 def _table(part: Section) -> str:
-    lines = [f"## {part.title}", "", "| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
+    lines = [f"## {part.title}", "", "| Variable | Type | Default | Change | Meaning |", "|---|---|---|---|---|"]
     for one in part.settings:
         meaning = one.description + (f" Also from a file: `{one.name}_FILE`." if one.secret else "")
         default = f"`{_default(one)}`" if _default(one) else ("required" if one.required else "")
-        lines.append(f"| `{one.name}` | {_cell(one.type)} | {_cell(default)} | {_cell(meaning)} |")
+        change = "live" if one.reloadable else "restart"
+        lines.append(f"| `{one.name}` | {_cell(one.type)} | {_cell(default)} | {change} | {_cell(meaning)} |")
     return "\n".join(lines) + "\n"
 
 

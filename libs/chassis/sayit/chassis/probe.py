@@ -16,6 +16,16 @@ _CHECK = "/grpc.health.v1.Health/Check"
 
 async def is_serving(address: str, *, service: str = "", timeout_s: float = 2.0) -> bool:
     """Whether the server at `address` ("host:port") says SERVING for `service` ("": all of it) within `timeout_s`."""
+    answer = await _answer(address, service, timeout_s)
+    return answer is not None and bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def answers(address: str, *, timeout_s: float = 2.0) -> bool:
+    """Whether the server at `address` says how it is within `timeout_s`, be it well or not."""
+    return await _answer(address, "", timeout_s) is not None
+
+
+async def _answer(address: str, service: str, timeout_s: float) -> health_pb2.HealthCheckResponse | None:
     async with grpc.aio.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
         check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
         check = channel.unary_unary(
@@ -24,10 +34,9 @@ async def is_serving(address: str, *, service: str = "", timeout_s: float = 2.0)
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         try:
-            answer = await check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
+            return await check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
         except grpc.aio.AioRpcError:
-            return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            return None
 
 
 def main(arguments: list[str]) -> int:

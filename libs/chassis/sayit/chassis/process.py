@@ -32,7 +32,7 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
     try:
         asyncio.run(_until_signalled(main))
     except (SayItError, StartError, SettingsError, ValidationError) as error:
-        print(_line(error), file=sys.stderr)  # noqa: T201 - for the operator, before or after the log exists
+        print("sayit: " + in_one_line(error), file=sys.stderr)  # noqa: T201 - for the operator, before or after the log exists
         telemetry.shutdown()
         sys.exit(EXIT_USAGE)
     telemetry.shutdown()
@@ -50,17 +50,19 @@ async def _until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    # It asks for the settings to be read again (`reload`), and must not end a process that is still reading them.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     watch_parent(stop)
     await main(stop)
 
 
-def _line(error: Exception) -> str:
-    """One line for the operator, without the values that were given: they may be secrets."""
+def in_one_line(error: Exception) -> str:
+    """What is wrong, for the operator, without the values that were given: they may be secrets."""
     if isinstance(error, ValidationError):
         problems = [
             f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
         ]
-        return "sayit: " + "; ".join(problems)
+        return "; ".join(problems)
     if isinstance(error, SayItError) and error.cause:
-        return f"sayit: {error} ({error.cause})"
-    return "sayit: " + " ".join(str(error).split())
+        return f"{error} ({error.cause})"
+    return " ".join(str(error).split())

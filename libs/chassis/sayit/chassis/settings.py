@@ -1,4 +1,7 @@
-"""Settings of a process: `SAYIT_*` variables or constructor arguments, secrets also from files, all described."""
+"""Settings of a process: `SAYIT_*` variables, a file of them, or constructor arguments; all described.
+
+A setting marked `RELOADABLE` takes effect while the process runs, see `reload`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -15,12 +19,19 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 #: Every setting's variable starts with it.
 PREFIX = "SAYIT_"
 
+#: Given to a field as `json_schema_extra`: a change of it takes effect while the process runs.
+RELOADABLE: JsonDict = {"reloadable": True}
+
+#: Names the file of settings; it can only be a variable.
+SETTINGS_FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
+
 
 class ServiceSettings(BaseSettings):
     """What every process of SayIt can be told. A service's settings derive from it; every field has a description.
 
-    A constructor argument wins over a variable. A field of type `SecretStr` is also read from the file that
-    `SAYIT_<NAME>_FILE` names, as container platforms mount secrets. An empty variable counts as unset.
+    A constructor argument wins over a variable, a variable over the file of settings. A field of type `SecretStr` is
+    also read from the file that `SAYIT_<NAME>_FILE` names, as container platforms mount secrets. An empty variable
+    counts as unset.
     """
 
     model_config = SettingsConfigDict(
@@ -28,7 +39,11 @@ class ServiceSettings(BaseSettings):
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least severe level that is logged."
+        default="info", description="Least severe level that is logged.", json_schema_extra=RELOADABLE
+    )
+    settings_file: Path | None = Field(
+        default=None,
+        description="File of settings, one NAME=VALUE a line; variables win. Read at the start and again on SIGHUP.",
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto", description="Form of the log on standard error; auto: console on a terminal, JSON otherwise."
@@ -62,8 +77,8 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes all four by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then variables, then secret files; no .env file is looked for."""
-        return (init_settings, env_settings, _SecretFiles(settings_cls))
+        """Arguments, then variables, then secret files, then the file of settings; no .env file is looked for."""
+        return (init_settings, env_settings, _SecretFiles(settings_cls), _SettingsFile(settings_cls))
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
@@ -91,6 +106,53 @@ class _SecretFiles(PydanticBaseSettingsSource):
         return found
 
 
+class _SettingsFile(PydanticBaseSettingsSource):
+    """Reads the file that `SAYIT_SETTINGS_FILE` names."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        path = os.environ.get(SETTINGS_FILE_VARIABLE, "")
+        self._values = read_settings_file(Path(path)) if path else {}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return self._values.get(_variable(field_name)) or None, field_name, self.field_is_complex(field)
+
+    def __call__(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, field in self.settings_cls.model_fields.items()
+            if (value := self.get_field_value(field, name)[0]) is not None
+        }
+
+
+def read_settings_file(path: Path) -> dict[str, str]:
+    """Reads NAME=VALUE lines: empty lines and those that begin with # are skipped, quotes around a value removed.
+
+    All parts of a suite may share one file, so that names which belong to others are no error.
+
+    Raises:
+        SettingsError: it cannot be read, or a line is none of these; the line's number is named, not its content.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"{SETTINGS_FILE_VARIABLE} names {path}, which cannot be read: {reason}") from None
+    values: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name.startswith(PREFIX):
+            raise SettingsError(f"{path}, line {number}: write {PREFIX}NAME=VALUE")
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        values[name] = value
+    return values
+
+
 @dataclass(frozen=True, kw_only=True)
 class SettingDoc:
     """One setting, as the documentation shows it."""
@@ -106,6 +168,8 @@ class SettingDoc:
     secret: bool
     #: Whether the process does not start without it.
     required: bool
+    #: Whether a change takes effect while the process runs.
+    reloadable: bool
 
 
 def describe(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
@@ -118,9 +182,15 @@ def describe(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
             description=field.description or "",
             secret=_is_secret(field),
             required=field.is_required(),
+            reloadable=is_reloadable(field),
         )
         for name, field in settings.model_fields.items()
     )
+
+
+def is_reloadable(field: FieldInfo) -> bool:
+    """Whether a change of this field takes effect while the process runs."""
+    return isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("reloadable") is True
 
 
 def _variable(field_name: str) -> str:

@@ -72,6 +72,14 @@ def shutdown() -> None:
     _tracing.provider.shutdown()
 
 
+def set_log_level(name: str) -> None:
+    """Sets the least severe level that is logged: "debug", "info", "warning" or "error"."""
+    level = logging.getLevelNamesMapping()[name.upper()]
+    # Libraries speak at INFO of what only their authors want to know; at debug they may.
+    logging.getLogger().setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+    logging.getLogger("sayit").setLevel(level)
+
+
 def logger() -> structlog.stdlib.BoundLogger:
     """The process's logger: `logger().info("chunk", chunk_id=…, seconds=…)`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("sayit")
@@ -194,12 +202,9 @@ def _setup_logs(service_name: str, settings: ServiceSettings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     root = logging.getLogger()
     root.handlers = [*(old for old in root.handlers if not isinstance(old, _Stderr)), handler]
-    # Libraries speak at INFO of what only their authors want to know; at debug they may.
-    root.setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
-    logging.getLogger("sayit").setLevel(level)
+    set_log_level(settings.log_level)
     for chatty in ("grpc", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

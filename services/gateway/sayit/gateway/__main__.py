@@ -6,6 +6,7 @@ import asyncio
 
 from sayit.chassis import telemetry
 from sayit.chassis.process import run
+from sayit.chassis.reload import Reload
 from sayit.gateway.service import running
 from sayit.gateway.settings import GatewaySettings
 
@@ -15,9 +16,11 @@ async def main(stop: asyncio.Event) -> None:
     settings = GatewaySettings()
     telemetry.setup("gateway", settings)
     with telemetry.serve_metrics(settings.metrics_listen) as metrics_address:
-        async with running(settings) as server:
+        reload = Reload(settings)
+        async with running(settings, reload) as server:
             telemetry.logger().info("listening", address=server.address, metrics=metrics_address)
-            await stop.wait()
+            with reload.on_hangup():
+                await stop.wait()
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import grpc
 
 from sayit.chassis import telemetry
 from sayit.chassis.internal import internal_channel
+from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.access import PrincipalInterceptor, check_exposure
+from sayit.gateway.admission import UploadSlots
 from sayit.gateway.keys import KeyRing
 from sayit.gateway.readiness import following
 from sayit.gateway.servicers.system import SystemServicer
@@ -27,8 +29,8 @@ SERVICE_NAMES = ("sayit.v1.TranscriptionService", "sayit.v1.UploadService", "say
 
 
 @asynccontextmanager
-async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
-    """Runs a gateway while the block runs; it says SERVING while the scheduler does.
+async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | None = None) -> AsyncIterator[Running]:
+    """Runs a gateway while the block runs; it says SERVING while the scheduler does. Limits follow `reload`.
 
     Raises:
         StartError: wrong settings, the address is taken, the file of keys or the certificate cannot be read.
@@ -39,12 +41,19 @@ async def running(settings: GatewaySettings) -> AsyncIterator[Running]:
     async with internal_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
         watching = Watching(scheduler, resume_s=settings.resume_s)
+        slots = UploadSlots(settings.max_uploads)
+
+        def adopt(now: GatewaySettings) -> None:
+            slots.limit = now.max_uploads
+
+        if reload is not None:
+            reload.follow(adopt)
 
         def register(server: grpc.aio.Server) -> None:
             transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(
-                TranscriptionServicer(scheduler, watching), server
+                TranscriptionServicer(scheduler, watching, slots), server
             )
-            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler), server)
+            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler, slots), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
 
         async with (

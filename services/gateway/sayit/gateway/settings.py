@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from sayit.chassis.settings import ServiceSettings
+from sayit.chassis.settings import RELOADABLE, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
@@ -34,6 +34,12 @@ class GatewaySettings(ServiceSettings):
         description="PEM certificate chain of the gateway; TLS is on when it and SAYIT_TLS_KEY_FILE are set.",
     )
     tls_key_file: Path | None = Field(default=None, description="PEM private key of the gateway's certificate.")
+    max_uploads: int = Field(
+        default=256,
+        ge=1,
+        description="Uploads that a gateway receives at once; beyond, new ones are refused.",
+        json_schema_extra=RELOADABLE,
+    )
     resume_s: float = Field(
         default=60.0, ge=0, description="Seconds that a watcher's stream survives while the scheduler does not answer."
     )

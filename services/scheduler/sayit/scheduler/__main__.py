@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sayit.chassis import process, telemetry
+from sayit.chassis.reload import Reload
 from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 
@@ -13,8 +14,10 @@ async def main(stop: asyncio.Event) -> None:
     """Runs until `stop` is set."""
     settings = SchedulerSettings()
     telemetry.setup("scheduler", settings)
-    async with running(settings):
-        await stop.wait()
+    reload = Reload(settings)
+    async with running(settings, reload):
+        with reload.on_hangup():
+            await stop.wait()
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ class JobStore(Protocol):
         """Jobs, newest first, below the key (created, id) of the page before."""
         ...
 
-    async def active_jobs(self) -> int:
-        """Jobs that have not ended, of all tenants."""
+    async def active_jobs(self, tenant: str) -> tuple[int, int]:
+        """Jobs that have not ended: (of all tenants, of this one)."""
         ...
 
     async def cancel_job(self, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
@@ -291,6 +291,10 @@ class ObjectStore(Protocol):
 
     async def delete_prefix(self, prefix: str) -> None:
         """Deletes everything under a prefix."""
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """Room that is left; None where nobody can say, as of a bucket."""
         ...
 
     async def check(self) -> None:

@@ -10,12 +10,14 @@ import grpc
 
 from sayit.chassis import tasks, telemetry
 from sayit.chassis.internal import internal_interceptors
+from sayit.chassis.reload import Reload
 from sayit.chassis.server import Running, serving
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
 from sayit.scheduler.queues.arq_queue import ArqQueue
 from sayit.scheduler.queues.bus import RedisBus
+from sayit.scheduler.scheduling.admission import Admission
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.control import Control
 from sayit.scheduler.scheduling.dispatching import Dispatcher
@@ -46,13 +48,16 @@ SERVICES = tuple(
 #: Files that have a preparer of their own; half a minute of audio fits in most formats.
 SMALL_FILE_BYTES = 2_000_000
 _HOUR_S = 3600.0
+_MEGABYTE = 1_000_000
 
 
 def limits_of(settings: SchedulerSettings) -> Limits:
     """The use cases' numbers."""
     return Limits(
-        max_upload_bytes=settings.max_upload_mb * 1_000_000,
+        max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
         max_active_jobs=settings.max_active_jobs,
+        max_active_jobs_per_tenant=settings.max_active_jobs_per_tenant,
+        min_free_bytes=settings.min_free_mb * _MEGABYTE,
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
         lease_s=settings.lease_s,
@@ -68,8 +73,13 @@ def limits_of(settings: SchedulerSettings) -> Limits:
 
 
 @asynccontextmanager
-async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
-    """Runs a scheduler while the block runs.
+async def running(
+    settings: SchedulerSettings, reload: Reload[SchedulerSettings] | None = None
+) -> AsyncIterator[Running]:
+    """Runs a scheduler while the block runs; limits and lifetimes follow `reload`.
+
+    At its end it says NOT_SERVING, sends watchers elsewhere, and frees what it prepares or merges for another at once.
+    Uploads and chunks on an engine get the grace time; what is left of them then is given back, as an interruption.
 
     Raises:
         StartError: other machines could call it, and no secret keeps strangers out.
@@ -136,6 +146,13 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
             jobs=stores.jobs,
             objects=objects,
             fleet=fleet,
+            admission=Admission(
+                jobs=stores.jobs,
+                fleet=stores.fleet,
+                objects=objects,
+                limits=limits,
+                queue_full=lambda: dispatcher.queue_full,
+            ),
             limits=limits,
             last_work=last_work,
             accepted=preparer.bell.ring,
@@ -171,11 +188,13 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
                 ChunkServicer(attempts=attempts, fleet=fleet), server
             )
 
-        for loop in (dispatcher.run(), results.run(), housekeeping.run()):
-            await stack.enter_async_context(_in_background(loop))
-        await stack.enter_async_context(_in_background(preparer.run(max_bytes=SMALL_FILE_BYTES)))
-        for _ in range(settings.prepare_concurrency):
-            await stack.enter_async_context(_in_background(preparer.run()))
+        def adopt(now: SchedulerSettings) -> None:
+            limits.adopt(limits_of(now))
+            stores.jobs.result_ttl_s = stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
+
+        if reload is not None:
+            reload.follow(adopt)
+        stack.push_async_callback(attempts.drained)
         server = await stack.enter_async_context(
             serving(
                 address=settings.scheduler_listen,
@@ -186,11 +205,19 @@ async def running(settings: SchedulerSettings) -> AsyncIterator[Running]:
                 resumable=("sayit.internal.v1.JobService/WatchJob",),
             )
         )
-        # The first thing to happen at the end: from then on a broken call is nobody's crash.
-        stack.callback(attempts.stop_blaming)
+        # Entered after the server, so that they end before it: a scheduler that stops begins nothing new.
+        for loop in (dispatcher.run(), results.run(), housekeeping.run()):
+            await stack.enter_async_context(_in_background(loop))
+        await stack.enter_async_context(_in_background(preparer.run(max_bytes=SMALL_FILE_BYTES)))
+        for _ in range(settings.prepare_concurrency):
+            await stack.enter_async_context(_in_background(preparer.run()))
         await server.set_serving(True)
         telemetry.logger().info("scheduler is up", address=server.address)
-        yield server
+        try:
+            yield server
+        finally:
+            await server.set_serving(False)
+            attempts.drain(settings.grace_s)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from sayit.chassis.settings import ServiceSettings
+from sayit.chassis.settings import RELOADABLE, ServiceSettings
 
 
 class SchedulerSettings(ServiceSettings):
@@ -30,15 +30,50 @@ class SchedulerSettings(ServiceSettings):
     )
     default_model: str = Field("", description="Model that an empty model option means; empty: what transcribers hold.")
     transcribers_expected: int = Field(0, ge=0, description="Transcribers that should be online; 0: any number.")
-    max_upload_mb: int = Field(100, ge=1, description="Largest upload in megabytes (10^6 bytes).")
-    max_audio_s: float = Field(14_400.0, gt=0, description="Longest recording in seconds.")
-    max_active_jobs: int = Field(10_000, ge=1, description="Jobs accepted and not ended; beyond, new ones are refused.")
-    result_ttl_h: float = Field(24.0, gt=0, description="Hours that an ended job, its audio and its text are kept.")
-    job_ttl_h: float = Field(
-        48.0, gt=0, description="Hours after which a job that has not ended fails (its model may never be back)."
+    max_upload_mb: int = Field(
+        100, ge=1, description="Largest upload in megabytes (10^6 bytes).", json_schema_extra=RELOADABLE
     )
-    cache_ttl_h: float = Field(2.0, ge=0, description="Hours in which the same question is answered from the cache.")
-    upload_ttl_h: float = Field(24.0, gt=0, description="Hours that an upload without a job is kept.")
+    max_audio_s: float = Field(14_400.0, gt=0, description="Longest recording in seconds.")
+    max_active_jobs: int = Field(
+        10_000,
+        ge=1,
+        description="Jobs accepted and not ended; beyond, new ones are refused.",
+        json_schema_extra=RELOADABLE,
+    )
+    max_active_jobs_per_tenant: int = Field(
+        5_000,
+        ge=1,
+        description="Jobs of one tenant accepted and not ended; beyond, its new ones are refused.",
+        json_schema_extra=RELOADABLE,
+    )
+    min_free_mb: int = Field(
+        200,
+        ge=0,
+        description="Megabytes that must be free where audio lies, if that is a local folder; with less, new audio is "
+        "refused. 0: not checked.",
+        json_schema_extra=RELOADABLE,
+    )
+    result_ttl_h: float = Field(
+        24.0,
+        gt=0,
+        description="Hours that an ended job, its audio and its text are kept; for jobs that end from now on.",
+        json_schema_extra=RELOADABLE,
+    )
+    job_ttl_h: float = Field(
+        48.0,
+        gt=0,
+        description="Hours after which a job that has not ended fails (its model may never be back).",
+        json_schema_extra=RELOADABLE,
+    )
+    cache_ttl_h: float = Field(
+        2.0,
+        ge=0,
+        description="Hours in which the same question is answered from the cache.",
+        json_schema_extra=RELOADABLE,
+    )
+    upload_ttl_h: float = Field(
+        24.0, gt=0, description="Hours that an upload without a job is kept.", json_schema_extra=RELOADABLE
+    )
     prepare_concurrency: int = Field(2, ge=1, le=32, description="Recordings that are decoded and split at once.")
     lease_s: float = Field(
         5.0, gt=0, description="Seconds without a heartbeat after which a chunk is given to another."

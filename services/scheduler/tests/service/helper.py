@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
+import soundfile
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from sayit.chassis import principal
 from sayit.chassis.internal import internal_channel
 from sayit.chassis.principal import Principal
+from sayit.chassis.reload import Reload
 from sayit.client.sending import sending
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
@@ -29,6 +33,14 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 RECORDINGS = Path(__file__).parents[4] / "recordings"
 ALICE = Principal(key_id="k1", tenant="alice")
 BOB = Principal(key_id="k2", tenant="bob")
+
+
+def repeated(name: str, times: int) -> bytes:
+    """A recording several times over, as WAV."""
+    samples, rate = soundfile.read(RECORDINGS / f"{name}.flac", dtype="int16")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.tile(samples, times), rate, format="WAV")
+    return buffer.getvalue()
 
 
 @dataclass
@@ -94,8 +106,10 @@ class Suite:
 
 
 @asynccontextmanager
-async def suite(tmp_path: Path, redis_url: str, **settings: Any) -> AsyncIterator[Suite]:
-    """Runs a scheduler."""
+async def suite(
+    tmp_path: Path, redis_url: str, *, reloads: list[Reload[SchedulerSettings]] | None = None, **settings: Any
+) -> AsyncIterator[Suite]:
+    """Runs a scheduler; what reloads its settings is put into the list."""
     given = SchedulerSettings(
         scheduler_listen="127.0.0.1:0",
         data_dir=tmp_path / "data",
@@ -105,7 +119,10 @@ async def suite(tmp_path: Path, redis_url: str, **settings: Any) -> AsyncIterato
         **settings,
     )
     redis = Redis.from_url(redis_url)
-    async with running(given) as server, internal_channel(server.address, given) as channel:
+    reload = Reload(given)
+    if reloads is not None:
+        reloads.append(reload)
+    async with running(given, reload) as server, internal_channel(server.address, given) as channel:
         try:
             yield Suite(
                 address=server.address,

@@ -6,6 +6,7 @@ import asyncio
 import os
 
 from sayit.chassis import process, telemetry
+from sayit.chassis.reload import Reload
 from sayit.transcriber.settings import TranscriberSettings
 
 
@@ -19,7 +20,8 @@ async def main(stop: asyncio.Event) -> None:
 
     telemetry.setup("transcriber", settings)
     async with running(settings):
-        await stop.wait()
+        with Reload(settings).on_hangup():
+            await stop.wait()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,13 @@ def text_of(*sentences: str, windows: int = 1) -> ChunkText:
         for number, sentence in enumerate(sentences)
     )
     return ChunkText(
-        segments=segments, language="en", language_probability=0.9, suppressed=(), compute_s=0.5, windows=windows
+        segments=segments,
+        language="en",
+        language_probability=0.9,
+        suppressed=(),
+        compute_s=0.5,
+        windows=windows,
+        decoded_s=windows / 30,
     )
 
 

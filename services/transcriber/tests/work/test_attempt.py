@@ -142,9 +142,12 @@ async def test_cancel_on_the_engine_begins_no_further_window(work: Bench) -> Non
     assert call.detail == "cancelled"
     await asyncio.sleep(0.05)
     assert list(work.runner.held) == ["c1:1"], "the engine still has it"
-    work.engine.go.set()
-    await until(lambda: not work.runner.held)
+    with capture_logs() as lines:
+        work.engine.go.set()
+        await until(lambda: not work.runner.held)
     assert work.engine.windows_begun == 1
+    (line,) = [line for line in lines if line["event"] == "chunk"]
+    assert 0 < line["saved_audio_s"] < line["audio_s"] == 0.1
 
 
 async def test_cancel_while_waiting_leaves_at_once(work: Bench) -> None:
@@ -153,8 +156,10 @@ async def test_cancel_while_waiting_leaves_at_once(work: Bench) -> None:
     await work.runner.take(_message("c1"))
     await work.runner.take(_message("c2"))
     second = await work.scheduler.call(1)
-    second.say.put_nowait(pb.RunChunkResponse(cancel=pb.CancelChunk(reason="cancelled")))
-    await until(lambda: list(work.runner.held) == ["c1:1"])
+    with capture_logs() as lines:
+        second.say.put_nowait(pb.RunChunkResponse(cancel=pb.CancelChunk(reason="cancelled")))
+        await until(lambda: list(work.runner.held) == ["c1:1"])
+    assert [line["saved_audio_s"] for line in lines if line["event"] == "chunk"] == [0.1]
     assert (second.last, second.detail) == ("release", "cancelled")
     work.engine.go.set()
     await until(lambda: not work.runner.held)

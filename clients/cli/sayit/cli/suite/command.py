@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +87,31 @@ async def _keep(the_plan: SuitePlan, ready_files: list[Path], *, verbose: bool) 
         note(f"Starting {len(the_plan.parts)} parts ...")
         suite = await around.enter_async_context(running(the_plan, note, ready_files=ready_files))
         _introduce(suite)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _hangup(suite))
         around.callback(note, "Stopping ...")
         await asyncio.Event().wait()
+
+
+def _hangup(suite: Suite) -> Callable[[], None]:
+    """What SIGHUP does: the parts read their settings again, unless it says that the terminal was closed."""
+    had_terminal = _has_terminal()
+
+    def on_hangup() -> None:
+        if had_terminal and not _has_terminal():
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            note("Settings are read again; the parts' logs say what has changed.")
+            suite.hang_up()
+
+    return on_hangup
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _introduce(suite: Suite) -> None:

@@ -24,6 +24,8 @@ _LONGEST_PAUSE_S = 5.0
 #: A part that was healthy this long starts with the shortest pause again.
 _SOUND_AFTER_S = 5.0
 _CHECK_EVERY_S = 0.1
+#: How often a part that is healthy is looked at.
+_WATCH_EVERY_S = 2.0
 _LOG_LINES = 8
 
 
@@ -47,14 +49,20 @@ class PartSpec:
     metrics: str
     #: Whether it works now.
     check: Callable[[], Awaitable[bool]]
+    #: Whether the process itself lives and gets on, though it may not work because another part is away; None: `check`.
+    lives: Callable[[], Awaitable[bool]] | None = None
     #: How long it may take to end in good order, in seconds.
     grace_s: float
     #: How long it may take to become healthy, in seconds.
     start_limit_s: float = 180.0
+    #: How long it may not live, once it was healthy, before it is killed and started again, in seconds.
+    dead_limit_s: float = 20.0
     #: Starts without ever being healthy until it counts as failed.
     most_first_starts: int = MOST_FIRST_STARTS
     #: Whether EXIT_CANNOT_WORK at the first start counts as failed at once.
     believes_exit: bool = True
+    #: Whether SIGHUP makes it read its settings again.
+    reloads: bool = False
     #: Called with the number of failures before it is started again; says what it mended, if anything.
     mend: Callable[[int], str] = field(default=_nothing)
 
@@ -127,6 +135,11 @@ class Part:
             await self._pause(failures, how)
             self.restarts += 1
 
+    def hang_up(self) -> None:
+        """Asks it to read its settings again, if it does: one that starts now reads them anyway."""
+        if self.spec.reloads and self.healthy.is_set():
+            self._signal(signal.SIGHUP)
+
     async def stop(self, grace_s: float | None = None) -> None:
         """Ends it: asks, waits for its grace time, then forces."""
         self._stopping.set()
@@ -162,7 +175,7 @@ class Part:
         around.changed()
         if self._stopping.is_set():  # asked to stop while it was being started
             self._signal(signal.SIGTERM)
-        watching = asyncio.create_task(self._watch_health())
+        watching = asyncio.create_task(self._watch())
         try:
             return await process.wait()
         finally:
@@ -173,20 +186,50 @@ class Part:
             self.healthy.clear()
             around.changed()
 
-    async def _watch_health(self) -> None:
-        """Until it is healthy; a process that never gets there in time is ended."""
+    async def _watch(self) -> None:
+        """Looks after one life: a process that does not become healthy in time, or stops living, is killed."""
+        if await self._becomes_healthy():
+            await self._stays_alive()
+
+    async def _stays_alive(self) -> None:
+        """Until it is dead for too long: stopped, wedged, or by its own word unable to get on."""
+        lives = self.spec.lives or self.spec.check
+        limit_s = self.spec.dead_limit_s
+        pause_s = min(_WATCH_EVERY_S, limit_s / 4)
+        last_alive = time.monotonic()
+        while not self._stopping.is_set():
+            await asyncio.sleep(pause_s)
+            healthy = await self.spec.check()
+            if healthy is not self.healthy.is_set():
+                self._show(healthy=healthy)
+            if healthy or await lives():
+                last_alive = time.monotonic()
+            elif not self._stopping.is_set() and time.monotonic() - last_alive > limit_s:
+                self._around.say(f"{self.spec.name} has not worked for {limit_s:g} s; killing it.")
+                self._signal(signal.SIGKILL)
+                return
+
+    def _show(self, *, healthy: bool) -> None:
+        if healthy:
+            self.healthy.set()
+        else:
+            self.healthy.clear()
+        self._around.changed()
+
+    async def _becomes_healthy(self) -> bool:
+        """Waits until it is healthy; a process that never gets there in time is killed."""
         deadline = time.monotonic() + self.spec.start_limit_s
         while not await self.spec.check():
             if time.monotonic() > deadline:
                 self._around.say(f"{self.spec.name} is not healthy after {self.spec.start_limit_s:g} s; ending it.")
                 self._signal(signal.SIGKILL)
-                return
+                return False
             await asyncio.sleep(_CHECK_EVERY_S)
         if self._ever_healthy:
             self._around.say(f"{self.spec.name} is back (process {self.pid}).")
         self._ever_healthy = True
-        self.healthy.set()
-        self._around.changed()
+        self._show(healthy=True)
+        return True
 
     def _hopeless(self, status: int, failures: int) -> bool:
         if self._ever_healthy:

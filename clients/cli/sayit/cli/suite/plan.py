@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import secrets
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from sayit.chassis.start import split_address
 from sayit.cli.suite import ports, valkey
@@ -23,10 +26,22 @@ _NOT_FOR_EMBEDDED = (
     "SAYIT_DATABASE_URL_FILE",
     "SAYIT_REDIS_URL_FILE",
     "SAYIT_SCHEDULER_LISTEN",
+    "SAYIT_SETTINGS_FILE",
     "SAYIT_STORAGE_URL",
     "SAYIT_TLS_CERT_FILE",
     "SAYIT_TLS_KEY_FILE",
 )
+
+
+#: How long the gateway may take for a TLS handshake with the supervisor, in seconds.
+_HANDSHAKE_LIMIT_S = 2.0
+
+
+class _Checks(TypedDict):
+    """How a part is looked at; see `PartSpec`."""
+
+    check: Callable[[], Awaitable[bool]]
+    lives: Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +121,15 @@ def plan(options: SuiteOptions) -> SuitePlan:
             metrics=metrics,
             check=_serving(_reachable(address)),
             grace_s=options.grace_s + 1.0,
+            reloads=True,
         )
 
     services = [
         service("scheduler", "sayit.scheduler", scheduler),
         dataclasses.replace(
             service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
-            check=_listening(_reachable(gateway))
-            if common.get("SAYIT_TLS_CERT_FILE")
-            else _serving(_reachable(gateway)),
+            # It serves nothing while the scheduler is away, which is no reason to kill it.
+            **_checks_of_gateway(_reachable(gateway), tls=bool(common.get("SAYIT_TLS_CERT_FILE"))),
         ),
     ]
     for number in range(1, count + 1):
@@ -186,15 +201,38 @@ def _serving(address: str) -> Callable[[], Awaitable[bool]]:
     return check
 
 
-def _listening(address: str) -> Callable[[], Awaitable[bool]]:
-    """With TLS the supervisor, who need not trust the certificate, looks whether the gateway accepts connections."""
+def _answering(address: str) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        from sayit.chassis import probe  # noqa: PLC0415 - as above
+
+        return await probe.answers(address)
+
+    return check
+
+
+def _checks_of_gateway(address: str, *, tls: bool) -> _Checks:
+    if tls:
+        check = _handshaking(address)
+        return {"check": check, "lives": check}
+    return {"check": _serving(address), "lives": _answering(address)}
+
+
+def _handshaking(address: str) -> Callable[[], Awaitable[bool]]:
+    """With TLS the supervisor, who need not trust the certificate, looks whether the gateway shakes hands."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
 
     async def check() -> bool:
         try:
-            _, writer = await asyncio.open_connection(*split_address(address))
-        except OSError:
+            async with asyncio.timeout(_HANDSHAKE_LIMIT_S):
+                _, writer = await asyncio.open_connection(*split_address(address), ssl=context)
+        except (OSError, TimeoutError):
             return False
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
         return True
 
     return check

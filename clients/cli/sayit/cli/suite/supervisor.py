@@ -14,8 +14,8 @@ from sayit.cli.suite.part import Part, Surroundings
 from sayit.cli.suite.plan import SuitePlan
 from sayit.cli.suite.reaper import Reaper
 
-#: Of the end: those that take work first, those that hold it last.
-_END = ("gateway", "transcriber", "scheduler", "valkey")
+#: Of the end: those that take work first, and together, so that one grace time is enough; those that hold it last.
+_END = (("gateway", "transcriber"), ("scheduler",), ("valkey",))
 
 
 class Suite:
@@ -41,6 +41,11 @@ class Suite:
         for part in self._parts:
             part.kill()
 
+    def hang_up(self) -> None:
+        """Makes all parts read their settings again."""
+        for part in self._parts:
+            part.hang_up()
+
     async def start(self, around: Surroundings) -> None:
         """Starts all parts and returns once all are healthy.
 
@@ -58,8 +63,8 @@ class Suite:
     async def stop(self) -> None:
         """Ends all parts: who takes work first, who holds it last."""
         self._remove_ready_files()
-        for kind in _END:
-            group = [part for part in self._parts if part.spec.name.startswith(kind)]
+        for kinds in _END:
+            group = [part for part in self._parts if part.spec.name.startswith(kinds)]
             await asyncio.gather(*(part.stop(0.0 if self._hurry else None) for part in group))
         await asyncio.gather(*self._keeping, return_exceptions=True)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import telemetry
+from sayit.gateway.admission import UploadSlots
 from sayit.gateway.relay import UploadMessages, relay_upload
 from sayit.gateway.watching import Watching
 from sayit.speech import wire
@@ -35,8 +36,9 @@ _FORMATS: Mapping[transcription_service_pb2.TranscriptFormat.ValueType, Format] 
 class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):
     """Passes jobs, their events and their transcripts through."""
 
-    def __init__(self, scheduler: JobServiceAsyncStub, watching: Watching) -> None:
+    def __init__(self, scheduler: JobServiceAsyncStub, watching: Watching, slots: UploadSlots) -> None:
         self._scheduler = scheduler
+        self._slots = slots
         self._watching = watching
 
     async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncIterator[resources_pb2.JobEvent]:
@@ -53,9 +55,9 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         return await self._create(UploadMessages(request_iterator, head="config", data="audio", alone="from_upload"))
 
     async def _create(self, messages: UploadMessages[transcription_service_pb2.CreateJobRequest]) -> resources_pb2.Job:
-        job = await relay_upload(
-            self._scheduler.CreateJob(), messages, end=transcription_service_pb2.CreateJobRequest(audio=b"")
-        )
+        end = transcription_service_pb2.CreateJobRequest(audio=b"")
+        with self._slots.taken():
+            job = await relay_upload(self._scheduler.CreateJob(), messages, end=end)
         telemetry.bind(job_id=job.id)
         return job
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.empty_pb2 import Empty
 
+from sayit.gateway.admission import UploadSlots
 from sayit.gateway.relay import UploadMessages, relay_upload
 from sayit.v1 import upload_service_pb2, upload_service_pb2_grpc
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
     """Passes resumable uploads through."""
 
-    def __init__(self, scheduler: JobServiceAsyncStub) -> None:
+    def __init__(self, scheduler: JobServiceAsyncStub, slots: UploadSlots) -> None:
         self._scheduler = scheduler
+        self._slots = slots
 
     async def CreateUpload(
         self, request: upload_service_pb2.CreateUploadRequest, context: Any
@@ -29,7 +31,8 @@ class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
         """Passed through while the bytes arrive."""
         messages = UploadMessages[upload_service_pb2.AppendUploadRequest](request_iterator, head="start", data="data")
         end = upload_service_pb2.AppendUploadRequest(data=b"")
-        return await relay_upload(self._scheduler.AppendUpload(), messages, end=end)
+        with self._slots.taken():
+            return await relay_upload(self._scheduler.AppendUpload(), messages, end=end)
 
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_service_pb2.Upload:
         """Passed through."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from prometheus_client import Counter, Histogram
@@ -18,6 +18,7 @@ from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
 from sayit.speech.options import DecodeOptions, resolve
 from sayit.speech.transcript import Segment
@@ -26,6 +27,33 @@ _ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["ou
 _SECONDS = Histogram(
     "sayit_attempt_seconds", "Seconds from claim to result.", buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 40, 80)
 )
+
+
+#: Part of the grace time that is kept for giving back what no engine finished, and its most, in seconds.
+_GIVE_BACK_SHARE = 0.3
+_GIVE_BACK_S = 5.0
+#: How long attempts whose calls were cut off may take to give their chunks back, in seconds.
+_LAST_WORDS_S = 5.0
+
+
+class StopSignal:
+    """Tells one attempt that it is to end."""
+
+    def __init__(self) -> None:
+        #: Whether the engine has begun with the chunk, as the transcriber said last.
+        self.on_engine = False
+        #: Why it is to end; empty as long as it is not.
+        self.reason = ""
+        self._event = asyncio.Event()
+
+    def set(self, reason: str) -> None:
+        """Ends the attempt; the first reason counts."""
+        self.reason = self.reason or reason
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Returns once it is set."""
+        await self._event.wait()
 
 
 class Attempts:
@@ -49,14 +77,54 @@ class Attempts:
         self._notices = notices
         self._chunks_due = chunks_due
         self._all_done = all_done
-        self._live: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
+        self._none_live = asyncio.Event()
+        self._none_live.set()
+        self._draining: asyncio.Task[None] | None = None
         self.limits = limits
-        #: Whether a call that breaks while its chunk is on the engine counts as a crash of the chunk.
-        self.blaming = True
         self.last_work = last_work
 
+    @property
+    def draining(self) -> bool:
+        """Whether this scheduler stops: it grants no more claims, and a call that breaks is not the chunk's fault."""
+        return self._draining is not None
+
+    def drain(self, grace_s: float) -> None:
+        """Ends all attempts in good order: those that wait for an engine now, the others when most of the time is over.
+
+        A transcriber that is told so gives its chunk back, and the chunk is due at once, for whoever dispatches next.
+        """
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain(grace_s))
+
+    async def drained(self) -> None:
+        """Ends the draining; returns once every attempt has ended, for their last words need the database."""
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.wait({self._draining})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._none_live.wait()
+
+    async def _drain(self, grace_s: float) -> None:
+        for signal in self._signals():
+            if not signal.on_engine:
+                signal.set("the scheduler stops")
+        await asyncio.sleep(grace_s - min(grace_s * _GIVE_BACK_SHARE, _GIVE_BACK_S))
+        for signal in self._signals():
+            signal.set("the scheduler stops")
+
+    def _signals(self) -> list[StopSignal]:
+        return [signal for signals in self._live.values() for signal in signals]
+
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str) -> Claim | None:
-        """Claims a chunk; None when somebody else has it, or nobody may have it."""
+        """Claims a chunk; None when somebody else has it, or nobody may have it.
+
+        Raises:
+            SayItError: UNAVAILABLE while this scheduler stops; the message stays, and another answers the next claim.
+        """
+        if self.draining:
+            raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the scheduler stops")
         claim = await self._chunks.claim(chunk_id, dispatch, transcriber_id, lease_until_s=self._lease_until())
         _ENDS.labels("claimed" if claim else "refused").inc()
         return claim
@@ -71,25 +139,24 @@ class Attempts:
         return replace(options, word_timestamps=options.word_timestamps or claim.hard_start or claim.hard_end)
 
     @contextmanager
-    def stop_signal(self, claim: Claim) -> Iterator[asyncio.Event]:
-        """An event that is set when the job is cancelled or deleted while the block runs."""
-        event = asyncio.Event()
-        self._live[claim.job_id].add(event)
+    def stop_signal(self, claim: Claim) -> Iterator[StopSignal]:
+        """A signal that is set when the job is cancelled or deleted, or this scheduler stops, while the block runs."""
+        signal = StopSignal()
+        self._live[claim.job_id].add(signal)
+        self._none_live.clear()
         try:
-            yield event
+            yield signal
         finally:
-            self._live[claim.job_id].discard(event)
+            self._live[claim.job_id].discard(signal)
             if not self._live[claim.job_id]:
                 del self._live[claim.job_id]
-
-    def stop_blaming(self) -> None:
-        """From now on calls break because this process ends: no chunk is suspected of a crash any more."""
-        self.blaming = False
+            if not self._live:
+                self._none_live.set()
 
     def stop(self, job_id: str) -> None:
         """Tells every attempt at the job's chunks that nobody wants them any more."""
-        for event in self._live.get(job_id, ()):
-            event.set()
+        for signal in self._live.get(job_id, ()):
+            signal.set("cancelled")
 
     async def heartbeat(self, claim: Claim, *, on_engine: bool) -> bool:
         """Prolongs the lease; False when the attempt is no longer the current one."""

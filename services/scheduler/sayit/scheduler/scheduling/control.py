@@ -6,15 +6,20 @@ import base64
 import binascii
 from collections.abc import Sequence
 
+from prometheus_client import Counter
+
+from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord
 from sayit.scheduler.ports import JobStore
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.speech.audio import seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobError, JobState, Progress
 
+_SAVED = Counter("sayit_cancelled_audio_seconds", "Audio of cancelled jobs that had no text yet, in seconds.")
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 1000
 
@@ -50,20 +55,28 @@ class Control:
 
     async def cancel(self, who: Principal, job_id: str) -> Job:
         """Cancels a job; an ended one stays as it is."""
-        job, _ = await self._jobs.cancel_job(who.tenant, job_id)
-        await self._stop(job_id)
+        job = await self._cancel(who, job_id)
         return view(job, job.progress())
 
     async def delete(self, who: Principal, job_id: str) -> None:
         """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
-        job, _ = await self._jobs.cancel_job(who.tenant, job_id)
-        await self._stop(job.id)
+        await self._cancel(who, job_id)
         await self._jobs.delete_job(who.tenant, job_id)
         await self._notices.wake(job_id)
 
-    async def _stop(self, job_id: str) -> None:
+    async def _cancel(self, who: Principal, job_id: str) -> JobRecord:
+        job, cancelled = await self._jobs.cancel_job(who.tenant, job_id)
         self._attempts.stop(job_id)
         await self._notices.wake(job_id)
+        if cancelled:
+            # Of a recording that is still being decoded only what was seen of it is known.
+            known = job.samples_total if job.samples_total is not None else job.samples_chunked
+            saved_s = seconds_of(max(0, known - job.samples_done))
+            _SAVED.inc(saved_s)
+            telemetry.logger().info(
+                "cancelled", job_id=job.id, tenant=job.tenant, audio_not_transcribed_s=round(saved_s, 1)
+            )
+        return job
 
 
 def view(job: JobRecord, progress: Progress) -> Job:

@@ -16,7 +16,7 @@ from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.speech.dispatch import ChunkMessage
-from sayit.speech.errors import SayItError
+from sayit.speech.errors import ErrorKind, SayItError
 
 _DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
 _TAKEN_BACK = Counter("sayit_dispatches_taken_back", "Dispatches that nobody claimed in time.")
@@ -32,6 +32,8 @@ class Dispatcher:
 
     def __init__(self, *, chunks: ChunkStore, queue: DispatchQueue, fleet: Fleet, limits: Limits) -> None:
         self.bell = Bell()
+        #: Whether the queue has refused a message and not taken one since.
+        self.queue_full = False
         self._chunks = chunks
         self._queue = queue
         self._fleet = fleet
@@ -42,14 +44,26 @@ class Dispatcher:
         """Dispatches until cancelled."""
         while True:
             await self.bell.wait(_POLL_S)
+            turn = asyncio.create_task(self._turn())
             try:
-                await self._ring()
-                for model in await self._chunks.waiting_models():
-                    await self._dispatch(model)
-            except SayItError as error:
-                # The database or the queue is away; what is numbered is rung for as soon as it is back.
-                telemetry.logger().warning("dispatch is delayed", code=error.code, cause=error.cause)
-                await asyncio.sleep(_RETRY_S)
+                delay_s = await asyncio.shield(turn)
+            except asyncio.CancelledError:
+                # What is numbered is also rung for, or others would wait for it in vain until it counts as lost.
+                await asyncio.wait({turn})
+                raise
+            await asyncio.sleep(delay_s)
+
+    async def _turn(self) -> float:
+        """Dispatches what there is room for; returns how long to leave the database and the queue alone, in seconds."""
+        try:
+            await self._ring()
+            for model in await self._chunks.waiting_models():
+                await self._dispatch(model)
+        except SayItError as error:
+            # The database or the queue is away; what is numbered is rung for as soon as it is back.
+            telemetry.logger().warning("dispatch is delayed", code=error.code, cause=error.cause)
+            return _RETRY_S
+        return 0.0
 
     async def _dispatch(self, model: str) -> None:
         slots = await self._fleet.slots(model)
@@ -73,6 +87,11 @@ class Dispatcher:
         """Rings for every numbered chunk; what the queue did not take stays for the next time."""
         while self._to_ring:
             message, chunk = self._to_ring[0]
-            await self._queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
+            try:
+                await self._queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
+            except SayItError as error:
+                self.queue_full = error.kind is ErrorKind.OVERLOADED
+                raise
+            self.queue_full = False
             self._to_ring.popleft()
             _DISPATCHED.labels("interactive" if chunk.interactive else "bulk").inc()

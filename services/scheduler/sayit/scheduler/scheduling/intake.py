@@ -10,6 +10,7 @@ from dataclasses import replace
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord, PartRecord, UploadRecord
 from sayit.scheduler.ports import JobStore, ObjectStore, UploadStore
+from sayit.scheduler.scheduling.admission import Admission
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
@@ -34,6 +35,7 @@ class Intake:
         jobs: JobStore,
         objects: ObjectStore,
         fleet: Fleet,
+        admission: Admission,
         limits: Limits,
         last_work: LastWork,
         accepted: Callable[[], None],
@@ -42,6 +44,7 @@ class Intake:
         self._jobs = jobs
         self._objects = objects
         self._fleet = fleet
+        self._admission = admission
         self._limits = limits
         self._last_work = last_work
         self._accepted = accepted
@@ -50,12 +53,14 @@ class Intake:
         """Opens an upload.
 
         Raises:
-            SayItError: FILE_TOO_LARGE for an announced size above the limit, INVALID_ARGUMENT for a negative one.
+            SayItError: FILE_TOO_LARGE for an announced size above the limit, INVALID_ARGUMENT for a negative one,
+                OVERLOADED while there is no room.
         """
         if size is not None and size < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="size_bytes", reason="the size is negative")
         if size is not None:
             self._within_limit(size)
+        await self._admission.audio()
         now = time.time()
         upload = UploadRecord(
             id=secrets.token_hex(16),
@@ -74,11 +79,12 @@ class Intake:
         """Appends bytes at the upload's end. When the sender breaks off, what arrived stays.
 
         Raises:
-            SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE.
+            SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE, OVERLOADED.
         """
         upload = await self._uploads.get_upload(who.tenant, upload_id)
         if offset != upload.received:
             raise SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, field="offset", expected=upload.received, offset=offset)
+        await self._admission.audio()
         await self._receive(upload, data, keep_rest=True)
         return await self._uploads.get_upload(who.tenant, upload_id)
 
@@ -101,6 +107,7 @@ class Intake:
         options, existing = await self._admit(who, options, key)
         if existing is not None:
             return existing
+        await self._admission.job(who.tenant)
         upload = await self.open_upload(who, filename=filename, size=None)
         try:
             received = await self._receive(upload, data, keep_rest=False)
@@ -122,6 +129,7 @@ class Intake:
         options, existing = await self._admit(who, options, key)
         if existing is not None:
             return existing
+        await self._admission.job(who.tenant)
         upload = await self._uploads.get_upload(who.tenant, upload_id)
         if upload.size is not None and upload.received != upload.size:
             raise SayItError(ErrorKind.UPLOAD_INCOMPLETE, received=upload.received, size=upload.size)
@@ -140,10 +148,7 @@ class Intake:
         if job is not None:
             _same(options, job)
             return options, job
-        options = replace(options, model=await self._fleet.model_named(options.model))
-        if await self._jobs.active_jobs() >= self._limits.max_active_jobs:
-            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=10.0)
-        return options, None
+        return replace(options, model=await self._fleet.model_named(options.model)), None
 
     async def _accept(
         self, who: Principal, options: Options, upload: UploadRecord, key: str, traceparent: str

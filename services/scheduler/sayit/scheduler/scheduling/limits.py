@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Limits:
-    """Limits and lifetimes. Seconds and bytes."""
+    """Limits and lifetimes. Seconds and bytes. All use cases share one object, so that `adopt` changes it for all."""
 
     max_upload_bytes: int
     max_active_jobs: int
+    max_active_jobs_per_tenant: int
+    #: New audio is refused while less is free; 0 for no such limit.
+    min_free_bytes: int
     upload_ttl_s: float
     cache_ttl_s: float
     #: Without a heartbeat for this long, a claim is over.
@@ -29,3 +32,8 @@ class Limits:
     job_ttl_s: float
     #: How often transcribers report.
     report_s: float
+
+    def adopt(self, other: Limits) -> None:
+        """Takes over all numbers of another."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(other, field.name))

@@ -15,7 +15,7 @@ from sayit.chassis import telemetry
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim, TranscriberRecord
-from sayit.scheduler.scheduling.attempts import Attempts
+from sayit.scheduler.scheduling.attempts import Attempts, StopSignal
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.speech import wire
 from sayit.speech.audio import SAMPLE_BYTES, seconds_of
@@ -88,7 +88,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
 class _Attempt:
     """One granted claim until its end."""
 
-    def __init__(self, attempts: Attempts, claim: Claim, context: Context, inbox: _Inbox, stop: asyncio.Event) -> None:
+    def __init__(self, attempts: Attempts, claim: Claim, context: Context, inbox: _Inbox, stop: StopSignal) -> None:
         self._attempts = attempts
         self._claim = claim
         self._context = context
@@ -96,7 +96,6 @@ class _Attempt:
         self._stop = stop
         self._offset_s = seconds_of(claim.start_sample)
         self._began_s = time.time()
-        self._on_engine = False
         self._peer_is_lost = False
         self._settled = False
         self._writing = asyncio.Lock()
@@ -151,7 +150,7 @@ class _Attempt:
                 return
             kind = message.WhichOneof("message")
             if kind == "heartbeat":
-                self._on_engine = message.heartbeat.stage == pb.CHUNK_STAGE_ON_ENGINE
+                self._stop.on_engine = message.heartbeat.stage == pb.CHUNK_STAGE_ON_ENGINE
                 await self._renew()
             elif kind == "partial":
                 await self._attempts.partial(self._claim, _segments(message.partial, self._offset_s))
@@ -161,7 +160,7 @@ class _Attempt:
 
     async def _renew(self) -> None:
         try:
-            if not await self._attempts.heartbeat(self._claim, on_engine=self._on_engine):
+            if not await self._attempts.heartbeat(self._claim, on_engine=self._stop.on_engine):
                 await self._send_cancel("superseded")
         except SayItError as error:
             # The lease in the database outlives a few heartbeats; a result may still find it back.
@@ -184,7 +183,7 @@ class _Attempt:
     async def _broken(self) -> None:
         with suppress(SayItError):
             # Without a database the lease runs out by itself.
-            crashed = self._on_engine and self._peer_is_lost and self._attempts.blaming
+            crashed = self._stop.on_engine and self._peer_is_lost and not self._attempts.draining
             await self._give_up(AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED, "the call broke")
 
     async def _give_up(self, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> None:
@@ -193,7 +192,7 @@ class _Attempt:
 
     async def _cancel_when_stopped(self) -> None:
         await self._stop.wait()
-        await self._send_cancel("cancelled")
+        await self._send_cancel(self._stop.reason)
 
     async def _send_cancel(self, reason: str) -> None:
         await self._write(cancel=pb.CancelChunk(reason=reason))

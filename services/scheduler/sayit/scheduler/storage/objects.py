@@ -93,6 +93,15 @@ class Objects:
         except _ERRORS as error:
             raise _unavailable(error) from error
 
+    async def free_bytes(self) -> int | None:
+        """See the port."""
+        if self._root is None:
+            return None
+        try:
+            return (await asyncio.to_thread(shutil.disk_usage, self._root)).free
+        except OSError as error:
+            raise _unavailable(error) from error
+
     async def check(self) -> None:
         """See the port."""
         await self.put("check", b"")

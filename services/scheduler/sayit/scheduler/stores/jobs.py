@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -87,11 +87,13 @@ class SqlJobs:
         async with self._database.read() as connection:
             return [codec.job_of(row) for row in (await connection.execute(statement)).all()]
 
-    async def active_jobs(self) -> int:
+    async def active_jobs(self, tenant: str) -> tuple[int, int]:
         """See the port."""
+        own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
         async with self._database.read() as connection:
-            statement = select(func.count()).select_from(jobs).where(jobs.c.state.not_in(ENDED))
-            return (await connection.execute(statement)).scalar_one()
+            statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.not_in(ENDED))
+            total, mine = (await connection.execute(statement)).one()
+        return int(total), int(mine)
 
     async def cancel_job(self, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
         """See the port."""

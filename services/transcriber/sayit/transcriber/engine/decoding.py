@@ -186,6 +186,7 @@ class ChunkDecoding:
             suppressed=tuple(self._suppressed),
             compute_s=compute_s,
             windows=self._windows,
+            decoded_s=min(self._duration_s, self._next_frame / FRAMES_PER_SECOND),
         )
 
     def _segment(self, passage: Passage, text: str, outcome: Outcome) -> Segment:

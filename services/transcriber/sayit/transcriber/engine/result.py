@@ -23,6 +23,8 @@ class ChunkText:
     compute_s: float
     #: Windows decoded so far, each one pass of the encoder.
     windows: int
+    #: How far into the chunk they reach, in seconds.
+    decoded_s: float
 
 
 class EngineCancelled(Exception):  # noqa: N818 - an outcome that was asked for, not an error

@@ -96,6 +96,8 @@ class Tally:
     commit_s: float = 0.0
     #: Length of the audio.
     audio_s: float = 0.0
+    #: How much of it an attempt that was stopped did not decode.
+    saved_s: float = 0.0
 
 
 class Attempt:
@@ -196,10 +198,10 @@ class Attempt:
 
     async def _transcribe(self, assignment: pb.Assignment) -> ChunkText:
         began = time.monotonic()
+        self.tally.audio_s = seconds_of(assignment.audio_bytes // SAMPLE_BYTES)
         await self._audio_complete.wait()
         if len(self._audio) != assignment.audio_bytes:
             raise ValueError(f"{len(self._audio)} bytes of audio instead of {assignment.audio_bytes}")
-        self.tally.audio_s = seconds_of(len(self._audio) // SAMPLE_BYTES)
         pcm = await asyncio.to_thread(samples_of_pcm, self._audio)
         self._audio = bytearray()
         async with self._lane.turn():
@@ -244,6 +246,8 @@ class Attempt:
             if await self._is_committed(reader) and self._stop is Stop.DRAINING:
                 outcome = Outcome.RELEASED
         await asyncio.wait({work})
+        if work.cancelled() or work.exception() is not None:
+            self.tally.saved_s = max(0.0, self.tally.audio_s - (self._partial.decoded_s if self._partial else 0.0))
         if not work.cancelled() and (error := work.exception()) and not isinstance(error, EngineCancelled):
             logger().warning("stopped_work_failed", chunk_id=self.message.chunk_id, exc_info=error)
         return outcome

@@ -10,6 +10,8 @@ CHUNKS = Counter("sayit_transcriber_chunks_total", "Attempts at chunks, by outco
 AUDIO_SECONDS = Counter("sayit_transcriber_audio_seconds_total", "Seconds of audio transcribed and committed.")
 #: Seconds that the engine was busy, whatever became of the text.
 ENGINE_SECONDS = Counter("sayit_transcriber_engine_seconds_total", "Seconds that the engine was busy.")
+#: Seconds of audio that attempts which were stopped did not decode; each window counts when it is complete.
+SAVED_SECONDS = Counter("sayit_transcriber_saved_audio_seconds_total", "Audio that stopped attempts did not decode.")
 #: Chunks held now.
 BUSY = Gauge("sayit_transcriber_busy", "Chunks held now, waiting or on the engine.")
 #: From opening the call to the assignment.

@@ -153,6 +153,7 @@ def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: 
     metrics.CLAIM_SECONDS.observe(tally.claim_s)
     metrics.WAIT_SECONDS.observe(tally.wait_s)
     metrics.ENGINE_SECONDS.inc(tally.engine_s)
+    metrics.SAVED_SECONDS.inc(tally.saved_s)
     fields: dict[str, str | int | float] = {
         "job_id": assignment.job_id,
         "index": assignment.chunk_index,
@@ -164,6 +165,8 @@ def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: 
         "engine_ms": round(tally.engine_s * 1000, 1),
         "commit_ms": round(tally.commit_s * 1000, 1),
     }
+    if tally.saved_s:
+        fields["saved_audio_s"] = round(tally.saved_s, 3)
     if text is not None:
         fields |= {"language": text.language, "windows": text.windows, "segments": len(text.segments)}
     for name, value in fields.items():

@@ -14,7 +14,7 @@ from .load import Load
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
-JOBS = 500 if LONG else 20
+JOBS = 500 if LONG else 12
 BETWEEN_S = (2.0, 5.0) if LONG else (1.0, 2.0)
 #: Killing goes on for so long at least, if there is work.
 KILLING_S = 240.0 if LONG else 0.0

@@ -24,7 +24,7 @@ FAILED_WITHIN_S = 60.0
 
 async def test_poison_chunk(slow_chaos: Chaos, slow_load: Load, report: Report) -> None:
     """After its third crash the chunk is set aside and its job fails by name; its neighbours complete."""
-    running = asyncio.create_task(slow_load.run(at_once=2))
+    running = asyncio.create_task(slow_load.run(at_once=1))
     async with AsyncClient(slow_load.address, retry_s=60.0) as client:
         while report.faults < LEAST_HITS:
             job = await client.create_job(speech(4.0), options=SLOW_OPTIONS, filename="poison")

@@ -20,9 +20,9 @@ from .load import Load
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 WATCHERS = 200 if LONG else 40
-JOBS = 4 if LONG else 2
+JOBS = 4 if LONG else 1
 #: Each job's audio: some dozens of chunks.
-AUDIO_S = 900.0 if LONG else 240.0
+AUDIO_S = 900.0 if LONG else 150.0
 SLEEPERS = 20
 #: How much two services may grow while everybody watches and nobody reads.
 GROWTH_MB = 150.0

@@ -19,9 +19,9 @@ from .load import Load, texts_without_faults
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 #: Jobs that the suite may hold.
-ROOM = 10 if LONG else 6
+ROOM = 10 if LONG else 4
 #: Jobs that are offered, far faster than a second of engine each.
-OFFERED = 300 if LONG else 40
+OFFERED = 300 if LONG else 20
 EVERY_S = 0.1
 #: How much the two services that everything passes through may grow.
 GROWTH_MB = 150.0

@@ -4,7 +4,7 @@ For each file of a corpus and each of many mutations: no other file is opened an
 10 s and 512 MB, its outcome is audio or one of the errors of files, and decoder pool and test process carry on.
 
 `make test` runs some hundred mutations; with SAYIT_FAULTS=long there are 12,000 and more. SAYIT_FAULTS_SEED chooses
-others. SAYIT_FAULTS_REPORT names a file that gets one JSON line.
+others. SAYIT_FAULTS_REPORT names a file that gets an entry of a JSON list.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import pytest
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
+from .harness import write_report
 from .media_batch import BatchChild
 from .media_corpus import BadFile, corpus
 from .media_mutations import mutations
@@ -249,6 +250,4 @@ def _report(findings: Findings, replaced: int, took_s: float, capsys: pytest.Cap
     }
     with capsys.disabled():
         print(f"\nfault test 13: {json.dumps(report)}")  # noqa: T201 - seed and counts belong to the result
-    if target := os.environ.get("SAYIT_FAULTS_REPORT"):
-        with Path(target).open("a") as file:
-            file.write(json.dumps(report) + "\n")
+    write_report(report)

@@ -1,0 +1,89 @@
+"""Suites to hurt. Tests of one kind share one: each test leaves it as well as it found it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.small_shaped import build
+from tests.end_to_end.helper import RunningSuite, running_suite
+
+from .chaos import Chaos
+from .harness import FAST_FAULTS, OPTIONS, SEED, SLOW_OPTIONS, SLOW_SHAPE, Report, clips, write_report
+from .load import Load, texts_without_faults
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Report]:
+    """The test's report; printed and written at its end, whatever its end is."""
+    number = int(request.path.stem.split("_")[1])
+    report = Report(test=number, name=request.node.name.removeprefix("test_"), seed=SEED)
+    yield report
+    with capsys.disabled():
+        print(f"\nfault test {number}: {json.dumps(report.as_dict())}")  # noqa: T201 - seed and counts are the result
+    write_report(report.as_dict())
+
+
+@pytest.fixture
+def rng(report: Report) -> random.Random:
+    """Chance, by seed and test."""
+    return random.Random(f"{SEED} {report.test} {report.name}")
+
+
+@pytest.fixture(scope="session")
+def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that is still at work when a fault arrives."""
+    folder = tmp_path_factory.mktemp("model") / "slow"
+    build(folder, SLOW_SHAPE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSuite, dict[str, str]]]:
+    """A suite with the bundled model, and what the clips say on it."""
+    with running_suite(tmp_path_factory.mktemp("suite"), "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
+        yield suite, asyncio.run(texts_without_faults(suite.address, clips(), OPTIONS))
+
+
+@pytest.fixture(scope="session")
+def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path) -> Iterator[RunningSuite]:
+    """A suite with the slow model."""
+    arguments = ("--grace", "5", "--model", str(slow_model))
+    with running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
+        yield suite
+
+
+@pytest.fixture
+async def chaos(shared_suite: tuple[RunningSuite, dict[str, str]], report: Report) -> Chaos:
+    """The suite with the bundled model, well."""
+    chaos = Chaos(shared_suite[0], report)
+    await chaos.healthy()
+    return chaos
+
+
+@pytest.fixture
+async def slow_chaos(shared_slow_suite: RunningSuite, report: Report) -> Chaos:
+    """The suite with the slow model, well."""
+    chaos = Chaos(shared_slow_suite, report)
+    await chaos.healthy()
+    return chaos
+
+
+@pytest.fixture
+def load(shared_suite: tuple[RunningSuite, dict[str, str]], rng: random.Random) -> Load:
+    """Clients for the suite with the bundled model."""
+    suite, texts = shared_suite
+    return Load(suite.address, clips(), texts, OPTIONS, rng.getrandbits(32))
+
+
+@pytest.fixture
+async def slow_load(shared_slow_suite: RunningSuite, rng: random.Random) -> Load:
+    """Clients for the suite with the slow model: short clips only, a second of engine each."""
+    address, short = shared_slow_suite.address, clips()[:3]
+    texts = await texts_without_faults(address, short, SLOW_OPTIONS)
+    return Load(address, short, texts, SLOW_OPTIONS, rng.getrandbits(32))

@@ -1,0 +1,35 @@
+"""Fault test 1: kill -9 of random processes, all the time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from .chaos import Chaos
+from .harness import LEAST_HITS, LONG, Report, until
+from .load import Load
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+
+JOBS = 500 if LONG else 12
+BETWEEN_S = (2.0, 5.0) if LONG else (1.0, 2.0)
+#: Killing goes on for so long at least, if there is work.
+KILLING_S = 240.0 if LONG else 0.0
+
+
+async def test_random_kills(chaos: Chaos, load: Load, report: Report, rng: random.Random) -> None:
+    """Every accepted job completes once, whichever processes die under it, and nobody restarts anything by hand."""
+    running = asyncio.create_task(load.run(at_once=8))
+    began = time.monotonic()
+    while report.faults < LEAST_HITS or (load.asked < JOBS and time.monotonic() - began < KILLING_S):
+        await asyncio.sleep(rng.uniform(*BETWEEN_S))
+        chaos.kill(rng.choice(chaos.names))
+    await until(lambda: load.asked >= JOBS, "all jobs asked for", limit_s=600.0)
+    load.enough()
+    await chaos.healthy()
+    await running
+    await load.judge(chaos.books, report)
+    report.conclude()

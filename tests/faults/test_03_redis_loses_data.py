@@ -1,0 +1,39 @@
+"""Fault test 3: Redis forgets the queue, all of it or its end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from .chaos import Chaos
+from .harness import LEAST_HITS, LONG, Report
+from .load import Load
+from .redis_faults import flush, truncate
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+
+#: The bar for rebuilding the queue, and what the work in it may take besides.
+REBUILT_WITHIN_S = 30.0 if LONG else 60.0
+
+
+async def test_redis_loses_data(chaos: Chaos, load: Load, report: Report, rng: random.Random) -> None:
+    """The database rebuilds the queue: what was under way at the loss ends soon after it, once."""
+    while report.faults < LEAST_HITS:
+        wave = asyncio.create_task(load.run(at_once=8, jobs=8))
+        await chaos.busy(4)
+        under_way = chaos.books.unfinished()
+        pid = chaos.pid("valkey")
+        if report.injected % 3 == 2:
+            truncate(chaos, report, share=rng.random())
+            await chaos.healthy(after="valkey", but=pid)
+        else:
+            flush(chaos, report)
+        took_s = await chaos.through(under_way)
+        report.most("slowest_rebuild_s", took_s)
+        if took_s > REBUILT_WITHIN_S:
+            report.wrong.append(f"what was under way ended only after {took_s:.0f} s")
+        await wave
+    await load.judge(chaos.books, report)
+    report.conclude()

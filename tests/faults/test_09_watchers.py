@@ -1,0 +1,77 @@
+"""Fault test 9: watchers that come and go, and watchers that do not read."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import grpc
+import pytest
+
+from sayit.client import AsyncClient
+from sayit.speech.jobs import Completed
+from sayit.v1 import transcription_service_pb2 as pb
+from sayit.v1 import transcription_service_pb2_grpc
+
+from .chaos import Chaos
+from .harness import LONG, OPTIONS, Report, speech
+from .load import Load
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+
+WATCHERS = 200 if LONG else 40
+JOBS = 4 if LONG else 1
+#: Each job's audio: some dozens of chunks.
+AUDIO_S = 900.0 if LONG else 150.0
+SLEEPERS = 20
+#: How much two services may grow while everybody watches and nobody reads.
+GROWTH_MB = 150.0
+
+
+async def test_watchers(chaos: Chaos, load: Load, report: Report, rng: random.Random) -> None:
+    """Every watcher gets every durable event once and in order, whenever it drops and resumes; memory stays bounded."""
+    before_mb = chaos.memory_mb("gateway", "scheduler")
+    async with AsyncClient(load.address, retry_s=60.0) as client:
+        texts = [speech(AUDIO_S, gain=1 - number / 100) for number in range(JOBS)]
+        jobs = [await client.create_job(audio, options=OPTIONS) for audio in texts]
+    report.operations += WATCHERS
+    async with grpc.aio.insecure_channel(load.address, [("grpc.http2.bdp_probe", 0)]) as channel:
+        stub: transcription_service_pb2_grpc.TranscriptionServiceAsyncStub = (
+            transcription_service_pb2_grpc.TranscriptionServiceStub(channel)
+        )
+        sleepers = [stub.WatchJob(pb.WatchJobRequest(job_id=rng.choice(jobs).id)) for _ in range(SLEEPERS)]
+        watchers = [
+            _watch(load.address, rng.choice(jobs).id, random.Random(rng.random()), report) for _ in range(WATCHERS)
+        ]
+        told = await asyncio.gather(*watchers)
+        for sleeper in sleepers:
+            sleeper.cancel()
+    lasts = {job: max(seqs[-1] for name, seqs in told if name == job) for job, _ in told}
+    for job, seqs in told:
+        if seqs != list(range(1, lasts[job] + 1)):
+            report.lost += 1
+            report.wrong.append(f"a watcher of {job} was told {seqs}")
+    report.wrong += chaos.books.gaps([job.id for job in jobs])
+    growth_mb = chaos.memory_mb("gateway", "scheduler") - before_mb
+    report.figures |= {"watchers": WATCHERS, "sleepers": SLEEPERS, "growth_mb": round(growth_mb, 1)}
+    if growth_mb > GROWTH_MB:
+        report.wrong.append(f"gateway and scheduler grew by {growth_mb:.0f} MB")
+    report.conclude()
+
+
+async def _watch(address: str, job_id: str, rng: random.Random, report: Report) -> tuple[str, list[int]]:
+    """Watches to the end, dropping the connection every few events; the durable events' numbers as they came."""
+    seqs: list[int] = []
+    while True:
+        async with AsyncClient(address) as client:
+            patience = rng.randint(1, 12)
+            async for event in client.watch(job_id, after_seq=seqs[-1] if seqs else 0):
+                if event.seq:
+                    seqs.append(event.seq)
+                if isinstance(event.body, Completed):
+                    return job_id, seqs
+                patience -= 1
+                if patience == 0:
+                    break
+        report.fault("dropped watch", hit=True)
+        await asyncio.sleep(rng.uniform(0.0, 0.5))

@@ -1,0 +1,124 @@
+"""Fault test 10: jobs are cancelled, and callers give up, at every moment of a job's life."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+
+import grpc
+import pytest
+
+from sayit.client import AsyncClient
+from sayit.speech.jobs import JobState
+from sayit.speech.wire import options_to_proto
+from sayit.v1 import transcription_service_pb2 as pb
+from sayit.v1 import transcription_service_pb2_grpc
+
+from .books import Running
+from .chaos import Chaos
+from .harness import LONG, SLOW_OPTIONS, Report, speech
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+
+CANCELS = 45 if LONG else 5
+DEADLINES = 30 if LONG else 3
+#: After a cancel at most the engine's call of that moment goes on.
+_LET_GO_S = 30.0
+
+
+async def test_cancel(slow_chaos: Chaos, report: Report, rng: random.Random) -> None:
+    """A job has one end whenever it is cancelled; no attempt begins after it, and no event comes after it."""
+    states: Counter[str] = Counter()
+    async with AsyncClient(slow_chaos.suite.address, retry_s=60.0) as client:
+        for number in range(CANCELS):
+            report.operations += 1
+            job = await client.create_job(speech(70.0, gain=1 - number / 1000), options=SLOW_OPTIONS)
+            await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 1.0), rng.uniform(0.0, 6.0))))
+            before = (await client.get(job.id)).state
+            stage = "engine" if any(each.on_engine for each in _held(slow_chaos, job.id)) else ""
+            ended = await client.cancel(job.id)
+            cancelled_s = time.time()
+            states[f"{before}{' on the engine' if stage else ''}"] += 1
+            report.fault("cancel", hit=not before.terminal)
+            if ended.state not in {JobState.CANCELLED, JobState.COMPLETED}:
+                report.wrong.append(f"{job.id} is {ended.state} after its cancellation")
+            await _let_go(slow_chaos, job.id, report)
+            await _one_end(client, slow_chaos, job.id, ended.state, cancelled_s, report)
+    report.figures["cancelled_in"] = dict(states)
+    report.conclude(least=CANCELS * 2 // 3)
+
+
+async def test_deadline(slow_chaos: Chaos, report: Report, rng: random.Random) -> None:
+    """A caller's deadline ends the call at once; an accepted job goes on, and its key finds it, complete."""
+    audio = speech(6.0)
+    async with grpc.aio.insecure_channel(slow_chaos.suite.address) as channel:
+        stub: transcription_service_pb2_grpc.TranscriptionServiceAsyncStub = (
+            transcription_service_pb2_grpc.TranscriptionServiceStub(channel)
+        )
+        for _ in range(DEADLINES):
+            report.operations += 1
+            key = str(uuid.UUID(int=rng.getrandbits(128)))
+            config = pb.JobConfig(options=options_to_proto(SLOW_OPTIONS), filename="late", idempotency_key=key)
+            first = await _until_deadline(stub, config, audio, rng.uniform(0.02, 1.0))
+            report.fault("deadline", hit=bool(slow_chaos.books.unfinished()))
+            async with AsyncClient(slow_chaos.suite.address) as client:
+                result = await client.transcribe(audio, options=SLOW_OPTIONS, idempotency_key=key)
+            if first and result.job.id != first:
+                report.doubled += 1
+                report.wrong.append(f"{first} was accepted, and {result.job.id} too")
+            report.wrong += slow_chaos.books.gaps([result.job.id])
+            report.doubled += len(slow_chaos.books.doubled([result.job.id]))
+    report.conclude(least=DEADLINES // 2)
+
+
+async def _until_deadline(
+    stub: transcription_service_pb2_grpc.TranscriptionServiceAsyncStub,
+    config: pb.JobConfig,
+    audio: bytes,
+    after_s: float,
+) -> str:
+    """Transcribes with a deadline; the job's id, if it came in time."""
+    messages = (pb.TranscribeRequest(config=config), pb.TranscribeRequest(audio=audio), pb.TranscribeRequest(audio=b""))
+    job_id = ""
+    began = time.monotonic()
+    try:
+        async for event in stub.Transcribe(iter(messages), timeout=after_s):
+            job_id = event.job_id
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED or time.monotonic() - began > after_s + 5:
+            raise
+    return job_id
+
+
+def _held(chaos: Chaos, job_id: str) -> list[Running]:
+    return [each for each in chaos.books.running() if each.job_id == job_id]
+
+
+async def _let_go(chaos: Chaos, job_id: str, report: Report) -> None:
+    """Waits until no transcriber holds anything of the job."""
+    began = time.monotonic()
+    while _held(chaos, job_id):
+        if time.monotonic() - began > _LET_GO_S:
+            report.wrong.append(f"{job_id} is still worked on long after its end")
+            return
+        await asyncio.sleep(0.02)
+    report.most("slowest_release_s", time.monotonic() - began)
+
+
+async def _one_end(
+    client: AsyncClient, chaos: Chaos, job_id: str, state: JobState, cancelled_s: float, report: Report
+) -> None:
+    late = [each for each in chaos.books.attempts(job_id) if each[3] > cancelled_s]
+    if late:
+        report.wrong.append(f"{job_id}: attempts after the cancellation: {late}")
+    told = [event async for event in client.watch(job_id)]
+    await asyncio.sleep(0.1)
+    if (await client.get(job_id)).state is not state:
+        report.wrong.append(f"{job_id} was {state} and is not any more")
+    ends = [event for event in told if str(getattr(event.body, "state", "completed")) in {"cancelled", "completed"}]
+    report.wrong += chaos.books.gaps([job_id])
+    if not told or told[-1] not in ends:
+        report.wrong.append(f"{job_id}: something came after its end")

@@ -1,0 +1,74 @@
+"""Fault test 12: five times as much work as there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from sayit.client import AsyncClient
+from sayit.speech.errors import ErrorKind, SayItError
+from tests.end_to_end.helper import running_suite
+
+from .chaos import Chaos
+from .harness import FAST_FAULTS, LEAST_HITS, LONG, SLOW_OPTIONS, Report, clips
+from .load import Load, texts_without_faults
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+
+#: Jobs that the suite may hold.
+ROOM = 10 if LONG else 4
+#: Jobs that are offered, far faster than a second of engine each.
+OFFERED = 300 if LONG else 20
+EVERY_S = 0.1
+#: How much the two services that everything passes through may grow.
+GROWTH_MB = 150.0
+
+
+async def test_overload(tmp_path: Path, slow_model: Path, report: Report, rng: random.Random) -> None:
+    """What was admitted is finished, the rest is refused with a time to come back, and memory stays bounded."""
+    settings = {**FAST_FAULTS, "SAYIT_MAX_ACTIVE_JOBS": str(ROOM)}
+    with running_suite(tmp_path, "--model", str(slow_model), **settings) as suite:
+        chaos = Chaos(suite, report)
+        short = clips()[:3]
+        texts = await texts_without_faults(suite.address, short, SLOW_OPTIONS)
+        load = Load(suite.address, short, texts, SLOW_OPTIONS, report.seed)
+        arriving: set[asyncio.Task[None]] = set()
+        most_arriving = most_active = 0
+        before_mb = chaos.memory_mb("gateway", "scheduler")
+        async with AsyncClient(suite.address, retry_s=0.0) as client, asyncio.TaskGroup() as tasks:
+            for _ in range(OFFERED):
+                offer = tasks.create_task(_offer(client, load, rng, report))
+                arriving.add(offer)
+                offer.add_done_callback(arriving.discard)
+                await asyncio.sleep(EVERY_S)
+                # Requests are let in before their audio has arrived: those at the door may all see the last place.
+                most_arriving = max(most_arriving, len(arriving) + 1)
+                most_active = max(most_active, len(chaos.books.unfinished()))
+        growth_mb = chaos.memory_mb("gateway", "scheduler") - before_mb
+        await load.judge(chaos.books, report)
+        async with AsyncClient(suite.address) as client:
+            again = await client.transcribe(short[0].audio, options=SLOW_OPTIONS)
+        if again.transcript.text != texts[short[0].name]:
+            report.wrong.append("it does not recover")
+    report.figures |= {"room": ROOM, "most_active": most_active, "most_arriving": most_arriving}
+    report.figures |= {"admitted": len(load.accepted), "growth_mb": round(growth_mb, 1)}
+    if growth_mb > GROWTH_MB:
+        report.wrong.append(f"gateway and scheduler grew by {growth_mb:.0f} MB")
+    if not ROOM <= most_active <= ROOM + most_arriving:
+        report.wrong.append(f"{most_active} jobs were active, with room for {ROOM}, and {most_arriving} at the door")
+    report.conclude(least=max(LEAST_HITS, OFFERED // 3))
+
+
+async def _offer(client: AsyncClient, load: Load, rng: random.Random, report: Report) -> None:
+    clip = rng.choice(load.clips)
+    load.asked += 1
+    try:
+        job = await client.create_job(clip.audio, options=SLOW_OPTIONS, filename=clip.name)
+        load.accepted[job.id] = clip.name
+    except SayItError as error:
+        report.fault(f"refused as {error.code}", hit=True)
+        if error.kind is not ErrorKind.OVERLOADED or not error.retry_after_s:
+            report.wrong.append(f"{error.code}, come back in {error.retry_after_s} s")

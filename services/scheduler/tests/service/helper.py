@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from typing import Any
 
 import grpc
 import numpy as np
+import pytest
 import soundfile
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from sayit.chassis import principal
+from sayit.chassis.errors import error_of_call
 from sayit.chassis.internal import internal_channel
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
@@ -27,10 +30,14 @@ from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech import wire
 from sayit.speech.dispatch import queue_name
+from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
 RECORDINGS = Path(__file__).parents[4] / "recordings"
+SHORT = (RECORDINGS / "ko-8s.flac").read_bytes()
+LONG = (RECORDINGS / "en-90s.flac").read_bytes()
+ENDED = (pb.JOB_STATE_COMPLETED, pb.JOB_STATE_FAILED, pb.JOB_STATE_CANCELLED)
 ALICE = Principal(key_id="k1", tenant="alice")
 BOB = Principal(key_id="k2", tenant="bob")
 
@@ -41,6 +48,11 @@ def repeated(name: str, times: int) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.tile(samples, times), rate, format="WAV")
     return buffer.getvalue()
+
+
+def kind_of(error: pytest.ExceptionInfo[grpc.aio.AioRpcError]) -> ErrorKind:
+    """The kind that a failed call carries."""
+    return error_of_call(error.value).kind
 
 
 @dataclass
@@ -150,13 +162,16 @@ class Transcriber:
         )
 
     async def take(self) -> tuple[str, int]:
-        """The next (chunk id, dispatch) in the queue."""
-        while True:
+        """The next (chunk id, dispatch) in the queue; reports now and then, as a transcriber that lives does."""
+        for look in itertools.count(1):
+            if look % 100 == 0:
+                await self.report()
             found = await self._suite.redis.zpopmin(queue_name("micro"))
             if found:
                 chunk_id, dispatch = found[0][0].decode().rsplit(":", 1)
                 return chunk_id, int(dispatch)
             await asyncio.sleep(0.01)
+        raise AssertionError("unreachable")
 
     async def claim(self, chunk_id: str, dispatch: int) -> Attempt:
         """Opens a call and claims."""
@@ -179,8 +194,8 @@ class Transcriber:
 
     async def run(self) -> None:
         """Transcribes everything it can get until cancelled: each chunk says its own place."""
-        await self.report()
         while True:
+            await self.report()
             attempt = await self.claim(*await self.take())
             await attempt.finish(f"chunk {attempt.assignment.chunk_index}")
 

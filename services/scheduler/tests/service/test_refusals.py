@@ -1,0 +1,220 @@
+"""What a real scheduler refuses, and what it takes in spite of appearances."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+
+from sayit.chassis import principal
+from sayit.chassis.start import StartError
+from sayit.scheduler.service import running
+from sayit.scheduler.settings import SchedulerSettings
+from sayit.speech.errors import ErrorKind
+from sayit.v1 import resources_pb2 as pb
+from sayit.v1 import transcription_service_pb2 as service_pb
+from sayit.v1 import upload_service_pb2 as upload_pb
+
+from .helper import ALICE, BOB, ENDED, LONG, RECORDINGS, SHORT, Transcriber, kind_of, suite
+
+
+async def test_a_scheduler_open_to_others_needs_a_secret(tmp_path: Path, redis_url: str) -> None:
+    """Whoever calls the internal API is believed, so it does not listen to other machines without a secret."""
+    with pytest.raises(StartError, match="SAYIT_INTERNAL_SECRET"):
+        async with running(SchedulerSettings(scheduler_listen="0.0.0.0:0", data_dir=tmp_path)):
+            pass
+
+
+async def test_another_tenant_sees_nothing(tmp_path: Path, redis_url: str) -> None:
+    """Another tenant's job is not found, in every verb."""
+    async with suite(tmp_path, redis_url) as s:
+        await Transcriber(s).report()
+        job = await s.create(SHORT)
+        verbs = [
+            lambda: s.get(job.id, who=BOB),
+            lambda: s.events(job.id, who=BOB),
+            lambda: s.transcript(job.id, who=BOB),
+        ]
+        for verb in verbs:
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await verb()
+            assert kind_of(error) is ErrorKind.JOB_NOT_FOUND
+        with principal.use(BOB):
+            for call in (
+                s.jobs.CancelJob(service_pb.CancelJobRequest(job_id=job.id)),
+                s.jobs.DeleteJob(service_pb.DeleteJobRequest(job_id=job.id)),
+            ):
+                with pytest.raises(grpc.aio.AioRpcError) as error:
+                    await call
+                assert kind_of(error) is ErrorKind.JOB_NOT_FOUND
+            assert not (await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs
+
+
+async def test_one_idempotency_key_makes_one_job(tmp_path: Path, redis_url: str) -> None:
+    """Many requests with one key at once make one job; the key with other options is a conflict."""
+    async with suite(tmp_path, redis_url) as s:
+        await Transcriber(s).report()
+        jobs = await asyncio.gather(*(s.create(SHORT, key="k-1") for _ in range(12)))
+        assert len({job.id for job in jobs}) == 1
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await s.create(SHORT, key="k-1", language="en")
+        assert kind_of(error) is ErrorKind.IDEMPOTENCY_CONFLICT
+        assert (await s.create(SHORT, key="k-1", who=BOB)).id != jobs[0].id
+
+
+@pytest.mark.parametrize(
+    ("audio", "options", "kind"),
+    [
+        (b"", {}, ErrorKind.FILE_REQUIRED),
+        (SHORT, {"language": "xx"}, ErrorKind.INVALID_LANGUAGE),
+        (SHORT, {"beam_size": 99}, ErrorKind.INVALID_OPTION),
+        (SHORT, {"temperature": 2.0}, ErrorKind.INVALID_OPTION),
+        (SHORT, {"model": "huge"}, ErrorKind.MODEL_NOT_AVAILABLE),
+        (SHORT, {"prompt": "x" * 3000}, ErrorKind.INVALID_OPTION),
+    ],
+)
+async def test_bad_requests_are_refused_at_once(
+    tmp_path: Path, redis_url: str, audio: bytes, options: dict[str, object], kind: ErrorKind
+) -> None:
+    """What cannot work is refused with a typed error before a job exists, and leaves no upload behind."""
+    async with suite(tmp_path, redis_url) as s:
+        await Transcriber(s).report()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await s.create(audio, **options)
+        assert kind_of(error) is kind
+        with principal.use(ALICE):
+            assert not (await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs
+
+
+async def test_the_size_limit_bites_while_bytes_arrive(tmp_path: Path, redis_url: str) -> None:
+    """An endless upload is refused soon after the limit, and what was stored is deleted."""
+    sent = 0
+
+    def endless():
+        nonlocal sent
+        while sent < 50_000_000:
+            sent += 1 << 18
+            yield bytes(1 << 18)
+
+    async with suite(tmp_path, redis_url, max_upload_mb=2) as s:
+        await Transcriber(s).report()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await s.create(endless())
+        assert kind_of(error) is ErrorKind.FILE_TOO_LARGE
+    assert sent < 20_000_000
+
+
+async def test_an_upload_whose_sender_dies_makes_no_job(tmp_path: Path, redis_url: str) -> None:
+    """A stream that ends without its empty last message is a broken one, and what it brought is deleted."""
+    async with suite(tmp_path, redis_url) as s:
+        await Transcriber(s).report()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await s.create(SHORT, complete=False)
+        assert kind_of(error) is ErrorKind.UNAVAILABLE
+        with principal.use(ALICE):
+            assert not (await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs
+
+
+@pytest.mark.parametrize(
+    ("audio", "kind"),
+    [
+        (b"this is not audio, whatever its name says\n" * 50, "INVALID_FORMAT"),
+        (SHORT[:40], "INVALID_FORMAT"),
+    ],
+)
+async def test_bad_audio_fails_its_job_with_a_code(tmp_path: Path, redis_url: str, audio: bytes, kind: str) -> None:
+    """What only decoding can tell fails the job, with sentences in both languages."""
+    async with suite(tmp_path, redis_url) as s:
+        await Transcriber(s).report()
+        job = await s.create(audio)
+        failed = await s.until(job.id, *ENDED)
+        assert failed.state == pb.JOB_STATE_FAILED
+        assert failed.error.code == kind
+        assert failed.error.message_en
+        assert failed.error.message_ko
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await s.transcript(job.id)
+        assert kind_of(error) is ErrorKind.JOB_FAILED
+
+
+async def test_silence_gives_an_empty_transcript(tmp_path: Path, redis_url: str) -> None:
+    """A recording without speech completes without a transcriber's work."""
+    async with suite(tmp_path, redis_url) as s:
+        await Transcriber(s).report()
+        job = await s.create((RECORDINGS / "silence-60s.flac").read_bytes())
+        done = await s.until(job.id, *ENDED)
+        transcript = await s.transcript(job.id)
+    assert done.state == pb.JOB_STATE_COMPLETED
+    assert done.progress.chunks_total == 0
+    assert transcript.text == ""
+    assert transcript.duration_s == pytest.approx(60, abs=0.1)
+    assert transcript.coverage.gaps == ()
+
+
+async def test_too_long_audio_fails(tmp_path: Path, redis_url: str) -> None:
+    """Audio beyond the length limit fails the job, and what was started of it is dropped."""
+    async with suite(tmp_path, redis_url, max_audio_s=60) as s:
+        await Transcriber(s).report()
+        job = await s.create(LONG)
+        failed = await s.until(job.id, *ENDED)
+        assert failed.error.code == "AUDIO_TOO_LONG"
+
+
+async def test_an_upload_resumes_and_becomes_a_job(tmp_path: Path, redis_url: str) -> None:
+    """Bytes of a broken append stay; the upload goes on at its end; a wrong offset names the right one."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        with principal.use(ALICE):
+            upload = await s.jobs.CreateUpload(
+                upload_pb.CreateUploadRequest(filename="../x/ko.flac", size_bytes=len(SHORT))
+            )
+            assert upload.filename == "ko.flac"
+
+            async def broken():
+                yield upload_pb.AppendUploadRequest(start=upload_pb.AppendStart(upload_id=upload.id, offset=0))
+                yield upload_pb.AppendUploadRequest(data=SHORT[:50_000])
+                await asyncio.sleep(0.2)
+                call.cancel()
+
+            call = s.jobs.AppendUpload(broken())
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            for _ in range(100):
+                now = await s.jobs.GetUpload(upload_pb.GetUploadRequest(upload_id=upload.id))
+                if now.received_bytes:
+                    break
+                await asyncio.sleep(0.02)
+            assert now.received_bytes == 50_000
+            from_upload = service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(upload_id=upload.id))
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await s.jobs.CreateJob(iter([from_upload]))
+            assert kind_of(error) is ErrorKind.UPLOAD_INCOMPLETE
+
+            def append(offset: int, data: bytes):
+                return s.jobs.AppendUpload(
+                    iter(
+                        [
+                            upload_pb.AppendUploadRequest(
+                                start=upload_pb.AppendStart(upload_id=upload.id, offset=offset)
+                            ),
+                            upload_pb.AppendUploadRequest(data=data),
+                        ]
+                    )
+                )
+
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await append(7, b"x")
+            assert kind_of(error) is ErrorKind.UPLOAD_OFFSET_MISMATCH
+            whole = await append(50_000, SHORT[50_000:])
+            assert whole.received_bytes == len(SHORT)
+            job = await s.jobs.CreateJob(iter([from_upload]))
+        assert job.filename == "ko.flac"
+        with principal.use(BOB), pytest.raises(grpc.aio.AioRpcError) as error:
+            await s.jobs.GetUpload(upload_pb.GetUploadRequest(upload_id=upload.id))
+        assert kind_of(error) is ErrorKind.UPLOAD_NOT_FOUND
+        runner = asyncio.create_task(worker.run())
+        await s.until(job.id, pb.JOB_STATE_COMPLETED)
+        runner.cancel()

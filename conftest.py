@@ -82,12 +82,18 @@ class PostgresServer:
     user: str | None
     _names: Iterator[int] = field(default_factory=itertools.count)
 
-    def run(self, program: str, *arguments: str) -> None:
-        """Runs one of its programs to its end."""
+    def run(self, program: str, *arguments: str, tries: int = 1) -> None:
+        """Runs one of its programs to its end; again if it fails and more tries are left."""
         command = [str(self.programs / program), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self._as_user())
-        if done.returncode != 0:
-            raise RuntimeError(f"{program} failed: {done.stderr}")
+        for left in reversed(range(tries)):
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, cwd=self.folder, **self._as_user()
+            )
+            if done.returncode == 0:
+                return
+            if not left:
+                raise RuntimeError(f"{program} failed: {done.stderr}")
+            time.sleep(0.5)
 
     def sql(self, statement: str) -> None:
         """Runs a statement in the maintenance database."""
@@ -97,7 +103,9 @@ class PostgresServer:
     def started(self) -> Iterator[PostgresServer]:
         """Makes the server's data and runs it while the block runs."""
         data = self.folder / "data"
-        self.run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        # A failed initdb leaves nothing behind.
+        self.run("initdb", "-D", str(data), *options, tries=3)
         settings = [f"unix_socket_directories={self.folder}", "listen_addresses=", *_FAST]
         command = [str(self.programs / "postgres"), "-D", str(data), *(word for s in settings for word in ("-c", s))]
         log = (self.folder / "log").open("wb")

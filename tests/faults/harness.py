@@ -31,6 +31,8 @@ SLOW_OPTIONS = Options(language="ko", temperature=0.0, beam_size=1, max_tokens_p
 #: Whisper Tiny's shape: slow enough to be hit on the engine. Small's would load for most of the half hour that the
 #: long version has, because every killed transcriber loads it again.
 SLOW_SHAPE = Shape(width=384, layers=4, heads=6)
+#: A watcher that reads nothing for so long is cut off.
+SLOW_READER_S = 4.0
 #: Short leases, so that hundreds of faults fit; the text comes from the engine, never from the cache.
 FAST_FAULTS = {
     "SAYIT_CACHE_TTL_H": "0",
@@ -38,6 +40,7 @@ FAST_FAULTS = {
     "SAYIT_HEARTBEAT_S": "0.5",
     "SAYIT_REDISPATCH_S": "3",
     "SAYIT_REPORT_S": "0.5",
+    "SAYIT_SLOW_READER_S": str(SLOW_READER_S),
 }
 
 

@@ -96,6 +96,8 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
     watches: list[int] = field(default_factory=list)
     #: Waited for after each durable event of a watch, if set.
     pace: asyncio.Semaphore | None = None
+    #: Makes events large.
+    filler: str = ""
     transcript: Transcript = field(default_factory=lambda: transcript(3))
     #: Seconds the client gave to the last unary call.
     time_remaining: float | None = None
@@ -145,7 +147,10 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
                 if self.pace is not None:
                     await self.pace.acquire()
                 yield resources_pb2.JobEvent(job_id="job-1", progress=resources_pb2.Progress(chunks_done=seq))
-                yield durable(seq)
+                event = durable(seq)
+                if self.filler and event.HasField("chunk_text"):
+                    event.chunk_text.segments.add(text=self.filler)
+                yield event
         finally:
             self.watch_closed.set()
 

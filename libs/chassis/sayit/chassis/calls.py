@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -18,7 +18,7 @@ from opentelemetry import trace
 
 from sayit.chassis import principal, telemetry
 from sayit.chassis.errors import KIND_TO_GRPC, STATUS_DETAILS_KEY, error_of_call, status_of
-from sayit.chassis.handlers import Behavior, Deserialize, Handler, Serialize, failing, rebuilt
+from sayit.chassis.handlers import Behavior, Deserialize, Handler, Serialize, SlowReaderError, failing, rebuilt
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: Metadata of the W3C trace context.
@@ -26,6 +26,9 @@ TRACEPARENT_KEY = "traceparent"
 
 #: Characters of a method's name that are logged: strangers can make up any.
 _LONGEST_NAME = 200
+
+#: How long the status of a call may take whose caller does not read; it arrives when they do.
+_STATUS_S = 1.0
 
 #: Services that a supervisor or a tool asks: open without a key, and quiet in the log.
 OPEN_SERVICES = ("/grpc.health.", "/grpc.reflection.")
@@ -53,9 +56,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     Args:
         resumable: methods whose calls need not end by themselves when the server stops.
+        slow_reader_s: calls end whose caller leaves a message unread for so long. 0: never.
     """
 
-    def __init__(self, *, resumable: Collection[str] = ()) -> None:
+    def __init__(self, *, resumable: Collection[str] = (), slow_reader_s: float = 0.0) -> None:
+        self._slow_reader_s = slow_reader_s
         #: Methods that exist: metrics name no others, or strangers could make them grow without end.
         self._served: set[str] = set()
         self._resumable = frozenset(resumable)
@@ -82,7 +87,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._served.add(method)
         metadata = dict(details.invocation_metadata or ())
         call = _Call(method, str(metadata.get(TRACEPARENT_KEY, "")), known=method in self._served)
-        return call.wrap(handler, self._open_ended if method in self._resumable else None)
+        return call.wrap(handler, self._open_ended if method in self._resumable else None, self._slow_reader_s)
 
 
 class _Call:
@@ -103,10 +108,12 @@ class _Call:
             self._is_cut_off = True
             self._task.cancel()
 
-    def wrap(self, handler: Handler, registry: set[_Call] | None) -> Handler:
+    def wrap(self, handler: Handler, registry: set[_Call] | None, slow_reader_s: float) -> Handler:
         """The same handler with everything of this module around it; the call is in the registry while it runs."""
         read, write = self._counting(handler.request_deserializer, handler.response_serializer)
-        return rebuilt(handler, lambda behavior: self._around(behavior, registry), read, write)
+        return rebuilt(
+            handler, lambda behavior: self._around(behavior, registry), read, write, slow_reader_s=slow_reader_s
+        )
 
     def _counting(self, read: Any, write: Any) -> tuple[Deserialize, Serialize]:
         """Counts where bytes are bytes: asking a message for its size would serialize it once more."""
@@ -170,16 +177,19 @@ class _Call:
         telemetry.bind(error=known.code, **({"cause": known.cause} if known.cause else {}))
         code = KIND_TO_GRPC[known.kind]
         status = status_of(known, request_id=_trace_id(span) if known.kind is ErrorKind.INTERNAL else "")
-        try:
-            await context.abort(code, status.message, ((STATUS_DETAILS_KEY, status.SerializeToString()),))
-        except grpc.aio.AbortError:
-            return code.name  # how gRPC leaves a handler; here nothing of the handler is left to run
+        with suppress(
+            grpc.aio.AbortError, TimeoutError
+        ):  # the first: how gRPC leaves a handler; nothing is left to run
+            async with asyncio.timeout(_STATUS_S if isinstance(error, SlowReaderError) else None):
+                await context.abort(code, status.message, ((STATUS_DETAILS_KEY, status.SerializeToString()),))
         return code.name
 
     def _known(self, error: BaseException) -> SayItError:
         """What the caller may know of an exception; what it may not goes into the log."""
         if isinstance(error, asyncio.CancelledError):
             return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the server stops")
+        if isinstance(error, SlowReaderError):
+            return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause=str(error))
         if isinstance(error, SayItError):
             return error
         if isinstance(error, grpc.aio.AioRpcError):  # a call of ours to another service failed, so this one does

@@ -6,6 +6,7 @@ A generator is driven from a coroutine, so that cancellation arrives in the call
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -22,7 +23,18 @@ _MAKE_UNARY = {False: grpc.unary_unary_rpc_method_handler, True: grpc.stream_una
 _MAKE_STREAMING = {False: grpc.unary_stream_rpc_method_handler, True: grpc.stream_stream_rpc_method_handler}
 
 
-def rebuilt(handler: Handler, around: Callable[[Behavior], Behavior], read: Deserialize, write: Serialize) -> Handler:
+class SlowReaderError(Exception):
+    """The other side has left a message unread for too long."""
+
+
+def rebuilt(
+    handler: Handler,
+    around: Callable[[Behavior], Behavior],
+    read: Deserialize,
+    write: Serialize,
+    *,
+    slow_reader_s: float = 0.0,
+) -> Handler:
     """A handler of the same shape that does the same inside of `around`.
 
     Args:
@@ -30,11 +42,12 @@ def rebuilt(handler: Handler, around: Callable[[Behavior], Behavior], read: Dese
         around: wraps a coroutine function of a request (or stream) and context.
         read: makes a request of bytes.
         write: makes bytes of a response; gRPC, given no serializer, sends them as they are.
+        slow_reader_s: a response of a stream that is not read for so long raises SlowReaderError. 0: never.
     """
     behavior: Any
     make: Any
     if handler.response_streaming:
-        behavior = _streaming(handler.stream_stream or handler.unary_stream, write)
+        behavior = _streaming(handler.stream_stream or handler.unary_stream, write, slow_reader_s)
         make = _MAKE_STREAMING[bool(handler.request_streaming)]
     else:
         behavior = _single(handler.stream_unary or handler.unary_unary, write)
@@ -61,30 +74,42 @@ def _single(behavior: Any, write: Serialize) -> Behavior:
     return respond
 
 
-def _streaming(behavior: Any, write: Serialize) -> Behavior:
+def _streaming(behavior: Any, write: Serialize, slow_reader_s: float) -> Behavior:
     """A handler with many responses, as a coroutine that sends what the generator yields."""
 
     async def drive(request: Any, context: Any) -> None:
-        responses = behavior(request, _Writing(context, write))
+        writing = _Writing(context, write, slow_reader_s)
+        responses = behavior(request, writing)
         if not hasattr(responses, "__aiter__"):
             await responses  # it writes by itself, as the health service's Watch does
             return
         async with aclosing(responses):
             async for response in responses:
-                await context.write(write(response))
+                await writing.write(response)
 
     return drive
 
 
 class _Writing:
-    """The call's context for a handler that calls `write` with messages."""
+    """The call's context, with a `write` that takes messages and waits only so long for their reader."""
 
-    def __init__(self, context: Any, write: Serialize) -> None:
+    def __init__(self, context: Any, write: Serialize, slow_reader_s: float) -> None:
         self._context = context
         self._write = write
+        self._slow_reader_s = slow_reader_s
+        self._opened = slow_reader_s == 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
 
     async def write(self, message: Any) -> None:
-        await self._context.write(self._write(message))
+        if not self._opened:
+            # Sent together with the first message, it would have to wait as that does, and no status could follow.
+            self._opened = True
+            await self._context.send_initial_metadata(())
+        try:
+            # gRPC holds a message back while the reader's window is full.
+            async with asyncio.timeout(self._slow_reader_s or None):
+                await self._context.write(self._write(message))
+        except TimeoutError:
+            raise SlowReaderError(f"a message was not read for {self._slow_reader_s:g} s") from None

@@ -54,6 +54,7 @@ async def serving(
     resumable: Sequence[str] = (),
     max_connection_age_s: float = 0.0,
     max_connection_age_grace_s: float = 3600.0,
+    slow_reader_s: float = 0.0,
 ) -> AsyncIterator[Running]:
     """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
 
@@ -70,12 +71,13 @@ async def serving(
         max_connection_age_s: connections are asked to reconnect after about this time, so that new replicas get
             their share. 0: never.
         max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
+        slow_reader_s: calls end whose caller leaves a message unread for so long. 0: never.
 
     Raises:
         StartError: the address is taken or cannot be bound.
     """
     _load_descriptors(service_names)
-    calls = CallInterceptor(resumable=[f"/{method}" for method in resumable])
+    calls = CallInterceptor(resumable=[f"/{method}" for method in resumable], slow_reader_s=slow_reader_s)
     server = grpc.aio.server(
         interceptors=[calls, *interceptors],
         options=_options(receive_bytes, max_connection_age_s, max_connection_age_grace_s),

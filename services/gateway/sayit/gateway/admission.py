@@ -1,4 +1,4 @@
-"""How many uploads one gateway receives at once; each holds a connection to the scheduler and a message in memory."""
+"""How many uploads and watchers one gateway serves at once; each holds a call to the scheduler and a message."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from prometheus_client import Counter
 
 from sayit.speech.errors import ErrorKind, SayItError
 
-_REFUSED = Counter("sayit_uploads_refused", "Uploads that were refused because too many were being received.")
-#: Weight of the newest upload in the mean of how long one takes.
+_REFUSED = Counter("sayit_gateway_refused", "Calls that were refused because a gateway served too many.", ["full"])
+#: Weight of the newest call in the mean of how long one takes.
 _NEWEST = 0.2
 #: Bounds of the retry time.
 _SHORTEST_S, _LONGEST_S = 1.0, 60.0
 
 
-class UploadSlots:
-    """Counts uploads.
+class Slots:
+    """Counts calls of a kind.
 
     Args:
         limit: how many there may be; may be changed at any time.
+        kind: what they are, for the operator.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, kind: str) -> None:
         self.limit = limit
+        self._kind = kind
         self._taken = 0
         self._mean_s = 0.0
 
@@ -34,12 +36,12 @@ class UploadSlots:
         """Takes a slot while the block runs.
 
         Raises:
-            SayItError: OVERLOADED, to be tried again when a slot should be free, from how long uploads took lately.
+            SayItError: OVERLOADED, to be tried again when a slot should be free, from how long calls took lately.
         """
         if self._taken >= self.limit:
-            _REFUSED.inc()
+            _REFUSED.labels(self._kind).inc()
             retry_after_s = min(_LONGEST_S, max(_SHORTEST_S, self._mean_s / self.limit))
-            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=retry_after_s, cause="full: uploads")
+            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=retry_after_s, cause=f"full: {self._kind}")
         self._taken += 1
         began = time.monotonic()
         try:
@@ -49,5 +51,5 @@ class UploadSlots:
             self.note(time.monotonic() - began)
 
     def note(self, seconds: float) -> None:
-        """Counts an upload that took this long."""
+        """Counts a call that took this long."""
         self._mean_s += _NEWEST * (seconds - self._mean_s)

@@ -14,7 +14,7 @@ from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.access import PrincipalInterceptor, check_exposure
-from sayit.gateway.admission import UploadSlots
+from sayit.gateway.admission import Slots
 from sayit.gateway.keys import KeyRing
 from sayit.gateway.readiness import following
 from sayit.gateway.servicers.system import SystemServicer
@@ -41,19 +41,19 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
     async with internal_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
         watching = Watching(scheduler, resume_s=settings.resume_s)
-        slots = UploadSlots(settings.max_uploads)
+        uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
 
         def adopt(now: GatewaySettings) -> None:
-            slots.limit = now.max_uploads
+            uploads.limit, watchers.limit = now.max_uploads, now.max_watchers
 
         if reload is not None:
             reload.follow(adopt)
 
         def register(server: grpc.aio.Server) -> None:
             transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(
-                TranscriptionServicer(scheduler, watching, slots), server
+                TranscriptionServicer(scheduler, watching, uploads=uploads, watchers=watchers), server
             )
-            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler, slots), server)
+            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler, uploads), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
 
         async with (
@@ -66,6 +66,7 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
                 receive_bytes=PUBLIC_MESSAGE_BYTES,
                 grace_s=settings.grace_s,
                 max_connection_age_s=settings.max_connection_age_s,
+                slow_reader_s=settings.slow_reader_s,
             ) as server,
             following(channel, server.set_serving),
         ):

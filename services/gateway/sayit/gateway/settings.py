@@ -40,6 +40,18 @@ class GatewaySettings(ServiceSettings):
         description="Uploads that a gateway receives at once; beyond, new ones are refused.",
         json_schema_extra=RELOADABLE,
     )
+    max_watchers: int = Field(
+        default=2000,
+        ge=1,
+        description="Streams of events that a gateway serves at once; beyond, new ones are refused.",
+        json_schema_extra=RELOADABLE,
+    )
+    slow_reader_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds after which a call ends whose caller does not read what it is sent; a watcher resumes. "
+        "0: never.",
+    )
     resume_s: float = Field(
         default=60.0, ge=0, description="Seconds that a watcher's stream survives while the scheduler does not answer."
     )

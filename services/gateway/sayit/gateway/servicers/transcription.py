@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import telemetry
-from sayit.gateway.admission import UploadSlots
+from sayit.gateway.admission import Slots
 from sayit.gateway.relay import UploadMessages, relay_upload
 from sayit.gateway.watching import Watching
 from sayit.speech import wire
@@ -36,19 +36,22 @@ _FORMATS: Mapping[transcription_service_pb2.TranscriptFormat.ValueType, Format] 
 class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):
     """Passes jobs, their events and their transcripts through."""
 
-    def __init__(self, scheduler: JobServiceAsyncStub, watching: Watching, slots: UploadSlots) -> None:
+    def __init__(self, scheduler: JobServiceAsyncStub, watching: Watching, *, uploads: Slots, watchers: Slots) -> None:
         self._scheduler = scheduler
-        self._slots = slots
+        self._uploads = uploads
+        self._watchers = watchers
         self._watching = watching
 
     async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncIterator[resources_pb2.JobEvent]:
         """Creates the job and watches it from its first event, in one call."""
-        job = await self._create(
-            UploadMessages(request_iterator, head="config", data="audio", convert=_as_create_request)
-        )
-        async with aclosing(self._watching.events(job.id, 0)) as events:
-            async for event in events:
-                yield event
+        # Room to watch comes first: a job that was accepted is not refused afterwards.
+        with self._watchers.taken():
+            job = await self._create(
+                UploadMessages(request_iterator, head="config", data="audio", convert=_as_create_request)
+            )
+            async with aclosing(self._watching.events(job.id, 0)) as events:
+                async for event in events:
+                    yield event
 
     async def CreateJob(self, request_iterator: Any, context: Any) -> resources_pb2.Job:
         """Returns once the scheduler has the audio and the job durably."""
@@ -56,7 +59,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def _create(self, messages: UploadMessages[transcription_service_pb2.CreateJobRequest]) -> resources_pb2.Job:
         end = transcription_service_pb2.CreateJobRequest(audio=b"")
-        with self._slots.taken():
+        with self._uploads.taken():
             job = await relay_upload(self._scheduler.CreateJob(), messages, end=end)
         telemetry.bind(job_id=job.id)
         return job
@@ -81,9 +84,10 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         if request.after_seq < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason="after_seq is negative")
         telemetry.bind(job_id=request.job_id[:64])
-        async with aclosing(self._watching.events(request.job_id, request.after_seq)) as events:
-            async for event in events:
-                yield event
+        with self._watchers.taken():
+            async with aclosing(self._watching.events(request.job_id, request.after_seq)) as events:
+                async for event in events:
+                    yield event
 
     async def CancelJob(self, request: transcription_service_pb2.CancelJobRequest, context: Any) -> resources_pb2.Job:
         """Passed through."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from sayit.gateway.admission import UploadSlots
+from sayit.gateway.admission import Slots
 from sayit.gateway.relay import UploadMessages, relay_upload
 from sayit.v1 import upload_service_pb2, upload_service_pb2_grpc
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
     """Passes resumable uploads through."""
 
-    def __init__(self, scheduler: JobServiceAsyncStub, slots: UploadSlots) -> None:
+    def __init__(self, scheduler: JobServiceAsyncStub, slots: Slots) -> None:
         self._scheduler = scheduler
         self._slots = slots
 

@@ -75,6 +75,17 @@ class Books:
                 [job_id],
             ).fetchall()
 
+    def begun_before(self, job_id: str) -> int:
+        """Attempts at other jobs' chunks that began while this job's first chunk was due."""
+        with self._open() as connection:
+            [count] = connection.execute(
+                "SELECT count(*) FROM attempts other, attempts own JOIN chunks ON chunks.id = own.chunk_id "
+                "WHERE chunks.job_id = ? AND chunks.number = 0 AND own.attempt = 1 AND other.chunk_id <> own.chunk_id "
+                "AND other.started_s > chunks.due_s AND other.started_s < own.started_s",
+                [job_id],
+            ).fetchone()
+        return int(count)
+
     def outcomes(self) -> dict[str, int]:
         """How many attempts ended how."""
         with self._open() as connection:

@@ -19,12 +19,13 @@ from sayit.v1 import transcription_service_pb2_grpc
 
 from .books import Running
 from .chaos import Chaos
-from .harness import LONG, SLOW_OPTIONS, Report, speech
+from .harness import LEAST_HITS, LONG, OPTIONS, SLOW_OPTIONS, Report, speech
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 CANCELS = 45 if LONG else 5
 DEADLINES = 30 if LONG else 3
+_LAST_STATES = ("merging", "completed", "cancelled", "failed")
 #: After a cancel at most the engine's call of that moment goes on.
 _LET_GO_S = 30.0
 
@@ -49,6 +50,22 @@ async def test_cancel(slow_chaos: Chaos, report: Report, rng: random.Random) -> 
             await _one_end(client, slow_chaos, job.id, ended.state, cancelled_s, report)
     report.figures["cancelled_in"] = dict(states)
     report.conclude(least=CANCELS * 2 // 3)
+
+
+async def test_cancel_while_merging(chaos: Chaos, report: Report, rng: random.Random) -> None:
+    """A job that is cancelled while its chunks are being merged ends cancelled or completed, once, and stays so."""
+    async with AsyncClient(chaos.suite.address, retry_s=60.0) as client:
+        while report.faults < LEAST_HITS and report.operations < 2 * LEAST_HITS:
+            report.operations += 1
+            gain = 1 - report.operations / 1000
+            job = await client.create_job(speech(rng.uniform(60.0, 150.0), gain=gain), options=OPTIONS)
+            while (state := chaos.books.states()[job.id]) not in _LAST_STATES:  # noqa: ASYNC110 - a row, not an event
+                await asyncio.sleep(0.001)
+            ended = await client.cancel(job.id)
+            # The books were read a moment before: where the merge was quicker, nothing was hit.
+            report.fault("cancel", hit=state == "merging" and ended.state is JobState.CANCELLED)
+            await _one_end(client, chaos, job.id, ended.state, time.time(), report)
+    report.conclude()
 
 
 async def test_deadline(slow_chaos: Chaos, report: Report, rng: random.Random) -> None:

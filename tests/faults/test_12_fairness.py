@@ -1,0 +1,77 @@
+"""Fault test 12, its other half: one tenant floods the suite, another asks for little."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from sayit.client import AsyncClient
+from sayit.gateway.keys import create_key
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Completed
+from tests.end_to_end.helper import running_suite
+
+from .chaos import Chaos
+from .harness import FAST_FAULTS, LONG, SLOW_OPTIONS, Report, clips
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+
+#: Jobs that one tenant may have, and that the flooding one keeps.
+ROOM = 24
+#: Jobs of the other.
+MODEST = 12 if LONG else 2
+#: Chunks of the flood that may be begun between the moment a chunk of somebody else is due and the moment it is begun:
+#: those in the queue already, which are not taken back.
+_AHEAD = 6
+
+
+async def test_fairness(tmp_path: Path, slow_model: Path, report: Report, rng: random.Random) -> None:
+    """The flood is refused beyond its own bound; who asks for little is admitted, and goes before the flood's rest."""
+    keys = tmp_path / "keys.json"
+    flood, modest = (create_key(keys, tenant=name, name=name)[1] for name in ("flood", "modest"))
+    settings = {
+        **FAST_FAULTS,
+        "SAYIT_API_KEYS_FILE": str(keys),
+        "SAYIT_MAX_ACTIVE_JOBS_PER_TENANT": str(ROOM),
+        "SAYIT_SLOTS": "2",
+    }
+    with running_suite(tmp_path, "--model", str(slow_model), **settings) as suite:
+        chaos = Chaos(suite, report)
+        flooding = asyncio.create_task(_flood(suite.address, flood, report))
+        async with AsyncClient(suite.address, api_key=modest, retry_s=0.0) as client:
+            for _ in range(MODEST):
+                await chaos.busy(ROOM)
+                await _one(client, chaos, rng, report)
+        flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
+    report.conclude()
+
+
+async def _flood(address: str, key: str, report: Report) -> None:
+    """Asks for as much as it is let, for ever."""
+    async with AsyncClient(address, api_key=key, retry_s=0.0) as client:
+        while True:
+            try:
+                await client.create_job(clips()[0].audio, options=SLOW_OPTIONS)
+                report.operations += 1
+            except SayItError as error:
+                report.fault("refused", hit=True)
+                if error.kind is not ErrorKind.OVERLOADED or not error.retry_after_s:
+                    report.wrong.append(f"{error.code}, come back in {error.retry_after_s} s")
+                await asyncio.sleep(0.1)
+
+
+async def _one(client: AsyncClient, chaos: Chaos, rng: random.Random, report: Report) -> None:
+    """One job of the modest tenant; how many of the flood's chunks went before it although it was due."""
+    job = await client.create_job(rng.choice(clips()[:3]).audio, options=SLOW_OPTIONS)
+    report.operations += 1
+    async for event in client.watch(job.id):
+        if isinstance(event.body, Completed):
+            break
+    overtaken = chaos.books.begun_before(job.id)
+    report.most("most_overtaken", float(overtaken))
+    if overtaken > _AHEAD:
+        report.wrong.append(f"{overtaken} of the flood were begun while {job.id} was due")

@@ -14,7 +14,18 @@ from benchmarks.small_shaped import build
 from tests.end_to_end.helper import RunningSuite, running_suite
 
 from .chaos import Chaos
-from .harness import FAST_FAULTS, OPTIONS, SEED, SLOW_OPTIONS, SLOW_SHAPE, Report, clips, write_report
+from .harness import (
+    FAST_FAULTS,
+    HEAVY_SHAPE,
+    LONG,
+    OPTIONS,
+    SEED,
+    SLOW_OPTIONS,
+    SLOW_SHAPE,
+    Report,
+    clips,
+    write_report,
+)
 from .load import Load, texts_without_faults
 
 
@@ -44,6 +55,14 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def heavy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that takes as long as the one people use."""
+    folder = tmp_path_factory.mktemp("model") / "heavy"
+    build(folder, HEAVY_SHAPE)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSuite, dict[str, str]]]:
     """A suite with the bundled model, and what the clips say on it."""
     with running_suite(tmp_path_factory.mktemp("suite"), "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
@@ -55,6 +74,19 @@ def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path
     """A suite with the slow model."""
     arguments = ("--grace", "5", "--model", str(slow_model))
     with running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
+        yield suite
+
+
+@pytest.fixture(scope="session")
+def shared_heavy_suite(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[RunningSuite]:
+    """A suite with the heavy model; in the short version the slow one."""
+    if not LONG:
+        yield request.getfixturevalue("shared_slow_suite")
+        return
+    arguments = ("--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
+    with running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **FAST_FAULTS) as suite:
         yield suite
 
 
@@ -70,6 +102,14 @@ async def chaos(shared_suite: tuple[RunningSuite, dict[str, str]], report: Repor
 async def slow_chaos(shared_slow_suite: RunningSuite, report: Report) -> Chaos:
     """The suite with the slow model, well."""
     chaos = Chaos(shared_slow_suite, report)
+    await chaos.healthy()
+    return chaos
+
+
+@pytest.fixture
+async def heavy_chaos(shared_heavy_suite: RunningSuite, report: Report) -> Chaos:
+    """The suite with the heavy model, well."""
+    chaos = Chaos(shared_heavy_suite, report)
     await chaos.healthy()
     return chaos
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from benchmarks.small_shaped import Shape
+from benchmarks.small_shaped import SMALL, Shape
 from sayit.speech.options import Options
 from tests.end_to_end.helper import RECORDINGS, wav
 
@@ -28,9 +28,11 @@ LEAST_HITS = 30 if LONG else 2
 OPTIONS = Options(language="ko", temperature=0.0)
 #: With random weights a chunk always says the same amount, and takes about a second on one core.
 SLOW_OPTIONS = Options(language="ko", temperature=0.0, beam_size=1, max_tokens_per_window=8)
-#: Whisper Tiny's shape: slow enough to be hit on the engine. Small's would load for most of the half hour that the
-#: long version has, because every killed transcriber loads it again.
+#: Whisper Tiny's shape: slow enough to be hit on the engine. Where transcribers are killed, Small's would load for most
+#: of the half hour that the long version has.
 SLOW_SHAPE = Shape(width=384, layers=4, heads=6)
+#: What contention, cancel and overload are tested with, where no transcriber has to load it twice.
+HEAVY_SHAPE = SMALL if LONG else SLOW_SHAPE
 #: A watcher that reads nothing for so long is cut off.
 SLOW_READER_S = 4.0
 #: Short leases, so that hundreds of faults fit; the text comes from the engine, never from the cache.

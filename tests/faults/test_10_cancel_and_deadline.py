@@ -30,24 +30,24 @@ _LAST_STATES = ("merging", "completed", "cancelled", "failed")
 _LET_GO_S = 30.0
 
 
-async def test_cancel(slow_chaos: Chaos, report: Report, rng: random.Random) -> None:
+async def test_cancel(heavy_chaos: Chaos, report: Report, rng: random.Random) -> None:
     """A job has one end whenever it is cancelled; no attempt begins after it, and no event comes after it."""
     states: Counter[str] = Counter()
-    async with AsyncClient(slow_chaos.suite.address, retry_s=60.0) as client:
+    async with AsyncClient(heavy_chaos.suite.address, retry_s=60.0) as client:
         for number in range(CANCELS):
             report.operations += 1
             job = await client.create_job(speech(70.0, gain=1 - number / 1000), options=SLOW_OPTIONS)
             await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 1.0), rng.uniform(0.0, 6.0))))
             before = (await client.get(job.id)).state
-            stage = "engine" if any(each.on_engine for each in _held(slow_chaos, job.id)) else ""
+            stage = "engine" if any(each.on_engine for each in _held(heavy_chaos, job.id)) else ""
             ended = await client.cancel(job.id)
             cancelled_s = time.time()
             states[f"{before}{' on the engine' if stage else ''}"] += 1
             report.fault("cancel", hit=not before.terminal)
             if ended.state not in {JobState.CANCELLED, JobState.COMPLETED}:
                 report.wrong.append(f"{job.id} is {ended.state} after its cancellation")
-            await _let_go(slow_chaos, job.id, report)
-            await _one_end(client, slow_chaos, job.id, ended.state, cancelled_s, report)
+            await _let_go(heavy_chaos, job.id, report)
+            await _one_end(client, heavy_chaos, job.id, ended.state, cancelled_s, report)
     report.figures["cancelled_in"] = dict(states)
     report.conclude(least=CANCELS * 2 // 3)
 
@@ -68,10 +68,10 @@ async def test_cancel_while_merging(chaos: Chaos, report: Report, rng: random.Ra
     report.conclude()
 
 
-async def test_deadline(slow_chaos: Chaos, report: Report, rng: random.Random) -> None:
+async def test_deadline(heavy_chaos: Chaos, report: Report, rng: random.Random) -> None:
     """A caller's deadline ends the call at once; an accepted job goes on, and its key finds it, complete."""
     audio = speech(6.0)
-    async with grpc.aio.insecure_channel(slow_chaos.suite.address) as channel:
+    async with grpc.aio.insecure_channel(heavy_chaos.suite.address) as channel:
         stub: transcription_service_pb2_grpc.TranscriptionServiceAsyncStub = (
             transcription_service_pb2_grpc.TranscriptionServiceStub(channel)
         )
@@ -80,14 +80,14 @@ async def test_deadline(slow_chaos: Chaos, report: Report, rng: random.Random) -
             key = str(uuid.UUID(int=rng.getrandbits(128)))
             config = pb.JobConfig(options=options_to_proto(SLOW_OPTIONS), filename="late", idempotency_key=key)
             first = await _until_deadline(stub, config, audio, rng.uniform(0.02, 1.0))
-            report.fault("deadline", hit=bool(slow_chaos.books.unfinished()))
-            async with AsyncClient(slow_chaos.suite.address) as client:
+            report.fault("deadline", hit=bool(heavy_chaos.books.unfinished()))
+            async with AsyncClient(heavy_chaos.suite.address) as client:
                 result = await client.transcribe(audio, options=SLOW_OPTIONS, idempotency_key=key)
             if first and result.job.id != first:
                 report.doubled += 1
                 report.wrong.append(f"{first} was accepted, and {result.job.id} too")
-            report.wrong += slow_chaos.books.gaps([result.job.id])
-            report.doubled += len(slow_chaos.books.doubled([result.job.id]))
+            report.wrong += heavy_chaos.books.gaps([result.job.id])
+            report.doubled += len(heavy_chaos.books.doubled([result.job.id]))
     report.conclude(least=DEADLINES // 2)
 
 

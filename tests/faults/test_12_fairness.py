@@ -28,7 +28,7 @@ MODEST = 12 if LONG else 2
 _AHEAD = 6
 
 
-async def test_fairness(tmp_path: Path, slow_model: Path, report: Report, rng: random.Random) -> None:
+async def test_fairness(tmp_path: Path, heavy_model: Path, report: Report, rng: random.Random) -> None:
     """The flood is refused beyond its own bound; who asks for little is admitted, and goes before the flood's rest."""
     keys = tmp_path / "keys.json"
     flood, modest = (create_key(keys, tenant=name, name=name)[1] for name in ("flood", "modest"))
@@ -38,7 +38,7 @@ async def test_fairness(tmp_path: Path, slow_model: Path, report: Report, rng: r
         "SAYIT_MAX_ACTIVE_JOBS_PER_TENANT": str(ROOM),
         "SAYIT_SLOTS": "2",
     }
-    with running_suite(tmp_path, "--model", str(slow_model), **settings) as suite:
+    with running_suite(tmp_path, "--model", str(heavy_model), **settings) as suite:
         chaos = Chaos(suite, report)
         flooding = asyncio.create_task(_flood(suite.address, flood, report))
         async with AsyncClient(suite.address, api_key=modest, retry_s=0.0) as client:

@@ -27,10 +27,10 @@ EVERY_S = 0.1
 GROWTH_MB = 150.0
 
 
-async def test_overload(tmp_path: Path, slow_model: Path, report: Report, rng: random.Random) -> None:
+async def test_overload(tmp_path: Path, heavy_model: Path, report: Report, rng: random.Random) -> None:
     """What was admitted is finished, the rest is refused with a time to come back, and memory stays bounded."""
     settings = {**FAST_FAULTS, "SAYIT_MAX_ACTIVE_JOBS": str(ROOM)}
-    with running_suite(tmp_path, "--model", str(slow_model), **settings) as suite:
+    with running_suite(tmp_path, "--model", str(heavy_model), **settings) as suite:
         chaos = Chaos(suite, report)
         short = clips()[:3]
         texts = await texts_without_faults(suite.address, short, SLOW_OPTIONS)

@@ -104,7 +104,7 @@ async def test_a_transcriber_works_and_leaves(redis_url: str) -> None:
         assert call.last == "result"
         await until(lambda: any(report.audio_s > 0 for report in scheduler.reports))
         report = scheduler.reports[-1]
-        assert (report.model, report.slots, report.busy, report.draining) == ("micro", 1, 0, False)
+        assert (report.model, report.slots, report.busy, report.draining) == ("micro", 10, 0, False)
         assert report.transcriber_id == call.claim.transcriber_id
         started.tell(signal.SIGTERM)
         assert await started.ended() == 0
@@ -112,6 +112,21 @@ async def test_a_transcriber_works_and_leaves(redis_url: str) -> None:
     (line,) = [line for line in started.log.splitlines() if '"event": "chunk"' in line]
     assert '"outcome": "done"' in line
     assert "0af7651916cd43dd8448eb211c80319c" in line, "the line is part of the job's trace"
+    assert "Traceback" not in started.log
+
+
+async def test_a_process_that_takes_too_much_memory_ends(redis_url: str) -> None:
+    """Above the limit it says that it drains and ends with status 0, for its supervisor to start it again."""
+    scheduler = FakeScheduler()
+    async with (
+        serve(scheduler) as address,
+        _transcriber(
+            SAYIT_REDIS_URL=redis_url, SAYIT_SCHEDULER_ADDRESS=address, SAYIT_MEMORY_LIMIT_MB="1", SAYIT_BATCH="1"
+        ) as started,
+    ):
+        assert await started.ended() == 0
+    assert "memory_limit_passed" in started.log
+    assert scheduler.reports[-1].draining
     assert "Traceback" not in started.log
 
 
@@ -128,7 +143,7 @@ async def test_it_starts_before_redis_and_scheduler() -> None:
     ("variables", "complaint"),
     [
         ({"SAYIT_MODEL": "no-such-model"}, "no-such-model"),
-        ({"SAYIT_SLOTS": "0"}, "SAYIT_SLOTS"),
+        ({"SAYIT_BATCH": "0"}, "SAYIT_BATCH"),
         ({"SAYIT_COMPUTE_TYPE": "int3"}, "int3"),
     ],
 )

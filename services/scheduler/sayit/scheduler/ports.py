@@ -18,7 +18,6 @@ from sayit.scheduler.job.records import (
     DayStatistics,
     DoneChunk,
     DueChunk,
-    InFlight,
     JobRecord,
     NewChunk,
     PartRecord,
@@ -171,28 +170,19 @@ class JobStore(Protocol):
 class ChunkStore(Protocol):
     """Chunks, their attempts and leases."""
 
-    async def due_chunks(self, model: str, *, per_job: int, limit: int) -> list[DueChunk]:
-        """Chunks to dispatch: due and not in the queue, at most `per_job` of each job."""
+    async def dispatch(self, model: str, *, limit: int) -> list[tuple[ChunkMessage, DueChunk]]:
+        """Numbers the chunks that go into the queue next, so that at most about `limit` are there or running.
+
+        Several schedulers take turns, or they would queue twice as much as fits, and in no fair order.
+        """
         ...
 
-    async def waiting_models(self) -> list[str]:
-        """Models that due chunks ask for."""
+    async def unclaimed(self, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
+        """Dispatches (and their models) that nobody has claimed since `before_s`."""
         ...
 
-    async def in_flight(self, model: str) -> list[InFlight]:
-        """Every chunk that is dispatched or running."""
-        ...
-
-    async def mark_dispatched(self, chunks: Sequence[DueChunk]) -> list[ChunkMessage]:
-        """Numbers the dispatches; chunks that are no longer due, or were dispatched meanwhile, are left out."""
-        ...
-
-    def dispatching(self, model: str) -> AbstractAsyncContextManager[None]:
-        """Keeps other schedulers from dispatching this model's chunks while the block runs."""
-        ...
-
-    async def undispatch(self, model: str, *, before_s: float) -> int:
-        """Takes back dispatches that nobody claimed since `before_s`; returns how many."""
+    async def take_back(self, messages: Sequence[ChunkMessage]) -> int:
+        """Takes back dispatches that are still unclaimed, so that their chunks go again; returns how many."""
         ...
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str, *, lease_until_s: float) -> Claim | None:
@@ -357,6 +347,10 @@ class DispatchQueue(Protocol):
 
     async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
         """Rings; UNAVAILABLE when the queue does not answer, OVERLOADED when it is full. Twice the same is once."""
+        ...
+
+    async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:
+        """Those of these messages (and their models) that are not in the queue; UNAVAILABLE as `enqueue`."""
         ...
 
     async def check(self) -> QueueHealth:

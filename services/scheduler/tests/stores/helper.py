@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 
 from sayit.scheduler.job.records import ChunkOutput, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.scheduler.stores.store import Stores, opened
+from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment
+
+#: A time that never comes.
+FAR = 1e12
 
 
 @asynccontextmanager
@@ -77,6 +81,14 @@ def chunk(index: int) -> NewChunk:
         object_key=f"jobs/j/chunks/{index}",
         interactive=False,
     )
+
+
+async def dispatched(s: Stores, job_id: str) -> list[ChunkMessage]:
+    """Dispatches everything; the messages of a job's unclaimed chunks, in order."""
+    await s.chunks.dispatch("micro", limit=999)
+    messages = [message for message, _ in await s.chunks.unclaimed(before_s=FAR)]
+    mine = [message for message in messages if message.chunk_id.rpartition("-")[0] == job_id]
+    return sorted(mine, key=lambda message: int(message.chunk_id.rpartition("-")[2]))
 
 
 def output(text: str) -> ChunkOutput:

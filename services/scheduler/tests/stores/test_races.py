@@ -17,9 +17,8 @@ from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged
 
-from .helper import accepted, chunk, output, prepared, stores, uploaded
+from .helper import FAR, accepted, chunk, dispatched, output, prepared, stores, uploaded
 
-FAR = 1e12
 ROUNDS = 5
 LAST = Completed(language="", duration_s=0.0, segment_count=0, cached=False)
 
@@ -37,8 +36,7 @@ async def schedulers(url: str, count: int = 3) -> AsyncIterator[list[Stores]]:
 
 async def all_claims(s: Stores, job_id: str) -> list[Claim]:
     """Dispatches and claims every due chunk of a job."""
-    due = [c for c in await s.chunks.due_chunks("micro", per_job=99, limit=999) if c.job_id == job_id]
-    messages = await s.chunks.mark_dispatched(due)
+    messages = await dispatched(s, job_id)
     claims = [await s.chunks.claim(m.chunk_id, m.dispatch, "t", lease_until_s=FAR) for m in messages]
     return [claim for claim in claims if claim is not None]
 
@@ -118,10 +116,9 @@ async def test_one_chunk_has_one_claimant_and_one_result(database_url: str) -> N
     """Of many claims for one dispatch one is granted; of two commits of an attempt one counts; late ones are noted."""
     async with schedulers(database_url) as (a, b, c):
         job = await prepared(a, 4)
-        due = await a.chunks.due_chunks("micro", per_job=9, limit=9)
-        messages = await at_once(*(s.chunks.mark_dispatched(due) for s in (a, b, c)))
-        assert sorted(m.chunk_id for each in messages for m in each) == sorted(each.id for each in due)
-        first = next(m for each in messages for m in each)
+        messages = await at_once(*(s.chunks.dispatch("micro", limit=9) for s in (a, b, c)))
+        assert sorted(m.chunk_id for each in messages for m, _ in each) == [f"{job.id}-{i}" for i in range(4)]
+        first = next(m for each in messages for m, _ in each)
         granted = await at_once(
             *(s.chunks.claim(first.chunk_id, first.dispatch, "t", lease_until_s=FAR) for s in (a, b, c) * 4)
         )
@@ -285,15 +282,8 @@ async def test_several_schedulers_dispatch_no_more_than_fits(postgres_url: str) 
     """While one scheduler fills the room in the queue, another one waits and then sees it full."""
     async with schedulers(postgres_url) as all_of_them:
         await prepared(all_of_them[0], 30)
-
-        async def fill(s: Stores) -> int:
-            async with s.chunks.dispatching("micro"):
-                room = 4 - len(await s.chunks.in_flight("micro"))
-                await asyncio.sleep(0.02)  # time for the others to count the same
-                due = await s.chunks.due_chunks("micro", per_job=99, limit=room) if room > 0 else []
-                return len(await s.chunks.mark_dispatched(due))
-
-        assert sum(await at_once(*(fill(s) for s in all_of_them * 2))) == 4
+        dispatches = await at_once(*(s.chunks.dispatch("micro", limit=4) for s in all_of_them * 4))
+        assert sum(len(each) for each in dispatches) == 4
 
 
 async def test_what_a_column_cannot_hold_is_the_callers_mistake(postgres_url: str) -> None:

@@ -18,17 +18,12 @@ from sayit.scheduler.stores.tables import metadata
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
 
-from .helper import accepted, chunk, output, prepared, stores, uploaded
-
-FAR = 1e12
+from .helper import FAR, accepted, chunk, dispatched, output, prepared, stores, uploaded
 
 
 async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
     """Dispatches and claims a chunk."""
-    due = [
-        c for c in await s.chunks.due_chunks("micro", per_job=99, limit=99) if c.index == index and c.job_id == job_id
-    ]
-    (message,) = await s.chunks.mark_dispatched(due)
+    (message,) = [m for m in await dispatched(s, job_id) if m.chunk_id == f"{job_id}-{index}"]
     claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
     assert claim is not None
     return claim
@@ -133,7 +128,7 @@ async def test_crashes_quarantine_and_interruptions_do_not(database_url: str) ->
         assert after is not None
         assert after.state is JobState.FAILED
         assert after.error_code == "CHUNK_QUARANTINED"
-        assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
+        assert await s.chunks.dispatch("micro", limit=9) == []
 
 
 async def test_expired_claims_are_found(database_url: str) -> None:
@@ -160,7 +155,7 @@ async def test_preparing_twice_keeps_the_first_chunks(database_url: str) -> None
         assert await s.jobs.lease_preparing("third", until_s=FAR) is None
         assert not await s.jobs.add_chunks(first.id, "first", [chunk(7)], scanned=800)
         assert await s.jobs.add_chunks(first.id, "second", [chunk(0), chunk(1)], scanned=200)
-        assert [c.index for c in await s.chunks.due_chunks("micro", per_job=9, limit=9)] == [1]
+        assert [c.index for _, c in await s.chunks.dispatch("micro", limit=9)] == [1]
         assert not await s.jobs.renew_lease(first.id, "first", until_s=FAR)
 
 
@@ -236,7 +231,7 @@ async def test_a_tenant_with_many_jobs_does_not_hide_another(database_url: str) 
         for number in range(6):
             await prepared(s, 1, f"many{number}")
         await prepared(s, 1, "few", tenant="other")
-        assert {c.tenant for c in await s.chunks.due_chunks("micro", per_job=3, limit=2)} == {"t", "other"}
+        assert {c.tenant for _, c in await s.chunks.dispatch("micro", limit=2)} == {"t", "other"}
 
 
 async def test_a_delayed_chunk_is_not_due_yet(database_url: str) -> None:
@@ -244,7 +239,7 @@ async def test_a_delayed_chunk_is_not_due_yet(database_url: str) -> None:
     async with stores(database_url) as s:
         job = await prepared(s, 1)
         await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "", delay_s=60.0)
-        assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
+        assert await s.chunks.dispatch("micro", limit=9) == []
 
 
 async def test_jobs_that_never_end_are_found(database_url: str) -> None:

@@ -139,15 +139,18 @@ class DueChunk:
     dispatch: int
     interactive: bool
     due_s: float
+    samples: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class InFlight:
-    """A chunk that is dispatched or running."""
+    """Chunks of one job and lane that are dispatched or running."""
 
     tenant: str
     job_id: str
     interactive: bool
+    chunks: int
+    samples: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from sayit.scheduler.job.records import JobRecord, TranscriberRecord
@@ -14,6 +15,8 @@ from sayit.speech.system import Model
 
 #: Reports that may be missed before a transcriber counts as gone.
 MISSED_REPORTS = 4
+#: How old the knowledge of other schedulers' transcribers may be where it is asked for all the time.
+_FRESH_S = 1.0
 
 
 class Fleet:
@@ -31,21 +34,35 @@ class Fleet:
         self._default_model = default_model
         self._report_s = report_s
         self._changed = changed
+        self._known: dict[str, TranscriberRecord] = {}
+        self._read_s = 0.0
 
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
         await self._store.report(transcriber)
+        self._known[transcriber.id] = transcriber
         self._changed()
         return self._report_s
 
-    async def online(self) -> list[TranscriberRecord]:
-        """Transcribers that reported lately and do not drain."""
-        seen_after_s = time.time() - MISSED_REPORTS * self._report_s
-        return [each for each in await self._store.transcribers(seen_after_s=seen_after_s) if not each.draining]
+    async def online(self, *, fresh_s: float = 0.0) -> list[TranscriberRecord]:
+        """Transcribers that reported lately and do not drain.
 
-    async def slots(self, model: str) -> int:
-        """Chunks that the transcribers of a model can hold at once."""
-        return sum(each.slots for each in await self.online() if each.model == model)
+        Args:
+            fresh_s: how old our knowledge may be of those that report to other schedulers.
+        """
+        now = time.time()
+        seen_after_s = now - MISSED_REPORTS * self._report_s
+        if now - self._read_s >= fresh_s:
+            found = await self._store.transcribers(seen_after_s=seen_after_s)
+            self._known, self._read_s = {each.id: each for each in found}, now
+        return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
+
+    async def capacity(self) -> dict[str, int]:
+        """Chunks that the transcribers of each model can hold at once."""
+        slots: Counter[str] = Counter()
+        for each in await self.online(fresh_s=_FRESH_S):
+            slots[each.model] += each.slots
+        return dict(slots)
 
     async def models(self) -> list[Model]:
         """The models that can be asked for, by name; the default one even while its transcribers are away."""

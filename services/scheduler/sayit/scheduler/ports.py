@@ -16,8 +16,8 @@ from sayit.scheduler.job.records import (
     ChunkOutput,
     Claim,
     DayStatistics,
+    Dispatch,
     DoneChunk,
-    DueChunk,
     JobRecord,
     NewChunk,
     PartRecord,
@@ -120,8 +120,14 @@ class JobStore(Protocol):
         """Notes what the job's content and options hash to."""
         ...
 
-    async def add_chunks(self, job_id: str, owner: str, chunks: Sequence[NewChunk], *, scanned: int) -> bool:
-        """Appends chunks (those there stay) and notes how far the file was read; False when the lease is lost."""
+    async def add_chunks(
+        self, job_id: str, owner: str, chunks: Sequence[NewChunk], *, scanned: int, limit: int = 0
+    ) -> list[Dispatch] | None:
+        """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
+
+        With a limit, dispatches at once what there is room for, as `ChunkStore.dispatch` does, unless another scheduler
+        does so just now.
+        """
         ...
 
     async def finish_preparing(
@@ -170,7 +176,7 @@ class JobStore(Protocol):
 class ChunkStore(Protocol):
     """Chunks, their attempts and leases."""
 
-    async def dispatch(self, model: str, *, limit: int) -> list[tuple[ChunkMessage, DueChunk]]:
+    async def dispatch(self, model: str, *, limit: int) -> list[Dispatch]:
         """Numbers the chunks that go into the queue next, so that at most about `limit` are there or running.
 
         Several schedulers take turns, or they would queue twice as much as fits, and in no fair order.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from sayit.speech.audio import seconds_of
+from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.jobs import JobState, Progress
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment, Suppressed
@@ -140,6 +142,10 @@ class DueChunk:
     interactive: bool
     due_s: float
     samples: int
+
+
+#: A chunk's message for the queue, and the chunk.
+Dispatch: TypeAlias = tuple[ChunkMessage, DueChunk]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from prometheus_client import Counter
 
 from sayit.chassis import telemetry
-from sayit.scheduler.job.records import DueChunk
+from sayit.scheduler.job.records import Dispatch
 from sayit.scheduler.ports import ChunkStore, DispatchQueue
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
-from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import ErrorKind, SayItError
 
 _DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
@@ -35,8 +35,22 @@ class Dispatcher:
         self._queue = queue
         self._fleet = fleet
         self._limits = limits
-        self._to_ring: deque[tuple[ChunkMessage, DueChunk]] = deque()
+        self._to_ring: deque[Dispatch] = deque()
+        self._ringing = asyncio.Lock()
         self._searched_s = 0.0
+
+    def limit(self, model: str) -> int:
+        """Chunks that may be in the queue or running, as far as we know now; 0 without transcribers."""
+        slots = self._fleet.slots(model)
+        return slots + self._limits.dispatch_ahead if slots else 0
+
+    async def ring(self, dispatches: Sequence[Dispatch]) -> None:
+        """Rings for chunks that were dispatched; what the queue does not take now it gets later. Never raises."""
+        self._to_ring += dispatches
+        try:
+            await self._ring()
+        except SayItError:
+            self.bell.ring()
 
     async def run(self) -> None:
         """Dispatches until cancelled."""
@@ -55,8 +69,8 @@ class Dispatcher:
         """Dispatches what there is room for; returns how long to leave the database and the queue alone, in seconds."""
         try:
             await self._ring()
-            for model, slots in (await self._fleet.capacity()).items():
-                self._to_ring += await self._chunks.dispatch(model, limit=slots + self._limits.dispatch_ahead)
+            for model in await self._fleet.models_online():
+                self._to_ring += await self._chunks.dispatch(model, limit=self.limit(model))
                 await self._ring()
             await self._search()
         except SayItError as error:
@@ -79,13 +93,14 @@ class Dispatcher:
 
     async def _ring(self) -> None:
         """Rings for every numbered chunk; what the queue did not take stays for the next time."""
-        while self._to_ring:
-            message, chunk = self._to_ring[0]
-            try:
-                await self._queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
-            except SayItError as error:
-                self.queue_full = error.kind is ErrorKind.OVERLOADED
-                raise
-            self.queue_full = False
-            self._to_ring.popleft()
-            _DISPATCHED.labels("interactive" if chunk.interactive else "bulk").inc()
+        async with self._ringing:
+            while self._to_ring:
+                message, chunk = self._to_ring[0]
+                try:
+                    await self._queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
+                except SayItError as error:
+                    self.queue_full = error.kind is ErrorKind.OVERLOADED
+                    raise
+                self.queue_full = False
+                self._to_ring.popleft()
+                _DISPATCHED.labels("interactive" if chunk.interactive else "bulk").inc()

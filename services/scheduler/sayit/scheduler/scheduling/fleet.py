@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 
 from sayit.scheduler.job.records import JobRecord, TranscriberRecord
@@ -51,18 +50,22 @@ class Fleet:
             fresh_s: how old our knowledge may be of those that report to other schedulers.
         """
         now = time.time()
-        seen_after_s = now - MISSED_REPORTS * self._report_s
         if now - self._read_s >= fresh_s:
-            found = await self._store.transcribers(seen_after_s=seen_after_s)
+            found = await self._store.transcribers(seen_after_s=now - MISSED_REPORTS * self._report_s)
             self._known, self._read_s = {each.id: each for each in found}, now
-        return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
+        return self._online()
 
-    async def capacity(self) -> dict[str, int]:
-        """Chunks that the transcribers of each model can hold at once."""
-        slots: Counter[str] = Counter()
-        for each in await self.online(fresh_s=_FRESH_S):
-            slots[each.model] += each.slots
-        return dict(slots)
+    def slots(self, model: str) -> int:
+        """Chunks that the transcribers of a model can hold at once, as far as we know now."""
+        return sum(each.slots for each in self._online() if each.model == model)
+
+    async def models_online(self) -> list[str]:
+        """The models that can take chunks; of other schedulers' transcribers as they were a moment ago."""
+        return sorted({each.model for each in await self.online(fresh_s=_FRESH_S) if each.slots})
+
+    def _online(self) -> list[TranscriberRecord]:
+        seen_after_s = time.time() - MISSED_REPORTS * self._report_s
+        return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
 
     async def models(self) -> list[Model]:
         """The models that can be asked for, by name; the default one even while its transcribers are away."""

@@ -15,6 +15,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
@@ -49,7 +50,7 @@ class Preparer:
         notices: Notices,
         limits: Limits,
         last_work: LastWork,
-        chunks_due: Callable[[], None],
+        dispatcher: Dispatcher,
         all_done: Callable[[], None],
     ) -> None:
         self.bell = Bell()
@@ -62,7 +63,7 @@ class Preparer:
         self._notices = notices
         self._limits = limits
         self._last_work = last_work
-        self._chunks_due = chunks_due
+        self._dispatcher = dispatcher
         self._all_done = all_done
 
     async def run(self, *, max_bytes: int | None = None) -> None:
@@ -176,10 +177,18 @@ class Preparer:
                     interactive=short or chunk.index == 0,
                 )
             )
-        if not await self._jobs.add_chunks(job.id, owner, new, scanned=scanned):
+        # What is dispatched with it is also rung for, even if nobody waits for us any more.
+        return await self._last_work.do(self._add(job, owner, new, scanned))
+
+    async def _add(self, job: JobRecord, owner: str, new: Sequence[NewChunk], scanned: int) -> bool:
+        """Makes chunks due; those that there is room for are in the queue when it returns."""
+        limit = self._dispatcher.limit(job.model)
+        dispatched = await self._jobs.add_chunks(job.id, owner, new, scanned=scanned, limit=limit)
+        if dispatched is None:
             return False
-        if new:
-            self._chunks_due()
+        await self._dispatcher.ring(dispatched)
+        if len(dispatched) < len(new):
+            self._dispatcher.bell.ring()
         return True
 
 

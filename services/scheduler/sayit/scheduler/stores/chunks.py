@@ -8,39 +8,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
 from sayit.scheduler.job.records import (
     AttemptEnd,
     ChunkOutput,
     ChunkState,
     Claim,
+    Dispatch,
     DoneChunk,
-    DueChunk,
-    InFlight,
     JobRecord,
 )
-from sayit.scheduler.job.rules import fair_order, room, verdict
-from sayit.scheduler.stores import codec, events
+from sayit.scheduler.job.rules import verdict
+from sayit.scheduler.stores import codec, dispatches, events
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import enter
-from sayit.scheduler.stores.locks import lock_job, lock_job_of, lock_name, locks_rows
+from sayit.scheduler.stores.locks import lock_job, lock_job_of
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobEvent, JobState
 from sayit.speech.transcript import Segment
 
-#: Chunks that could be in the queue but are not.
-_UNDISPATCHED = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
-#: What fairness needs to know of a chunk.
-_CANDIDATE = tuple(
-    chunks.c[name]
-    for name in ("id", "job_id", "tenant", "number", "dispatch", "interactive", "due_s", "start_sample", "end_sample")
-)
-#: Chunks that fairness chooses from, or that are looked at together.
-_CANDIDATES = 500
+#: Unclaimed dispatches that are looked at together.
+_LOOKED_AT = 500
+_JOB_OF_CLAIM = select(jobs.c.options, jobs.c.traceparent, jobs.c.started_s)
 _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crashes", AttemptEnd.FAILED: "failures"}
 
 
@@ -57,30 +50,9 @@ class SqlChunks:
         self.result_ttl_s = result_ttl_s
 
     @writes_lightly
-    def dispatch(self, connection: Connection, model: str, *, limit: int) -> list[tuple[ChunkMessage, DueChunk]]:
+    def dispatch(self, connection: Connection, model: str, *, limit: int) -> list[Dispatch]:
         """See the port."""
-        lock_name(connection, f"dispatch {model}")
-        in_flight = _in_flight(connection, model)
-        space = room(limit=limit, in_flight=in_flight)
-        if space.most == 0:
-            return []
-        chosen = fair_order(_due(connection, model, per_job=space.most), in_flight=in_flight, room=space)
-        if not chosen:
-            return []
-        # Chunks that somebody is changing right now are left for the next time.
-        found = select(chunks.c.id).where(chunks.c.id.in_([chunk.id for chunk in chosen]), _UNDISPATCHED)
-        locked = found.with_for_update(skip_locked=True, key_share=True)
-        free = set(connection.execute(locked).scalars()) if locks_rows(connection) else {chunk.id for chunk in chosen}
-        connection.execute(
-            update(chunks)
-            .where(chunks.c.id.in_(list(free)))
-            .values(dispatch=chunks.c.dispatch + 1, dispatched_s=time.time())
-        )
-        return [
-            (ChunkMessage(chunk_id=chunk.id, dispatch=chunk.dispatch + 1), chunk)
-            for chunk in chosen
-            if chunk.id in free
-        ]
+        return dispatches.take(connection, model, limit=limit)
 
     @reads
     def unclaimed(self, connection: Connection, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
@@ -88,7 +60,7 @@ class SqlChunks:
         statement = select(chunks.c.id, chunks.c.dispatch, chunks.c.model).where(
             chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s < before_s
         )
-        rows = connection.execute(statement.limit(_CANDIDATES)).all()
+        rows = connection.execute(statement.limit(_LOOKED_AT)).all()
         return [(ChunkMessage(chunk_id=row.id, dispatch=row.dispatch), row.model) for row in rows]
 
     @writes
@@ -110,7 +82,6 @@ class SqlChunks:
     ) -> Claim | None:
         """See the port."""
         lock_job_of(connection, chunk_id)
-        now = time.time()
         claimed = connection.execute(
             update(chunks)
             .where(chunks.c.id == chunk_id, chunks.c.dispatch == dispatch, chunks.c.state == ChunkState.DUE.value)
@@ -120,24 +91,26 @@ class SqlChunks:
                 lease_until_s=lease_until_s,
                 on_engine=False,
             )
+            .returning(*chunks.c)
         )
-        if claimed.rowcount != 1:
+        row = claimed.one_or_none()
+        if row is None:
             return None
-        claim = _claim(connection, chunk_id)
+        job = connection.execute(_JOB_OF_CLAIM.where(jobs.c.id == row.job_id)).one()
+        now = time.time()
         connection.execute(
             insert(attempts).values(
                 chunk_id=chunk_id,
-                attempt=claim.attempt,
+                attempt=row.attempt,
                 dispatch=dispatch,
                 transcriber_id=transcriber_id[:64],
                 started_s=now,
                 outcome="running",
             )
         )
-        connection.execute(
-            update(jobs).where(jobs.c.id == claim.job_id, jobs.c.started_s.is_(None)).values(started_s=now)
-        )
-        return claim
+        if job.started_s is None:
+            connection.execute(update(jobs).where(jobs.c.id == row.job_id).values(started_s=now))
+        return codec.claim_of(row, job.options, job.traceparent)
 
     @writes_lightly
     def renew_claim(
@@ -252,58 +225,8 @@ def visible(output: ChunkOutput, claim: Claim) -> tuple[Segment, ...]:
     return tuple(replace(segment, words=()) for segment in output.segments)
 
 
-def _in_flight(connection: Connection, model: str) -> list[InFlight]:
-    """What each job holds of the queue and of the transcribers, by lane."""
-    dispatched = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_not(None))
-    samples = func.sum(chunks.c.end_sample - chunks.c.start_sample)
-    statement = (
-        select(chunks.c.tenant, chunks.c.job_id, chunks.c.interactive, func.count(), samples)
-        .where(or_(dispatched, chunks.c.state == ChunkState.RUNNING.value), chunks.c.model == model)
-        .group_by(chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
-    )
-    return [
-        InFlight(tenant=tenant, job_id=job_id, interactive=bool(interactive), chunks=count, samples=int(length))
-        for tenant, job_id, interactive, count, length in connection.execute(statement)
-    ]
-
-
-def _due(connection: Connection, model: str, *, per_job: int) -> list[DueChunk]:
-    """Candidates: at most `per_job` of each job; every tenant's best ones come before any tenant's next best."""
-    place = func.row_number().over(partition_by=chunks.c.job_id, order_by=chunks.c.number).label("place")
-    waiting = select(*_CANDIDATE, place).where(_UNDISPATCHED, chunks.c.model == model, chunks.c.due_s <= time.time())
-    ranked = waiting.subquery()
-    order = (ranked.c.interactive.desc(), ranked.c.place, ranked.c.due_s)
-    turn = func.row_number().over(partition_by=ranked.c.tenant, order_by=order).label("turn")
-    turns = select(ranked, turn).where(ranked.c.place <= per_job).subquery()
-    statement = select(turns).order_by(turns.c.turn, turns.c.due_s).limit(_CANDIDATES)
-    return [
-        DueChunk(
-            id=row.id,
-            job_id=row.job_id,
-            tenant=row.tenant,
-            model=model,
-            index=row.number,
-            dispatch=row.dispatch,
-            interactive=bool(row.interactive),
-            due_s=row.due_s,
-            samples=row.end_sample - row.start_sample,
-        )
-        for row in connection.execute(statement)
-    ]
-
-
 def _current(chunk_id: str, attempt: int) -> ColumnElement[bool]:
     return and_(chunks.c.id == chunk_id, chunks.c.attempt == attempt, chunks.c.state == ChunkState.RUNNING.value)
-
-
-def _claim(connection: Connection, chunk_id: str) -> Claim:
-    statement = (
-        select(chunks, jobs.c.options, jobs.c.traceparent)
-        .join(jobs, jobs.c.id == chunks.c.job_id)
-        .where(chunks.c.id == chunk_id)
-    )
-    row = connection.execute(statement).one()
-    return codec.claim_of(row, row.options, row.traceparent)
 
 
 def _end_attempt(connection: Connection, claim: Claim, outcome: str, detail: str) -> None:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, case, insert, or_, select, true, update
 
-from sayit.scheduler.job.records import ChunkState, JobRecord, NewChunk
-from sayit.scheduler.stores import codec, events
+from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
+from sayit.scheduler.stores import codec, dispatches, events
 from sayit.scheduler.stores.database import Database, writes
 from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job
@@ -101,8 +101,8 @@ class SqlLeases:
 
     @writes
     def add_chunks(
-        self, connection: Connection, job_id: str, owner: str, new: Sequence[NewChunk], *, scanned: int
-    ) -> bool:
+        self, connection: Connection, job_id: str, owner: str, new: Sequence[NewChunk], *, scanned: int, limit: int = 0
+    ) -> list[Dispatch] | None:
         """See the port."""
         statement = (
             update(jobs)
@@ -112,9 +112,10 @@ class SqlLeases:
         )
         job = connection.execute(statement).one_or_none()
         if job is None:
-            return False
+            return None
         # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
         there = set(connection.execute(select(chunks.c.number).where(chunks.c.job_id == job_id)).scalars())
+        missing = [chunk for chunk in new if chunk.index not in there]
         now = time.time()
         rows = [
             {
@@ -132,13 +133,13 @@ class SqlLeases:
                 "state": ChunkState.DUE.value,
                 "due_s": now,
             }
-            for chunk in new
-            if chunk.index not in there
+            for chunk in missing
         ]
-        if rows:
-            connection.execute(insert(chunks), rows)
-            _count_chunked(connection, job_id)
-        return True
+        if not rows:
+            return []
+        _count_chunked(connection, job_id, sum(chunk.end_sample - chunk.start_sample for chunk in missing))
+        connection.execute(insert(chunks), rows)
+        return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
 
     @writes
     def finish_preparing(
@@ -210,6 +211,6 @@ def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state.not_in(ENDED)
 
 
-def _count_chunked(connection: Connection, job_id: str) -> None:
-    length = select(func.sum(chunks.c.end_sample - chunks.c.start_sample)).where(chunks.c.job_id == job_id)
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(samples_chunked=length.scalar_subquery()))
+def _count_chunked(connection: Connection, job_id: str, samples: int) -> None:
+    chunked = jobs.c.samples_chunked + samples
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(samples_chunked=chunked))

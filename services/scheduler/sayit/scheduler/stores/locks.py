@@ -38,10 +38,20 @@ def lock_upload(connection: Connection, upload_id: str) -> None:
 def lock_name(connection: Connection, name: str) -> None:
     """Lets one transaction at a time do what the name stands for, until the caller's ends."""
     if locks_rows(connection):
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        connection.execute(select(func.pg_advisory_xact_lock(number)))
+        connection.execute(select(func.pg_advisory_xact_lock(_number(name))))
+
+
+def try_lock_name(connection: Connection, name: str) -> bool:
+    """`lock_name` without waiting; whether it got the lock."""
+    if not locks_rows(connection):
+        return True
+    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_number(name)))).scalar_one())
 
 
 def locks_rows(connection: Connection) -> bool:
     """Whether rows may be locked by others, because several transactions write at once."""
     return connection.dialect.name != "sqlite"
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

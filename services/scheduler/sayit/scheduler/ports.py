@@ -13,11 +13,13 @@ from typing import Protocol
 
 from sayit.scheduler.job.records import (
     AttemptEnd,
+    Bounds,
     ChunkOutput,
     Claim,
     DayStatistics,
     Dispatch,
     DoneChunk,
+    Full,
     JobRecord,
     NewChunk,
     PartRecord,
@@ -56,8 +58,11 @@ class UploadStore(Protocol):
 class JobStore(Protocol):
     """Jobs and their durable events. Whatever changes a job's state appends the event in the same transaction."""
 
-    async def create_job(self, job: JobRecord) -> tuple[JobRecord, bool]:
-        """Accepts a job, or returns the one that its idempotency key already made (and False)."""
+    async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
+        """
         ...
 
     async def get_job(self, tenant: str, job_id: str) -> JobRecord:

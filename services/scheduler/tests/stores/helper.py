@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sayit.scheduler.job.records import ChunkOutput, JobRecord, NewChunk, PartRecord, UploadRecord
+from sayit.scheduler.job.records import Bounds, ChunkOutput, Full, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.jobs import JobState
@@ -57,7 +57,14 @@ async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str 
         idempotency_key=key,
         created_s=time.time(),
     )
-    return (await s.jobs.create_job(job))[0]
+    return await create(s, job)
+
+
+async def create(s: Stores, job: JobRecord, *, most: int = 1_000) -> JobRecord:
+    """The job, which must have been accepted."""
+    made = await s.jobs.create_job(job, Bounds(jobs=most, of_tenant=most))
+    assert not isinstance(made, Full)
+    return made[0]
 
 
 async def prepared(s: Stores, count: int, job_id: str = "j", *, tenant: str = "t") -> JobRecord:

@@ -147,14 +147,14 @@ async def test_preparing_twice_keeps_the_first_chunks(database_url: str) -> None
         await accepted(s)
         first = await s.jobs.lease_preparing("first", until_s=time.time() - 1)
         assert first is not None
-        assert await s.jobs.add_chunks(first.id, "first", [chunk(0)], scanned=100)
+        assert await s.jobs.add_chunks(first.id, "first", [chunk(0)], scanned=100) == []
         await claimed(s, first.id)
         second = await s.jobs.lease_preparing("second", until_s=FAR)
         assert second is not None
         assert second.prepare_attempts == 2
         assert await s.jobs.lease_preparing("third", until_s=FAR) is None
-        assert not await s.jobs.add_chunks(first.id, "first", [chunk(7)], scanned=800)
-        assert await s.jobs.add_chunks(first.id, "second", [chunk(0), chunk(1)], scanned=200)
+        assert await s.jobs.add_chunks(first.id, "first", [chunk(7)], scanned=800) is None
+        assert await s.jobs.add_chunks(first.id, "second", [chunk(0), chunk(1)], scanned=200) == []
         assert [c.index for _, c in await s.chunks.dispatch("micro", limit=9)] == [1]
         assert not await s.jobs.renew_lease(first.id, "first", until_s=FAR)
 

@@ -100,6 +100,23 @@ class JobRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Jobs that may be accepted and not ended."""
+
+    jobs: int
+    of_tenant: int
+
+
+class Full(StrEnum):
+    """Which bound a job would exceed."""
+
+    #: All tenants' jobs.
+    JOBS = "jobs"
+    #: The tenant's own.
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewChunk:
     """A chunk whose audio is stored and whose row is to be written."""
 

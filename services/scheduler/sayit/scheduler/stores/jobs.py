@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sayit.scheduler.job.records import ChunkState, JobRecord
+from sayit.scheduler.job.records import Bounds, ChunkState, Full, JobRecord
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.bin import throw_away
 from sayit.scheduler.stores.database import Database, reads, writes
-from sayit.scheduler.stores.locks import lock_job
+from sayit.scheduler.stores.locks import lock_job, lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
 from sayit.scheduler.stores.uploads import drop_unused
@@ -23,6 +23,7 @@ from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
 #: What a job's record needs: all but the spans of speech, which are long and wanted once.
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
 ENDED = tuple(state.value for state in JobState if state.terminal)
+_ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
 class SqlJobs:
@@ -37,10 +38,10 @@ class SqlJobs:
         self._database = database
         self.result_ttl_s = result_ttl_s
 
-    async def create_job(self, job: JobRecord) -> tuple[JobRecord, bool]:
+    async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
         """See the port."""
         try:
-            return await self._insert(job), True
+            return await self._accept(job, bounds)
         except IntegrityError:
             existing = await self.find_by_idempotency_key(job.tenant, job.idempotency_key)
             if existing is None:
@@ -49,10 +50,15 @@ class SqlJobs:
             return existing, False
 
     @writes
-    def _insert(self, connection: Connection, job: JobRecord) -> JobRecord:
+    def _accept(self, connection: Connection, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+        # From counting to committing nobody else may accept one.
+        lock_name(connection, "accept")
+        if (full := _full(connection, job.tenant, bounds)) is not None:
+            existing = _by_key(connection, job.tenant, job.idempotency_key)
+            return full if existing is None else (existing, False)
         connection.execute(insert(jobs).values(codec.job_values(job)))
         events.append(connection, job.id, [StateChanged(state=job.state)])
-        return load(connection, job.tenant, job.id)
+        return load(connection, job.tenant, job.id), True
 
     @reads
     def get_job(self, connection: Connection, tenant: str, job_id: str) -> JobRecord:
@@ -62,11 +68,7 @@ class SqlJobs:
     @reads
     def find_by_idempotency_key(self, connection: Connection, tenant: str, key: str) -> JobRecord | None:
         """See the port."""
-        if not key:
-            return None
-        statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
-        row = connection.execute(statement).one_or_none()
-        return None if row is None else codec.job_of(row)
+        return _by_key(connection, tenant, key)
 
     @reads
     def list_jobs(
@@ -93,10 +95,7 @@ class SqlJobs:
     @reads
     def active_jobs(self, connection: Connection, tenant: str) -> tuple[int, int]:
         """See the port."""
-        own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
-        statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.not_in(ENDED))
-        total, mine = connection.execute(statement).one()
-        return int(total), int(mine)
+        return _active(connection, tenant)
 
     @writes
     def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
@@ -152,6 +151,29 @@ class SqlJobs:
         )
         row = connection.execute(statement).one_or_none()
         return None if row is None else codec.job_of(row)
+
+
+def _active(connection: Connection, tenant: str) -> tuple[int, int]:
+    own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
+    # Named, not excluded: so the index serves, however many ended jobs are kept.
+    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(_ACTIVE))
+    total, mine = connection.execute(statement).one()
+    return int(total), int(mine)
+
+
+def _full(connection: Connection, tenant: str, bounds: Bounds) -> Full | None:
+    total, own = _active(connection, tenant)
+    if total >= bounds.jobs:
+        return Full.JOBS
+    return Full.TENANT if own >= bounds.of_tenant else None
+
+
+def _by_key(connection: Connection, tenant: str, key: str) -> JobRecord | None:
+    if not key:
+        return None
+    statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else codec.job_of(row)
 
 
 def load(connection: Connection, tenant: str | None, job_id: str) -> JobRecord:

@@ -23,8 +23,10 @@ from sayit.scheduler.job.records import (
     JobRecord,
     NewChunk,
     PartRecord,
+    Running,
     TranscriberRecord,
     UploadRecord,
+    Waiting,
 )
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
@@ -126,9 +128,18 @@ class JobStore(Protocol):
         ...
 
     async def add_chunks(
-        self, job_id: str, owner: str, chunks: Sequence[NewChunk], *, scanned: int, limit: int = 0
+        self,
+        job_id: str,
+        owner: str,
+        chunks: Sequence[NewChunk],
+        *,
+        scanned: int,
+        declared: int | None = None,
+        limit: int = 0,
     ) -> list[Dispatch] | None:
         """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
+
+        `declared` are the samples that the file says it has.
 
         With a limit, dispatches at once what there is room for, as `ChunkStore.dispatch` does, unless another scheduler
         does so just now.
@@ -242,8 +253,8 @@ class FleetStore(Protocol):
         """Due chunks."""
         ...
 
-    async def waiting_before(self, job: JobRecord) -> tuple[int | None, float]:
-        """Chunks of other jobs before this job's next due chunk (None if none is due), and their audio in seconds."""
+    async def backlog(self, model: str) -> tuple[list[Waiting], list[Running]]:
+        """Chunks without a text, by job and lane, and those that transcribers hold."""
         ...
 
     async def statistics(self, *, since_s: float) -> DayStatistics:
@@ -323,6 +334,11 @@ class Decoding(AsyncIterable[bytes], Protocol):
     @property
     def summary(self) -> DecodeSummary:
         """What was found."""
+        ...
+
+    @property
+    def declared_s(self) -> float | None:
+        """How long the file says it is; None as long as it has not said so. It may be wrong."""
         ...
 
 

@@ -252,10 +252,20 @@ async def test_jobs_that_never_end_are_found(database_url: str) -> None:
         assert await s.fleet.overdue(accepted_before_s=0.0) == []
 
 
-async def test_the_queue_position_counts_who_goes_first(database_url: str) -> None:
-    """Chunks of other jobs that were due earlier are before mine."""
+async def test_the_backlog_is_counted_by_job_and_lane(database_url: str) -> None:
+    """What is due, what is in the queue or running, and who holds the running chunks."""
     async with stores(database_url) as s:
         await prepared(s, 3, "early")
-        late = await prepared(s, 2, "late")
-        assert await s.fleet.waiting_before(late) == (3, pytest.approx(300 / 16_000))
-        assert (await s.fleet.waiting_before(await s.jobs.get_job("t", "early")))[0] == 0
+        (message, _), *_ = await s.chunks.dispatch("micro", limit=2)
+        before = time.time()
+        await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
+        await prepared(s, 2, "late")
+        waiting, running = await s.fleet.backlog("micro")
+        assert await s.fleet.backlog("other") == ([], [])
+    early, late = sorted(waiting, key=lambda each: each.job_id)
+    assert (early.due_chunks, early.due_samples, early.held_chunks, early.held_samples) == (1, 100, 2, 200)
+    assert (late.due_chunks, late.due_samples, late.held_chunks, late.held_samples) == (2, 200, 0, 0)
+    assert early.due_s <= late.due_s
+    (held,) = running
+    assert (held.job_id, held.samples, held.transcriber_id) == ("early", 100, "t1")
+    assert before <= held.started_s <= time.time()

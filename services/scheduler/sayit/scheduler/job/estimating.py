@@ -7,6 +7,7 @@ its work W, another one has had at most W as well, or all of its own. Interactiv
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -92,7 +93,8 @@ def remaining_s(
     if capacity.total <= 0:
         return None
     done = _done_so_far(running, capacity, now_s)
-    chunks, samples = _left(job)
+    own = [w for w in waiting if w.job_id == job.id]
+    chunks, samples = _left(job, own)
     mine = max(0.0, cost(chunks, samples) - done[job.id])
     works = [
         _Work(
@@ -105,14 +107,13 @@ def remaining_s(
         if w.job_id != job.id
     ]
     works = [replace(w, cost=max(0.0, w.cost - done[w.job_id])) for w in works]
-    own = [w for w in waiting if w.job_id == job.id]
     interactive = bool(own) and all(w.interactive for w in own) and job.samples_total is not None
     shared = _shared(mine, job, [w for w in works if w.interactive is interactive])
     first = 0.0 if interactive else sum(w.cost for w in works if w.interactive)
     # A chunk is one transcriber's: three of them on two transcribers take as long as four.
     count = len(capacity.cost_per_s)
-    rounds = -(-chunks // count) / chunks if chunks else 0.0
-    alone = mine * rounds / (capacity.total / count)
+    rounds = max(1.0, chunks / count) if job.chunks_total is None else math.ceil(chunks / count)
+    alone = mine / chunks * rounds / (capacity.total / count)
     return max((first + shared) / capacity.total, alone)
 
 
@@ -134,15 +135,16 @@ def _turns(theirs: Waiting, held: float, bound: float, mine: Waiting) -> int:
     return min(count, theirs.due_chunks)
 
 
-def _left(job: JobRecord) -> tuple[int, int]:
+def _left(job: JobRecord, own: Iterable[Waiting]) -> tuple[float, float]:
     """Chunks and samples that have no text yet; those that are not cut yet by the recording's declared length."""
     samples = max(0, job.samples_chunked - job.samples_done)
     if job.chunks_total is not None:
         return max(1, job.chunks_total - job.chunks_done), samples
     expected = max(job.samples_declared or 0, job.samples_scanned)
     speaking = job.samples_chunked / job.samples_scanned if job.samples_scanned else 1.0
-    uncut = int((expected - job.samples_scanned) * speaking)
-    return max(1, -(-samples // _CHUNK) + -(-uncut // _CHUNK)), samples + uncut
+    uncut = (expected - job.samples_scanned) * speaking
+    cut = sum(w.due_chunks + w.held_chunks for w in own)
+    return max(1.0, cut + uncut / _CHUNK), samples + uncut
 
 
 def _done_so_far(running: Sequence[Running], capacity: Capacity, now_s: float) -> defaultdict[str, float]:

@@ -65,6 +65,8 @@ class JobRecord:
     last_seq: int = 0
     #: Samples of the whole recording; None until it is decoded.
     samples_total: int | None = None
+    #: Samples that the file says it has, once that was read; a guess, which nothing but estimates may rest on.
+    samples_declared: int | None = None
     #: Samples decoded and searched for speech so far.
     samples_scanned: int = 0
     #: Samples that lie in chunks so far.
@@ -174,6 +176,34 @@ class InFlight:
     interactive: bool
     chunks: int
     samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Chunks of one job and lane that have no text yet."""
+
+    tenant: str
+    job_id: str
+    interactive: bool
+    #: Due and not in the queue.
+    due_chunks: int
+    due_samples: int
+    #: Since when the first of them is due; 0 without any.
+    due_s: float
+    #: In the queue or running.
+    held_chunks: int
+    held_samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A chunk that a transcriber holds."""
+
+    job_id: str
+    samples: int
+    transcriber_id: str
+    #: When it was claimed.
+    started_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ def room(*, limit: int, in_flight: Sequence[InFlight]) -> Room:
     )
 
 
-def cost(chunks: int, samples: int) -> int:
+def cost(chunks: float, samples: float) -> float:
     """What chunks cost, in samples: encoding a window costs about as much as decoding the speech of a full one.
 
     (Whisper Small on one core: 1.5 s to encode 30 s, 1.25 s for their 100 tokens.)
@@ -94,12 +94,12 @@ class _Held:
     """What tenants and their jobs hold, by cost."""
 
     def __init__(self, in_flight: Iterable[InFlight]) -> None:
-        self._tenants: Counter[str] = Counter()
-        self._jobs: Counter[str] = Counter()
+        self._tenants: defaultdict[str, float] = defaultdict(float)
+        self._jobs: defaultdict[str, float] = defaultdict(float)
         for each in in_flight:
             self._add(each.tenant, each.job_id, cost(each.chunks, each.samples))
 
-    def _add(self, tenant: str, job_id: str, amount: int) -> None:
+    def _add(self, tenant: str, job_id: str, amount: float) -> None:
         self._tenants[tenant] += amount
         self._jobs[job_id] += amount
 
@@ -118,5 +118,5 @@ class _Held:
             self._add(best.tenant, best.job_id, cost(1, best.samples))
         return chosen
 
-    def _rank(self, chunk: DueChunk) -> tuple[int, int, float, int]:
+    def _rank(self, chunk: DueChunk) -> tuple[float, float, float, int]:
         return self._tenants[chunk.tenant], self._jobs[chunk.job_id], chunk.due_s, chunk.index

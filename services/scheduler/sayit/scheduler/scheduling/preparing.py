@@ -144,7 +144,9 @@ class Preparer:
                     ready = await asyncio.to_thread(splitter.feed, bytes(rest))
                     rest.clear()
                     count += len(ready)
-                    if ready and not await self._store(job, owner, ready, splitter.total_samples, short=False):
+                    if ready and not await self._store(
+                        job, owner, ready, splitter.total_samples, declared_s=decoding.declared_s
+                    ):
                         return
             summary = decoding.summary
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
@@ -159,7 +161,14 @@ class Preparer:
         await self._notices.wake(job.id)
 
     async def _store(
-        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], scanned: int, *, short: bool
+        self,
+        job: JobRecord,
+        owner: str,
+        ready: Sequence[ReadyChunk],
+        scanned: int,
+        *,
+        short: bool = False,
+        declared_s: float | None = None,
     ) -> bool:
         """Stores chunks' audio, then their rows; False when the job is no longer ours."""
         new: list[NewChunk] = []
@@ -178,12 +187,15 @@ class Preparer:
                 )
             )
         # What is dispatched with it is also rung for, even if nobody waits for us any more.
-        return await self._last_work.do(self._add(job, owner, new, scanned))
+        declared = None if declared_s is None else samples_of(declared_s)
+        return await self._last_work.do(self._add(job, owner, new, scanned, declared))
 
-    async def _add(self, job: JobRecord, owner: str, new: Sequence[NewChunk], scanned: int) -> bool:
+    async def _add(
+        self, job: JobRecord, owner: str, new: Sequence[NewChunk], scanned: int, declared: int | None
+    ) -> bool:
         """Makes chunks due; those that there is room for are in the queue when it returns."""
         limit = self._dispatcher.limit(job.model)
-        dispatched = await self._jobs.add_chunks(job.id, owner, new, scanned=scanned, limit=limit)
+        dispatched = await self._jobs.add_chunks(job.id, owner, new, scanned=scanned, declared=declared, limit=limit)
         if dispatched is None:
             return False
         await self._dispatcher.ring(dispatched)

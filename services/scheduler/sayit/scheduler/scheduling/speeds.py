@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,8 +33,10 @@ class _Measured:
         if more_audio_s <= 0 or more_compute_s <= 0:
             return
         kept = 0.5 ** (more_compute_s / _HALF_LIFE_S)
-        self.audio_s = self.audio_s * kept + more_audio_s
-        self.compute_s = self.compute_s * kept + more_compute_s
+        # As if it had come in little by little: the first report may speak of hours.
+        fresh_s = (1.0 - kept) * _HALF_LIFE_S / math.log(2)
+        self.audio_s = self.audio_s * kept + fresh_s * more_audio_s / more_compute_s
+        self.compute_s = self.compute_s * kept + fresh_s
 
 
 class Speeds:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, case, delete, func, or_, select
+from typing import Any
 
-from sayit.scheduler.job.records import ChunkState, DayStatistics, JobRecord, TranscriberRecord
+from sqlalchemy import Connection, and_, case, delete, func, select
+
+from sayit.scheduler.job.records import ChunkState, DayStatistics, Running, TranscriberRecord, Waiting
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import ENDED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
-from sayit.scheduler.stores.tables import cache, chunks, jobs, transcribers, uploads
+from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs, transcribers, uploads
 from sayit.scheduler.stores.uploads import drop_unused
-from sayit.speech.audio import seconds_of
 from sayit.speech.jobs import JobState
 
 #: Rows deleted in one transaction, so that retention never holds the writers up for long.
@@ -48,25 +49,31 @@ class SqlFleet:
         return connection.execute(statement).scalar_one()
 
     @reads
-    def waiting_before(self, connection: Connection, job: JobRecord) -> tuple[int | None, float]:
+    def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
         """See the port."""
-        due = chunks.c.state == ChunkState.DUE.value
-        mine = select(func.min(chunks.c.due_s), func.max(case((chunks.c.interactive, 1), else_=0))).where(
-            due, chunks.c.job_id == job.id
+        length = chunks.c.end_sample - chunks.c.start_sample
+        due = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
+        open_ = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
+        by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
+        counted = select(
+            *by_job,
+            func.sum(case((due, 1), else_=0)).label("due_chunks"),
+            func.sum(case((due, length), else_=0)).label("due_samples"),
+            func.coalesce(func.min(case((due, chunks.c.due_s))), 0.0).label("due_s"),
+            func.sum(case((due, 0), else_=1)).label("held_chunks"),
+            func.sum(case((due, 0), else_=length)).label("held_samples"),
         )
-        first_due, interactive = connection.execute(mine).one()
-        if first_due is None:
-            return None, 0.0
-        earlier = chunks.c.due_s < first_due
-        ahead = earlier if interactive else or_(earlier, chunks.c.interactive)
-        if interactive:
-            ahead = earlier & chunks.c.interactive
-        length = func.coalesce(func.sum(chunks.c.end_sample - chunks.c.start_sample), 0)
-        statement = select(func.count(), length).where(
-            due, chunks.c.job_id != job.id, chunks.c.model == job.model, ahead
+        waiting = counted.where(open_, chunks.c.model == model).group_by(*by_job)
+        current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
+        running = (
+            select(chunks.c.job_id, length.label("samples"), attempts.c.transcriber_id, attempts.c.started_s)
+            .join(attempts, current)
+            .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == model)
         )
-        count, samples = connection.execute(statement).one()
-        return count, seconds_of(int(samples))
+        return (
+            [_waiting(row) for row in connection.execute(waiting)],
+            [Running(**row) for row in connection.execute(running).mappings()],
+        )
 
     @reads
     def statistics(self, connection: Connection, *, since_s: float) -> DayStatistics:
@@ -134,3 +141,17 @@ class SqlFleet:
     def check(self, connection: Connection) -> None:
         """See the port."""
         connection.execute(select(1))
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(
+        tenant=row.tenant,
+        job_id=row.job_id,
+        interactive=bool(row.interactive),
+        # PostgreSQL's sums of wide integers are decimals.
+        due_chunks=int(row.due_chunks),
+        due_samples=int(row.due_samples),
+        due_s=row.due_s,
+        held_chunks=int(row.held_chunks),
+        held_samples=int(row.held_samples),
+    )

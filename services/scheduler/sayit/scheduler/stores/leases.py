@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, true, update
 
 from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, dispatches, events
@@ -101,13 +101,21 @@ class SqlLeases:
 
     @writes
     def add_chunks(
-        self, connection: Connection, job_id: str, owner: str, new: Sequence[NewChunk], *, scanned: int, limit: int = 0
+        self,
+        connection: Connection,
+        job_id: str,
+        owner: str,
+        new: Sequence[NewChunk],
+        *,
+        scanned: int,
+        declared: int | None = None,
+        limit: int = 0,
     ) -> list[Dispatch] | None:
         """See the port."""
         statement = (
             update(jobs)
             .where(*_owned(job_id, owner))
-            .values(samples_scanned=scanned)
+            .values(samples_scanned=scanned, samples_declared=func.coalesce(declared, jobs.c.samples_declared))
             .returning(jobs.c.tenant, jobs.c.model)
         )
         job = connection.execute(statement).one_or_none()

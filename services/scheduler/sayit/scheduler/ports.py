@@ -13,17 +13,20 @@ from typing import Protocol
 
 from sayit.scheduler.job.records import (
     AttemptEnd,
+    Bounds,
     ChunkOutput,
     Claim,
     DayStatistics,
+    Dispatch,
     DoneChunk,
-    DueChunk,
-    InFlight,
+    Full,
     JobRecord,
     NewChunk,
     PartRecord,
+    Running,
     TranscriberRecord,
     UploadRecord,
+    Waiting,
 )
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
@@ -57,8 +60,11 @@ class UploadStore(Protocol):
 class JobStore(Protocol):
     """Jobs and their durable events. Whatever changes a job's state appends the event in the same transaction."""
 
-    async def create_job(self, job: JobRecord) -> tuple[JobRecord, bool]:
-        """Accepts a job, or returns the one that its idempotency key already made (and False)."""
+    async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
+        """
         ...
 
     async def get_job(self, tenant: str, job_id: str) -> JobRecord:
@@ -121,8 +127,23 @@ class JobStore(Protocol):
         """Notes what the job's content and options hash to."""
         ...
 
-    async def add_chunks(self, job_id: str, owner: str, chunks: Sequence[NewChunk], *, scanned: int) -> bool:
-        """Appends chunks (those there stay) and notes how far the file was read; False when the lease is lost."""
+    async def add_chunks(
+        self,
+        job_id: str,
+        owner: str,
+        chunks: Sequence[NewChunk],
+        *,
+        scanned: int,
+        declared: int | None = None,
+        limit: int = 0,
+    ) -> list[Dispatch] | None:
+        """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
+
+        `declared` are the samples that the file says it has.
+
+        With a limit, dispatches at once what there is room for, as `ChunkStore.dispatch` does, unless another scheduler
+        does so just now.
+        """
         ...
 
     async def finish_preparing(
@@ -171,28 +192,19 @@ class JobStore(Protocol):
 class ChunkStore(Protocol):
     """Chunks, their attempts and leases."""
 
-    async def due_chunks(self, model: str, *, per_job: int, limit: int) -> list[DueChunk]:
-        """Chunks to dispatch: due and not in the queue, at most `per_job` of each job."""
+    async def dispatch(self, model: str, *, limit: int) -> list[Dispatch]:
+        """Numbers the chunks that go into the queue next, so that at most about `limit` are there or running.
+
+        Several schedulers take turns, or they would queue twice as much as fits, and in no fair order.
+        """
         ...
 
-    async def waiting_models(self) -> list[str]:
-        """Models that due chunks ask for."""
+    async def unclaimed(self, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
+        """Dispatches (and their models) that nobody has claimed since `before_s`."""
         ...
 
-    async def in_flight(self, model: str) -> list[InFlight]:
-        """Every chunk that is dispatched or running."""
-        ...
-
-    async def mark_dispatched(self, chunks: Sequence[DueChunk]) -> list[ChunkMessage]:
-        """Numbers the dispatches; chunks that are no longer due, or were dispatched meanwhile, are left out."""
-        ...
-
-    def dispatching(self, model: str) -> AbstractAsyncContextManager[None]:
-        """Keeps other schedulers from dispatching this model's chunks while the block runs."""
-        ...
-
-    async def undispatch(self, model: str, *, before_s: float) -> int:
-        """Takes back dispatches that nobody claimed since `before_s`; returns how many."""
+    async def take_back(self, messages: Sequence[ChunkMessage]) -> int:
+        """Takes back dispatches that are still unclaimed, so that their chunks go again; returns how many."""
         ...
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str, *, lease_until_s: float) -> Claim | None:
@@ -241,8 +253,8 @@ class FleetStore(Protocol):
         """Due chunks."""
         ...
 
-    async def waiting_before(self, job: JobRecord) -> tuple[int | None, float]:
-        """Chunks of other jobs before this job's next due chunk (None if none is due), and their audio in seconds."""
+    async def backlog(self, model: str) -> tuple[list[Waiting], list[Running]]:
+        """Chunks without a text, by job and lane, and those that transcribers hold."""
         ...
 
     async def statistics(self, *, since_s: float) -> DayStatistics:
@@ -324,6 +336,11 @@ class Decoding(AsyncIterable[bytes], Protocol):
         """What was found."""
         ...
 
+    @property
+    def declared_s(self) -> float | None:
+        """How long the file says it is; None as long as it has not said so. It may be wrong."""
+        ...
+
 
 class Decoder(Protocol):
     """Decodes files that nobody trusts."""
@@ -357,6 +374,10 @@ class DispatchQueue(Protocol):
 
     async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
         """Rings; UNAVAILABLE when the queue does not answer, OVERLOADED when it is full. Twice the same is once."""
+        ...
+
+    async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:
+        """Those of these messages (and their models) that are not in the queue; UNAVAILABLE as `enqueue`."""
         ...
 
     async def check(self) -> QueueHealth:

@@ -138,7 +138,7 @@ async def running(
             notices=notices,
             limits=limits,
             last_work=last_work,
-            chunks_due=dispatcher.bell.ring,
+            dispatcher=dispatcher,
             all_done=results.bell.ring,
         )
         intake = Intake(

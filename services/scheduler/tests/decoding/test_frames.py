@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 
 import pytest
@@ -30,6 +31,18 @@ def test_a_summary_survives_the_way() -> None:
     assert frames.unpack_summary(payload_of(frames.pack_summary(SUMMARY)), samples=16_000) == SUMMARY
 
 
+def test_a_length_survives_the_way() -> None:
+    """How long a file says it is arrives."""
+    assert frames.unpack_length(payload_of(frames.pack_length(3_600.5))) == 3_600.5
+
+
+@pytest.mark.parametrize("payload", [b"", b"1234567", *(struct.pack("!d", x) for x in (0.0, -1.0, math.inf, math.nan))])
+def test_a_length_that_cannot_be_is_refused(payload: bytes) -> None:
+    """Nothing, nonsense and endless lengths are refused."""
+    with pytest.raises(frames.BrokenFrameError):
+        frames.unpack_length(payload)
+
+
 def test_an_error_survives_the_way() -> None:
     """An error arrives with its kind, its cause for the log and the value its sentence needs."""
     error = frames.unpack_error(payload_of(frames.pack_error(ErrorKind.AUDIO_TOO_LONG, "x")), limit_minutes="240")
@@ -48,6 +61,7 @@ def test_an_error_survives_the_way() -> None:
         struct.pack("!cI", frames.AUDIO, 31_999),
         struct.pack("!cI", frames.AUDIO, 32_002),
         struct.pack("!cI", frames.SUMMARY, 2**32 - 1),
+        struct.pack("!cI", frames.LENGTH, 9),
     ],
 )
 def test_a_frame_that_cannot_be_is_refused(header: bytes) -> None:

@@ -86,6 +86,7 @@ async def test_blocks_are_a_second_each(pool: DecoderPool) -> None:
     """Audio comes in blocks of one second, and the summary is there at the end, not before."""
     async with pool.decode(RECORDINGS / "ko-8s.flac") as decoding:
         first = await anext(decoding)
+        assert decoding.declared_s == pytest.approx(8.0, abs=1.0), "known with the first block"
         with pytest.raises(RuntimeError):
             _ = decoding.summary
         sizes = [len(first)] + [len(block) async for block in decoding]

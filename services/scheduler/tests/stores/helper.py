@@ -6,11 +6,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sayit.scheduler.job.records import ChunkOutput, JobRecord, NewChunk, PartRecord, UploadRecord
+from sayit.scheduler.job.records import Bounds, ChunkOutput, Full, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.scheduler.stores.store import Stores, opened
+from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment
+
+#: A time that never comes.
+FAR = 1e12
 
 
 @asynccontextmanager
@@ -53,7 +57,14 @@ async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str 
         idempotency_key=key,
         created_s=time.time(),
     )
-    return (await s.jobs.create_job(job))[0]
+    return await create(s, job)
+
+
+async def create(s: Stores, job: JobRecord, *, most: int = 1_000) -> JobRecord:
+    """The job, which must have been accepted."""
+    made = await s.jobs.create_job(job, Bounds(jobs=most, of_tenant=most))
+    assert not isinstance(made, Full)
+    return made[0]
 
 
 async def prepared(s: Stores, count: int, job_id: str = "j", *, tenant: str = "t") -> JobRecord:
@@ -77,6 +88,14 @@ def chunk(index: int) -> NewChunk:
         object_key=f"jobs/j/chunks/{index}",
         interactive=False,
     )
+
+
+async def dispatched(s: Stores, job_id: str) -> list[ChunkMessage]:
+    """Dispatches everything; the messages of a job's unclaimed chunks, in order."""
+    await s.chunks.dispatch("micro", limit=999)
+    messages = [message for message, _ in await s.chunks.unclaimed(before_s=FAR)]
+    mine = [message for message in messages if message.chunk_id.rpartition("-")[0] == job_id]
+    return sorted(mine, key=lambda message: int(message.chunk_id.rpartition("-")[2]))
 
 
 def output(text: str) -> ChunkOutput:

@@ -16,7 +16,7 @@ from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
 from sayit.speech.jobs import JobState
 
-from .helper import accepted, output, prepared, stores
+from .helper import accepted, dispatched, output, prepared, stores
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -24,8 +24,7 @@ Rows = dict[str, list[dict[str, Any]]]
 async def fill(s: Stores) -> None:
     """Puts rows into every table: jobs in several states, attempts that ended in several ways, a full bin."""
     job = await prepared(s, 3)
-    due = await s.chunks.due_chunks("micro", per_job=9, limit=9)
-    for message in await s.chunks.mark_dispatched(due):
+    for message in await dispatched(s, job.id):
         claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=time.time() + 60)
         assert claim is not None
         if claim.index == 0:

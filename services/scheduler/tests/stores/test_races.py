@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from sayit.scheduler.job.records import AttemptEnd, Claim, PartRecord, TranscriberRecord
+from sayit.scheduler.job.records import AttemptEnd, Bounds, Claim, PartRecord, TranscriberRecord
 from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged
 
-from .helper import accepted, chunk, output, prepared, stores, uploaded
+from .helper import FAR, accepted, chunk, create, dispatched, output, prepared, stores, uploaded
 
-FAR = 1e12
 ROUNDS = 5
+WIDE = Bounds(jobs=1_000, of_tenant=1_000)
 LAST = Completed(language="", duration_s=0.0, segment_count=0, cached=False)
 
 
@@ -37,8 +37,7 @@ async def schedulers(url: str, count: int = 3) -> AsyncIterator[list[Stores]]:
 
 async def all_claims(s: Stores, job_id: str) -> list[Claim]:
     """Dispatches and claims every due chunk of a job."""
-    due = [c for c in await s.chunks.due_chunks("micro", per_job=99, limit=999) if c.job_id == job_id]
-    messages = await s.chunks.mark_dispatched(due)
+    messages = await dispatched(s, job_id)
     claims = [await s.chunks.claim(m.chunk_id, m.dispatch, "t", lease_until_s=FAR) for m in messages]
     return [claim for claim in claims if claim is not None]
 
@@ -118,10 +117,9 @@ async def test_one_chunk_has_one_claimant_and_one_result(database_url: str) -> N
     """Of many claims for one dispatch one is granted; of two commits of an attempt one counts; late ones are noted."""
     async with schedulers(database_url) as (a, b, c):
         job = await prepared(a, 4)
-        due = await a.chunks.due_chunks("micro", per_job=9, limit=9)
-        messages = await at_once(*(s.chunks.mark_dispatched(due) for s in (a, b, c)))
-        assert sorted(m.chunk_id for each in messages for m in each) == sorted(each.id for each in due)
-        first = next(m for each in messages for m in each)
+        messages = await at_once(*(s.chunks.dispatch("micro", limit=9) for s in (a, b, c)))
+        assert sorted(m.chunk_id for each in messages for m, _ in each) == [f"{job.id}-{i}" for i in range(4)]
+        first = next(m for each in messages for m, _ in each)
         granted = await at_once(
             *(s.chunks.claim(first.chunk_id, first.dispatch, "t", lease_until_s=FAR) for s in (a, b, c) * 4)
         )
@@ -137,10 +135,36 @@ async def test_one_key_makes_one_job_of_many_requests(database_url: str) -> None
     async with schedulers(database_url) as all_of_them:
         first = await accepted(all_of_them[0], "seed")
         made = await at_once(
-            *(all_of_them[i % 3].jobs.create_job(replace(first, id=f"n{i}", idempotency_key="same")) for i in range(50))
+            *(
+                all_of_them[i % 3].jobs.create_job(replace(first, id=f"n{i}", idempotency_key="same"), WIDE)
+                for i in range(50)
+            )
         )
     assert [new for _, new in made].count(True) == 1
     assert len({job.id for job, _ in made}) == 1
+
+
+async def test_bounds_hold_however_many_come_at_once(database_url: str) -> None:
+    """Forty requests of two tenants at several schedulers: as many are accepted as there is room for, none more."""
+    async with schedulers(database_url) as all_of_them:
+        seed = await accepted(all_of_them[0], "seed")
+        other = await uploaded(all_of_them[0], "u-other", tenant="other")
+        bounds = Bounds(jobs=9, of_tenant=6)
+        jobs = [
+            replace(seed, id=f"n{i}")
+            if i % 2
+            else replace(seed, id=f"n{i}", tenant="other", upload_id=other.id, idempotency_key=f"k{i}")
+            for i in range(40)
+        ]
+        made = await at_once(*(all_of_them[i % 3].jobs.create_job(job, bounds) for i, job in enumerate(jobs)))
+        in_all, own = await all_of_them[0].jobs.active_jobs("t")
+        assert in_all == 9
+        assert own <= 6
+        assert sum(isinstance(each, tuple) and each[1] for each in made) == 8
+        first = next(i for i, each in enumerate(made) if isinstance(each, tuple) and jobs[i].idempotency_key)
+        again = await all_of_them[1].jobs.create_job(replace(jobs[first], id="again"), bounds)
+        assert isinstance(again, tuple), "a retry is answered although there is no room"
+        assert again[0].id == jobs[first].id
 
 
 async def test_a_job_and_the_deletion_of_its_upload_meet(database_url: str) -> None:
@@ -152,7 +176,7 @@ async def test_a_job_and_the_deletion_of_its_upload_meet(database_url: str) -> N
             upload = replace(template, id=f"u{number}")
             await a.uploads.create_upload(upload)
             job, deleted = await at_once(
-                b.jobs.create_job(replace(seed, id=f"n{number}", upload_id=upload.id)),
+                create(b, replace(seed, id=f"n{number}", upload_id=upload.id)),
                 a.uploads.delete_upload("t", upload.id),
             )
             assert isinstance(job, SayItError) != isinstance(deleted, SayItError)
@@ -168,7 +192,7 @@ async def test_two_jobs_of_one_upload_are_deleted_at_once(database_url: str) -> 
         for number in range(ROUNDS):
             first = await accepted(a, f"a{number}")
             second = replace(first, id=f"b{number}")
-            await a.jobs.create_job(second)
+            await create(a, second)
             done = await at_once(
                 a.jobs.delete_job("t", first.id), b.jobs.delete_job("t", second.id), b.jobs.delete_job("t", first.id)
             )
@@ -241,7 +265,7 @@ async def test_a_job_seals_its_upload(database_url: str) -> None:
             upload = replace(template, id=f"u{number}")
             await a.uploads.create_upload(upload)
             part = PartRecord(offset=upload.received, size=1, object_key="x")
-            accepting = a.jobs.create_job(replace(seed, id=f"n{number}", upload_id=upload.id))
+            accepting = create(a, replace(seed, id=f"n{number}", upload_id=upload.id))
             _, refused = await at_once(accepting, b.uploads.add_part(upload.id, part))
             with pytest.raises(SayItError):
                 await b.uploads.add_part(upload.id, replace(part, offset=upload.received + (refused is None)))
@@ -285,15 +309,8 @@ async def test_several_schedulers_dispatch_no_more_than_fits(postgres_url: str) 
     """While one scheduler fills the room in the queue, another one waits and then sees it full."""
     async with schedulers(postgres_url) as all_of_them:
         await prepared(all_of_them[0], 30)
-
-        async def fill(s: Stores) -> int:
-            async with s.chunks.dispatching("micro"):
-                room = 4 - len(await s.chunks.in_flight("micro"))
-                await asyncio.sleep(0.02)  # time for the others to count the same
-                due = await s.chunks.due_chunks("micro", per_job=99, limit=room) if room > 0 else []
-                return len(await s.chunks.mark_dispatched(due))
-
-        assert sum(await at_once(*(fill(s) for s in all_of_them * 2))) == 4
+        dispatches = await at_once(*(s.chunks.dispatch("micro", limit=4) for s in all_of_them * 4))
+        assert sum(len(each) for each in dispatches) == 4
 
 
 async def test_what_a_column_cannot_hold_is_the_callers_mistake(postgres_url: str) -> None:

@@ -18,17 +18,12 @@ from sayit.scheduler.stores.tables import metadata
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
 
-from .helper import accepted, chunk, output, prepared, stores, uploaded
-
-FAR = 1e12
+from .helper import FAR, accepted, chunk, dispatched, output, prepared, stores, uploaded
 
 
 async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
     """Dispatches and claims a chunk."""
-    due = [
-        c for c in await s.chunks.due_chunks("micro", per_job=99, limit=99) if c.index == index and c.job_id == job_id
-    ]
-    (message,) = await s.chunks.mark_dispatched(due)
+    (message,) = [m for m in await dispatched(s, job_id) if m.chunk_id == f"{job_id}-{index}"]
     claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
     assert claim is not None
     return claim
@@ -133,7 +128,7 @@ async def test_crashes_quarantine_and_interruptions_do_not(database_url: str) ->
         assert after is not None
         assert after.state is JobState.FAILED
         assert after.error_code == "CHUNK_QUARANTINED"
-        assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
+        assert await s.chunks.dispatch("micro", limit=9) == []
 
 
 async def test_expired_claims_are_found(database_url: str) -> None:
@@ -152,15 +147,15 @@ async def test_preparing_twice_keeps_the_first_chunks(database_url: str) -> None
         await accepted(s)
         first = await s.jobs.lease_preparing("first", until_s=time.time() - 1)
         assert first is not None
-        assert await s.jobs.add_chunks(first.id, "first", [chunk(0)], scanned=100)
+        assert await s.jobs.add_chunks(first.id, "first", [chunk(0)], scanned=100) == []
         await claimed(s, first.id)
         second = await s.jobs.lease_preparing("second", until_s=FAR)
         assert second is not None
         assert second.prepare_attempts == 2
         assert await s.jobs.lease_preparing("third", until_s=FAR) is None
-        assert not await s.jobs.add_chunks(first.id, "first", [chunk(7)], scanned=800)
-        assert await s.jobs.add_chunks(first.id, "second", [chunk(0), chunk(1)], scanned=200)
-        assert [c.index for c in await s.chunks.due_chunks("micro", per_job=9, limit=9)] == [1]
+        assert await s.jobs.add_chunks(first.id, "first", [chunk(7)], scanned=800) is None
+        assert await s.jobs.add_chunks(first.id, "second", [chunk(0), chunk(1)], scanned=200) == []
+        assert [c.index for _, c in await s.chunks.dispatch("micro", limit=9)] == [1]
         assert not await s.jobs.renew_lease(first.id, "first", until_s=FAR)
 
 
@@ -236,7 +231,7 @@ async def test_a_tenant_with_many_jobs_does_not_hide_another(database_url: str) 
         for number in range(6):
             await prepared(s, 1, f"many{number}")
         await prepared(s, 1, "few", tenant="other")
-        assert {c.tenant for c in await s.chunks.due_chunks("micro", per_job=3, limit=2)} == {"t", "other"}
+        assert {c.tenant for _, c in await s.chunks.dispatch("micro", limit=2)} == {"t", "other"}
 
 
 async def test_a_delayed_chunk_is_not_due_yet(database_url: str) -> None:
@@ -244,7 +239,7 @@ async def test_a_delayed_chunk_is_not_due_yet(database_url: str) -> None:
     async with stores(database_url) as s:
         job = await prepared(s, 1)
         await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "", delay_s=60.0)
-        assert await s.chunks.due_chunks("micro", per_job=9, limit=9) == []
+        assert await s.chunks.dispatch("micro", limit=9) == []
 
 
 async def test_jobs_that_never_end_are_found(database_url: str) -> None:
@@ -257,10 +252,20 @@ async def test_jobs_that_never_end_are_found(database_url: str) -> None:
         assert await s.fleet.overdue(accepted_before_s=0.0) == []
 
 
-async def test_the_queue_position_counts_who_goes_first(database_url: str) -> None:
-    """Chunks of other jobs that were due earlier are before mine."""
+async def test_the_backlog_is_counted_by_job_and_lane(database_url: str) -> None:
+    """What is due, what is in the queue or running, and who holds the running chunks."""
     async with stores(database_url) as s:
         await prepared(s, 3, "early")
-        late = await prepared(s, 2, "late")
-        assert await s.fleet.waiting_before(late) == (3, pytest.approx(300 / 16_000))
-        assert (await s.fleet.waiting_before(await s.jobs.get_job("t", "early")))[0] == 0
+        (message, _), *_ = await s.chunks.dispatch("micro", limit=2)
+        before = time.time()
+        await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
+        await prepared(s, 2, "late")
+        waiting, running = await s.fleet.backlog("micro")
+        assert await s.fleet.backlog("other") == ([], [])
+    early, late = sorted(waiting, key=lambda each: each.job_id)
+    assert (early.due_chunks, early.due_samples, early.held_chunks, early.held_samples) == (1, 100, 2, 200)
+    assert (late.due_chunks, late.due_samples, late.held_chunks, late.held_samples) == (2, 200, 0, 0)
+    assert early.due_s <= late.due_s
+    (held,) = running
+    assert (held.job_id, held.samples, held.transcriber_id) == ("early", 100, "t1")
+    assert before <= held.started_s <= time.time()

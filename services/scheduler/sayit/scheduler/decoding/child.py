@@ -42,7 +42,12 @@ def _decoded(descriptor: int, limits: DecodeLimits) -> bytes:
     """Decodes the file and returns the frame that concludes it."""
     try:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            summary = decode(file, limits, lambda block: _send(frames.pack(frames.AUDIO, block)))
+            summary = decode(
+                file,
+                limits,
+                lambda block: _send(frames.pack(frames.AUDIO, block)),
+                lambda seconds: _send(frames.pack_length(seconds)),
+            )
         return frames.pack_summary(summary)
     except SayItError as error:
         return frames.pack_error(error.kind, error.cause)

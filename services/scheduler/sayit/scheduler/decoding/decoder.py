@@ -17,7 +17,7 @@ from av.stream import Discard
 from sayit.scheduler.decoding.limits import CORRUPT_PACKETS, TRUNCATED_AUDIO, DecodeLimits, DecodeSummary
 from sayit.scheduler.decoding.mono import Mono
 from sayit.scheduler.decoding.timeline import Timeline
-from sayit.scheduler.decoding.truncation import is_cut_short
+from sayit.scheduler.decoding.truncation import declared_s, is_cut_short
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -46,13 +46,16 @@ _MAX_READ_ERRORS = 16
 Sink = Callable[[bytes], None]
 
 
-def decode(file: BinaryIO, limits: DecodeLimits, sink: Sink) -> DecodeSummary:
+def decode(
+    file: BinaryIO, limits: DecodeLimits, sink: Sink, declared: Callable[[float], None] = lambda _: None
+) -> DecodeSummary:
     """Decodes the best audio stream of `file`.
 
     Args:
         file: a seekable binary file; only its bytes are looked at, never its name.
         limits: what the file may cost. Time and memory are enforced from outside (`confinement`, `pool`).
         sink: takes s16le blocks of at most BLOCK_BYTES; an error it raises ends the decoding.
+        declared: takes the seconds that the file says it has, before any audio, if it says so.
 
     Raises:
         SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, or DECODING_FAILED (memory).
@@ -60,7 +63,11 @@ def decode(file: BinaryIO, limits: DecodeLimits, sink: Sink) -> DecodeSummary:
     output = _Output(limits, sink)
     try:
         with _opened(file) as container:
-            return _decode_stream(container, _audio_stream(container), file, limits, output)
+            stream = _audio_stream(container)
+            seconds = declared_s(container, stream)
+            if seconds is not None:
+                declared(seconds)
+            return _decode_stream(container, stream, file, limits, output)
     except MemoryError as error:  # Python's and FFmpeg's
         raise SayItError(ErrorKind.DECODING_FAILED, cause="out of memory") from error
 

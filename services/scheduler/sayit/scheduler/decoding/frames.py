@@ -1,6 +1,7 @@
 """What the child sends to its parent: frames of one kind byte, a length (u32, big-endian) and a payload.
 
     READY                          libraries are loaded, a file may come
+    LENGTH   seconds (f64)         at most once, before any audio: how long the file says it is
     AUDIO    s16le                 at most one second, any number of times
     SUMMARY  JSON                  the last frame of a decoded file: the fields of DecodeSummary
     ERROR    JSON {code, cause}    the last frame of a file that cannot be decoded
@@ -11,6 +12,7 @@ The parent's half of the protocol takes nothing for granted: a child may have be
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import asdict
 
@@ -20,13 +22,14 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 READY = b"R"
 AUDIO = b"A"
+LENGTH = b"L"
 SUMMARY = b"S"
 ERROR = b"E"
 
 #: Bytes of the longest audio frame: one second.
 MAX_AUDIO_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 #: Bytes of the longest payload of each kind.
-MAX_BYTES = {READY: 0, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
+MAX_BYTES = {READY: 0, LENGTH: 8, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
 #: Characters of the causes and names that are passed on.
 _MAX_TEXT = 500
 #: The errors a file can earn.
@@ -40,6 +43,7 @@ FILE_ERRORS = frozenset(
     }
 )
 _HEADER = struct.Struct("!cI")
+_SECONDS = struct.Struct("!d")
 HEADER_BYTES = _HEADER.size
 
 
@@ -50,6 +54,11 @@ class BrokenFrameError(Exception):
 def pack(kind: bytes, payload: bytes = b"") -> bytes:
     """One frame."""
     return _HEADER.pack(kind, len(payload)) + payload
+
+
+def pack_length(seconds: float) -> bytes:
+    """How long the file says it is."""
+    return pack(LENGTH, _SECONDS.pack(seconds))
 
 
 def pack_summary(summary: DecodeSummary) -> bytes:
@@ -72,6 +81,20 @@ def unpack_header(header: bytes) -> tuple[bytes, int]:
     if length > MAX_BYTES.get(kind, -1) or (kind == AUDIO and (length == 0 or length % SAMPLE_BYTES)):
         raise BrokenFrameError(f"frame {kind!r} of {length} bytes")
     return kind, length
+
+
+def unpack_length(payload: bytes) -> float:
+    """The seconds in a LENGTH frame.
+
+    Raises:
+        BrokenFrameError: no length.
+    """
+    if len(payload) != _SECONDS.size:
+        raise BrokenFrameError(f"length of {len(payload)} bytes")
+    seconds: float = _SECONDS.unpack(payload)[0]
+    if not 0 < seconds < math.inf:
+        raise BrokenFrameError(f"length of {seconds} s")
+    return seconds
 
 
 def unpack_summary(payload: bytes, *, samples: int) -> DecodeSummary:

@@ -132,6 +132,8 @@ class Decoding:
         self._samples = 0
         self._waited_s = 0.0
         self._summary: DecodeSummary | None = None
+        #: How long the file says it is; None as long as it has not said so. It may be wrong.
+        self.declared_s: float | None = None
 
     @property
     def summary(self) -> DecodeSummary:
@@ -150,6 +152,9 @@ class Decoding:
             raise StopAsyncIteration
         try:
             kind, payload = await self._receive()
+            if kind == frames.LENGTH and self.declared_s is None and not self._samples:
+                self.declared_s = min(frames.unpack_length(payload), self._limits.max_audio_s)
+                kind, payload = await self._receive()
             if kind == frames.AUDIO:
                 return self._counted(payload)
             if kind == frames.ERROR:

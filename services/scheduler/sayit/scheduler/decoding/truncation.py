@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from typing import Any, BinaryIO
@@ -49,6 +50,17 @@ def _declared_end_s(container: Any, stream: Any, file: BinaryIO) -> float | None
     if container.duration is not None and len(container.streams) == 1:
         return float(container.duration / av.time_base)
     return None
+
+
+def declared_s(container: Any, stream: Any) -> float | None:
+    """How long the file says it is, or libavformat guesses from its size; for estimates only."""
+    if stream.duration:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration:
+        seconds = float(container.duration / av.time_base)
+    else:
+        return None
+    return seconds if 0 < seconds < math.inf else None
 
 
 def _has_length_tag(file: BinaryIO) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from sayit.speech.audio import seconds_of
+from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.jobs import JobState, Progress
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment, Suppressed
@@ -63,6 +65,8 @@ class JobRecord:
     last_seq: int = 0
     #: Samples of the whole recording; None until it is decoded.
     samples_total: int | None = None
+    #: Samples that the file says it has, once that was read; a guess, which nothing but estimates may rest on.
+    samples_declared: int | None = None
     #: Samples decoded and searched for speech so far.
     samples_scanned: int = 0
     #: Samples that lie in chunks so far.
@@ -95,6 +99,23 @@ class JobRecord:
             queue_position=queue_position,
             eta_s=eta_s,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Jobs that may be accepted and not ended."""
+
+    jobs: int
+    of_tenant: int
+
+
+class Full(StrEnum):
+    """Which bound a job would exceed."""
+
+    #: All tenants' jobs.
+    JOBS = "jobs"
+    #: The tenant's own.
+    TENANT = "tenant"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,15 +160,50 @@ class DueChunk:
     dispatch: int
     interactive: bool
     due_s: float
+    samples: int
+
+
+#: A chunk's message for the queue, and the chunk.
+Dispatch: TypeAlias = tuple[ChunkMessage, DueChunk]
 
 
 @dataclass(frozen=True, kw_only=True)
 class InFlight:
-    """A chunk that is dispatched or running."""
+    """Chunks of one job and lane that are dispatched or running."""
 
     tenant: str
     job_id: str
     interactive: bool
+    chunks: int
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Chunks of one job and lane that have no text yet."""
+
+    tenant: str
+    job_id: str
+    interactive: bool
+    #: Due and not in the queue.
+    due_chunks: int
+    due_samples: int
+    #: Since when the first of them is due; 0 without any.
+    due_s: float
+    #: In the queue or running.
+    held_chunks: int
+    held_samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A chunk that a transcriber holds."""
+
+    job_id: str
+    samples: int
+    transcriber_id: str
+    #: When it was claimed.
+    started_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ string `arq:job:<id>` with the call, and a sorted set per queue whose members ar
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -21,8 +21,8 @@ from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, queu
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: How much earlier than bulk work interactive work is ranked, in milliseconds: it overtakes every bulk chunk that has
-#: waited for less than an hour, and starves none that has waited longer.
-_INTERACTIVE_HEAD_START_MS = 3_600_000
+#: been in the queue for less than half a minute, and starves none that has been there for longer.
+_INTERACTIVE_HEAD_START_MS = 30_000
 #: A message nobody takes disappears after this time; the scheduler has dispatched its chunk again long before.
 _MESSAGE_TTL_MS = 3_600_000
 #: A Redis that answers nothing for so long is treated as gone.
@@ -88,6 +88,21 @@ class ArqQueue:
                 pipe.zadd(queue, {job_id: score}, nx=True)
                 pipe.publish(doorbell(model), b"")
                 await pipe.execute()
+
+    async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:
+        """Those of these messages (and their models) that are not in the queue.
+
+        Raises:
+            SayItError: UNAVAILABLE when Redis does not answer.
+        """
+        if not messages:
+            return []
+        with _as_unavailable():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for message, model in messages:
+                    pipe.zscore(queue_name(model), message.arq_job_id)
+                scores = await pipe.execute()
+        return [message for (message, _), score in zip(messages, scores, strict=True) if score is None]
 
     async def depth(self, model: str) -> int:
         """Messages in the model's queue.

@@ -1,7 +1,7 @@
 """Admission: whether there is room for new work. What is accepted goes on in any case.
 
-The bounds are looked at before a job is accepted, not in its transaction: as many jobs as are being sent at that moment
-may exceed them.
+The bounds are looked at twice: before audio is sent, so that nobody sends it in vain, and in the transaction that
+accepts the job, so that requests that arrive together cannot exceed them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from prometheus_client import Counter
 
+from sayit.scheduler.job.records import Bounds, Full, JobRecord
 from sayit.scheduler.ports import FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.speech.errors import ErrorKind, SayItError
@@ -75,9 +76,21 @@ class Admission:
             raise _refused("queue", _LONGEST_S)
         active, own = await self._jobs.active_jobs(tenant)
         if active >= self._limits.max_active_jobs:
-            raise _refused("jobs", await self._until_one_ends())
+            raise _refused(Full.JOBS, await self._until_one_ends())
         if own >= self._limits.max_active_jobs_per_tenant:
-            raise _refused("tenant", await self._until_one_ends())
+            raise _refused(Full.TENANT, await self._until_one_ends())
+
+    async def accept(self, job: JobRecord) -> tuple[JobRecord, bool]:
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        Raises:
+            SayItError: OVERLOADED.
+        """
+        bounds = Bounds(jobs=self._limits.max_active_jobs, of_tenant=self._limits.max_active_jobs_per_tenant)
+        accepted = await self._jobs.create_job(job, bounds)
+        if isinstance(accepted, Full):
+            raise _refused(accepted, await self._until_one_ends())
+        return accepted
 
     async def _until_one_ends(self) -> float:
         """Seconds between two ends of jobs, as measured lately."""

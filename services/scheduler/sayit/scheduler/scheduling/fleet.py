@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from sayit.scheduler.job.records import JobRecord, TranscriberRecord
+from sayit.scheduler.job.estimating import queue_position, remaining_s
+from sayit.scheduler.job.records import JobRecord, Running, TranscriberRecord, Waiting
 from sayit.scheduler.ports import FleetStore
-from sayit.speech.audio import seconds_of
+from sayit.scheduler.scheduling.speeds import Speeds
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
 from sayit.speech.system import Model
 
 #: Reports that may be missed before a transcriber counts as gone.
 MISSED_REPORTS = 4
+#: How old the knowledge of other schedulers' transcribers may be where it is asked for all the time.
+_FRESH_S = 1.0
+#: The same for the backlog that estimates rest on.
+_BACKLOG_S = 0.5
+#: How long the speed of a transcriber that is gone tells something about the next one.
+_REMEMBERED_S = 3600.0
 
 
 class Fleet:
@@ -31,21 +38,45 @@ class Fleet:
         self._default_model = default_model
         self._report_s = report_s
         self._changed = changed
+        self._known: dict[str, TranscriberRecord] = {}
+        self._read_s = 0.0
+        self._speeds = Speeds()
+        self._backlogs: dict[str, tuple[Sequence[Waiting], Sequence[Running], float]] = {}
 
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
         await self._store.report(transcriber)
+        self._known[transcriber.id] = transcriber
+        self._speeds.reported(transcriber)
         self._changed()
         return self._report_s
 
-    async def online(self) -> list[TranscriberRecord]:
-        """Transcribers that reported lately and do not drain."""
-        seen_after_s = time.time() - MISSED_REPORTS * self._report_s
-        return [each for each in await self._store.transcribers(seen_after_s=seen_after_s) if not each.draining]
+    async def online(self, *, fresh_s: float = 0.0) -> list[TranscriberRecord]:
+        """Transcribers that reported lately and do not drain.
 
-    async def slots(self, model: str) -> int:
-        """Chunks that the transcribers of a model can hold at once."""
-        return sum(each.slots for each in await self.online() if each.model == model)
+        Args:
+            fresh_s: how old our knowledge may be of those that report to other schedulers.
+        """
+        now = time.time()
+        if now - self._read_s >= fresh_s:
+            found = await self._store.transcribers(seen_after_s=now - _REMEMBERED_S)
+            self._known, self._read_s = {each.id: each for each in found}, now
+            self._speeds.forget_others(self._known)
+            for each in found:
+                self._speeds.reported(each)
+        return self._online()
+
+    def slots(self, model: str) -> int:
+        """Chunks that the transcribers of a model can hold at once, as far as we know now."""
+        return sum(each.slots for each in self._online() if each.model == model)
+
+    async def models_online(self) -> list[str]:
+        """The models that can take chunks; of other schedulers' transcribers as they were a moment ago."""
+        return sorted({each.model for each in await self.online(fresh_s=_FRESH_S) if each.slots})
+
+    def _online(self) -> list[TranscriberRecord]:
+        seen_after_s = time.time() - MISSED_REPORTS * self._report_s
+        return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
 
     async def models(self) -> list[Model]:
         """The models that can be asked for, by name; the default one even while its transcribers are away."""
@@ -72,13 +103,28 @@ class Fleet:
         available = ", ".join(model.name for model in models)
         raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)
 
+    def committed(self, samples: int, compute_s: float) -> None:
+        """Notes what a chunk took, for estimates."""
+        self._speeds.committed(samples, compute_s)
+
     async def estimate(self, job: JobRecord) -> Progress:
         """How far a job is, with its place in the queue and when it should end, from measured speeds."""
         if job.state.terminal:
             return job.progress()
-        position, ahead_s = await self._store.waiting_before(job)
-        speed = sum(each.speed for each in await self.online() if each.model == job.model)
-        if job.samples_total is None or speed == 0:
-            return job.progress(queue_position=position)
-        remaining_s = seconds_of(max(0, job.samples_chunked - job.samples_done))
-        return job.progress(queue_position=position, eta_s=(ahead_s + remaining_s) / speed)
+        waiting, running, read_s = await self._backlog(job.model)
+        of_model = [each for each in self._known.values() if each.model == job.model]
+        capacity = self._speeds.capacity([each for each in self._online() if each.model == job.model], of_model)
+        left_s = remaining_s(job, waiting, running, capacity, now_s=read_s)
+        # The backlog is a moment old.
+        eta_s = None if left_s is None else max(0.0, left_s - (time.time() - read_s))
+        return job.progress(queue_position=queue_position(job.id, waiting), eta_s=eta_s)
+
+    async def _backlog(self, model: str) -> tuple[Sequence[Waiting], Sequence[Running], float]:
+        """The model's backlog, at most a moment old: every commit and every watcher asks for it."""
+        await self.online(fresh_s=_FRESH_S)
+        now = time.time()
+        found = self._backlogs.get(model)
+        if found is None or now - found[2] > _BACKLOG_S:
+            found = (*await self._store.backlog(model), now)
+            self._backlogs[model] = found
+        return found

@@ -166,7 +166,7 @@ class Intake:
             created_s=time.time(),
             traceparent=traceparent,
         )
-        accepted, new = await self._jobs.create_job(job)
+        accepted, new = await self._admission.accept(job)
         if not new:
             await self._forget(who, upload.id)
             _same(options, accepted)

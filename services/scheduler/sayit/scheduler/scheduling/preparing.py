@@ -15,6 +15,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
+from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
@@ -49,7 +50,7 @@ class Preparer:
         notices: Notices,
         limits: Limits,
         last_work: LastWork,
-        chunks_due: Callable[[], None],
+        dispatcher: Dispatcher,
         all_done: Callable[[], None],
     ) -> None:
         self.bell = Bell()
@@ -62,7 +63,7 @@ class Preparer:
         self._notices = notices
         self._limits = limits
         self._last_work = last_work
-        self._chunks_due = chunks_due
+        self._dispatcher = dispatcher
         self._all_done = all_done
 
     async def run(self, *, max_bytes: int | None = None) -> None:
@@ -143,7 +144,9 @@ class Preparer:
                     ready = await asyncio.to_thread(splitter.feed, bytes(rest))
                     rest.clear()
                     count += len(ready)
-                    if ready and not await self._store(job, owner, ready, splitter.total_samples, short=False):
+                    if ready and not await self._store(
+                        job, owner, ready, splitter.total_samples, declared_s=decoding.declared_s
+                    ):
                         return
             summary = decoding.summary
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
@@ -158,7 +161,14 @@ class Preparer:
         await self._notices.wake(job.id)
 
     async def _store(
-        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], scanned: int, *, short: bool
+        self,
+        job: JobRecord,
+        owner: str,
+        ready: Sequence[ReadyChunk],
+        scanned: int,
+        *,
+        short: bool = False,
+        declared_s: float | None = None,
     ) -> bool:
         """Stores chunks' audio, then their rows; False when the job is no longer ours."""
         new: list[NewChunk] = []
@@ -176,10 +186,21 @@ class Preparer:
                     interactive=short or chunk.index == 0,
                 )
             )
-        if not await self._jobs.add_chunks(job.id, owner, new, scanned=scanned):
+        # What is dispatched with it is also rung for, even if nobody waits for us any more.
+        declared = None if declared_s is None else samples_of(declared_s)
+        return await self._last_work.do(self._add(job, owner, new, scanned, declared))
+
+    async def _add(
+        self, job: JobRecord, owner: str, new: Sequence[NewChunk], scanned: int, declared: int | None
+    ) -> bool:
+        """Makes chunks due; those that there is room for are in the queue when it returns."""
+        limit = self._dispatcher.limit(job.model)
+        dispatched = await self._jobs.add_chunks(job.id, owner, new, scanned=scanned, declared=declared, limit=limit)
+        if dispatched is None:
             return False
-        if new:
-            self._chunks_due()
+        await self._dispatcher.ring(dispatched)
+        if len(dispatched) < len(new):
+            self._dispatcher.bell.ring()
         return True
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, insert, select
 
 from sayit.scheduler.stores.tables import bin_
 
@@ -17,17 +16,17 @@ from sayit.scheduler.stores.tables import bin_
 LINGER_S = 120.0
 
 
-async def throw_away(connection: AsyncConnection, prefix: str) -> None:
+def throw_away(connection: Connection, prefix: str) -> None:
     """Marks a prefix for deletion inside the caller's transaction; a prefix belongs to one row and goes once."""
-    await connection.execute(insert(bin_).values(prefix=prefix, created_s=time.time()))
+    connection.execute(insert(bin_).values(prefix=prefix, created_s=time.time()))
 
 
-async def contents(connection: AsyncConnection) -> list[str]:
+def contents(connection: Connection) -> list[str]:
     """The prefixes to delete, oldest first."""
-    return list((await connection.execute(select(bin_.c.prefix).order_by(bin_.c.created_s).limit(500))).scalars())
+    return list(connection.execute(select(bin_.c.prefix).order_by(bin_.c.created_s).limit(500)).scalars())
 
 
-async def emptied(connection: AsyncConnection, prefix: str) -> None:
+def emptied(connection: Connection, prefix: str) -> None:
     """Forgets a prefix whose objects are gone, once nobody can be writing under it any more."""
     old = bin_.c.created_s < time.time() - LINGER_S
-    await connection.execute(delete(bin_).where(bin_.c.prefix == prefix, old))
+    connection.execute(delete(bin_).where(bin_.c.prefix == prefix, old))

@@ -56,6 +56,7 @@ def job_of(row: Row) -> JobRecord:
         warnings=tuple(json.loads(row.warnings)),
         last_seq=row.last_seq,
         samples_total=row.samples_total,
+        samples_declared=row.samples_declared,
         samples_scanned=row.samples_scanned,
         samples_chunked=row.samples_chunked,
         samples_done=row.samples_done,

@@ -1,13 +1,16 @@
-"""Connections and transactions, alike for SQLite and PostgreSQL."""
+"""Transactions, alike for SQLite and PostgreSQL. One transaction is one function of a connection."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import functools
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -15,8 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sayit.speech.errors import ErrorKind, SayItError
 
+P = ParamSpec("P")
+R = TypeVar("R")
+Work = Callable[[Connection], R]
+
 #: Connections that are kept; more are opened under load, and closed after use.
 CONNECTIONS = 8
+#: Threads that read SQLite. Two cores gain nothing from more, and long reads must not hold up short ones.
+_READERS = 4
 #: What PostgreSQL is told of every connection. A scheduler that stops in the middle of a transaction (SIGSTOP, a
 #: machine that sleeps) must not keep its locks from the others for ever.
 _POSTGRESQL = {
@@ -31,58 +40,186 @@ _ANSWER_S = 30.0
 _DATA_EXCEPTION = "22"
 
 
-class Database:
-    """A pool of connections with two kinds of transaction.
+class Database(Protocol):
+    """Runs transactions. Work is a function of a connection; it is called once, and must not touch the event loop."""
 
-    SQLite allows one writer. A deferred transaction that reads and then writes gets SQLITE_BUSY whatever the timeout
-    says, so writers begin with BEGIN IMMEDIATE, and take turns here instead of waiting inside SQLite.
+    @property
+    def url(self) -> URL:
+        """Where it is."""
+        ...
 
-    On PostgreSQL writers run side by side under READ COMMITTED; `locks` says how they keep out of each other's way.
-    """
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it has one writer, and so one scheduler."""
+        ...
 
-    def __init__(self, url: str) -> None:
-        self.url: URL = make_url(url)
-        self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine: AsyncEngine = create_async_engine(
-            self.url,
-            pool_size=CONNECTIONS,
-            max_overflow=8,
-            pool_timeout=10.0,
-            pool_pre_ping=not self.is_sqlite,
-            connect_args={} if self.is_sqlite else _postgresql_arguments(),
-        )
-        self._reading = self._engine
-        if not self.is_sqlite:
-            self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._turn = asyncio.Lock()
-        if self.is_sqlite:
-            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+    async def write(self, work: Work[R], *, durable: bool = True) -> R:
+        """Runs a transaction that writes; committed at the end, undone by an exception.
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes; committed at the end, undone by an exception.
+        Args:
+            work: what to do.
+            durable: whether a machine that loses its power must not lose it. What is not durable survives the end of
+                this process all the same, and a durable transaction makes all that came before it durable, too.
 
         Raises:
             SayItError: UNAVAILABLE when the database does not answer or cannot write.
         """
-        if not self.is_sqlite:
-            async with _available(), _connected(self._engine) as connection, connection.begin():
-                yield connection
-            return
-        async with self._turn, _available(), _connected(self._engine) as connection:
-            immediate = await connection.execution_options(sayit_write=True)
-            async with immediate.begin():
-                yield immediate
+        ...
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that reads one consistent state."""
-        async with _available(), _connected(self._reading) as connection, connection.begin():
-            yield connection
+    async def read(self, work: Work[R]) -> R:
+        """Runs a transaction that reads one consistent state."""
+        ...
 
     async def close(self) -> None:
         """Closes every connection."""
+        ...
+
+
+def database_at(url: str) -> Database:
+    """The database that an SQLAlchemy URL names."""
+    parsed = make_url(url)
+    return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresqlDatabase(parsed)
+
+
+class _Store(Protocol):
+    _database: Database
+
+
+S = TypeVar("S", bound=_Store)
+_Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
+
+
+def reads(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which reads."""
+
+    @functools.wraps(work)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._database.read(lambda connection: work(self, connection, *args, **kwargs))
+
+    return method
+
+
+def writes(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which writes and is durable when it returns."""
+
+    @functools.wraps(work)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._database.write(lambda connection: work(self, connection, *args, **kwargs))
+
+    return method
+
+
+def writes_lightly(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which writes what may be lost together with the machine's power."""
+
+    @functools.wraps(work)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        bound = functools.partial(work, self)
+        return await self._database.write(lambda connection: bound(connection, *args, **kwargs), durable=False)
+
+    return method
+
+
+class SqliteDatabase:
+    """SQLite in threads of ours, a whole transaction at a time.
+
+    A statement takes microseconds, so the way to another thread and back is what a transaction costs: it is paid once,
+    not for every statement, as asynchronous drivers do.
+
+    SQLite allows one writer. A deferred transaction that reads and then writes gets SQLITE_BUSY whatever the timeout
+    says, so writers begin with BEGIN IMMEDIATE, and take turns in one thread instead of waiting inside SQLite.
+    """
+
+    is_sqlite = True
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._engine: Engine = create_engine(
+            url.set(drivername="sqlite"),
+            pool_size=_READERS + 1,
+            max_overflow=0,
+            pool_timeout=10.0,
+        )
+        event.listen(self._engine, "connect", _prepare_sqlite)
+        event.listen(self._engine, "begin", _begin_sqlite)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-write")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database-read")
+
+    async def write(self, work: Work[R], *, durable: bool = True) -> R:
+        """See `Database`."""
+        return await self._run(self._writer, work, {"sayit_write": True, "sayit_durable": durable})
+
+    async def read(self, work: Work[R]) -> R:
+        """See `Database`."""
+        return await self._run(self._readers, work, {})
+
+    async def close(self) -> None:
+        """See `Database`."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Work[R], options: dict[str, bool]) -> R:
+        abandoned = threading.Event()
+        running = asyncio.get_running_loop().run_in_executor(threads, self._transaction, work, options, abandoned)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # Nobody hears of it any more, so nothing is to happen; what is committed already is waited for.
+            abandoned.set()
+            await asyncio.wait({running})
+            if not running.cancelled():
+                running.exception()
+            raise
+
+    def _transaction(self, work: Work[R], options: dict[str, bool], abandoned: threading.Event) -> R:
+        with _available(), self._engine.connect() as connection:
+            with connection.execution_options(**options).begin() as transaction:
+                result = work(connection)
+                if abandoned.is_set():
+                    transaction.rollback()
+            return result
+
+
+class PostgresqlDatabase:
+    """A pool of connections to PostgreSQL.
+
+    Writers run side by side under READ COMMITTED; `locks` says how they keep out of each other's way.
+    """
+
+    is_sqlite = False
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=CONNECTIONS,
+            max_overflow=8,
+            pool_timeout=10.0,
+            pool_pre_ping=True,
+            connect_args={"server_settings": _POSTGRESQL, "timeout": _CONNECT_S, "command_timeout": _ANSWER_S},
+        )
+        self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    async def write(self, work: Work[R], *, durable: bool = True) -> R:
+        """See `Database`."""
+        with _available():
+            async with _connected(self._engine) as connection, connection.begin():
+                if not durable:
+                    await connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+                return await connection.run_sync(work)
+
+    async def read(self, work: Work[R]) -> R:
+        """See `Database`."""
+        with _available():
+            async with _connected(self._reading) as connection, connection.begin():
+                return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        """See `Database`."""
         await self._engine.dispose()
 
 
@@ -107,8 +244,9 @@ async def _open(engine: AsyncEngine) -> AsyncConnection:
     return await engine.connect()
 
 
-@asynccontextmanager
-async def _available() -> AsyncIterator[None]:
+@contextmanager
+def _available() -> Iterator[None]:
+    """The database's errors in our terms; what a constraint forbids is its caller's business."""
     try:
         yield
     except IntegrityError:
@@ -119,19 +257,21 @@ async def _available() -> AsyncIterator[None]:
         raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause=f"database: {error}") from error
 
 
-def _postgresql_arguments() -> dict[str, object]:
-    return {"server_settings": _POSTGRESQL, "timeout": _CONNECT_S, "command_timeout": _ANSWER_S}
-
-
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: `_begin_sqlite` decides how they begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
-    write = connection.get_execution_options().get("sayit_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get("sayit_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # NORMAL leaves the log to be synchronised by the next transaction under FULL.
+    synchronous = "FULL" if options.get("sayit_durable", True) else "NORMAL"
+    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

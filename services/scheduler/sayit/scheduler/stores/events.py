@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select, update
 
 from sayit.scheduler.stores import codec
 from sayit.scheduler.stores.tables import events, jobs
 from sayit.speech.jobs import EventBody, JobEvent
 
 
-async def append(connection: AsyncConnection, job_id: str, bodies: Sequence[EventBody]) -> tuple[JobEvent, ...]:
+def append(connection: Connection, job_id: str, bodies: Sequence[EventBody]) -> tuple[JobEvent, ...]:
     """Appends durable events inside the caller's transaction."""
     if not bodies:
         return ()
@@ -23,14 +22,14 @@ async def append(connection: AsyncConnection, job_id: str, bodies: Sequence[Even
         .values(last_seq=jobs.c.last_seq + len(bodies))
         .returning(jobs.c.last_seq)
     )
-    last: int = (await connection.execute(statement)).scalar_one()
+    last: int = connection.execute(statement).scalar_one()
     appended = codec.numbered(job_id, last - len(bodies) + 1, bodies, time.time())
     rows = [{"job_id": job_id, "seq": event.seq, "payload": codec.event_bytes(event)} for event in appended]
-    await connection.execute(insert(events), rows)
+    connection.execute(insert(events), rows)
     return appended
 
 
-async def after(connection: AsyncConnection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
+def after(connection: Connection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
     """Events after `seq`, in order."""
     statement = (
         select(events.c.payload)
@@ -38,4 +37,4 @@ async def after(connection: AsyncConnection, job_id: str, seq: int, limit: int) 
         .order_by(events.c.seq)
         .limit(limit)
     )
-    return [codec.event_of(payload) for payload in (await connection.execute(statement)).scalars()]
+    return [codec.event_of(payload) for payload in connection.execute(statement).scalars()]

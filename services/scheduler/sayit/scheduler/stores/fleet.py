@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import case, delete, func, or_, select
+from typing import Any
 
-from sayit.scheduler.job.records import ChunkState, DayStatistics, JobRecord, TranscriberRecord
+from sqlalchemy import Connection, and_, case, delete, func, select
+
+from sayit.scheduler.job.records import ChunkState, DayStatistics, Running, TranscriberRecord, Waiting
 from sayit.scheduler.stores import bin as bins
-from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import ENDED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
-from sayit.scheduler.stores.tables import cache, chunks, jobs, transcribers, uploads
+from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs, transcribers, uploads
 from sayit.scheduler.stores.uploads import drop_unused
-from sayit.speech.audio import seconds_of
 from sayit.speech.jobs import JobState
 
 #: Rows deleted in one transaction, so that retention never holds the writers up for long.
@@ -27,48 +28,55 @@ class SqlFleet:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def report(self, transcriber: TranscriberRecord) -> None:
+    @writes_lightly
+    def report(self, connection: Connection, transcriber: TranscriberRecord) -> None:
         """See the port."""
         names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
         values = {name: getattr(transcriber, name) for name in names}
-        async with self._database.write() as connection:
-            await put(connection, transcribers, {"id": transcriber.id}, values)
+        put(connection, transcribers, {"id": transcriber.id}, values)
 
-    async def transcribers(self, *, seen_after_s: float) -> list[TranscriberRecord]:
+    @reads
+    def transcribers(self, connection: Connection, *, seen_after_s: float) -> list[TranscriberRecord]:
         """See the port."""
         statement = select(transcribers).where(transcribers.c.seen_s > seen_after_s).order_by(transcribers.c.id)
-        async with self._database.read() as connection:
-            rows = (await connection.execute(statement)).mappings().all()
+        rows = connection.execute(statement).mappings().all()
         return [TranscriberRecord(**row) for row in rows]
 
-    async def chunks_waiting(self) -> int:
+    @reads
+    def chunks_waiting(self, connection: Connection) -> int:
         """See the port."""
         statement = select(func.count()).select_from(chunks).where(chunks.c.state == ChunkState.DUE.value)
-        async with self._database.read() as connection:
-            return (await connection.execute(statement)).scalar_one()
+        return connection.execute(statement).scalar_one()
 
-    async def waiting_before(self, job: JobRecord) -> tuple[int | None, float]:
+    @reads
+    def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
         """See the port."""
-        due = chunks.c.state == ChunkState.DUE.value
-        mine = select(func.min(chunks.c.due_s), func.max(case((chunks.c.interactive, 1), else_=0))).where(
-            due, chunks.c.job_id == job.id
+        length = chunks.c.end_sample - chunks.c.start_sample
+        due = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
+        open_ = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
+        by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
+        counted = select(
+            *by_job,
+            func.sum(case((due, 1), else_=0)).label("due_chunks"),
+            func.sum(case((due, length), else_=0)).label("due_samples"),
+            func.coalesce(func.min(case((due, chunks.c.due_s))), 0.0).label("due_s"),
+            func.sum(case((due, 0), else_=1)).label("held_chunks"),
+            func.sum(case((due, 0), else_=length)).label("held_samples"),
         )
-        async with self._database.read() as connection:
-            first_due, interactive = (await connection.execute(mine)).one()
-            if first_due is None:
-                return None, 0.0
-            earlier = chunks.c.due_s < first_due
-            ahead = earlier if interactive else or_(earlier, chunks.c.interactive)
-            if interactive:
-                ahead = earlier & chunks.c.interactive
-            length = func.coalesce(func.sum(chunks.c.end_sample - chunks.c.start_sample), 0)
-            statement = select(func.count(), length).where(
-                due, chunks.c.job_id != job.id, chunks.c.model == job.model, ahead
-            )
-            count, samples = (await connection.execute(statement)).one()
-        return count, seconds_of(int(samples))
+        waiting = counted.where(open_, chunks.c.model == model).group_by(*by_job)
+        current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
+        running = (
+            select(chunks.c.job_id, length.label("samples"), attempts.c.transcriber_id, attempts.c.started_s)
+            .join(attempts, current)
+            .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == model)
+        )
+        return (
+            [_waiting(row) for row in connection.execute(waiting)],
+            [Running(**row) for row in connection.execute(running).mappings()],
+        )
 
-    async def statistics(self, *, since_s: float) -> DayStatistics:
+    @reads
+    def statistics(self, connection: Connection, *, since_s: float) -> DayStatistics:
         """See the port."""
         completed = jobs.c.state == JobState.COMPLETED.value
         statement = select(
@@ -77,59 +85,73 @@ class SqlFleet:
             func.sum(case((jobs.c.state == JobState.FAILED.value, 1), else_=0)),
             func.avg(case((completed, jobs.c.finished_s - jobs.c.created_s))),
         ).where(jobs.c.created_s > since_s)
-        async with self._database.read() as connection:
-            accepted, done, failed, mean = (await connection.execute(statement)).one()
+        accepted, done, failed, mean = connection.execute(statement).one()
         return DayStatistics(accepted=accepted, completed=done or 0, failed=failed or 0, mean_s=mean)
 
     async def expire(self, *, now_s: float) -> int:
         """See the port."""
-        async with self._database.write() as connection:
-            # One scheduler at a time: deleting the same rows in another order, two could wait for each other.
-            await lock_name(connection, "expire")
-            await connection.execute(delete(cache).where(cache.c.expires_s < now_s))
-            await connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
+        await self._expire_small(now_s)
         gone = 0
         while batch := await self._expire_batch(now_s):
             gone += batch
         return gone
 
-    async def _expire_batch(self, now_s: float) -> int:
-        async with self._database.write() as connection:
-            await lock_name(connection, "expire")
-            old_jobs = select(jobs.c.id, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
-            expired = (await connection.execute(old_jobs.with_for_update(skip_locked=True))).all()
-            for row in expired:
-                await forget(connection, row.id)
-            for upload_id in sorted({row.upload_id for row in expired}):
-                await drop_unused(connection, upload_id)
-            used = select(jobs.c.upload_id)
-            old_uploads = (
-                select(uploads.c.id).where(uploads.c.expires_s < now_s, uploads.c.id.not_in(used)).limit(BATCH)
-            )
-            orphans = (await connection.execute(old_uploads)).scalars().all()
-            for upload_id in sorted(orphans):
-                await drop_unused(connection, upload_id)
+    @writes
+    def _expire_small(self, connection: Connection, now_s: float) -> None:
+        # One scheduler at a time: deleting the same rows in another order, two could wait for each other.
+        lock_name(connection, "expire")
+        connection.execute(delete(cache).where(cache.c.expires_s < now_s))
+        connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
+
+    @writes
+    def _expire_batch(self, connection: Connection, now_s: float) -> int:
+        lock_name(connection, "expire")
+        old_jobs = select(jobs.c.id, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
+        expired = connection.execute(old_jobs.with_for_update(skip_locked=True)).all()
+        for row in expired:
+            forget(connection, row.id)
+        for upload_id in sorted({row.upload_id for row in expired}):
+            drop_unused(connection, upload_id)
+        used = select(jobs.c.upload_id)
+        old_uploads = select(uploads.c.id).where(uploads.c.expires_s < now_s, uploads.c.id.not_in(used)).limit(BATCH)
+        orphans = connection.execute(old_uploads).scalars().all()
+        for upload_id in sorted(orphans):
+            drop_unused(connection, upload_id)
         return len(expired) + len(orphans)
 
-    async def overdue(self, *, accepted_before_s: float) -> list[str]:
+    @reads
+    def overdue(self, connection: Connection, *, accepted_before_s: float) -> list[str]:
         """See the port."""
         statement = (
             select(jobs.c.id).where(jobs.c.state.not_in(ENDED), jobs.c.created_s < accepted_before_s).limit(BATCH)
         )
-        async with self._database.read() as connection:
-            return list((await connection.execute(statement)).scalars())
+        return list(connection.execute(statement).scalars())
 
-    async def bin(self) -> list[str]:
+    @reads
+    def bin(self, connection: Connection) -> list[str]:
         """See the port."""
-        async with self._database.read() as connection:
-            return await bins.contents(connection)
+        return bins.contents(connection)
 
-    async def emptied(self, prefix: str) -> None:
+    @writes
+    def emptied(self, connection: Connection, prefix: str) -> None:
         """See the port."""
-        async with self._database.write() as connection:
-            await bins.emptied(connection, prefix)
+        bins.emptied(connection, prefix)
 
-    async def check(self) -> None:
+    @reads
+    def check(self, connection: Connection) -> None:
         """See the port."""
-        async with self._database.read() as connection:
-            await connection.execute(select(1))
+        connection.execute(select(1))
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(
+        tenant=row.tenant,
+        job_id=row.job_id,
+        interactive=bool(row.interactive),
+        # PostgreSQL's sums of wide integers are decimals.
+        due_chunks=int(row.due_chunks),
+        due_samples=int(row.due_samples),
+        due_s=row.due_s,
+        held_chunks=int(row.held_chunks),
+        held_samples=int(row.held_samples),
+    )

@@ -6,15 +6,14 @@ import json
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sayit.scheduler.job.records import ChunkState, JobRecord
+from sayit.scheduler.job.records import Bounds, ChunkState, Full, JobRecord
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.bin import throw_away
-from sayit.scheduler.stores.database import Database
-from sayit.scheduler.stores.locks import lock_job
+from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.locks import lock_job, lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
 from sayit.scheduler.stores.uploads import drop_unused
@@ -24,6 +23,7 @@ from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
 #: What a job's record needs: all but the spans of speech, which are long and wanted once.
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
 ENDED = tuple(state.value for state in JobState if state.terminal)
+_ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
 class SqlJobs:
@@ -38,36 +38,42 @@ class SqlJobs:
         self._database = database
         self.result_ttl_s = result_ttl_s
 
-    async def create_job(self, job: JobRecord) -> tuple[JobRecord, bool]:
+    async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
         """See the port."""
         try:
-            async with self._database.write() as connection:
-                await connection.execute(insert(jobs).values(codec.job_values(job)))
-                await events.append(connection, job.id, [StateChanged(state=job.state)])
+            return await self._accept(job, bounds)
         except IntegrityError:
             existing = await self.find_by_idempotency_key(job.tenant, job.idempotency_key)
             if existing is None:
                 # Not the key: the upload was deleted between its check and this insert.
                 raise SayItError(ErrorKind.UPLOAD_NOT_FOUND, upload_id=job.upload_id) from None
             return existing, False
-        return await self.get_job(job.tenant, job.id), True
 
-    async def get_job(self, tenant: str, job_id: str) -> JobRecord:
+    @writes
+    def _accept(self, connection: Connection, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+        # From counting to committing nobody else may accept one.
+        lock_name(connection, "accept")
+        if (full := _full(connection, job.tenant, bounds)) is not None:
+            existing = _by_key(connection, job.tenant, job.idempotency_key)
+            return full if existing is None else (existing, False)
+        connection.execute(insert(jobs).values(codec.job_values(job)))
+        events.append(connection, job.id, [StateChanged(state=job.state)])
+        return load(connection, job.tenant, job.id), True
+
+    @reads
+    def get_job(self, connection: Connection, tenant: str, job_id: str) -> JobRecord:
         """See the port."""
-        async with self._database.read() as connection:
-            return await load(connection, tenant, job_id)
+        return load(connection, tenant, job_id)
 
-    async def find_by_idempotency_key(self, tenant: str, key: str) -> JobRecord | None:
+    @reads
+    def find_by_idempotency_key(self, connection: Connection, tenant: str, key: str) -> JobRecord | None:
         """See the port."""
-        if not key:
-            return None
-        async with self._database.read() as connection:
-            statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
-            row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else codec.job_of(row)
+        return _by_key(connection, tenant, key)
 
-    async def list_jobs(
+    @reads
+    def list_jobs(
         self,
+        connection: Connection,
         tenant: str,
         *,
         states: Sequence[JobState],
@@ -84,86 +90,105 @@ class SqlJobs:
             older = jobs.c.created_s < created
             statement = statement.where(or_(older, and_(jobs.c.created_s == created, jobs.c.id < job_id)))
         statement = statement.order_by(jobs.c.created_s.desc(), jobs.c.id.desc()).limit(limit)
-        async with self._database.read() as connection:
-            return [codec.job_of(row) for row in (await connection.execute(statement)).all()]
+        return [codec.job_of(row) for row in connection.execute(statement).all()]
 
-    async def active_jobs(self, tenant: str) -> tuple[int, int]:
+    @reads
+    def active_jobs(self, connection: Connection, tenant: str) -> tuple[int, int]:
         """See the port."""
-        own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
-        async with self._database.read() as connection:
-            statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.not_in(ENDED))
-            total, mine = (await connection.execute(statement)).one()
-        return int(total), int(mine)
+        return _active(connection, tenant)
 
-    async def cancel_job(self, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
+    @writes
+    def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
         """See the port."""
-        async with self._database.write() as connection:
-            await lock_job(connection, job_id)
-            job = await load(connection, tenant, job_id)
-            if not await end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
-                return job, False
-            await events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
-            return await load(connection, tenant, job_id), True
+        lock_job(connection, job_id)
+        job = load(connection, tenant, job_id)
+        if not end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
+            return job, False
+        events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
+        return load(connection, tenant, job_id), True
 
-    async def delete_job(self, tenant: str, job_id: str) -> None:
+    @writes
+    def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
         """See the port."""
-        async with self._database.write() as connection:
-            await lock_job(connection, job_id)
-            job = await load(connection, tenant, job_id)
-            await forget(connection, job.id)
-            await drop_unused(connection, job.upload_id)
+        lock_job(connection, job_id)
+        job = load(connection, tenant, job_id)
+        forget(connection, job.id)
+        drop_unused(connection, job.upload_id)
 
-    async def fail_job(self, job_id: str, error: SayItError) -> bool:
+    @writes
+    def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
         """See the port."""
-        async with self._database.write() as connection:
-            return bool(await fail(connection, job_id, error, self.result_ttl_s))
+        return bool(fail(connection, job_id, error, self.result_ttl_s))
 
-    async def events_after(self, job_id: str, seq: int, limit: int) -> list[JobEvent]:
+    @reads
+    def events_after(self, connection: Connection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
         """See the port."""
-        async with self._database.read() as connection:
-            return await events.after(connection, job_id, seq, limit)
+        return events.after(connection, job_id, seq, limit)
 
-    async def speech(self, job_id: str) -> tuple[tuple[int, int], ...]:
+    @reads
+    def speech(self, connection: Connection, job_id: str) -> tuple[tuple[int, int], ...]:
         """See the port."""
-        async with self._database.read() as connection:
-            statement = select(jobs.c.speech).where(jobs.c.id == job_id)
-            return codec.spans_of((await connection.execute(statement)).scalar_one_or_none() or "[]")
+        statement = select(jobs.c.speech).where(jobs.c.id == job_id)
+        return codec.spans_of(connection.execute(statement).scalar_one_or_none() or "[]")
 
-    async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
+    @writes
+    def cache_put(self, connection: Connection, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
         """See the port."""
-        async with self._database.write() as connection:
-            await lock_job(connection, job_id)
-            if (await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id))).first() is None:
-                return  # deleted a moment ago
-            values = {"job_id": job_id, "expires_s": expires_s}
-            await put(connection, cache, {"tenant": tenant, "cache_key": cache_key}, values)
+        lock_job(connection, job_id)
+        if connection.execute(select(jobs.c.id).where(jobs.c.id == job_id)).first() is None:
+            return  # deleted a moment ago
+        values = {"job_id": job_id, "expires_s": expires_s}
+        put(connection, cache, {"tenant": tenant, "cache_key": cache_key}, values)
 
-    async def cache_get(self, tenant: str, cache_key: str) -> JobRecord | None:
+    @reads
+    def cache_get(self, connection: Connection, tenant: str, cache_key: str) -> JobRecord | None:
         """See the port."""
-        async with self._database.read() as connection:
-            statement = (
-                select(*BRIEF)
-                .join(cache, cache.c.job_id == jobs.c.id)
-                .where(cache.c.tenant == tenant, cache.c.cache_key == cache_key, cache.c.expires_s > time.time())
-                .where(jobs.c.state == JobState.COMPLETED.value)
-            )
-            row = (await connection.execute(statement)).one_or_none()
+        statement = (
+            select(*BRIEF)
+            .join(cache, cache.c.job_id == jobs.c.id)
+            .where(cache.c.tenant == tenant, cache.c.cache_key == cache_key, cache.c.expires_s > time.time())
+            .where(jobs.c.state == JobState.COMPLETED.value)
+        )
+        row = connection.execute(statement).one_or_none()
         return None if row is None else codec.job_of(row)
 
 
-async def load(connection: AsyncConnection, tenant: str | None, job_id: str) -> JobRecord:
+def _active(connection: Connection, tenant: str) -> tuple[int, int]:
+    own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
+    # Named, not excluded: so the index serves, however many ended jobs are kept.
+    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(_ACTIVE))
+    total, mine = connection.execute(statement).one()
+    return int(total), int(mine)
+
+
+def _full(connection: Connection, tenant: str, bounds: Bounds) -> Full | None:
+    total, own = _active(connection, tenant)
+    if total >= bounds.jobs:
+        return Full.JOBS
+    return Full.TENANT if own >= bounds.of_tenant else None
+
+
+def _by_key(connection: Connection, tenant: str, key: str) -> JobRecord | None:
+    if not key:
+        return None
+    statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else codec.job_of(row)
+
+
+def load(connection: Connection, tenant: str | None, job_id: str) -> JobRecord:
     """A job inside the caller's transaction; without a tenant, anybody's."""
     statement = select(*BRIEF).where(jobs.c.id == job_id)
     if tenant is not None:
         statement = statement.where(jobs.c.tenant == tenant)
-    row = (await connection.execute(statement)).one_or_none()
+    row = connection.execute(statement).one_or_none()
     if row is None:
         raise SayItError(ErrorKind.JOB_NOT_FOUND, job_id=job_id[:64])
     return codec.job_of(row)
 
 
-async def end(
-    connection: AsyncConnection, job_id: str, state: JobState, ttl_s: float, owner: str | None = None, **values: object
+def end(
+    connection: Connection, job_id: str, state: JobState, ttl_s: float, owner: str | None = None, **values: object
 ) -> bool:
     """Puts a job that has not ended into a terminal state and drops its unfinished chunks; whether it did.
 
@@ -173,38 +198,38 @@ async def end(
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
     if owner is not None:
         statement = statement.where(jobs.c.lease_owner == owner)
-    done = await connection.execute(
+    done = connection.execute(
         statement.values(
             state=state.value, finished_s=now, expires_s=now + ttl_s, lease_owner=None, lease_until_s=None, **values
         )
     )
     if done.rowcount != 1:
         return False
-    await connection.execute(
+    connection.execute(
         update(chunks)
         .where(chunks.c.job_id == job_id, chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value]))
         .values(state=ChunkState.DROPPED.value, lease_until_s=None)
     )
     attempted = select(chunks.c.id).where(chunks.c.job_id == job_id)
-    await connection.execute(
+    connection.execute(
         update(attempts)
         .where(attempts.c.chunk_id.in_(attempted), attempts.c.outcome == "running")
         .values(outcome="dropped", ended_s=now)
     )
-    await throw_away(connection, f"jobs/{job_id}/chunks/")
+    throw_away(connection, f"jobs/{job_id}/chunks/")
     return True
 
 
-async def fail(connection: AsyncConnection, job_id: str, error: SayItError, ttl_s: float) -> tuple[JobEvent, ...]:
+def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> tuple[JobEvent, ...]:
     """FAILED inside the caller's transaction, unless the job has ended; the event, if there is one."""
     details = json.dumps(error.details, ensure_ascii=False)
-    if not await end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
+    if not end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
         return ()
     reason = JobError(code=error.code, message_en=error.message("en"), message_ko=error.message("ko"))
-    return await events.append(connection, job_id, [Failed(error=reason)])
+    return events.append(connection, job_id, [Failed(error=reason)])
 
 
-async def forget(connection: AsyncConnection, job_id: str) -> None:
+def forget(connection: Connection, job_id: str) -> None:
     """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
-    if (await connection.execute(delete(jobs).where(jobs.c.id == job_id))).rowcount == 1:
-        await throw_away(connection, f"jobs/{job_id}/")
+    if connection.execute(delete(jobs).where(jobs.c.id == job_id)).rowcount == 1:
+        throw_away(connection, f"jobs/{job_id}/")

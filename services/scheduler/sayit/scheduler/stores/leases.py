@@ -7,12 +7,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, or_, select, true, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, true, update
 
-from sayit.scheduler.job.records import ChunkState, JobRecord, NewChunk
-from sayit.scheduler.stores import codec, events
-from sayit.scheduler.stores.database import Database
+from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
+from sayit.scheduler.stores import codec, dispatches, events
+from sayit.scheduler.stores.database import Database, writes
 from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
@@ -53,92 +52,107 @@ class SqlLeases:
     ) -> JobRecord | None:
         free = or_(jobs.c.lease_until_s.is_(None), jobs.c.lease_until_s < time.time())
         candidate = select(jobs.c.id).where(jobs.c.state == state.value, free, wanted).limit(1)
-        async with self._database.read() as connection:
-            # The usual answer is "nothing"; it should not cost a write transaction.
-            if (await connection.execute(candidate)).first() is None:
-                return None
+        # The usual answer is "nothing"; it should not cost a write transaction.
+        if not await self._database.read(lambda connection: connection.execute(candidate).first()):
+            return None
         first = candidate.order_by(order).with_for_update(skip_locked=True, of=jobs)
-        async with self._database.write() as connection:
-            job_id = (await connection.execute(first)).scalar_one_or_none()
+
+        def take(connection: Connection) -> JobRecord | None:
+            job_id = connection.execute(first).scalar_one_or_none()
             if job_id is None:
                 return None
-            await connection.execute(
+            connection.execute(
                 update(jobs).where(jobs.c.id == job_id).values(lease_owner=owner, lease_until_s=until_s, **values)
             )
-            return await load(connection, None, job_id)
+            return load(connection, None, job_id)
 
-    async def renew_lease(self, job_id: str, owner: str, *, until_s: float) -> bool:
+        return await self._database.write(take)
+
+    @writes
+    def renew_lease(self, connection: Connection, job_id: str, owner: str, *, until_s: float) -> bool:
         """See the port."""
-        async with self._database.write() as connection:
-            renewed = await connection.execute(update(jobs).where(*_owned(job_id, owner)).values(lease_until_s=until_s))
-            return renewed.rowcount == 1
+        renewed = connection.execute(update(jobs).where(*_owned(job_id, owner)).values(lease_until_s=until_s))
+        return renewed.rowcount == 1
 
-    async def return_lease(self, job_id: str, owner: str, *, not_before_s: float) -> None:
+    @writes
+    def return_lease(self, connection: Connection, job_id: str, owner: str, *, not_before_s: float) -> None:
         """See the port."""
         preparing = case((jobs.c.state == JobState.PREPARING.value, 1), else_=0)
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(jobs)
-                .where(*_owned(job_id, owner))
-                .values(
-                    lease_owner=None,
-                    lease_until_s=not_before_s,
-                    prepare_attempts=jobs.c.prepare_attempts - preparing,
-                )
+        connection.execute(
+            update(jobs)
+            .where(*_owned(job_id, owner))
+            .values(
+                lease_owner=None,
+                lease_until_s=not_before_s,
+                prepare_attempts=jobs.c.prepare_attempts - preparing,
             )
+        )
 
-    async def drop_leases(self) -> None:
+    @writes
+    def drop_leases(self, connection: Connection) -> None:
         """See the port."""
-        async with self._database.write() as connection:
-            held = jobs.c.lease_owner.is_not(None)
-            await connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=None))
+        held = jobs.c.lease_owner.is_not(None)
+        connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=None))
 
-    async def set_cache_key(self, job_id: str, owner: str, cache_key: str) -> None:
+    @writes
+    def set_cache_key(self, connection: Connection, job_id: str, owner: str, cache_key: str) -> None:
         """See the port."""
-        async with self._database.write() as connection:
-            await connection.execute(update(jobs).where(*_owned(job_id, owner)).values(cache_key=cache_key))
+        connection.execute(update(jobs).where(*_owned(job_id, owner)).values(cache_key=cache_key))
 
-    async def add_chunks(self, job_id: str, owner: str, new: Sequence[NewChunk], *, scanned: int) -> bool:
-        """See the port."""
-        async with self._database.write() as connection:
-            statement = (
-                update(jobs)
-                .where(*_owned(job_id, owner))
-                .values(samples_scanned=scanned)
-                .returning(jobs.c.tenant, jobs.c.model)
-            )
-            job = (await connection.execute(statement)).one_or_none()
-            if job is None:
-                return False
-            # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
-            there = set((await connection.execute(select(chunks.c.number).where(chunks.c.job_id == job_id))).scalars())
-            now = time.time()
-            rows = [
-                {
-                    "id": f"{job_id}-{chunk.index}",
-                    "job_id": job_id,
-                    "number": chunk.index,
-                    "tenant": job.tenant,
-                    "model": job.model,
-                    "start_sample": chunk.start_sample,
-                    "end_sample": chunk.end_sample,
-                    "hard_start": chunk.hard_start,
-                    "hard_end": chunk.hard_end,
-                    "object_key": chunk.object_key,
-                    "interactive": chunk.interactive,
-                    "state": ChunkState.DUE.value,
-                    "due_s": now,
-                }
-                for chunk in new
-                if chunk.index not in there
-            ]
-            if rows:
-                await connection.execute(insert(chunks), rows)
-                await _count_chunked(connection, job_id)
-            return True
-
-    async def finish_preparing(
+    @writes
+    def add_chunks(
         self,
+        connection: Connection,
+        job_id: str,
+        owner: str,
+        new: Sequence[NewChunk],
+        *,
+        scanned: int,
+        declared: int | None = None,
+        limit: int = 0,
+    ) -> list[Dispatch] | None:
+        """See the port."""
+        statement = (
+            update(jobs)
+            .where(*_owned(job_id, owner))
+            .values(samples_scanned=scanned, samples_declared=func.coalesce(declared, jobs.c.samples_declared))
+            .returning(jobs.c.tenant, jobs.c.model)
+        )
+        job = connection.execute(statement).one_or_none()
+        if job is None:
+            return None
+        # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
+        there = set(connection.execute(select(chunks.c.number).where(chunks.c.job_id == job_id)).scalars())
+        missing = [chunk for chunk in new if chunk.index not in there]
+        now = time.time()
+        rows = [
+            {
+                "id": f"{job_id}-{chunk.index}",
+                "job_id": job_id,
+                "number": chunk.index,
+                "tenant": job.tenant,
+                "model": job.model,
+                "start_sample": chunk.start_sample,
+                "end_sample": chunk.end_sample,
+                "hard_start": chunk.hard_start,
+                "hard_end": chunk.hard_end,
+                "object_key": chunk.object_key,
+                "interactive": chunk.interactive,
+                "state": ChunkState.DUE.value,
+                "due_s": now,
+            }
+            for chunk in missing
+        ]
+        if not rows:
+            return []
+        _count_chunked(connection, job_id, sum(chunk.end_sample - chunk.start_sample for chunk in missing))
+        connection.execute(insert(chunks), rows)
+        return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
+
+    @writes
+    def finish_preparing(
+        self,
+        connection: Connection,
         job_id: str,
         owner: str,
         *,
@@ -148,30 +162,31 @@ class SqlLeases:
         warnings: Sequence[str],
     ) -> bool:
         """See the port."""
-        async with self._database.write() as connection:
-            statement = (
-                update(jobs)
-                .where(*_owned(job_id, owner), jobs.c.state == JobState.PREPARING.value)
-                .values(
-                    samples_total=samples,
-                    samples_scanned=samples,
-                    chunks_total=chunks,
-                    speech=codec.spans_text(speech),
-                    warnings=json.dumps(list(warnings)),
-                    lease_owner=None,
-                    lease_until_s=None,
-                )
-                .returning(jobs.c.chunks_done)
+        statement = (
+            update(jobs)
+            .where(*_owned(job_id, owner), jobs.c.state == JobState.PREPARING.value)
+            .values(
+                samples_total=samples,
+                samples_scanned=samples,
+                chunks_total=chunks,
+                speech=codec.spans_text(speech),
+                warnings=json.dumps(list(warnings)),
+                lease_owner=None,
+                lease_until_s=None,
             )
-            done = (await connection.execute(statement)).scalar_one_or_none()
-            if done is None:
-                return False
-            state = JobState.MERGING if done == chunks else JobState.RUNNING
-            await enter(connection, job_id, state)
-            return True
+            .returning(jobs.c.chunks_done)
+        )
+        done = connection.execute(statement).scalar_one_or_none()
+        if done is None:
+            return False
+        state = JobState.MERGING if done == chunks else JobState.RUNNING
+        enter(connection, job_id, state)
+        return True
 
-    async def complete_job(
+    @writes
+    def complete_job(
         self,
+        connection: Connection,
         job_id: str,
         owner: str,
         *,
@@ -181,30 +196,29 @@ class SqlLeases:
         warnings: Sequence[str] = (),
     ) -> bool:
         """See the port."""
-        async with self._database.write() as connection:
-            await lock_job(connection, job_id)
-            values: dict[str, object] = {"cached": cached, "samples_total": samples}
-            if warnings:
-                values["warnings"] = json.dumps(list(warnings))
-            if not await end(connection, job_id, JobState.COMPLETED, self.result_ttl_s, owner, **values):
-                return False
-            await _append(connection, job_id, events)
-            return True
+        lock_job(connection, job_id)
+        values: dict[str, object] = {"cached": cached, "samples_total": samples}
+        if warnings:
+            values["warnings"] = json.dumps(list(warnings))
+        if not end(connection, job_id, JobState.COMPLETED, self.result_ttl_s, owner, **values):
+            return False
+        _append(connection, job_id, events)
+        return True
 
 
 _append = events.append
 
 
-async def enter(connection: AsyncConnection, job_id: str, state: JobState) -> None:
+def enter(connection: Connection, job_id: str, state: JobState) -> None:
     """Changes a running job's state and says so, inside the caller's transaction."""
-    await connection.execute(update(jobs).where(jobs.c.id == job_id).values(state=state.value))
-    await events.append(connection, job_id, [StateChanged(state=state)])
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(state=state.value))
+    events.append(connection, job_id, [StateChanged(state=state)])
 
 
 def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state.not_in(ENDED)
 
 
-async def _count_chunked(connection: AsyncConnection, job_id: str) -> None:
-    length = select(func.sum(chunks.c.end_sample - chunks.c.start_sample)).where(chunks.c.job_id == job_id)
-    await connection.execute(update(jobs).where(jobs.c.id == job_id).values(samples_chunked=length.scalar_subquery()))
+def _count_chunked(connection: Connection, job_id: str, samples: int) -> None:
+    chunked = jobs.c.samples_chunked + samples
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(samples_chunked=chunked))

@@ -10,38 +10,48 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 
 
-async def lock_job(connection: AsyncConnection, job_id: str) -> None:
+def lock_job(connection: Connection, job_id: str) -> None:
     """Lets one transaction at a time change a job and its chunks, until the caller's ends."""
-    if _several_writers(connection):
-        await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
+    if locks_rows(connection):
+        connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
 
 
-async def lock_job_of(connection: AsyncConnection, chunk_id: str) -> None:
+def lock_job_of(connection: Connection, chunk_id: str) -> None:
     """`lock_job` for the job of a chunk."""
-    if _several_writers(connection):
+    if locks_rows(connection):
         job_id = select(chunks.c.job_id).where(chunks.c.id == chunk_id).scalar_subquery()
-        await connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
+        connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
 
 
-async def lock_upload(connection: AsyncConnection, upload_id: str) -> None:
+def lock_upload(connection: Connection, upload_id: str) -> None:
     """Lets nobody accept a job on an upload, or change it, until the caller's transaction ends."""
-    if _several_writers(connection):
+    if locks_rows(connection):
         # Also against the weakest lock, which a new job's reference to it takes.
-        await connection.execute(select(uploads.c.id).where(uploads.c.id == upload_id).with_for_update())
+        connection.execute(select(uploads.c.id).where(uploads.c.id == upload_id).with_for_update())
 
 
-async def lock_name(connection: AsyncConnection, name: str) -> None:
+def lock_name(connection: Connection, name: str) -> None:
     """Lets one transaction at a time do what the name stands for, until the caller's ends."""
-    if _several_writers(connection):
-        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        await connection.execute(select(func.pg_advisory_xact_lock(number)))
+    if locks_rows(connection):
+        connection.execute(select(func.pg_advisory_xact_lock(_number(name))))
 
 
-def _several_writers(connection: AsyncConnection) -> bool:
+def try_lock_name(connection: Connection, name: str) -> bool:
+    """`lock_name` without waiting; whether it got the lock."""
+    if not locks_rows(connection):
+        return True
+    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_number(name)))).scalar_one())
+
+
+def locks_rows(connection: Connection) -> bool:
+    """Whether rows may be locked by others, because several transactions write at once."""
     return connection.dialect.name != "sqlite"
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 
-async def put(
-    connection: AsyncConnection, table: Table, key: Mapping[str, object], values: Mapping[str, object]
-) -> None:
+def put(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
     """Inserts a row, or replaces these values of the one that has this key, inside the caller's transaction."""
     row = {**key, **values}
     if connection.dialect.name == "sqlite":
-        await connection.execute(sqlite_insert(table).values(row).on_conflict_do_update(list(key), set_=values))
+        connection.execute(sqlite_insert(table).values(row).on_conflict_do_update(list(key), set_=values))
     else:
-        await connection.execute(
+        connection.execute(
             postgresql_insert(table).values(row).on_conflict_do_update(index_elements=list(key), set_=values)
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayit.scheduler.stores.chunks import SqlChunks
-from sayit.scheduler.stores.database import Database
+from sayit.scheduler.stores.database import Database, database_at
 from sayit.scheduler.stores.fleet import SqlFleet
 from sayit.scheduler.stores.jobs import SqlJobs
 from sayit.scheduler.stores.leases import SqlLeases
@@ -45,7 +45,7 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
     Raises:
         SayItError: UNAVAILABLE when another scheduler holds the SQLite file.
     """
-    database = Database(url)
+    database = database_at(url)
     with _only_one(database):
         await upgrade(database.url)
         try:

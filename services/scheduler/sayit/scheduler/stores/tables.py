@@ -74,6 +74,7 @@ jobs = Table(
     Column("warnings", Text, nullable=False, server_default="[]"),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
     Column("samples_total", BigInteger),
+    Column("samples_declared", BigInteger),
     Column("samples_scanned", BigInteger, nullable=False, server_default="0"),
     Column("samples_chunked", BigInteger, nullable=False, server_default="0"),
     Column("samples_done", BigInteger, nullable=False, server_default="0"),

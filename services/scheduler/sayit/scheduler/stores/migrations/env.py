@@ -25,7 +25,7 @@ async def _main() -> None:
     engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
     async with engine.begin() as connection:
         # Several schedulers may start at once; the others find the work done.
-        await lock_name(connection, "migrate")
+        await connection.run_sync(lock_name, "migrate")
         await connection.run_sync(_migrate)
     await engine.dispose()
 

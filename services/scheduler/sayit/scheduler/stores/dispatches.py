@@ -1,0 +1,96 @@
+"""Choosing what goes into the queue next, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+
+from sayit.scheduler.job.records import ChunkState, Dispatch, DueChunk, InFlight
+from sayit.scheduler.job.rules import fair_order, room
+from sayit.scheduler.stores.locks import lock_name, locks_rows, try_lock_name
+from sayit.scheduler.stores.tables import chunks
+from sayit.speech.dispatch import ChunkMessage
+
+#: Chunks that could be in the queue but are not.
+_UNDISPATCHED = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
+#: What fairness needs to know of a chunk.
+_CANDIDATE = tuple(
+    chunks.c[name]
+    for name in ("id", "job_id", "tenant", "number", "dispatch", "interactive", "due_s", "start_sample", "end_sample")
+)
+#: Chunks that fairness chooses from, or that are looked at together.
+_CANDIDATES = 500
+
+
+def take(connection: Connection, model: str, *, limit: int, patient: bool = True) -> list[Dispatch]:
+    """Numbers the chunks that go into the queue next; see `ports.ChunkStore.dispatch`.
+
+    Args:
+        connection: a transaction that writes.
+        model: whose queue.
+        limit: chunks that may be dispatched or running.
+        patient: whether to wait while another scheduler dispatches; if not, nothing is taken then.
+    """
+    name = f"dispatch {model}"
+    if patient:
+        lock_name(connection, name)
+    elif not try_lock_name(connection, name):
+        return []
+    in_flight = _in_flight(connection, model)
+    space = room(limit=limit, in_flight=in_flight)
+    if space.most == 0:
+        return []
+    chosen = fair_order(_due(connection, model, per_job=space.most), in_flight=in_flight, room=space)
+    if locks_rows(connection):
+        # Chunks that somebody is changing right now are left for the next time.
+        found = select(chunks.c.id).where(chunks.c.id.in_([chunk.id for chunk in chosen]), _UNDISPATCHED)
+        free = set(connection.execute(found.with_for_update(skip_locked=True, key_share=True)).scalars())
+        chosen = [chunk for chunk in chosen if chunk.id in free]
+    if chosen:
+        connection.execute(
+            update(chunks)
+            .where(chunks.c.id.in_([chunk.id for chunk in chosen]))
+            .values(dispatch=chunks.c.dispatch + 1, dispatched_s=time.time())
+        )
+    return [(ChunkMessage(chunk_id=chunk.id, dispatch=chunk.dispatch + 1), chunk) for chunk in chosen]
+
+
+def _in_flight(connection: Connection, model: str) -> list[InFlight]:
+    """What each job holds of the queue and of the transcribers, by lane."""
+    dispatched = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_not(None))
+    samples = func.sum(chunks.c.end_sample - chunks.c.start_sample)
+    statement = (
+        select(chunks.c.tenant, chunks.c.job_id, chunks.c.interactive, func.count(), samples)
+        .where(or_(dispatched, chunks.c.state == ChunkState.RUNNING.value), chunks.c.model == model)
+        .group_by(chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
+    )
+    return [
+        InFlight(tenant=tenant, job_id=job_id, interactive=bool(interactive), chunks=count, samples=int(length))
+        for tenant, job_id, interactive, count, length in connection.execute(statement)
+    ]
+
+
+def _due(connection: Connection, model: str, *, per_job: int) -> list[DueChunk]:
+    """Candidates: at most `per_job` of each job; every tenant's best ones come before any tenant's next best."""
+    place = func.row_number().over(partition_by=chunks.c.job_id, order_by=chunks.c.number).label("place")
+    waiting = select(*_CANDIDATE, place).where(_UNDISPATCHED, chunks.c.model == model, chunks.c.due_s <= time.time())
+    ranked = waiting.subquery()
+    order = (ranked.c.interactive.desc(), ranked.c.place, ranked.c.due_s)
+    turn = func.row_number().over(partition_by=ranked.c.tenant, order_by=order).label("turn")
+    turns = select(ranked, turn).where(ranked.c.place <= per_job).subquery()
+    statement = select(turns).order_by(turns.c.turn, turns.c.due_s).limit(_CANDIDATES)
+    return [
+        DueChunk(
+            id=row.id,
+            job_id=row.job_id,
+            tenant=row.tenant,
+            model=model,
+            index=row.number,
+            dispatch=row.dispatch,
+            interactive=bool(row.interactive),
+            due_s=row.due_s,
+            samples=row.end_sample - row.start_sample,
+        )
+        for row in connection.execute(statement)
+    ]

@@ -1,4 +1,4 @@
-"""How benchmarks ask a suite: options that make every window cost the same, and clients that note when things happen."""
+"""How benchmarks ask a suite: options that make every window cost the same, and clients that note when things come."""
 
 from __future__ import annotations
 

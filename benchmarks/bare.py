@@ -170,7 +170,7 @@ class _Model:
         self._whisper = WhisperModel(
             folder, device="cpu", compute_type=compute_type, cpu_threads=threads, num_workers=1
         )
-        tokenizer = Tokenizer(self._whisper.hf_tokenizer, True, task="transcribe", language="ko")  # noqa: FBT003
+        tokenizer = Tokenizer(self._whisper.hf_tokenizer, True, task="transcribe", language="ko")
         self._prompt = list(tokenizer.sot_sequence)
         self._suppressed = list(get_suppressed_tokens(tokenizer, [-1]))
         self._padded = pad_or_trim

@@ -35,7 +35,7 @@ def phrases(language: str) -> tuple[Samples, ...]:
 
 
 def speech(seconds: float, *, seed: int, language: str = "ko", pauses_s: tuple[float, float] = (0.3, 1.0)) -> Samples:
-    """Phrases in random order, `int16[seconds * 16000]`; pauses between them are uniform in `pauses_s` and faintly noisy.
+    """Phrases in random order, `int16[seconds * 16000]`, with faintly noisy pauses, uniform in `pauses_s`.
 
     The same arguments give the same samples; another seed never gives the same file, so that no cache answers.
     """

@@ -1,4 +1,4 @@
-"""What does not depend on the model's speed, with the micro model: the queue, the way of events, memory over many chunks."""
+"""What does not depend on the model's speed, with the micro model: queue, events, memory over many chunks."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from sayit.client import AsyncClient
 
 #: Greedy tokens of a window: about what half a minute of speech takes.
 TOKENS = 100
-#: After interactive work (the first chunk of a recording is) batches stay small for so long; then they fill, in seconds.
+#: After interactive work (a recording's first chunk is) batches stay small for so long; then they fill, in seconds.
 SMALL_BATCHES_S = 32.0
 #: "The suite should reach" it: two Zen 4 cores, two processes, encoded singly, decoded in batches of eight.
 _BEST_MEASURED = 8.0

@@ -1,4 +1,4 @@
-"""How long people wait: for the first text of an idle suite, behind a long recording, and for a cancel to take effect."""
+"""How long people wait: for the first text of an idle suite, behind a long recording, for a cancel to take effect."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _first_text(ours: Sequence[float], plain: Sequence[float], share: int) -> Re
     ours_s, plain_s = percentile(ours, share), percentile(plain, share)
     return Result(
         id=4,
-        name=f"time to first text, idle, 8 s file, ÷ the bare first chunk: p{share} ({ours_s:.2f} s, {plain_s:.2f} s bare)",
+        name=f"time to first text, idle, ÷ the bare first chunk: p{share} ({ours_s:.2f} s, {plain_s:.2f} s bare)",
         value=ours_s / plain_s,
         unit="",
         reference=1.0,

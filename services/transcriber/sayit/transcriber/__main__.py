@@ -19,7 +19,7 @@ async def main(stop: asyncio.Event) -> None:
     from sayit.transcriber.service import running  # noqa: PLC0415 - see above
 
     telemetry.setup("transcriber", settings)
-    async with running(settings):
+    async with running(settings, leave=stop.set):
         with Reload(settings).on_hangup():
             await stop.wait()
 

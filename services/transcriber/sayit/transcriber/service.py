@@ -7,8 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from sayit.chassis import telemetry
@@ -19,21 +18,27 @@ from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.settings import TranscriberSettings
-from sayit.transcriber.work.engine_lane import EngineLane
+from sayit.transcriber.work.memory import resident_mb, watch_memory
 from sayit.transcriber.work.report import Reporter
 from sayit.transcriber.work.runner import Runner
 from sayit.transcriber.work.worker import DoorbellWorker
 
+#: A process that is warm has about the memory it needs. So many times that, and so many MB, is too much.
+_GROWTH, _GROWTH_MB = 2, 512
 #: How often it is checked whether the engine is stuck.
 _WATCH_S = 1.0
 
 
 @asynccontextmanager
-async def running(settings: TranscriberSettings) -> AsyncIterator[Running]:
+async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> AsyncIterator[Running]:
     """Runs a transcriber while the block runs: health answers first, SERVING once the model is warm.
 
     At its end it takes no more work, gives back what waits, and finishes or gives back what is on the engine within
     the grace time.
+
+    Args:
+        settings: what it was told.
+        leave: called when the process should end because its memory has grown too much; it holds no work then.
 
     Raises:
         StartError: the model is not on this machine, or the address is taken.
@@ -44,29 +49,36 @@ async def running(settings: TranscriberSettings) -> AsyncIterator[Running]:
         server = await stack.enter_async_context(
             serving(address=settings.transcriber_listen, register=lambda _: None, service_names=(), grace_s=1.0)
         )
-        executor = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        # An engine call cannot be interrupted; the process ends when it does.
-        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        model, engine = await asyncio.get_running_loop().run_in_executor(executor, _warm_engine, settings)
-        lane = EngineLane(engine, executor)
+        model, engine = await asyncio.to_thread(_warm_engine, settings)
+        engine.start()
+        # A call of the model cannot be interrupted; the process ends when it does.
+        stack.callback(engine.close)
+        limit_mb = settings.memory_limit_mb or _GROWTH * resident_mb() + _GROWTH_MB
         channel = await stack.enter_async_context(internal_channel(settings.scheduler_address, settings))
         transcriber_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
         stub = chunk_service_pb2_grpc.ChunkServiceStub(channel)
-        runner = Runner(stub=stub, lane=lane, transcriber_id=transcriber_id)
-        reporter = Reporter(stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, slots=settings.slots)
-        worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=settings.slots)
+        slots = settings.held_chunks()
+        runner = Runner(stub=stub, engine=engine, transcriber_id=transcriber_id)
+        reporter = Reporter(stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, slots=slots)
+        worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=slots)
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(reporter.run(), name="report"),
-                tasks.create_task(_watch(lane, server, settings.stuck_after_s), name="watch the engine"),
+                tasks.create_task(_watch(engine, server, settings.stuck_after_s), name="watch the engine"),
+                tasks.create_task(
+                    watch_memory(runner, limit_mb=limit_mb, stop_taking=worker.stop_taking, leave=leave),
+                    name="watch the memory",
+                ),
             ]
             await server.set_serving(True)
             telemetry.logger().info(
                 "transcriber is up",
                 transcriber_id=transcriber_id,
                 model=model,
-                slots=settings.slots,
+                slots=slots,
+                batch=settings.batch,
                 threads=settings.engine_threads(),
+                memory_limit_mb=limit_mb,
                 address=server.address,
                 metrics=metrics,
             )
@@ -86,7 +98,14 @@ def _warm_engine(settings: TranscriberSettings) -> tuple[str, Engine]:
     folder = models.find(settings.model)
     if folder is None:
         raise StartError(f"the model '{settings.model}' is not on this machine: name a CTranslate2 Whisper folder")
-    engine = Engine.load(folder.path, threads=settings.engine_threads(), compute_type=settings.compute_type)
+    engine = Engine.load(
+        folder.path,
+        threads=settings.engine_threads(),
+        compute_type=settings.compute_type,
+        batch=settings.batch,
+        call_s=settings.call_s,
+        bulk_call_s=settings.bulk_call_s,
+    )
     loaded = time.monotonic()
     engine.warm_up()
     telemetry.logger().info(
@@ -94,17 +113,20 @@ def _warm_engine(settings: TranscriberSettings) -> tuple[str, Engine]:
         model=folder.name,
         load_s=round(loaded - began, 2),
         warm_up_s=round(time.monotonic() - loaded, 2),
+        memory_mb=resident_mb(),
     )
     return settings.model_name or folder.name, engine
 
 
-async def _watch(lane: EngineLane, server: Running, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
-    """Says NOT_SERVING while a chunk has been on the engine for too long, so that a supervisor restarts the process."""
+async def _watch(engine: Engine, server: Running, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
+    """Says NOT_SERVING while a call of the model takes too long, so that a supervisor restarts the process."""
     healthy = True
     while True:
         await asyncio.sleep(every_s)
-        stuck = lane.busy_for_s > stuck_after_s
+        stuck = engine.busy_for_s > stuck_after_s
         if stuck is healthy:
             healthy = not stuck
-            telemetry.logger().error("the engine is stuck" if stuck else "the engine goes on", seconds=lane.busy_for_s)
+            telemetry.logger().error(
+                "the engine is stuck" if stuck else "the engine goes on", seconds=engine.busy_for_s
+            )
             await server.set_serving(healthy)

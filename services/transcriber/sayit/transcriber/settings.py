@@ -10,6 +10,8 @@ from sayit.chassis.settings import ServiceSettings
 
 #: More threads gain little on one Whisper; more processes do.
 _MOST_DEFAULT_THREADS = 4
+#: Chunks that wait with their features while a batch is on the engine: one to go on with, one behind it.
+_PREFETCHED = 2
 
 
 class TranscriberSettings(ServiceSettings):
@@ -42,18 +44,45 @@ class TranscriberSettings(ServiceSettings):
     compute_type: str = Field(
         default="int8", description="CTranslate2's compute type: int8, int8_float32, float32, default, ..."
     )
-    slots: int = Field(
-        default=1,
+    batch: int = Field(
+        default=8,
         ge=1,
         le=64,
-        description="Chunks that a transcriber holds at once; one is on the engine, the others wait with their audio.",
+        description="Windows of 30 s that a transcriber decodes in one call of its model when there is a backlog. More "
+        "take more memory: with Whisper Small about 0.13 GB each.",
+    )
+    slots: int = Field(
+        default=0,
+        ge=0,
+        le=128,
+        description="Chunks that a transcriber holds at once, on the engine or waiting with their features. "
+        "0: two more than the batch.",
+    )
+    call_s: float = Field(
+        default=5.0,
+        ge=0,
+        description="Longest call of the model in seconds while interactive work is in it or waits; a batch is kept "
+        "small enough for it. 0: no limit.",
+    )
+    bulk_call_s: float = Field(
+        default=20.0, ge=0, description="Longest call of the model in seconds at other times. 0: no limit."
+    )
+    memory_limit_mb: int = Field(
+        default=0,
+        ge=0,
+        description="Memory in MB above which a transcriber takes no more work, finishes what it holds and ends, to be "
+        "started again. 0: twice what it takes once its model is warm, and 512 MB.",
     )
     stuck_after_s: float = Field(
         default=300.0,
         gt=0,
-        description="Seconds on the engine after which a chunk counts as stuck and the transcriber as not serving.",
+        description="Seconds after which a call of the model counts as stuck and the transcriber as not serving.",
     )
 
     def engine_threads(self) -> int:
         """The engine's threads."""
         return self.threads or min(_MOST_DEFAULT_THREADS, os.cpu_count() or 1)
+
+    def held_chunks(self) -> int:
+        """Chunks that are held at once."""
+        return self.slots or self.batch + _PREFETCHED

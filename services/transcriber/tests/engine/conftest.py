@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -16,10 +17,21 @@ from sayit.transcriber.models import bundled
 ROOT = Path(__file__).parents[4]
 
 
+@contextmanager
+def _at_work(folder: Path) -> Iterator[Engine]:
+    engine = Engine.load(folder, threads=1)
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
 @pytest.fixture(scope="session")
-def micro() -> Engine:
-    """The bundled model, on one thread."""
-    return Engine.load(bundled().path, threads=1)
+def micro() -> Iterator[Engine]:
+    """The bundled model at work, on one thread."""
+    with _at_work(bundled().path) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +56,16 @@ def tiny_folder(small_shaped: ModuleType, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_folder: Path) -> Engine:
-    """A model that says anything at any time, on one thread."""
-    return Engine.load(tiny_folder, threads=1)
+def tiny(tiny_folder: Path) -> Iterator[Engine]:
+    """A model that says anything at any time, at work on one thread."""
+    with _at_work(tiny_folder) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
-def talkative(small_shaped: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+def talkative(small_shaped: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A tiny model that always says as much as it may, as the Small-shaped one does."""
     folder = tmp_path_factory.mktemp("models") / "talkative"
     small_shaped.build(folder, small_shaped.Shape(width=64, layers=2, heads=2))
-    return Engine.load(folder, threads=1)
+    with _at_work(folder) as engine:
+        yield engine

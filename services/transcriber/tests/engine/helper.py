@@ -53,7 +53,7 @@ def label(name: str) -> dict[str, Any]:
 
 def run(engine: Engine, pcm: npt.NDArray[np.float32], **changes: Any) -> ChunkText:
     """The chunk's text, nothing watched, nothing cancelled."""
-    return engine.transcribe(pcm, options(**changes), on_window=lambda _: None, cancelled=lambda: False)
+    return engine.submit(pcm, options(**changes)).future.result(60)
 
 
 def words_of(chunk: ChunkText) -> list[str]:

@@ -6,10 +6,10 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -19,7 +19,6 @@ from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
 from sayit.speech.wire import duration_to_proto
 from sayit.transcriber.engine.result import ChunkText, EngineCancelled
-from sayit.transcriber.work.engine_lane import EngineLane, Samples
 from sayit.transcriber.work.runner import Runner
 
 #: A tenth of a second of a ramp.
@@ -43,41 +42,82 @@ def text_of(*sentences: str, windows: int = 1) -> ChunkText:
     )
 
 
+@dataclass
+class FakeHeld:
+    """A chunk at the fake engine."""
+
+    future: Future[ChunkText] = field(default_factory=Future)
+    compute_s: float = 0.0
+    began: bool = False
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        """Ends at once unless it has begun."""
+        self.cancelled = True
+        if not self.began and not self.future.done():
+            self.future.set_exception(EngineCancelled())
+
+
 class FakeEngine:
-    """Says "one two three", a window each; a test may hold it, watch it and make it fail."""
+    """Says "one two three", a window each, one chunk after the other; a test may hold it, watch it and make it fail."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
         self.go.set()
         self.running = threading.Event()
         self.error: Exception | None = None
-        self.calls: list[tuple[Samples, DecodeOptions]] = []
+        self.calls: list[tuple[bytes, DecodeOptions]] = []
+        self.asked: list[dict[str, bool]] = []
         self.windows_begun = 0
+        self.busy_since_s: float | None = None
+        self.executor = ThreadPoolExecutor(1)
 
-    def transcribe(
-        self,
-        pcm: Samples,
-        options: DecodeOptions,
-        *,
-        on_window: Callable[[ChunkText], None],
-        cancelled: Callable[[], bool],
-    ) -> ChunkText:
-        """Waits for `go` in every window."""
+    @property
+    def busy_for_s(self) -> float:
+        """Seconds that the chunk has been here."""
+        return 0.0 if self.busy_since_s is None else time.monotonic() - self.busy_since_s
+
+    def submit(self, pcm: bytes, options: DecodeOptions, *, on_turn: Any, on_window: Any, **asked: bool) -> FakeHeld:
+        """Queues a chunk."""
+        held = FakeHeld()
+        held.future.set_running_or_notify_cancel()
+        self.asked.append(asked)
+        self.executor.submit(self._run, held, bytes(pcm), options, on_turn, on_window)
+        return held
+
+    def _run(self, held: FakeHeld, pcm: bytes, options: DecodeOptions, on_turn: Any, on_window: Any) -> None:
+        if held.future.done():
+            return
+        turn = threading.Event()
+        on_turn(turn.set)
+        turn.wait(5)
+        held.began = True
         self.calls.append((pcm, options))
+        self.busy_since_s = time.monotonic()
         self.running.set()
         try:
-            for count in (1, 2, 3):
-                if cancelled():
-                    raise EngineCancelled
-                self.windows_begun += 1
-                # A stuck test must not keep this thread, and with it the process, alive.
-                self.go.wait(20)
-                if self.error is not None:
-                    raise self.error
-                if count < 3:
-                    on_window(text_of(*("one", "two")[:count], windows=count))
+            text = self._windows(held, on_window)
+        except Exception as error:  # noqa: BLE001 - whatever a test sets
+            held.future.set_exception(error)
+        else:
+            held.future.set_result(text)
         finally:
             self.running.clear()
+            self.busy_since_s = None
+
+    def _windows(self, held: FakeHeld, on_window: Any) -> ChunkText:
+        """Waits for `go` in every window."""
+        for count in (1, 2, 3):
+            if held.cancelled:
+                raise EngineCancelled
+            self.windows_begun += 1
+            # A stuck test must not keep this thread, and with it the process, alive.
+            self.go.wait(20)
+            if self.error is not None:
+                raise self.error
+            held.compute_s += 0.5
+            if count < 3:
+                on_window(text_of(*("one", "two")[:count], windows=count))
         return text_of("one", "two", "three", windows=3)
 
 
@@ -116,6 +156,8 @@ class FakeScheduler(rpc.ChunkServiceServicer):
         self.audio_bytes = len(PCM)
         self.claimed_at: dict[str, float] = {}
         self.report_interval_s = 0.05
+        #: What assignments say of the lane.
+        self.interactive = self.alone = False
 
     async def RunChunk(  # noqa: N802 - gRPC's name
         self, request_iterator: AsyncIterator[pb.RunChunkRequest], context: Any
@@ -182,6 +224,8 @@ class FakeScheduler(rpc.ChunkServiceServicer):
             job_id="j1",
             audio_bytes=self.audio_bytes,
             options=options,
+            interactive=self.interactive,
+            alone=self.alone,
             heartbeat_interval=duration_to_proto(self.heartbeat_s),
             traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         )
@@ -214,7 +258,6 @@ class Bench:
 
     scheduler: FakeScheduler
     engine: FakeEngine
-    lane: EngineLane
     stub: Any
     runner: Runner
     address: str
@@ -224,15 +267,13 @@ class Bench:
 async def bench() -> AsyncIterator[Bench]:
     """A runner with a fake engine at a fake scheduler over a real connection."""
     scheduler, engine = FakeScheduler(), FakeEngine()
-    executor = ThreadPoolExecutor(1)
     async with serve(scheduler) as address, grpc.aio.insecure_channel(address) as channel:
         stub: Any = rpc.ChunkServiceStub(channel)
-        lane = EngineLane(engine, executor)
-        runner = Runner(stub=stub, lane=lane, transcriber_id="t1")
-        yield Bench(scheduler, engine, lane, stub, runner, address)
+        runner = Runner(stub=stub, engine=cast("Any", engine), transcriber_id="t1")
+        yield Bench(scheduler, engine, stub, runner, address)
         engine.go.set()
         await runner.drain(1.0)
-    executor.shutdown()
+    engine.executor.shutdown()
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
@@ -43,8 +42,9 @@ def _changes(stages: list[int]) -> list[int]:
 
 
 async def test_a_chunk_is_claimed_transcribed_and_committed(work: Bench) -> None:
-    """The audio arrives bit by bit as float32, the options as sent, and partials and the text go back."""
+    """The audio arrives whole, the options and the lane as sent, and partials and the text go back."""
     work.engine.go.clear()
+    work.scheduler.interactive = work.scheduler.alone = True
     assert await work.runner.take(_message()) is Claim.GRANTED
     assert list(work.runner.held) == ["c1:1"]
     call = await work.scheduler.call()
@@ -58,13 +58,12 @@ async def test_a_chunk_is_claimed_transcribed_and_committed(work: Bench) -> None
     assert (call.output.language, call.output.windows) == ("en", 3)
     assert call.output.language_probability == pytest.approx(0.9)
     ((pcm, options),) = work.engine.calls
-    expected = np.frombuffer(PCM, dtype="<i2") / 32768
-    assert pcm.dtype == np.float32
-    np.testing.assert_allclose(pcm, expected, atol=1e-7)
+    assert pcm == PCM
+    assert work.engine.asked == [{"interactive": True, "alone": True}]
     assert (options.language, options.beam_size, options.temperatures) == ("en", 5, (0.0, 0.3))
     assert (options.task, options.patience) == (Task.TRANSCRIBE, 1.5)
     assert work.runner.audio_s == pytest.approx(0.1)
-    assert work.lane.busy_for_s == 0
+    assert work.runner.compute_s == pytest.approx(1.5)
 
 
 async def test_partials_follow_the_windows(work: Bench) -> None:

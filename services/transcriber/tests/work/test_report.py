@@ -58,13 +58,13 @@ async def test_leaving_is_said_at_once() -> None:
 
 
 async def test_a_stuck_engine_is_not_serving() -> None:
-    """A chunk that is on the engine for too long turns health to NOT_SERVING, and its end back to SERVING."""
+    """A call of the model that takes too long turns health to NOT_SERVING, and its end back to SERVING."""
     async with (
         bench() as work,
         serving(address="127.0.0.1:0", register=lambda _: None, service_names=(), grace_s=0.1) as server,
     ):
         await server.set_serving(True)
-        watching = asyncio.create_task(service._watch(work.lane, server, 0.05, every_s=0.01))
+        watching = asyncio.create_task(service._watch(work.engine, server, 0.05, every_s=0.01))
         work.engine.go.clear()
         with capture_logs() as lines:
             await work.runner.take(ChunkMessage(chunk_id="c1", dispatch=1))

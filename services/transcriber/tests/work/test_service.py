@@ -104,7 +104,7 @@ async def test_a_transcriber_works_and_leaves(redis_url: str) -> None:
         assert call.last == "result"
         await until(lambda: any(report.audio_s > 0 for report in scheduler.reports))
         report = scheduler.reports[-1]
-        assert (report.model, report.slots, report.busy, report.draining) == ("micro", 1, 0, False)
+        assert (report.model, report.slots, report.busy, report.draining) == ("micro", 10, 0, False)
         assert report.transcriber_id == call.claim.transcriber_id
         started.tell(signal.SIGTERM)
         assert await started.ended() == 0
@@ -128,7 +128,7 @@ async def test_it_starts_before_redis_and_scheduler() -> None:
     ("variables", "complaint"),
     [
         ({"SAYIT_MODEL": "no-such-model"}, "no-such-model"),
-        ({"SAYIT_SLOTS": "0"}, "SAYIT_SLOTS"),
+        ({"SAYIT_BATCH": "0"}, "SAYIT_BATCH"),
         ({"SAYIT_COMPUTE_TYPE": "int3"}, "int3"),
     ],
 )

@@ -1,19 +1,25 @@
-"""The engine: audio of one chunk in, text with times out.
+"""The engine: audio of chunks in, text with times out.
 
 Pure and model-free:
     `result`    what a chunk's decoding yields, and the ports' error
     `fallback`  one window's attempts: beam search first, then sampling, until a result passes the thresholds
     `decoding`  one chunk's windows: where the next one starts, its prompt, which text is kept
     `language`  which language the model's probabilities mean
+    `cost`      how long a call of the decoder takes, learned
+    `chunk`     one chunk on its way: which call of the model it is ready for
+    `table`     which chunks may use the model, and who waits
+    `planning`  which call comes next, for which of them
 With a model:
-    `engine`    drives the decoding of one chunk at a time
+    `engine`    the threads that prepare chunks and call the model
+    `warming`   the first time of everything
     `whisper`   the only module that touches CTranslate2 and faster-whisper; loaded by `Engine.load`
 
-The decoding never calls the model: it says what it needs next and takes the answer. So a batcher can hold the decodings
-of several chunks and put their windows into one call of the model without a change to them.
+The decoding never calls the model: it says what it needs next and takes the answer. So windows of several chunks can be
+in one call of the model.
 """
 
+from sayit.transcriber.engine.chunk import HeldChunk
 from sayit.transcriber.engine.engine import Engine
 from sayit.transcriber.engine.result import ChunkText, EngineCancelled
 
-__all__ = ["ChunkText", "Engine", "EngineCancelled"]
+__all__ = ["ChunkText", "Engine", "EngineCancelled", "HeldChunk"]

@@ -1,45 +1,85 @@
-"""The engine of a transcriber process: one warm model that decodes one chunk after the other."""
+"""The engine of a transcriber process: one warm model that decodes windows of several chunks together.
+
+Two threads. "prepare" turns PCM into features, so that the next chunk is ready before the model is. "engine" alone
+calls the model: it asks `planning` for the next call among the chunks on the `table`, makes it, hands the answers to
+the chunks, and asks again. A chunk may join and leave between any two calls.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from sayit.speech.audio import SAMPLE_RATE_HZ
+from sayit.chassis.telemetry import logger
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, DecodeOptions, Task
-from sayit.transcriber.engine.decoding import WINDOW_FRAMES, ChunkDecoding, Passage, Window
-from sayit.transcriber.engine.fallback import Attempt
-from sayit.transcriber.engine.language import most_likely
-from sayit.transcriber.engine.result import ChunkText, EngineCancelled
+from sayit.speech.options import DecodeOptions
+from sayit.transcriber.engine import metrics
+from sayit.transcriber.engine.chunk import HeldChunk, OnTurn, OnWindow, Samples
+from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.fallback import Generated
+from sayit.transcriber.engine.planning import Bounds, Call, CallKind, next_call
+from sayit.transcriber.engine.result import EngineCancelled
+from sayit.transcriber.engine.table import Table
+from sayit.transcriber.engine.warming import warm_up
 from sayit.transcriber.models import ModelNotAvailableError, check_folder
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import Encoding, Whisper, WhisperVocabulary
+    from sayit.transcriber.engine.whisper import Whisper
 
-#: The only language of a model that is not multilingual.
-ENGLISH = "en"
+#: Windows decoded in one call unless told otherwise; the gain of more is small and their memory is not.
+BATCH = 8
+#: Longest call with interactive work about, and otherwise, in seconds.
+CALL_S, BULK_CALL_S = 5.0, 20.0
+#: Interactive work may keep bulk work from the model for so long; then bulk work has a call of its own.
+_BULK_TURN_S = 15.0
 
 
 class Engine:
-    """One model, loaded; get one with `Engine.load`.
+    """One model, loaded; get one with `Engine.load`, and `start` it.
 
-    Calls block and compute, so they belong in a thread. Two at once are safe, but take turns inside the model, call by
-    call: give it one chunk at a time.
+    Args:
+        whisper: the model.
+        batch: windows decoded in one call, at least 1.
+        call_s: longest call with interactive work in it or waiting, as far as that can be known before; 0: no limit.
+        bulk_call_s: longest call otherwise; 0: no limit.
     """
 
-    def __init__(self, whisper: Whisper) -> None:
+    def __init__(
+        self, whisper: Whisper, *, batch: int = BATCH, call_s: float = CALL_S, bulk_call_s: float = BULK_CALL_S
+    ) -> None:
         self._whisper = whisper
+        self._bounds = Bounds(batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
+        self._cost = CostModel()
+        #: Guards everything below; announces whatever may matter to one of the threads.
+        self._changed = threading.Condition()
+        self._table = Table(batch)
+        self._in_call: tuple[HeldChunk, ...] = ()
+        self._in_preparation: HeldChunk | None = None
+        self._call_began_s: float | None = None
+        self._call_ended_s: float | None = None
+        self._bulk_waits_since_s: float | None = None
+        self._closing = False
+        self._threads = [
+            threading.Thread(target=self._decode_all, name="engine"),
+            threading.Thread(target=self._prepare_all, name="prepare"),
+        ]
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int, compute_type: str = "default") -> Engine:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        threads: int,
+        compute_type: str = "default",
+        batch: int = BATCH,
+        call_s: float = CALL_S,
+        bulk_call_s: float = BULK_CALL_S,
+    ) -> Engine:
         """Loads a CTranslate2 Whisper folder into memory; blocks for as long as that takes.
 
         The numeric libraries read their thread count when they are first imported. This sets OMP_NUM_THREADS for
@@ -50,6 +90,9 @@ class Engine:
             folder: a folder with model.bin, config.json, tokenizer.json and a vocabulary.
             threads: threads of each call of the model, at least 1; processes × threads ≤ physical cores.
             compute_type: CTranslate2's, such as "int8"; "default" takes what the weights are stored in.
+            batch: as in the constructor.
+            call_s: as in the constructor.
+            bulk_call_s: as in the constructor.
 
         Raises:
             ModelNotAvailableError: the folder is incomplete, or CTranslate2 cannot load it.
@@ -59,108 +102,249 @@ class Engine:
         from sayit.transcriber.engine.whisper import Whisper  # noqa: PLC0415 - after the thread count is known
 
         try:
-            return cls(Whisper(folder, threads=max(1, threads), compute_type=compute_type))
+            whisper = Whisper(folder, threads=max(1, threads), compute_type=compute_type)
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelNotAvailableError(folder.name, f"it cannot be loaded ({error})") from error
+        return cls(whisper, batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
+
+    @property
+    def busy_for_s(self) -> float:
+        """Seconds that the running call has taken; 0 between calls."""
+        began_s = self._call_began_s
+        return 0.0 if began_s is None else time.monotonic() - began_s
 
     def warm_up(self) -> None:
-        """Runs every kind of call once at full size, so that the first chunk meets no first time."""
-        whisper = self._whisper
-        noise = np.random.default_rng(0).normal(0, 1e-3, WINDOW_FRAMES * 160).astype(np.float32)
-        window = Window(start_frame=0, frames=WINDOW_FRAMES)
-        encoding = whisper.encode(whisper.features(noise), window)
-        if whisper.multilingual:
-            whisper.language_probabilities(encoding)
-        vocabulary = whisper.vocabulary(ENGLISH, Task.TRANSCRIBE)
-        for temperature in (0.0, 1.0):
-            attempt = Attempt(
-                prompt=vocabulary.start_sequence,
-                temperature=temperature,
-                beam_size=5,
-                patience=2.0,
-                best_of=3,
-                max_new_tokens=8,
-            )
-            whisper.generate(encoding, attempt, vocabulary)
-        passage = Passage(start_s=0.0, end_s=1.0, tokens=vocabulary.encode(" one two"))
-        whisper.align(encoding, window, (passage,), vocabulary, 0.0)
+        """Runs every kind of call once at full size, so that the first chunk meets no first time; before `start`."""
+        warm_up(self._whisper, self._cost, self._bounds.batch)
 
-    def transcribe(
+    def start(self) -> None:
+        """Begins to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Gives everything up; the threads end when the running call does. Does not wait for that."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for chunk in self._table.held:
+            self._give_up(chunk)
+
+    def submit(
         self,
-        pcm: npt.NDArray[np.float32],
+        pcm: Samples | bytes | bytearray,
         options: DecodeOptions,
         *,
-        on_window: Callable[[ChunkText], None],
-        cancelled: Callable[[], bool],
-    ) -> ChunkText:
-        """The text of one chunk.
+        interactive: bool = False,
+        alone: bool = False,
+        on_turn: OnTurn = lambda go: go(),
+        on_window: OnWindow = lambda _: None,
+    ) -> HeldChunk:
+        """Takes a chunk; its `future` will have the text. May be called from any thread, also before `start`.
+
+        The future ends with EngineCancelled if the chunk was cancelled or the engine closed, with a SayItError
+        (INVALID_LANGUAGE, ENGINE_FAILED), or with what `on_window` raised.
 
         Args:
-            pcm: float32[n] mono at 16 kHz, in -1 to 1; of any length, made for at most about 31 s.
+            pcm: float32[n] in -1 to 1 or s16le bytes, mono at 16 kHz; of any length, made for at most about 31 s.
             options: how to decode it.
-            on_window: called with the text so far after every window but the last, in this thread.
-            cancelled: asked before every window and every attempt at it.
+            interactive: it goes before bulk work.
+            alone: nothing else is on the engine while it is.
+            on_turn: called when the chunk comes to the table, with a function; no call of the model is made for the
+                chunk before that function was called.
+            on_window: called with the text so far after every window but the last.
 
-        Raises:
-            EngineCancelled: `cancelled` said so.
-            SayItError: INVALID_LANGUAGE for a language that the model lacks, ENGINE_FAILED if the model fails.
+        Both are called in the engine's threads, and must be quick.
         """
-        started = time.perf_counter()
-        whisper = self._whisper
-        language = self._fixed_language(options)
-        with _model_at_work():
-            features = whisper.features(pcm)
-        decoding = ChunkDecoding(duration_s=len(pcm) / SAMPLE_RATE_HZ, frames=features.shape[-1] - 1, options=options)
-        vocabulary: WhisperVocabulary | None = None
-        probability = 1.0
-        if language:
-            vocabulary = whisper.vocabulary(language, options.task)
-            decoding.speak(language, probability, vocabulary)
-        window = decoding.next_window()
-        while window is not None:
-            _go_on(cancelled)
-            with _model_at_work():
-                encoding = whisper.encode(features, window)
-                if vocabulary is None:
-                    language, probability = most_likely(whisper.language_probabilities(encoding))
-            if vocabulary is None:
-                vocabulary = whisper.vocabulary(language, options.task)
-                decoding.speak(language, probability, vocabulary)
-            self._decode(decoding, window, encoding, vocabulary, options, cancelled)
-            window = decoding.next_window()
-            if window is not None:
-                on_window(decoding.text(time.perf_counter() - started))
-        return decoding.text(time.perf_counter() - started)
+        chunk = HeldChunk(
+            pcm,
+            options,
+            interactive=interactive,
+            alone=alone,
+            on_turn=on_turn,
+            on_window=on_window,
+            give_up=self._give_up,
+        )
+        with self._changed:
+            if not self._closing:
+                self._table.arrive(chunk)
+                self._changed.notify_all()
+                return chunk
+        chunk.future.set_exception(EngineCancelled())
+        return chunk
 
-    def _decode(
-        self,
-        decoding: ChunkDecoding,
-        window: Window,
-        encoding: Encoding,
-        vocabulary: WhisperVocabulary,
-        options: DecodeOptions,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        """Attempts at one window until one passes, then words where they are wanted."""
-        fallback = decoding.fallback()
-        while (attempt := fallback.next_attempt()) is not None:
-            _go_on(cancelled)
-            with _model_at_work():
-                generated = self._whisper.generate(encoding, attempt, vocabulary)
-            fallback.take(generated)
-        passages = decoding.judge(fallback.outcome)
-        if passages and options.word_timestamps:
-            with _model_at_work():
-                passages = self._whisper.align(encoding, window, passages, vocabulary, decoding.last_word_end_s)
-        decoding.keep(passages)
+    def _give_up(self, chunk: HeldChunk) -> None:
+        """Cancels a chunk; a thread that is busy with it ends it itself."""
+        with self._changed:
+            if chunk.cancelled or chunk.ended:
+                return
+            chunk.cancelled = True
+            if chunk in self._in_call or chunk is self._in_preparation:
+                return
+        self._end(chunk, EngineCancelled())
 
-    def _fixed_language(self, options: DecodeOptions) -> str:
-        """The language to decode in; empty where the model is to detect it."""
-        if self._whisper.multilingual:
-            return "" if options.language == AUTO else options.language
-        if options.language not in {AUTO, ENGLISH}:
-            raise SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language=options.language)
-        return ENGLISH
+    def _end(self, chunk: HeldChunk, error: BaseException | None = None) -> None:
+        """Lets a chunk go with its text or with an error, and its place to the next."""
+        with self._changed:
+            if chunk.ended:
+                return
+            chunk.ended = True
+            self._table.leave(chunk)
+            self._admit()
+        if error is None:
+            chunk.future.set_result(chunk.text())
+        else:
+            chunk.future.set_exception(error)
+
+    def _admit(self) -> None:
+        """Seats who has a place, and tells them; with the lock held."""
+        for chunk in self._table.admit() if not self._closing else ():
+
+            def go(chunk: HeldChunk = chunk) -> None:
+                with self._changed:
+                    chunk.going = True
+                    self._changed.notify_all()
+
+            chunk.on_turn(go)
+        self._changed.notify_all()
+
+    def _prepare_all(self) -> None:
+        while (chunk := self._next_to_prepare()) is not None:
+            error: Exception | None = None
+            try:
+                with _model_at_work():
+                    chunk.prepare(self._whisper)
+            except Exception as caught:  # noqa: BLE001 - whatever it is, it is this chunk's, and the others go on
+                error = caught
+            with self._changed:
+                self._in_preparation = None
+                chunk.prepared = True
+                cancelled = chunk.cancelled
+                if error is None and not cancelled and not chunk.done:
+                    self._admit()
+                    continue
+            self._end(chunk, EngineCancelled() if cancelled else error)
+
+    def _next_to_prepare(self) -> HeldChunk | None:
+        with self._changed:
+            while not self._closing:
+                self._in_preparation = self._table.unprepared()
+                if self._in_preparation is not None:
+                    return self._in_preparation
+                self._changed.wait()
+        return None
+
+    def _decode_all(self) -> None:
+        while (call := self._await_call()) is not None:
+            self._make(call)
+
+    def _await_call(self) -> Call | None:
+        """The next call, announced as the running one; None when the engine closes."""
+        with self._changed:
+            while not self._closing:
+                now_s = time.monotonic()
+                bulk_since_s = self._bulk_waits_since_s
+                call = next_call(
+                    [chunk for chunk in self._table.seated if chunk.going],
+                    bounds=self._bounds,
+                    cost=self._cost,
+                    brief=any(chunk.interactive for chunk in self._table.held),
+                    bulk_first=bulk_since_s is not None and now_s - bulk_since_s > _BULK_TURN_S,
+                )
+                if call is not None:
+                    self._begin(call, now_s)
+                    return call
+                if not self._table.held:
+                    self._call_ended_s = None
+                self._changed.wait()
+        return None
+
+    def _begin(self, call: Call, now_s: float) -> None:
+        self._in_call, self._call_began_s = call.chunks, now_s
+        if self._call_ended_s is not None:
+            metrics.GAP.observe(now_s - self._call_ended_s)
+        if not all(chunk.interactive for chunk in call.chunks) or all(c.interactive for c in self._table.seated):
+            self._bulk_waits_since_s = None
+        elif self._bulk_waits_since_s is None:
+            self._bulk_waits_since_s = now_s
+
+    def _make(self, call: Call) -> None:
+        """Makes a call and hands its answers out."""
+        errors: list[Exception | None] = [None] * len(call.chunks)
+        answers: list[Generated] = []
+        windows = [chunk.windows for chunk in call.chunks]
+        began_s = time.monotonic()
+        try:
+            with _model_at_work():
+                answers = self._ask(call)
+        except Exception as error:  # noqa: BLE001 - the thread serves the next chunk whatever this one met
+            errors = self._blame(call, error)
+        self._account(call, answers, time.monotonic() - began_s)
+        for number, answer in enumerate(answers):
+            errors[number] = self._hand_over(call.chunks[number], answer)
+        for number, chunk in enumerate(call.chunks):
+            if errors[number] is None and chunk.windows > windows[number]:
+                errors[number] = _tell(chunk)
+        with self._changed:
+            self._in_call, self._call_began_s = (), None
+        for chunk, failure in zip(call.chunks, errors, strict=True):
+            if failure is not None or chunk.done:
+                self._end(chunk, failure)
+            elif chunk.cancelled:
+                self._end(chunk, EngineCancelled())
+
+    def _ask(self, call: Call) -> list[Generated]:
+        match call.kind:
+            case CallKind.ENCODE:
+                call.chunks[0].encode(self._whisper)
+                return []
+            case CallKind.DECODE:
+                return self._whisper.generate([(chunk.encoding, chunk.attempt) for chunk in call.chunks])
+            case CallKind.ALIGN:
+                call.chunks[0].align(self._whisper)
+                return []
+
+    def _blame(self, call: Call, error: Exception) -> list[Exception | None]:
+        """A chunk that fails alone is to blame; of several nobody knows which, so each is tried alone."""
+        if len(call.chunks) == 1:
+            return [error]
+        logger().warning("batch_failed", windows=len(call.chunks), exc_info=error)
+        for chunk in call.chunks:
+            chunk.singly = True
+        return [None] * len(call.chunks)
+
+    def _hand_over(self, chunk: HeldChunk, answer: Generated) -> Exception | None:
+        try:
+            with _model_at_work():
+                chunk.take(answer, self._whisper)
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+        return None
+
+    def _account(self, call: Call, generated: list[Generated], seconds: float) -> None:
+        """Who took how long: the chunks, the cost model, the metrics."""
+        self._call_ended_s = time.monotonic()
+        for chunk in call.chunks:
+            chunk.compute_s += seconds / len(call.chunks)
+        metrics.CALLS.labels(call.kind.value).inc()
+        metrics.SECONDS.labels(call.kind.value).inc(seconds)
+        if call.kind is CallKind.ENCODE:
+            metrics.WINDOWS.inc()
+        if generated:
+            metrics.BATCH.observe(len(generated))
+            longest = max(len(each.tokens) for each in generated)
+            width = call.chunks[0].attempt.width
+            self._cost.decoded(seconds, windows=len(generated), width=width, tokens=max(1, longest))
+
+
+def _tell(chunk: HeldChunk) -> Exception | None:
+    """Says what a chunk's windows said so far, unless its end will; what the listener raises is the chunk's error."""
+    if not chunk.done and not chunk.cancelled:
+        try:
+            chunk.tell()
+        except Exception as error:  # noqa: BLE001 - it reaches whoever waits for the chunk
+            return error
+    return None
 
 
 @contextmanager
@@ -168,10 +352,5 @@ def _model_at_work() -> Iterator[None]:
     """Whatever the model's libraries raise is one error of ours; the caller's callbacks stay outside."""
     try:
         yield
-    except (RuntimeError, ValueError, IndexError) as error:
+    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
         raise SayItError(ErrorKind.ENGINE_FAILED, cause=f"{type(error).__name__}: {error}") from error
-
-
-def _go_on(cancelled: Callable[[], bool]) -> None:
-    if cancelled():
-        raise EngineCancelled

@@ -32,6 +32,21 @@ class Attempt:
     #: Most new tokens, 1 to 224.
     max_new_tokens: int
 
+    @property
+    def width(self) -> int:
+        """Rows that the decoder computes for the window: its beams, or its samples."""
+        return self.best_of if self.temperature > 0 else self.beam_size
+
+    @property
+    def group(self) -> tuple[float, ...]:
+        """What attempts must share to be decoded in one call.
+
+        CTranslate2 takes one set of options per call, and prompts of any content whose start-of-transcript tokens stand
+        at the same place. Behind that token a model's prompts all have the same length.
+        """
+        search = (0.0, self.patience) if self.temperature == 0 else (self.temperature, 0.0)
+        return (*search, self.width, self.max_new_tokens, len(self.prompt))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:

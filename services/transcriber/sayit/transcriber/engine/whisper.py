@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ctranslate2
 import numpy as np
 import numpy.typing as npt
 from faster_whisper import WhisperModel
@@ -29,6 +30,9 @@ from sayit.transcriber.engine.fallback import Attempt, Generated
 MAX_INITIAL_TIMESTAMP = 50
 #: Punctuation that belongs to the word behind it, and to the word before it (faster-whisper's defaults).
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
+
+#: The only language of a model that is not multilingual; every Whisper has it.
+ENGLISH = "en"
 
 #: The encoder's output for one window: a CTranslate2 StorageView, float[1, 1500, d].
 Encoding = Any
@@ -92,20 +96,33 @@ class Whisper:
             # A folder without preprocessor_config.json: large-v3 takes 128 bands, the default is 80.
             self._model.feature_extractor = FeatureExtractor(feature_size=mels)
         self._vocabularies: dict[tuple[str, Task], WhisperVocabulary] = {}
+        #: What tokens mean, and which are suppressed, is the same in every language.
+        self._any_language = self.vocabulary(ENGLISH, Task.TRANSCRIBE)
 
     @property
     def multilingual(self) -> bool:
         """Whether the model knows more than English."""
         return bool(self._model.model.is_multilingual)
 
+    @property
+    def only_language(self) -> str:
+        """The language of a model that is not multilingual."""
+        return ENGLISH
+
     def features(self, pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Log-mel features float32[bands, frames + 1] of float32[n] at 16 kHz; the last frame is padding."""
         features: npt.NDArray[np.float32] = self._model.feature_extractor(pcm)
         return features
 
-    def encode(self, features: npt.NDArray[np.float32], window: Window) -> Encoding:
-        """The encoder's output for a window of a chunk's features."""
-        return self._model.encode(pad_or_trim(features[:, window.start_frame : window.start_frame + window.frames]))
+    @staticmethod
+    def padded(features: npt.NDArray[np.float32], window: Window) -> npt.NDArray[np.float32]:
+        """A window of a chunk's features, float32[1, bands, 3000], as the encoder takes it."""
+        cut = pad_or_trim(features[:, window.start_frame : window.start_frame + window.frames])
+        return np.ascontiguousarray(cut[np.newaxis])
+
+    def encode(self, padded: npt.NDArray[np.float32]) -> Encoding:
+        """The encoder's output for one window's features."""
+        return self._model.encode(padded)
 
     def language_probabilities(self, encoding: Encoding) -> list[tuple[str, float]]:
         """Language codes with their probabilities, most likely first."""
@@ -122,33 +139,41 @@ class Whisper:
             found = self._vocabularies[language, task] = WhisperVocabulary(self._model, language, task)
         return found
 
-    def generate(self, encoding: Encoding, attempt: Attempt, vocabulary: WhisperVocabulary) -> Generated:
-        """Decodes a window once."""
-        if attempt.temperature > 0:
+    def generate(self, asked: Sequence[tuple[Encoding, Attempt]]) -> list[Generated]:
+        """Decodes windows once, all in one call of the decoder.
+
+        Args:
+            asked: encodings with their attempts, at least one; all attempts of one `group`.
+        """
+        first = asked[0][1]
+        if first.temperature > 0:
             search = {
                 "beam_size": 1,
-                "num_hypotheses": attempt.best_of,
+                "num_hypotheses": first.best_of,
                 "sampling_topk": 0,
-                "sampling_temperature": attempt.temperature,
+                "sampling_temperature": first.temperature,
             }
         else:
-            search = {"beam_size": attempt.beam_size, "patience": attempt.patience}
-        new, prompt = attempt.max_new_tokens, list(attempt.prompt)
-        [result] = self._model.model.generate(
-            encoding,
-            [prompt],
+            search = {"beam_size": first.beam_size, "patience": first.patience}
+        new = first.max_new_tokens
+        results = self._model.model.generate(
+            _joined([encoding for encoding, _ in asked]),
+            [list(attempt.prompt) for _, attempt in asked],
             # CTranslate2 gives half of it, or what it leaves behind all but the prompt's last token, if that is less.
-            max_length=max(2 * new, len(prompt) - 1 + new),
+            max_length=max(2 * new, len(first.prompt) - 1 + new),
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=vocabulary.suppressed,
+            suppress_tokens=self._any_language.suppressed,
             max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
             **search,
         )
+        return [self._generated(result) for result in results]
+
+    def _generated(self, result: Any) -> Generated:
         tokens = tuple(result.sequences_ids[0])
         return Generated(
             tokens=tokens,
-            text=vocabulary.text(tokens).strip(),
+            text=self._any_language.text(tokens).strip(),
             # The score is the mean over the tokens; Whisper's threshold counts the end of text as one more.
             avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
             no_speech_prob=result.no_speech_prob,
@@ -170,6 +195,15 @@ class Whisper:
             [raw], vocabulary.tokenizer, encoding, window.frames, PREPENDED, APPENDED, last_word_end_s
         )
         return tuple(map(_worded, raw))
+
+
+def _joined(encodings: Sequence[Encoding]) -> Encoding:
+    """Windows that were encoded one by one, as one batch: float32[n, 1500, d]."""
+    if len(encodings) == 1:
+        return encodings[0]
+    float32 = ctranslate2.DataType.float32
+    readable = [each if each.dtype == float32 else each.to(float32) for each in encodings]
+    return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(each) for each in readable]))
 
 
 def _worded(passage: dict[str, Any]) -> Passage:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
@@ -25,12 +26,13 @@ from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.wire import seconds_of_duration
-from sayit.transcriber.engine.result import ChunkText, EngineCancelled
-from sayit.transcriber.work.engine_lane import EngineLane, samples_of_pcm
+from sayit.transcriber.engine import ChunkText, Engine, EngineCancelled, HeldChunk
 from sayit.transcriber.work.messages import chunk_output_to_proto, decode_options_from_proto
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub
+
+T = TypeVar("T")
 
 #: How long the last message may stay unanswered before the call counts as broken.
 _COMMIT_TIMEOUT_S = 60.0
@@ -88,9 +90,9 @@ class Tally:
 
     #: From the claim's first byte to its answer.
     claim_s: float = 0.0
-    #: From the claim's answer to the engine: audio and other chunks before it.
+    #: From the claim's answer to the engine: audio, features and other chunks before it.
     wait_s: float = 0.0
-    #: On the engine.
+    #: Its share of the engine's time.
     engine_s: float = 0.0
     #: From the last message to its answer.
     commit_s: float = 0.0
@@ -106,19 +108,21 @@ class Attempt:
     Args:
         message: what the queue said.
         stub: the scheduler.
-        lane: the engine.
+        engine: what decodes, together with other chunks.
         transcriber_id: who claims.
     """
 
     def __init__(
-        self, message: ChunkMessage, *, stub: ChunkServiceAsyncStub, lane: EngineLane, transcriber_id: str
+        self, message: ChunkMessage, *, stub: ChunkServiceAsyncStub, engine: Engine, transcriber_id: str
     ) -> None:
         self.message = message
         self.tally = Tally()
         self.text: ChunkText | None = None
         self._call: grpc.aio.StreamStreamCall[pb.RunChunkRequest, pb.RunChunkResponse]
         self._stub = stub
-        self._lane = lane
+        self._engine = engine
+        self._held: HeldChunk | None = None
+        self._turn: asyncio.Task[None] | None = None
         self._transcriber_id = transcriber_id
         self._stage: pb.ChunkStage.ValueType = pb.CHUNK_STAGE_WAITING
         self._writing = asyncio.Lock()
@@ -194,7 +198,8 @@ class Attempt:
                 await asyncio.wait({reader}, timeout=_END_TIMEOUT_S)
             reader.cancel()
             self._call.cancel()
-            await asyncio.gather(reader, stopped, work, *talkers, return_exceptions=True)
+            turn = (self._turn,) if self._turn is not None else ()
+            await asyncio.gather(reader, stopped, work, *turn, *talkers, return_exceptions=True)
 
     async def _transcribe(self, assignment: pb.Assignment) -> ChunkText:
         began = time.monotonic()
@@ -202,22 +207,31 @@ class Attempt:
         await self._audio_complete.wait()
         if len(self._audio) != assignment.audio_bytes:
             raise ValueError(f"{len(self._audio)} bytes of audio instead of {assignment.audio_bytes}")
-        pcm = await asyncio.to_thread(samples_of_pcm, self._audio)
-        self._audio = bytearray()
-        async with self._lane.turn():
+        loop = asyncio.get_running_loop()
+
+        def take_turn(go: Callable[[], None]) -> None:
             self.tally.wait_s = time.monotonic() - began
-            # Said before it begins: a break from here on counts as a crash of this chunk.
-            await self._enter(pb.CHUNK_STAGE_ON_ENGINE)
-            began = time.monotonic()
-            try:
-                return await self._lane.transcribe(
-                    pcm,
-                    decode_options_from_proto(assignment.options),
-                    on_window=self._take_partial,
-                    cancelled=self._stopped.is_set,
-                )
-            finally:
-                self.tally.engine_s = time.monotonic() - began
+            self._turn = loop.create_task(self._begin(go))
+
+        held = self._engine.submit(
+            self._audio,
+            decode_options_from_proto(assignment.options),
+            interactive=assignment.interactive,
+            alone=assignment.alone,
+            on_turn=lambda go: _told(loop, take_turn, go),
+            on_window=lambda text: _told(loop, self._take_partial, text),
+        )
+        self._held, self._audio = held, bytearray()
+        try:
+            return await asyncio.wrap_future(held.future)
+        finally:
+            held.cancel()
+            self.tally.engine_s = held.compute_s
+
+    async def _begin(self, go: Callable[[], None]) -> None:
+        """Says that the engine begins, before it does: a break from here on counts as a crash of this chunk."""
+        await self._enter(pb.CHUNK_STAGE_ON_ENGINE)
+        go()
 
     async def _deliver(self, work: asyncio.Task[ChunkText], reader: asyncio.Task[None]) -> Outcome:
         """Sends what the engine said, and waits until it is stored."""
@@ -237,7 +251,9 @@ class Attempt:
 
     async def _give_back(self, work: asyncio.Task[ChunkText], reader: asyncio.Task[None]) -> Outcome:
         """Releases the chunk at once, then waits until the engine has let go of it."""
-        if self.waiting:
+        if self._held is not None:
+            self._held.cancel()
+        else:
             work.cancel()
         outcome = Outcome.CANCELLED if self._stop is Stop.CANCELLED else Outcome.LOST
         if self._stop is not None and self._stop is not Stop.LOST:
@@ -318,3 +334,9 @@ class Attempt:
                 await self._call.write(request)
                 if last:
                     await self._call.done_writing()
+
+
+def _told(loop: asyncio.AbstractEventLoop, listener: Callable[[T], object], news: T) -> None:
+    """Hands news over to the loop, which may be gone: a process that leaves does not wait for its engine."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(listener, news)

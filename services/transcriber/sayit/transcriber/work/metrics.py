@@ -8,8 +8,6 @@ from prometheus_client import Counter, Gauge, Histogram
 CHUNKS = Counter("sayit_transcriber_chunks_total", "Attempts at chunks, by outcome.", ["outcome"])
 #: Seconds of audio whose text was committed.
 AUDIO_SECONDS = Counter("sayit_transcriber_audio_seconds_total", "Seconds of audio transcribed and committed.")
-#: Seconds that the engine was busy, whatever became of the text.
-ENGINE_SECONDS = Counter("sayit_transcriber_engine_seconds_total", "Seconds that the engine was busy.")
 #: Seconds of audio that attempts which were stopped did not decode; each window counts when it is complete.
 SAVED_SECONDS = Counter("sayit_transcriber_saved_audio_seconds_total", "Audio that stopped attempts did not decode.")
 #: Chunks held now.
@@ -26,3 +24,5 @@ WAIT_SECONDS = Histogram(
     "From the assignment until the engine begins with the chunk.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 5, 10, 30, 60),
 )
+#: Memory in RAM, as it is watched.
+RESIDENT_MB = Gauge("sayit_transcriber_resident_megabytes", "Memory of this process in RAM, in MB.")

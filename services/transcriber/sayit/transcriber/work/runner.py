@@ -12,9 +12,9 @@ from opentelemetry.trace import Span
 from sayit.chassis.telemetry import logger, span_from
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.dispatch import ChunkMessage
+from sayit.transcriber.engine import Engine
 from sayit.transcriber.work import metrics
 from sayit.transcriber.work.attempt import Attempt, ClaimRefused, Outcome, SchedulerAway, Stop
-from sayit.transcriber.work.engine_lane import EngineLane
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub
@@ -42,13 +42,13 @@ class Runner:
 
     Args:
         stub: the scheduler.
-        lane: the engine.
+        engine: what decodes.
         transcriber_id: this process, as the scheduler knows it.
     """
 
-    def __init__(self, *, stub: ChunkServiceAsyncStub, lane: EngineLane, transcriber_id: str) -> None:
+    def __init__(self, *, stub: ChunkServiceAsyncStub, engine: Engine, transcriber_id: str) -> None:
         self._stub = stub
-        self._lane = lane
+        self._engine = engine
         self._transcriber_id = transcriber_id
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,7 +57,7 @@ class Runner:
         self.on_free: Callable[[], None] = lambda: None
         #: Seconds of audio whose text was committed.
         self.audio_s = 0.0
-        #: Seconds that the engine took for it.
+        #: Seconds of the engine's time that went into it.
         self.compute_s = 0.0
 
     @property
@@ -80,7 +80,7 @@ class Runner:
             return Claim.UNANSWERED
         if key in self._attempts:
             return Claim.REFUSED
-        attempt = Attempt(message, stub=self._stub, lane=self._lane, transcriber_id=self._transcriber_id)
+        attempt = Attempt(message, stub=self._stub, engine=self._engine, transcriber_id=self._transcriber_id)
         self._attempts[key] = attempt
         metrics.BUSY.set(len(self._attempts))
         answer: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
@@ -88,6 +88,12 @@ class Runner:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return await answer
+
+    async def retire(self) -> None:
+        """Takes no more work, and returns when everything it holds is finished."""
+        self._draining = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def drain(self, grace_s: float) -> None:
         """Takes no more work, gives waiting chunks back at once, and the others when most of the grace time is over."""
@@ -152,7 +158,6 @@ def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: 
     tally, text = attempt.tally, attempt.text
     metrics.CLAIM_SECONDS.observe(tally.claim_s)
     metrics.WAIT_SECONDS.observe(tally.wait_s)
-    metrics.ENGINE_SECONDS.inc(tally.engine_s)
     metrics.SAVED_SECONDS.inc(tally.saved_s)
     fields: dict[str, str | int | float] = {
         "job_id": assignment.job_id,

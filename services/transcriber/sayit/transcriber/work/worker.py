@@ -5,6 +5,9 @@ What differs from arq's own worker, and why:
 - It polls when the doorbell rings (pub/sub; also after every new subscription, since bells may have been missed),
   when a slot becomes free, and once a second besides. Polls never overlap, and it only polls while it has a free
   slot. arq polls twice a second.
+- It takes its first chunk at once, and each further one a little later, the more it holds: whoever holds less gets
+  there first, so a transcriber holds more than it decodes only when the others are busy, too.
+- Two slots beyond the others are for urgent messages only, so that bulk work which waits here is not in their way.
 - A slot is taken until the chunk is done, although the arq job ends with the answer to the claim.
 - Redis errors are survived everywhere: while polling, and when a finished message is to be removed, which is tried
   until it works. arq's worker exits, or leaves the message in the queue and locked.
@@ -17,6 +20,8 @@ What differs from arq's own worker, and why:
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -40,6 +45,13 @@ _BACKOFF_S = (0.05, 1.0)
 _READ_LIMIT = 1000
 #: How long others leave a message alone that somebody has begun to claim, in seconds.
 _LOCK_S = CLAIM_TIMEOUT_S * 2
+#: Before it takes one more it waits for so long per chunk that it holds, and at most for so long, in seconds. An idle
+#: transcriber locks a message within a few milliseconds of the bell, on a busy machine too.
+_MODESTY_S, _MOST_MODESTY_S = 0.01, 0.1
+#: Slots for urgent messages only.
+_URGENT_SLOTS = 2
+#: A message whose score is this much older than now is urgent: interactive ones are ranked an hour early.
+_URGENT_AGE_MS = 1_800_000
 #: Tries are counted by arq, but the scheduler decides when a chunk has had enough.
 _MAX_TRIES = 1_000_000
 
@@ -53,7 +65,7 @@ class DoorbellWorker(Worker):
         redis_url: `redis://`, `rediss://` or `unix://`.
         model: whose queue.
         runner: what claims and holds chunks.
-        slots: chunks that may be held at once.
+        slots: chunks that may be held at once, not counting urgent ones.
         idle_s: it polls this often even if no bell rings.
     """
 
@@ -67,7 +79,7 @@ class DoorbellWorker(Worker):
             queue_name=queue_name(model),
             redis_pool=redis,
             handle_signals=False,
-            max_jobs=slots,
+            max_jobs=slots + _URGENT_SLOTS,
             keep_result=0,
             queue_read_limit=_READ_LIMIT,
             job_serializer=dumps,
@@ -82,12 +94,18 @@ class DoorbellWorker(Worker):
         self._away_until_s = 0.0
         self._away_delay_s = _BACKOFF_S[0]
         self._closing = False
-        runner.on_free = self.ring
+        self._slots = slots
+        self._freed = asyncio.Event()
+        runner.on_free = self._free_again
 
     @property
     def free(self) -> int:
-        """Slots that hold neither a message nor a chunk."""
-        return int(self.max_jobs) - len(self.tasks.keys() | set(self._held))
+        """Slots that hold neither a message nor a chunk; below 0 where urgent ones take what is theirs."""
+        return self._slots - self._taken
+
+    @property
+    def _taken(self) -> int:
+        return len(self.tasks.keys() | set(self._held))
 
     @property
     def _held(self) -> Collection[str]:
@@ -96,6 +114,10 @@ class DoorbellWorker(Worker):
     def ring(self) -> None:
         """Looks into the queue now."""
         self._bell.set()
+
+    def _free_again(self) -> None:
+        self._freed.set()
+        self.ring()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -127,6 +149,7 @@ class DoorbellWorker(Worker):
         """Polls for ever."""
         delay_s = _BACKOFF_S[0]
         while True:
+            await self._let_others_go_first()
             self._bell.clear()
             try:
                 await self._poll_iteration()
@@ -143,15 +166,27 @@ class DoorbellWorker(Worker):
                 async with asyncio.timeout(self._away_for_s() or self._idle_s):
                     await self._bell.wait()
 
+    async def _let_others_go_first(self) -> None:
+        """Waits for as long as befits what is held; a chunk that ends meanwhile shortens it."""
+        began_s = self.loop.time()
+        while (left_s := began_s + min(_MODESTY_S * self._taken, _MOST_MODESTY_S) - self.loop.time()) > 0:
+            self._freed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._freed.wait()
+
     async def _poll_iteration(self) -> None:
-        """Starts what is in the queue, in order, as far as there are slots."""
-        if self.free > 0 and self.allow_pick_jobs and not self._away_for_s():
-            await self.start_jobs(await self.pool.zrange(self.queue_name, 0, self.queue_read_limit - 1))
+        """Starts the first message in the queue that it may have, if there is one and a slot."""
+        if self.free > -_URGENT_SLOTS and self.allow_pick_jobs and not self._away_for_s():
+            last = self.queue_read_limit - 1
+            newest_ms = int(time.time() * 1000) - _URGENT_AGE_MS if self.free <= 0 else math.inf
+            queued = await self.pool.zrange(self.queue_name, 0, last, withscores=True)
+            await self.start_jobs([raw for raw, score in queued if score < newest_ms])
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Locks and starts messages while there are slots."""
+        """Locks and starts the first message that nobody else has; then looks again."""
         for raw in job_ids:
-            if self.free <= 0 or not self.allow_pick_jobs or self._away_for_s():
+            if not self.allow_pick_jobs or self._away_for_s():
                 return
             try:
                 job_id = raw.decode()
@@ -165,6 +200,8 @@ class DoorbellWorker(Worker):
                 task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
                 self.tasks[job_id] = task
                 task.add_done_callback(partial(self._ended, job_id))
+                self.ring()
+                return
 
     async def _lock(self, job_id: str) -> float | None:
         """The message's score if nobody else is claiming it and it is still there."""
@@ -182,7 +219,7 @@ class DoorbellWorker(Worker):
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its lock runs out by itself, and somebody takes it again.
             logger().warning("message_failed", message_id=job_id, error=f"{type(error).__name__}: {error}")
-        self.ring()
+        self._free_again()
 
     async def _run_chunk(self, _ctx: dict[str, Any], chunk_id: str, dispatch: int) -> None:
         """The arq function; ends with the answer to the claim. May be called more than once for a message."""

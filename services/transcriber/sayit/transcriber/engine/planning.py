@@ -1,0 +1,115 @@
+"""Which call of the model comes next: a pure choice among the chunks on the engine's table.
+
+Encoding a window alone is faster on a CPU than encoding several; decoding several together is faster than each alone.
+So windows are encoded one by one until enough of them wait for the decoder, and then decoded in one call. Nobody waits
+for a window that is not there: with one chunk on the table every call is about that chunk.
+
+Interactive chunks go first. Bulk chunks get a call of their own now and then, however many interactive ones there are,
+and share in every decoding that they fit into. Whatever cannot share a call (other options, another prompt length,
+another temperature) forms a group of its own; the group whose member has waited longest is decoded next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sayit.transcriber.engine.chunk import HeldChunk, Step
+from sayit.transcriber.engine.cost import CostModel
+
+#: With so many interactive chunks at once there is a backlog, and they are decoded together, too.
+_BACKLOG = 3
+
+
+class CallKind(Enum):
+    """The model's calls."""
+
+    ENCODE = "encode"
+    DECODE = "decode"
+    ALIGN = "align"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call of the model for one or several chunks."""
+
+    kind: CallKind
+    chunks: tuple[HeldChunk, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How large a call may be."""
+
+    #: Windows in one call of the decoder.
+    batch: int
+    #: Longest call with interactive work in it, or while interactive work is about, in seconds.
+    call_s: float
+    #: Longest call otherwise, in seconds.
+    bulk_call_s: float
+
+
+def next_call(
+    table: Sequence[HeldChunk], *, bounds: Bounds, cost: CostModel, brief: bool, bulk_first: bool
+) -> Call | None:
+    """The call to make now; None where no chunk is ready for one.
+
+    Args:
+        table: the chunks that may use the engine.
+        bounds: how large it may be.
+        cost: what calls take.
+        brief: interactive work is about, so that no call should take long.
+        bulk_first: it is the bulk chunks' turn.
+    """
+    ready = sorted((chunk for chunk in table if chunk.step is not None), key=lambda chunk: chunk.since_s)
+    interactive = [chunk for chunk in ready if chunk.interactive]
+    bulk = [chunk for chunk in ready if not chunk.interactive]
+    lane = bulk if bulk and (bulk_first or not interactive) else interactive
+    if not lane:
+        return None
+    aligning = _first(lane, Step.ALIGN)
+    if aligning is not None:  # short, and it finishes a window
+        return Call(kind=CallKind.ALIGN, chunks=(aligning,))
+    encoding, decoding = _first(lane, Step.ENCODE), _first(lane, Step.DECODE)
+    if decoding is None:
+        assert encoding is not None, "a chunk that is ready wants something"
+        return Call(kind=CallKind.ENCODE, chunks=(encoding,))
+    limit_s = bounds.call_s if brief or decoding.interactive else bounds.bulk_call_s
+    room = _room(decoding, limit_s, bounds.batch, cost)
+    waiting = sum(chunk.step is Step.DECODE for chunk in lane)
+    gather = waiting < room and (lane is bulk or len(lane) >= _BACKLOG)
+    if encoding is not None and gather:
+        return Call(kind=CallKind.ENCODE, chunks=(encoding,))
+    return Call(kind=CallKind.DECODE, chunks=_group(decoding, lane, ready, room))
+
+
+def _first(lane: Sequence[HeldChunk], step: Step) -> HeldChunk | None:
+    return next((chunk for chunk in lane if chunk.step is step), None)
+
+
+def _room(leader: HeldChunk, limit_s: float, batch: int, cost: CostModel) -> int:
+    """How many windows the leader's call may decode."""
+    attempt = leader.attempt
+    if leader.singly:
+        return 1
+    return cost.most_windows(
+        limit_s if limit_s > 0 else math.inf, at_most=batch, width=attempt.width, max_tokens=attempt.max_new_tokens
+    )
+
+
+def _group(
+    leader: HeldChunk, lane: Sequence[HeldChunk], ready: Sequence[HeldChunk], room: int
+) -> tuple[HeldChunk, ...]:
+    """The leader and those that can be decoded with it, its own lane first, longest waiting first."""
+    others = [*lane, *(chunk for chunk in ready if chunk not in lane)]
+    fitting = (
+        chunk
+        for chunk in others
+        if chunk is not leader
+        and chunk.step is Step.DECODE
+        and not chunk.singly
+        and chunk.attempt.group == leader.attempt.group
+    )
+    return (leader, *(chunk for chunk, _ in zip(fitting, range(room - 1), strict=False)))

@@ -1,0 +1,55 @@
+"""The first time of everything, before it counts."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sayit.speech.options import Task
+from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.decoding import WINDOW_FRAMES, Passage, Window
+from sayit.transcriber.engine.fallback import Attempt
+
+if TYPE_CHECKING:
+    from sayit.transcriber.engine.whisper import Whisper
+
+#: Windows and new tokens of the calls that warm up: small, both ends of the batch, and different lengths, so that the
+#: cost of a step, of a row and of a window can be told apart.
+_FEW_TOKENS, _MORE_TOKENS = 2, 12
+
+
+def warm_up(whisper: Whisper, cost: CostModel, batch: int) -> None:
+    """Runs every kind of call once with full windows, alone and as the largest batch.
+
+    Memory is then about what it will be, and the cost model has a first idea of this machine.
+    """
+    noise = np.random.default_rng(0).normal(0, 1e-3, WINDOW_FRAMES * 160).astype(np.float32)
+    window = Window(start_frame=0, frames=WINDOW_FRAMES)
+    encoding = whisper.encode(whisper.padded(whisper.features(noise), window))
+    if whisper.multilingual:
+        whisper.language_probabilities(encoding)
+    vocabulary = whisper.vocabulary(whisper.only_language, Task.TRANSCRIBE)
+
+    def decode(windows: int, tokens: int, temperature: float = 0.0) -> None:
+        attempt = Attempt(
+            prompt=vocabulary.start_sequence,
+            temperature=temperature,
+            beam_size=5,
+            patience=2.0,
+            best_of=3,
+            max_new_tokens=tokens,
+        )
+        began_s = time.monotonic()
+        answers = whisper.generate([(encoding, attempt)] * windows)
+        seconds = time.monotonic() - began_s
+        longest = max(1, *(len(answer.tokens) for answer in answers))
+        cost.decoded(seconds, windows=windows, width=attempt.width, tokens=longest, typical=False)
+
+    decode(1, _FEW_TOKENS)
+    decode(batch, _FEW_TOKENS)
+    decode(1, _MORE_TOKENS)
+    decode(1, _FEW_TOKENS, temperature=1.0)
+    passage = Passage(start_s=0.0, end_s=1.0, tokens=vocabulary.encode(" one two"))
+    whisper.align(encoding, window, (passage,), vocabulary, 0.0)

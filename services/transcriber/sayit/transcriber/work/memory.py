@@ -1,0 +1,48 @@
+"""Ends a process whose memory has grown too much, when nobody is waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import psutil
+
+from sayit.chassis.telemetry import logger
+from sayit.transcriber.work import metrics
+from sayit.transcriber.work.runner import Runner
+
+_CHECK_S = 1.0
+_MB = 1_000_000
+
+
+def resident_mb() -> int:
+    """Memory of this process that is in RAM."""
+    return int(psutil.Process().memory_info().rss) // _MB
+
+
+async def watch_memory(
+    runner: Runner,
+    *,
+    limit_mb: int,
+    stop_taking: Callable[[], None],
+    leave: Callable[[], None],
+    measure_mb: Callable[[], int] = resident_mb,
+    every_s: float = _CHECK_S,
+) -> None:
+    """Watches until the limit is passed; then takes no more work, lets what is held finish, and leaves.
+
+    Args:
+        runner: what holds chunks.
+        limit_mb: resident memory that is too much.
+        stop_taking: leaves what is in the queue to others.
+        leave: ends the process in good order.
+        measure_mb: the memory now.
+        every_s: how often it is looked at.
+    """
+    while (used_mb := measure_mb()) <= limit_mb:
+        metrics.RESIDENT_MB.set(used_mb)
+        await asyncio.sleep(every_s)
+    logger().warning("memory_limit_passed", used_mb=used_mb, limit_mb=limit_mb, held=len(runner.held))
+    stop_taking()
+    await runner.retire()
+    leave()

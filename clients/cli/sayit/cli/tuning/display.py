@@ -13,14 +13,14 @@ from sayit.cli.tuning.grid import Setting, Trial
 
 #: Shows what is measured, and the setting that is measured now.
 Show = Callable[[Sequence[Trial], Setting | None], None]
-_COLUMNS = ("TRANSCRIBERS", "THREADS", "BATCH", "COMPUTE TYPE", "8 S FILE", "SPEED", "MEMORY")
+_COLUMNS = ("WORKERS", "THREADS", "BATCH", "COMPUTE TYPE", "8 S FILE", "× REAL TIME", "MEMORY")
 
 
 def table(trials: Sequence[Trial], now: Setting | None = None, chosen: Trial | None = None) -> Table:
     """All trials; the chosen one is bold."""
     grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in _COLUMNS:
-        grid.add_column(column, justify="left" if column == "COMPUTE TYPE" else "right")
+        grid.add_column(column, justify="left" if column == "COMPUTE TYPE" else "right", no_wrap=True)
     grid.add_column("")
     for trial in trials:
         grid.add_row(*_cells(trial), style="bold" if trial is chosen else "")
@@ -47,7 +47,5 @@ def _cells(trial: Trial) -> tuple[str, ...]:
     figures = trial.figures
     if figures is None:
         return (*_setting(trial.setting), "", "", "", trial.reason)
-    memory_gb = figures.rss_mb * trial.setting.transcribers / 1000
-    speed = f"{figures.speed:.1f} × real time"
-    memory = f"{trial.setting.transcribers} × {figures.rss_mb:.0f} MB = {memory_gb:.1f} GB"
-    return (*_setting(trial.setting), f"{figures.latency_s:.2f} s", speed, memory, "")
+    memory = f"{trial.setting.transcribers} × {figures.rss_mb:.0f} MB"
+    return (*_setting(trial.setting), f"{figures.latency_s:.2f} s", f"{figures.speed:.1f}", memory, "")

@@ -18,6 +18,10 @@ _SOURCES = {"ko": ("ko-150s", "ko-8s"), "en": ("en-90s", "en-8s")}
 #: Kept around a phrase, as labels are a little tight, in seconds.
 _MARGIN_S = 0.05
 
+#: Length of an utterance at least, and the gaps between its phrases, in seconds.
+_UTTERANCE_S = (3.0, 8.0)
+_WITHIN_S = (0.02, 0.1)
+
 Samples = NDArray[np.int16]
 
 
@@ -35,8 +39,9 @@ def phrases(language: str) -> tuple[Samples, ...]:
 
 
 def speech(seconds: float, *, seed: int, language: str = "ko", pauses_s: tuple[float, float] = (0.3, 1.0)) -> Samples:
-    """Phrases in random order, `int16[seconds * 16000]`, with faintly noisy pauses, uniform in `pauses_s`.
+    """Utterances of 3 to 8 s, `int16[seconds * 16000]`, with faintly noisy pauses, uniform in `pauses_s`.
 
+    An utterance is made of phrases in random order, which follow one another more closely than any pause.
     The same arguments give the same samples; another seed never gives the same file, so that no cache answers.
     """
     generator = np.random.default_rng(seed)
@@ -45,11 +50,18 @@ def speech(seconds: float, *, seed: int, language: str = "ko", pauses_s: tuple[f
     length = 0
     known = phrases(language)
     while length < wanted:
-        phrase = known[int(generator.integers(len(known)))]
-        pause = generator.normal(0, 3, int(generator.uniform(*pauses_s) * RATE_HZ)).astype(np.int16)
-        pieces += [phrase, pause]
-        length += len(phrase) + len(pause)
+        utterance = generator.uniform(*_UTTERANCE_S) * RATE_HZ
+        begun = length
+        while length - begun < utterance:
+            pieces += [known[int(generator.integers(len(known)))], _quiet(generator, *_WITHIN_S)]
+            length += len(pieces[-1]) + len(pieces[-2])
+        pieces.append(_quiet(generator, *pauses_s))
+        length += len(pieces[-1])
     return np.concatenate(pieces)[:wanted]
+
+
+def _quiet(generator: np.random.Generator, least_s: float, most_s: float) -> Samples:
+    return generator.normal(0, 3, int(generator.uniform(least_s, most_s) * RATE_HZ)).astype(np.int16)
 
 
 def encoded(samples: Samples, form: str = "WAV") -> bytes:

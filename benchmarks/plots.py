@@ -92,6 +92,8 @@ def draw_latency(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
     axes.set(
         xlabel="offered load (audio-seconds per second)", ylabel="time from the intended arrival (s)", yscale="log"
     )
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_title("Latency over load")
 
 

@@ -17,7 +17,7 @@ from benchmarks import material
 from benchmarks.asking import Timeline, fixed, follow
 from benchmarks.results import Result
 from benchmarks.steady import percentile, slope
-from benchmarks.suite import Suite
+from benchmarks.suite import Suite, engine_end_s
 from sayit.chassis import probe
 from sayit.client import AsyncClient
 
@@ -44,8 +44,7 @@ async def queue(suite: Suite, *, count: int) -> list[Result]:
     for line in suite.log("transcriber", "chunk"):
         texts = jobs[line["job_id"]].chunk_texts_s if line.get("job_id") in jobs else None
         if texts and line.get("outcome") == "done" and line["index"] in texts:
-            finished_s = line["at_s"] - line["commit_ms"] / 1000
-            news_ms.append((texts[line["index"]] - finished_s) * 1000)
+            news_ms.append((texts[line["index"]] - engine_end_s(line)) * 1000)
     redis_ms, grpc_ms = await _redis_ms(suite.ready["redis"]), await _grpc_ms(suite.address)
     rows = [("due → claimed (bare: one Redis notification)", claims_ms, redis_ms)]
     rows += [("finish → client's event (bare: one gRPC call)", news_ms, grpc_ms)]

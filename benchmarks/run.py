@@ -145,7 +145,9 @@ def _waits(
     call_s = percentile([one.longest_call_s for one in best], 50)
     if 8 in plan.metrics:
         found.say("short files behind an hour")
-        found.add(asyncio.run(waiting.behind(running, hours=1.0, count=plan.short_files, call_s=call_s)))
+        found.add(
+            asyncio.run(waiting.behind(running, processes[0], folder, hours=1.0, count=plan.short_files, call_s=call_s))
+        )
     if 12 in plan.metrics:
         found.say("cancels")
         found.add(asyncio.run(waiting.cancels(running, count=plan.cancels, call_s=call_s)))
@@ -183,9 +185,10 @@ def plan_of(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
     parser.add_argument("--results", type=Path, default=HERE / "results.json")
     given = parser.parse_args(arguments)
     wanted = {word.strip() for word in given.only.split(",") if word.strip()}
-    numbers = {int(word) for word in wanted - {ETA}} if wanted else set(range(1, 13))
-    if numbers - set(range(1, 13)):
-        parser.error("metrics are 1 to 12")
+    known = {str(number) for number in range(1, 13)}
+    if wanted - known - {ETA}:
+        parser.error("--only takes metrics from 1 to 12, and eta")
+    numbers = {int(word) for word in (wanted - {ETA} if wanted else known)}
     plan = Plan(
         metrics=frozenset(numbers),
         eta=not wanted or ETA in wanted,

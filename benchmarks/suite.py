@@ -124,6 +124,11 @@ class Suite:
         return {name: found[0].memory_info().rss / 1e6 for name, found in self.processes().items()}
 
 
+def engine_end_s(line: dict[str, Any]) -> float:
+    """When a chunk left the engine, by its transcriber's log line, which comes when the commit is answered."""
+    return float(line["at_s"]) - float(line["commit_ms"]) / 1000
+
+
 @contextmanager
 def running(model: Path | str, *, transcribers: int = 2, threads: int = 1, **environment: str) -> Iterator[Suite]:
     """A suite in a folder of its own, gone with the block; variables are passed to all its parts.

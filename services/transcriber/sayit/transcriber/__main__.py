@@ -7,14 +7,14 @@ import os
 
 from sayit.chassis import process, telemetry
 from sayit.chassis.reload import Reload
+from sayit.transcriber.allocator import keep_memory
 from sayit.transcriber.settings import TranscriberSettings
 
 
 async def main(stop: asyncio.Event) -> None:
     """Runs until `stop` is set."""
     settings = TranscriberSettings()
-    # NumPy's and CTranslate2's libraries read it when they are imported, so that comes after. (MALLOC_ARENA_MAX is
-    # read before any Python runs: whoever starts this process sets it.)
+    # NumPy's and CTranslate2's libraries read it when they are imported, so that comes after.
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.engine_threads()))
     from sayit.transcriber.service import running  # noqa: PLC0415 - see above
 
@@ -25,4 +25,5 @@ async def main(stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
+    keep_memory()
     process.run(main)

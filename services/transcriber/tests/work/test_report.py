@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 from sayit.chassis.server import serving
 from sayit.speech.dispatch import ChunkMessage
 from sayit.transcriber import service
+from sayit.transcriber.work.memory import resident_mb, watch_memory
 from sayit.transcriber.work.report import Reporter
+from sayit.transcriber.work.runner import Claim
 
 from .fakes import Bench, bench, until
 
@@ -72,3 +74,39 @@ async def test_a_stuck_engine_is_not_serving() -> None:
             work.engine.go.set()
             await until(lambda: "the engine goes on" in [line["event"] for line in lines])
         watching.cancel()
+
+
+async def test_a_process_that_has_grown_finishes_its_work_and_leaves() -> None:
+    """Past the limit nothing more is taken, the scheduler hears of it, and what is held is finished before the end."""
+    async with bench() as work:
+        used, stopped, left = [100, 100, 101], asyncio.Event(), asyncio.Event()
+        work.engine.go.clear()
+        for chunk_id in ("c1", "c2"):
+            await work.runner.take(ChunkMessage(chunk_id=chunk_id, dispatch=1))
+        with capture_logs() as lines:
+            watching = asyncio.create_task(
+                watch_memory(
+                    work.runner,
+                    limit_mb=100,
+                    stop_taking=stopped.set,
+                    leave=left.set,
+                    measure_mb=lambda: used.pop(0),
+                    every_s=0.01,
+                )
+            )
+            await asyncio.wait_for(stopped.wait(), 10)
+        assert [line["event"] for line in lines] == ["memory_limit_passed"]
+        await asyncio.sleep(0.05)
+        assert await work.runner.take(ChunkMessage(chunk_id="c3", dispatch=1)) is Claim.UNANSWERED
+        await _reporter(work).report()
+        assert work.scheduler.reports[-1].draining
+        assert not left.is_set()
+        work.engine.go.set()
+        await asyncio.wait_for(left.wait(), 10)
+        assert [call.last for call in work.scheduler.calls] == ["result", "result"]
+        await watching
+
+
+def test_memory_is_measured() -> None:
+    """This process takes some, and less than a machine has."""
+    assert 10 < resident_mb() < 100_000

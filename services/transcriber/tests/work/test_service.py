@@ -115,6 +115,21 @@ async def test_a_transcriber_works_and_leaves(redis_url: str) -> None:
     assert "Traceback" not in started.log
 
 
+async def test_a_process_that_takes_too_much_memory_ends(redis_url: str) -> None:
+    """Above the limit it says that it drains and ends with status 0, for its supervisor to start it again."""
+    scheduler = FakeScheduler()
+    async with (
+        serve(scheduler) as address,
+        _transcriber(
+            SAYIT_REDIS_URL=redis_url, SAYIT_SCHEDULER_ADDRESS=address, SAYIT_MEMORY_LIMIT_MB="1", SAYIT_BATCH="1"
+        ) as started,
+    ):
+        assert await started.ended() == 0
+    assert "memory_limit_passed" in started.log
+    assert scheduler.reports[-1].draining
+    assert "Traceback" not in started.log
+
+
 async def test_it_starts_before_redis_and_scheduler() -> None:
     """With nobody there it warms its model, serves health, and waits."""
     async with _transcriber(SAYIT_REDIS_URL="redis://127.0.0.1:1", SAYIT_SCHEDULER_ADDRESS="127.0.0.1:1") as started:

@@ -111,6 +111,52 @@ async def test_two_workers_share_a_queue(redis_url: str) -> None:
         assert other.scheduler.calls
 
 
+async def test_idle_workers_come_first(redis_url: str) -> None:
+    """Two chunks for two workers are one each, and four are two each, although each could hold all of them."""
+    async with bench() as one, bench() as other, _client(redis_url) as client:
+        other.scheduler.granted = one.scheduler.granted
+        one.engine.go.clear()
+        other.engine.go.clear()
+        async with _working(one, redis_url, slots=8), _working(other, redis_url, slots=8):
+            for held in (1, 2):
+                await _enqueue(client, *(f"c{held}{number}" for number in range(2)))
+                await until(lambda: len(one.runner.held) + len(other.runner.held) == 2 * held)  # noqa: B023
+                assert len(one.runner.held) == len(other.runner.held) == held
+            one.engine.go.set()
+            other.engine.go.set()
+            await _nothing_left(client)
+
+
+async def test_a_busy_worker_takes_what_nobody_else_wants(work: Bench, redis_url: str) -> None:
+    """Alone, one worker fills all its slots."""
+    work.engine.go.clear()
+    async with _client(redis_url) as client, _working(work, redis_url, slots=6) as worker:
+        await _enqueue(client, *(f"c{number}" for number in range(9)))
+        await until(lambda: len(work.runner.held) == 6)
+        await asyncio.sleep(0.3)
+        assert worker.free == 0
+        work.engine.go.set()
+        await until(lambda: len(work.scheduler.calls) == 9 and not work.runner.held)
+
+
+async def test_urgent_messages_have_slots_of_their_own(work: Bench, redis_url: str) -> None:
+    """When bulk work fills the slots, interactive messages, which are ranked an hour early, are taken all the same."""
+    work.engine.go.clear()
+    async with _client(redis_url) as client, _working(work, redis_url, slots=1):
+        await _enqueue(client, "bulk1")
+        await until(lambda: len(work.runner.held) == 1)
+        await _enqueue(client, "bulk2", "urgent1", "urgent2", "urgent3", ring=False)
+        score = await client.zscore(QUEUE, "bulk2:1")
+        for number in (1, 2, 3):
+            await client.zadd(QUEUE, {f"urgent{number}:1": score - 3_600_000 + number})
+        await client.publish(doorbell(MODEL), b"")
+        await until(lambda: len(work.runner.held) == 3)
+        await asyncio.sleep(0.2)
+        assert set(work.runner.held) == {"bulk1:1", "urgent1:1", "urgent2:1"}
+        work.engine.go.set()
+        await until(lambda: len(work.scheduler.calls) == 5 and not work.runner.held)
+
+
 async def test_a_refused_message_is_removed(work: Bench, redis_url: str) -> None:
     """A message whose chunk is not due ends normally."""
     work.scheduler.granted.add("c1")

@@ -1,0 +1,172 @@
+"""Which call comes next, who may use the model, and what calls cost: without a model."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from sayit.transcriber.engine.chunk import Step
+from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.fallback import Attempt
+from sayit.transcriber.engine.planning import Bounds, CallKind, next_call
+from sayit.transcriber.engine.table import Table
+
+BOUNDS = Bounds(batch=4, call_s=5.0, bulk_call_s=20.0)
+
+
+class Chunk(SimpleNamespace):
+    """What planning and the table read of a chunk; equal to itself only."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, length=3, temperature=0.0, alone=False):
+    """A prepared chunk that wants this."""
+    attempt = Attempt(
+        prompt=(1,) * length, temperature=temperature, beam_size=1, patience=1.0, best_of=2, max_new_tokens=100
+    )
+    return Chunk(
+        step=step, since_s=since_s, interactive=interactive, singly=singly, attempt=attempt, alone=alone, prepared=True
+    )
+
+
+def plan(*table, cost=None, brief=False, bulk_first=False):
+    """The next call: its kind and the places of its chunks on the table."""
+    call = next_call(table, bounds=BOUNDS, cost=cost or CostModel(), brief=brief, bulk_first=bulk_first)
+    return call and (call.kind, [table.index(each) for each in call.chunks])
+
+
+def costly(window_s=2.0):
+    """A model whose decoder takes so long for each window."""
+    cost = CostModel()
+    for windows in (1, 2, 4):
+        cost.decoded(windows * window_s, windows=windows, width=1, tokens=100)
+    return cost
+
+
+def test_nothing_to_do():
+    """Chunks that are ready for nothing ask for no call."""
+    assert plan() is None
+    assert plan(chunk(step=None)) is None
+
+
+def test_one_chunk_waits_for_nobody():
+    """A chunk alone is encoded, decoded and aligned at once, whatever the batch may hold."""
+    for step, kind in zip(Step, CallKind, strict=True):
+        assert plan(chunk(step)) == (kind, [0])
+
+
+def test_bulk_windows_are_encoded_one_by_one_and_decoded_together():
+    """Encoding fills the batch, oldest first; then one call decodes all of it, and no more than it holds."""
+    assert plan(chunk(), chunk(Step.ENCODE, 2), chunk(Step.ENCODE, 1)) == (CallKind.ENCODE, [2])
+    assert plan(*[chunk()] * 1, chunk(), chunk(), chunk(), chunk(Step.ENCODE))[0] is CallKind.DECODE
+    kind, members = plan(*(chunk(since_s=number) for number in range(6)))
+    assert (kind, members) == (CallKind.DECODE, [0, 1, 2, 3])
+
+
+def test_words_come_before_other_windows():
+    """Alignment is short and lets a chunk go."""
+    assert plan(chunk(Step.ENCODE), chunk(), chunk(Step.ALIGN, 9)) == (CallKind.ALIGN, [2])
+
+
+@pytest.mark.parametrize("other", [{"length": 4}, {"temperature": 0.2}, {"singly": True}])
+def test_what_cannot_share_a_call_does_not_block(other):
+    """Prompts of another length, samples and suspects are decoded in calls of their own, by age."""
+    table = [chunk(since_s=1), chunk(since_s=2, **other), chunk(since_s=3), chunk(since_s=4)]
+    assert plan(*table) == (CallKind.DECODE, [0, 2, 3])
+    table[1].since_s = 0
+    assert plan(*table) == (CallKind.DECODE, [1])
+
+
+def test_interactive_goes_first_and_takes_bulk_along():
+    """An interactive window is encoded and decoded before any bulk one; bulk ones that are encoded share its call."""
+    bulk = [chunk(since_s=0), chunk(Step.ENCODE, 0)]
+    assert plan(*bulk, chunk(Step.ENCODE, 9, interactive=True), brief=True) == (CallKind.ENCODE, [2])
+    assert plan(*bulk, chunk(since_s=9, interactive=True), brief=True) == (CallKind.DECODE, [2, 0])
+
+
+def test_two_interactive_chunks_do_not_wait_for_each_other_but_a_backlog_is_batched():
+    """The second one's encoding does not delay the first one's text, unless many wait."""
+    first, second, third = chunk(interactive=True), *(chunk(Step.ENCODE, 1, interactive=True) for _ in range(2))
+    assert plan(first, second) == (CallKind.DECODE, [0])
+    assert plan(first, second, third)[0] is CallKind.ENCODE
+
+
+def test_a_call_that_others_wait_for_is_short():
+    """At 2 s a window two fit into 5 s; without interactive work about, the whole batch fits into 20 s."""
+    table = [chunk(since_s=number) for number in range(4)]
+    assert plan(*table, cost=costly(), brief=True) == (CallKind.DECODE, [0, 1])
+    assert plan(*table, cost=costly(), brief=False) == (CallKind.DECODE, [0, 1, 2, 3])
+    table[0].interactive = True
+    assert len(plan(*table, cost=costly())[1]) == 2
+    assert len(plan(*table, cost=costly(30.0))[1]) == 1, "one window is decoded however long it takes"
+
+
+def test_bulk_has_its_turn():
+    """Bulk work that was passed over for long leads a call, if it has anything to do."""
+    table = [chunk(interactive=True), chunk(Step.ENCODE, 5)]
+    assert plan(*table, bulk_first=True) == (CallKind.ENCODE, [1])
+    assert plan(table[0], bulk_first=True) == (CallKind.DECODE, [0])
+
+
+def test_the_cost_model_finds_what_was_measured():
+    """Three parts (step, row, window) are told apart, and windows shorter than the limit are assumed as seen."""
+    cost = CostModel()
+    for windows, width, tokens in [(1, 1, 10), (8, 5, 40), (4, 5, 100), (8, 1, 100), (2, 3, 20)]:
+        seconds = 0.01 * tokens + 0.001 * tokens * windows * width + 0.3 * windows
+        cost.decoded(seconds, windows=windows, width=width, tokens=tokens)
+    expected = 0.01 * 50 + 0.001 * 50 * 6 * 5 + 0.3 * 6
+    assert cost.decode_s(windows=6, width=5, max_tokens=50) == pytest.approx(expected, rel=0.05)
+    assert cost.most_windows(expected, at_most=8, width=5, max_tokens=50) in {5, 6}
+
+
+def test_the_cost_model_never_promises_negative_time():
+    """Contradicting measurements give no negative cost, and a machine that becomes slower is noticed."""
+    cost = CostModel()
+    assert cost.decode_s(windows=8, width=5, max_tokens=224) == 0
+    for windows, seconds in [(8, 0.1), (1, 3.0), (4, 0.2), (1, 2.0)]:
+        cost.decoded(seconds, windows=windows, width=5, tokens=30)
+        assert all(cost.decode_s(windows=n, width=5, max_tokens=m) >= 0 for n in range(1, 9) for m in (1, 224))
+    for _ in range(60):
+        cost.decoded(8.0, windows=8, width=5, tokens=30)
+    assert cost.decode_s(windows=8, width=5, max_tokens=30) == pytest.approx(8.0, rel=0.1)
+
+
+def _seated(table, *chunks):
+    for each in chunks:
+        table.arrive(each)
+    return table.admit()
+
+
+def test_places_per_lane():
+    """Bulk chunks fill their places in order; interactive ones have places of their own and sit down first."""
+    table = Table(2)
+    bulk, interactive = [chunk() for _ in range(3)], chunk(interactive=True)
+    assert _seated(table, *bulk, interactive) == [interactive, *bulk[:2]]
+    table.leave(bulk[0])
+    assert table.admit() == [bulk[2]]
+    assert len(table.held) == 3
+
+
+def test_who_must_be_alone_is_alone():
+    """It sits down when the others have left, nobody joins it, and nobody overtakes it meanwhile."""
+    table = Table(4)
+    first, suspect, later = chunk(), chunk(alone=True), chunk()
+    assert _seated(table, first, suspect, later) == [first]
+    table.leave(first)
+    assert table.admit() == [suspect]
+    assert _seated(table, chunk(interactive=True)) == []
+    table.leave(suspect)
+    assert later in table.admit()
+
+
+def test_chunks_without_features_do_not_hold_places():
+    """Who is not prepared is passed over, and is what is prepared next, interactive ones first."""
+    table = Table(1)
+    first, second = chunk(), chunk(interactive=True)
+    first.prepared = second.prepared = False
+    third = chunk()
+    assert _seated(table, first, second, third) == [third]
+    assert table.unprepared() is second

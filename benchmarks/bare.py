@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
+from sayit.transcriber.allocator import keep_memory
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -79,11 +81,11 @@ class Bare:
     Args:
         model: a CTranslate2 Whisper folder.
         threads: of each call.
-        compute_type: CTranslate2's.
+        stock: whether memory is taken and given back as glibc does it unasked; otherwise as in a transcriber.
     """
 
-    def __init__(self, model: Path, *, threads: int = 1, compute_type: str = "int8") -> None:
-        arguments = ["--model", str(model), "--threads", str(threads), "--compute-type", compute_type]
+    def __init__(self, model: Path, *, threads: int = 1, stock: bool = False) -> None:
+        arguments = ["--model", str(model), "--threads", str(threads), *(["--stock"] if stock else [])]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MALLOC_ARENA_MAX": "2"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.bare", *arguments],
@@ -137,12 +139,12 @@ class Bare:
 
 
 @contextmanager
-def running(count: int, model: Path, *, threads: int = 1, compute_type: str = "int8") -> Iterator[list[Bare]]:
+def running(count: int, model: Path, *, threads: int = 1, stock: bool = False) -> Iterator[list[Bare]]:
     """So many warm processes, ended with the block."""
     with ExitStack() as stack:
         found = []
         for _ in range(count):
-            found.append(Bare(model, threads=threads, compute_type=compute_type))
+            found.append(Bare(model, threads=threads, stock=stock))
             stack.callback(found[-1].close)
         for one in found:
             one.ready()
@@ -159,7 +161,7 @@ def together(processes: Sequence[Bare], requests: Sequence[Request]) -> list[Fig
 class _Model:
     """The model inside the child."""
 
-    def __init__(self, folder: str, threads: int, compute_type: str) -> None:
+    def __init__(self, folder: str, threads: int) -> None:
         from faster_whisper import WhisperModel  # noqa: PLC0415 - only the child loads it
         from faster_whisper.audio import pad_or_trim  # noqa: PLC0415 - as above
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415 - as above
@@ -167,9 +169,7 @@ class _Model:
 
         from sayit.scheduler.voice import SileroDetector  # noqa: PLC0415 - as above
 
-        self._whisper = WhisperModel(
-            folder, device="cpu", compute_type=compute_type, cpu_threads=threads, num_workers=1
-        )
+        self._whisper = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1)
         tokenizer = Tokenizer(self._whisper.hf_tokenizer, True, task="transcribe", language="ko")
         self._prompt = list(tokenizer.sot_sequence)
         self._suppressed = list(get_suppressed_tokens(tokenizer, [-1]))
@@ -241,9 +241,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--compute-type", default="int8")
+    parser.add_argument("--stock", action="store_true")
     given = parser.parse_args()
-    model = _Model(given.model, given.threads, given.compute_type)
+    if not given.stock:
+        keep_memory()
+    model = _Model(given.model, given.threads)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         value = json.loads(line)

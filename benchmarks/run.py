@@ -117,6 +117,8 @@ def _batched(plan: Plan, folder: Path, processes: list[bare.Bare], found: Findin
             )
             many = _Many(run=run, best=best)
             rows = [*saturation.results(run, best, cores=plan.transcribers), saturation.packing(run, samples)]
+            if 1 in plan.metrics:
+                rows.append(saturation.usual(plan.model, run.chunks, folder / "long.npy", cores=plan.transcribers))
             found.add([row for row in rows if row.id in plan.metrics])
             found.say(f"RSS of a transcriber at batch {plan.batch}: {run.rss_mb:.0f} MB")
         _waits(plan, folder, running, processes, best, found)

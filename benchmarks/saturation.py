@@ -18,6 +18,8 @@ from sayit.client import AsyncClient
 
 #: Greedy tokens of a window: about what half a minute of speech takes.
 TOKENS = 100
+#: Windows that tell how fast the usual way is.
+_USUAL_WINDOWS = 4
 #: After interactive work (a recording's first chunk is) batches stay small for so long; then they fill, in seconds.
 SMALL_BATCHES_S = 32.0
 #: "The suite should reach" it: two Zen 4 cores, two processes, encoded singly, decoded in batches of eight.
@@ -174,6 +176,18 @@ def results(many: Saturated, best: Sequence[bare.Figures], *, cores: int) -> lis
             reference=32_000.0,
         ),
     ]
+
+
+def usual(model: Path, chunks: Sequence[Chunk], audio: Path, *, cores: int) -> Result:
+    """How a model is usually served: one process with all threads, one window at a time. For comparison, in metric 1."""
+    with bare.running(1, model, threads=cores, stock=True) as processes:
+        figures = bare_on(processes, chunks, audio, batch=1, each=_USUAL_WINDOWS)
+    return Result(
+        id=1,
+        name="the usual way, bare: one process with all threads, one window at a time",
+        value=speed_of(figures) / cores,
+        unit="s/s",
+    )
 
 
 def gain(many: Saturated, one: Saturated, best: Sequence[bare.Figures], single: Sequence[bare.Figures]) -> Result:

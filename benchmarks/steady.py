@@ -39,7 +39,7 @@ def steady_speed(commits: Sequence[Commit], *, not_before_s: float = 0.0) -> flo
 
     A worker's audio counts from the end of its first batch (which may be small, and whose beginning nobody saw) to the
     end of its last but one (the last may be small as well). With fewer than four batches the last one counts. Batches
-    that ended before `not_before_s` are left out.
+    that ended before `not_before_s` are left out where enough came later.
 
     Raises:
         ValueError: a worker committed no two batches.
@@ -49,7 +49,9 @@ def steady_speed(commits: Sequence[Commit], *, not_before_s: float = 0.0) -> flo
         by_worker[commit.worker].append(commit)
     speed = 0.0
     for worker, own in by_worker.items():
-        groups = [group for group in batches(own) if group[-1].time_s >= not_before_s]
+        every = batches(own)
+        late = [group for group in every if group[-1].time_s >= not_before_s]
+        groups = late if len(late) >= 2 else every
         if len(groups) < 2:
             raise ValueError(f"{worker} committed {len(groups)} batch, too little for a speed")
         counted = groups[1:-1] if len(groups) >= 4 else groups[1:]

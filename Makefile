@@ -7,7 +7,7 @@ PROTOS := $(shell find protos/sayit -name '*.proto' 2>/dev/null)
 GEN := protos/gen/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test faults check lint types imports protos protos-check docs docs-check constraints clean
+.PHONY: help setup run up test faults bench bench-plots check lint types imports protos protos-check docs docs-check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,16 @@ faults: setup ## inject faults for a long time (under 30 minutes); the report is
 	@rm -f tests/faults/report.json
 	@SAYIT_FAULTS=long SAYIT_FAULTS_REPORT=tests/faults/report.json $(BIN)/python -m pytest tests/faults -m faults -s --timeout 1700
 
+# A quiet machine, please: neighbours come and go between the two halves of a ratio.
+ONLY ?=
+
+bench: setup ## measure the twelve metrics beside the bare model (under 15 minutes on 2 cores), or ONLY=4,5 or ONLY=eta
+	@status=0; $(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) || status=$$?; \
+		$(BIN)/python -m benchmarks.page; exit $$status
+
+bench-plots: setup ## measure throughput and latency over load, and speed over transcribers; draws benchmarks/plots/*.png
+	@$(BIN)/python -m benchmarks.plots
+
 check: lint types imports protos-check docs-check ## lint, types, imports, generated code and generated documentation
 
 lint: setup ## ruff
@@ -67,9 +77,11 @@ protos-check: protos ## fail if the committed generated code differs from the pr
 docs: setup ## write the generated parts of docs/
 	@$(BIN)/sayit config --markdown > docs/configuration.md
 	@$(BIN)/python tests/documentation/error_table.py
+	@$(BIN)/python -m benchmarks.page
 
 docs-check: setup ## fail if a generated page differs from the code
 	@$(BIN)/sayit config --markdown | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs" >&2; exit 1; }
+	@$(BIN)/python -m benchmarks.page --check
 
 constraints: ## pin all dependencies anew, for every platform, with hashes (needs uv)
 	@uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 --generate-hashes \

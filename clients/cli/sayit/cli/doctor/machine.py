@@ -16,6 +16,7 @@ from sayit.cli import places
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
 from sayit.cli.suite import lock
 from sayit.cli.suite.cores import usable_cores, workforce
+from sayit.cli.suite.memory import total_bytes
 
 _GIB = 1024**3
 #: Of one transcriber with Whisper small and its working memory.
@@ -58,7 +59,7 @@ def vector_units(flags: str | None = None) -> Finding:
 
 def memory() -> Finding:
     """Whether the default workforce fits in memory."""
-    total = _memory_bytes()
+    total = total_bytes()
     if total is None:
         return ok("memory", "unknown")
     wanted = workforce(usable_cores()).transcribers * _PER_TRANSCRIBER + _OTHERS
@@ -138,17 +139,3 @@ def _cpu_flags() -> str:
     except OSError:
         return ""
     return next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
-
-
-def _memory_bytes() -> int | None:
-    """Of the machine, or of the container if that is less."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            return min(total, int(Path(path).read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            continue
-    return total

@@ -19,6 +19,7 @@ from sayit.cli.suite.failures import as_failures
 from sayit.cli.suite.plan import SuitePlan, plan
 from sayit.cli.suite.supervisor import Suite, running
 from sayit.cli.suite.valkey import without_password
+from sayit.cli.tuning import setting
 from sayit.cli.wording import note
 
 
@@ -53,8 +54,10 @@ def run(call: Call) -> None:
         if killed_before is not None:
             prepare.wait_for_orphans(call.data / places.READY_FILE)
         check_free(listen)
-        workers = prepare.chosen_workforce(call.transcribers, call.threads, note)
         name, folder = models.resolve(call.model)
+        workers, tuned_variables = setting.chosen(
+            call.data, name, folder, transcribers=call.transcribers, threads=call.threads, say=note
+        )
         chosen = prepare.options(
             data=call.data,
             listen=listen,
@@ -64,6 +67,7 @@ def run(call: Call) -> None:
             redis_url=call.redis_url,
             logs=call.logs,
             grace_s=call.grace_s,
+            defaults=tuned_variables,
         )
         the_plan = plan(chosen)
         ready_files = [call.data / places.READY_FILE, *([call.ready_file] if call.ready_file else [])]

@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Threads of one engine beyond which another transcriber gains more than another thread.
-MOST_USEFUL_THREADS = 4
+#: Threads of one engine beyond which another transcriber gains more than another thread. (On two cores two transcribers
+#: with one thread each decode a backlog a third faster than one with two; but a short file waits longer.)
+MOST_USEFUL_THREADS = 2
+#: What a transcriber with Whisper small and full batches takes, cautiously, in bytes.
+TRANSCRIBER_BYTES = 1_200_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +34,17 @@ class Workforce:
         return self.transcribers * self.threads
 
 
-def workforce(cores: int, *, transcribers: int | None = None, threads: int | None = None) -> Workforce:
-    """The workforce for this many cores: what is given is kept, the rest is chosen so that the product fits."""
+def workforce(
+    cores: int, *, transcribers: int | None = None, threads: int | None = None, memory_bytes: int | None = None
+) -> Workforce:
+    """The workforce for this many cores: what is given is kept, the rest is chosen so that the product fits.
+
+    Where neither is given and memory is known, there are no more transcribers than fit into it.
+    """
     if transcribers is None and threads is None:
         transcribers = min(cores, max(2, cores // MOST_USEFUL_THREADS))
+        if memory_bytes is not None:
+            transcribers = max(1, min(transcribers, memory_bytes // TRANSCRIBER_BYTES))
     if transcribers is None:
         transcribers = max(1, cores // (threads or 1))
     if threads is None:
@@ -71,7 +81,8 @@ def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/se
     except OSError:
         return None
     paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
-    quotas = [*_v2_quotas(root, paths.get("", "/")), *_v1_quotas(root / "cpu", paths)]
+    one = [_v1_quotas(root / mount, paths) for mount in ("cpu", "cpu,cpuacct")]
+    quotas = [*_v2_quotas(root, paths.get("", "/")), *(quota for found in one for quota in found)]
     return min(quotas, default=None)
 
 

@@ -6,12 +6,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sayit.cli.suite import ready
 from sayit.cli.suite.cores import Workforce, usable_cores, workforce
+from sayit.cli.suite.memory import free_bytes
 from sayit.cli.suite.plan import SuiteOptions, plan
 from sayit.cli.suite.supervisor import running
 
@@ -24,7 +25,7 @@ _EMBEDDED_GRACE_S = 1.0
 def chosen_workforce(transcribers: int | None, threads: int | None, warn: Callable[[str], None]) -> Workforce:
     """The workforce that was asked for, completed for this machine; warns when it is more than the cores."""
     cores = usable_cores()
-    chosen = workforce(cores, transcribers=transcribers, threads=threads)
+    chosen = workforce(cores, transcribers=transcribers, threads=threads, memory_bytes=free_bytes())
     if chosen.cores > cores:
         warn(
             f"{chosen.transcribers} transcribers with {chosen.threads} threads each are more than the {cores} cores "
@@ -44,8 +45,9 @@ def options(
     logs: Path | None = None,
     grace_s: float,
     embedded: bool = False,
+    defaults: Mapping[str, str] | None = None,
 ) -> SuiteOptions:
-    """Makes the folder and puts the options together.
+    """Makes the folder and puts the options together; `defaults` are variables that the user did not set.
 
     Raises:
         OSError: the folder cannot be made.
@@ -61,7 +63,7 @@ def options(
         logs=logs or data / "logs",
         grace_s=grace_s,
         embedded=embedded,
-        environment=dict(os.environ),
+        environment={**(defaults or {}), **{name: value for name, value in os.environ.items() if value}},
     )
 
 

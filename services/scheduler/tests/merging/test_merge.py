@@ -191,3 +191,11 @@ def test_an_empty_segment_is_harmless() -> None:
     one = chunk(0, 0, 28, [segment(said("red green", 26.5)), empty], hard="end")
     two = chunk(1, 26, 50, [empty, segment(said("red green white", 26.5))], hard="start")
     assert " ".join(filter(None, texts(merged(one, two)))) == "red green white"
+
+
+def test_words_ascend_inside_their_segment() -> None:
+    """Whatever a model said about their times: no word begins before the one in front of it ended, none leaves."""
+    odd = segment([word("one", 0.9, 2.0), word("two", 1.8, 1.7), word("three", 1.9, 3.4)])
+    shortened = Segment(**{**vars(odd), "start_s": 1.0, "end_s": 3.0})
+    (result,) = merged(chunk(0, 0, 10, [shortened])).segments
+    assert [(each.start_s, each.end_s) for each in result.words] == [(1.0, 2.0), (2.0, 2.0), (2.0, 3.0)]

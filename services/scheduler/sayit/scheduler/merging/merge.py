@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -10,7 +10,8 @@ from sayit.scheduler.merging.coverage import coverage_of
 from sayit.scheduler.merging.seams import join
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 from sayit.scheduler.merging.words import kept_segments, words_of
-from sayit.speech.transcript import Segment, Span, Word
+from sayit.speech.timing import in_order
+from sayit.speech.transcript import Segment, Span
 
 
 def merge(chunks: Sequence[TranscribedChunk], *, speech: Sequence[Span], duration_s: float) -> Merged:
@@ -84,16 +85,9 @@ def _in_order(
 
 
 def _timed(segment: Segment, start_s: float, end_s: float) -> Segment:
-    """The segment with these times; its words follow."""
-    if segment.start_s == start_s and segment.end_s == end_s:
-        return segment
+    """The segment with these times, its words in order and inside it."""
     end_s = max(start_s, end_s)
-    return replace(segment, start_s=start_s, end_s=end_s, words=tuple(_clamped(segment.words, start_s, end_s)))
-
-
-def _clamped(words: Sequence[Word], start_s: float, end_s: float) -> Iterator[Word]:
-    for word in words:
-        yield replace(word, start_s=_within(word.start_s, start_s, end_s), end_s=_within(word.end_s, start_s, end_s))
+    return replace(segment, start_s=start_s, end_s=end_s, words=in_order(segment.words, start_s, end_s))
 
 
 def _within(value: float, low: float, high: float) -> float:

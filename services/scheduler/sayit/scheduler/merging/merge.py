@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -11,25 +11,35 @@ from sayit.scheduler.merging.seams import join
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 from sayit.scheduler.merging.words import kept_segments, words_of
 from sayit.speech.timing import in_order
-from sayit.speech.transcript import Segment, Span
+from sayit.speech.transcript import Segment, Span, Suppressed
+
+#: Looks at the segments of all chunks, in order, and says which stay, and what text goes.
+Review = Callable[[Sequence[tuple[Segment, ...]]], tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]]
 
 
-def merge(chunks: Sequence[TranscribedChunk], *, speech: Sequence[Span], duration_s: float) -> Merged:
+def merge(
+    chunks: Sequence[TranscribedChunk],
+    *,
+    speech: Sequence[Span],
+    duration_s: float,
+    review: Review = lambda said: (list(said), ()),
+) -> Merged:
     """Puts the texts of all chunks together.
 
     Args:
         chunks: all chunks of a recording, in any order.
         speech: detected speech in order, as the splitter found it.
         duration_s: length of the recording; no segment ends later.
+        review: takes out what nobody said; sees every word once.
     """
     ordered = sorted(chunks, key=lambda chunk: chunk.index)
-    said = _without_doubles(ordered)
+    said, removed = review(_without_doubles(ordered))
     placed = _in_order(ordered, said, duration_s)
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(chain.from_iterable(placed)))
     language, probability = _language(ordered, placed)
     return Merged(
         segments=segments,
-        suppressed=tuple(chain.from_iterable(chunk.suppressed for chunk in ordered)),
+        suppressed=tuple(sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed], key=_start_of)),
         language=language,
         language_probability=probability,
         coverage=coverage_of(speech, segments),
@@ -42,6 +52,10 @@ def merge(chunks: Sequence[TranscribedChunk], *, speech: Sequence[Span], duratio
             if kept != chunk.segments
         ),
     )
+
+
+def _start_of(suppressed: Suppressed) -> float:
+    return suppressed.start_s
 
 
 def _without_doubles(chunks: Sequence[TranscribedChunk]) -> list[tuple[Segment, ...]]:

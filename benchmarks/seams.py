@@ -11,7 +11,7 @@ the error rate is more than `--allow` points above the direct run's, or the seam
 suite writes words where nothing is said. Single recordings scatter by several points either way: the micro model loses
 the thread in some windows, and which ones depends on where they begin.
 
-    python benchmarks/seams.py recordings/*.flac --language auto
+    python benchmarks/seams.py recordings --language auto
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,13 +28,17 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import jiwer
 import numpy as np
 import soundfile as sf
 from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
+from sayit.cli.evaluation.labels import Label
+from sayit.cli.evaluation.layouts import find
+from sayit.cli.evaluation.normalising import Normaliser, normalise
+from sayit.cli.evaluation.places import comparable, lost_and_doubled
+from sayit.cli.evaluation.scoring import word_errors
 from sayit.scheduler.merging import TranscribedChunk, merge
 from sayit.scheduler.splitting import ReadyChunk, SplitConfig, Splitter
 from sayit.scheduler.voice import SileroDetector
@@ -44,23 +48,11 @@ from sayit.speech.transcript import Segment, Span, Word
 from sayit.transcriber.engine import Engine
 
 ROOT = Path(__file__).parents[1]
-#: Words this near to a seam count as the seam's.
-NEAR_S = 1.0
 #: A chunk's segments (times from its start), its language and the language's probability.
 Reading = tuple[tuple[Segment, ...], str, float]
 Reader = Callable[[NDArray[np.float32], DecodeOptions], Reading]
 #: Pauses up to this length are speech as far as packing goes.
 BRIDGED_S = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Label:
-    """What is said in a recording."""
-
-    words: tuple[str, ...]
-    #: The middle of each word, guessed within its phrase by letters.
-    times_s: tuple[float, ...]
-    language: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,26 +71,6 @@ class Score:
     wer: float
     lost: int
     doubled: int
-
-
-def label_of(path: Path) -> Label | None:
-    """The label beside a recording; None if it has none."""
-    file = path.with_suffix(".json")
-    if not file.exists():
-        return None
-    words: list[str] = []
-    times: list[float] = []
-    languages: set[str] = set()
-    for segment in json.loads(file.read_text())["segments"]:
-        texts = segment["text"].split()
-        languages.add(segment["language"])
-        letters = sum(map(len, texts))
-        done = 0.0
-        for text in texts:
-            times.append(segment["start"] + (segment["end"] - segment["start"]) * (done + len(text) / 2) / letters)
-            done += len(text)
-        words += texts
-    return Label(words=tuple(words), times_s=tuple(times), language=languages.pop() if len(languages) == 1 else AUTO)
 
 
 def options_for(language: str, beam_size: int) -> DecodeOptions:
@@ -235,25 +207,12 @@ def _span(start: int, end: int) -> Span:
 
 def score(label: Label, outcome: Outcome) -> Score:
     """Word errors, and among them those near a seam. Without words to expect, the rate is that of written words."""
-    said = outcome.text.split()
-    if not label.words or not said:
-        errors = len(said) or len(label.words)
-        return Score(errors=errors, wer=float(bool(errors)), lost=0, doubled=0)
-    result = jiwer.process_words(" ".join(label.words), " ".join(said))
-    lost = doubled = 0
-    for piece in result.alignments[0]:
-        if piece.type == "delete":
-            lost += sum(_near(label.times_s[i], outcome.seams) for i in range(piece.ref_start_idx, piece.ref_end_idx))
-        elif piece.type == "insert":
-            at = label.times_s[min(piece.ref_start_idx, len(label.times_s) - 1)]
-            doubled += (piece.hyp_end_idx - piece.hyp_start_idx) * _near(at, outcome.seams)
-    return Score(
-        errors=result.substitutions + result.deletions + result.insertions, wer=result.wer, lost=lost, doubled=doubled
-    )
-
-
-def _near(time_s: float, seams: Iterable[Span]) -> bool:
-    return any(seam.start_s - NEAR_S <= time_s <= seam.end_s + NEAR_S for seam in seams)
+    said = comparable(label.words, label.languages)
+    written = normalise(outcome.text, label.languages, Normaliser.BASIC)
+    found = word_errors(" ".join(word for word, _ in said), written)
+    lost, doubled = lost_and_doubled(said, written.split(), outcome.seams)
+    wer = found.total / found.said if found.said else float(bool(found.total))
+    return Score(errors=found.total, wer=wer, lost=lost, doubled=doubled)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,20 +224,15 @@ class Comparison:
     suite: Score
 
 
-def compare(
-    model: Any, read: Reader, path: Path, language: str, beam_size: int, config: SplitConfig
-) -> Comparison | None:
-    """Runs one recording both ways and prints its line; None if it has no label."""
-    label = label_of(path)
-    if label is None:
-        return None
-    pcm, _ = sf.read(path, dtype="int16")
+def compare(model: Any, read: Reader, label: Label, language: str, beam_size: int, config: SplitConfig) -> Comparison:
+    """Runs one recording both ways and prints its line."""
+    pcm, _ = sf.read(label.audio, dtype="int16")
     options = options_for(label.language if language == "label" else language, beam_size)
     plain = score(label, direct(model, pcm, options))
     outcome, chunks, packing = suite(read, pcm, options, config)
     ours = score(label, outcome)
     hard = sum(chunk.hard_end for chunk in chunks)
-    name = f"{path.stem} ({options.language})"
+    name = f"{label.name} ({options.language})"
     print(
         f"{name:30} {_columns(len(label.words), plain, ours)}",
         f"chunks {len(chunks)} ({hard} hard)  packing {packing:.2f}",
@@ -308,7 +262,9 @@ def _sum(scores: Sequence[Score], words: int) -> Score:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("recordings", nargs="*", type=Path, help="recordings with labels beside them")
+    parser.add_argument(
+        "recordings", nargs="?", type=Path, default=ROOT / "recordings", help="folder of recordings with labels"
+    )
     parser.add_argument("--model", default=str(ROOT / "services/transcriber/sayit/transcriber/micro"))
     parser.add_argument(
         "--reader", choices=["engine", "faster-whisper"], default="engine", help="what reads the chunks"
@@ -323,9 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read = engine_reader(given.model, given.threads) if given.reader == "engine" else faster_whisper_reader(model)
     changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.set)}
     config = replace(SplitConfig(), **changes)
-    paths = given.recordings or sorted((ROOT / "recordings").glob("*.flac"))
-    compared = (compare(model, read, path, given.language, given.beam_size, config) for path in paths)
-    results = [result for result in compared if result is not None]
+    results = [compare(model, read, label, given.language, given.beam_size, config) for label in find(given.recordings)]
     words = sum(each.words for each in results)
     plain = _sum([each.direct for each in results], words)
     ours = _sum([each.suite for each in results], words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,38 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         assert said.endswith("Stopping ...\nAll parts have ended.\n")
         assert not any(alive(pid) for pid in pids)
         assert not running.ready_file.exists()
+
+
+def test_labelled_recordings_are_measured(suite: Running, tmp_path: Path) -> None:
+    """A folder through a running suite: nothing wrong with the short one, nothing invented in a minute of silence."""
+    for name in ("en-8s", "silence-60s"):
+        for suffix in ("flac", "json"):
+            shutil.copy(RECORDINGS / f"{name}.{suffix}", tmp_path)
+    report = tmp_path / "report.json"
+    call = (
+        "eval",
+        str(tmp_path),
+        "--normaliser",
+        "basic",
+        "--json",
+        "--output",
+        str(report),
+        "--versus",
+        "language=ko",
+    )
+    done = suite.sayit(*call)
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads(done.stdout)["reports"]
+    assert json.loads(report.read_text())["recordings"] == first["recordings"]
+    spoken, silent = first["recordings"]
+    assert (spoken["words"], spoken["word_errors"], spoken["boundaries"]) == (16, 0, 0)
+    assert (silent["words"], silent["invented"], silent["silence_s"]) == (0, 0, 60.0)
+    assert second["configuration"]["language"] == "ko"
+    compared = suite.sayit("eval", "--compare", str(report), str(tmp_path / "report-versus.json"))
+    assert compared.returncode == 0, compared.stderr
+    assert "language en" in compared.stdout
+    assert suite.sayit("eval", str(tmp_path / "nowhere")).returncode == 2
+    assert "Name a folder" in suite.sayit("eval").stderr
 
 
 def test_the_ready_file_says_where_everything_is(suite: Running) -> None:

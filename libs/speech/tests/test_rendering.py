@@ -11,7 +11,8 @@ from hypothesis import given, settings
 
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.rendering import SHORTEST_CUE_MS, Format, render
+from sayit.speech.rendering import Format, render
+from sayit.speech.rendering.cues import SHORTEST_CUE_MS
 from sayit.speech.transcript import (
     Coverage,
     Segment,
@@ -152,11 +153,11 @@ def test_an_arrow_in_a_text_is_no_time_line(form):
 
 @pytest.mark.parametrize("form", [Format.SRT, Format.VTT])
 def test_overlaps_and_empty_times_become_legal_cues(form):
-    """The earlier cue ends where the later begins; equal starts and zero lengths still give cues one can see."""
+    """The earlier cue ends before the later begins; equal starts and zero lengths still give cues one can see."""
     value = transcript(
-        segment(0, 0, 5, "long"), segment(1, 3, 4, "inside"), segment(2, 6, 6, "empty"), segment(3, 6, 7, "same start")
+        segment(0, 0, 5, "long"), segment(1, 3, 4, "inside"), segment(2, 6, 7, "same start"), segment(3, 6, 6, "empty")
     )
-    assert cues(render(value, form)) == [(0, 3000), (3000, 4000), (6000, 6100), (6100, 7000)]
+    assert cues(render(value, form)) == [(0, 2920), (3000, 4000), (6000, 6100), (6100, 7100)]
 
 
 def test_cues_are_in_order_of_time():
@@ -165,6 +166,14 @@ def test_cues_are_in_order_of_time():
         (1000, 2000),
         (5000, 6000),
     ]
+
+
+def test_timed_text():
+    """One segment a line, its times in front, for people who look for a place."""
+    value = transcript(segment(0, 1.25, 3.5, "네.\n그래요."), segment(1, 3600, 3601, "끝"))
+    assert render(value, Format.TIMED_TXT) == (
+        "[00:00:01.250 --> 00:00:03.500] 네. 그래요.\n[01:00:00.000 --> 01:00:01.000] 끝\n"
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -17,7 +17,7 @@ from sayit.speech.jobs import (
     Refinement,
     StateChanged,
 )
-from sayit.speech.options import Options, Task
+from sayit.speech.options import Guard, Options, Task
 from sayit.speech.system import Model, Part, PartState, SystemStatus, TranscriberStatus
 from sayit.speech.transcript import Coverage, Segment, Span, Suppressed, SuppressionReason, Transcript, Usage, Word
 
@@ -78,6 +78,9 @@ options = st.builds(
     beam_size=counts,
     temperature=st.none() | figures,
     max_tokens_per_window=counts,
+    guard=st.sampled_from(Guard),
+    formatting=st.booleans(),
+    mask_profanity=st.booleans(),
 )
 states = st.sampled_from(JobState)
 progresses = st.builds(

@@ -216,6 +216,7 @@ async def test_negative_sequence_number_is_refused() -> None:
 
 _FORMATS = {
     transcription_service_pb2.TRANSCRIPT_FORMAT_TEXT: Format.TXT,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_TIMED_TEXT: Format.TIMED_TXT,
     transcription_service_pb2.TRANSCRIPT_FORMAT_JSON: Format.JSON,
     transcription_service_pb2.TRANSCRIPT_FORMAT_SRT: Format.SRT,
     transcription_service_pb2.TRANSCRIPT_FORMAT_VTT: Format.VTT,

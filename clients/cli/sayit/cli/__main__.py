@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, jobs, keys, system, transcribe, tune, up
+from sayit.cli.commands import backup, evaluate, jobs, keys, system, transcribe, tune, up
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -80,6 +80,7 @@ app.command("up", help=_flowing(up.up))(up.up)
 app.command("tune", help=_flowing(tune.tune))(tune.tune)
 app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
 app.add_typer(jobs.app, name="jobs")
+app.command("eval", epilog=HELP, help=_flowing(evaluate.evaluate))(evaluate.evaluate)
 app.command("status")(system.status)
 app.command("models")(system.models)
 app.command("fetch")(system.fetch)

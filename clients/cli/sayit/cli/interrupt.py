@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from sayit.cli.exits import Interrupted
+from sayit.client import AsyncClient
+from sayit.speech.errors import SayItError
 
 T = TypeVar("T")
 
+_CANCEL_WITHIN_S = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -21,6 +25,18 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         Interrupted: it was cancelled by a signal.
     """
     return asyncio.run(_watched(main))
+
+
+@contextlib.asynccontextmanager
+async def cancelling(client: AsyncClient, job_id: str) -> AsyncIterator[None]:
+    """Cancels the job if the block is cancelled: nobody waits for it any more."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        with contextlib.suppress(SayItError, TimeoutError):
+            async with asyncio.timeout(_CANCEL_WITHIN_S):
+                await client.cancel(job_id)
+        raise
 
 
 async def _watched(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

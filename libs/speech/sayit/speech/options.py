@@ -30,6 +30,17 @@ class Task(StrEnum):
     TRANSLATE = "translate"
 
 
+class Guard(StrEnum):
+    """How much text goes that probably nobody said; it is listed in the transcript with its reason."""
+
+    #: Nothing but what the model itself takes back.
+    OFF = "off"
+    #: Where several signs agree.
+    STANDARD = "standard"
+    #: Where one sign is clear; it may take words that were said quietly or again and again.
+    STRICT = "strict"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """Decode options of one language (the first backend's values, see docs/architecture.md)."""
@@ -72,6 +83,12 @@ class Options:
     temperature: float | None = None
     #: Most new tokens per window, 1 to 224; 0 for no limit but the model's.
     max_tokens_per_window: int = 0
+    #: How strictly invented text is taken out.
+    guard: Guard = Guard.STANDARD
+    #: Whether the transcript's numbers, spaces and punctuation are made uniform; the raw text is kept.
+    formatting: bool = False
+    #: Whether swear words are masked in the transcript; the raw text is kept.
+    mask_profanity: bool = False
 
     def normalised(self) -> Options:
         """These options with a plain language code, or a SayItError that names the field at fault."""
@@ -93,6 +110,9 @@ class Options:
             beam_size=self.beam_size,
             temperature=self.temperature,
             max_tokens_per_window=self.max_tokens_per_window,
+            guard=self.guard,
+            formatting=self.formatting,
+            mask_profanity=self.mask_profanity,
         )
 
 

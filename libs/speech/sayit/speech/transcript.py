@@ -70,6 +70,12 @@ class SuppressionReason(StrEnum):
     NO_SPEECH = "no_speech"
     #: Text was placed where no audio is.
     OUTSIDE_AUDIO = "outside_audio"
+    #: Text was placed where no speech was detected, and more speaks against it.
+    OUTSIDE_SPEECH = "outside_speech"
+    #: One of the phrases that Whisper is known to write where nobody speaks, and more speaks against it.
+    KNOWN_PHRASE = "known_phrase"
+    #: The same again and again; the first time stays.
+    REPETITION = "repetition"
     #: A reason of a newer server that this version does not know.
     OTHER = "other"
 

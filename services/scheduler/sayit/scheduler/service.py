@@ -15,6 +15,7 @@ from sayit.chassis.server import Running, serving
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
+from sayit.scheduler.guarding import HallucinationGuard, PhrasesError, load_phrases
 from sayit.scheduler.queues.arq_queue import ArqQueue
 from sayit.scheduler.queues.bus import RedisBus
 from sayit.scheduler.scheduling.admission import Admission
@@ -115,8 +116,15 @@ async def running(
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
+        guard = _guard(settings)
         results = Results(
-            jobs=stores.jobs, chunks=stores.chunks, objects=objects, notices=notices, limits=limits, last_work=last_work
+            jobs=stores.jobs,
+            chunks=stores.chunks,
+            objects=objects,
+            notices=notices,
+            limits=limits,
+            last_work=last_work,
+            guard=guard,
         )
         attempts = Attempts(
             chunks=stores.chunks,
@@ -125,6 +133,7 @@ async def running(
             notices=notices,
             limits=limits,
             last_work=last_work,
+            guard=guard,
             chunks_due=dispatcher.bell.ring,
             all_done=results.bell.ring,
         )
@@ -218,6 +227,13 @@ async def running(
         finally:
             await server.set_serving(False)
             attempts.drain(settings.grace_s)
+
+
+def _guard(settings: SchedulerSettings) -> HallucinationGuard:
+    try:
+        return HallucinationGuard(load_phrases(settings.guard_phrases))
+    except PhrasesError as error:
+        raise StartError(f"SAYIT_GUARD_PHRASES: {error}") from error
 
 
 @asynccontextmanager

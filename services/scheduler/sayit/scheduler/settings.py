@@ -81,6 +81,10 @@ class SchedulerSettings(ServiceSettings):
     heartbeat_s: float = Field(1.0, gt=0, description="Seconds between heartbeats of a transcriber at work.")
     redispatch_s: float = Field(10.0, gt=0, description="Seconds after which an unclaimed dispatch is repeated.")
     dispatch_ahead: int = Field(2, ge=0, description="Chunks in the queue beyond what free transcribers take at once.")
+    guard_phrases: Path | None = Field(
+        None,
+        description="File of more phrases that Whisper invents, one a line; docs/quality.md explains the form.",
+    )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
 
     @model_validator(mode="after")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -191,3 +193,36 @@ def test_an_empty_segment_is_harmless() -> None:
     one = chunk(0, 0, 28, [segment(said("red green", 26.5)), empty], hard="end")
     two = chunk(1, 26, 50, [empty, segment(said("red green white", 26.5))], hard="start")
     assert " ".join(filter(None, texts(merged(one, two)))) == "red green white"
+
+
+def test_words_ascend_inside_their_segment() -> None:
+    """Whatever a model said about their times: no word begins before the one in front of it ended, none leaves."""
+    odd = segment([word("one", 0.9, 2.0), word("two", 1.8, 1.7), word("three", 1.9, 3.4)])
+    shortened = Segment(**{**vars(odd), "start_s": 1.0, "end_s": 3.0})
+    (result,) = merged(chunk(0, 0, 10, [shortened])).segments
+    assert [(each.start_s, each.end_s) for each in result.words] == [(1.0, 2.0), (2.0, 2.0), (2.0, 3.0)]
+
+
+def test_a_review_takes_out_what_it_wants() -> None:
+    """It sees each word once, after the seams; what it changes is refined, listed in order of time, and a gap."""
+    seen: list[str] = []
+
+    def review(said: Sequence[tuple[Segment, ...]]) -> tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]:
+        seen.extend(each.text for segments in said for each in segments)
+        gone = said[0][0]
+        removed = Suppressed(
+            text=gone.text, reason=SuppressionReason.REPETITION, start_s=gone.start_s, end_s=gone.end_s
+        )
+        return [said[0][1:], *said[1:]], (removed,)
+
+    one = chunk(0, 0, 10, [segment(said("one", 0, each_s=2)), segment(said("two", 5))])
+    two = replace(
+        chunk(1, 10, 20, [segment(said("three", 12))]),
+        suppressed=(Suppressed(text="x", reason=SuppressionReason.NO_SPEECH, start_s=-1, end_s=0),),
+    )
+    result = merge([one, two], speech=[Span(start_s=0, end_s=2)], duration_s=20, review=review)
+    assert seen == ["one", "two", "three"]
+    assert texts(result) == ["two", "three"]
+    assert [each.text for each in result.suppressed] == ["x", "one"]
+    assert [(each.chunk_indexes, [s.text for s in each.segments]) for each in result.refinements] == [((0,), ["two"])]
+    assert result.coverage.gaps == (Span(start_s=0, end_s=2),)

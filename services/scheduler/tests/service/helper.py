@@ -216,11 +216,15 @@ class Attempt:
         """Says that the engine has it."""
         await self.say(heartbeat=chunk_pb.Heartbeat(stage=chunk_pb.CHUNK_STAGE_ON_ENGINE))
 
-    async def finish(self, text: str) -> Any:
+    async def finish(self, text: str, **figures: float) -> Any:
         """Delivers one segment over the whole chunk and waits for the answer."""
         length_s = len(self.audio) / 32_000
         segment = pb.Segment(
-            text=text, language="ko", start=wire.duration_to_proto(0), end=wire.duration_to_proto(length_s)
+            text=text,
+            language="ko",
+            start=wire.duration_to_proto(0),
+            end=wire.duration_to_proto(length_s),
+            **figures,
         )
         output = chunk_pb.ChunkOutput(
             segments=[segment], language="ko", language_probability=0.9, compute=wire.duration_to_proto(0.5), windows=1

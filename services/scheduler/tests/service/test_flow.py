@@ -71,6 +71,28 @@ async def test_a_long_file_runs_in_parallel_and_is_merged_in_order(tmp_path: Pat
     assert transcript.usage.compute_s == pytest.approx(0.5 * done.progress.chunks_total)
 
 
+@pytest.mark.parametrize(("guard", "shown"), [(pb.GUARD_UNSPECIFIED, []), (pb.GUARD_OFF, ["MBC 뉴스 이덕영입니다."])])
+async def test_text_that_nobody_said_is_listed_and_not_shown(
+    tmp_path: Path, redis_url: str, guard: pb.Guard.ValueType, shown: list[str]
+) -> None:
+    """What the chunk alone gives away goes before watchers see it; what only the recording tells goes at the end."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        job = await s.create(SHORT, guard=guard)
+        assert job.options.guard == (guard or pb.GUARD_STANDARD)
+        attempt = await worker.claim(*await worker.take())
+        await attempt.finish("MBC 뉴스 이덕영입니다.", avg_logprob=-0.9, no_speech_prob=0.5)
+        events = await s.events(job.id)
+        transcript = await s.transcript(job.id)
+    assert [one.text for event in events for one in event.chunk_text.segments] == shown
+    assert [one.text for one in transcript.segments] == shown
+    assert [(one.text, one.reason.value) for one in transcript.suppressed] == (
+        [] if shown else [("MBC 뉴스 이덕영입니다.", "known_phrase")]
+    )
+    assert bool(transcript.coverage.gaps) == (not shown)
+
+
 async def test_overdue_jobs_fail(tmp_path: Path, redis_url: str) -> None:
     """A job whose model never comes back ends, with a code."""
     async with suite(tmp_path, redis_url, job_ttl_h=1e-5) as s:

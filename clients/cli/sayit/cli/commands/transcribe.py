@@ -59,6 +59,7 @@ def transcribe(
     --output FOLDER.
     """
     from sayit.cli.connection import Connection
+    from sayit.cli.suites import Wanted
     from sayit.cli.transcribing import command
     from sayit.speech.options import Options
 
@@ -76,11 +77,13 @@ def transcribe(
             ),
             form=form,
             output=output,
-            model=model,
+            suite=Wanted(
+                connection=Connection(server=server, api_key=api_key, root_certificates=root_certificates),
+                model=model,
+                transcribers=transcribers,
+                threads=threads,
+            ),
             show=progress,
-            connection=Connection(server=server, api_key=api_key, root_certificates=root_certificates),
-            transcribers=transcribers,
-            threads=threads,
         )
     )
     raise typer.Exit(status)

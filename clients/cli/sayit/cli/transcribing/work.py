@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sayit.cli import interrupt
 from sayit.cli.exits import Exit
 from sayit.cli.transcribing.display import Display
 from sayit.cli.transcribing.inputs import Input
@@ -21,7 +21,6 @@ from sayit.speech.transcript import Transcript
 
 #: Files that are sent at once; the suite shares its transcribers between them.
 _AT_ONCE = 4
-_CANCEL_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,7 @@ async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript
         )
     except OSError as error:
         raise LocalError("FILE_UNREADABLE") from error
-    try:
+    async with interrupt.cancelling(client, job.id):
         async for event in client.watch(job.id):
             work.display.event(index, event.body)
             match event.body:
@@ -85,11 +84,6 @@ async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript
                 case StateChanged(state=JobState.CANCELLED):
                     raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         return await client.transcript(job.id)
-    except asyncio.CancelledError:
-        with contextlib.suppress(SayItError, TimeoutError):
-            async with asyncio.timeout(_CANCEL_WITHIN_S):
-                await client.cancel(job.id)
-        raise
 
 
 def _error_of(failed: Failed) -> SayItError:

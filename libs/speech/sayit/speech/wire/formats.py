@@ -8,6 +8,7 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 
 _FORMATS = {
     Format.TXT: service_pb.TRANSCRIPT_FORMAT_TEXT,
+    Format.TIMED_TXT: service_pb.TRANSCRIPT_FORMAT_TIMED_TEXT,
     Format.JSON: service_pb.TRANSCRIPT_FORMAT_JSON,
     Format.SRT: service_pb.TRANSCRIPT_FORMAT_SRT,
     Format.VTT: service_pb.TRANSCRIPT_FORMAT_VTT,

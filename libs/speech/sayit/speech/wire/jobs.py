@@ -19,7 +19,7 @@ from sayit.speech.jobs import (
     Refinement,
     StateChanged,
 )
-from sayit.speech.options import AUTO, Options, Task
+from sayit.speech.options import AUTO, Guard, Options, Task
 from sayit.speech.wire.times import duration_to_proto, epoch_s, seconds_of_duration, shortest, timestamp_to_proto
 from sayit.speech.wire.transcripts import segment_from_proto, segment_to_proto
 from sayit.v1 import resources_pb2 as pb
@@ -28,6 +28,8 @@ _STATES = {state: pb.JobState.Value(f"JOB_STATE_{state.name}") for state in JobS
 _STATES_OF_PROTO = {number: state for state, number in _STATES.items()}
 _TASKS = {task: pb.Task.Value(f"TASK_{task.name}") for task in Task}
 _TASKS_OF_PROTO = {pb.TASK_UNSPECIFIED: Task.TRANSCRIBE, **{number: task for task, number in _TASKS.items()}}
+_GUARDS = {guard: pb.Guard.Value(f"GUARD_{guard.name}") for guard in Guard}
+_GUARDS_OF_PROTO = {pb.GUARD_UNSPECIFIED: Guard.STANDARD, **{number: guard for guard, number in _GUARDS.items()}}
 
 
 def options_to_proto(options: Options) -> pb.TranscriptionOptions:
@@ -42,6 +44,9 @@ def options_to_proto(options: Options) -> pb.TranscriptionOptions:
         beam_size=options.beam_size,
         temperature=options.temperature,
         max_tokens_per_window=options.max_tokens_per_window,
+        guard=_GUARDS[options.guard],
+        formatting=options.formatting,
+        mask_profanity=options.mask_profanity,
     )
 
 
@@ -49,8 +54,10 @@ def options_from_proto(message: pb.TranscriptionOptions) -> Options:
     """Options as they came, not normalised; an empty language is AUTO.
 
     Raises:
-        SayItError: INVALID_OPTION for a task this version does not know.
+        SayItError: INVALID_OPTION for a task or a guard this version does not know.
     """
+    if message.guard not in _GUARDS_OF_PROTO:
+        raise SayItError(ErrorKind.INVALID_OPTION, field="guard", reason=f"there is no guard {message.guard}")
     if message.task not in _TASKS_OF_PROTO:
         raise SayItError(ErrorKind.INVALID_OPTION, field="task", reason=f"there is no task {message.task}")
     return Options(
@@ -63,6 +70,9 @@ def options_from_proto(message: pb.TranscriptionOptions) -> Options:
         beam_size=message.beam_size,
         temperature=shortest(message.temperature) if message.HasField("temperature") else None,
         max_tokens_per_window=message.max_tokens_per_window,
+        guard=_GUARDS_OF_PROTO[message.guard],
+        formatting=message.formatting,
+        mask_profanity=message.mask_profanity,
     )
 
 

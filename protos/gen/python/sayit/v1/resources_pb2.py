@@ -26,53 +26,55 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sayit/v1/resources.proto\x12\x08sayit.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x01\n\x14TranscriptionOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x04task\x18\x02 \x01(\x0e\x32\x0e.sayit.v1.Task\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06prompt\x18\x04 \x01(\t\x12\x10\n\x08hotwords\x18\x05 \x01(\t\x12\x17\n\x0fword_timestamps\x18\x06 \x01(\x08\x12\x11\n\tbeam_size\x18\x07 \x01(\x05\x12\x18\n\x0btemperature\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12\x1d\n\x15max_tokens_per_window\x18\t \x01(\x05\x42\x0e\n\x0c_temperature\"\x82\x02\n\x08Progress\x12-\n\naudio_done\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x61udio_total\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63hunks_done\x18\x03 \x01(\x05\x12\x19\n\x0c\x63hunks_total\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0equeue_position\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12&\n\x03\x65ta\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\n\r_chunks_totalB\x11\n\x0f_queue_position\"@\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x12\n\nmessage_en\x18\x02 \x01(\t\x12\x12\n\nmessage_ko\x18\x03 \x01(\t\"\xc6\x03\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.sayit.v1.JobState\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.sayit.v1.TranscriptionOptions\x12$\n\x08progress\x18\x04 \x01(\x0b\x32\x12.sayit.v1.Progress\x12\x10\n\x08\x66ilename\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x05\x65rror\x18\n \x01(\x0b\x32\x12.sayit.v1.JobError\x12\r\n\x05model\x18\x0b \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x0c \x01(\x08\x12\x10\n\x08warnings\x18\r \x03(\t\x12\x10\n\x08last_seq\x18\x0e \x01(\x03\"{\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bprobability\x18\x04 \x01(\x02\"\x94\x02\n\x07Segment\x12\n\n\x02id\x18\x01 \x01(\x05\x12(\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x0f\n\x07speaker\x18\x06 \x01(\t\x12\x13\n\x0b\x61vg_logprob\x18\x07 \x01(\x02\x12\x19\n\x11\x63ompression_ratio\x18\x08 \x01(\x02\x12\x16\n\x0eno_speech_prob\x18\t \x01(\x02\x12\x1d\n\x05words\x18\n \x03(\x0b\x32\x0e.sayit.v1.Word\x12\x13\n\x0btemperature\x18\x0b \x01(\x02\"\\\n\x08TimeSpan\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x97\x01\n\x08\x43overage\x12\x32\n\x0fspeech_detected\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12speech_transcribed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12 \n\x04gaps\x18\x03 \x03(\x0b\x32\x12.sayit.v1.TimeSpan\"|\n\nSuppressed\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12(\n\x05start\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"]\n\x05Usage\x12(\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompute\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9d\x02\n\nTranscript\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x1c\n\x14language_probability\x18\x03 \x01(\x02\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x08\x63overage\x18\x05 \x01(\x0b\x32\x12.sayit.v1.Coverage\x12(\n\nsuppressed\x18\x06 \x03(\x0b\x32\x14.sayit.v1.Suppressed\x12\x1e\n\x05usage\x18\x07 \x01(\x0b\x32\x0f.sayit.v1.Usage\x12\r\n\x05model\x18\x08 \x01(\t\x12\x0e\n\x06preset\x18\t \x01(\t\"\x87\x03\n\x08JobEvent\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\rstate_changed\x18\x04 \x01(\x0b\x32\x16.sayit.v1.StateChangedH\x00\x12)\n\nchunk_text\x18\x05 \x01(\x0b\x32\x13.sayit.v1.ChunkTextH\x00\x12*\n\nrefinement\x18\x06 \x01(\x0b\x32\x14.sayit.v1.RefinementH\x00\x12(\n\tcompleted\x18\x07 \x01(\x0b\x32\x13.sayit.v1.CompletedH\x00\x12\"\n\x06\x66\x61iled\x18\x08 \x01(\x0b\x32\x10.sayit.v1.FailedH\x00\x12&\n\x08progress\x18\t \x01(\x0b\x32\x12.sayit.v1.ProgressH\x00\x12-\n\x0cpartial_text\x18\n \x01(\x0b\x32\x15.sayit.v1.PartialTextH\x00\x42\x07\n\x05\x65vent\"1\n\x0cStateChanged\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.sayit.v1.JobState\"E\n\tChunkText\x12\x13\n\x0b\x63hunk_index\x18\x01 \x01(\x05\x12#\n\x08segments\x18\x02 \x03(\x0b\x32\x11.sayit.v1.Segment\"X\n\nRefinement\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x15\n\rchunk_indexes\x18\x02 \x03(\x05\x12#\n\x08segments\x18\x03 \x03(\x0b\x32\x11.sayit.v1.Segment\"q\n\tCompleted\x12\x10\n\x08language\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rsegment_count\x18\x03 \x01(\x05\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"+\n\x06\x46\x61iled\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.sayit.v1.JobError\"G\n\x0bPartialText\x12\x13\n\x0b\x63hunk_index\x18\x01 \x01(\x05\x12#\n\x08segments\x18\x02 \x03(\x0b\x32\x11.sayit.v1.Segment\"<\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x02 \x01(\x08\x12\x14\n\x0ctranscribers\x18\x03 \x01(\x05*E\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_TRANSCRIBE\x10\x01\x12\x12\n\x0eTASK_TRANSLATE\x10\x02*\xcd\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13JOB_STATE_RECEIVING\x10\x01\x12\x17\n\x13JOB_STATE_PREPARING\x10\x02\x12\x15\n\x11JOB_STATE_RUNNING\x10\x03\x12\x15\n\x11JOB_STATE_MERGING\x10\x04\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sayit/v1/resources.proto\x12\x08sayit.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x02\n\x14TranscriptionOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x04task\x18\x02 \x01(\x0e\x32\x0e.sayit.v1.Task\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06prompt\x18\x04 \x01(\t\x12\x10\n\x08hotwords\x18\x05 \x01(\t\x12\x17\n\x0fword_timestamps\x18\x06 \x01(\x08\x12\x11\n\tbeam_size\x18\x07 \x01(\x05\x12\x18\n\x0btemperature\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12\x1d\n\x15max_tokens_per_window\x18\t \x01(\x05\x12\x1e\n\x05guard\x18\x14 \x01(\x0e\x32\x0f.sayit.v1.Guard\x12\x12\n\nformatting\x18\x15 \x01(\x08\x12\x16\n\x0emask_profanity\x18\x16 \x01(\x08\x42\x0e\n\x0c_temperature\"\x82\x02\n\x08Progress\x12-\n\naudio_done\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x61udio_total\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63hunks_done\x18\x03 \x01(\x05\x12\x19\n\x0c\x63hunks_total\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0equeue_position\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12&\n\x03\x65ta\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\n\r_chunks_totalB\x11\n\x0f_queue_position\"@\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x12\n\nmessage_en\x18\x02 \x01(\t\x12\x12\n\nmessage_ko\x18\x03 \x01(\t\"\xc6\x03\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.sayit.v1.JobState\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.sayit.v1.TranscriptionOptions\x12$\n\x08progress\x18\x04 \x01(\x0b\x32\x12.sayit.v1.Progress\x12\x10\n\x08\x66ilename\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x05\x65rror\x18\n \x01(\x0b\x32\x12.sayit.v1.JobError\x12\r\n\x05model\x18\x0b \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x0c \x01(\x08\x12\x10\n\x08warnings\x18\r \x03(\t\x12\x10\n\x08last_seq\x18\x0e \x01(\x03\"{\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bprobability\x18\x04 \x01(\x02\"\x94\x02\n\x07Segment\x12\n\n\x02id\x18\x01 \x01(\x05\x12(\n\x05start\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x0f\n\x07speaker\x18\x06 \x01(\t\x12\x13\n\x0b\x61vg_logprob\x18\x07 \x01(\x02\x12\x19\n\x11\x63ompression_ratio\x18\x08 \x01(\x02\x12\x16\n\x0eno_speech_prob\x18\t \x01(\x02\x12\x1d\n\x05words\x18\n \x03(\x0b\x32\x0e.sayit.v1.Word\x12\x13\n\x0btemperature\x18\x0b \x01(\x02\"\\\n\x08TimeSpan\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x97\x01\n\x08\x43overage\x12\x32\n\x0fspeech_detected\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12speech_transcribed\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12 \n\x04gaps\x18\x03 \x03(\x0b\x32\x12.sayit.v1.TimeSpan\"|\n\nSuppressed\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12(\n\x05start\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"]\n\x05Usage\x12(\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07\x63ompute\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x9d\x02\n\nTranscript\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x1c\n\x14language_probability\x18\x03 \x01(\x02\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x08\x63overage\x18\x05 \x01(\x0b\x32\x12.sayit.v1.Coverage\x12(\n\nsuppressed\x18\x06 \x03(\x0b\x32\x14.sayit.v1.Suppressed\x12\x1e\n\x05usage\x18\x07 \x01(\x0b\x32\x0f.sayit.v1.Usage\x12\r\n\x05model\x18\x08 \x01(\t\x12\x0e\n\x06preset\x18\t \x01(\t\"\x87\x03\n\x08JobEvent\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\rstate_changed\x18\x04 \x01(\x0b\x32\x16.sayit.v1.StateChangedH\x00\x12)\n\nchunk_text\x18\x05 \x01(\x0b\x32\x13.sayit.v1.ChunkTextH\x00\x12*\n\nrefinement\x18\x06 \x01(\x0b\x32\x14.sayit.v1.RefinementH\x00\x12(\n\tcompleted\x18\x07 \x01(\x0b\x32\x13.sayit.v1.CompletedH\x00\x12\"\n\x06\x66\x61iled\x18\x08 \x01(\x0b\x32\x10.sayit.v1.FailedH\x00\x12&\n\x08progress\x18\t \x01(\x0b\x32\x12.sayit.v1.ProgressH\x00\x12-\n\x0cpartial_text\x18\n \x01(\x0b\x32\x15.sayit.v1.PartialTextH\x00\x42\x07\n\x05\x65vent\"1\n\x0cStateChanged\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.sayit.v1.JobState\"E\n\tChunkText\x12\x13\n\x0b\x63hunk_index\x18\x01 \x01(\x05\x12#\n\x08segments\x18\x02 \x03(\x0b\x32\x11.sayit.v1.Segment\"X\n\nRefinement\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x15\n\rchunk_indexes\x18\x02 \x03(\x05\x12#\n\x08segments\x18\x03 \x03(\x0b\x32\x11.sayit.v1.Segment\"q\n\tCompleted\x12\x10\n\x08language\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rsegment_count\x18\x03 \x01(\x05\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"+\n\x06\x46\x61iled\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.sayit.v1.JobError\"G\n\x0bPartialText\x12\x13\n\x0b\x63hunk_index\x18\x01 \x01(\x05\x12#\n\x08segments\x18\x02 \x03(\x0b\x32\x11.sayit.v1.Segment\"<\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x02 \x01(\x08\x12\x14\n\x0ctranscribers\x18\x03 \x01(\x05*E\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fTASK_TRANSCRIBE\x10\x01\x12\x12\n\x0eTASK_TRANSLATE\x10\x02*S\n\x05Guard\x12\x15\n\x11GUARD_UNSPECIFIED\x10\x00\x12\r\n\tGUARD_OFF\x10\x01\x12\x12\n\x0eGUARD_STANDARD\x10\x02\x12\x10\n\x0cGUARD_STRICT\x10\x03*\xcd\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13JOB_STATE_RECEIVING\x10\x01\x12\x17\n\x13JOB_STATE_PREPARING\x10\x02\x12\x15\n\x11JOB_STATE_RUNNING\x10\x03\x12\x15\n\x11JOB_STATE_MERGING\x10\x04\x12\x17\n\x13JOB_STATE_COMPLETED\x10\x05\x12\x14\n\x10JOB_STATE_FAILED\x10\x06\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sayit.v1.resources_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASK']._serialized_start=3188
-  _globals['_TASK']._serialized_end=3257
-  _globals['_JOBSTATE']._serialized_start=3260
-  _globals['_JOBSTATE']._serialized_end=3465
+  _globals['_TASK']._serialized_start=3264
+  _globals['_TASK']._serialized_end=3333
+  _globals['_GUARD']._serialized_start=3335
+  _globals['_GUARD']._serialized_end=3418
+  _globals['_JOBSTATE']._serialized_start=3421
+  _globals['_JOBSTATE']._serialized_end=3626
   _globals['_TRANSCRIPTIONOPTIONS']._serialized_start=104
-  _globals['_TRANSCRIPTIONOPTIONS']._serialized_end=340
-  _globals['_PROGRESS']._serialized_start=343
-  _globals['_PROGRESS']._serialized_end=601
-  _globals['_JOBERROR']._serialized_start=603
-  _globals['_JOBERROR']._serialized_end=667
-  _globals['_JOB']._serialized_start=670
-  _globals['_JOB']._serialized_end=1124
-  _globals['_WORD']._serialized_start=1126
-  _globals['_WORD']._serialized_end=1249
-  _globals['_SEGMENT']._serialized_start=1252
-  _globals['_SEGMENT']._serialized_end=1528
-  _globals['_TIMESPAN']._serialized_start=1530
-  _globals['_TIMESPAN']._serialized_end=1622
-  _globals['_COVERAGE']._serialized_start=1625
-  _globals['_COVERAGE']._serialized_end=1776
-  _globals['_SUPPRESSED']._serialized_start=1778
-  _globals['_SUPPRESSED']._serialized_end=1902
-  _globals['_USAGE']._serialized_start=1904
-  _globals['_USAGE']._serialized_end=1997
-  _globals['_TRANSCRIPT']._serialized_start=2000
-  _globals['_TRANSCRIPT']._serialized_end=2285
-  _globals['_JOBEVENT']._serialized_start=2288
-  _globals['_JOBEVENT']._serialized_end=2679
-  _globals['_STATECHANGED']._serialized_start=2681
-  _globals['_STATECHANGED']._serialized_end=2730
-  _globals['_CHUNKTEXT']._serialized_start=2732
-  _globals['_CHUNKTEXT']._serialized_end=2801
-  _globals['_REFINEMENT']._serialized_start=2803
-  _globals['_REFINEMENT']._serialized_end=2891
-  _globals['_COMPLETED']._serialized_start=2893
-  _globals['_COMPLETED']._serialized_end=3006
-  _globals['_FAILED']._serialized_start=3008
-  _globals['_FAILED']._serialized_end=3051
-  _globals['_PARTIALTEXT']._serialized_start=3053
-  _globals['_PARTIALTEXT']._serialized_end=3124
-  _globals['_MODEL']._serialized_start=3126
-  _globals['_MODEL']._serialized_end=3186
+  _globals['_TRANSCRIPTIONOPTIONS']._serialized_end=416
+  _globals['_PROGRESS']._serialized_start=419
+  _globals['_PROGRESS']._serialized_end=677
+  _globals['_JOBERROR']._serialized_start=679
+  _globals['_JOBERROR']._serialized_end=743
+  _globals['_JOB']._serialized_start=746
+  _globals['_JOB']._serialized_end=1200
+  _globals['_WORD']._serialized_start=1202
+  _globals['_WORD']._serialized_end=1325
+  _globals['_SEGMENT']._serialized_start=1328
+  _globals['_SEGMENT']._serialized_end=1604
+  _globals['_TIMESPAN']._serialized_start=1606
+  _globals['_TIMESPAN']._serialized_end=1698
+  _globals['_COVERAGE']._serialized_start=1701
+  _globals['_COVERAGE']._serialized_end=1852
+  _globals['_SUPPRESSED']._serialized_start=1854
+  _globals['_SUPPRESSED']._serialized_end=1978
+  _globals['_USAGE']._serialized_start=1980
+  _globals['_USAGE']._serialized_end=2073
+  _globals['_TRANSCRIPT']._serialized_start=2076
+  _globals['_TRANSCRIPT']._serialized_end=2361
+  _globals['_JOBEVENT']._serialized_start=2364
+  _globals['_JOBEVENT']._serialized_end=2755
+  _globals['_STATECHANGED']._serialized_start=2757
+  _globals['_STATECHANGED']._serialized_end=2806
+  _globals['_CHUNKTEXT']._serialized_start=2808
+  _globals['_CHUNKTEXT']._serialized_end=2877
+  _globals['_REFINEMENT']._serialized_start=2879
+  _globals['_REFINEMENT']._serialized_end=2967
+  _globals['_COMPLETED']._serialized_start=2969
+  _globals['_COMPLETED']._serialized_end=3082
+  _globals['_FAILED']._serialized_start=3084
+  _globals['_FAILED']._serialized_end=3127
+  _globals['_PARTIALTEXT']._serialized_start=3129
+  _globals['_PARTIALTEXT']._serialized_end=3200
+  _globals['_MODEL']._serialized_start=3202
+  _globals['_MODEL']._serialized_end=3262
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,34 @@ TASK_TRANSLATE: Task.ValueType  # 2
 """An English translation."""
 Global___Task: _TypeAlias = Task  # noqa: Y015
 
+class _Guard:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GuardEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Guard.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GUARD_UNSPECIFIED: _Guard.ValueType  # 0
+    """Same as GUARD_STANDARD."""
+    GUARD_OFF: _Guard.ValueType  # 1
+    """Nothing but what the model itself takes back."""
+    GUARD_STANDARD: _Guard.ValueType  # 2
+    """Where several signs agree."""
+    GUARD_STRICT: _Guard.ValueType  # 3
+    """Where one sign is clear; it may take words that were said quietly or again and again."""
+
+class Guard(_Guard, metaclass=_GuardEnumTypeWrapper):
+    """How much text goes that probably nobody said; Transcript.suppressed lists it with its reason."""
+
+GUARD_UNSPECIFIED: Guard.ValueType  # 0
+"""Same as GUARD_STANDARD."""
+GUARD_OFF: Guard.ValueType  # 1
+"""Nothing but what the model itself takes back."""
+GUARD_STANDARD: Guard.ValueType  # 2
+"""Where several signs agree."""
+GUARD_STRICT: Guard.ValueType  # 3
+"""Where one sign is clear; it may take words that were said quietly or again and again."""
+Global___Guard: _TypeAlias = Guard  # noqa: Y015
+
 class _JobState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -104,6 +132,9 @@ class TranscriptionOptions(_message.Message):
     BEAM_SIZE_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     MAX_TOKENS_PER_WINDOW_FIELD_NUMBER: _builtins.int
+    GUARD_FIELD_NUMBER: _builtins.int
+    FORMATTING_FIELD_NUMBER: _builtins.int
+    MASK_PROFANITY_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP-47 tag such as "ko" or "en-US"; "auto" or empty detects the language of every chunk."""
     task: Global___Task.ValueType
@@ -122,6 +153,12 @@ class TranscriptionOptions(_message.Message):
     """One fixed temperature, 0 to 1, without fallback; absent takes 0 and the preset's fallback."""
     max_tokens_per_window: _builtins.int
     """Most new tokens per 30 s window, 1 to 224; 0 for no limit but the model's."""
+    guard: Global___Guard.ValueType
+    """How strictly invented text is taken out."""
+    formatting: _builtins.bool
+    """Whether the transcript's numbers, spaces and punctuation are made uniform. Events and the stored text stay raw."""
+    mask_profanity: _builtins.bool
+    """Whether swear words are masked in the transcript. Events and the stored text stay raw."""
     def __init__(
         self,
         *,
@@ -134,10 +171,13 @@ class TranscriptionOptions(_message.Message):
         beam_size: _builtins.int = ...,
         temperature: _builtins.float | None = ...,
         max_tokens_per_window: _builtins.int = ...,
+        guard: Global___Guard.ValueType = ...,
+        formatting: _builtins.bool = ...,
+        mask_profanity: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "beam_size", b"beam_size", "hotwords", b"hotwords", "language", b"language", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "beam_size", b"beam_size", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
@@ -505,7 +545,7 @@ class Suppressed(_message.Message):
     text: _builtins.str
     """What was removed."""
     reason: _builtins.str
-    """Stable reason: "no_speech", "outside_audio"."""
+    """Stable reason: "no_speech", "outside_audio", "outside_speech", "known_phrase", "repetition"."""
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
         """Start, from the beginning of the recording."""

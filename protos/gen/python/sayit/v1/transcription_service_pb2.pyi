@@ -39,6 +39,8 @@ class _TranscriptFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tran
     """WebVTT subtitles."""
     TRANSCRIPT_FORMAT_TSV: _TranscriptFormat.ValueType  # 5
     """Tab-separated start, end (ms), text."""
+    TRANSCRIPT_FORMAT_TIMED_TEXT: _TranscriptFormat.ValueType  # 6
+    """Text, one segment a line, its times in front."""
 
 class TranscriptFormat(_TranscriptFormat, metaclass=_TranscriptFormatEnumTypeWrapper):
     """How a transcript is written."""
@@ -55,6 +57,8 @@ TRANSCRIPT_FORMAT_VTT: TranscriptFormat.ValueType  # 4
 """WebVTT subtitles."""
 TRANSCRIPT_FORMAT_TSV: TranscriptFormat.ValueType  # 5
 """Tab-separated start, end (ms), text."""
+TRANSCRIPT_FORMAT_TIMED_TEXT: TranscriptFormat.ValueType  # 6
+"""Text, one segment a line, its times in front."""
 Global___TranscriptFormat: _TypeAlias = TranscriptFormat  # noqa: Y015
 
 @_typing.final

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from sayit.gateway.relay import UploadMessages, relay_upload
 from sayit.gateway.watching import Watching
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.rendering import Format, render
+from sayit.speech.rendering import render
 from sayit.v1 import resources_pb2, transcription_service_pb2, transcription_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 
 #: Bytes of rendered text in one message.
 _CONTENT_BYTES = 256 * 1024
-
-_FORMATS: Mapping[transcription_service_pb2.TranscriptFormat.ValueType, Format] = {
-    transcription_service_pb2.TRANSCRIPT_FORMAT_TEXT: Format.TXT,
-    transcription_service_pb2.TRANSCRIPT_FORMAT_JSON: Format.JSON,
-    transcription_service_pb2.TRANSCRIPT_FORMAT_SRT: Format.SRT,
-    transcription_service_pb2.TRANSCRIPT_FORMAT_VTT: Format.VTT,
-    transcription_service_pb2.TRANSCRIPT_FORMAT_TSV: Format.TSV,
-}
 
 
 class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):
@@ -103,10 +95,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
     ) -> AsyncIterator[transcription_service_pb2.GetTranscriptResponse]:
         """The parts as the scheduler sends them, or, for a format, the text in pieces."""
-        unspecified = request.format == transcription_service_pb2.TRANSCRIPT_FORMAT_UNSPECIFIED
-        form = _FORMATS.get(request.format)
-        if form is None and not unspecified:
-            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="format", reason=f"there is no format {request.format}")
+        form = wire.format_from_proto(request.format)
         telemetry.bind(job_id=request.job_id[:64])
         call = self._scheduler.GetTranscript(
             transcription_service_pb2.GetTranscriptRequest(job_id=request.job_id), timeout=context.time_remaining()

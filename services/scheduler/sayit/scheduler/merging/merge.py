@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
@@ -10,25 +10,36 @@ from sayit.scheduler.merging.coverage import coverage_of
 from sayit.scheduler.merging.seams import join
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 from sayit.scheduler.merging.words import kept_segments, words_of
-from sayit.speech.transcript import Segment, Span, Word
+from sayit.speech.timing import in_order
+from sayit.speech.transcript import Segment, Span, Suppressed
+
+#: Looks at the segments of all chunks, in order, and says which stay, and what text goes.
+Review = Callable[[Sequence[tuple[Segment, ...]]], tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]]
 
 
-def merge(chunks: Sequence[TranscribedChunk], *, speech: Sequence[Span], duration_s: float) -> Merged:
+def merge(
+    chunks: Sequence[TranscribedChunk],
+    *,
+    speech: Sequence[Span],
+    duration_s: float,
+    review: Review = lambda said: (list(said), ()),
+) -> Merged:
     """Puts the texts of all chunks together.
 
     Args:
         chunks: all chunks of a recording, in any order.
         speech: detected speech in order, as the splitter found it.
         duration_s: length of the recording; no segment ends later.
+        review: takes out what nobody said; sees every word once.
     """
     ordered = sorted(chunks, key=lambda chunk: chunk.index)
-    said = _without_doubles(ordered)
+    said, removed = review(_without_doubles(ordered))
     placed = _in_order(ordered, said, duration_s)
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(chain.from_iterable(placed)))
     language, probability = _language(ordered, placed)
     return Merged(
         segments=segments,
-        suppressed=tuple(chain.from_iterable(chunk.suppressed for chunk in ordered)),
+        suppressed=tuple(sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed], key=_start_of)),
         language=language,
         language_probability=probability,
         coverage=coverage_of(speech, segments),
@@ -41,6 +52,10 @@ def merge(chunks: Sequence[TranscribedChunk], *, speech: Sequence[Span], duratio
             if kept != chunk.segments
         ),
     )
+
+
+def _start_of(suppressed: Suppressed) -> float:
+    return suppressed.start_s
 
 
 def _without_doubles(chunks: Sequence[TranscribedChunk]) -> list[tuple[Segment, ...]]:
@@ -84,16 +99,9 @@ def _in_order(
 
 
 def _timed(segment: Segment, start_s: float, end_s: float) -> Segment:
-    """The segment with these times; its words follow."""
-    if segment.start_s == start_s and segment.end_s == end_s:
-        return segment
+    """The segment with these times, its words in order and inside it."""
     end_s = max(start_s, end_s)
-    return replace(segment, start_s=start_s, end_s=end_s, words=tuple(_clamped(segment.words, start_s, end_s)))
-
-
-def _clamped(words: Sequence[Word], start_s: float, end_s: float) -> Iterator[Word]:
-    for word in words:
-        yield replace(word, start_s=_within(word.start_s, start_s, end_s), end_s=_within(word.end_s, start_s, end_s))
+    return replace(segment, start_s=start_s, end_s=end_s, words=in_order(segment.words, start_s, end_s))
 
 
 def _within(value: float, low: float, high: float) -> float:

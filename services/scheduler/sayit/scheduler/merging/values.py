@@ -33,7 +33,7 @@ class TranscribedChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class Refinement:
-    """What a chunk says after all, where its hard seams changed that."""
+    """What a chunk says after all, where its hard seams or the review changed that."""
 
     #: The chunks whose texts are replaced. Always one: so no two refinements speak of the same chunk.
     chunk_indexes: tuple[int, ...]
@@ -47,7 +47,7 @@ class Merged:
 
     #: In order of time, without overlaps; ids count from 0.
     segments: tuple[Segment, ...]
-    #: Removed text, in order of chunks.
+    #: Removed text, in order of time.
     suppressed: tuple[Suppressed, ...]
     #: The language of most transcribed speech; empty where nothing was said.
     language: str
@@ -55,5 +55,5 @@ class Merged:
     language_probability: float
     #: Detected speech against transcribed speech.
     coverage: Coverage
-    #: One for every chunk that a hard seam changed, in order.
+    #: One for every chunk that a hard seam or the review changed, in order.
     refinements: tuple[Refinement, ...]

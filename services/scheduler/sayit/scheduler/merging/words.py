@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
+from sayit.speech import timing
 from sayit.speech.transcript import Segment, Word
 
 
@@ -29,7 +30,7 @@ def words_of(segments: tuple[Segment, ...]) -> list[PlacedWord]:
     return [
         PlacedWord(word=word, key=comparable(word.text), segment=index)
         for index, segment in enumerate(segments)
-        for word in (segment.words or _guessed_words(segment))
+        for word in timing.words_of(segment)
     ]
 
 
@@ -66,18 +67,3 @@ def _shortened(segment: Segment, words: tuple[Word, ...]) -> Segment:
         text="".join(word.text for word in words).strip(),
         words=words if segment.words else (),
     )
-
-
-def _guessed_words(segment: Segment) -> tuple[Word, ...]:
-    """Words by spaces, each as long as its share of the letters."""
-    texts = segment.text.split()
-    letters = sum(map(len, texts))
-    words: list[Word] = []
-    done = 0
-    for text in texts:
-        start_s, end_s = (
-            segment.start_s + (segment.end_s - segment.start_s) * part / letters for part in (done, done + len(text))
-        )
-        words.append(Word(text=f" {text}", start_s=start_s, end_s=end_s, probability=0.0))
-        done += len(text)
-    return tuple(words)

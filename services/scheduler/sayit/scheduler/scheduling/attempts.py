@@ -12,6 +12,7 @@ from dataclasses import replace
 from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
+from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
@@ -68,6 +69,7 @@ class Attempts:
         notices: Notices,
         limits: Limits,
         last_work: LastWork,
+        guard: HallucinationGuard,
         chunks_due: Callable[[], None],
         all_done: Callable[[], None],
     ) -> None:
@@ -75,6 +77,7 @@ class Attempts:
         self._objects = objects
         self._fleet = fleet
         self._notices = notices
+        self._guard = guard
         self._chunks_due = chunks_due
         self._all_done = all_done
         self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
@@ -169,7 +172,12 @@ class Attempts:
         await self._notices.ephemeral(claim.job_id, PartialText(chunk_index=claim.index, segments=shown))
 
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:
-        """Stores the chunk's text, exactly once; False when the attempt was fenced."""
+        """Stores the chunk's text, exactly once; False when the attempt was fenced.
+
+        What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
+        """
+        kept, removed = self._guard.chunk(output.segments, claim.options.guard)
+        output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
         committed = await self._chunks.commit(claim, output)
         self._log(claim, "committed" if committed else "fenced", began_s, compute_s=round(output.compute_s, 3))
         self._chunks_due()

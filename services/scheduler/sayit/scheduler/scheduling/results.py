@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
+from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.records import DoneChunk, JobRecord
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
@@ -44,8 +45,10 @@ class Results:
         notices: Notices,
         limits: Limits,
         last_work: LastWork,
+        guard: HallucinationGuard,
     ) -> None:
         self.bell = Bell()
+        self._guard = guard
         self._jobs = jobs
         self._chunks = chunks
         self._objects = objects
@@ -141,7 +144,7 @@ class Results:
     async def _merge(self, job: JobRecord, owner: str) -> None:
         done = await self._chunks.done_chunks(job.id)
         speech = await self._jobs.speech(job.id)
-        transcript, merged = await asyncio.to_thread(_merged, job, done, speech)
+        transcript, merged = await asyncio.to_thread(_merged, job, done, speech, self._guard)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
@@ -182,8 +185,11 @@ def _key(job_id: str) -> str:
     return f"jobs/{job_id}/transcript.pb"
 
 
-def _merged(job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]]) -> tuple[Transcript, Merged]:
+def _merged(
+    job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]], guard: HallucinationGuard
+) -> tuple[Transcript, Merged]:
     duration_s = seconds_of(job.samples_total or 0)
+    spoken = [Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech]
     merged = merge(
         [
             TranscribedChunk(
@@ -199,8 +205,9 @@ def _merged(job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[in
             )
             for chunk in done
         ],
-        speech=[Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech],
+        speech=spoken,
         duration_s=duration_s,
+        review=lambda said: guard.recording(said, job.options.guard, speech=spoken),
     )
     transcript = Transcript(
         segments=_shown(merged.segments, job),

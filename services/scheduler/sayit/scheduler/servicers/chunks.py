@@ -21,6 +21,7 @@ from sayit.speech import wire
 from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import DecodeOptions, Task
+from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment
 from sayit.v1 import resources_pb2
 
@@ -246,8 +247,9 @@ def _segments(output: pb.ChunkOutput, offset_s: float) -> tuple[Segment, ...]:
 
 
 def _moved(segment: Segment, offset_s: float) -> Segment:
-    words = tuple(replace(w, start_s=w.start_s + offset_s, end_s=w.end_s + offset_s) for w in segment.words)
-    return replace(segment, start_s=segment.start_s + offset_s, end_s=segment.end_s + offset_s, words=words)
+    start_s, end_s = segment.start_s + offset_s, segment.end_s + offset_s
+    words = [replace(w, start_s=w.start_s + offset_s, end_s=w.end_s + offset_s) for w in segment.words]
+    return replace(segment, start_s=start_s, end_s=end_s, words=in_order(words, start_s, end_s))
 
 
 def _output(output: pb.ChunkOutput, offset_s: float) -> ChunkOutput:

@@ -1,0 +1,61 @@
+r"""A transcript as a file: plain text, JSON, subtitles (SRT, WebVTT), or a table (TSV). All are UTF-8 text.
+
+txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`.
+
+json: one object; keys may be added, never renamed or removed, and all are always there. Times are seconds rounded to
+milliseconds; a figure that is no finite number is null.
+
+    {"text": str, "language": str, "language_probability": float, "duration": float, "model": str, "preset": str,
+     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str,
+                   "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
+                   "words": [{"text": str, "start": float, "end": float, "probability": float}]}],
+     "coverage": {"speech_detected": float, "speech_transcribed": float, "gaps": [{"start": float, "end": float}]},
+     "suppressed": [{"text": str, "reason": str, "start": float, "end": float}],
+     "usage": {"audio": float, "compute": float}}
+
+srt, vtt: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order and without
+overlaps. Word times place the cuts where there are any, else each word gets its share of its segment. A speaker is
+named as "name: text" in SRT, as a voice (`<v name>`) in VTT.
+
+tsv: a header line, then start and end in milliseconds and the text, as openai/whisper writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from sayit.speech.rendering import documents, subtitles
+from sayit.speech.transcript import Transcript
+
+
+class Format(StrEnum):
+    """The forms of a rendered transcript; the value is the usual file extension."""
+
+    #: Plain text.
+    TXT = "txt"
+    #: Plain text with times.
+    TIMED_TXT = "timed.txt"
+    #: All that is known, for programs.
+    JSON = "json"
+    #: SubRip subtitles.
+    SRT = "srt"
+    #: WebVTT subtitles.
+    VTT = "vtt"
+    #: Tab-separated start, end, text.
+    TSV = "tsv"
+
+
+def render(transcript: Transcript, form: Format) -> str:
+    """The transcript in this form, its last line ended; silence is an empty text or a file without cues."""
+    return _RENDERERS[form](transcript)
+
+
+_RENDERERS: dict[Format, Callable[[Transcript], str]] = {
+    Format.TXT: documents.txt,
+    Format.TIMED_TXT: documents.timed_txt,
+    Format.JSON: documents.json_document,
+    Format.SRT: subtitles.srt,
+    Format.VTT: subtitles.vtt,
+    Format.TSV: documents.tsv,
+}

@@ -1,0 +1,91 @@
+"""The forms that keep the model's segments: text, JSON, a table."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from sayit.speech.rendering.text import clock, line, ms
+from sayit.speech.transcript import Segment, Transcript, Word
+
+
+def txt(transcript: Transcript) -> str:
+    """One segment a line."""
+    return "".join(f"{text}\n" for segment in transcript.segments if (text := line(segment.text)))
+
+
+def timed_txt(transcript: Transcript) -> str:
+    """One segment a line, its times in front."""
+    return "".join(
+        f"[{clock(ms(segment.start_s), '.')} --> {clock(ms(segment.end_s), '.')}] {text}\n"
+        for segment in transcript.segments
+        if (text := line(segment.text))
+    )
+
+
+def tsv(transcript: Transcript) -> str:
+    """A header line, then start and end in milliseconds and the text."""
+    rows = (f"{ms(s.start_s)}\t{ms(s.end_s)}\t{text}\n" for s in transcript.segments if (text := line(s.text)))
+    return "start\tend\ttext\n" + "".join(rows)
+
+
+def json_document(transcript: Transcript) -> str:
+    """All that is known."""
+    value = {
+        "text": transcript.text,
+        "language": transcript.language,
+        "language_probability": _figure(transcript.language_probability),
+        "duration": _seconds(transcript.duration_s),
+        "model": transcript.model,
+        "preset": transcript.preset,
+        "segments": [_segment(segment) for segment in transcript.segments],
+        "coverage": {
+            "speech_detected": _seconds(transcript.coverage.speech_detected_s),
+            "speech_transcribed": _seconds(transcript.coverage.speech_transcribed_s),
+            "gaps": [{"start": _seconds(gap.start_s), "end": _seconds(gap.end_s)} for gap in transcript.coverage.gaps],
+        },
+        "suppressed": [
+            {
+                "text": removed.text,
+                "reason": removed.reason.value,
+                "start": _seconds(removed.start_s),
+                "end": _seconds(removed.end_s),
+            }
+            for removed in transcript.suppressed
+        ],
+        "usage": {"audio": _seconds(transcript.usage.audio_s), "compute": _seconds(transcript.usage.compute_s)},
+    }
+    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _segment(segment: Segment) -> dict[str, object]:
+    return {
+        "id": segment.id,
+        "start": _seconds(segment.start_s),
+        "end": _seconds(segment.end_s),
+        "text": segment.text,
+        "language": segment.language,
+        "speaker": segment.speaker,
+        "avg_logprob": _figure(segment.avg_logprob),
+        "compression_ratio": _figure(segment.compression_ratio),
+        "no_speech_prob": _figure(segment.no_speech_prob),
+        "temperature": _figure(segment.temperature),
+        "words": [_word(word) for word in segment.words],
+    }
+
+
+def _word(word: Word) -> dict[str, object]:
+    return {
+        "text": word.text,
+        "start": _seconds(word.start_s),
+        "end": _seconds(word.end_s),
+        "probability": _figure(word.probability),
+    }
+
+
+def _seconds(seconds: float) -> float:
+    return round(seconds, 3) + 0.0  # no "-0.0"
+
+
+def _figure(value: float) -> float | None:
+    return round(value, 6) + 0.0 if math.isfinite(value) else None

@@ -1,0 +1,93 @@
+"""What cues are made of: words that fit a line, with times in milliseconds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sayit.speech.rendering.text import is_wide, line, ms, width
+from sayit.speech.timing import in_order, spread
+from sayit.speech.transcript import Segment, Word
+
+#: Cells of a line, as broadcasters have them: 42 of Latin, 16 of full width (Netflix Timed Text Style Guides, general
+#: requirements and Korean).
+LINE_CELLS = 42
+WIDE_LINE_CELLS = 32
+#: What ends a sentence, closing quotes and brackets aside, and what ends a part of one.
+_SENTENCE_ENDS = frozenset(".?!…。？！．")
+_CLAUSE_ENDS = frozenset(",;:、，；：")
+_CLOSING = "\"'”’»」』)]）］"
+#: A letter, or a Latin word, with the marks after it that must not begin a line.
+_LETTERS = re.compile(r"(?:[0-9A-Za-z]{1,20}|.)[^\w\s]{0,4}", re.DOTALL)
+#: Dots that end no sentence.
+_ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "no.", "vs.", "e.g.", "i.e."})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A word, or a part of one that is too wide for a line; `start_ms` ≤ `end_ms`."""
+
+    #: Without spaces around it.
+    text: str
+    #: Whether a space stands before it, unless it begins a line.
+    spaced: bool
+    start_ms: int
+    end_ms: int
+    #: Cells.
+    width: int
+    #: Whether it has letters of full width, so that its line is a short one.
+    wide: bool
+    #: Whether a sentence ends with it.
+    ends_sentence: bool
+    #: Whether a clause ends with it.
+    ends_clause: bool
+    #: Whether its segment ends with it.
+    ends_segment: bool = False
+
+
+def units_of(segment: Segment) -> list[Unit]:
+    """The segment's words in order; with guessed times where it has none, or none that say what its text says."""
+    end_s = max(segment.start_s, segment.end_s)
+    words: Sequence[Word] = segment.words
+    if "".join("".join(word.text.split()) for word in words) != "".join(segment.text.split()):
+        words = spread(segment.text, segment.start_s, end_s)
+    found = [unit for word in in_order(words, segment.start_s, end_s) for unit in _units(word)]
+    if found:
+        found[0] = replace(found[0], spaced=True)
+        found[-1] = replace(found[-1], ends_segment=True)
+    return found
+
+
+def _units(word: Word) -> Iterator[Unit]:
+    parts = [(piece, place == 0) for part in line(word.text).split() for place, piece in enumerate(_pieces(part))]
+    letters = sum(len(piece) for piece, _ in parts)
+    done = 0
+    for piece, begins in parts:
+        start_s, end_s = (
+            word.start_s + (word.end_s - word.start_s) * share / letters for share in (done, done + len(piece))
+        )
+        bare = piece.rstrip(_CLOSING)
+        yield Unit(
+            text=piece,
+            spaced=begins and (done > 0 or word.text[:1].isspace()),
+            start_ms=ms(start_s),
+            end_ms=ms(end_s),
+            width=width(piece),
+            wide=is_wide(piece),
+            ends_sentence=bare[-1:] in _SENTENCE_ENDS and bare.lower() not in _ABBREVIATIONS,
+            ends_clause=bare[-1:] in _CLAUSE_ENDS,
+        )
+        done += len(piece)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text whole if it fits a line; in letters if it is Chinese or Japanese without spaces; else in lines."""
+    wide = is_wide(text)
+    limit = WIDE_LINE_CELLS if wide else LINE_CELLS
+    if width(text) <= limit:
+        yield text
+    elif wide:
+        yield from _LETTERS.findall(text)
+    else:
+        yield from (text[start : start + limit] for start in range(0, len(text), limit))

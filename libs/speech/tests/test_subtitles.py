@@ -1,0 +1,176 @@
+"""Subtitles that players accept and people can read, read back by parsers that nobody here wrote."""
+
+from __future__ import annotations
+
+import html
+import io
+import itertools
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import srt
+import webvtt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sayit.speech.rendering import Format, render
+from sayit.speech.rendering.text import width
+
+from . import subtitled, values
+
+GOLDEN = Path(__file__).parent / "golden"
+#: Ordinary words of three scripts, with what ends sentences and clauses.
+TEXTS = st.lists(
+    st.sampled_from(
+        ["네.", "회의에서는", "매출과,", "the", "transcription", "service.", "a", "長い文章で、", "?", "e.g."]
+    ),
+    min_size=1,
+    max_size=40,
+).map(" ".join)
+
+
+def cells(text: str) -> int:
+    """By the other way of counting: characters that Unicode calls wide or full width count twice."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def read_srt(text: str) -> list[tuple[float, float, str]]:
+    """Start, end and text of each cue, by the package srt, which must find nothing wrong."""
+    found = list(srt.parse(text, ignore_errors=False))
+    assert [one.index for one in found] == list(range(1, len(found) + 1))
+    return [(one.start.total_seconds(), one.end.total_seconds(), one.content) for one in found]
+
+
+def read_vtt(text: str) -> list[tuple[float, float, str]]:
+    """Start, end and text of each cue, by the package webvtt-py."""
+    found = webvtt.from_buffer(io.StringIO(text))
+    return [(seconds(one.start), seconds(one.end), html.unescape(one.text)) for one in found]
+
+
+def seconds(clock: str) -> float:
+    """Of hh:mm:ss.ttt."""
+    hours, minutes, rest = clock.split(":")
+    return (int(hours) * 60 + int(minutes)) * 60 + float(rest)
+
+
+@st.composite
+def talks(draw: st.DrawFn):
+    """Segments one after the other, some with word times, of one speaker or two."""
+    position = 0.0
+    segments = []
+    for index, text in enumerate(draw(st.lists(TEXTS, min_size=1, max_size=6))):
+        start = position + draw(st.sampled_from([0.0, 0.1, 0.5, 3.0]))
+        position = start + draw(st.floats(0.2, 20.0))
+        segments.append(
+            replace(
+                subtitled.KOREAN.segments[0],
+                id=index,
+                start_s=start,
+                end_s=position,
+                text=text,
+                speaker=draw(st.sampled_from(["", "", "김민수"])),
+            )
+        )
+    value = replace(subtitled.KOREAN, segments=tuple(segments))
+    return subtitled.with_words(value) if draw(st.booleans()) else value
+
+
+@pytest.mark.parametrize("name", subtitled.ALL)
+@pytest.mark.parametrize("form", Format)
+def test_files_look_as_they_always_did(name: str, form: Format):
+    """Every form of three transcripts, byte by byte; whoever changes them on purpose changes the files."""
+    assert render(subtitled.ALL[name], form) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", subtitled.ALL)
+def test_other_programs_read_the_files(name: str):
+    """Both parsers find the same cues, and all words; SRT has names in front of them, VTT voices that are not shown."""
+    transcript = subtitled.ALL[name]
+    from_srt, from_vtt = (
+        read(render(transcript, form)) for read, form in ((read_srt, Format.SRT), (read_vtt, Format.VTT))
+    )
+    words = " ".join(one.text for one in transcript.segments).replace("-->", "->").split()
+    heard = "".join(text.replace("-->", "->") for _, _, text in from_vtt).replace("\n", "").replace(" ", "")
+    assert heard == "".join(words)
+    if name != "mixed":  # names take room
+        assert [(start, end) for start, end, _ in from_srt] == [(start, end) for start, end, _ in from_vtt]
+
+
+@settings(max_examples=150, deadline=None)
+@given(talks())
+def test_cues_can_be_read(transcript):
+    """Two lines at most, 42 cells of Latin or 16 squares of Hangul each; seven seconds at most; apart; in order."""
+    for read, form in ((read_srt, Format.SRT), (read_vtt, Format.VTT)):
+        cues = read(render(transcript, form))
+        for start, end, text in cues:
+            lines = text.split("\n")
+            assert len(lines) <= 2
+            for line in lines:
+                wide = any(unicodedata.east_asian_width(letter) in "WF" for letter in text.replace("김민수", ""))
+                assert cells(line) <= (32 if wide else 42), line
+            assert 0.1 - 1e-6 <= end - start <= 7.0 + 1e-6
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(cues))
+        assert all(
+            before[1] + 0.08 <= after[0] + 1e-6 or after[0] - before[0] < 0.18
+            for before, after in itertools.pairwise(cues)
+        )
+
+
+@settings(max_examples=100, deadline=None)
+@given(talks())
+def test_no_word_is_lost_or_doubled(transcript):
+    """All words in order, near where they were said: cutting moves no word by more than a breath."""
+    cues = read_vtt(render(transcript, Format.VTT))
+    assert "".join("".join(text.split()) for _, _, text in cues) == "".join(
+        "".join(one.text.split()) for one in transcript.segments
+    )
+    assert cues[0][0] == pytest.approx(transcript.segments[0].start_s, abs=0.001)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values.transcripts)
+def test_any_transcript_gives_files_that_are_read(transcript):
+    """Whatever was heard, whenever, by whom: the parsers read what was written, in ascending order."""
+    for read, form in ((read_srt, Format.SRT), (read_vtt, Format.VTT)):
+        cues = read(render(transcript, form))
+        assert all(start < end for start, end, _ in cues)
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(cues))
+
+
+def test_cues_end_with_sentences_and_at_pauses():
+    """A sentence that Whisper cut in two is one cue again; two in a segment are two; a pause is a cut."""
+    assert [text.replace("\n", " ") for _, _, text in read_srt(render(subtitled.KOREAN, Format.SRT))] == [
+        "오늘 회의에서는 지난 분기 매출과",
+        "다음 분기 계획을 말씀드리겠습니다.",
+        "먼저 매출부터 보시면 작년 같은 기간보다 십이 퍼센트 늘었습니다.",
+        "네.",
+        "질문 있으십니까?",
+    ]
+
+
+def test_a_cue_stays_long_enough_to_be_read():
+    """A word of 0.3 s is shown for a second; a fast sentence as long as it takes, if nobody goes on speaking."""
+    cues = read_vtt(render(subtitled.ENGLISH, Format.VTT))
+    assert cues[0] == (1.0, 2.0, "Yes.")
+    fast = replace(
+        subtitled.KOREAN, segments=(replace(subtitled.KOREAN.segments[1], start_s=1.0, end_s=1.2, text="가" * 15),)
+    )
+    assert read_vtt(render(fast, Format.VTT))[0][:2] == (1.0, 2.25)
+
+
+def test_word_times_that_do_not_match_the_text_are_not_used():
+    """A text that was formatted later has other words than the model wrote; their times are guessed then."""
+    segment = replace(subtitled.ENGLISH.segments[0], text="No.", end_s=2.0)
+    (cue,) = read_vtt(render(replace(subtitled.ENGLISH, segments=(segment,)), Format.VTT))
+    assert cue == (1.0, 2.0, "No.")
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [("abc", 3), ("한국", 4), ("ｆｕ", 4), ("é", 1), ("a\u200bb", 2), ("長い", 4), ("", 0)],
+)
+def test_width_is_that_of_a_terminal(text: str, taken: int):
+    """Full-width letters take two cells, marks and invisible characters none, also in decomposed Hangul."""
+    assert width(text) == width(unicodedata.normalize("NFD", text)) == taken

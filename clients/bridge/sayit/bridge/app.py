@@ -28,7 +28,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 #: Headers of ours that a page of another origin may read.
 _EXPOSED = (
     "Content-Language", "ETag", "Location", "Retry-After", "X-Request-Id", "X-SayIt-Job", "Tus-Extension",
-    "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset",
+    "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata",
+    "Upload-Offset",
 )  # fmt: skip
 _SMALLEST_ZIPPED = 1_000
 #: Whose form an error takes, by the beginning of the path that was asked for; all others are problems (RFC 9457).

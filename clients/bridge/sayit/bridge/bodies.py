@@ -85,7 +85,7 @@ class Bodies:
         limit = self._settings.max_upload_bytes if limit is None else limit
         announced = content_length(request)
         if announced is not None and announced > limit:
-            raise self._too_large()
+            raise self.too_large()
         received, waited_s = 0, 0.0
         async with aclosing(_stream(request)) as stream:
             while True:
@@ -101,7 +101,7 @@ class Bodies:
                 waited_s += time.monotonic() - began_s
                 received += len(piece)
                 if received > limit:
-                    raise self._too_large()
+                    raise self.too_large()
                 if waited_s > _SPEED_AFTER_S and received < self._settings.upload_min_bytes_per_s * waited_s:
                     raise SayItError(ErrorKind.UPLOAD_TOO_SLOW)
                 yield piece
@@ -127,7 +127,7 @@ class Bodies:
             upload = await _send(
                 gateway,
                 opened,
-                _limited(pieces, limit, self._too_large()),
+                _limited(pieces, limit, self.too_large()),
                 filename=_disposed_name(request),
                 size=content_length(request),
             )
@@ -157,7 +157,7 @@ class Bodies:
                 _check_file(event, upload)
                 check_media_type(event.content_type)
                 file = event
-                data = _limited(_data(events), limit, self._too_large())
+                data = _limited(_data(events), limit, self.too_large())
                 upload = await _send(gateway, opened, data, filename=event.filename or "", size=None)
         if file is None or upload is None:
             raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
@@ -169,7 +169,8 @@ class Bodies:
             fields=fields,
         )
 
-    def _too_large(self) -> SayItError:
+    def too_large(self) -> SayItError:
+        """FILE_TOO_LARGE, with the limit."""
         limit_mb = self._settings.max_upload_bytes // _MEGABYTE
         return SayItError(ErrorKind.FILE_TOO_LARGE, field="file", limit_mb=limit_mb)
 

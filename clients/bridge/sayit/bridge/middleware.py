@@ -181,6 +181,8 @@ class Headers:
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if scope["path"].startswith("/v1/uploads"):
+                    headers.setdefault("Tus-Resumable", "1.0.0")  # errors too, as tus wants it
                 for name, value in self._added.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -63,6 +63,11 @@ KIND_TO_HTTP: Mapping[ErrorKind, int] = MappingProxyType(
 #: What HTTP itself says, in our languages: (code, English, Korean) by status.
 _HTTP: Mapping[int, tuple[str, str, str]] = {
     404: ("ROUTE_NOT_FOUND", "There is nothing at this address.", "이 주소에는 아무것도 없습니다."),
+    412: (
+        "VERSION_NOT_SUPPORTED",
+        "This version of the protocol is not supported.",
+        "지원하지 않는 프로토콜 버전입니다.",
+    ),
     405: ("METHOD_NOT_ALLOWED", "This method is not allowed here.", "이 주소에서는 허용되지 않는 메서드입니다."),
 }
 

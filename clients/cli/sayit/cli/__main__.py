@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, jobs, keys, system, transcribe, up
+from sayit.cli.commands import backup, bridge, jobs, keys, system, transcribe, up
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -78,6 +78,7 @@ def _flowing(function: Callable[..., object]) -> str:
 
 app.command("up", help=_flowing(up.up))(up.up)
 app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
+app.command("bridge", help=_flowing(bridge.bridge))(bridge.bridge)
 app.add_typer(jobs.app, name="jobs")
 app.command("status")(system.status)
 app.command("models")(system.models)

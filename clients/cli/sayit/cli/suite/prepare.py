@@ -37,6 +37,7 @@ def options(
     *,
     data: Path,
     listen: str,
+    rest: str = "",
     workers: Workforce,
     model: str,
     model_folder: Path,
@@ -54,6 +55,7 @@ def options(
     return SuiteOptions(
         data=data,
         listen=listen,
+        rest=rest,
         workforce=workers,
         model=model,
         model_folder=model_folder,

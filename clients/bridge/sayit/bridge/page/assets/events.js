@@ -91,7 +91,8 @@ async function once(id, afterSeq, signal, take) {
       cache: "no-store",
     });
     setConnected("events", true);
-    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+    if (response.status === 204 || !response.body) return true; // nothing is left to come
+    const reader = response.body.getReader();
     const decoder = new TextDecoder();
     let ended = false;
     const feed = parser((event) => {

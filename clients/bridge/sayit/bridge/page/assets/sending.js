@@ -137,7 +137,8 @@ function post(sending) {
     sending.request = request;
     request.open("POST", `/v1/jobs?${query}`);
     for (const [name, value] of Object.entries(carried)) request.setRequestHeader(name, value);
-    request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+    // Whatever the browser takes it for: the service looks at the content.
+    request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("Idempotency-Key", sending.key);
     request.upload.onprogress = (event) => {
       sending.sent = event.loaded;

@@ -45,7 +45,7 @@ export const STRINGS = {
   "record.failed": {"en": "The recording stopped unexpectedly.", "ko": "녹음이 예기치 않게 중단되었습니다."},
 
   "history.title": {"en": "Recordings", "ko": "녹음 목록"},
-  "history.kept": {"en": "Deleted by themselves when their time is up.", "ko": "보관 기간이 지나면 자동으로 삭제됩니다."},
+  "history.kept": {"en": "Kept until they expire.", "ko": "보관 기간이 지나면 자동으로 삭제됩니다."},
   "history.more": {"en": "Show older", "ko": "이전 항목 더 보기"},
   "history.none": {"en": "What you transcribe will be listed here.", "ko": "변환한 녹음이 여기에 표시됩니다."},
   "history.unnamed": {"en": "Untitled recording", "ko": "제목 없는 녹음"},

@@ -54,6 +54,11 @@ export function withEdits(transcript, edits) {
   return { ...transcript, segments };
 }
 
+/** How long a word is still shown after its end, in seconds: a blink between two words would only disturb. */
+const LINGER_S = 0.6;
+/** Players stop a few milliseconds before the time they were sent to. */
+const EARLY_S = 0.03;
+
 /**
  * The word that is heard at a time: the last one that has begun, if it has not ended long ago.
  *
@@ -65,10 +70,10 @@ export function wordAt(words, time) {
   let [low, high] = [0, words.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (words[middle].start <= time) low = middle + 1;
+    if (words[middle].start <= time + EARLY_S) low = middle + 1;
     else high = middle;
   }
-  return low && time < words[low - 1].end + 0.25 ? low - 1 : -1;
+  return low && time < words[low - 1].end + LINGER_S ? low - 1 : -1;
 }
 
 /** A pause, a length in seconds: a new paragraph begins after the one, or where the other is passed. */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -18,7 +18,7 @@ from sayit.bridge.documents import poll_after_ms
 from sayit.bridge.following import events_and_beats
 from sayit.bridge.gateway import Gateway
 from sayit.bridge.legacy import envelopes, health
-from sayit.bridge.problems import Form, language_of
+from sayit.bridge.problems import language_of
 from sayit.client.reading import error_of_job
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState, Progress
@@ -28,9 +28,6 @@ from sayit.speech.options import Options
 SHORT_S = 30.0
 #: … and this size; what is larger is not waited for even if it turns out to be short.
 SHORT_BYTES = 10_000_000
-
-#: How errors look at these addresses.
-ERROR_FORMS: Mapping[str, Form] = {"/api/": envelopes.form, "/health": envelopes.form}
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": envelopes.ErrorEnvelope, "description": "An error in the first backend's envelope."}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,12 +12,8 @@ from sayit.bridge.deps import Deps
 from sayit.bridge.openai import errors, forms, schemas
 from sayit.bridge.openai.calls import Call
 from sayit.bridge.openai.models import model_entry, model_list, parse_aliases, resolve
-from sayit.bridge.problems import Form
 from sayit.speech.errors import SayItError
 from sayit.speech.options import Task
-
-#: How errors look at these addresses.
-ERROR_FORMS: Mapping[str, Form] = {"/v1/audio/": errors.form, "/v1/models": errors.form}
 
 _CALL_ERRORS = (400, 401, 403, 404, 408, 409, 413, 429, 500, 503, 504)
 

@@ -73,7 +73,7 @@ def model_list(models: Sequence[Model], aliases: Mapping[str, str]) -> list[dict
     for alias, name in aliases.items():
         target = own.get(name or default)
         if alias not in own and target is not None:
-            listed.append(_entry(alias, target) | {"stands_for": target.name})
+            listed.append(_entry(alias, target) | {"default": False, "stands_for": target.name})
     return listed
 
 

@@ -46,12 +46,18 @@ async def scripted(**values: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Gate
 
 @contextmanager
 def suite_with_bridge(folder: Path, **values: Any) -> Iterator[str]:
-    """A real suite with the bundled model, and a bridge on it in a thread of its own; yields the bridge's URL.
+    """A real suite with the bundled model; yields its bridge's URL.
 
-    For tests with blocking clients (the `openai` package, a browser, tus): one per module.
+    Args:
+        folder: an empty one.
+        values: settings for a bridge of one's own, in a thread; without any it is the one of the suite.
     """
-    with running_suite(folder) as suite, bridge_thread(suite.address, **values) as url:
-        yield url
+    with running_suite(folder) as suite:
+        if not values:
+            yield suite.rest
+            return
+        with bridge_thread(suite.address, **values) as url:
+            yield url
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from sayit.bridge.gateway import Gateway
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 
+#: A WebSocket's subprotocol that carries an API key.
+KEY_PROTOCOL = "sayit.key."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deps:
@@ -32,6 +35,15 @@ class Deps:
         key = request.headers.get("x-api-key", "")
         if key and not authorization:
             authorization = f"Bearer {key}"
+        authorization = authorization or _offered(request.headers.get("sec-websocket-protocol", ""))
         inside = trace.get_current_span().get_span_context().is_valid
         traceparent = telemetry.traceparent() if inside else request.headers.get("traceparent", "")
         return self.gateway.acting_for(authorization=authorization, traceparent=traceparent)
+
+
+def _offered(protocols: str) -> str:
+    """The credentials among the subprotocols of a WebSocket: a browser can send a key nowhere else."""
+    for name in protocols.split(","):
+        if name.strip().startswith(KEY_PROTOCOL):
+            return f"Bearer {name.strip().removeprefix(KEY_PROTOCOL)}"
+    return ""

@@ -119,11 +119,13 @@ class Patience:
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        begun = done = False
+        # A client that waits for "100 Continue" has sent nothing yet, and must not be asked for it after an answer.
+        waits = RequestHeaders(scope=scope).get("expect", "").lower() == "100-continue"
+        done = False
 
         async def heard() -> Message:
-            nonlocal begun, done
-            begun = True
+            nonlocal waits, done
+            waits = False
             message = await receive()
             done = done or message["type"] == "http.disconnect" or not message.get("more_body", False)
             return message
@@ -135,8 +137,7 @@ class Patience:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["Connection"] = "close"
                 await send(message)
-            elif message.get("more_body", False) or not begun:
-                # A client that waits for "100 Continue" has sent nothing, and must not be asked for it now.
+            elif message.get("more_body", False) or waits:
                 await send(message)
             else:
                 await send({**message, "more_body": True})

@@ -81,7 +81,7 @@ def _config(settings: BridgeSettings, deps: Deps) -> uvicorn.Config:
         raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
     config = uvicorn.Config(
         create_app(deps.gateway, settings, deps=deps),
-        http=protocol(settings.header_timeout_s),
+        http=protocol(header_timeout_s=settings.header_timeout_s, slow_reader_s=settings.slow_reader_s),
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         lifespan="off",

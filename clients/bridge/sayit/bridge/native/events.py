@@ -20,6 +20,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: When a client that lost its stream should come back, in milliseconds.
 _RETRY_MS = 2_000
+#: The WebSocket's subprotocol; a browser's key goes beside it, as `sayit.key.<key>`.
+_PROTOCOL = "sayit.v1"
 
 
 def router(deps: Deps) -> APIRouter:
@@ -102,7 +104,9 @@ async def _server_sent(
 
 async def _over_websocket(deps: Deps, websocket: WebSocket, job_id: str, after: int) -> None:
     """Sends events until the last one; what the client sends is not listened to."""
-    await websocket.accept()
+    offered = websocket.headers.get("sec-websocket-protocol", "")
+    subprotocol = _PROTOCOL if _PROTOCOL in {name.strip() for name in offered.split(",")} else None
+    await websocket.accept(subprotocol)
     language = language_of(websocket)
     gateway = deps.gateway_for(websocket)
     every_s = deps.settings.heartbeat_interval_s
@@ -119,7 +123,7 @@ async def _over_websocket(deps: Deps, websocket: WebSocket, job_id: str, after: 
         await websocket.close(1012 if deps.stopping.is_set() else 1000)
     except SayItError as error:
         _, body = problem(fault_of(error, language))
-        await websocket.send_json({"type": "problem", **body})
+        await websocket.send_json({"type": "problem", "problem": body})
         await websocket.close(1011 if KIND_TO_HTTP[error.kind] >= 500 else 1008)
     except WebSocketDisconnect:
         return

@@ -1,7 +1,7 @@
 """The web page at `/`: plain modules and style sheets, served as they lie here, without a build step.
 
-The assets' address holds a digest of all of them, so that browsers keep them for ever and never mix two versions; only the
-page itself is asked for again. Whatever is not one of the files read at the start is not found: no path leads elsewhere.
+The assets' address holds a digest of all of them, so that browsers keep them for ever and never mix two versions; only
+the page itself is asked for again. What is not one of the files read at the start is not found; no path leads away.
 """
 
 from __future__ import annotations

@@ -135,6 +135,15 @@ export async function listModels() {
 }
 
 /**
+ * The largest file that the service takes.
+ *
+ * @returns {Promise<number>} bytes, 0 where it does not say
+ */
+export async function largestUpload() {
+  return Number((await request("/v1/uploads", { method: "OPTIONS" })).headers.get("Tus-Max-Size")) || 0;
+}
+
+/**
  * A page of jobs, newest first.
  *
  * @param {string} [pageToken]

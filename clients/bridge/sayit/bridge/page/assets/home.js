@@ -1,6 +1,6 @@
 /** The first view: where recordings come in, and the list of all of them. */
 
-import { listModels } from "./api.js";
+import { largestUpload, listModels } from "./api.js";
 import { jobCard, sendingCard } from "./card.js";
 import { h, icon } from "./dom.js";
 import { currentHistory, onHistory, showOlder } from "./history.js";
@@ -52,18 +52,22 @@ export function showHome(main) {
  * @param {() => void} startRecording
  */
 function dropZone(take, startRecording) {
-  const input = h("input", { type: "file", multiple: true, accept: ACCEPTED, class: "unseen", tabindex: "-1", "aria-label": t("drop.choose") });
+  const input = h("input", { type: "file", multiple: true, accept: ACCEPTED, hidden: true });
   input.addEventListener("change", () => {
     take([...(input.files ?? [])]);
     input.value = "";
   });
   const title = h("p", { class: "drop-title" }, t("drop.title"));
+  const formats = h("p", { class: "drop-formats" }, t("drop.formats"));
+  largestUpload()
+    .then((bytes) => bytes && formats.append(` · ${t("drop.limit", { mb: Math.floor(bytes / 1e6) })}`))
+    .catch(() => undefined); // whoever exceeds it is told
   const element = h(
     "div",
     { class: "drop" },
     bars(),
     title,
-    h("p", { class: "drop-formats" }, t("drop.formats")),
+    formats,
     h(
       "div",
       { class: "drop-actions" },

@@ -155,6 +155,7 @@ class JobView {
     if (job.state !== "completed") {
       this.text.setChunks(this.live.chunks);
       this.text.setNote(this.live.chunks.length ? "" : t("job.none"));
+      this.player.element.hidden = this.live.chunks.length === 0;
       return;
     }
     const [transcript, edits] = await Promise.all([this.#patiently(() => getTranscript(this.id)), editsOf(this.id)]);

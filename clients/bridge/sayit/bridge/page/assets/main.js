@@ -86,7 +86,7 @@ window.addEventListener("hashchange", () => {
   window.scrollTo(0, 0);
   byId("main").focus({ preventScroll: true });
 });
-window.addEventListener("online", lookNow);
+for (const change of ["online", "offline"]) window.addEventListener(change, lookNow);
 window.addEventListener("beforeunload", (event) => {
   if (currentSendings().some(({ state }) => state !== "refused")) event.preventDefault();
 });

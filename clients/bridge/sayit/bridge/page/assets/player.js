@@ -36,7 +36,7 @@ class Player {
   constructor(id, text) {
     this.id = id;
     this.text = text;
-    this.audio = new Audio();
+    this.audio = h("audio", { preload: "auto" });
     this.audio.preservesPitch = true;
     this.wave = createWaveform({ seek: (seconds) => this.seek(seconds, !this.audio.paused) });
     this.button = h("button", { type: "button", class: "play", disabled: true, onclick: () => this.toggle() });
@@ -47,7 +47,7 @@ class Player {
       ...SPEEDS.map((speed) => h("option", { value: speed, selected: speed === 1 }, `${speed}×`)),
     );
     this.note = h("p", { class: "player-note", hidden: true });
-    this.element = h("div", { class: "player", role: "group", "aria-label": t("player.play") }, h("div", { class: "player-row" }, this.button, this.wave.element, this.time, this.speed), this.note);
+    this.element = h("div", { class: "player", role: "group", "aria-label": t("player.label") }, h("div", { class: "player-row" }, this.button, this.wave.element, this.time, this.speed), this.note, this.audio);
     const { signal } = this.#leaving;
     for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#playing(), { signal });
     this.audio.addEventListener("error", () => this.#url && this.#explain(t("player.unplayable")), { signal });
@@ -69,7 +69,6 @@ class Player {
     this.element.classList.remove("without-audio");
     this.#url = URL.createObjectURL(blob);
     this.audio.src = this.#url;
-    this.audio.preload = "auto";
     this.button.disabled = this.speed.disabled = false;
     const kept = await peaksOf(this.id);
     const peaks = kept ?? (await measure(blob));
@@ -81,7 +80,7 @@ class Player {
   #offerFile() {
     this.element.classList.add("without-audio");
     this.button.disabled = this.speed.disabled = true;
-    const input = h("input", { type: "file", accept: "audio/*,video/mp4,video/webm", class: "unseen", tabindex: "-1", "aria-label": t("player.attach") });
+    const input = h("input", { type: "file", accept: "audio/*,video/mp4,video/webm", hidden: true });
     input.addEventListener("change", () => {
       const [file] = input.files ?? [];
       if (!file) return;

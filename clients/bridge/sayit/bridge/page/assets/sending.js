@@ -1,17 +1,17 @@
 /** Files on their way to the service: two at a time, each with its progress, tried again when the connection breaks. */
 
-import { ApiError, headers, obtainKey, problemFrom } from "./api.js";
+import { ApiError } from "./api.js";
 import { pause } from "./events.js";
 import { t } from "./i18n.js";
-import { jobOf } from "./wire.js";
+import { carry } from "./uploading.js";
 
+/** @import {Options, Parcel} from "./uploading.js" */
 /** @import {Job} from "./wire.js" */
 
 /**
- * @typedef {{language: string, model: string}} Options
- * @typedef {{
- *   key: string, file: File, alone: boolean, options: Options, state: "waiting" | "uploading" | "resuming" | "refused", sent: number,
- *   error: string, request: XMLHttpRequest | null
+ * @typedef {Parcel & {
+ *   alone: boolean, state: "waiting" | "uploading" | "resuming" | "refused", sent: number, error: string,
+ *   request: XMLHttpRequest | null
  * }} Sending
  */
 
@@ -54,6 +54,7 @@ export function send(files, options) {
       state: empty ? "refused" : "waiting",
       sent: 0,
       error: empty ? t("error.empty", { name: file.name }) : "",
+      upload: "",
       request: null,
     });
   }
@@ -84,12 +85,12 @@ function advance() {
   const waiting = sendings.filter(({ state }) => state === "waiting").slice(0, Math.max(0, AT_ONCE - active));
   for (const sending of waiting) {
     sending.state = "uploading";
-    void carry(sending);
+    void attend(sending);
   }
 }
 
 /** @param {Sending} sending */
-async function carry(sending) {
+async function attend(sending) {
   try {
     const job = await withPatience(sending);
     if (!sendings.includes(sending)) return;
@@ -107,51 +108,30 @@ async function carry(sending) {
  * @returns {Promise<Job>}
  */
 async function withPatience(sending) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await post(sending);
-    } catch (error) {
-      const passing = error instanceof ApiError && error.passing;
-      if (!passing || attempt === TRIES || !sendings.includes(sending)) throw error;
-      Object.assign(sending, { state: "resuming", sent: 0 });
+  let [failures, furthest] = [0, 0];
+  const watcher = {
+    begun: (/** @type {XMLHttpRequest} */ request) => {
+      sending.request = request;
+    },
+    sent: (/** @type {number} */ bytes) => {
+      Object.assign(sending, { sent: bytes, state: "uploading" });
+      if (sending.upload && bytes > furthest) [failures, furthest] = [0, bytes]; // what arrived in pieces stays
       changed();
-      await pause(Math.max(error.retryAfterS * 1000, 1000 * 2 ** (attempt - 1)));
+    },
+  };
+  for (;;) {
+    try {
+      return await carry(sending, watcher);
+    } catch (error) {
+      failures += 1;
+      const passing = error instanceof ApiError && error.passing;
+      if (!passing || failures === TRIES || !sendings.includes(sending)) throw error;
+      sending.state = "resuming";
+      changed();
+      await pause(Math.max(error.retryAfterS * 1000, 1000 * 2 ** (failures - 1)));
+      if (!sendings.includes(sending)) throw error;
       sending.state = "uploading";
+      changed();
     }
   }
-}
-
-/**
- * One request with the whole file; the idempotency key makes a repeated one the same job.
- *
- * @param {Sending} sending
- * @returns {Promise<Job>}
- */
-function post(sending) {
-  const { file, options } = sending;
-  const query = new URLSearchParams({ language: options.language, word_timestamps: "true", filename: file.name });
-  if (options.model) query.set("model", options.model);
-  const carried = headers();
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    sending.request = request;
-    request.open("POST", `/v1/jobs?${query}`);
-    for (const [name, value] of Object.entries(carried)) request.setRequestHeader(name, value);
-    // Whatever the browser takes it for: the service looks at the content.
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.setRequestHeader("Idempotency-Key", sending.key);
-    request.upload.onprogress = (event) => {
-      sending.sent = event.loaded;
-      changed();
-    };
-    request.onerror = request.onabort = request.ontimeout = () => reject(new ApiError(t("error.network"), 0));
-    request.onload = () => {
-      if (request.status < 300) resolve(jobOf(JSON.parse(request.responseText)));
-      else if (request.status === 401) {
-        const refused = (carried.Authorization ?? "").replace("Bearer ", "");
-        obtainKey(refused).then(() => post(sending)).then(resolve, reject);
-      } else reject(problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After")));
-    };
-    request.send(file);
-  });
 }

@@ -19,9 +19,10 @@ export const STRINGS = {
   "drop.title": {"en": "Drop recordings here", "ko": "녹음 파일을 여기에 놓으세요"},
   "drop.over": {"en": "Let go to transcribe", "ko": "놓으면 변환을 시작합니다"},
   "drop.formats": {
-    "en": "mp3, m4a, wav, aac, flac, ogg, webm · several at once",
-    "ko": "mp3, m4a, wav, aac, flac, ogg, webm · 여러 개도 됩니다"
+    "en": "mp3, m4a, wav, aac, flac, ogg, webm",
+    "ko": "mp3, m4a, wav, aac, flac, ogg, webm"
   },
+  "drop.limit": {"en": "up to {mb} MB", "ko": "최대 {mb} MB"},
   "drop.choose": {"en": "Choose files", "ko": "파일 선택"},
   "drop.record": {"en": "Record", "ko": "녹음하기"},
   "options.language": {"en": "Spoken language", "ko": "말하는 언어"},
@@ -95,7 +96,7 @@ export const STRINGS = {
 
   "text.label": {"en": "Transcript", "ko": "변환된 글"},
   "text.jump": {"en": "Play from {time}", "ko": "{time}부터 재생"},
-  "text.hint": {"en": "Click a word to hear it. Press E on a word to correct it.", "ko": "단어를 누르면 그 부분을 들을 수 있습니다. 단어에서 E를 누르면 고칩니다."},
+  "text.hint": {"en": "Click a word to hear it, double-click to correct it.", "ko": "단어를 누르면 들을 수 있고, 두 번 누르면 고칠 수 있습니다."},
   "text.copy": {"en": "Copy", "ko": "복사"},
   "text.copied": {"en": "Copied.", "ko": "복사했습니다."},
   "text.copy.failed": {"en": "The browser did not allow copying.", "ko": "브라우저가 복사를 허용하지 않았습니다."},
@@ -103,7 +104,7 @@ export const STRINGS = {
   "text.download.txt": {"en": "Plain text", "ko": "텍스트"},
   "text.download.srt": {"en": "Subtitles SRT", "ko": "자막 SRT"},
   "text.download.vtt": {"en": "Subtitles WebVTT", "ko": "자막 WebVTT"},
-  "text.download.json": {"en": "Data with word times", "ko": "단어별 시간 데이터"},
+  "text.download.json": {"en": "Data, word by word", "ko": "단어별 데이터"},
   "text.edit": {"en": "Edit", "ko": "고치기"},
   "text.edit.done": {"en": "Done editing", "ko": "고치기 끝내기"},
   "text.edit.hint": {"en": "Click a word and type. Enter keeps it, Escape leaves it as it was.", "ko": "단어를 누르고 입력하세요. Enter는 저장, Escape는 취소입니다."},
@@ -119,6 +120,7 @@ export const STRINGS = {
   "search.count": {"en": "{at} of {n}", "ko": "{n} 중 {at}"},
   "search.none": {"en": "No match", "ko": "없음"},
 
+  "player.label": {"en": "Audio", "ko": "오디오"},
   "player.play": {"en": "Play", "ko": "재생"},
   "player.pause": {"en": "Pause", "ko": "일시정지"},
   "player.position": {"en": "Position in the recording", "ko": "재생 위치"},

@@ -171,7 +171,7 @@ def test_errors_are_sentences_in_the_page_s_language(browser: Browser, bridge_ur
 def test_the_language_and_the_theme_can_be_chosen_and_stay(page: Page) -> None:
     """The browser's come first; what is chosen stays after a reload."""
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    page.get_by_role("button", name="한국어로 보기").click()
+    page.get_by_role("button", name="한국어").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("말하면, 글이 됩니다.")
     page.get_by_role("button", name="어두운 화면으로").click()
     page.reload()

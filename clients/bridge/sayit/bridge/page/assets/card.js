@@ -84,8 +84,6 @@ export function jobCard(first) {
   const stopping = action("job.cancel", "stop", () => cancel(job).catch(complain));
   const deleting = action("job.delete", "trash", () => void removeAsked(job));
   actions.append(again, stopping, deleting);
-  again.hidden = true;
-  void audioOf(job.id).then((audio) => again.toggleAttribute("data-possible", audio !== null));
 
   const update = (/** @type {Job} */ now) => {
     job = now;

@@ -4,7 +4,7 @@ import { largestUpload, listModels } from "./api.js";
 import { jobCard, sendingCard } from "./card.js";
 import { h, icon } from "./dom.js";
 import { currentHistory, onHistory, showOlder } from "./history.js";
-import { remember, remembered, t } from "./i18n.js";
+import { remember, spokenLanguage, t } from "./i18n.js";
 import { toast } from "./overlays.js";
 import { recordPanel } from "./recordpanel.js";
 import { currentSendings, send } from "./sending.js";
@@ -120,7 +120,7 @@ function anywhere(take, over) {
 }
 
 function optionFields() {
-  const chosenLanguage = remembered("sayit.spoken") ?? "auto";
+  const chosenLanguage = spokenLanguage();
   const choices = Object.entries({ auto: t("options.auto"), ...LANGUAGES }).map(([value, label]) =>
     h(
       "label",

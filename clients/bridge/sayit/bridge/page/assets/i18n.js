@@ -111,6 +111,11 @@ export function languageName(tag) {
   }
 }
 
+/** The language that recordings were last said to be in. */
+export function spokenLanguage() {
+  return remembered("sayit.spoken") ?? "auto";
+}
+
 /** @param {string} key */
 export function remembered(key) {
   try {

@@ -76,6 +76,7 @@ class JobView {
     this.live = (await liveOf(this.id)) ?? this.live;
     this.take(await this.#patiently(() => getJob(this.id)));
     if (this.left.aborted) return;
+    if (this.job && this.live.seq > this.job.lastSeq) this.live = nothingYet(); // the service came back from a backup
     if (this.job && !isEnded(this.job.state)) {
       this.text.setNote(t("job.waiting"));
       this.text.setChunks(this.live.chunks);

@@ -4,10 +4,10 @@ import { setAskForKey } from "./api.js";
 import { byId, icon } from "./dom.js";
 import { keepLooking, lookNow, note } from "./history.js";
 import { showHome } from "./home.js";
-import { currentLanguage, remember, setLanguage, t } from "./i18n.js";
+import { currentLanguage, remember, setLanguage, spokenLanguage, t } from "./i18n.js";
 import { showJob } from "./job.js";
 import { askForKey, toast } from "./overlays.js";
-import { currentSendings, listen } from "./sending.js";
+import { currentSendings, listen, send } from "./sending.js";
 import { keepAudio } from "./store.js";
 
 /** @import {Key} from "./i18n.js" */
@@ -45,7 +45,6 @@ function dress() {
   const language = byId("language");
   language.textContent = t("language.switch");
   language.lang = currentLanguage() === "ko" ? "en" : "ko";
-  language.setAttribute("aria-label", t("language.switch.label"));
   const dark = isDark();
   const theme = byId("theme");
   theme.replaceChildren(icon(dark ? "sun" : "moon"));
@@ -87,6 +86,15 @@ window.addEventListener("hashchange", () => {
   byId("main").focus({ preventScroll: true });
 });
 for (const change of ["online", "offline"]) window.addEventListener(change, lookNow);
+// A file that is dropped beside the start page's field would otherwise replace the page.
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  const files = [...(event.dataTransfer?.files ?? [])];
+  if (event.defaultPrevented || !files.length) return;
+  event.preventDefault();
+  send(files, { language: spokenLanguage(), model: "" });
+  location.hash = "#/";
+});
 window.addEventListener("beforeunload", (event) => {
   if (currentSendings().some(({ state }) => state !== "refused")) event.preventDefault();
 });

@@ -25,6 +25,7 @@ class Player {
   /** Seconds; the transcript's length, since a recorded file does not say its own. */
   #duration = 0;
   #at = 0;
+  #moved = false;
   #url = "";
   #frame = 0;
   #leaving = new AbortController();
@@ -127,6 +128,7 @@ class Player {
    * @param {boolean} [play]
    */
   seek(seconds, play = true) {
+    this.#moved = true;
     this.#at = Math.min(Math.max(0, seconds), this.#duration || seconds);
     if (this.#url) {
       this.audio.currentTime = this.#at;
@@ -147,6 +149,7 @@ class Player {
     this.button.setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
     cancelAnimationFrame(this.#frame);
     const follow = () => {
+      this.#moved = true;
       this.#at = this.audio.currentTime;
       this.#draw();
       if (!this.audio.paused) this.#frame = requestAnimationFrame(follow);
@@ -158,7 +161,7 @@ class Player {
     const shown = `${clock(this.#at)} / ${clock(this.#duration)}`;
     if (this.time.textContent !== shown) this.time.textContent = shown;
     this.wave.setTime(this.#at, this.text.wordAt(this.#at));
-    this.text.onTime(this.#at);
+    if (this.#moved) this.text.onTime(this.#at); // no word is marked before anything is heard
   }
 
   /** Space plays and pauses, unless something else wants it. @param {KeyboardEvent} event */

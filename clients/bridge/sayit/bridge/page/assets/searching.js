@@ -82,6 +82,11 @@ export function searchField(text) {
     matches = find(text.words, input.value);
     show(0);
   };
+  const refresh = () => {
+    if (!input.value) return; // words that were corrected have lost their marks
+    matches = find(text.words, input.value);
+    mark(matches, matches[at] ?? null);
+  };
   input.addEventListener("input", look);
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
@@ -93,7 +98,7 @@ export function searchField(text) {
     event.preventDefault();
   });
   show(0);
-  return h("div", { class: "search", role: "search" }, icon("search", 18), input, count, previous, next);
+  return { element: h("div", { class: "search", role: "search" }, icon("search", 18), input, count, previous, next), refresh };
 }
 
 /**

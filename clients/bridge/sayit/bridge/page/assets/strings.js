@@ -7,7 +7,6 @@ export const STRINGS = {
   "skip": {"en": "Skip to content", "ko": "본문으로 건너뛰기"},
   "home": {"en": "SayIt, start page", "ko": "SayIt, 처음 화면"},
   "language.switch": {"en": "한국어", "ko": "English"},
-  "language.switch.label": {"en": "한국어로 보기", "ko": "View in English"},
   "theme.dark": {"en": "Switch to dark", "ko": "어두운 화면으로"},
   "theme.light": {"en": "Switch to light", "ko": "밝은 화면으로"},
 

@@ -44,14 +44,16 @@ export function textTools(text, job) {
   const count = h("span", null);
   const undo = h("button", { type: "button", class: "link", onclick: () => text.undoEdits() }, t("text.edits.undo"));
   const edits = h("p", { class: "text-edits", role: "status", hidden: true }, count, undo);
+  const search = searchField(text);
   const element = h(
     "div",
     { class: "tools" },
-    h("div", { class: "tools-row" }, searchField(text), h("div", { class: "tools-buttons" }, edit, copying, menu(downloading, entries))),
+    h("div", { class: "tools-row" }, search.element, h("div", { class: "tools-buttons" }, edit, copying, menu(downloading, entries))),
     hint,
     edits,
   );
   const update = () => {
+    search.refresh();
     edits.hidden = text.edits.size === 0;
     count.textContent = counted("text.edits", text.edits.size);
   };

@@ -24,6 +24,8 @@ export class TextView {
   words = [];
   /** @type {Shown[]} in order of time */
   #timed = [];
+  /** @type {HTMLElement[]} the paragraphs' buttons: one tab stop for all of them */
+  #times = [];
   /** @type {HTMLElement | null} */
   #heard = null;
   /** @type {Map<number, {chunk: Chunk, element: HTMLElement, words: Shown[]}>} */
@@ -54,6 +56,7 @@ export class TextView {
 
   leave() {
     this.#leaving.abort();
+    CSS.highlights?.clear();
   }
 
   /** @param {string} sentence */
@@ -102,8 +105,9 @@ export class TextView {
     this.#edited = edited;
     this.#chunks.clear();
     const box = h("div", { class: "chunk" });
-    this.#use(this.#fill(box, transcript.segments, 0));
+    const words = this.#fill(box, transcript.segments, 0);
     this.body.replaceChildren(box);
+    this.#use(words);
     this.words.forEach((word) => this.#dress(word));
   }
 
@@ -129,7 +133,7 @@ export class TextView {
         at += 1;
       }
       const { start, speaker } = together[0];
-      const time = h("button", { type: "button", class: "time", "aria-label": t("text.jump", { time: clock(start) }) }, clock(start));
+      const time = h("button", { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) }, clock(start));
       time.addEventListener("click", () => this.actions.seek(start));
       box.append(h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)));
     }
@@ -141,6 +145,8 @@ export class TextView {
     this.words = words;
     this.#timed = [...words].sort((a, b) => a.start - b.start);
     words.forEach((word, index) => (word.element.dataset.index = String(index)));
+    this.#times = [.../** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll(".time"))];
+    if (!this.#times.some((time) => time.tabIndex === 0)) this.#times[0]?.setAttribute("tabindex", "0");
   }
 
   /**
@@ -195,7 +201,7 @@ export class TextView {
     });
   }
 
-  /** Arrows walk from word to word, and from a paragraph's time to its first word. @param {KeyboardEvent} event */
+  /** Arrows walk up and down the paragraphs, and left and right from word to word. @param {KeyboardEvent} event */
   #pressed(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -208,6 +214,12 @@ export class TextView {
       const next = this.words[at + step];
       if (!next) return;
       next.element.focus();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const here = /** @type {HTMLElement} */ (target.closest(".paragraph")?.querySelector(".time"));
+      const next = this.#times[this.#times.indexOf(here) + (event.key === "ArrowDown" ? 1 : -1)];
+      if (!next) return;
+      this.#times.forEach((time) => time.setAttribute("tabindex", time === next ? "0" : "-1"));
+      next.focus();
     } else return;
     event.preventDefault();
   }

@@ -8,7 +8,7 @@
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
  *   id: string, state: State, name: string, language: string, model: string, progress: Progress, created: Date,
- *   expires: Date | null, error: string, cached: boolean, warnings: string[]
+ *   expires: Date | null, error: string, cached: boolean, warnings: string[], lastSeq: number
  * }} Job
  * @typedef {{segments: Segment[], language: string, duration: number, raw: any}} Transcript
  */
@@ -38,6 +38,7 @@ export function jobOf(value) {
     error: value.error?.message ?? "",
     cached: Boolean(value.cached),
     warnings: value.warnings ?? [],
+    lastSeq: value.last_seq ?? 0,
   };
 }
 

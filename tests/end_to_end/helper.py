@@ -43,6 +43,11 @@ class RunningSuite:
         """The gateway's address."""
         return str(self.ready["gateway"])
 
+    @property
+    def rest(self) -> str:
+        """Base URL of the REST bridge."""
+        return str(self.ready["rest"])
+
     def pid(self, part: str) -> int:
         """A part's process id."""
         return next(int(each["pid"]) for each in self.ready["parts"] if each["name"] == part)
@@ -66,7 +71,7 @@ def running_suite(folder: Path, *arguments: str, **environment: str) -> Iterator
     """Starts `sayit up` in a folder and stops it as Ctrl-C would; fails if a process stays."""
     ready_file = folder / "ready.json"
     command = [sys.executable, "-m", "sayit.cli", "up", "--data", str(folder / "data"), "--listen", "127.0.0.1:0"]
-    defaults = ["--transcribers", "2", "--threads", "1"]
+    defaults = ["--transcribers", "2", "--threads", "1", "--rest", "127.0.0.1:0"]
     if "--model" not in arguments:
         defaults += ["--model", "micro"]
     log = (folder / "up.log").open("wb")

@@ -98,6 +98,7 @@ def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:
     options = SuiteOptions(
         data=folder,
         listen="127.0.0.1:0",
+        rest="",
         workforce=Workforce(transcribers=1, threads=1),
         model="micro",
         model_folder=folder,
@@ -107,7 +108,9 @@ def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:
         embedded=False,
         environment=dict(os.environ),
     )
-    return SuitePlan(options=options, gateway="127.0.0.1:1", scheduler="127.0.0.1:2", redis_url="", stages=stages)
+    return SuitePlan(
+        options=options, gateway="127.0.0.1:1", scheduler="127.0.0.1:2", rest="", redis_url="", stages=stages
+    )
 
 
 def transcript(*texts: str, duration_s: float = 12.0) -> Transcript:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.settings import ServiceSettings, describe
 from sayit.cli.suite import ports
 from sayit.cli.suite.cores import Workforce
@@ -23,6 +24,7 @@ def options(tmp_path: Path) -> SuiteOptions:
     return SuiteOptions(
         data=tmp_path,
         listen="127.0.0.1:50051",
+        rest="127.0.0.1:3000",
         workforce=Workforce(transcribers=2, threads=3),
         model="small",
         model_folder=Path("/models/small"),
@@ -44,11 +46,11 @@ def test_valkey_first_then_the_services(options: SuiteOptions) -> None:
     made = plan(options)
     assert [[part.name for part in stage] for stage in made.stages] == [
         ["valkey"],
-        ["scheduler", "gateway", "transcriber-1", "transcriber-2"],
+        ["scheduler", "gateway", "transcriber-1", "transcriber-2", "bridge"],
     ]
     assert made.parts[1].arguments == (sys.executable, "-m", "sayit.scheduler")
     addresses = [part.address for part in made.parts] + [part.metrics for part in made.parts if part.metrics]
-    assert len(set(addresses)) == len(addresses) == 9
+    assert len(set(addresses)) == len(addresses) == 11
     assert made.gateway == "127.0.0.1:50051"
 
 
@@ -81,6 +83,7 @@ def test_an_embedded_suite_is_private(options: SuiteOptions) -> None:
             options,
             embedded=True,
             listen="127.0.0.1:0",
+            rest="",
             environment={
                 "SAYIT_DATABASE_URL": "postgresql://x",
                 "SAYIT_API_KEYS_FILE": "/keys",
@@ -97,13 +100,14 @@ def test_an_embedded_suite_is_private(options: SuiteOptions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "settings"), [(1, SchedulerSettings), (2, GatewaySettings), (3, TranscriberSettings)]
+    ("index", "settings"), [(1, SchedulerSettings), (2, GatewaySettings), (3, TranscriberSettings), (5, BridgeSettings)]
 )
 def test_every_variable_is_a_setting_of_some_service(
     options: SuiteOptions, index: int, settings: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A renamed setting would be ignored silently; and each service accepts what it is given."""
-    known = {one.name for kind in (SchedulerSettings, GatewaySettings, TranscriberSettings) for one in describe(kind)}
+    kinds = (SchedulerSettings, GatewaySettings, TranscriberSettings, BridgeSettings)
+    known = {one.name for kind in kinds for one in describe(kind)}
     given = {name: value for name, value in plan(options).parts[index].environment.items() if name.startswith("SAYIT_")}
     assert set(given) <= known
     for name, value in given.items():

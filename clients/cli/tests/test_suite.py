@@ -71,6 +71,8 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         str(running.data),
         "--listen",
         "127.0.0.1:0",
+        "--rest",
+        "127.0.0.1:0",
         "--model",
         "micro",
         "--transcribers",
@@ -131,7 +133,7 @@ def test_labelled_recordings_are_measured(suite: Running, tmp_path: Path) -> Non
 
 
 def test_the_ready_file_says_where_everything_is(suite: Running) -> None:
-    """Addresses, process ids and metrics of five parts."""
+    """Addresses, process ids and metrics of six parts."""
     described = suite.described()
     assert [part.name for part in described.parts] == [
         "valkey",
@@ -139,9 +141,10 @@ def test_the_ready_file_says_where_everything_is(suite: Running) -> None:
         "gateway",
         "transcriber-1",
         "transcriber-2",
+        "bridge",
     ]
     assert all(part.pid and alive(part.pid) and part.healthy for part in described.parts)
-    assert set(described.metrics) == {"scheduler", "gateway", "transcriber-1", "transcriber-2"}
+    assert set(described.metrics) == {"scheduler", "gateway", "transcriber-1", "transcriber-2", "bridge"}
 
 
 def test_a_second_suite_on_the_same_data_says_so(suite: Running) -> None:
@@ -157,7 +160,7 @@ def test_a_second_suite_on_the_same_data_says_so(suite: Running) -> None:
 def test_a_second_suite_on_the_same_address_says_so(suite: Running, tmp_path: Path) -> None:
     """One line, before anything is started."""
     gateway = suite.described().gateway
-    answer = suite.sayit("up", "--data", str(tmp_path), "--listen", gateway)
+    answer = suite.sayit("up", "--data", str(tmp_path), "--listen", gateway, "--rest", "none")
     assert answer.returncode == 1
     assert answer.stderr == f"cannot listen on {gateway}: address already in use\n"
 
@@ -245,7 +248,7 @@ def test_the_doctor_finds_a_running_suite_healthy(suite: Running) -> None:
     """It asks every part."""
     findings = {one["about"]: one for one in json.loads(suite.sayit("doctor", "--json", "--model", "micro").stdout)}
     assert findings["running suite"]["level"] == "ok"
-    assert "all 5 parts are healthy" in findings["running suite"]["found"]
+    assert "all 6 parts are healthy" in findings["running suite"]["found"]
 
 
 def test_an_interrupt_cancels_the_job(suite: Running) -> None:

@@ -296,6 +296,7 @@ class Gateway(
         return answer
 
     async def DeleteUpload(self, request, context):
+        await self._begin("DeleteUpload", context)
         return Empty()
 
     async def AppendUpload(self, request_iterator, context):

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, evaluate, jobs, keys, system, transcribe, tune, up
+from sayit.cli.commands import backup, bridge, evaluate, jobs, keys, system, transcribe, tune, up
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -79,6 +79,7 @@ def _flowing(function: Callable[..., object]) -> str:
 app.command("up", help=_flowing(up.up))(up.up)
 app.command("tune", help=_flowing(tune.tune))(tune.tune)
 app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
+app.command("bridge", help=_flowing(bridge.bridge))(bridge.bridge)
 app.add_typer(jobs.app, name="jobs")
 app.command("eval", epilog=HELP, help=_flowing(evaluate.evaluate))(evaluate.evaluate)
 app.command("status")(system.status)

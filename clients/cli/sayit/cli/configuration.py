@@ -34,6 +34,8 @@ Flags win over variables.
 | `SAYIT_LANG` | `--lang` | Language of messages: en or ko; by default the locale's. |
 | `SAYIT_DATA_DIR` | `sayit up --data` | Folder of everything durable: database, audio, queue, logs. |
 | `SAYIT_LISTEN` | `sayit up --listen` | Where the gateway listens. |
+| `SAYIT_BRIDGE_LISTEN` | `sayit up --rest`, `sayit bridge --listen` | Where page and REST API are; `none`: no bridge. |
+| `SAYIT_GATEWAY_ADDRESS` | `sayit bridge --gateway` | The gateway that a bridge of its own talks to. |
 | `SAYIT_REDIS_URL` | `sayit up --redis-url` | A Redis or Valkey of yours; without it `sayit up` starts Valkey. |
 | `SAYIT_GRACE_S` | `sayit up --grace` | Seconds that running work gets when the suite stops. |
 
@@ -54,6 +56,7 @@ class Section:
 
 def sections() -> tuple[Section, ...]:
     """What all processes share, then what each has of its own."""
+    from sayit.bridge.settings import BridgeSettings  # noqa: PLC0415 - as below
     from sayit.gateway.settings import GatewaySettings  # noqa: PLC0415 - services, needed for this page only
     from sayit.scheduler.settings import SchedulerSettings  # noqa: PLC0415 - as above
     from sayit.transcriber.settings import TranscriberSettings  # noqa: PLC0415 - as above
@@ -69,6 +72,7 @@ def sections() -> tuple[Section, ...]:
         Section(title="Gateway", settings=own(GatewaySettings)),
         Section(title="Scheduler", settings=own(SchedulerSettings)),
         Section(title="Transcriber", settings=own(TranscriberSettings)),
+        Section(title="Bridge", settings=own(BridgeSettings)),
     )
 
 

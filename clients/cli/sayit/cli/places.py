@@ -13,6 +13,8 @@ from sayit.cli.suite import lock, ready
 
 #: Where a suite listens unless it is told otherwise.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+#: Where its page and REST API are unless it is told otherwise.
+DEFAULT_REST = "127.0.0.1:3000"
 #: In the data folder: the running suite's description.
 READY_FILE = "ready.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -69,29 +69,34 @@ class Connection:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings.checked()
+        key = self.settings.api_key
+        #: The metadata of every call.
+        self.metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {key}"),) if key else ()
         self._channel: aio.Channel | None = None
         self._closed = False
+        self._lender: Connection | None = None
 
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The metadata of every call."""
-        key = self.settings.api_key
-        return (("authorization", f"Bearer {key}"),) if key else ()
+    def on_behalf(self, metadata: Iterable[tuple[str, str]]) -> Connection:
+        """A connection on this one's channel with other metadata: for whoever calls in the name of many."""
+        borrowed = Connection(self.settings)
+        borrowed.metadata = tuple(metadata)
+        borrowed._lender = self  # one of us
+        return borrowed
 
     @property
     def jobs(self) -> transcription_service_pb2_grpc.TranscriptionServiceAsyncStub:
         """The transcription service."""
-        return transcription_service_pb2_grpc.TranscriptionServiceStub(self._open())
+        return transcription_service_pb2_grpc.TranscriptionServiceStub(self.channel())
 
     @property
     def uploads(self) -> upload_service_pb2_grpc.UploadServiceAsyncStub:
         """The upload service."""
-        return upload_service_pb2_grpc.UploadServiceStub(self._open())
+        return upload_service_pb2_grpc.UploadServiceStub(self.channel())
 
     @property
     def system(self) -> system_service_pb2_grpc.SystemServiceAsyncStub:
         """The system service."""
-        return system_service_pb2_grpc.SystemServiceStub(self._open())
+        return system_service_pb2_grpc.SystemServiceStub(self.channel())
 
     async def unary(
         self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, patience: Patience | None = None
@@ -123,7 +128,10 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
 
-    def _open(self) -> aio.Channel:
+    def channel(self) -> aio.Channel:
+        """The channel, opened with the first call."""
+        if self._lender is not None:
+            return self._lender.channel()
         if self._closed:
             raise _closed()
         if self._channel is None:

@@ -40,6 +40,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.UPLOAD_OFFSET_MISMATCH,
         ErrorKind.UPLOAD_INCOMPLETE,
     ),
+    grpc.StatusCode.ABORTED: (ErrorKind.UPLOAD_TOO_SLOW,),
     grpc.StatusCode.ALREADY_EXISTS: (ErrorKind.IDEMPOTENCY_CONFLICT,),
     grpc.StatusCode.UNAUTHENTICATED: (ErrorKind.UNAUTHENTICATED,),
     grpc.StatusCode.PERMISSION_DENIED: (ErrorKind.PERMISSION_DENIED,),

@@ -6,7 +6,7 @@
           │                           AUDIO_TOO_LONG, INVALID_LANGUAGE, INVALID_OPTION, INVALID_ARGUMENT
           ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
-          │                           UPLOAD_INCOMPLETE, IDEMPOTENCY_CONFLICT
+          │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT
           ├── who are you:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
@@ -91,6 +91,11 @@ class ErrorKind(Enum):
     #: A job on an upload whose declared size has not arrived yet.
     UPLOAD_INCOMPLETE = Sentence(
         en="The upload has {received} of {size} bytes.", ko="업로드가 {size}바이트 중 {received}바이트만 도착했습니다."
+    )
+    #: The sender of a file paused for too long, or sent too little in too much time.
+    UPLOAD_TOO_SLOW = Sentence(
+        en="The file arrived too slowly; send it again, or as a resumable upload.",
+        ko="파일 전송이 너무 느립니다. 다시 보내거나 이어서 올리는 업로드를 사용해 주세요.",
     )
     #: The idempotency key was used for a different request.
     IDEMPOTENCY_CONFLICT = Sentence(

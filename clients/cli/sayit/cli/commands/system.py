@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sayit.cli.commands.arguments import ApiKey, AsJson, ModelName, Roots, Server
-from sayit.cli.places import DEFAULT_ADDRESS
+from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
 
 
 def status(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
@@ -38,13 +38,18 @@ def doctor(
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", envvar="SAYIT_LISTEN", help="Address to examine.")
     ] = DEFAULT_ADDRESS,
+    rest: Annotated[
+        str, typer.Option("--rest", metavar="HOST:PORT", envvar="SAYIT_BRIDGE_LISTEN", help="The page's address.")
+    ] = DEFAULT_REST,
     as_json: AsJson = False,
 ) -> None:
     """Examine this installation: what is wrong, and what to do about it; exit status 1 if something fails."""
     from sayit.cli import places
     from sayit.cli.doctor import report
 
-    raise typer.Exit(report.run(data=data or places.default_data(), model=model, listen=listen, as_json=as_json))
+    raise typer.Exit(
+        report.run(data=data or places.default_data(), model=model, listen=listen, rest=rest, as_json=as_json)
+    )
 
 
 def fetch(model: Annotated[str, typer.Argument(metavar="NAME", help="small, medium, large-v3-turbo ...")]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sayit.cli.commands.arguments import ModelName, Threads, Transcribers
-from sayit.cli.places import DEFAULT_ADDRESS
+from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
 
 
 def up(
@@ -29,6 +29,15 @@ def up(
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", envvar="SAYIT_LISTEN", help="Where clients connect.")
     ] = DEFAULT_ADDRESS,
+    rest: Annotated[
+        str,
+        typer.Option(
+            "--rest",
+            metavar="HOST:PORT",
+            envvar="SAYIT_BRIDGE_LISTEN",
+            help="Where the web page and the REST API are; `none` starts neither.",
+        ),
+    ] = DEFAULT_REST,
     ready_file: Annotated[
         Path | None,
         typer.Option(
@@ -53,7 +62,7 @@ def up(
     ] = 30.0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all parts' logs here as well.")] = False,
 ) -> None:
-    """Keep a suite running: Valkey, scheduler, gateway and transcribers; Ctrl-C stops it in good order.
+    """Keep a suite running: Valkey, scheduler, gateway, transcribers, REST bridge with web page; Ctrl-C stops it.
 
     A part that dies is started again. A second Ctrl-C does not wait for running work; nothing accepted is lost.
     All other settings are taken from SAYIT_* variables (`sayit config` lists them).
@@ -68,6 +77,7 @@ def up(
             model=model,
             data=(data or places.default_data()).expanduser().absolute(),
             listen=listen,
+            rest=rest,
             ready_file=ready_file.absolute() if ready_file else None,
             redis_url=redis_url,
             logs=log_dir.absolute() if log_dir else None,

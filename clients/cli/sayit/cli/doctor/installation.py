@@ -29,9 +29,13 @@ PACKAGES = (
     "arq",
     "redis",
     "faster_whisper",
+    "fastapi",
+    "python_multipart",
+    "uvicorn",
+    "websockets",
 )
 #: What holds machine code: imported for real, because a wrong build shows only then.
-NATIVE = ("grpc", "numpy", "av", "onnxruntime", "ctranslate2", "obstore", "sqlalchemy")
+NATIVE = ("grpc", "numpy", "av", "onnxruntime", "ctranslate2", "obstore", "sqlalchemy", "httptools")
 _IMPORTS = (
     "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    print(name, flush=True)"
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from sayit.chassis.start import StartError, check_free
 from sayit.cli import places
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
-from sayit.cli.suite import lock
+from sayit.cli.suite import checks, lock
 from sayit.cli.suite.cores import usable_cores, workforce
 from sayit.cli.suite.memory import total_bytes
 
@@ -92,16 +92,15 @@ def open_files() -> Finding:
     return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft} for a process")
 
 
-def address(data: Path, listen: str) -> Finding:
+def address(data: Path, listen: str, about: str = "address", flag: str = "--listen") -> Finding:
     """Whether a suite could listen where it wants to, or does so already."""
-    about = "address"
     holder = lock.holder_of(data)
     if holder is not None:
         return ok(about, f"a suite runs on {data} (process {holder.pid}, gateway at {holder.gateway})")
     try:
         check_free(listen)
     except StartError as error:
-        return fail(about, str(error), "Stop what listens there, or choose another with --listen.")
+        return fail(about, str(error), f"Stop what listens there, or choose another with {flag}.")
     return ok(about, f"{listen} is free")
 
 
@@ -113,19 +112,22 @@ def running_suite(data: Path) -> Finding:
     described = places.running_on(data)
     if described is None:
         return warn(about, "it is starting, or stopping", "Look again in a minute; its logs are in the data folder.")
-    from sayit.chassis import probe  # noqa: PLC0415 - gRPC, needed only where a suite runs
-
     parts = [part for part in described.parts if part.name != "valkey"]
+    looks = {part.name: checks.serving(part.address) for part in parts}
+    if described.rest:
+        tls = described.rest.startswith("https:")
+        looks["bridge"] = checks.of_bridge(described.rest.rpartition("/")[2], tls=tls)["check"]
 
     async def ask() -> list[bool]:
-        return await asyncio.gather(*(probe.is_serving(part.address) for part in parts))
+        return await asyncio.gather(*(looks[part.name]() for part in parts))
 
     answers = asyncio.run(ask())
     ill = [part.name for part, well in zip(parts, answers, strict=True) if not well]
     ill += [part.name for part in described.parts if part.name == "valkey" and not part.healthy]
     if ill:
         return fail(about, "not healthy: " + ", ".join(ill), f"Read their logs in {described.logs}.")
-    return ok(about, f"all {len(described.parts)} parts are healthy, gateway at {described.gateway}")
+    page = f", page at {described.rest}" if described.rest else ""
+    return ok(about, f"all {len(described.parts)} parts are healthy, gateway at {described.gateway}{page}")
 
 
 def _cpu_flags() -> str:

@@ -13,10 +13,10 @@ from sayit.cli.exits import Exit
 _SIGNS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 
 
-def run(*, data: Path, model: str, listen: str, as_json: bool) -> Exit:
+def run(*, data: Path, model: str, listen: str, rest: str, as_json: bool) -> Exit:
     """Examines the installation; FAILED if something will not work."""
     findings = []
-    for check in _checks(data, model, listen):
+    for check in _checks(data, model, listen, rest):
         finding = check()
         findings.append(finding)
         if not as_json:
@@ -30,7 +30,7 @@ def run(*, data: Path, model: str, listen: str, as_json: bool) -> Exit:
     return Exit.FAILED if failed else Exit.OK
 
 
-def _checks(data: Path, model: str, listen: str) -> Iterator[Callable[[], Finding]]:
+def _checks(data: Path, model: str, listen: str, rest: str) -> Iterator[Callable[[], Finding]]:
     yield installation.python
     yield installation.packages
     yield installation.native_libraries
@@ -43,6 +43,7 @@ def _checks(data: Path, model: str, listen: str) -> Iterator[Callable[[], Findin
     yield lambda: installation.model(model)
     yield installation.keys_file
     yield lambda: machine.address(data, listen)
+    yield lambda: machine.address(data, rest, "page and REST", "--rest")
     yield lambda: machine.running_suite(data)
 
 

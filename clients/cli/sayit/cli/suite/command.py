@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayit.chassis.start import check_free, split_address
+from sayit.chassis.start import StartError, check_free, split_address
 from sayit.cli import interrupt, places
 from sayit.cli.exits import Exit, Interrupted
 from sayit.cli.suite import lock, logs, ports, prepare
@@ -22,6 +22,9 @@ from sayit.cli.suite.valkey import without_password
 from sayit.cli.tuning import setting
 from sayit.cli.wording import note
 
+#: Said instead of the bridge's address.
+NO_BRIDGE = "none"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
@@ -32,6 +35,8 @@ class Call:
     model: str
     data: Path
     listen: str
+    #: Where the REST bridge listens; "none" for no bridge.
+    rest: str
     ready_file: Path | None
     redis_url: str
     logs: Path | None
@@ -54,6 +59,9 @@ def run(call: Call) -> None:
         if killed_before is not None:
             prepare.wait_for_orphans(call.data / places.READY_FILE)
         check_free(listen)
+        rest = "" if call.rest == NO_BRIDGE else _with_port(call.rest)
+        if rest:
+            _check_rest(rest)
         name, folder = models.resolve(call.model)
         workers, tuned_variables = setting.chosen(
             call.data, name, folder, transcribers=call.transcribers, threads=call.threads, say=note
@@ -61,6 +69,7 @@ def run(call: Call) -> None:
         chosen = prepare.options(
             data=call.data,
             listen=listen,
+            rest=rest,
             workers=workers,
             model=name,
             model_folder=folder,
@@ -74,6 +83,14 @@ def run(call: Call) -> None:
         with contextlib.suppress(Interrupted):  # that is how it is told to stop
             interrupt.run(lambda: _keep(the_plan, ready_files, verbose=call.verbose))
         note("All parts have ended.")
+
+
+def _check_rest(rest: str) -> None:
+    try:
+        check_free(rest)
+    except StartError as error:
+        advice = "choose another address with --rest HOST:PORT (port 0: any free one), or --rest none"
+        raise StartError(f"{error} for the REST bridge and its page; {advice}") from None
 
 
 def _with_port(listen: str) -> str:
@@ -130,6 +147,8 @@ def _introduce(suite: Suite) -> None:
         lines.append(f"  {part.spec.name:{width}}  {part.spec.address:<21}  process {part.pid}{metrics}")
     if options.redis_url:
         lines.append(f"  {'queue':{width}}  {without_password(options.redis_url)}")
+    if suite.plan.rest:
+        lines.append(f"Page and REST API: {suite.plan.rest}")
     lines.append(f"Data in {options.data}, logs in {options.logs}. Ctrl-C stops everything.")
     with contextlib.suppress(OSError):  # nobody has to read it
         print("\n".join(lines), flush=True)

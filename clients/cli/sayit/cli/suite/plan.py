@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import functools
 import secrets
-import ssl
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from sayit.chassis.start import split_address
-from sayit.cli.suite import ports, valkey
+from sayit.cli.suite import checks, ports, valkey
 from sayit.cli.suite.cores import Workforce
 from sayit.cli.suite.part import PartSpec
 
 #: What of the user's environment an embedded suite must not inherit: it is private to one call.
 _NOT_FOR_EMBEDDED = (
     "SAYIT_API_KEYS_FILE",
+    "SAYIT_BRIDGE_LISTEN",
     "SAYIT_DATABASE_URL",
     "SAYIT_DATABASE_URL_FILE",
     "SAYIT_REDIS_URL_FILE",
@@ -33,17 +30,6 @@ _NOT_FOR_EMBEDDED = (
 )
 
 
-#: How long the gateway may take for a TLS handshake with the supervisor, in seconds.
-_HANDSHAKE_LIMIT_S = 2.0
-
-
-class _Checks(TypedDict):
-    """How a part is looked at; see `PartSpec`."""
-
-    check: Callable[[], Awaitable[bool]]
-    lives: Callable[[], Awaitable[bool]]
-
-
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions:
     """What the user wants."""
@@ -52,6 +38,8 @@ class SuiteOptions:
     data: Path
     #: Where the gateway listens, "host:port".
     listen: str
+    #: Where the REST bridge listens, "host:port"; empty for none.
+    rest: str
     workforce: Workforce
     #: The model's name and folder.
     model: str
@@ -75,6 +63,8 @@ class SuitePlan:
     options: SuiteOptions
     gateway: str
     scheduler: str
+    #: Base URL of the REST bridge and its page; empty if there is none.
+    rest: str
     #: With its password.
     redis_url: str
     #: Stages: the parts of one are started together once those of the stage before are healthy.
@@ -103,13 +93,15 @@ def plan(options: SuiteOptions) -> SuitePlan:
         OSError: no port is free.
     """
     count = options.workforce.transcribers
-    numbers = iter(ports.free_ports(2 * count + 5))
+    numbers = iter(ports.free_ports(2 * count + 7))
     local = functools.partial("127.0.0.1:{}".format)
     own_queue = [] if options.redis_url else [_valkey(options, next(numbers), secrets.token_hex(16))]
     redis_url = options.redis_url or own_queue[0][1]
     scheduler = ("" if options.embedded else options.environment.get("SAYIT_SCHEDULER_LISTEN")) or local(next(numbers))
     gateway = options.listen if not options.listen.endswith(":0") else options.listen[:-1] + str(next(numbers))
+    rest = options.rest if not options.rest.endswith(":0") else options.rest[:-1] + str(next(numbers))
     common = _common(options, redis_url=redis_url, scheduler=scheduler)
+    tls = bool(common.get("SAYIT_TLS_CERT_FILE"))
 
     def service(name: str, module: str, address: str, **own: str) -> PartSpec:
         metrics = local(next(numbers))
@@ -119,7 +111,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
             environment=common | own | {"SAYIT_METRICS_LISTEN": metrics},
             address=address,
             metrics=metrics,
-            check=_serving(_reachable(address)),
+            check=checks.serving(_reachable(address)),
             grace_s=options.grace_s + 1.0,
             reloads=True,
         )
@@ -129,16 +121,21 @@ def plan(options: SuiteOptions) -> SuitePlan:
         dataclasses.replace(
             service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
             # It serves nothing while the scheduler is away, which is no reason to kill it.
-            **_checks_of_gateway(_reachable(gateway), tls=bool(common.get("SAYIT_TLS_CERT_FILE"))),
+            **checks.of_gateway(_reachable(gateway), tls=tls),
         ),
     ]
     for number in range(1, count + 1):
         listen = local(next(numbers))
         services.append(service(f"transcriber-{number}", "sayit.transcriber", listen, SAYIT_TRANSCRIBER_LISTEN=listen))
+    if rest:
+        reached = {"SAYIT_BRIDGE_LISTEN": rest, "SAYIT_GATEWAY_ADDRESS": _reachable(gateway), **_trust(common)}
+        bridge = service("bridge", "sayit.bridge", rest, **reached)
+        services.append(dataclasses.replace(bridge, **checks.of_bridge(_reachable(rest), tls=tls)))
     return SuitePlan(
         options=options,
         gateway=_reachable(gateway),
         scheduler=_reachable(scheduler),
+        rest=f"http{'s' if tls else ''}://{_reachable(rest)}" if rest else "",
         redis_url=redis_url,
         stages=(*((spec,) for spec, _ in own_queue), tuple(services)),
     )
@@ -171,6 +168,15 @@ def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[st
     return defaults | {name: value for name, value in user.items() if value} | ours
 
 
+def _trust(common: Mapping[str, str]) -> dict[str, str]:
+    """How the bridge knows the gateway: with TLS by the very certificate, unless the user says otherwise."""
+    certificate = common.get("SAYIT_TLS_CERT_FILE", "")
+    if not certificate:
+        return {}
+    trust = {"SAYIT_GATEWAY_TLS": "true", "SAYIT_GATEWAY_ROOT_CERTIFICATES": certificate}
+    return {name: common.get(name) or value for name, value in trust.items()}
+
+
 def _valkey(options: SuiteOptions, port: int, password: str) -> tuple[PartSpec, str]:
     program = valkey.binary()
     if program is None:
@@ -190,52 +196,6 @@ def _valkey(options: SuiteOptions, port: int, password: str) -> tuple[PartSpec, 
         mend=functools.partial(valkey.mend, folder),
     )
     return spec, address
-
-
-def _serving(address: str) -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        from sayit.chassis import probe  # noqa: PLC0415 - gRPC takes a while to import, and plans are also made without
-
-        return await probe.is_serving(address)
-
-    return check
-
-
-def _answering(address: str) -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        from sayit.chassis import probe  # noqa: PLC0415 - as above
-
-        return await probe.answers(address)
-
-    return check
-
-
-def _checks_of_gateway(address: str, *, tls: bool) -> _Checks:
-    if tls:
-        check = _handshaking(address)
-        return {"check": check, "lives": check}
-    return {"check": _serving(address), "lives": _answering(address)}
-
-
-def _handshaking(address: str) -> Callable[[], Awaitable[bool]]:
-    """With TLS the supervisor, who need not trust the certificate, looks whether the gateway shakes hands."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-
-    async def check() -> bool:
-        try:
-            async with asyncio.timeout(_HANDSHAKE_LIMIT_S):
-                _, writer = await asyncio.open_connection(*split_address(address), ssl=context)
-        except (OSError, TimeoutError):
-            return False
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-        return True
-
-    return check
 
 
 def _reachable(address: str) -> str:

@@ -38,6 +38,7 @@ def options(
     *,
     data: Path,
     listen: str,
+    rest: str = "",
     workers: Workforce,
     model: str,
     model_folder: Path,
@@ -56,6 +57,7 @@ def options(
     return SuiteOptions(
         data=data,
         listen=listen,
+        rest=rest,
         workforce=workers,
         model=model,
         model_folder=model_folder,

@@ -33,6 +33,8 @@ class Ready:
     pid: int
     #: host:port for clients.
     gateway: str
+    #: Base URL of the REST bridge and its page; empty if there is none.
+    rest: str
     #: host:port
     scheduler: str
     #: With its password: the file is its owner's alone.

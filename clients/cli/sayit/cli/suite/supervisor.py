@@ -15,7 +15,7 @@ from sayit.cli.suite.plan import SuitePlan
 from sayit.cli.suite.reaper import Reaper
 
 #: Of the end: those that take work first, and together, so that one grace time is enough; those that hold it last.
-_END = (("gateway", "transcriber"), ("scheduler",), ("valkey",))
+_END = (("bridge", "gateway", "transcriber"), ("scheduler",), ("valkey",))
 
 
 class Suite:
@@ -85,6 +85,7 @@ class Suite:
         return ready.Ready(
             pid=os.getpid(),
             gateway=self.plan.gateway,
+            rest=self.plan.rest,
             scheduler=self.plan.scheduler,
             redis=self.plan.redis_url,
             data=str(options.data),

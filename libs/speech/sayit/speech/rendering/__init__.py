@@ -26,7 +26,11 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from sayit.speech.rendering import documents, subtitles
+from sayit.speech.rendering.documents import segment_value, transcript_value
 from sayit.speech.transcript import Transcript
+
+
+__all__ = ["Format", "render", "segment_value", "transcript_value"]
 
 
 class Format(StrEnum):

@@ -31,14 +31,19 @@ def tsv(transcript: Transcript) -> str:
 
 def json_document(transcript: Transcript) -> str:
     """All that is known."""
-    value = {
+    return json.dumps(transcript_value(transcript), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def transcript_value(transcript: Transcript) -> dict[str, object]:
+    """The object that the JSON form holds."""
+    return {
         "text": transcript.text,
         "language": transcript.language,
         "language_probability": _figure(transcript.language_probability),
         "duration": _seconds(transcript.duration_s),
         "model": transcript.model,
         "preset": transcript.preset,
-        "segments": [_segment(segment) for segment in transcript.segments],
+        "segments": [segment_value(segment) for segment in transcript.segments],
         "coverage": {
             "speech_detected": _seconds(transcript.coverage.speech_detected_s),
             "speech_transcribed": _seconds(transcript.coverage.speech_transcribed_s),
@@ -55,10 +60,10 @@ def json_document(transcript: Transcript) -> str:
         ],
         "usage": {"audio": _seconds(transcript.usage.audio_s), "compute": _seconds(transcript.usage.compute_s)},
     }
-    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _segment(segment: Segment) -> dict[str, object]:
+def segment_value(segment: Segment) -> dict[str, object]:
+    """A segment in the JSON form."""
     return {
         "id": segment.id,
         "start": _seconds(segment.start_s),

@@ -1,0 +1,62 @@
+"""Whether a file can be audio: by its declared media type, and by its first bytes.
+
+The decoder decides in the end. This refuses early, before megabytes are moved, what certainly is none.
+"""
+
+from __future__ import annotations
+
+import string
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Besides audio/*: containers that also hold video, and what senders say who do not know.
+_OTHER_TYPES = frozenset(
+    {
+        "",
+        "application/octet-stream",
+        "application/ogg",
+        "binary/octet-stream",
+        "video/mp4",
+        "video/ogg",
+        "video/quicktime",
+        "video/webm",
+        # curl --data-binary says this unless it is told otherwise.
+        "application/x-www-form-urlencoded",
+    }
+)
+#: How files begin that are not audio.
+_SIGNATURES = (
+    b"%PDF-",
+    b"\x89PNG\r\n",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"PK\x03\x04",
+    b"\x7fELF",
+    b"MZ\x90",
+    b"\x1f\x8b",
+    b"Rar!",
+)
+_TEXT = frozenset(string.printable.encode())
+#: Shorter texts may be anything.
+_SHORTEST_TEXT = 64
+
+
+def check_media_type(media_type: str) -> None:
+    """Refuses a declared type that is not audio.
+
+    Raises:
+        SayItError: INVALID_FORMAT.
+    """
+    if not media_type.startswith("audio/") and media_type not in _OTHER_TYPES:
+        raise SayItError(ErrorKind.INVALID_FORMAT, field="file", cause=f"declared as {media_type[:64]}")
+
+
+def check_head(head: bytes) -> None:
+    """Refuses a file by its first bytes (up to a few hundred).
+
+    Raises:
+        SayItError: INVALID_FORMAT for pictures, archives, programs and text.
+    """
+    text = len(head) >= _SHORTEST_TEXT and _TEXT.issuperset(head)
+    if text or head.startswith(_SIGNATURES):
+        raise SayItError(ErrorKind.INVALID_FORMAT, field="file", cause="its first bytes are not audio's")

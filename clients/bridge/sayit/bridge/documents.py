@@ -1,0 +1,345 @@
+"""What `/v1` says in JSON: jobs, events, transcripts, models, status. Keys are added, never renamed or removed.
+
+Times of day are RFC 3339 in UTC; lengths of time and positions in a recording are seconds (`_s`, and, as in a rendered
+transcript, `start`, `end` and `duration`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sayit.speech.errors import ErrorKind
+from sayit.speech.jobs import Job, JobError, JobState, Progress
+from sayit.speech.options import AUTO, MAX_PROMPT_CHARS, Options, Task
+from sayit.speech.rendering import segment_value, transcript_value
+from sayit.speech.transcript import Segment, Transcript
+
+#: How often a polling client should come back: first often, then less (product contract).
+POLL_FIRST_MS, POLL_LATER_MS = 3_000, 5_000
+#: Age of a job in seconds from which on it is polled less often.
+POLL_FIRST_S = 30.0
+
+
+class Document(BaseModel):
+    """A JSON object of ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WordDocument(Document):
+    """A word."""
+
+    text: str = Field(description="With the leading space that the language uses.")
+    start: float = Field(description="Seconds from the beginning of the recording.")
+    end: float
+    probability: float | None = Field(description="The model's, 0 to 1.")
+
+
+class SegmentDocument(Document):
+    """A stretch of speech."""
+
+    id: int = Field(description="Position in the transcript, from 0; in events, position in the chunk.")
+    start: float = Field(description="Seconds from the beginning of the recording.")
+    end: float
+    text: str
+    language: str
+    speaker: str = Field(description="Empty unless somebody diarized.")
+    avg_logprob: float | None
+    compression_ratio: float | None
+    no_speech_prob: float | None
+    temperature: float | None
+    words: list[WordDocument] = Field(description="Empty unless `word_timestamps` was asked for.")
+
+
+class SpanDocument(Document):
+    """A stretch of time, in seconds."""
+
+    start: float
+    end: float
+
+
+class CoverageDocument(Document):
+    """Detected speech against transcribed speech, in seconds."""
+
+    speech_detected: float
+    speech_transcribed: float
+    gaps: list[SpanDocument]
+
+
+class SuppressedDocument(Document):
+    """Text that the model produced and SayIt removed."""
+
+    text: str
+    reason: str
+    start: float
+    end: float
+
+
+class UsageDocument(Document):
+    """What a transcript cost, in seconds."""
+
+    audio: float
+    compute: float
+
+
+class TranscriptDocument(Document):
+    """A transcript, as `sayit transcribe --format json` writes it."""
+
+    text: str
+    language: str
+    language_probability: float | None
+    duration: float
+    model: str
+    preset: str
+    segments: list[SegmentDocument]
+    coverage: CoverageDocument
+    suppressed: list[SuppressedDocument]
+    usage: UsageDocument
+
+
+class OptionsDocument(Document):
+    """How to transcribe. Every field has a useful default."""
+
+    language: str = Field(
+        default=AUTO,
+        max_length=32,
+        description='BCP-47 tag such as "ko" or "en-US"; "auto" detects it.',
+        examples=["ko"],
+    )
+    task: Task = Field(default=Task.TRANSCRIBE, description="`translate` writes English.")
+    model: str = Field(default="", max_length=200, description="See `GET /v1/models`; empty takes the default.")
+    prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="Text that precedes the audio in spirit.")
+    hotwords: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="Words to expect.")
+    word_timestamps: bool = Field(default=False, description="Whether segments carry words with times.")
+    beam_size: int = Field(default=0, ge=0, le=10, description="0 takes the language's preset.")
+    temperature: float | None = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="One fixed temperature without fallback."
+    )
+    max_tokens_per_window: int = Field(default=0, ge=0, le=224, description="0: no limit but the model's.")
+
+    def options(self) -> Options:
+        """As our values."""
+        return Options(**{name: getattr(self, name) for name in OptionsDocument.model_fields})
+
+
+class ProgressDocument(Document):
+    """How far a job is."""
+
+    audio_done_s: float
+    audio_total_s: float | None = Field(description="Null until the whole file is decoded.")
+    fraction: float | None = Field(description="Done part of the audio, 0 to 1; null until the length is known.")
+    chunks_done: int
+    chunks_total: int | None
+    queue_position: int | None = Field(description="Chunks of others that go first; null once nothing waits.")
+    eta_s: float | None = Field(description="Estimated seconds until it ends; null while unknown.")
+
+
+class JobErrorDocument(Document):
+    """Why a job failed, in the language of Accept-Language."""
+
+    code: str = Field(description="Stable; see the table of errors.", examples=["INVALID_FORMAT"])
+    message: str
+
+
+class JobDocument(Document):
+    """A transcription job."""
+
+    id: str
+    state: JobState
+    filename: str
+    model: str
+    options: OptionsDocument
+    progress: ProgressDocument
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None = Field(description="When it and all its data are deleted.")
+    error: JobErrorDocument | None = Field(description="Set exactly when `state` is `failed`.")
+    cached: bool = Field(description="Whether the result came from the cache.")
+    warnings: list[str] = Field(description="What was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS.")
+    last_seq: int = Field(description="Number of the newest durable event.")
+    poll_after_ms: int | None = Field(description="When a polling client should ask again; null once it has ended.")
+    transcript: TranscriptDocument | None = Field(
+        default=None, description="Set if the request waited (`wait`) and the job is completed."
+    )
+
+
+class JobListDocument(Document):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobDocument]
+    next_page_token: str = Field(description="Empty on the last page.")
+
+
+class StateEvent(Document):
+    """`event: state`. Durable: the job entered a state."""
+
+    type: Literal["state"] = "state"
+    job_id: str
+    seq: int
+    time: datetime
+    state: JobState
+
+
+class TextEvent(Document):
+    """`event: text`. Durable: the final text of one chunk; chunks finish in any order."""
+
+    type: Literal["text"] = "text"
+    job_id: str
+    seq: int
+    time: datetime
+    chunk_index: int
+    segments: list[SegmentDocument]
+
+
+class RefinementEvent(Document):
+    """`event: refinement`. Durable: these segments replace those of the chunks named."""
+
+    type: Literal["refinement"] = "refinement"
+    job_id: str
+    seq: int
+    time: datetime
+    number: int
+    chunk_indexes: list[int]
+    segments: list[SegmentDocument]
+
+
+class CompletedEvent(Document):
+    """`event: completed`. Durable and last: the transcript is there."""
+
+    type: Literal["completed"] = "completed"
+    job_id: str
+    seq: int
+    time: datetime
+    language: str
+    duration_s: float
+    segment_count: int
+    cached: bool
+
+
+class FailedEvent(Document):
+    """`event: failed`. Durable and last."""
+
+    type: Literal["failed"] = "failed"
+    job_id: str
+    seq: int
+    time: datetime
+    error: JobErrorDocument
+
+
+class ProgressEvent(Document):
+    """`event: progress`. Ephemeral: `seq` is null, and so is the SSE id."""
+
+    type: Literal["progress"] = "progress"
+    job_id: str
+    seq: None = None
+    time: datetime
+    progress: ProgressDocument
+
+
+class PartialEvent(Document):
+    """`event: partial`. Ephemeral: what the model says of a chunk before it is final."""
+
+    type: Literal["partial"] = "partial"
+    job_id: str
+    seq: None = None
+    time: datetime
+    chunk_index: int
+    segments: list[SegmentDocument]
+
+
+EventDocument = Annotated[
+    StateEvent | TextEvent | RefinementEvent | CompletedEvent | FailedEvent | ProgressEvent | PartialEvent,
+    Field(discriminator="type"),
+]
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(
+        description="Stable URI of the kind; it need not be fetched.",
+        examples=["https://sayit.dev/problems/job-not-found"],
+    )
+    title: str
+    status: int
+    detail: str = Field(description="A sentence for people, in the language of Accept-Language (en, ko).")
+    code: str = Field(description="The stable code.", examples=["JOB_NOT_FOUND"])
+    field: str | None = Field(default=None, description="The part of the request at fault.")
+    retry_after: int | None = Field(default=None, description="Seconds, as in Retry-After.")
+
+
+def job_document(job: Job, language: str, *, now_s: float, transcript: Transcript | None = None) -> JobDocument:
+    """A job; its error in this language, its polling interval as of now."""
+    return JobDocument(
+        id=job.id,
+        state=job.state,
+        filename=job.filename,
+        model=job.model,
+        options=OptionsDocument.model_construct(
+            **{name: getattr(job.options, name) for name in OptionsDocument.model_fields}
+        ),
+        progress=progress_document(job.progress),
+        created_at=time_of_day(job.created_at_s),
+        started_at=_maybe(job.started_at_s),
+        finished_at=_maybe(job.finished_at_s),
+        expires_at=_maybe(job.expires_at_s),
+        error=None if job.error is None else error_document(job.error, language),
+        cached=job.cached,
+        warnings=list(job.warnings),
+        last_seq=job.last_seq,
+        poll_after_ms=poll_after_ms(job, now_s),
+        transcript=None if transcript is None else transcript_document(transcript),
+    )
+
+
+def poll_after_ms(job: Job, now_s: float) -> int | None:
+    """When a polling client should ask again, in milliseconds; None once the job has ended."""
+    if job.state.terminal:
+        return None
+    return POLL_FIRST_MS if now_s - job.created_at_s < POLL_FIRST_S else POLL_LATER_MS
+
+
+def progress_document(progress: Progress) -> ProgressDocument:
+    """How far a job is."""
+    return ProgressDocument(
+        audio_done_s=_seconds(progress.audio_done_s),
+        audio_total_s=None if progress.audio_total_s is None else _seconds(progress.audio_total_s),
+        fraction=None if progress.fraction is None else round(progress.fraction, 4),
+        chunks_done=progress.chunks_done,
+        chunks_total=progress.chunks_total,
+        queue_position=progress.queue_position,
+        eta_s=None if progress.eta_s is None else _seconds(progress.eta_s),
+    )
+
+
+def error_document(error: JobError, language: str) -> JobErrorDocument:
+    """Why a job failed, in this language."""
+    message = error.message_ko if language == "ko" and error.message_ko else error.message_en
+    return JobErrorDocument(code=error.code, message=message or ErrorKind.of_code(error.code).value.en)
+
+
+def segment_document(segment: Segment) -> SegmentDocument:
+    """A segment."""
+    return SegmentDocument.model_validate(segment_value(segment))
+
+
+def transcript_document(transcript: Transcript) -> TranscriptDocument:
+    """A transcript, as it is rendered as JSON."""
+    return TranscriptDocument.model_validate(transcript_value(transcript))
+
+
+def time_of_day(epoch_s: float) -> datetime:
+    """Seconds since the epoch as a time in UTC."""
+    return datetime.fromtimestamp(epoch_s, UTC)
+
+
+def _maybe(epoch_s: float | None) -> datetime | None:
+    return None if epoch_s is None else time_of_day(epoch_s)
+
+
+def _seconds(seconds: float) -> float:
+    return round(seconds, 3) + 0.0  # no "-0.0"

@@ -1,0 +1,182 @@
+/** The service's REST surface: one function a call, and its errors as sentences. */
+
+import { currentLanguage, t } from "./i18n.js";
+import { jobOf, modelsOf, transcriptOf } from "./wire.js";
+
+/** @import {Job, Transcript, Model} from "./wire.js" */
+
+const KEY = "sayit.key";
+
+/** Something the service refused, in words for people. */
+export class ApiError extends Error {
+  /**
+   * @param {string} sentence
+   * @param {number} status the HTTP status, 0 where there was no answer
+   * @param {string} code the stable code, empty where there is none
+   * @param {number} retryAfterS what Retry-After said, 0 if nothing
+   */
+  constructor(sentence, status, code = "", retryAfterS = 0) {
+    super(sentence);
+    this.status = status;
+    this.code = code;
+    this.retryAfterS = retryAfterS;
+  }
+
+  /** Whether the same request may work later. */
+  get passing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** @type {(wrong: boolean) => Promise<string>} */
+let askForKey = () => Promise.reject(new Error("nobody asks"));
+
+/** @type {Promise<void> | null} */
+let asking = null;
+
+/**
+ * Says who asks for a key when the service wants one.
+ *
+ * @param {(wrong: boolean) => Promise<string>} ask resolves to the key
+ */
+export function setAskForKey(ask) {
+  askForKey = ask;
+}
+
+/** The key of this tab, empty if none is needed so far. */
+function currentKey() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return heldKey;
+  }
+}
+
+let heldKey = "";
+
+/** @returns {Record<string, string>} what every request carries */
+export function headers() {
+  const key = currentKey();
+  return { "Accept-Language": currentLanguage(), ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+}
+
+/**
+ * Asks for a key once, however many requests were refused.
+ *
+ * @param {string} refused the key that was not accepted, empty if there was none
+ */
+export function obtainKey(refused) {
+  if (currentKey() !== refused) return Promise.resolve(); // another request brought a new one meanwhile
+  asking ??= askForKey(refused !== "")
+    .then((key) => {
+      heldKey = key;
+      try {
+        sessionStorage.setItem(KEY, key);
+      } catch {
+        // Then it lasts as long as the page.
+      }
+    })
+    .finally(() => {
+      asking = null;
+    });
+  return asking;
+}
+
+/**
+ * A request that is repeated with a key when the service asks for one.
+ *
+ * @param {string} path
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>}
+ * @throws {ApiError}
+ */
+export async function request(path, options = {}) {
+  for (;;) {
+    const key = currentKey();
+    let response;
+    try {
+      response = await fetch(path, { ...options, headers: { ...headers(), .../** @type {any} */ (options.headers) } });
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw new ApiError(t("error.network"), 0);
+    }
+    if (response.ok) return response;
+    if (response.status !== 401) throw await problemOf(response);
+    await obtainKey(key);
+  }
+}
+
+/** @param {Response} response */
+async function problemOf(response) {
+  return problemFrom(response.status, await response.text().catch(() => ""), response.headers.get("Retry-After"));
+}
+
+/**
+ * The error of an answer: the detail of its problem+json, else a general sentence.
+ *
+ * @param {number} status
+ * @param {string} body
+ * @param {string | null} retryAfter
+ */
+export function problemFrom(status, body, retryAfter) {
+  let problem;
+  try {
+    problem = JSON.parse(body);
+  } catch {
+    problem = null;
+  }
+  const sentence = typeof problem?.detail === "string" && problem.detail ? problem.detail : t("error.unknown", { status });
+  return new ApiError(sentence, status, String(problem?.code ?? ""), Number(retryAfter) || 0);
+}
+
+/** @returns {Promise<Model[]>} */
+export async function listModels() {
+  return modelsOf(await (await request("/v1/models")).json());
+}
+
+/**
+ * The largest file that the service takes.
+ *
+ * @returns {Promise<number>} bytes, 0 where it does not say
+ */
+export async function largestUpload() {
+  return Number((await request("/v1/uploads", { method: "OPTIONS" })).headers.get("Tus-Max-Size")) || 0;
+}
+
+/**
+ * A page of jobs, newest first.
+ *
+ * @param {string} [pageToken]
+ * @returns {Promise<{jobs: Job[], nextPageToken: string}>}
+ */
+export async function listJobs(pageToken = "") {
+  const query = new URLSearchParams({ page_size: "50", ...(pageToken ? { page_token: pageToken } : {}) });
+  const page = await (await request(`/v1/jobs?${query}`)).json();
+  return { jobs: page.jobs.map(jobOf), nextPageToken: page.next_page_token ?? "" };
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Job>}
+ */
+export async function getJob(id) {
+  return jobOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}`)).json());
+}
+
+/** @param {string} id */
+export async function cancelJob(id) {
+  return jobOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}:cancel`, { method: "POST" })).json());
+}
+
+/** @param {string} id */
+export async function deleteJob(id) {
+  await request(`/v1/jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Transcript>}
+ */
+export async function getTranscript(id) {
+  return transcriptOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?format=json`)).json());
+}

@@ -1,0 +1,147 @@
+/** One line of the list: a file on its way, or a job. */
+
+import { h, icon } from "./dom.js";
+import { cancel, remove } from "./history.js";
+import { clock, languageName, relative, t } from "./i18n.js";
+import { confirmed, toast } from "./overlays.js";
+import { progressText, share } from "./progress.js";
+import { send, stop, tryAgain } from "./sending.js";
+import { audioOf } from "./store.js";
+import { isEnded } from "./wire.js";
+
+/** @import {Key} from "./i18n.js" */
+/** @import {Job} from "./wire.js" */
+/** @import {Sending} from "./sending.js" */
+
+/** @typedef {{element: HTMLElement, update: (value: any) => void}} Card */
+
+/** The parts that both kinds share. */
+function frame() {
+  const name = h("a", { class: "card-name" });
+  const state = h("span", { class: "card-state" });
+  const meta = h("p", { class: "card-meta" });
+  const bar = h("progress", { max: 1, value: 0 });
+  const actions = h("div", { class: "card-actions" });
+  const dot = h("span", { class: "card-dot", "aria-hidden": "true" });
+  const element = h("li", { class: "card" }, dot, h("div", { class: "card-text" }, name, meta), state, actions, bar);
+  return { element, name, state, meta, bar, actions };
+}
+
+/**
+ * @param {Key} key
+ * @param {Parameters<typeof icon>[0]} picture
+ * @param {() => void} act
+ */
+function action(key, picture, act) {
+  return h("button", { type: "button", class: "quiet icon-only", title: t(key), "aria-label": t(key), onclick: act }, icon(picture, 18));
+}
+
+/**
+ * @param {HTMLProgressElement} bar
+ * @param {number | null} value null where it is not known
+ */
+function setBar(bar, value) {
+  if (value === null) bar.removeAttribute("value");
+  else bar.value = value;
+}
+
+/**
+ * @param {Sending} sending
+ * @returns {Card}
+ */
+export function sendingCard(sending) {
+  const { element, name, state, meta, bar, actions } = frame();
+  name.textContent = sending.file.name;
+  bar.setAttribute("aria-label", t("progress.label", { name: sending.file.name }));
+  const again = action("job.retry", "retry", () => tryAgain(sending));
+  actions.append(again, action("job.remove", "close", () => stop(sending)));
+  const update = () => {
+    const percent = Math.floor((sending.sent / Math.max(1, sending.file.size)) * 100);
+    element.dataset.state = sending.state;
+    state.textContent = t(`state.${sending.state}`, { percent: `${Math.min(100, percent)}%` });
+    meta.textContent = sending.error || `${(sending.file.size / 2 ** 20).toFixed(1)} MB`;
+    meta.toggleAttribute("role", false);
+    if (sending.error) meta.setAttribute("role", "alert");
+    again.hidden = sending.state !== "refused" || sending.file.size === 0;
+    bar.hidden = sending.state === "refused";
+    setBar(bar, sending.state === "waiting" ? 0 : sending.sent / Math.max(1, sending.file.size));
+  };
+  return { element, update };
+}
+
+/**
+ * @param {Job} first
+ * @returns {Card}
+ */
+export function jobCard(first) {
+  let job = first;
+  const { element, name, state, meta, bar, actions } = frame();
+  const title = job.name || t("history.unnamed");
+  name.textContent = title;
+  name.href = `#/jobs/${job.id}`;
+  bar.setAttribute("aria-label", t("progress.label", { name: title }));
+  const again = action("job.retry", "retry", () => void repeat(job));
+  const stopping = action("job.cancel", "stop", () => cancel(job).catch(complain));
+  const deleting = action("job.delete", "trash", () => void removeAsked(job));
+  actions.append(again, stopping, deleting);
+
+  const update = (/** @type {Job} */ now) => {
+    job = now;
+    const ended = isEnded(job.state);
+    element.dataset.state = job.state;
+    state.textContent = t(`state.${job.state}`);
+    meta.textContent = job.error || (ended ? summary(job) : progressText(job.progress) || relative(job.created));
+    again.hidden = job.state !== "failed" && job.state !== "cancelled";
+    stopping.hidden = ended;
+    deleting.hidden = !ended;
+    bar.hidden = ended;
+    setBar(bar, share(job.progress));
+  };
+  return { element, update };
+}
+
+/**
+ * @param {Job} job
+ */
+export function summary(job) {
+  const parts = [
+    job.progress.total ? clock(job.progress.total) : "",
+    job.language && job.language !== "auto" ? languageName(job.language) : "",
+    relative(job.created),
+  ];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** @param {Error} error */
+function complain(error) {
+  toast(error.message, "problem");
+}
+
+/**
+ * Deletes a job after asking; says whether it is gone.
+ *
+ * @param {Job} job
+ */
+export async function removeAsked(job) {
+  const sure = await confirmed({ title: t("job.delete.title"), text: t("job.delete.text"), confirm: t("job.delete") });
+  if (!sure) return false;
+  try {
+    await remove(job);
+  } catch (error) {
+    complain(/** @type {Error} */ (error));
+    return false;
+  }
+  toast(t("job.deleted"));
+  return true;
+}
+
+/**
+ * Sends a job's audio again, where this browser still has it.
+ *
+ * @param {Job} job
+ */
+export async function repeat(job) {
+  const audio = await audioOf(job.id);
+  if (!audio) return complain(new Error(t("player.missing")));
+  send([new File([audio], job.name, { type: audio.type })], { language: job.language || "auto", model: job.model });
+}

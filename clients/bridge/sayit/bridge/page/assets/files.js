@@ -1,0 +1,111 @@
+/**
+ * A transcript as a file, corrections included. Pure. Without corrections these are the service's own files
+ * (`GET …/transcript?format=…`), which the tests compare: txt, srt and vtt to the byte, json as a value.
+ */
+
+/** @import {Segment, Transcript} from "./wire.js" */
+
+/** @typedef {"txt" | "srt" | "vtt" | "json"} Form */
+
+export const MEDIA_TYPES = { txt: "text/plain", srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" };
+
+const SHORTEST_CUE_MS = 100;
+const CONTROL = /[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]/g;
+const ARROW = /-{2,}>/g;
+
+/**
+ * @param {Transcript} transcript
+ * @param {Form} form
+ * @returns {string}
+ */
+export function write(transcript, form) {
+  return { txt, srt, vtt, json }[form](transcript);
+}
+
+/** @param {string} text */
+function line(text) {
+  return text.replace(CONTROL, "").split(/[\s\x1c-\x1f\x85]+/).filter(Boolean).join(" ");
+}
+
+/** @param {Transcript} transcript */
+function txt({ segments }) {
+  return segments.map((segment) => line(segment.text)).filter(Boolean).map((text) => `${text}\n`).join("");
+}
+
+/** @param {number} seconds */
+function ms(seconds) {
+  return Math.max(0, Math.round(seconds * 1000));
+}
+
+/**
+ * @param {number} milliseconds
+ * @param {string} separator
+ */
+function clock(milliseconds, separator) {
+  const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, "0");
+  const seconds = Math.floor(milliseconds / 1000);
+  const rest = String(milliseconds % 1000).padStart(3, "0");
+  return `${two(seconds / 3600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}${separator}${rest}`;
+}
+
+/**
+ * Cues in ascending order without overlaps, as players want them.
+ *
+ * @param {Segment[]} segments
+ */
+function cues(segments) {
+  const spoken = segments.filter((segment) => line(segment.text)).sort((a, b) => a.start - b.start);
+  /** @type {number[]} */
+  const starts = [];
+  for (const segment of spoken) starts.push(Math.max(ms(segment.start), starts.length ? starts[starts.length - 1] + SHORTEST_CUE_MS : 0));
+  return spoken.map((segment, index) => ({
+    start: starts[index],
+    end: Math.min(Math.max(ms(segment.end), starts[index] + SHORTEST_CUE_MS), starts[index + 1] ?? Infinity),
+    text: line(segment.text),
+    speaker: line(segment.speaker),
+  }));
+}
+
+/** @param {Transcript} transcript */
+function srt({ segments }) {
+  return cues(segments)
+    .map((cue, index) => {
+      const text = (cue.speaker ? `${cue.speaker}: ${cue.text}` : cue.text).replace(ARROW, "->");
+      return `${index + 1}\n${clock(cue.start, ",")} --> ${clock(cue.end, ",")}\n${text}\n`;
+    })
+    .join("\n");
+}
+
+/** @param {string} text */
+function escaped(text) {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
+
+/** @param {Transcript} transcript */
+function vtt({ segments }) {
+  const blocks = cues(segments).map((cue) => {
+    const speaker = escaped(cue.speaker).replace(/-+$/, "");
+    return `${clock(cue.start, ".")} --> ${clock(cue.end, ".")}\n${speaker ? `<v ${speaker}>` : ""}${escaped(cue.text)}\n`;
+  });
+  return ["WEBVTT\n", ...blocks].join("\n");
+}
+
+/**
+ * The service's own object, every field of it, with the corrected texts.
+ *
+ * @param {Transcript} transcript
+ */
+function json({ segments, raw }) {
+  const changed = raw.segments.map((/** @type {any} */ original, /** @type {number} */ index) => {
+    const segment = segments[index];
+    if (segment.text === original.text) return original;
+    const words = segment.words.map((word) => ({
+      ...original.words.find((/** @type {any} */ each) => each.start === word.start && each.end === word.end),
+      ...word,
+    }));
+    return { ...original, text: segment.text, words };
+  });
+  const touched = changed.some((/** @type {any} */ segment, /** @type {number} */ index) => segment !== raw.segments[index]);
+  const text = touched ? segments.map((segment) => segment.text).filter(Boolean).join(" ") : raw.text;
+  return `${JSON.stringify({ ...raw, text, segments: changed }, null, 2)}\n`;
+}

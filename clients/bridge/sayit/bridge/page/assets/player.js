@@ -1,0 +1,174 @@
+/** The audio, where this browser has it: play, speed, and the waveform to move in. */
+
+import { h, icon } from "./dom.js";
+import { clock, t } from "./i18n.js";
+import { toast } from "./overlays.js";
+import { measure } from "./peaks.js";
+import { audioOf, keepAudio, keepPeaks, peaksOf } from "./store.js";
+import { createWaveform } from "./waveform.js";
+
+/** @import {Segment, Word} from "./wire.js" */
+
+const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
+
+/**
+ * @param {string} id the job's
+ * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null}} text
+ */
+export function createPlayer(id, text) {
+  const player = new Player(id, text);
+  void player.load();
+  return player;
+}
+
+class Player {
+  /** Seconds; the transcript's length, since a recorded file does not say its own. */
+  #duration = 0;
+  #at = 0;
+  #moved = false;
+  #url = "";
+  #frame = 0;
+  #leaving = new AbortController();
+
+  /**
+   * @param {string} id
+   * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null}} text
+   */
+  constructor(id, text) {
+    this.id = id;
+    this.text = text;
+    this.audio = h("audio", { preload: "auto" });
+    this.audio.preservesPitch = true;
+    this.wave = createWaveform({ seek: (seconds) => this.seek(seconds, !this.audio.paused) });
+    this.button = h("button", { type: "button", class: "play", disabled: true, onclick: () => this.toggle() });
+    this.time = h("p", { class: "player-time" });
+    this.speed = h(
+      "select",
+      { class: "player-speed", "aria-label": t("player.speed"), onchange: () => (this.audio.playbackRate = Number(this.speed.value)) },
+      ...SPEEDS.map((speed) => h("option", { value: speed, selected: speed === 1 }, `${speed}×`)),
+    );
+    this.note = h("p", { class: "player-note", hidden: true });
+    this.element = h("div", { class: "player", role: "group", "aria-label": t("player.label") }, h("div", { class: "player-row" }, this.button, this.wave.element, this.time, this.speed), this.note, this.audio);
+    const { signal } = this.#leaving;
+    for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#playing(), { signal });
+    this.audio.addEventListener("error", () => this.#url && this.#explain(t("player.unplayable")), { signal });
+    document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
+    this.#playing();
+    this.#draw();
+  }
+
+  async load() {
+    const blob = await audioOf(this.id);
+    if (this.#leaving.signal.aborted) return;
+    if (!blob) return this.#offerFile();
+    await this.#take(blob);
+  }
+
+  /** @param {Blob} blob */
+  async #take(blob) {
+    this.note.hidden = true;
+    this.element.classList.remove("without-audio");
+    this.#url = URL.createObjectURL(blob);
+    this.audio.src = this.#url;
+    this.button.disabled = this.speed.disabled = false;
+    const kept = await peaksOf(this.id);
+    const peaks = kept ?? (await measure(blob));
+    if (!peaks || this.#leaving.signal.aborted) return;
+    this.wave.setPeaks(peaks);
+    if (!kept) void keepPeaks(this.id, peaks);
+  }
+
+  #offerFile() {
+    this.element.classList.add("without-audio");
+    this.button.disabled = this.speed.disabled = true;
+    const input = h("input", { type: "file", accept: "audio/*,video/mp4,video/webm", hidden: true });
+    input.addEventListener("change", () => {
+      const [file] = input.files ?? [];
+      if (!file) return;
+      void keepAudio(this.id, file).then((kept) => kept || toast(t("player.unkept"), "problem"));
+      void this.#take(file);
+    });
+    this.#explain(t("player.missing"), h("button", { type: "button", class: "link", onclick: () => input.click() }, t("player.attach")), input);
+  }
+
+  /**
+   * @param {string} sentence
+   * @param {...Node} more
+   */
+  #explain(sentence, ...more) {
+    this.note.hidden = false;
+    this.note.replaceChildren(`${sentence} `, ...more);
+  }
+
+  leave() {
+    this.#leaving.abort();
+    cancelAnimationFrame(this.#frame);
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.wave.leave();
+    if (this.#url) URL.revokeObjectURL(this.#url);
+  }
+
+  /** @param {number} seconds */
+  setDuration(seconds) {
+    this.#duration = seconds;
+    this.wave.setDuration(seconds);
+    this.#draw();
+  }
+
+  /** @param {Segment[]} segments drawn where there is no audio to draw */
+  setSpeech(segments) {
+    this.wave.setSpeech(segments);
+  }
+
+  /**
+   * Goes to a place, and plays from there.
+   *
+   * @param {number} seconds
+   * @param {boolean} [play]
+   */
+  seek(seconds, play = true) {
+    this.#moved = true;
+    this.#at = Math.min(Math.max(0, seconds), this.#duration || seconds);
+    if (this.#url) {
+      this.audio.currentTime = this.#at;
+      if (play) void this.audio.play().catch(() => undefined);
+    }
+    this.#draw();
+  }
+
+  toggle() {
+    if (!this.#url) return;
+    if (!this.audio.paused) this.audio.pause();
+    else void this.audio.play().catch(() => undefined);
+  }
+
+  #playing() {
+    const playing = !this.audio.paused && !this.audio.ended;
+    this.button.replaceChildren(icon(playing ? "pause" : "play", 22));
+    this.button.setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
+    cancelAnimationFrame(this.#frame);
+    const follow = () => {
+      this.#moved = true;
+      this.#at = this.audio.currentTime;
+      this.#draw();
+      if (!this.audio.paused) this.#frame = requestAnimationFrame(follow);
+    };
+    if (playing) follow();
+  }
+
+  #draw() {
+    const shown = `${clock(this.#at)} / ${clock(this.#duration)}`;
+    if (this.time.textContent !== shown) this.time.textContent = shown;
+    this.wave.setTime(this.#at, this.text.wordAt(this.#at));
+    if (this.#moved) this.text.onTime(this.#at); // no word is marked before anything is heard
+  }
+
+  /** Space plays and pauses, unless something else wants it. @param {KeyboardEvent} event */
+  #pressed(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.key !== " " || event.defaultPrevented || target.closest("button, a, input, select, textarea, .word, dialog")) return;
+    event.preventDefault();
+    this.toggle();
+  }
+}

@@ -1,0 +1,89 @@
+/** The service's JSON as the page's values; the only module that knows its field names. Times are seconds. */
+
+/**
+ * @typedef {{text: string, start: number, end: number}} Word
+ * @typedef {{start: number, end: number, text: string, language: string, speaker: string, words: Word[]}} Segment
+ * @typedef {{name: string, isDefault: boolean}} Model
+ * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
+ * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
+ * @typedef {{
+ *   id: string, state: State, name: string, language: string, model: string, progress: Progress, created: Date,
+ *   expires: Date | null, error: string, cached: boolean, warnings: string[], lastSeq: number
+ * }} Job
+ * @typedef {{segments: Segment[], language: string, duration: number, raw: any}} Transcript
+ */
+
+/** @type {State[]} */
+const ENDED = ["completed", "failed", "cancelled"];
+
+/** @param {State} state */
+export function isEnded(state) {
+  return ENDED.includes(state);
+}
+
+/**
+ * @param {any} value
+ * @returns {Job}
+ */
+export function jobOf(value) {
+  return {
+    id: value.id,
+    state: value.state,
+    name: value.filename ?? "",
+    language: value.options?.language ?? "",
+    model: value.model ?? "",
+    progress: progressOf(value.progress ?? {}),
+    created: new Date(value.created_at),
+    expires: value.expires_at ? new Date(value.expires_at) : null,
+    error: value.error?.message ?? "",
+    cached: Boolean(value.cached),
+    warnings: value.warnings ?? [],
+    lastSeq: value.last_seq ?? 0,
+  };
+}
+
+/**
+ * @param {any} value
+ * @returns {Progress}
+ */
+export function progressOf(value) {
+  return {
+    done: value.audio_done_s ?? 0,
+    total: value.audio_total_s ?? null,
+    queue: value.queue_position ?? null,
+    eta: value.eta_s ?? null,
+  };
+}
+
+/**
+ * @param {any} value
+ * @returns {Segment}
+ */
+export function segmentOf(value) {
+  return {
+    start: value.start,
+    end: value.end,
+    text: value.text,
+    language: value.language ?? "",
+    speaker: value.speaker ?? "",
+    words: (value.words ?? []).map((/** @type {any} */ word) => ({ text: word.text, start: word.start, end: word.end })),
+  };
+}
+
+/**
+ * @param {any} value
+ * @returns {Transcript}
+ */
+export function transcriptOf(value) {
+  return { segments: value.segments.map(segmentOf), language: value.language, duration: value.duration, raw: value };
+}
+
+/**
+ * @param {any} value OpenAI's list of models, with our `default`; names that only stand for another one are left out
+ * @returns {Model[]}
+ */
+export function modelsOf(value) {
+  return value.data
+    .filter((/** @type {any} */ model) => !model.stands_for)
+    .map((/** @type {any} */ model) => ({ name: model.id, isDefault: Boolean(model.default) }));
+}

@@ -1,0 +1,164 @@
+"""Errors in HTTP: the status of every kind, and RFC 9457 problems; other surfaces bring a body of their own.
+
+`Fault` is what happened, free of any surface's form. A surface gives a function that makes its body of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
+
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Types of problems are these and the code in lower case with dashes. They name the kind and need not be fetched.
+TYPE_PREFIX = "https://sayit.dev/problems/"
+#: When to come back where nobody said it, in seconds.
+_RETRY_AFTER_S = 5.0
+
+_BY_STATUS: Mapping[int, tuple[ErrorKind, ...]] = {
+    400: (
+        ErrorKind.FILE_REQUIRED,
+        ErrorKind.INVALID_LANGUAGE,
+        ErrorKind.INVALID_OPTION,
+        ErrorKind.INVALID_ARGUMENT,
+    ),
+    401: (ErrorKind.UNAUTHENTICATED,),
+    403: (ErrorKind.PERMISSION_DENIED,),
+    404: (ErrorKind.JOB_NOT_FOUND, ErrorKind.UPLOAD_NOT_FOUND, ErrorKind.MODEL_NOT_AVAILABLE),
+    408: (ErrorKind.UPLOAD_TOO_SLOW,),
+    409: (
+        ErrorKind.JOB_NOT_FINISHED,
+        ErrorKind.JOB_FAILED,
+        ErrorKind.JOB_CANCELLED,
+        ErrorKind.UPLOAD_OFFSET_MISMATCH,
+        ErrorKind.UPLOAD_INCOMPLETE,
+    ),
+    413: (ErrorKind.FILE_TOO_LARGE,),
+    415: (ErrorKind.INVALID_FORMAT,),
+    422: (
+        ErrorKind.NO_AUDIO_TRACK,
+        ErrorKind.UNSUPPORTED_AUDIO,
+        ErrorKind.AUDIO_TOO_LONG,
+        ErrorKind.DECODING_FAILED,
+        # As the draft of the Idempotency-Key header wants it for another request under a used key.
+        ErrorKind.IDEMPOTENCY_CONFLICT,
+    ),
+    429: (ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED),
+    500: (ErrorKind.ENGINE_FAILED, ErrorKind.CHUNK_QUARANTINED, ErrorKind.INTERNAL),
+    503: (ErrorKind.UNAVAILABLE,),
+    504: (ErrorKind.DEADLINE_EXCEEDED,),
+}
+
+#: The one table from kinds to HTTP's statuses; complete, which a test holds.
+KIND_TO_HTTP: Mapping[ErrorKind, int] = MappingProxyType(
+    {kind: status for status, kinds in _BY_STATUS.items() for kind in kinds}
+)
+
+#: What HTTP itself says, in our languages: (code, English, Korean) by status.
+_HTTP: Mapping[int, tuple[str, str, str]] = {
+    404: ("ROUTE_NOT_FOUND", "There is nothing at this address.", "이 주소에는 아무것도 없습니다."),
+    412: (
+        "VERSION_NOT_SUPPORTED",
+        "This version of the protocol is not supported.",
+        "지원하지 않는 프로토콜 버전입니다.",
+    ),
+    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here.", "이 주소에서는 허용되지 않는 메서드입니다."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happened, in the client's language."""
+
+    status: int
+    #: The stable code.
+    code: str
+    #: The sentence for people.
+    message: str
+    #: The field of the request at fault; empty if none is.
+    field: str = ""
+    #: When a retry makes sense, in seconds; None if it makes none.
+    retry_after_s: float | None = None
+    #: The language of the sentence.
+    language: str = "en"
+
+
+#: Makes a surface's media type and body of a fault.
+Form = Callable[[Fault], tuple[str, Mapping[str, Any]]]
+
+
+def language_of(request: HTTPConnection) -> str:
+    """The language to answer in: "ko" where Accept-Language prefers Korean to English, else "en"."""
+    best = {"ko": 0.0, "en": 0.0}
+    for item in request.headers.get("accept-language", "").split(","):
+        tag, _, parameters = item.strip().partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        if primary in best:
+            best[primary] = max(best[primary], _weight(parameters))
+    return "ko" if best["ko"] > best["en"] else "en"
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        weight = float(value)
+    except ValueError:
+        return 0.0
+    return weight if math.isfinite(weight) else 0.0
+
+
+def fault_of(error: SayItError, language: str) -> Fault:
+    """The fault that an error is."""
+    status = KIND_TO_HTTP[error.kind]
+    retry_after_s = error.retry_after_s
+    if retry_after_s is None and status in {429, 503}:
+        retry_after_s = _RETRY_AFTER_S
+    return Fault(
+        status=status,
+        code=error.code,
+        message=error.message(language),
+        field=error.field,
+        retry_after_s=retry_after_s,
+        language=language,
+    )
+
+
+def fault_of_status(status: int, language: str) -> Fault:
+    """The fault that HTTP itself names: no such route, no such method."""
+    code, english, korean = _HTTP.get(status, (f"HTTP_{status}", "The request failed.", "요청이 실패했습니다."))
+    return Fault(status=status, code=code, message=korean if language == "ko" else english, language=language)
+
+
+def problem(fault: Fault) -> tuple[str, Mapping[str, Any]]:
+    """RFC 9457's problem details; `code`, `field` and `retry_after` are ours."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + fault.code.lower().replace("_", "-"),
+        "title": fault.code.replace("_", " ").capitalize(),
+        "status": fault.status,
+        "detail": fault.message,
+        "code": fault.code,
+    }
+    if fault.field:
+        body["field"] = fault.field
+    if fault.retry_after_s is not None:
+        body["retry_after"] = math.ceil(fault.retry_after_s)
+    return "application/problem+json", body
+
+
+def response(fault: Fault, form: Form = problem, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that tells a fault in a surface's form."""
+    media_type, body = form(fault)
+    sent = {"Content-Language": fault.language, "Cache-Control": "no-store", **(headers or {})}
+    if fault.retry_after_s is not None:
+        sent["Retry-After"] = str(max(1, math.ceil(fault.retry_after_s)))
+    if fault.status == 401:
+        sent["WWW-Authenticate"] = 'Bearer realm="sayit"'
+    return JSONResponse(body, fault.status, headers=sent, media_type=media_type)

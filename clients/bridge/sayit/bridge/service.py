@@ -1,0 +1,151 @@
+"""Puts the bridge together: the one place where its real parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from sayit.bridge.app import create_app
+from sayit.bridge.bodies import Bodies
+from sayit.bridge.deps import Deps
+from sayit.bridge.gateway import Gateway
+from sayit.bridge.protocol import protocol
+from sayit.bridge.settings import BridgeSettings
+from sayit.chassis import telemetry
+from sayit.chassis.start import StartError, check_free, is_loopback, split_address
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: How long an idle connection is kept for a next request, in seconds; longer than the polling interval.
+_KEEP_ALIVE_S = 15
+#: How often a gateway that is away is asked whether it wants keys, in seconds.
+_ASK_AGAIN_S = 1.0
+_BACKLOG = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A bridge that runs."""
+
+    #: "host:port" with the real port.
+    address: str
+    #: Where a browser finds the page.
+    url: str
+
+
+@asynccontextmanager
+async def running(settings: BridgeSettings) -> AsyncIterator[Running]:
+    """Runs a bridge while the block runs.
+
+    Raises:
+        StartError: wrong settings, the address is taken, certificates cannot be read, or everybody would be served
+            without anybody having asked for that.
+    """
+    check_free(settings.bridge_listen)
+    gateway = Gateway.at(settings)
+    deps = Deps(settings=settings, gateway=gateway, bodies=Bodies(settings))
+    config = _config(settings, deps)
+    try:
+        await _check_exposure(settings, gateway)
+        with _bound(settings.bridge_listen) as listening:
+            server = _Server(config)
+            serving = asyncio.create_task(server.serve([listening]))
+            try:
+                await _started(server, serving)
+                yield _describe(settings, listening)
+            finally:
+                # Streams end now, and their clients resume; requests under way get the grace time.
+                deps.stopping.set()
+                server.should_exit = True
+                await serving
+    finally:
+        await gateway.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(settings: BridgeSettings, deps: Deps) -> uvicorn.Config:
+    if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
+        raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
+    config = uvicorn.Config(
+        create_app(deps.gateway, settings, deps=deps),
+        http=protocol(header_timeout_s=settings.header_timeout_s, slow_reader_s=settings.slow_reader_s),
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who is behind a proxy is not our business: nothing here depends on addresses.
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=max(1, round(settings.grace_s)),
+        ssl_certfile=settings.tls_cert_file,
+        ssl_keyfile=settings.tls_key_file,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"the certificate cannot be used: {error}") from None
+    return config
+
+
+@contextlib.contextmanager
+def _bound(address: str) -> Iterator[socket.socket]:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise StartError(f"cannot listen on {address}: {(error.strerror or str(error)).lower()}") from None
+    with bound:
+        yield bound
+
+
+async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise StartError("the HTTP server does not start")
+        await asyncio.sleep(0.01)
+
+
+async def _check_exposure(settings: BridgeSettings, gateway: Gateway) -> None:
+    """Refuses to serve strangers by accident: beyond loopback, the gateway has to ask for keys."""
+    if settings.allow_unauthenticated or is_loopback(settings.bridge_listen):
+        return
+    while True:
+        try:
+            await gateway.status()
+        except SayItError as error:
+            if error.kind in {ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED}:
+                return
+            telemetry.logger().warning("gateway_unreachable", address=settings.gateway_address, cause=error.cause)
+            await asyncio.sleep(_ASK_AGAIN_S)
+            continue
+        raise StartError(
+            f"{settings.bridge_listen} can be reached from other machines, and the gateway asks for no API keys: set "
+            "SAYIT_API_KEYS_FILE for the gateway (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true "
+            "to serve everybody"
+        )
+
+
+def _describe(settings: BridgeSettings, listening: socket.socket) -> Running:
+    host, _ = split_address(settings.bridge_listen)
+    port = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - compared with
+    scheme = "https" if settings.tls_cert_file is not None else "http"
+    return Running(address=f"{shown}:{port}", url=f"{scheme}://{reachable}:{port}")

@@ -1,0 +1,127 @@
+"""`/v1/jobs` on a real suite."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from .helper import RECORDINGS
+from .test_events import parsed
+
+pytestmark = pytest.mark.xdist_group("bridge")
+SHORT = (RECORDINGS / "en-8s.flac").read_bytes()
+LONG = (RECORDINGS / "ko-150s.flac").read_bytes()
+
+
+@pytest.fixture
+def client(bridge_url: str) -> Iterator[httpx.Client]:
+    """An HTTP client."""
+    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
+        yield client
+
+
+def test_a_short_file_is_answered_in_the_same_call(client: httpx.Client) -> None:
+    """With `wait` the transcript comes with the job, and equals the one that is fetched."""
+    answer = client.post("/v1/jobs?language=en&wait=30", content=SHORT, headers={"Content-Type": "audio/flac"})
+    assert answer.status_code == 200
+    job = answer.json()
+    assert (job["state"], job["poll_after_ms"], job["progress"]["fraction"]) == ("completed", None, 1.0)
+    assert "Retry-After" not in answer.headers
+    fetched = client.get(f"/v1/jobs/{job['id']}/transcript").json()
+    assert job["transcript"] == fetched
+    assert len(fetched["text"].split()) > 10
+
+
+def test_a_long_file_is_polled_watched_and_read(client: httpx.Client) -> None:
+    """202 at once with the interval; events up to the last; then the transcript in every form, with an ETag."""
+    answer = client.post("/v1/jobs", files={"file": ("긴.flac", LONG, "audio/flac")}, data={"language": "ko"})
+    assert answer.status_code == 202
+    job = answer.json()
+    assert (job["poll_after_ms"], answer.headers["Retry-After"]) == (3000, "3")
+    path = answer.headers["Location"]
+    assert path == f"/v1/jobs/{job['id']}"
+    early = client.get(f"{path}/transcript", headers={"Accept-Language": "ko"})
+    assert (early.status_code, early.json()["code"]) == (409, "JOB_NOT_FINISHED")
+    assert "아직" in early.json()["detail"]
+    events = parsed(client.get(f"{path}/events").text)
+    assert [int(event["id"]) for event in events if "id" in event] == list(
+        range(1, len([e for e in events if "id" in e]) + 1)
+    )
+    assert events[-1]["event"] == "completed"
+    done = client.get(f"{path}?wait=30").json()
+    assert (done["state"], done["filename"]) == ("completed", "긴.flac")
+    heads = {"txt": "", "json": "{", "srt": "1\n00:00:0", "vtt": "WEBVTT\n", "tsv": "start\tend\ttext\n"}
+    for form, beginning in heads.items():
+        shown = client.get(f"{path}/transcript?format={form}")
+        assert shown.text.startswith(beginning)
+        assert (
+            client.get(f"{path}/transcript?format={form}", headers={"If-None-Match": shown.headers["ETag"]}).status_code
+            == 304
+        )
+    assert client.get(f"{path}/transcript?format=doc").status_code == 400
+
+
+def test_jobs_are_listed_in_pages_cancelled_and_deleted(client: httpx.Client) -> None:
+    """Newest first, by state; a cancelled job stays, a deleted one is gone."""
+    ids = [client.post("/v1/jobs", content=LONG, params={"prompt": str(n)}).json()["id"] for n in range(3)]
+    page = client.get("/v1/jobs", params={"page_size": 2}).json()
+    more = client.get("/v1/jobs", params={"page_size": 2, "page_token": page["next_page_token"]}).json()
+    assert [job["id"] for job in page["jobs"] + more["jobs"]][:3] == ids[::-1]
+    cancelled = client.post(f"/v1/jobs/{ids[0]}:cancel")
+    assert cancelled.json()["state"] == "cancelled"
+    listed = client.get("/v1/jobs", params={"state": ["cancelled", "failed"]}).json()["jobs"]
+    assert ids[0] in [job["id"] for job in listed]
+    assert not [job for job in listed if job["state"] not in {"cancelled", "failed"}]
+    assert client.get(f"/v1/jobs/{ids[0]}/transcript").json()["code"] == "JOB_CANCELLED"
+    for job_id in ids:
+        assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
+        gone = client.get(f"/v1/jobs/{job_id}")
+        assert (gone.status_code, gone.headers["Content-Type"]) == (404, "application/problem+json")
+        assert gone.json()["type"] == "https://sayit.dev/problems/job-not-found"
+
+
+def test_one_key_makes_one_job(client: httpx.Client) -> None:
+    """Ten requests at once and one later; another request under the key is refused."""
+
+    def send(language: str = "en") -> httpx.Response:
+        return client.post(f"/v1/jobs?language={language}", content=SHORT, headers={"Idempotency-Key": "once"})
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda _: send(), range(10)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in [*answers, send()]}) == 1
+    other = send("ko")
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_CONFLICT")
+
+
+def test_a_file_that_cannot_be_read_fails_the_job(client: httpx.Client) -> None:
+    """Its error is told in the reader's language, by the job and by its events."""
+    broken = b"RIFF" + bytes(5000)
+    job = client.post("/v1/jobs?wait=30", content=broken, headers={"Accept-Language": "ko"}).json()
+    assert (job["state"], job["error"]["code"], job["transcript"]) == ("failed", "INVALID_FORMAT", None)
+    assert "형식" in job["error"]["message"]
+    last = json.loads(parsed(client.get(f"/v1/jobs/{job['id']}/events").text)[-1]["data"])
+    assert (last["type"], last["error"]["code"]) == ("failed", "INVALID_FORMAT")
+
+
+def test_waiting_ends_in_time(client: httpx.Client) -> None:
+    """A job that is not done by then is told as it is, with 202."""
+    began_s = time.monotonic()
+    answer = client.post("/v1/jobs", params={"wait": 0.2, "prompt": "not cached"}, content=LONG)
+    assert answer.status_code == 202
+    assert time.monotonic() - began_s < 30
+    client.delete(answer.headers["Location"])
+
+
+def test_health_and_status_name_the_parts(client: httpx.Client) -> None:
+    """For supervisors, and for people."""
+    assert client.get("/livez").json() == {"status": "ok"}
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["parts"]["scheduler"]) == (200, "ok")
+    status = client.get("/v1/status").json()
+    assert (status["state"], status["transcribers_online"]) == ("ok", 2)

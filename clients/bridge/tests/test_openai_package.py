@@ -1,0 +1,177 @@
+"""The official `openai` package, unchanged, against a real suite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from openai.types.audio import TranscriptionDiarized, TranscriptionTextDoneEvent, TranscriptionVerbose
+
+from sayit.client import Client
+from sayit.speech.jobs import JobState
+from sayit.speech.options import Options
+from tests.end_to_end.helper import label, repeated, running_suite, word_error_rate
+
+from .helper import RECORDINGS, bridge_thread
+
+pytestmark = pytest.mark.xdist_group("openai")
+
+SHORT = RECORDINGS / "en-8s.flac"
+LONG = RECORDINGS / "ko-150s.flac"
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A gateway's address and the URL of a bridge on it."""
+    with running_suite(tmp_path_factory.mktemp("suite")) as suite, bridge_thread(suite.address) as url:
+        yield suite.address, url
+
+
+@pytest.fixture
+def client(addresses: tuple[str, str]) -> Iterator[openai.OpenAI]:
+    """The package's client. Nothing is tried again, so that an error is seen as it is."""
+    with openai.OpenAI(api_key="sk-anything", base_url=f"{addresses[1]}/v1", max_retries=0) as client:
+        yield client
+
+
+def create(client: openai.OpenAI, path: Path = SHORT, **options: Any) -> Any:
+    """What `client.audio.transcriptions.create` returns for a recording."""
+    with path.open("rb") as file:
+        return client.audio.transcriptions.create(file=file, **{"model": "whisper-1", **options})
+
+
+def test_a_transcription(client: openai.OpenAI) -> None:
+    """The usual call: text, what it cost, the language that was heard."""
+    answer = create(client)
+    assert word_error_rate(label("en-8s")["text"], answer.text) < 20
+    assert (answer.usage.type, round(answer.usage.seconds, 1)) == ("duration", 7.7)
+    assert [language.code for language in answer.languages] == ["en"]
+
+
+def test_text_and_subtitles_are_strings(client: openai.OpenAI) -> None:
+    """`text`, `srt` and `vtt` come as the package hands them out: as str."""
+    text = create(client, response_format="text")
+    srt = create(client, response_format="srt")
+    vtt = create(client, response_format="vtt")
+    assert text == create(client).text + "\n"
+    assert srt.startswith("1\n00:00:0")
+    assert vtt.startswith("WEBVTT\n\n00:00:0")
+
+
+def test_verbose_json_has_segments_and_words(client: openai.OpenAI) -> None:
+    """All of `TranscriptionVerbose`; segments and words lie inside the recording and say the same."""
+    answer = create(client, response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    assert isinstance(answer, TranscriptionVerbose)
+    assert answer.language == "english"
+    assert answer.segments is not None
+    assert answer.words is not None
+    assert "".join(segment.text for segment in answer.segments).strip() == answer.text
+    assert " ".join(word.word for word in answer.words) == answer.text
+    for each in (*answer.segments, *answer.words):
+        assert 0 <= each.start <= each.end <= answer.duration
+    assert all(isinstance(segment.avg_logprob, float) and segment.tokens == [] for segment in answer.segments)
+
+
+def test_diarized_json_and_log_probabilities(client: openai.OpenAI) -> None:
+    """Answered as far as SayIt can: segments without speakers, one log probability a word."""
+    diarized = create(
+        client, model="gpt-4o-transcribe-diarize", response_format="diarized_json", chunking_strategy="auto"
+    )
+    assert isinstance(diarized, TranscriptionDiarized)
+    assert {segment.speaker for segment in diarized.segments} == {""}
+    answer = create(client, model="gpt-4o-transcribe", include=["logprobs"], chunking_strategy={"type": "server_vad"})
+    assert "".join(each.token for each in answer.logprobs) == answer.text
+    assert all(-100 <= each.logprob <= 0 and math.isfinite(each.logprob) for each in answer.logprobs)
+
+
+def test_hints_are_taken(client: openai.OpenAI, addresses: tuple[str, str]) -> None:
+    """A prompt, words to expect, possible languages, a temperature: all of them reach the job."""
+    raw = client.audio.transcriptions.with_raw_response
+    with (RECORDINGS / "ko-8s.flac").open("rb") as file:
+        answer = raw.create(
+            file=file, model="whisper-1", prompt="회의", keywords=["학교"], languages=["ko"], temperature=0.2
+        )
+    with Client(addresses[0]) as direct:
+        asked = direct.get(answer.headers["x-sayit-job"]).options
+    assert asked == Options(language="ko", model="micro", prompt="회의", hotwords="학교", temperature=0.2)
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+def test_a_translation(client: openai.OpenAI) -> None:
+    """Another address, the same answers; the bundled model cannot translate, which is not what is tested."""
+    with SHORT.open("rb") as file:
+        answer = client.audio.translations.create(file=file, model="whisper-1", response_format="verbose_json")
+    assert isinstance(answer.text, str)
+    assert (answer.language, answer.model_extra and answer.model_extra["task"]) == ("english", "translate")
+
+
+def test_a_long_recording_streams(client: openai.OpenAI) -> None:
+    """Deltas come while the rest is transcribed; put together they are the text, without hard cuts exactly."""
+    with create(client, LONG, stream=True, language="ko") as stream:
+        *deltas, done = list(stream)
+    assert len(deltas) > 2
+    assert "".join(event.delta for event in deltas) == done.text
+    assert isinstance(done, TranscriptionTextDoneEvent)
+    assert done.usage is not None
+    assert (done.usage.type, done.usage.model_extra) == ("duration", {"seconds": label("ko-150s")["duration_s"]})
+    assert word_error_rate(label("ko-150s")["text"], done.text) < 20
+
+
+async def test_the_asynchronous_client(addresses: tuple[str, str]) -> None:
+    """Whole and streamed, at the same time."""
+    async with openai.AsyncOpenAI(api_key="x", base_url=f"{addresses[1]}/v1", max_retries=0) as client:
+        audio = SHORT.read_bytes()
+        whole = await client.audio.transcriptions.create(file=("a.flac", audio), model="whisper-1")
+        stream = await client.audio.transcriptions.create(file=("a.flac", audio), model="whisper-1", stream=True)
+        events = [event async for event in stream]
+    assert events[-1].type == "transcript.text.done"
+    assert events[-1].text == whole.text
+
+
+def test_the_models(client: openai.OpenAI) -> None:
+    """The installation's own, and OpenAI's names for it."""
+    names = [model.id for model in client.models.list()]
+    assert names[:2] == ["micro", "whisper-1"]
+    assert client.models.retrieve("whisper-1").owned_by == "sayit"
+    with pytest.raises(openai.NotFoundError, match="'nope' is not available here; available: micro, whisper-1"):
+        client.models.retrieve("nope")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "code", "param"),
+    [
+        ({"file": b"\x00\x01" * 500}, openai.BadRequestError, "INVALID_FORMAT", "file"),
+        ({"file": b"just some text, and a lot of it " * 9}, openai.BadRequestError, "INVALID_FORMAT", "file"),
+        ({"file": b""}, openai.BadRequestError, "FILE_REQUIRED", "file"),
+        ({"language": "xx"}, openai.BadRequestError, "INVALID_LANGUAGE", "language"),
+        ({"temperature": 2}, openai.BadRequestError, "INVALID_OPTION", "temperature"),
+        ({"known_speaker_names": ["kim"]}, openai.BadRequestError, "INVALID_OPTION", "known_speaker_names"),
+        ({"extra_body": {"vad_filter": "true"}}, openai.BadRequestError, "INVALID_OPTION", "vad_filter"),
+        ({"model": "nope"}, openai.NotFoundError, "model_not_found", "model"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_wrong_requests_raise_the_right_exception(client, options, error, code: str, param: str, stream: bool) -> None:
+    """The package's own classes, with the stable code and the field at fault; streamed calls fail before they begin."""
+    wrong = {"file": SHORT.read_bytes(), "model": "whisper-1", "stream": stream, **options}
+    with pytest.raises(error) as caught:
+        client.audio.transcriptions.create(**wrong)
+    assert (caught.value.code, caught.value.param) == (code, param)
+    assert caught.value.request_id
+
+
+def test_who_closes_a_stream_cancels_the_job(client: openai.OpenAI, addresses: tuple[str, str]) -> None:
+    """Nobody works on a text that nobody reads."""
+    audio = ("long.wav", repeated("en-90s", 6))
+    stream = client.audio.transcriptions.create(file=audio, model="whisper-1", stream=True)
+    assert next(stream).type == "transcript.text.delta"
+    stream.close()
+    with Client(addresses[0]) as direct:
+        job = direct.list(limit=1)[0]
+        events = list(direct.watch(job.id))
+        assert direct.get(job.id).state is JobState.CANCELLED
+    assert events

@@ -1,0 +1,140 @@
+// The client: jobs, their events, their transcripts.
+
+import { isLast, watch } from "./events.js";
+import { ProblemError, problemOf } from "./problem.js";
+import type { Format, Job, JobEvent, JobList, JobState, Options, Transcript } from "./types.js";
+import { send, type UploadProgress } from "./uploading.js";
+
+export interface ClientOptions {
+  /** Where the bridge is, such as "http://127.0.0.1:3000"; a page of the bridge itself needs none. */
+  baseUrl?: string;
+  /** Sent as `Authorization: Bearer …`. */
+  apiKey?: string;
+  /** Language of error messages: "en" or "ko". */
+  language?: string;
+  /** Milliseconds without any progress after which a broken stream of events gives up. */
+  patienceMs?: number;
+}
+
+export interface CreateOptions extends Options {
+  filename?: string;
+  /** The same key never makes two jobs; a new one by default, so that trying again is safe with the same call only. */
+  idempotencyKey?: string;
+  onUploadProgress?: UploadProgress;
+  signal?: AbortSignal;
+}
+
+export interface TranscribeOptions extends CreateOptions {
+  onEvent?: (event: JobEvent) => void;
+}
+
+export class SayIt {
+  readonly #base: string;
+  readonly #headers: Record<string, string>;
+  readonly #patienceMs: number;
+
+  constructor({ baseUrl = "", apiKey = "", language = "", patienceMs = 60_000 }: ClientOptions = {}) {
+    this.#base = baseUrl.replace(/\/+$/, "");
+    this.#headers = {
+      ...(apiKey ? { Authorization: `Bearer ${apiKey}` } : {}),
+      ...(language ? { "Accept-Language": language } : {}),
+    };
+    this.#patienceMs = patienceMs;
+  }
+
+  /**
+   * Sends audio, waits for its text and returns the transcript.
+   *
+   * @throws ProblemError also for a job that failed or was cancelled.
+   */
+  async transcribe(audio: Blob, { onEvent, ...options }: TranscribeOptions = {}): Promise<Transcript> {
+    const job = await this.createJob(audio, options);
+    for await (const event of this.events(job.id, options.signal ? { signal: options.signal } : {})) {
+      onEvent?.(event);
+      if (event.type === "failed") throw failure(event.error.code, event.error.message);
+      if (isLast(event) && event.type === "state") throw failure("JOB_CANCELLED", "The job was cancelled.");
+    }
+    return this.transcript(job.id);
+  }
+
+  /** Sends audio and returns the job as soon as it is accepted; from then on nothing of it is lost. */
+  async createJob(audio: Blob, options: CreateOptions = {}): Promise<Job> {
+    const { filename, idempotencyKey, onUploadProgress, signal, ...asked } = options;
+    const name = filename ?? (typeof File !== "undefined" && audio instanceof File ? audio.name : "");
+    const query = queryOf({ ...asked, ...(name ? { filename: name } : {}) });
+    const body = await send({
+      url: `${this.#base}/v1/jobs${query}`,
+      headers: {
+        ...this.#headers,
+        "Content-Type": audio.type || "application/octet-stream",
+        "Idempotency-Key": idempotencyKey ?? crypto.randomUUID(),
+      },
+      audio,
+      onProgress: onUploadProgress,
+      signal,
+    });
+    return JSON.parse(body) as Job;
+  }
+
+  /** A job as it is now. */
+  async job(id: string): Promise<Job> {
+    return (await this.#json("GET", `/v1/jobs/${encodeURIComponent(id)}`)) as Job;
+  }
+
+  /** A page of jobs, newest first. */
+  async jobs(page: { pageSize?: number; pageToken?: string; states?: JobState[] } = {}): Promise<JobList> {
+    const query = queryOf({ page_size: page.pageSize, page_token: page.pageToken, state: page.states });
+    return (await this.#json("GET", `/v1/jobs${query}`)) as JobList;
+  }
+
+  /** A job's events after `afterSeq` until its last one, across broken connections. */
+  events(id: string, { afterSeq = 0, signal }: { afterSeq?: number; signal?: AbortSignal } = {}): AsyncGenerator<JobEvent> {
+    const url = `${this.#base}/v1/jobs/${encodeURIComponent(id)}/events`;
+    return watch({ url, headers: this.#headers, afterSeq, signal, patienceMs: this.#patienceMs });
+  }
+
+  /** A finished job's transcript. */
+  async transcript(id: string): Promise<Transcript> {
+    return JSON.parse(await this.rendered(id, "json")) as Transcript;
+  }
+
+  /** A finished job's transcript as text, subtitles, JSON or a table. */
+  async rendered(id: string, format: Format): Promise<string> {
+    return this.#text("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript?format=${format}`);
+  }
+
+  /** Cancels a job; an ended one is returned as it is. */
+  async cancel(id: string): Promise<Job> {
+    return (await this.#json("POST", `/v1/jobs/${encodeURIComponent(id)}:cancel`)) as Job;
+  }
+
+  /** Deletes a job with its audio and text. */
+  async delete(id: string): Promise<void> {
+    await this.#text("DELETE", `/v1/jobs/${encodeURIComponent(id)}`);
+  }
+
+  async #json(method: string, path: string): Promise<unknown> {
+    return JSON.parse(await this.#text(method, path));
+  }
+
+  async #text(method: string, path: string): Promise<string> {
+    const answer = await fetch(this.#base + path, { method, headers: this.#headers });
+    const body = await answer.text();
+    if (!answer.ok) throw problemOf(answer.status, body);
+    return body;
+  }
+}
+
+function queryOf(values: Record<string, unknown>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined && each !== null) query.append(name, String(each));
+    }
+  }
+  return query.size > 0 ? `?${query}` : "";
+}
+
+function failure(code: string, detail: string): ProblemError {
+  return new ProblemError({ status: 409, detail, code });
+}

@@ -1,0 +1,6 @@
+export { SayIt, type ClientOptions, type CreateOptions, type TranscribeOptions } from "./client.js";
+export { isLast } from "./events.js";
+export { ProblemError, type Problem } from "./problem.js";
+export type { paths, components } from "./schema.js";
+export type * from "./types.js";
+export type { UploadProgress } from "./uploading.js";

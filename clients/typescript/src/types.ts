@@ -1,0 +1,23 @@
+// Names for what the generated schema calls components["schemas"][…].
+
+import type { components } from "./schema.js";
+
+type Schemas = components["schemas"];
+
+export type Job = Schemas["JobDocument"];
+export type JobList = Schemas["JobListDocument"];
+export type JobState = Schemas["JobState"];
+export type Transcript = Schemas["TranscriptDocument"];
+export type Segment = Schemas["SegmentDocument"];
+export type Word = Schemas["WordDocument"];
+export type Options = Partial<Schemas["OptionsDocument"]>;
+export type JobEvent =
+  | Schemas["StateEvent"]
+  | Schemas["TextEvent"]
+  | Schemas["RefinementEvent"]
+  | Schemas["CompletedEvent"]
+  | Schemas["FailedEvent"]
+  | Schemas["ProgressEvent"]
+  | Schemas["PartialEvent"];
+/** How a transcript is written. */
+export type Format = "json" | "txt" | "srt" | "vtt" | "tsv";

@@ -29,7 +29,6 @@ from sayit.speech.rendering import documents, subtitles
 from sayit.speech.rendering.documents import segment_value, transcript_value
 from sayit.speech.transcript import Transcript
 
-
 __all__ = ["Format", "render", "segment_value", "transcript_value"]
 
 

@@ -27,5 +27,5 @@ def keep_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     settings = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _OFF))
-    # All of them are tried.
-    return all([libc.mallopt(option, value) == 1 for option, value in settings])
+    taken = [libc.mallopt(option, value) == 1 for option, value in settings]
+    return all(taken)

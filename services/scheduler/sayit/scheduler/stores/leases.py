@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, true, update
 
 from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, dispatches, events
@@ -16,6 +16,9 @@ from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 from sayit.speech.jobs import EventBody, JobState, StateChanged
+
+_NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
+_INSERT_CHUNKS = insert(chunks)
 
 
 class SqlLeases:
@@ -122,7 +125,7 @@ class SqlLeases:
         if job is None:
             return None
         # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
-        there = set(connection.execute(select(chunks.c.number).where(chunks.c.job_id == job_id)).scalars())
+        there = set(connection.execute(_NUMBERS, {"of_job": job_id}).scalars())
         missing = [chunk for chunk in new if chunk.index not in there]
         now = time.time()
         rows = [
@@ -146,7 +149,7 @@ class SqlLeases:
         if not rows:
             return []
         _count_chunked(connection, job_id, sum(chunk.end_sample - chunk.start_sample for chunk in missing))
-        connection.execute(insert(chunks), rows)
+        connection.execute(_INSERT_CHUNKS, rows)
         return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
 
     @writes

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+import grpc
 import pytest
 
 from sayit.chassis import principal
-from sayit.chassis.internal import internal_channel, target
+from sayit.chassis.internal import _CHANNEL_OPTIONS, internal_channel, target
 from sayit.chassis.principal import Principal
 from sayit.chassis.start import StartError
+from sayit.chassis.tasks import end
 from sayit.v1.transcription_service_pb2 import GetJobRequest
 
 from .helper import JOBS, Jobs, Stubs, service, settings
+
+#: When an unanswered ping ends a connection.
+PINGING = {"grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms"}
 
 
 class Counting(Jobs):
@@ -71,3 +78,74 @@ async def test_calls_go_to_all_peers_and_away_from_a_dead_one() -> None:
         await stack.enter_async_context(service(third, address=two.address))
         while not third.calls:
             await jobs.GetJob(GetJobRequest(job_id="a"))
+
+
+class Relay:
+    """Stands between a caller and a server until it stands still: connections stay, and nothing moves."""
+
+    def __init__(self, address: str) -> None:
+        self._host, _, self._port = address.rpartition(":")
+        self._moving = asyncio.Event()
+        self._moving.set()
+
+    def freeze(self) -> None:
+        """Stands still from now on, as a process does after SIGSTOP."""
+        self._moving.clear()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """Its address."""
+        tasks: set[asyncio.Task[None]] = set()
+        writers: list[asyncio.StreamWriter] = []
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answers, questions = await asyncio.open_connection(self._host, self._port)
+            writers.extend((writer, questions))
+            tasks.add(asyncio.create_task(self._pass_on(reader, questions)))
+            tasks.add(asyncio.create_task(self._pass_on(answers, writer)))
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        try:
+            yield f"{host}:{port}"
+        finally:
+            server.close()
+            await end(*tasks)
+            for writer in writers:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+
+    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65_536):
+                await self._moving.wait()
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+
+async def test_a_peer_that_stands_still_gets_no_more_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is given up once it leaves a ping unanswered; from then on all calls go to the others."""
+    quick = [(name, 300 if name in PINGING else value) for name, value in _CHANNEL_OPTIONS]
+    monkeypatch.setattr("sayit.chassis.internal._CHANNEL_OPTIONS", quick)
+    monkeypatch.setattr("sayit.chassis.server.MIN_PING_INTERVAL_MS", 100)
+    healthy, stuck = Counting(), Counting()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(principal.use(Principal(key_id="a", tenant="a")))
+        one = await stack.enter_async_context(service(healthy))
+        relay = Relay((await stack.enter_async_context(service(stuck))).address)
+        two = await stack.enter_async_context(relay.listening())
+        channel = await stack.enter_async_context(internal_channel(f"{one.address},{two}", settings()))
+        jobs = Stubs(channel).jobs
+        while not stuck.calls or not healthy.calls:
+            await jobs.GetJob(GetJobRequest(job_id="a"))
+        relay.freeze()
+        in_a_row = 0
+        while in_a_row < 20:
+            try:
+                await jobs.GetJob(GetJobRequest(job_id="a"))
+                in_a_row += 1
+            except grpc.aio.AioRpcError as error:
+                assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - the connection was given up
+                in_a_row = 0

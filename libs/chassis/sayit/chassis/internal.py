@@ -24,8 +24,11 @@ SECRET_METADATA_KEY = "sayit-internal-secret"  # noqa: S105 - the key's name, no
 _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", INTERNAL_MESSAGE_BYTES),
     ("grpc.max_send_message_length", INTERNAL_MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", 15_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # A peer that stands still (SIGSTOP, a machine that sleeps) gets its share of the calls until this notices.
+    ("grpc.keepalive_time_ms", 7_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # Without it an unanswered ping is waited for a minute, whatever the keepalive's own timeout says.
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # Where a name stands for several schedulers, a new one is found within seconds, not within gRPC's thirty.

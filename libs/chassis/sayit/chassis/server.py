@@ -22,7 +22,7 @@ PUBLIC_MESSAGE_BYTES = 4 * 1024 * 1024
 
 #: How often a client may ping, in milliseconds; without this setting gRPC answers a second ping within 5 minutes by
 #: closing the connection.
-MIN_PING_INTERVAL_MS = 10_000
+MIN_PING_INTERVAL_MS = 5_000
 
 
 class Running:
@@ -108,6 +108,7 @@ def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple
         # Finds peers that vanished without a word, such as a machine that lost power.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
     ]
     if age_s > 0:
         options.append(("grpc.max_connection_age_ms", int(age_s * 1000)))

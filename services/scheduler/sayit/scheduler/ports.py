@@ -155,8 +155,13 @@ class JobStore(Protocol):
         chunks: int,
         speech: Sequence[tuple[int, int]],
         warnings: Sequence[str],
-    ) -> bool:
-        """All chunks are known: RUNNING, or MERGING when they are done already; False when the lease is lost."""
+        new: Sequence[NewChunk] = (),
+        limit: int = 0,
+    ) -> list[Dispatch] | None:
+        """All chunks are known: RUNNING, or MERGING when they are done already; None when the lease is lost.
+
+        Appends the last ones, and with a limit dispatches, as `add_chunks` does.
+        """
         ...
 
     async def complete_job(

@@ -79,7 +79,9 @@ class SchedulerSettings(ServiceSettings):
         5.0, gt=0, description="Seconds without a heartbeat after which a chunk is given to another."
     )
     heartbeat_s: float = Field(1.0, gt=0, description="Seconds between heartbeats of a transcriber at work.")
-    redispatch_s: float = Field(10.0, gt=0, description="Seconds after which an unclaimed dispatch is repeated.")
+    redispatch_s: float = Field(
+        10.0, gt=0, description="Seconds after which an unclaimed dispatch that the queue has lost is repeated."
+    )
     dispatch_ahead: int = Field(2, ge=0, description="Chunks in the queue beyond what free transcribers take at once.")
     guard_phrases: Path | None = Field(
         None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,10 +123,19 @@ def test_what_is_not_cut_yet_counts_by_the_declared_length() -> None:
     assert eta(unknown) == pytest.approx(eta(job("j", 4)))
 
 
+def test_nothing_ends_before_it_is_decoded() -> None:
+    """Where the transcribers are faster than decoding, the rest of the recording decides."""
+    half = job("j", 4, done=4, samples_total=None, chunks_total=None, samples_declared=8 * CHUNK)
+    begun = replace(half, started_s=40.0)
+    assert remaining_s(begun, [], [], Capacity(cost_per_s={"t": 1e12}), now_s=100.0) == pytest.approx(60.0, rel=0.01)
+
+
+#: Jobs that began to wait at different times: of equals nobody knows who goes first.
 BACKLOG = st.lists(
-    st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(1, 6), st.integers(0, 3), st.integers(0, 5)),
+    st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(1, 6), st.integers(0, 3), st.integers(0, 99)),
     min_size=1,
     max_size=6,
+    unique_by=lambda drawn: drawn[4],
 )
 
 

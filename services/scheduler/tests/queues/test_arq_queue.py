@@ -72,6 +72,20 @@ async def test_the_same_message_twice_is_once_and_rings_again(queue: ArqQueue, r
     assert [message["type"] for message in heard if message] == ["subscribe", "message", "message"]
 
 
+async def test_what_the_queue_has_lost_is_told_from_what_waits(queue: ArqQueue, redis: Redis) -> None:
+    """Of several messages only those are lost that are no longer there; none asked for, none lost."""
+    messages = [(_message(name), MODEL) for name in ("c1", "c2", "c3")]
+    for message, _ in messages:
+        await queue.enqueue(message, model=MODEL, interactive=False)
+    await redis.zrem(queue_name(MODEL), "c2:1")
+    assert await queue.lost(messages) == [_message("c2")]
+    assert await queue.lost([(_message("c1", 2), MODEL), (_message("c1"), "other")]) == [
+        _message("c1", 2),
+        _message("c1"),
+    ]
+    assert await queue.lost([]) == []
+
+
 async def test_a_new_dispatch_replaces_the_one_before(queue: ArqQueue, redis: Redis) -> None:
     """A chunk that is dispatched again and again leaves one message, not a heap of stale ones."""
     for dispatch in (1, 2, 3):

@@ -60,6 +60,17 @@ async def test_a_claim_with_an_old_dispatch_number_is_refused(tmp_path: Path, re
         assert error.value.code() == grpc.StatusCode.ABORTED
 
 
+async def test_what_waits_in_the_queue_keeps_its_place(tmp_path: Path, redis_url: str) -> None:
+    """A dispatch that nobody has claimed for long is not repeated as long as the queue has it."""
+    async with suite(tmp_path, redis_url, redispatch_s=0.1) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        job = await s.create(SHORT)
+        await s.until(job.id, pb.JOB_STATE_RUNNING)
+        await asyncio.sleep(2.2)  # the dispatcher looks once a second
+        assert await worker.take() == (f"{job.id}-0", 1)
+
+
 async def test_a_lost_queue_is_filled_again(tmp_path: Path, redis_url: str) -> None:
     """When Redis forgets everything, an unclaimed chunk is dispatched again under a new number."""
     async with suite(tmp_path, redis_url, redispatch_s=0.5) as s:

@@ -172,6 +172,17 @@ def test_what_is_left_is_shared_by_the_last_two_chunks() -> None:
     assert seconds(chunks[1]) > 10
 
 
+def test_windows_are_full_where_speakers_pause() -> None:
+    """Phrases of a few seconds with pauses of 0.3 to 1 s between them: four fifths of every window are audio."""
+    draw = np.random.default_rng(3)
+    script = [part for _ in range(150) for part in (("speech", draw.uniform(1, 6)), ("silence", draw.uniform(0.3, 1)))]
+    samples = sound(*script)
+    chunks, splitter = split(samples)
+    check(chunks, samples, splitter)
+    assert not any(chunk.hard_end for chunk in chunks)
+    assert sum(map(seconds, chunks)) / (30 * len(chunks)) > 0.8
+
+
 def test_memory_is_bounded() -> None:
     """However long the recording and whatever is in it, about a minute of audio is kept."""
     speech = sound(("speech", 10.0)).tobytes()

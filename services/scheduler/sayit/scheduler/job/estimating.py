@@ -114,7 +114,15 @@ def remaining_s(
     count = len(capacity.cost_per_s)
     rounds = max(1.0, chunks / count) if job.chunks_total is None else math.ceil(chunks / count)
     alone = mine / chunks * rounds / (capacity.total / count)
-    return max((first + shared) / capacity.total, alone)
+    return max((first + shared) / capacity.total, alone, _preparing_s(job, now_s))
+
+
+def _preparing_s(job: JobRecord, now_s: float) -> float:
+    """Seconds until the rest of a recording is decoded and cut, if it goes on as it did since its first chunk."""
+    if job.chunks_total is not None or not job.samples_scanned or job.started_s is None:
+        return 0.0
+    per_sample_s = max(0.0, now_s - job.started_s) / job.samples_scanned
+    return max(0, (job.samples_declared or 0) - job.samples_scanned) * per_sample_s
 
 
 def _interactive_first(waiting: Iterable[Waiting]) -> list[Waiting]:

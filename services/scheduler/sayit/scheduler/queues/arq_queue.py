@@ -82,8 +82,9 @@ class ArqQueue:
         queue = queue_name(model)
         with _as_unavailable():
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.zrem(queue, former)
-                pipe.delete(job_key_prefix + former, in_progress_key_prefix + former, retry_key_prefix + former)
+                if message.dispatch > 1:
+                    pipe.zrem(queue, former)
+                    pipe.delete(job_key_prefix + former, in_progress_key_prefix + former, retry_key_prefix + former)
                 pipe.set(job_key_prefix + job_id, call, px=_MESSAGE_TTL_MS, nx=True)
                 pipe.zadd(queue, {job_id: score}, nx=True)
                 pipe.publish(doorbell(model), b"")

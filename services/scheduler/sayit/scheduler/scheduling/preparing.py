@@ -7,12 +7,13 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sayit.chassis import telemetry
-from sayit.scheduler.job.records import JobRecord, NewChunk
+from sayit.scheduler.job.records import Dispatch, JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.dispatching import Dispatcher
@@ -144,33 +145,41 @@ class Preparer:
                     ready = await asyncio.to_thread(splitter.feed, bytes(rest))
                     rest.clear()
                     count += len(ready)
-                    if ready and not await self._store(
-                        job, owner, ready, splitter.total_samples, declared_s=decoding.declared_s
-                    ):
+                    if ready and not await self._add(job, owner, ready, splitter, decoding.declared_s):
                         return
             summary = decoding.summary
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
-        count += len(ready)
         short = splitter.total_samples <= samples_of(INTERACTIVE_S)
-        if not await self._store(job, owner, ready, splitter.total_samples, short=short):
-            return
-        await self._jobs.finish_preparing(
-            job.id, owner, samples=summary.samples, chunks=count, speech=splitter.speech, warnings=summary.warnings
+        finished = self._jobs.finish_preparing(
+            job.id,
+            owner,
+            samples=summary.samples,
+            chunks=count + len(ready),
+            speech=splitter.speech,
+            warnings=summary.warnings,
+            new=await self._store(job, ready, short=short),
+            limit=self._dispatcher.limit(job.model),
         )
+        await self._last_work.do(self._ring(finished, len(ready)))
         self._all_done()
         await self._notices.wake(job.id)
 
-    async def _store(
-        self,
-        job: JobRecord,
-        owner: str,
-        ready: Sequence[ReadyChunk],
-        scanned: int,
-        *,
-        short: bool = False,
-        declared_s: float | None = None,
+    async def _add(
+        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], splitter: Splitter, declared_s: float | None
     ) -> bool:
-        """Stores chunks' audio, then their rows; False when the job is no longer ours."""
+        """Makes chunks due while the rest is still being decoded; False when the job is no longer ours."""
+        added = self._jobs.add_chunks(
+            job.id,
+            owner,
+            await self._store(job, ready),
+            scanned=splitter.total_samples,
+            declared=None if declared_s is None else samples_of(declared_s),
+            limit=self._dispatcher.limit(job.model),
+        )
+        return await self._last_work.do(self._ring(added, len(ready)))
+
+    async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
+        """Stores chunks' audio; their rows are to be written then."""
         new: list[NewChunk] = []
         for chunk in ready:
             key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"
@@ -186,20 +195,18 @@ class Preparer:
                     interactive=short or chunk.index == 0,
                 )
             )
-        # What is dispatched with it is also rung for, even if nobody waits for us any more.
-        declared = None if declared_s is None else samples_of(declared_s)
-        return await self._last_work.do(self._add(job, owner, new, scanned, declared))
+        return new
 
-    async def _add(
-        self, job: JobRecord, owner: str, new: Sequence[NewChunk], scanned: int, declared: int | None
-    ) -> bool:
-        """Makes chunks due; those that there is room for are in the queue when it returns."""
-        limit = self._dispatcher.limit(job.model)
-        dispatched = await self._jobs.add_chunks(job.id, owner, new, scanned=scanned, declared=declared, limit=limit)
+    async def _ring(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> bool:
+        """Adds chunks and rings for those that were dispatched with it; False when the job is no longer ours.
+
+        It runs to its end also when nobody waits for it any more: what is numbered is to be rung for.
+        """
+        dispatched = await adding
         if dispatched is None:
             return False
         await self._dispatcher.ring(dispatched)
-        if len(dispatched) < len(new):
+        if len(dispatched) < count:
             self._dispatcher.bell.ring()
         return True
 

@@ -150,6 +150,10 @@ class Results:
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
             for number, seam in enumerate(merged.refinements, start=1)
         ]
+        if job.cache_key and self._limits.cache_ttl_s > 0:
+            # Before the job is complete (until then it answers nothing): its lease, and so our time, ends with it.
+            expires_s = time.time() + self._limits.cache_ttl_s
+            await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
         completed = await self._jobs.complete_job(
             job.id,
             owner,
@@ -159,9 +163,6 @@ class Results:
         )
         if not completed:
             await self._clear_away(job)
-        elif job.cache_key and self._limits.cache_ttl_s > 0:
-            expires_s = time.time() + self._limits.cache_ttl_s
-            await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
 
     async def _clear_away(self, job: JobRecord) -> None:
         """A job that was deleted while it was merged must leave no text behind; its prefix went into the bin before."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, select, update
 
 from sayit.scheduler.job.records import (
     AttemptEnd,
@@ -33,7 +33,44 @@ from sayit.speech.transcript import Segment
 
 #: Unclaimed dispatches that are looked at together.
 _LOOKED_AT = 500
-_JOB_OF_CLAIM = select(jobs.c.options, jobs.c.traceparent, jobs.c.started_s)
+# What every chunk passes through is made once: building a statement takes longer than SQLite takes to answer it.
+_CLAIM = (
+    update(chunks)
+    .where(
+        chunks.c.id == bindparam("of_chunk"),
+        chunks.c.dispatch == bindparam("of_dispatch"),
+        chunks.c.state == ChunkState.DUE.value,
+    )
+    .values(
+        state=ChunkState.RUNNING.value,
+        attempt=chunks.c.attempt + 1,
+        lease_until_s=bindparam("until_s"),
+        on_engine=False,
+    )
+    .returning(*chunks.c)
+)
+_JOB_OF_CLAIM = select(jobs.c.options, jobs.c.traceparent, jobs.c.started_s).where(jobs.c.id == bindparam("of_job"))
+_BEGIN_ATTEMPT = insert(attempts)
+_END_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.chunk_id == bindparam("of_chunk"), attempts.c.attempt == bindparam("of_attempt"))
+    .values(ended_s=bindparam("at_s"), outcome=bindparam("how"), detail=bindparam("why"))
+)
+_CURRENT = and_(
+    chunks.c.id == bindparam("of_chunk"),
+    chunks.c.attempt == bindparam("of_attempt"),
+    chunks.c.state == ChunkState.RUNNING.value,
+)
+_RENEW = update(chunks).where(_CURRENT).values(lease_until_s=bindparam("until_s"), on_engine=bindparam("begun"))
+_STORE = (
+    update(chunks).where(_CURRENT).values(state=ChunkState.DONE.value, output=bindparam("text"), lease_until_s=None)
+)
+_COUNT_DONE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(chunks_done=jobs.c.chunks_done + 1, samples_done=jobs.c.samples_done + bindparam("samples"))
+    .returning(jobs.c.chunks_done, jobs.c.chunks_total)
+)
 _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crashes", AttemptEnd.FAILED: "failures"}
 
 
@@ -82,31 +119,22 @@ class SqlChunks:
     ) -> Claim | None:
         """See the port."""
         lock_job_of(connection, chunk_id)
-        claimed = connection.execute(
-            update(chunks)
-            .where(chunks.c.id == chunk_id, chunks.c.dispatch == dispatch, chunks.c.state == ChunkState.DUE.value)
-            .values(
-                state=ChunkState.RUNNING.value,
-                attempt=chunks.c.attempt + 1,
-                lease_until_s=lease_until_s,
-                on_engine=False,
-            )
-            .returning(*chunks.c)
-        )
-        row = claimed.one_or_none()
+        granted = {"of_chunk": chunk_id, "of_dispatch": dispatch, "until_s": lease_until_s}
+        row = connection.execute(_CLAIM, granted).one_or_none()
         if row is None:
             return None
-        job = connection.execute(_JOB_OF_CLAIM.where(jobs.c.id == row.job_id)).one()
+        job = connection.execute(_JOB_OF_CLAIM, {"of_job": row.job_id}).one()
         now = time.time()
         connection.execute(
-            insert(attempts).values(
-                chunk_id=chunk_id,
-                attempt=row.attempt,
-                dispatch=dispatch,
-                transcriber_id=transcriber_id[:64],
-                started_s=now,
-                outcome="running",
-            )
+            _BEGIN_ATTEMPT,
+            {
+                "chunk_id": chunk_id,
+                "attempt": row.attempt,
+                "dispatch": dispatch,
+                "transcriber_id": transcriber_id[:64],
+                "started_s": now,
+                "outcome": "running",
+            },
         )
         if job.started_s is None:
             connection.execute(update(jobs).where(jobs.c.id == row.job_id).values(started_s=now))
@@ -117,10 +145,8 @@ class SqlChunks:
         self, connection: Connection, chunk_id: str, attempt: int, *, on_engine: bool, lease_until_s: float
     ) -> bool:
         """See the port."""
-        renewed = connection.execute(
-            update(chunks).where(_current(chunk_id, attempt)).values(lease_until_s=lease_until_s, on_engine=on_engine)
-        )
-        return renewed.rowcount == 1
+        current = {"of_chunk": chunk_id, "of_attempt": attempt}
+        return connection.execute(_RENEW, {**current, "until_s": lease_until_s, "begun": on_engine}).rowcount == 1
 
     @writes
     def commit(
@@ -128,25 +154,13 @@ class SqlChunks:
     ) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
         """See the port."""
         lock_job(connection, claim.job_id)
-        stored = connection.execute(
-            update(chunks)
-            .where(_current(claim.chunk_id, claim.attempt))
-            .values(state=ChunkState.DONE.value, output=codec.output_bytes(output), lease_until_s=None)
-        )
-        if stored.rowcount != 1:
+        current = {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt}
+        if connection.execute(_STORE, {**current, "text": codec.output_bytes(output)}).rowcount != 1:
             _count_late_write(connection, claim)
             return None
         _end_attempt(connection, claim, "committed", "")
-        statement = (
-            update(jobs)
-            .where(jobs.c.id == claim.job_id)
-            .values(
-                chunks_done=jobs.c.chunks_done + 1,
-                samples_done=jobs.c.samples_done + (claim.end_sample - claim.start_sample),
-            )
-            .returning(jobs.c.chunks_done, jobs.c.chunks_total)
-        )
-        counts = connection.execute(statement).one()
+        done = {"of_job": claim.job_id, "samples": claim.end_sample - claim.start_sample}
+        counts = connection.execute(_COUNT_DONE, done).one()
         text = ChunkText(chunk_index=claim.index, segments=visible(output, claim))
         appended = events.append(connection, claim.job_id, [text])
         if counts.chunks_done == counts.chunks_total:
@@ -230,11 +244,8 @@ def _current(chunk_id: str, attempt: int) -> ColumnElement[bool]:
 
 
 def _end_attempt(connection: Connection, claim: Claim, outcome: str, detail: str) -> None:
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.chunk_id == claim.chunk_id, attempts.c.attempt == claim.attempt)
-        .values(ended_s=time.time(), outcome=outcome, detail=detail[:2000])
-    )
+    ended = {"at_s": time.time(), "how": outcome, "why": detail[:2000]}
+    connection.execute(_END_ATTEMPT, {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt, **ended})
 
 
 def _count_late_write(connection: Connection, claim: Claim) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from sayit.scheduler.job.records import ChunkState, Dispatch, DueChunk, InFlight
 from sayit.scheduler.job.rules import fair_order, room
@@ -21,6 +22,36 @@ _CANDIDATE = tuple(
 )
 #: Chunks that fairness chooses from, or that are looked at together.
 _CANDIDATES = 500
+
+
+def _held() -> Select[Any]:
+    dispatched = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_not(None))
+    by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
+    return (
+        select(*by_job, func.count(), func.sum(chunks.c.end_sample - chunks.c.start_sample))
+        .where(or_(dispatched, chunks.c.state == ChunkState.RUNNING.value), chunks.c.model == bindparam("of_model"))
+        .group_by(*by_job)
+    )
+
+
+def _candidates() -> Select[Any]:
+    place = func.row_number().over(partition_by=chunks.c.job_id, order_by=chunks.c.number).label("place")
+    due = and_(_UNDISPATCHED, chunks.c.model == bindparam("of_model"), chunks.c.due_s <= bindparam("now_s"))
+    ranked = select(*_CANDIDATE, place).where(due).subquery()
+    order = (ranked.c.interactive.desc(), ranked.c.place, ranked.c.due_s)
+    turn = func.row_number().over(partition_by=ranked.c.tenant, order_by=order).label("turn")
+    turns = select(ranked, turn).where(ranked.c.place <= bindparam("per_job")).subquery()
+    return select(turns).order_by(turns.c.turn, turns.c.due_s).limit(_CANDIDATES)
+
+
+# Made once: building a statement takes longer than SQLite takes to answer it.
+_HELD = _held()
+_DUE = _candidates()
+_NUMBER = (
+    update(chunks)
+    .where(chunks.c.id.in_(bindparam("ids", expanding=True)))
+    .values(dispatch=chunks.c.dispatch + 1, dispatched_s=bindparam("now_s"))
+)
 
 
 def take(connection: Connection, model: str, *, limit: int, patient: bool = True) -> list[Dispatch]:
@@ -48,38 +79,20 @@ def take(connection: Connection, model: str, *, limit: int, patient: bool = True
         free = set(connection.execute(found.with_for_update(skip_locked=True, key_share=True)).scalars())
         chosen = [chunk for chunk in chosen if chunk.id in free]
     if chosen:
-        connection.execute(
-            update(chunks)
-            .where(chunks.c.id.in_([chunk.id for chunk in chosen]))
-            .values(dispatch=chunks.c.dispatch + 1, dispatched_s=time.time())
-        )
+        connection.execute(_NUMBER, {"ids": [chunk.id for chunk in chosen], "now_s": time.time()})
     return [(ChunkMessage(chunk_id=chunk.id, dispatch=chunk.dispatch + 1), chunk) for chunk in chosen]
 
 
 def _in_flight(connection: Connection, model: str) -> list[InFlight]:
     """What each job holds of the queue and of the transcribers, by lane."""
-    dispatched = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_not(None))
-    samples = func.sum(chunks.c.end_sample - chunks.c.start_sample)
-    statement = (
-        select(chunks.c.tenant, chunks.c.job_id, chunks.c.interactive, func.count(), samples)
-        .where(or_(dispatched, chunks.c.state == ChunkState.RUNNING.value), chunks.c.model == model)
-        .group_by(chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
-    )
     return [
         InFlight(tenant=tenant, job_id=job_id, interactive=bool(interactive), chunks=count, samples=int(length))
-        for tenant, job_id, interactive, count, length in connection.execute(statement)
+        for tenant, job_id, interactive, count, length in connection.execute(_HELD, {"of_model": model})
     ]
 
 
 def _due(connection: Connection, model: str, *, per_job: int) -> list[DueChunk]:
     """Candidates: at most `per_job` of each job; every tenant's best ones come before any tenant's next best."""
-    place = func.row_number().over(partition_by=chunks.c.job_id, order_by=chunks.c.number).label("place")
-    waiting = select(*_CANDIDATE, place).where(_UNDISPATCHED, chunks.c.model == model, chunks.c.due_s <= time.time())
-    ranked = waiting.subquery()
-    order = (ranked.c.interactive.desc(), ranked.c.place, ranked.c.due_s)
-    turn = func.row_number().over(partition_by=ranked.c.tenant, order_by=order).label("turn")
-    turns = select(ranked, turn).where(ranked.c.place <= per_job).subquery()
-    statement = select(turns).order_by(turns.c.turn, turns.c.due_s).limit(_CANDIDATES)
     return [
         DueChunk(
             id=row.id,
@@ -92,5 +105,5 @@ def _due(connection: Connection, model: str, *, per_job: int) -> list[DueChunk]:
             due_s=row.due_s,
             samples=row.end_sample - row.start_sample,
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(_DUE, {"of_model": model, "now_s": time.time(), "per_job": per_job})
     ]

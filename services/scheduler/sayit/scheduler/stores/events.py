@@ -5,27 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sayit.scheduler.stores import codec
 from sayit.scheduler.stores.tables import events, jobs
 from sayit.speech.jobs import EventBody, JobEvent
+
+_TAKE_NUMBERS = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(last_seq=jobs.c.last_seq + bindparam("count"))
+    .returning(jobs.c.last_seq)
+)
+_INSERT = insert(events)
 
 
 def append(connection: Connection, job_id: str, bodies: Sequence[EventBody]) -> tuple[JobEvent, ...]:
     """Appends durable events inside the caller's transaction."""
     if not bodies:
         return ()
-    statement = (
-        update(jobs)
-        .where(jobs.c.id == job_id)
-        .values(last_seq=jobs.c.last_seq + len(bodies))
-        .returning(jobs.c.last_seq)
-    )
-    last: int = connection.execute(statement).scalar_one()
+    last: int = connection.execute(_TAKE_NUMBERS, {"of_job": job_id, "count": len(bodies)}).scalar_one()
     appended = codec.numbered(job_id, last - len(bodies) + 1, bodies, time.time())
     rows = [{"job_id": job_id, "seq": event.seq, "payload": codec.event_bytes(event)} for event in appended]
-    connection.execute(insert(events), rows)
+    connection.execute(_INSERT, rows)
     return appended
 
 

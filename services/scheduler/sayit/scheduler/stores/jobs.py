@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sayit.scheduler.job.records import Bounds, ChunkState, Full, JobRecord
@@ -23,6 +23,7 @@ from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
 #: What a job's record needs: all but the spans of speech, which are long and wanted once.
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
 ENDED = tuple(state.value for state in JobState if state.terminal)
+_LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
 _ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
@@ -178,11 +179,8 @@ def _by_key(connection: Connection, tenant: str, key: str) -> JobRecord | None:
 
 def load(connection: Connection, tenant: str | None, job_id: str) -> JobRecord:
     """A job inside the caller's transaction; without a tenant, anybody's."""
-    statement = select(*BRIEF).where(jobs.c.id == job_id)
-    if tenant is not None:
-        statement = statement.where(jobs.c.tenant == tenant)
-    row = connection.execute(statement).one_or_none()
-    if row is None:
+    row = connection.execute(_LOAD, {"of_job": job_id}).one_or_none()
+    if row is None or (tenant is not None and row.tenant != tenant):
         raise SayItError(ErrorKind.JOB_NOT_FOUND, job_id=job_id[:64])
     return codec.job_of(row)
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, true, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, dispatches, events
@@ -16,6 +17,14 @@ from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 from sayit.speech.jobs import EventBody, JobState, StateChanged
+
+_NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
+_INSERT_CHUNKS = insert(chunks)
+_COUNT_CHUNKED = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(samples_chunked=jobs.c.samples_chunked + bindparam("length"))
+)
 
 
 class SqlLeases:
@@ -112,42 +121,9 @@ class SqlLeases:
         limit: int = 0,
     ) -> list[Dispatch] | None:
         """See the port."""
-        statement = (
-            update(jobs)
-            .where(*_owned(job_id, owner))
-            .values(samples_scanned=scanned, samples_declared=func.coalesce(declared, jobs.c.samples_declared))
-            .returning(jobs.c.tenant, jobs.c.model)
-        )
-        job = connection.execute(statement).one_or_none()
-        if job is None:
-            return None
-        # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
-        there = set(connection.execute(select(chunks.c.number).where(chunks.c.job_id == job_id)).scalars())
-        missing = [chunk for chunk in new if chunk.index not in there]
-        now = time.time()
-        rows = [
-            {
-                "id": f"{job_id}-{chunk.index}",
-                "job_id": job_id,
-                "number": chunk.index,
-                "tenant": job.tenant,
-                "model": job.model,
-                "start_sample": chunk.start_sample,
-                "end_sample": chunk.end_sample,
-                "hard_start": chunk.hard_start,
-                "hard_end": chunk.hard_end,
-                "object_key": chunk.object_key,
-                "interactive": chunk.interactive,
-                "state": ChunkState.DUE.value,
-                "due_s": now,
-            }
-            for chunk in missing
-        ]
-        if not rows:
-            return []
-        _count_chunked(connection, job_id, sum(chunk.end_sample - chunk.start_sample for chunk in missing))
-        connection.execute(insert(chunks), rows)
-        return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
+        values = {"samples_scanned": scanned, "samples_declared": func.coalesce(declared, jobs.c.samples_declared)}
+        job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
+        return None if job is None else _add(connection, job, new, limit=limit)
 
     @writes
     def finish_preparing(
@@ -160,28 +136,27 @@ class SqlLeases:
         chunks: int,
         speech: Sequence[tuple[int, int]],
         warnings: Sequence[str],
-    ) -> bool:
+        new: Sequence[NewChunk] = (),
+        limit: int = 0,
+    ) -> list[Dispatch] | None:
         """See the port."""
-        statement = (
-            update(jobs)
-            .where(*_owned(job_id, owner), jobs.c.state == JobState.PREPARING.value)
-            .values(
-                samples_total=samples,
-                samples_scanned=samples,
-                chunks_total=chunks,
-                speech=codec.spans_text(speech),
-                warnings=json.dumps(list(warnings)),
-                lease_owner=None,
-                lease_until_s=None,
-            )
-            .returning(jobs.c.chunks_done)
+        statement = _kept(
+            job_id,
+            owner,
+            samples_total=samples,
+            samples_scanned=samples,
+            chunks_total=chunks,
+            speech=codec.spans_text(speech),
+            warnings=json.dumps(list(warnings)),
+            lease_owner=None,
+            lease_until_s=None,
         )
-        done = connection.execute(statement).scalar_one_or_none()
-        if done is None:
-            return False
-        state = JobState.MERGING if done == chunks else JobState.RUNNING
-        enter(connection, job_id, state)
-        return True
+        job = connection.execute(statement.where(jobs.c.state == JobState.PREPARING.value)).one_or_none()
+        if job is None:
+            return None
+        dispatched = _add(connection, job, new, limit=limit)
+        enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
+        return dispatched
 
     @writes
     def complete_job(
@@ -219,6 +194,41 @@ def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state.not_in(ENDED)
 
 
-def _count_chunked(connection: Connection, job_id: str, samples: int) -> None:
-    chunked = jobs.c.samples_chunked + samples
-    connection.execute(update(jobs).where(jobs.c.id == job_id).values(samples_chunked=chunked))
+def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
+    """Writes into a job that the owner still holds; what adding chunks needs to know of it, or nothing."""
+    statement = update(jobs).where(*_owned(job_id, owner)).values(**values)
+    return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done)
+
+
+def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> list[Dispatch]:
+    """Appends chunks and dispatches what there is room for, inside the caller's transaction."""
+    if not new:
+        return []
+    # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
+    there = set(connection.execute(_NUMBERS, {"of_job": job.id}).scalars())
+    missing = [chunk for chunk in new if chunk.index not in there]
+    if not missing:
+        return []
+    length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
+    connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
+    now = time.time()
+    rows = [
+        {
+            "id": f"{job.id}-{chunk.index}",
+            "job_id": job.id,
+            "number": chunk.index,
+            "tenant": job.tenant,
+            "model": job.model,
+            "start_sample": chunk.start_sample,
+            "end_sample": chunk.end_sample,
+            "hard_start": chunk.hard_start,
+            "hard_end": chunk.hard_end,
+            "object_key": chunk.object_key,
+            "interactive": chunk.interactive,
+            "state": ChunkState.DUE.value,
+            "due_s": now,
+        }
+        for chunk in missing
+    ]
+    connection.execute(_INSERT_CHUNKS, rows)
+    return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []

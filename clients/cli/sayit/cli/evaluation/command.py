@@ -19,7 +19,7 @@ from sayit.cli.suites import Wanted
 from sayit.cli.wording import error_line, note
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
-from sayit.speech.options import Options
+from sayit.speech.options import Guard, Options
 
 #: What `--versus` can change, and how its value is read.
 _CHANGES: dict[str, Callable[[str], object]] = {
@@ -28,6 +28,7 @@ _CHANGES: dict[str, Callable[[str], object]] = {
     "hotwords": str,
     "beam_size": int,
     "temperature": float,
+    "guard": Guard,
     "word_timestamps": lambda value: {"true": True, "false": False}[value.lower()],
 }
 

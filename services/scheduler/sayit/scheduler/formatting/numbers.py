@@ -23,12 +23,13 @@ _UNITS = "|".join(
 )
 #: A number with a unit, and behind it a particle or no more letters: 이 일을 and 천만에요 are no numbers.
 _AMOUNT = re.compile(
-    rf"(?<![가-힣])((?:{_NUMBER}조 ?)?(?:{_NUMBER}억 ?)?(?:{_NUMBER}만 ?)?(?:{_NUMBER})?) ?({_UNITS})"
+    rf"(?<![가-힣])((?:{_NUMBER}조 ?)?(?:{_NUMBER}억 ?)?(?:(?:{_NUMBER})?만 ?)?(?:{_NUMBER})?) ?({_UNITS})"
     rf"(?=(?:{_PARTICLES})?(?![가-힣]))"
 )
 _DATE = re.compile(
     rf"(?<![가-힣])(십일|십이|[일이삼사오유육칠팔구시십])월 ?({_NUMBER}) ?일(?=(?:{_PARTICLES})?(?![가-힣]))"
 )
+_COUNTED_IN_TENS_OF_THOUSANDS = frozenset({"원", "달러", "유로", "엔", "명"})
 _SIGNS = {"퍼센트": "%", "프로": "%"}
 
 
@@ -52,14 +53,13 @@ def _date(found: re.Match[str]) -> str:
 
 def _amount(found: re.Match[str]) -> str:
     spoken, unit = found[1].strip(), found[2]
-    if len(spoken.replace(" ", "")) < 2:
+    groups = [(part, big) for part, big in re.findall(r"([^조억만 ]*)([조억만]?)", spoken) if part or big]
+    values = [(_below_ten_thousand(part) if part else 1, big) for part, big in groups]
+    small = not any(big or (value or 0) >= 10 for value, big in values)
+    if small or spoken == "만" or any(value is None for value, _ in values):
         return found[0]
-    groups = re.findall(r"([^조억만 ]+)([조억만]?)", spoken)
-    values = [(_below_ten_thousand(part), big) for part, big in groups]
-    if any(value is None for value, _ in values):
-        return found[0]
-    if all(value < 10 for value, big in values if value is not None and not big) and not any(big for _, big in values):
-        return found[0]
+    if spoken == "이만" and unit not in _COUNTED_IN_TENS_OF_THOUSANDS:
+        return found[0]  # that is all for now
     return " ".join(f"{value}{big}" for value, big in values) + _SIGNS.get(unit, unit)
 
 

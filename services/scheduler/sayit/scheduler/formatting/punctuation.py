@@ -11,8 +11,9 @@ _FULL_WIDTH = frozenset({"zh", "ja", "yue"})
 _PLAIN = str.maketrans(
     {"“": '"', "”": '"', "‘": "'", "’": "'", "，": ",", "．": ".", "。": ".", "？": "?", "！": "!", "：": ":"}
 )
-_WIDE = str.maketrans({",": "，", "?": "？", "!": "！"})
-_BEFORE = re.compile(r"\s+([,.?!;:%)\]}…])")
+_WIDE = {",": "，", "?": "？", "!": "！"}
+_NARROW_AFTER_WIDE = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff])\s*([,?!])")
+_BEFORE = re.compile(r"\s+([,.?!;:%)\]}…])(?![0-9A-Za-z])")
 _AFTER_BRACKET = re.compile(r"([(\[{])\s+")
 #: Dots are left alone but between Hangul: they stand in numbers, abbreviations and addresses.
 _GLUED = re.compile(r"([,?!;])(?=[^\W\d_])|(?<=[가-힣])(\.)(?=[가-힣])")
@@ -27,7 +28,7 @@ def tidy(text: str, language: str) -> str:
     """The text in composed Unicode with single spaces, none before punctuation, one after it, each sign once."""
     text = " ".join(unicodedata.normalize("NFC", text).split())
     if language in _FULL_WIDTH:
-        return _BETWEEN_WIDE.sub("", text.translate(_WIDE))
+        return _BETWEEN_WIDE.sub("", _NARROW_AFTER_WIDE.sub(lambda found: _WIDE[found[1]], text))
     text = _AGAIN.sub(r"\1", _DOTS.sub("…", text.translate(_PLAIN)))
     text = _AFTER_BRACKET.sub(r"\1", _BEFORE.sub(r"\1", text))
     return _GLUED.sub(lambda found: f"{found[0]} ", text)

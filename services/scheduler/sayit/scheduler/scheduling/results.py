@@ -108,7 +108,7 @@ class Results:
         """
         job = await self._jobs.get_job(who.tenant, job_id)
         if job.state is JobState.COMPLETED:
-            return formatted(await self._load(job.id), job.options)
+            return await asyncio.to_thread(formatted, await self._load(job.id), job.options)
         if job.state is JobState.CANCELLED:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         if job.state is JobState.FAILED:

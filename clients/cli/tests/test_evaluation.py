@@ -69,6 +69,8 @@ def test_bare_texts_are_labels(tmp_path: Path) -> None:
     found = find(tmp_path)
     assert [(label.name, label.language) for label in found] == [("sub/one", "ko"), ("two", "en")]
     assert not any(label.timed for label in found)
+    _write(tmp_path / "two.mp3")
+    assert [label.name for label in find(tmp_path)] == ["sub/one", "two.mp3", "two.wav"]
 
 
 def test_libri_speech_is_found(tmp_path: Path) -> None:
@@ -90,6 +92,7 @@ def test_fleurs_is_found(tmp_path: Path, place: str) -> None:
     _write(tmp_path / "ko_kr" / "test.tsv", row)
     _write(tmp_path / "ko_kr" / place / "12.wav")
     _write(tmp_path / "other.tsv", "start\tend\n")
+    _write(tmp_path / "ko_kr" / "train.tsv", row.replace("12.wav", "99.wav"))  # its recordings were not fetched
     (label,) = find(tmp_path)
     assert (label.text, label.languages) == ("안녕하세요, 여러분.", ("ko",))
 

@@ -13,7 +13,7 @@ from sayit.client.sources import Audio
 from sayit.client.synchronous import Client
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
-from sayit.speech.options import Options, Task
+from sayit.speech.options import Guard, Options, Task
 from sayit.speech.rendering import Format
 from sayit.speech.transcript import Transcript
 
@@ -24,6 +24,7 @@ __all__ = [
     "Client",
     "ErrorKind",
     "Format",
+    "Guard",
     "Job",
     "JobEvent",
     "JobState",

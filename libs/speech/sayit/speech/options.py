@@ -17,6 +17,8 @@ LANGUAGES = frozenset(
         "ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue"
     ).split()
 )
+#: Fields of Options that change how a transcript is written, and not what was heard.
+WRITING_OPTIONS = frozenset({"formatting", "mask_profanity"})
 #: Longest prompt and hotword list, in characters; Whisper keeps at most 223 tokens of them.
 MAX_PROMPT_CHARS = 2_000
 

@@ -43,6 +43,8 @@ def judged(*segments: Segment, guard: Guard = Guard.STANDARD) -> tuple[list[str]
         ({"start_s": 12.0, "end_s": 15.0}, None),
         ({"start_s": 12.0, "end_s": 15.0, "no_speech_prob": 0.7}, SuppressionReason.OUTSIDE_SPEECH),
         ({"start_s": 12.0, "end_s": 15.0, "avg_logprob": -1.2}, SuppressionReason.OUTSIDE_SPEECH),
+        ({"start_s": 12.0, "end_s": 15.0, "avg_logprob": -0.5}, None),
+        ({"start_s": 12.0, "end_s": 15.0, "compression_ratio": 3.0}, SuppressionReason.OUTSIDE_SPEECH),
         ({"start_s": 8.0, "end_s": 12.0, "avg_logprob": -1.2}, None),
         ({"start_s": 31.0, "end_s": 31.0, "avg_logprob": -1.2}, SuppressionReason.OUTSIDE_SPEECH),
         ({"start_s": 30.2, "end_s": 30.2, "avg_logprob": -1.2}, None),
@@ -122,6 +124,12 @@ def test_loops_are_said_once(with_words: bool) -> None:
     (loop,) = removed
     assert (loop.text, loop.reason) == ("정말 좋아요 " * 4 + "정말 좋아요", SuppressionReason.REPETITION)
     assert 1.0 < loop.start_s < loop.end_s < 10.0
+
+
+def test_a_loop_outside_of_speech_goes_as_a_whole() -> None:
+    """There not even the first time was said."""
+    text = "window " * 20 + "window"
+    assert judged(segment(text, 12.0, 15.0)) == ([], [(text, SuppressionReason.OUTSIDE_SPEECH)])
 
 
 def test_letters_in_a_loop_are_said_once() -> None:

@@ -93,6 +93,22 @@ async def test_text_that_nobody_said_is_listed_and_not_shown(
     assert bool(transcript.coverage.gaps) == (not shown)
 
 
+async def test_the_same_text_is_written_as_each_job_asks(tmp_path: Path, redis_url: str) -> None:
+    """Heard once and answered from the cache then: the stored text is raw, and so are events."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        first = await s.create(SHORT, language="ko", formatting=True)
+        await (await worker.claim(*await worker.take())).finish("씨발 ,십이 퍼센트")
+        events = await s.events(first.id)
+        second = await s.create(SHORT, language="ko", mask_profanity=True)
+        cached = await s.until(second.id, *ENDED)
+        written = [(await s.transcript(job.id)).text for job in (first, second)]
+    assert [one.text for event in events for one in event.chunk_text.segments] == ["씨발 ,십이 퍼센트"]
+    assert cached.cached
+    assert written == ["씨발, 12%", "씨* ,십이 퍼센트"]
+
+
 async def test_overdue_jobs_fail(tmp_path: Path, redis_url: str) -> None:
     """A job whose model never comes back ends, with a code."""
     async with suite(tmp_path, redis_url, job_ttl_h=1e-5) as s:

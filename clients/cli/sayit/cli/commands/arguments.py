@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sayit.speech.options import Guard
+
 _PANEL = "Which suite"
 
 Server = Annotated[
@@ -57,4 +59,7 @@ Transcribers = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=64, help="Threads of each transcriber.", show_default="by cores")
+]
+GuardLevel = Annotated[
+    Guard, typer.Option("--guard", help="How strictly text goes that probably nobody said (JSON lists it).")
 ]

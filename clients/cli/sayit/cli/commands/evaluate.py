@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, AsJson, ModelName, Roots, Server, Threads, Transcribers
+from sayit.cli.commands.arguments import ApiKey, AsJson, GuardLevel, ModelName, Roots, Server, Threads, Transcribers
 from sayit.cli.evaluation.normalising import Normaliser
 from sayit.cli.exits import Exit, Failure
+from sayit.speech.options import Guard
 
 
 def evaluate(
@@ -39,6 +40,7 @@ def evaluate(
     words: Annotated[bool, typer.Option("--words", help="Ask for word times, which place invented words better.")] = (
         False
     ),
+    guard: GuardLevel = Guard.STANDARD,
     versus: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,6 +98,7 @@ def evaluate(
                 word_timestamps=words,
                 temperature=temperature,
                 beam_size=beam_size,
+                guard=guard,
             ),
             versus=tuple(versus or ()),
             normaliser=normaliser,

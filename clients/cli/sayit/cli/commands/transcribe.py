@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, ModelName, Roots, Server, Threads, Transcribers
+from sayit.cli.commands.arguments import ApiKey, GuardLevel, ModelName, Roots, Server, Threads, Transcribers
 from sayit.cli.transcribing.display import Show
-from sayit.speech.options import Task
+from sayit.speech.options import Guard, Task
 from sayit.speech.rendering import Format
 
 
@@ -42,6 +42,11 @@ def transcribe(
         int,
         typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
     ] = 0,
+    guard: GuardLevel = Guard.STANDARD,
+    formatting: Annotated[
+        bool, typer.Option("--formatting", help="Numbers as digits, spaces and punctuation made uniform.")
+    ] = False,
+    mask_profanity: Annotated[bool, typer.Option("--mask-profanity", help="Swear words behind asterisks.")] = False,
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
     ] = Show.AUTO,
@@ -74,6 +79,9 @@ def transcribe(
                 word_timestamps=words,
                 temperature=temperature,
                 beam_size=beam_size,
+                guard=guard,
+                formatting=formatting,
+                mask_profanity=mask_profanity,
             ),
             form=form,
             output=output,

@@ -11,7 +11,7 @@ from sayit.cli import interrupt, printing, suites
 from sayit.cli.evaluation import layouts, tables
 from sayit.cli.evaluation.comparing import compare
 from sayit.cli.evaluation.labels import Label
-from sayit.cli.evaluation.measuring import Measured, Reading, measure
+from sayit.cli.evaluation.measuring import Measured, Problem, Reading, measure
 from sayit.cli.evaluation.normalising import Normaliser
 from sayit.cli.evaluation.report import Report, ReportError, load, report
 from sayit.cli.exits import Exit, Failure
@@ -19,7 +19,7 @@ from sayit.cli.suites import Wanted
 from sayit.cli.wording import error_line, note
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
-from sayit.speech.options import Options
+from sayit.speech.options import Guard, Options
 
 #: What `--versus` can change, and how its value is read.
 _CHANGES: dict[str, Callable[[str], object]] = {
@@ -28,6 +28,7 @@ _CHANGES: dict[str, Callable[[str], object]] = {
     "hotwords": str,
     "beam_size": int,
     "temperature": float,
+    "guard": Guard,
     "word_timestamps": lambda value: {"true": True, "false": False}[value.lower()],
 }
 
@@ -153,8 +154,8 @@ def _labels(folder: Path) -> tuple[Label, ...]:
 async def _measured(
     client: AsyncClient, call: Call, labels: Sequence[Label], configuration: _Configuration
 ) -> Measured:
-    def done(label: Label, reading: Reading | SayItError) -> None:
-        if isinstance(reading, SayItError):
+    def done(label: Label, reading: Reading | Problem) -> None:
+        if not isinstance(reading, Reading):
             note(error_line(label.name, reading))
         elif reading.boundaries is None:
             note(f"{label.name}: answered from the suite's cache; its times and boundaries say nothing")

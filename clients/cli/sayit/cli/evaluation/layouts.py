@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sayit.cli.evaluation.labels import Label, Phrase
@@ -47,7 +49,12 @@ def find(folder: Path) -> tuple[Label, ...]:
             label = _own(audio, folder)
             if label is not None:
                 found[audio] = label
-    return tuple(sorted(found.values(), key=lambda label: label.name))
+    names = Counter(label.name for label in found.values())
+    return tuple(
+        # a.wav and a.mp3 with one label are two recordings.
+        label if names[label.name] == 1 else replace(label, name=f"{label.name}{label.audio.suffix}")
+        for label in sorted(found.values(), key=lambda label: (label.name, label.audio.suffix))
+    )
 
 
 def _own(audio: Path, folder: Path) -> Label | None:
@@ -103,8 +110,10 @@ def _fleurs(folder: Path) -> Iterator[Label]:
             continue  # another table
         code = file.parent.name.split("_")[0]
         places = [file.parent / "audio" / file.stem, file.parent / file.stem, file.parent]
-        for row in rows:
-            audio = next((place / row[1] for place in places if (place / row[1]).exists()), None)
+        there = [next((place / row[1] for place in places if (place / row[1]).exists()), None) for row in rows]
+        if not any(there):
+            continue  # FLEURS's tables come together, its recordings split by split
+        for row, audio in zip(rows, there, strict=True):
             if audio is None:
                 raise LabelError(file, f"there is no {row[1]}")
             language = _FLEURS_LANGUAGES.get(code, code)

@@ -11,11 +11,15 @@ from itertools import pairwise
 
 from sayit.cli import interrupt
 from sayit.cli.evaluation.labels import Label
+from sayit.cli.wording import LocalError
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobEvent, Refinement
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment, Span, Transcript
+
+#: Why there is no transcript.
+Problem = SayItError | LocalError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +38,7 @@ class Measured:
     """One run on all recordings."""
 
     #: In the order of the labels; the error where there is no transcript.
-    readings: tuple[Reading | SayItError, ...]
+    readings: tuple[Reading | Problem, ...]
     #: Seconds for all of them.
     wall_s: float
 
@@ -46,7 +50,7 @@ async def measure(
     *,
     language: str,
     at_once: int,
-    done: Callable[[Label, Reading | SayItError], None],
+    done: Callable[[Label, Reading | Problem], None],
 ) -> Measured:
     """Transcribes all recordings, `at_once` at a time.
 
@@ -60,13 +64,15 @@ async def measure(
     """
     gate = asyncio.Semaphore(at_once)
 
-    async def one(label: Label) -> Reading | SayItError:
+    async def one(label: Label) -> Reading | Problem:
         async with gate:
             asked = dataclasses.replace(options, language=language or label.language)
             try:
-                reading: Reading | SayItError = await _read(client, label, asked)
+                reading: Reading | Problem = await _read(client, label, asked)
             except SayItError as error:
                 reading = error
+            except OSError:
+                reading = LocalError("FILE_UNREADABLE")
             done(label, reading)
             return reading
 

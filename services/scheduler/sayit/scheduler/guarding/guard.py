@@ -48,9 +48,9 @@ class HallucinationGuard:
         kept: list[tuple[int, Segment]] = []
         for index, segments in enumerate(chunks):
             for segment in segments:
-                reason = self._reason(segment, level, speech)
+                looped, repetitions = without_loops(segment, level)
+                reason = self._reason(segment, level, speech, loops=bool(repetitions))
                 if reason is None:
-                    looped, repetitions = without_loops(segment, level)
                     kept.append((index, looped))
                     removed += repetitions
                 else:
@@ -63,16 +63,19 @@ class HallucinationGuard:
                 left[index].append(segment)
         return [tuple(segments) for segments in left], tuple(sorted(removed, key=lambda one: one.start_s))
 
-    def _reason(self, segment: Segment, level: Level, speech: Sequence[Span] | None) -> SuppressionReason | None:
+    def _reason(
+        self, segment: Segment, level: Level, speech: Sequence[Span] | None, *, loops: bool
+    ) -> SuppressionReason | None:
         in_speech = 1.0 if speech is None else _share_in_speech(segment, speech)
         outside = in_speech < level.least_in_speech
         silent = segment.no_speech_prob > level.no_speech_prob
         unsure = segment.avg_logprob < level.unsure_logprob
         repetitive = segment.compression_ratio > level.compression_ratio
+        wavering = segment.avg_logprob < level.some_logprob
         needed = self._phrases.known(segment.text)
         if needed is not None and needed <= _doubt(segment, in_speech, level, much=outside or silent):
             return SuppressionReason.KNOWN_PHRASE
-        if outside and (silent or unsure or repetitive or not level.trusts_sure_text):
+        if outside and (silent or wavering or repetitive or loops or not level.trusts_sure_text):
             return SuppressionReason.OUTSIDE_SPEECH
         if silent and unsure:
             return SuppressionReason.NO_SPEECH

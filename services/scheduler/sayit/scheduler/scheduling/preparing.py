@@ -25,6 +25,7 @@ from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.splitting import ReadyChunk, Splitter
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import WRITING_OPTIONS
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
@@ -212,8 +213,9 @@ class Preparer:
 
 
 def _cache_key(path: Path, job: JobRecord) -> str:
-    """SHA-256 over the file's content and every option that shapes the text."""
+    """SHA-256 over the file's content and every option that shapes the raw text."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    digest.update(json.dumps(asdict(job.options), sort_keys=True).encode())
+    shaping = {name: value for name, value in asdict(job.options).items() if name not in WRITING_OPTIONS}
+    digest.update(json.dumps(shaping, sort_keys=True).encode())
     return digest.hexdigest()

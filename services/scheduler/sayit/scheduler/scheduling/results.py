@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
+from sayit.scheduler.formatting import formatted
 from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.records import DoneChunk, JobRecord
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
@@ -100,14 +101,14 @@ class Results:
         return True
 
     async def transcript(self, who: Principal, job_id: str) -> Transcript:
-        """A finished job's transcript.
+        """A finished job's transcript, written as its options ask.
 
         Raises:
             SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, JOB_CANCELLED, JOB_FAILED.
         """
         job = await self._jobs.get_job(who.tenant, job_id)
         if job.state is JobState.COMPLETED:
-            return await self._load(job.id)
+            return await asyncio.to_thread(formatted, await self._load(job.id), job.options)
         if job.state is JobState.CANCELLED:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         if job.state is JobState.FAILED:

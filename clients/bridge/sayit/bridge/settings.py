@@ -57,7 +57,9 @@ class BridgeSettings(ServiceSettings):
         default=10.0, gt=0, description="Seconds that a client may take to send a request's head."
     )
     slow_reader_s: float = Field(
-        default=60.0, gt=0, description="Seconds after which a client that does not read its answer or events is cut off."
+        default=60.0,
+        gt=0,
+        description="Seconds after which a client that does not read its answer or events is cut off.",
     )
     heartbeat_interval_s: float = Field(
         default=15.0, gt=0, description="Seconds of silence on a stream of events after which a comment is sent."

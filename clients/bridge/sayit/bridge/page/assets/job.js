@@ -49,7 +49,7 @@ class JobView {
     /** @type {Job | null} */
     this.job = null;
     this.head = jobHead();
-    this.text = createTextView({ seek: (seconds) => this.player.seek(seconds) });
+    this.text = createTextView({ seek: (seconds) => this.player.seek(seconds), pause: () => this.player.pause() });
     this.player = createPlayer(id, {
       onTime: (seconds) => this.text.showTime(seconds),
       wordAt: (seconds) => this.text.wordAt(seconds),

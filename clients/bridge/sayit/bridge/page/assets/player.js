@@ -137,6 +137,10 @@ class Player {
     this.#draw();
   }
 
+  pause() {
+    this.audio.pause();
+  }
+
   toggle() {
     if (!this.#url) return;
     if (!this.audio.paused) this.audio.pause();
@@ -160,8 +164,9 @@ class Player {
   #draw() {
     const shown = `${clock(this.#at)} / ${clock(this.#duration)}`;
     if (this.time.textContent !== shown) this.time.textContent = shown;
-    this.wave.setTime(this.#at, this.text.wordAt(this.#at));
-    if (this.#moved) this.text.onTime(this.#at); // no word is marked before anything is heard
+    // No word is marked before anything is heard.
+    this.wave.setTime(this.#at, this.#moved ? this.text.wordAt(this.#at) : null);
+    if (this.#moved) this.text.onTime(this.#at);
   }
 
   /** Space plays and pauses, unless something else wants it. @param {KeyboardEvent} event */

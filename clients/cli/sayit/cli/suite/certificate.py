@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 
 
 def name_in(certificate: str, key: str) -> str:
@@ -35,7 +36,7 @@ def _shaken(server_side: ssl.SSLContext, client_side: ssl.SSLContext) -> ssl.SSL
     return client
 
 
-def _first_name(certificate: dict[str, object]) -> str:
+def _first_name(certificate: Mapping[str, object]) -> str:
     names = certificate.get("subjectAltName", ())
     assert isinstance(names, tuple)
     found = [value for kind, value in names if kind in {"DNS", "IP Address"}]

@@ -94,7 +94,7 @@ export const STRINGS = {
   "warning.CORRUPT_PACKETS": {"en": "Parts of the file are damaged; some words may be missing.", "ko": "파일 일부가 손상되어 빠진 단어가 있을 수 있습니다."},
 
   "text.label": {"en": "Transcript", "ko": "변환된 글"},
-  "text.jump": {"en": "Play from {time}", "ko": "{time}부터 재생"},
+  "text.jump": {"en": "Play from {time}", "ko": "{time} 위치부터 재생"},
   "text.hint": {"en": "Click a word to hear it, double-click to correct it.", "ko": "단어를 누르면 들을 수 있고, 두 번 누르면 고칠 수 있습니다."},
   "text.copy": {"en": "Copy", "ko": "복사"},
   "text.copied": {"en": "Copied.", "ko": "복사했습니다."},

@@ -64,6 +64,7 @@ export function jobHead() {
     deleting.hidden = !ended;
     again.hidden = now.state !== "failed" && now.state !== "cancelled";
     problem.hidden = now.state !== "failed" && now.state !== "cancelled";
+    problem.classList.toggle("calm", now.state === "cancelled");
     if (now.state === "failed") explain(t("job.failed.title"), now.error);
     else if (now.state === "cancelled") explain(t("job.cancelled.title"), t("job.cancelled.text"));
     const known = now.warnings.map((code) => maybe(`warning.${code}`) ?? code);

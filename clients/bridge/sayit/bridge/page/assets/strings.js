@@ -89,7 +89,7 @@ export const STRINGS = {
   "job.finished": {"en": "The transcript of {name} is complete.", "ko": "{name} 변환이 끝났습니다."},
   "job.failed.title": {"en": "This did not work", "ko": "변환하지 못했습니다"},
   "job.cancelled.title": {"en": "Cancelled", "ko": "취소되었습니다"},
-  "job.cancelled.text": {"en": "The text so far is kept below.", "ko": "지금까지의 글은 아래에 있습니다."},
+  "job.cancelled.text": {"en": "It was stopped before its end.", "ko": "끝나기 전에 멈췄습니다."},
   "warning.TRUNCATED_AUDIO": {"en": "The file ends early; what is there was transcribed.", "ko": "파일이 중간에 끝납니다. 있는 부분만 변환했습니다."},
   "warning.CORRUPT_PACKETS": {"en": "Parts of the file are damaged; some words may be missing.", "ko": "파일 일부가 손상되어 빠진 단어가 있을 수 있습니다."},
 

@@ -9,16 +9,15 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from sayit.bridge.documents import (
+from sayit.bridge.documents import ProblemDocument, TranscriptDocument
+from sayit.bridge.native.telling import (
     CompletedEvent,
     FailedEvent,
     PartialEvent,
-    ProblemDocument,
     ProgressEvent,
     RefinementEvent,
     StateEvent,
     TextEvent,
-    TranscriptDocument,
 )
 
 _EVENTS: tuple[type[BaseModel], ...] = (

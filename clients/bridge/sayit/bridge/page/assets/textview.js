@@ -55,7 +55,10 @@ export class TextView {
     });
     this.body.addEventListener("keydown", (event) => this.#pressed(event));
     for (const name of ["wheel", "touchmove"]) {
-      window.addEventListener(name, () => (this.#scrolledAt = performance.now()), { passive: true, signal: this.#leaving.signal });
+      window.addEventListener(name, () => (this.#scrolledAt = performance.now()), {
+        passive: true,
+        signal: this.#leaving.signal,
+      });
     }
   }
 
@@ -138,9 +141,15 @@ export class TextView {
         at += 1;
       }
       const { start, speaker } = together[0];
-      const time = h("button", { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) }, clock(start));
+      const time = h(
+        "button",
+        { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) },
+        clock(start),
+      );
       time.addEventListener("click", () => this.actions.seek(start));
-      box.append(h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)));
+      box.append(
+        h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)),
+      );
     }
     return words;
   }

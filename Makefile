@@ -7,7 +7,8 @@ PROTOS := $(shell find protos/sayit -name '*.proto' 2>/dev/null)
 GEN := protos/gen/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test faults bench bench-plots check lint types imports protos protos-check docs docs-check constraints clean
+.PHONY: help setup run up test faults bench bench-plots check lint types imports protos protos-check docs docs-check openapi \
+	constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -78,6 +79,9 @@ docs: setup ## write the generated parts of docs/
 	@$(BIN)/sayit config --markdown > docs/configuration.md
 	@$(BIN)/python tests/documentation/error_table.py
 	@$(BIN)/python -m benchmarks.page
+
+openapi: setup ## write the OpenAPI document that the TypeScript client is generated from, and its types where node is
+	@$(BIN)/python clients/typescript/generate.py
 
 docs-check: setup ## fail if a generated page differs from the code
 	@$(BIN)/sayit config --markdown | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs" >&2; exit 1; }

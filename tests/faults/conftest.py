@@ -28,6 +28,9 @@ from .harness import (
 )
 from .load import Load, texts_without_faults
 
+#: Work comes over gRPC here; what breaks over HTTP is fault test 14's.
+NO_BRIDGE = ("--rest", "none")
+
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Report]:
@@ -65,14 +68,16 @@ def heavy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSuite, dict[str, str]]]:
     """A suite with the bundled model, and what the clips say on it."""
-    with running_suite(tmp_path_factory.mktemp("suite"), "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
+    with running_suite(
+        tmp_path_factory.mktemp("suite"), *NO_BRIDGE, "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS
+    ) as suite:
         yield suite, asyncio.run(texts_without_faults(suite.address, clips(), OPTIONS))
 
 
 @pytest.fixture(scope="session")
 def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path) -> Iterator[RunningSuite]:
     """A suite with the slow model."""
-    arguments = ("--grace", "5", "--model", str(slow_model))
+    arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(slow_model))
     with running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
         yield suite
 

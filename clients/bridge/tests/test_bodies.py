@@ -211,14 +211,8 @@ async def test_senders_that_trickle_are_cut_off(monkeypatch: pytest.MonkeyPatch)
     """A byte now and then keeps no connection for ever: the mean speed counts."""
     monkeypatch.setattr("sayit.bridge.bodies._SPEED_AFTER_S", 0.3)
     async with scripted(upload_min_bytes_per_s=100_000) as (client, _):
-
-        async def trickle():
-            for _ in range(60):
-                yield AUDIO[:600]
-                await asyncio.sleep(0.02)
-
-        answer = await client.post("/v1/jobs", content=trickle())
-        assert answer.status_code == 408
+        answer = await sent(client, head(1_000_000) + AUDIO[:5000], 0.6, AUDIO[:5000])
+        assert status(answer) == 408
 
 
 async def test_a_sender_who_dies_leaves_nothing() -> None:

@@ -15,7 +15,7 @@ from tests.end_to_end.helper import RECORDINGS, label, repeated, word_error_rate
 
 from .browsing import cut_once, finished, keep_headers, opened, running_browser, shown_text, upload
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("bridge")
 
 #: Asks the page's own store for a job's audio.
 KEPT_AUDIO = """async (job) => {
@@ -57,9 +57,10 @@ def transcript(bridge_url: str, job: str, form: str) -> str:
     return httpx.get(f"{bridge_url}/v1/jobs/{job}/transcript", params={"format": form}, trust_env=False).text
 
 
-def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, bridge_url: str) -> None:
+def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, bridge_url: str, tmp_path: Path) -> None:
     """Its words are there before it is done, and in the end they are those of the service."""
-    upload(page, "ko-150s.flac")
+    (tmp_path / "once.wav").write_bytes(repeated("ko-150s", 1))  # another file than other tests send: no cache
+    page.set_input_files(".drop input[type=file]", str(tmp_path / "once.wav"))
     page.wait_for_function(GROWING)
     job = finished(page)
     assert shown_text(page) == " ".join(transcript(bridge_url, job, "txt").split())
@@ -265,3 +266,56 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "false"
     assert page.evaluate(NAMELESS) == []
+
+
+def job_document(state: str, last_seq: int) -> dict[str, object]:
+    """A job of a service that a test plays."""
+    return {
+        "id": "played", "state": state, "filename": "a.wav", "model": "m", "options": {"language": "en"},
+        "progress": {"audio_done_s": 1.0, "audio_total_s": 3.0, "queue_position": 2, "eta_s": 40.0},
+        "last_seq": last_seq, "created_at": "2026-01-01T00:00:00Z", "expires_at": None, "warnings": ["TRUNCATED_AUDIO"],
+    }  # fmt: skip
+
+
+def segment(text: str, start: float) -> dict[str, object]:
+    """A segment of one second without words."""
+    return {"id": 0, "start": start, "end": start + 1.0, "text": text, "language": "en", "speaker": "", "words": []}
+
+
+def event(kind: str, seq: int | None, **values: object) -> str:
+    """A server-sent event as the bridge writes it."""
+    number = f"id: {seq}\n" if seq else ""
+    return f"{number}event: {kind}\ndata: {json.dumps({'type': kind, 'job_id': 'played', 'seq': seq, **values})}\n\n"
+
+
+def test_final_text_replaces_partial_text_and_refinements_replace_both(page: Page, bridge_url: str) -> None:
+    """A partial text that comes late changes nothing; a stream that breaks off is resumed behind its last number."""
+    page.route("**/v1/jobs/played", lambda route: route.fulfill(json=job_document("running", 3)))
+    first = (
+        event("partial", None, chunk_index=1, segments=[segment("second par", 1.0)])
+        + event("text", 1, chunk_index=0, segments=[segment("first", 0.0)])
+        + event("partial", None, chunk_index=0, segments=[segment("late", 0.0)])
+        + ": beat\n\n"
+        + event("text", 2, chunk_index=1, segments=[segment("second", 1.0)])
+        + event("partial", None, chunk_index=2, segments=[segment("third", 2.0)])
+    )
+    then = event("refinement", 3, number=1, chunk_indexes=[0, 1], segments=[segment("first and second", 0.0)])
+    answers = [first]
+    seen = keep_headers(page, "/events", "last-event-id")
+
+    def events(route: Route) -> None:
+        if answers:
+            route.fulfill(content_type="text/event-stream", body=answers.pop(0))
+        else:
+            route.abort("connectionrefused")
+
+    page.route("**/v1/jobs/played/events", events)
+    page.goto(f"{bridge_url}/#/jobs/played")
+    expect(page.locator(".chunk.partial")).to_contain_text("third")
+    assert shown_text(page) == "first second third"
+    answers.append(then)
+    expect(page.locator(".text-body")).to_contain_text("first and second")
+    assert shown_text(page) == "first and second third"
+    assert seen[:2] == ["", "2"]
+    expect(page.locator(".job-how")).to_have_text("0:01 of 0:03 · 2 pieces ahead · about 40 s left")
+    expect(page.locator(".job-warnings")).to_contain_text("The file ends early")

@@ -146,7 +146,7 @@ def test_the_configuration_page_is_current() -> None:
 def test_the_configuration_lists_every_setting_once() -> None:
     """For the terminal and for scripts."""
     sections = json.loads(sayit("config", "--json").stdout)
-    assert set(sections) == {"Every process", "Gateway", "Scheduler", "Transcriber"}
+    assert set(sections) == {"Every process", "Gateway", "Scheduler", "Transcriber", "Bridge"}
     assert "SAYIT_LISTEN" in [one["name"] for one in sections["Gateway"]]
     assert "SAYIT_LOG_LEVEL" not in [one["name"] for one in sections["Gateway"]]
     assert "SAYIT_SCHEDULER_LISTEN" in sayit("config").stdout

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -133,3 +135,28 @@ def test_ports_lie_below_the_kernels_own_range() -> None:
     path = Path("/proc/sys/net/ipv4/ip_local_port_range")
     if path.exists():
         assert max(found) < int(path.read_text().split()[0])
+
+
+def test_the_bridge_knows_the_gateway_by_its_certificate(options: SuiteOptions, tmp_path: Path) -> None:
+    """With TLS it trusts that very certificate, under the name in it; what the user says goes before."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here to make a certificate with")
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x"]
+    command += ["-addext", "subjectAltName=DNS:sayit.example", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    secured = {**options.environment, "SAYIT_TLS_CERT_FILE": certificate, "SAYIT_TLS_KEY_FILE": key}
+    made = plan(dataclasses.replace(options, environment=secured))
+    bridge = made.parts[5].environment
+    assert bridge["SAYIT_GATEWAY_NAME"] == "sayit.example"
+    assert bridge["SAYIT_GATEWAY_ROOT_CERTIFICATES"] == certificate
+    assert made.rest == "https://127.0.0.1:3000"
+    named = plan(dataclasses.replace(options, environment={**secured, "SAYIT_GATEWAY_NAME": "other"}))
+    assert named.parts[5].environment["SAYIT_GATEWAY_NAME"] == "other"
+
+
+def test_without_a_bridge_there_is_none(options: SuiteOptions) -> None:
+    """`--rest none`, and embedded suites."""
+    made = plan(dataclasses.replace(options, rest=""))
+    assert "bridge" not in [part.name for part in made.parts]
+    assert made.rest == ""

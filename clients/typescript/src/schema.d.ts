@@ -4,230 +4,6 @@
  */
 
 export interface paths {
-    "/v1/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List your jobs, newest first */
-        get: operations["listJobs"];
-        put?: never;
-        /** Send audio and get a job, or, with `wait`, its transcript */
-        post: operations["createJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs/{job_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A job as it is now, or, with `wait`, at its end */
-        get: operations["getJob"];
-        put?: never;
-        post?: never;
-        /** Delete a job with its audio and text; a running one is cancelled first */
-        delete: operations["deleteJob"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs/{job_id}:cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Cancel a job; one that has ended stays as it is */
-        post: operations["cancelJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs/{job_id}/transcript": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The transcript as JSON, text, subtitles or a table */
-        get: operations["getTranscript"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs/{job_id}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A job's events as they happen (server-sent events)
-         * @description `id:` is the number of a durable event; a client that comes back with it in `Last-Event-ID` misses nothing. Progress and partial text have no id. Comments keep the connection alive. 204 when there is nothing left to come, which ends an EventSource.
-         */
-        get: operations["watchJob"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/uploads": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Open a resumable upload; the body may be its beginning */
-        post: operations["createUpload"];
-        delete?: never;
-        /** What of tus is supported */
-        options: operations["describeUploads"];
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/uploads/{upload_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Delete an upload that no job uses */
-        delete: operations["deleteUpload"];
-        options?: never;
-        /** Where an upload goes on */
-        head: operations["getUpload"];
-        /** Go on with an upload; what arrived before a break stays */
-        patch: operations["appendUpload"];
-        trace?: never;
-    };
-    "/v1/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How the suite is */
-        get: operations["getStatus"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audio/transcriptions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Transcriptions
-         * @description Transcribes a recording, in the same call however long it is.
-         */
-        post: operations["createTranscription"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audio/translations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Translations
-         * @description Translates a recording into English, in the same call however long it is.
-         */
-        post: operations["createTranslation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/models": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Models
-         * @description Lists the models and OpenAI's names for them.
-         */
-        get: operations["listModels"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/models/{model}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Model
-         * @description Returns one model.
-         */
-        get: operations["retrieveModel"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/transcribe": {
         parameters: {
             query?: never;
@@ -325,42 +101,294 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audio/transcriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transcriptions
+         * @description Transcribes a recording, in the same call however long it is.
+         */
+        post: operations["createTranscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/translations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Translations
+         * @description Translates a recording into English, in the same call however long it is.
+         */
+        post: operations["createTranslation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your jobs, newest first */
+        get: operations["listJobs"];
+        put?: never;
+        /** Send audio and get a job, or, with `wait`, its transcript */
+        post: operations["createJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A job as it is now, or, with `wait`, at its end */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        /** Delete a job with its audio and text; a running one is cancelled first */
+        delete: operations["deleteJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A job's events as they happen (server-sent events)
+         * @description `id:` is the number of a durable event; a client that comes back with it in `Last-Event-ID` misses nothing. Progress and partial text have no id. Comments keep the connection alive. 204 when there is nothing left to come, which ends an EventSource.
+         */
+        get: operations["watchJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as JSON, text, subtitles or a table */
+        get: operations["getTranscript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}:cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel a job; one that has ended stays as it is */
+        post: operations["cancelJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models
+         * @description Lists the models and OpenAI's names for them.
+         */
+        get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Model
+         * @description Returns one model.
+         */
+        get: operations["retrieveModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the suite is */
+        get: operations["getStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open a resumable upload; the body may be its beginning */
+        post: operations["createUpload"];
+        delete?: never;
+        /** What of tus is supported */
+        options: operations["describeUploads"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an upload that no job uses */
+        delete: operations["deleteUpload"];
+        options?: never;
+        /** Where an upload goes on */
+        head: operations["getUpload"];
+        /** Go on with an upload; what arrived before a break stays */
+        patch: operations["appendUpload"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * CompletedEvent
+         * @description `event: completed`. Durable and last: the transcript is there.
+         */
+        CompletedEvent: {
+            /** Cached */
+            cached: boolean;
+            /** Duration S */
+            duration_s: number;
+            /** Job Id */
+            job_id: string;
+            /** Language */
+            language: string;
+            /** Segment Count */
+            segment_count: number;
+            /** Seq */
+            seq: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "completed";
+        };
+        /**
          * CoverageDocument
          * @description Detected speech against transcribed speech, in seconds.
          */
         CoverageDocument: {
+            /** Gaps */
+            gaps: components["schemas"]["SpanDocument"][];
             /** Speech Detected */
             speech_detected: number;
             /** Speech Transcribed */
             speech_transcribed: number;
-            /** Gaps */
-            gaps: components["schemas"]["SpanDocument"][];
         };
         /**
          * DiarizedSegment
          * @description A segment of `diarized_json`; the speaker is empty as long as nobody diarizes.
          */
         DiarizedSegment: {
+            /** End */
+            end: number;
+            /** Id */
+            id: string;
+            /** Speaker */
+            speaker: string;
+            /** Start */
+            start: number;
+            /** Text */
+            text: string;
             /**
              * Type
              * @constant
              */
             type: "transcript.text.segment";
-            /** Id */
-            id: string;
-            /** Start */
-            start: number;
-            /** End */
-            end: number;
-            /** Speaker */
-            speaker: string;
-            /** Text */
-            text: string;
         };
         /**
          * DurationUsage
@@ -368,15 +396,15 @@ export interface components {
          */
         DurationUsage: {
             /**
-             * Type
-             * @constant
-             */
-            type: "duration";
-            /**
              * Seconds
              * @description Seconds of audio.
              */
             seconds: number;
+            /**
+             * Type
+             * @constant
+             */
+            type: "duration";
         };
         /**
          * EnvelopeError
@@ -400,12 +428,38 @@ export interface components {
          * @description A refusal.
          */
         ErrorEnvelope: {
+            error: components["schemas"]["EnvelopeError"];
             /**
              * Success
              * @constant
              */
             success: false;
-            error: components["schemas"]["EnvelopeError"];
+        };
+        /**
+         * EventDocument
+         * @description One event of a job: the data of a server-sent event, or a message of the WebSocket.
+         */
+        EventDocument: components["schemas"]["StateEvent"] | components["schemas"]["TextEvent"] | components["schemas"]["RefinementEvent"] | components["schemas"]["CompletedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["ProgressEvent"] | components["schemas"]["PartialEvent"];
+        /**
+         * FailedEvent
+         * @description `event: failed`. Durable and last.
+         */
+        FailedEvent: {
+            error: components["schemas"]["JobErrorDocument"];
+            /** Job Id */
+            job_id: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "failed";
         };
         /**
          * Format
@@ -413,16 +467,13 @@ export interface components {
          * @enum {string}
          */
         Format: "txt" | "json" | "srt" | "vtt" | "tsv";
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
         /**
          * HealthData
          * @description The state; where API keys are asked for, all but `status` and `timestamp` is only for those who have one.
          */
         HealthData: {
+            services?: components["schemas"]["Services"] | null;
+            stats?: components["schemas"]["Stats"] | null;
             status: components["schemas"]["PartState"];
             /**
              * Timestamp
@@ -433,73 +484,71 @@ export interface components {
             uptime?: number | null;
             /** Version */
             version?: string | null;
-            services?: components["schemas"]["Services"] | null;
-            stats?: components["schemas"]["Stats"] | null;
         };
         /**
          * HealthEnvelope
          * @description The answer.
          */
         HealthEnvelope: {
+            data: components["schemas"]["HealthData"];
             /**
              * Success
              * @constant
              */
             success: true;
-            data: components["schemas"]["HealthData"];
         };
         /**
          * JobDocument
          * @description A transcription job.
          */
         JobDocument: {
-            /** Id */
-            id: string;
-            state: components["schemas"]["JobState"];
-            /** Filename */
-            filename: string;
-            /** Model */
-            model: string;
-            options: components["schemas"]["OptionsDocument"];
-            progress: components["schemas"]["ProgressDocument"];
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Started At */
-            started_at: string | null;
-            /** Finished At */
-            finished_at: string | null;
-            /**
-             * Expires At
-             * @description When it and all its data are deleted.
-             */
-            expires_at: string | null;
-            /** @description Set exactly when `state` is `failed`. */
-            error: components["schemas"]["JobErrorDocument"] | null;
             /**
              * Cached
              * @description Whether the result came from the cache.
              */
             cached: boolean;
             /**
-             * Warnings
-             * @description What was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS.
+             * Created At
+             * Format: date-time
              */
-            warnings: string[];
+            created_at: string;
+            /** @description Set exactly when `state` is `failed`. */
+            error: components["schemas"]["JobErrorDocument"] | null;
+            /**
+             * Expires At
+             * @description When it and all its data are deleted.
+             */
+            expires_at: string | null;
+            /** Filename */
+            filename: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: string;
             /**
              * Last Seq
              * @description Number of the newest durable event.
              */
             last_seq: number;
+            /** Model */
+            model: string;
+            options: components["schemas"]["OptionsDocument"];
             /**
              * Poll After Ms
              * @description When a polling client should ask again; null once it has ended.
              */
             poll_after_ms: number | null;
+            progress: components["schemas"]["ProgressDocument"];
+            /** Started At */
+            started_at: string | null;
+            state: components["schemas"]["JobState"];
             /** @description Set if the request waited (`wait`) and the job is completed. */
             transcript?: components["schemas"]["TranscriptDocument"] | null;
+            /**
+             * Warnings
+             * @description What was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS.
+             */
+            warnings: string[];
         };
         /**
          * JobErrorDocument
@@ -557,23 +606,27 @@ export interface components {
          * @description What happened.
          */
         OpenAIErrorDetail: {
-            /** Message */
-            message: string;
-            /** Type */
-            type: string;
-            /** Param */
-            param: string | null;
             /**
              * Code
              * @example INVALID_FORMAT
              */
             code: string;
+            /** Message */
+            message: string;
+            /** Param */
+            param: string | null;
+            /** Type */
+            type: string;
         };
         /**
          * OpenAIModel
          * @description A name that can be asked for; `default`, `transcribers` and `stands_for` are SayIt's.
          */
         OpenAIModel: {
+            /** Created */
+            created: number;
+            /** Default */
+            default: boolean;
             /**
              * Id
              * @example small
@@ -584,35 +637,43 @@ export interface components {
              * @constant
              */
             object: "model";
-            /** Created */
-            created: number;
             /** Owned By */
             owned_by: string;
-            /** Default */
-            default: boolean;
-            /** Transcribers */
-            transcribers: number;
             /** Stands For */
             stands_for?: string | null;
+            /** Transcribers */
+            transcribers: number;
         };
         /**
          * OpenAIModelList
          * @description All names that can be asked for.
          */
         OpenAIModelList: {
+            /** Data */
+            data: components["schemas"]["OpenAIModel"][];
             /**
              * Object
              * @constant
              */
             object: "list";
-            /** Data */
-            data: components["schemas"]["OpenAIModel"][];
         };
         /**
          * OptionsDocument
          * @description How to transcribe. Every field has a useful default.
          */
         OptionsDocument: {
+            /**
+             * Beam Size
+             * @description 0 takes the language's preset.
+             * @default 0
+             */
+            beam_size: number;
+            /**
+             * Hotwords
+             * @description Words to expect.
+             * @default
+             */
+            hotwords: string;
             /**
              * Language
              * @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it.
@@ -621,10 +682,11 @@ export interface components {
              */
             language: string;
             /**
-             * @description `translate` writes English.
-             * @default transcribe
+             * Max Tokens Per Window
+             * @description 0: no limit but the model's.
+             * @default 0
              */
-            task: components["schemas"]["Task"];
+            max_tokens_per_window: number;
             /**
              * Model
              * @description See `GET /v1/models`; empty takes the default.
@@ -638,48 +700,35 @@ export interface components {
              */
             prompt: string;
             /**
-             * Hotwords
-             * @description Words to expect.
-             * @default
+             * @description `translate` writes English.
+             * @default transcribe
              */
-            hotwords: string;
-            /**
-             * Word Timestamps
-             * @description Whether segments carry words with times.
-             * @default false
-             */
-            word_timestamps: boolean;
-            /**
-             * Beam Size
-             * @description 0 takes the language's preset.
-             * @default 0
-             */
-            beam_size: number;
+            task: components["schemas"]["Task"];
             /**
              * Temperature
              * @description One fixed temperature without fallback.
              */
             temperature?: number | null;
             /**
-             * Max Tokens Per Window
-             * @description 0: no limit but the model's.
-             * @default 0
+             * Word Timestamps
+             * @description Whether segments carry words with times.
+             * @default false
              */
-            max_tokens_per_window: number;
+            word_timestamps: boolean;
         };
         /**
          * PartDocument
          * @description A part of the suite.
          */
         PartDocument: {
-            /** Name */
-            name: string;
-            state: components["schemas"]["PartState"];
             /**
              * Detail
              * @description What is wrong, for people; empty if nothing is.
              */
             detail: string;
+            /** Name */
+            name: string;
+            state: components["schemas"]["PartState"];
         };
         /**
          * PartState
@@ -687,6 +736,72 @@ export interface components {
          * @enum {string}
          */
         PartState: "ok" | "degraded" | "down";
+        /**
+         * PartialEvent
+         * @description `event: partial`. Ephemeral: what the model says of a chunk before it is final.
+         */
+        PartialEvent: {
+            /** Chunk Index */
+            chunk_index: number;
+            /** Job Id */
+            job_id: string;
+            /** Segments */
+            segments: components["schemas"]["SegmentDocument"][];
+            /**
+             * Seq
+             * @default null
+             */
+            seq: null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "partial";
+        };
+        /**
+         * ProblemDocument
+         * @description RFC 9457 problem details.
+         */
+        ProblemDocument: {
+            /**
+             * Code
+             * @description The stable code.
+             * @example JOB_NOT_FOUND
+             */
+            code: string;
+            /**
+             * Detail
+             * @description A sentence for people, in the language of Accept-Language (en, ko).
+             */
+            detail: string;
+            /**
+             * Field
+             * @description The part of the request at fault.
+             * @default null
+             */
+            field: string | null;
+            /**
+             * Retry After
+             * @description Seconds, as in Retry-After.
+             * @default null
+             */
+            retry_after: number | null;
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /**
+             * Type
+             * @description Stable URI of the kind; it need not be fetched.
+             * @example https://sayit.dev/problems/job-not-found
+             */
+            type: string;
+        };
         /**
          * ProgressDocument
          * @description How far a job is.
@@ -699,60 +814,110 @@ export interface components {
              * @description Null until the whole file is decoded.
              */
             audio_total_s: number | null;
-            /**
-             * Fraction
-             * @description Done part of the audio, 0 to 1; null until the length is known.
-             */
-            fraction: number | null;
             /** Chunks Done */
             chunks_done: number;
             /** Chunks Total */
             chunks_total: number | null;
             /**
-             * Queue Position
-             * @description Chunks of others that go first; null once nothing waits.
-             */
-            queue_position: number | null;
-            /**
              * Eta S
              * @description Estimated seconds until it ends; null while unknown.
              */
             eta_s: number | null;
+            /**
+             * Fraction
+             * @description Done part of the audio, 0 to 1; null until the length is known.
+             */
+            fraction: number | null;
+            /**
+             * Queue Position
+             * @description Chunks of others that go first; null once nothing waits.
+             */
+            queue_position: number | null;
+        };
+        /**
+         * ProgressEvent
+         * @description `event: progress`. Ephemeral: `seq` is null, and so is the SSE id.
+         */
+        ProgressEvent: {
+            /** Job Id */
+            job_id: string;
+            progress: components["schemas"]["ProgressDocument"];
+            /**
+             * Seq
+             * @default null
+             */
+            seq: null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "progress";
+        };
+        /**
+         * RefinementEvent
+         * @description `event: refinement`. Durable: these segments replace those of the chunks named.
+         */
+        RefinementEvent: {
+            /** Chunk Indexes */
+            chunk_indexes: number[];
+            /** Job Id */
+            job_id: string;
+            /** Number */
+            number: number;
+            /** Segments */
+            segments: components["schemas"]["SegmentDocument"][];
+            /** Seq */
+            seq: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "refinement";
         };
         /**
          * SegmentDocument
          * @description A stretch of speech.
          */
         SegmentDocument: {
+            /** Avg Logprob */
+            avg_logprob: number | null;
+            /** Compression Ratio */
+            compression_ratio: number | null;
+            /** End */
+            end: number;
             /**
              * Id
              * @description Position in the transcript, from 0; in events, position in the chunk.
              */
             id: number;
-            /**
-             * Start
-             * @description Seconds from the beginning of the recording.
-             */
-            start: number;
-            /** End */
-            end: number;
-            /** Text */
-            text: string;
             /** Language */
             language: string;
+            /** No Speech Prob */
+            no_speech_prob: number | null;
             /**
              * Speaker
              * @description Empty unless somebody diarized.
              */
             speaker: string;
-            /** Avg Logprob */
-            avg_logprob: number | null;
-            /** Compression Ratio */
-            compression_ratio: number | null;
-            /** No Speech Prob */
-            no_speech_prob: number | null;
+            /**
+             * Start
+             * @description Seconds from the beginning of the recording.
+             */
+            start: number;
             /** Temperature */
             temperature: number | null;
+            /** Text */
+            text: string;
             /**
              * Words
              * @description Empty unless `word_timestamps` was asked for.
@@ -771,8 +936,8 @@ export interface components {
          * @description The parts that the first backend had: the model, the queue, the transcribers.
          */
         Services: {
-            whisper: components["schemas"]["ServiceHealth"];
             redis: components["schemas"]["ServiceHealth"];
+            whisper: components["schemas"]["ServiceHealth"];
             workers: components["schemas"]["WorkersHealth"];
         };
         /**
@@ -780,68 +945,89 @@ export interface components {
          * @description A stretch of time, in seconds.
          */
         SpanDocument: {
-            /** Start */
-            start: number;
             /** End */
             end: number;
+            /** Start */
+            start: number;
+        };
+        /**
+         * StateEvent
+         * @description `event: state`. Durable: the job entered a state.
+         */
+        StateEvent: {
+            /** Job Id */
+            job_id: string;
+            /** Seq */
+            seq: number;
+            state: components["schemas"]["JobState"];
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "state";
         };
         /**
          * Stats
          * @description The last 24 hours; null without any request.
          */
         Stats: {
+            /** Meantimems */
+            meanTimeMs: number | null;
             /** Requestsperday */
             requestsPerDay: number;
             /** Successrate */
             successRate: number | null;
-            /** Meantimems */
-            meanTimeMs: number | null;
         };
         /**
          * StatusDocument
          * @description The whole suite.
          */
         StatusDocument: {
-            state: components["schemas"]["PartState"];
-            /** Parts */
-            parts: components["schemas"]["PartDocument"][];
-            /** Transcribers Online */
-            transcribers_online: number;
-            /** Transcribers Expected */
-            transcribers_expected: number;
-            /** Transcribers */
-            transcribers: components["schemas"]["TranscriberDocument"][];
-            /** Uptime S */
-            uptime_s: number;
-            /** Jobs Per Day */
-            jobs_per_day: number;
-            /** Success Rate */
-            success_rate: number | null;
-            /** Mean Time S */
-            mean_time_s: number | null;
-            /** Version */
-            version: string;
             /** Chunks Waiting */
             chunks_waiting: number;
+            /** Jobs Per Day */
+            jobs_per_day: number;
             /**
              * Max Upload Bytes
              * @description The largest file that the bridge takes.
              */
             max_upload_bytes: number;
+            /** Mean Time S */
+            mean_time_s: number | null;
+            /** Parts */
+            parts: components["schemas"]["PartDocument"][];
+            state: components["schemas"]["PartState"];
+            /** Success Rate */
+            success_rate: number | null;
+            /** Transcribers */
+            transcribers: components["schemas"]["TranscriberDocument"][];
+            /** Transcribers Expected */
+            transcribers_expected: number;
+            /** Transcribers Online */
+            transcribers_online: number;
+            /** Uptime S */
+            uptime_s: number;
+            /** Version */
+            version: string;
         };
         /**
          * SuppressedDocument
          * @description Text that the model produced and SayIt removed.
          */
         SuppressedDocument: {
-            /** Text */
-            text: string;
+            /** End */
+            end: number;
             /** Reason */
             reason: string;
             /** Start */
             start: number;
-            /** End */
-            end: number;
+            /** Text */
+            text: string;
         };
         /**
          * Task
@@ -850,33 +1036,46 @@ export interface components {
          */
         Task: "transcribe" | "translate";
         /**
+         * TextEvent
+         * @description `event: text`. Durable: the final text of one chunk; chunks finish in any order.
+         */
+        TextEvent: {
+            /** Chunk Index */
+            chunk_index: number;
+            /** Job Id */
+            job_id: string;
+            /** Segments */
+            segments: components["schemas"]["SegmentDocument"][];
+            /** Seq */
+            seq: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+        };
+        /**
          * TranscribeData
          * @description A job as the app sees it. `transcription` is there exactly when it is completed.
          */
         TranscribeData: {
-            /** Jobid */
-            jobId: string;
-            status: components["schemas"]["JobState"];
             /**
-             * Progress
-             * @description Per cent; absent until the length is known.
+             * Durationms
+             * @description Length of the audio.
              */
-            progress?: number | null;
-            /**
-             * Pollafterms
-             * @description When to ask again; absent once it has ended.
-             */
-            pollAfterMs?: number | null;
+            durationMs?: number | null;
             /**
              * Etams
              * @description Estimated time until it ends; absent while unknown.
              */
             etaMs?: number | null;
-            /**
-             * Transcription
-             * @description The text.
-             */
-            transcription?: string | null;
+            /** Jobid */
+            jobId: string;
             /**
              * Language
              * @description Language of most speech.
@@ -884,34 +1083,45 @@ export interface components {
              */
             language?: string | null;
             /**
-             * Durationms
-             * @description Length of the audio.
+             * Pollafterms
+             * @description When to ask again; absent once it has ended.
              */
-            durationMs?: number | null;
+            pollAfterMs?: number | null;
+            /**
+             * Progress
+             * @description Per cent; absent until the length is known.
+             */
+            progress?: number | null;
+            status: components["schemas"]["JobState"];
+            /**
+             * Transcription
+             * @description The text.
+             */
+            transcription?: string | null;
         };
         /**
          * TranscribeEnvelope
          * @description The answer of `/api/transcribe`; `error` is there exactly when `success` is false.
          */
         TranscribeEnvelope: {
-            /** Success */
-            success: boolean;
             data?: components["schemas"]["TranscribeData"] | null;
             error?: components["schemas"]["EnvelopeError"] | null;
+            /** Success */
+            success: boolean;
         };
         /**
          * TranscriberDocument
          * @description A transcriber that answers.
          */
         TranscriberDocument: {
+            /** Busy */
+            busy: number;
             /** Id */
             id: string;
             /** Model */
             model: string;
             /** Slots */
             slots: number;
-            /** Busy */
-            busy: number;
             /**
              * Speed
              * @description Measured audio seconds per second of work; 0 before its first chunk.
@@ -923,23 +1133,23 @@ export interface components {
          * @description A transcript, as `sayit transcribe --format json` writes it.
          */
         TranscriptDocument: {
-            /** Text */
-            text: string;
+            coverage: components["schemas"]["CoverageDocument"];
+            /** Duration */
+            duration: number;
             /** Language */
             language: string;
             /** Language Probability */
             language_probability: number | null;
-            /** Duration */
-            duration: number;
             /** Model */
             model: string;
             /** Preset */
             preset: string;
             /** Segments */
             segments: components["schemas"]["SegmentDocument"][];
-            coverage: components["schemas"]["CoverageDocument"];
             /** Suppressed */
             suppressed: components["schemas"]["SuppressedDocument"][];
+            /** Text */
+            text: string;
             usage: components["schemas"]["UsageDocument"];
         };
         /**
@@ -947,17 +1157,17 @@ export interface components {
          * @description `diarized_json`.
          */
         TranscriptionDiarizedJson: {
+            /** Duration */
+            duration: number;
+            /** Segments */
+            segments: components["schemas"]["DiarizedSegment"][];
             /**
              * Task
              * @constant
              */
             task: "transcribe";
-            /** Duration */
-            duration: number;
             /** Text */
             text: string;
-            /** Segments */
-            segments: components["schemas"]["DiarizedSegment"][];
             usage: components["schemas"]["DurationUsage"];
         };
         /**
@@ -965,36 +1175,36 @@ export interface components {
          * @description `json`.
          */
         TranscriptionJson: {
-            /** Text */
-            text: string;
             /** Languages */
             languages: components["schemas"]["LanguageCode"][];
-            usage: components["schemas"]["DurationUsage"];
             /** Logprobs */
             logprobs?: components["schemas"]["WordLogprob"][] | null;
+            /** Text */
+            text: string;
+            usage: components["schemas"]["DurationUsage"];
         };
         /**
          * TranscriptionVerboseJson
          * @description `verbose_json`.
          */
         TranscriptionVerboseJson: {
-            /**
-             * Task
-             * @enum {string}
-             */
-            task: "transcribe" | "translate";
+            /** Duration */
+            duration: number;
             /**
              * Language
              * @example korean
              */
             language: string;
-            /** Duration */
-            duration: number;
+            /** Segments */
+            segments?: components["schemas"]["VerboseSegment"][] | null;
+            /**
+             * Task
+             * @enum {string}
+             */
+            task: "transcribe" | "translate";
             /** Text */
             text: string;
             usage: components["schemas"]["DurationUsage"];
-            /** Segments */
-            segments?: components["schemas"]["VerboseSegment"][] | null;
             /** Words */
             words?: components["schemas"]["VerboseWord"][] | null;
         };
@@ -1008,72 +1218,49 @@ export interface components {
             /** Compute */
             compute: number;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
         /**
          * VerboseSegment
          * @description A segment of `verbose_json`; `tokens` is always empty and `seek` the segment's own place.
          */
         VerboseSegment: {
-            /** Id */
-            id: number;
-            /** Seek */
-            seek: number;
-            /** Start */
-            start: number;
-            /** End */
-            end: number;
-            /** Text */
-            text: string;
-            /** Tokens */
-            tokens: number[];
-            /** Temperature */
-            temperature: number;
             /** Avg Logprob */
             avg_logprob: number;
             /** Compression Ratio */
             compression_ratio: number;
+            /** End */
+            end: number;
+            /** Id */
+            id: number;
             /** No Speech Prob */
             no_speech_prob: number;
+            /** Seek */
+            seek: number;
+            /** Start */
+            start: number;
+            /** Temperature */
+            temperature: number;
+            /** Text */
+            text: string;
+            /** Tokens */
+            tokens: number[];
         };
         /**
          * VerboseWord
          * @description A word of `verbose_json`.
          */
         VerboseWord: {
-            /** Word */
-            word: string;
-            /** Start */
-            start: number;
             /** End */
             end: number;
+            /** Start */
+            start: number;
+            /** Word */
+            word: string;
         };
         /**
          * WordDocument
          * @description A word.
          */
         WordDocument: {
-            /**
-             * Text
-             * @description With the leading space that the language uses.
-             */
-            text: string;
-            /**
-             * Start
-             * @description Seconds from the beginning of the recording.
-             */
-            start: number;
             /** End */
             end: number;
             /**
@@ -1081,246 +1268,39 @@ export interface components {
              * @description The model's, 0 to 1.
              */
             probability: number | null;
+            /**
+             * Start
+             * @description Seconds from the beginning of the recording.
+             */
+            start: number;
+            /**
+             * Text
+             * @description With the leading space that the language uses.
+             */
+            text: string;
         };
         /**
          * WordLogprob
          * @description A word with the logarithm of its probability.
          */
         WordLogprob: {
-            /** Token */
-            token: string;
-            /** Logprob */
-            logprob: number;
             /** Bytes */
             bytes: number[];
+            /** Logprob */
+            logprob: number;
+            /** Token */
+            token: string;
         };
         /**
          * WorkersHealth
          * @description The transcribers.
          */
         WorkersHealth: {
-            status: components["schemas"]["PartState"];
             /** Online */
             online: number;
+            status: components["schemas"]["PartState"];
             /** Total */
             total: number;
-        };
-        /**
-         * CompletedEvent
-         * @description `event: completed`. Durable and last: the transcript is there.
-         */
-        CompletedEvent: {
-            /**
-             * Type
-             * @default completed
-             * @constant
-             */
-            type: "completed";
-            /** Job Id */
-            job_id: string;
-            /** Seq */
-            seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            /** Language */
-            language: string;
-            /** Duration S */
-            duration_s: number;
-            /** Segment Count */
-            segment_count: number;
-            /** Cached */
-            cached: boolean;
-        };
-        /**
-         * FailedEvent
-         * @description `event: failed`. Durable and last.
-         */
-        FailedEvent: {
-            /**
-             * Type
-             * @default failed
-             * @constant
-             */
-            type: "failed";
-            /** Job Id */
-            job_id: string;
-            /** Seq */
-            seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            error: components["schemas"]["JobErrorDocument"];
-        };
-        /**
-         * PartialEvent
-         * @description `event: partial`. Ephemeral: what the model says of a chunk before it is final.
-         */
-        PartialEvent: {
-            /**
-             * Type
-             * @default partial
-             * @constant
-             */
-            type: "partial";
-            /** Job Id */
-            job_id: string;
-            /**
-             * Seq
-             * @default null
-             */
-            seq: null;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            /** Chunk Index */
-            chunk_index: number;
-            /** Segments */
-            segments: components["schemas"]["SegmentDocument"][];
-        };
-        /**
-         * ProblemDocument
-         * @description RFC 9457 problem details.
-         */
-        ProblemDocument: {
-            /**
-             * Type
-             * @description Stable URI of the kind; it need not be fetched.
-             * @example https://sayit.dev/problems/job-not-found
-             */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /**
-             * Detail
-             * @description A sentence for people, in the language of Accept-Language (en, ko).
-             */
-            detail: string;
-            /**
-             * Code
-             * @description The stable code.
-             * @example JOB_NOT_FOUND
-             */
-            code: string;
-            /**
-             * Field
-             * @description The part of the request at fault.
-             * @default null
-             */
-            field: string | null;
-            /**
-             * Retry After
-             * @description Seconds, as in Retry-After.
-             * @default null
-             */
-            retry_after: number | null;
-        };
-        /**
-         * ProgressEvent
-         * @description `event: progress`. Ephemeral: `seq` is null, and so is the SSE id.
-         */
-        ProgressEvent: {
-            /**
-             * Type
-             * @default progress
-             * @constant
-             */
-            type: "progress";
-            /** Job Id */
-            job_id: string;
-            /**
-             * Seq
-             * @default null
-             */
-            seq: null;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            progress: components["schemas"]["ProgressDocument"];
-        };
-        /**
-         * RefinementEvent
-         * @description `event: refinement`. Durable: these segments replace those of the chunks named.
-         */
-        RefinementEvent: {
-            /**
-             * Type
-             * @default refinement
-             * @constant
-             */
-            type: "refinement";
-            /** Job Id */
-            job_id: string;
-            /** Seq */
-            seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            /** Number */
-            number: number;
-            /** Chunk Indexes */
-            chunk_indexes: number[];
-            /** Segments */
-            segments: components["schemas"]["SegmentDocument"][];
-        };
-        /**
-         * StateEvent
-         * @description `event: state`. Durable: the job entered a state.
-         */
-        StateEvent: {
-            /**
-             * Type
-             * @default state
-             * @constant
-             */
-            type: "state";
-            /** Job Id */
-            job_id: string;
-            /** Seq */
-            seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            state: components["schemas"]["JobState"];
-        };
-        /**
-         * TextEvent
-         * @description `event: text`. Durable: the final text of one chunk; chunks finish in any order.
-         */
-        TextEvent: {
-            /**
-             * Type
-             * @default text
-             * @constant
-             */
-            type: "text";
-            /** Job Id */
-            job_id: string;
-            /** Seq */
-            seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
-            time: string;
-            /** Chunk Index */
-            chunk_index: number;
-            /** Segments */
-            segments: components["schemas"]["SegmentDocument"][];
         };
     };
     responses: never;
@@ -1331,1999 +1311,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    listJobs: {
-        parameters: {
-            query?: {
-                page_size?: number;
-                /** @description `next_page_token` of the page before. */
-                page_token?: string;
-                /** @description Only jobs in one of these states. */
-                state?: components["schemas"]["JobState"][] | null;
-                /** @description Only jobs created at or after this time. */
-                created_after?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobListDocument"];
-                };
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    createJob: {
-        parameters: {
-            query?: {
-                /** @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it. */
-                language?: string;
-                /** @description `translate` writes English. */
-                task?: components["schemas"]["Task"];
-                /** @description See `GET /v1/models`; empty takes the default. */
-                model?: string;
-                /** @description Text that precedes the audio in spirit. */
-                prompt?: string;
-                /** @description Words to expect. */
-                hotwords?: string;
-                /** @description Whether segments carry words with times. */
-                word_timestamps?: boolean;
-                /** @description 0 takes the language's preset. */
-                beam_size?: number;
-                /** @description One fixed temperature without fallback. */
-                temperature?: number | null;
-                /** @description 0: no limit but the model's. */
-                max_tokens_per_window?: number;
-                /** @description Name to show; a form's file brings its own. */
-                filename?: string;
-                /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
-                wait?: number;
-            };
-            header?: {
-                /** @description Makes retries safe: the same key never makes two jobs. */
-                "idempotency-key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description The audio.
-                     */
-                    file: string;
-                    /**
-                     * Language
-                     * @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it.
-                     * @default auto
-                     * @example ko
-                     */
-                    language?: string;
-                    /**
-                     * @description `translate` writes English.
-                     * @default transcribe
-                     */
-                    task?: components["schemas"]["Task"];
-                    /**
-                     * Model
-                     * @description See `GET /v1/models`; empty takes the default.
-                     * @default
-                     */
-                    model?: string;
-                    /**
-                     * Prompt
-                     * @description Text that precedes the audio in spirit.
-                     * @default
-                     */
-                    prompt?: string;
-                    /**
-                     * Hotwords
-                     * @description Words to expect.
-                     * @default
-                     */
-                    hotwords?: string;
-                    /**
-                     * Word Timestamps
-                     * @description Whether segments carry words with times.
-                     * @default false
-                     */
-                    word_timestamps?: boolean;
-                    /**
-                     * Beam Size
-                     * @description 0 takes the language's preset.
-                     * @default 0
-                     */
-                    beam_size?: number;
-                    /**
-                     * Temperature
-                     * @description One fixed temperature without fallback.
-                     */
-                    temperature?: number | null;
-                    /**
-                     * Max Tokens Per Window
-                     * @description 0: no limit but the model's.
-                     * @default 0
-                     */
-                    max_tokens_per_window?: number;
-                    /**
-                     * Filename
-                     * @description Name to show; a form's file brings its own.
-                     * @default
-                     */
-                    filename?: string;
-                    /**
-                     * Wait
-                     * @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default).
-                     * @default 0
-                     */
-                    wait?: number;
-                };
-                "application/octet-stream": string;
-                "audio/*": string;
-                "application/json": {
-                    /** Upload Id */
-                    upload_id: string;
-                    /**
-                     * Filename
-                     * @default
-                     */
-                    filename?: string;
-                    /**
-                     * @default {
-                     *       "language": "auto",
-                     *       "task": "transcribe",
-                     *       "model": "",
-                     *       "prompt": "",
-                     *       "hotwords": "",
-                     *       "word_timestamps": false,
-                     *       "beam_size": 0,
-                     *       "max_tokens_per_window": 0
-                     *     }
-                     */
-                    options?: components["schemas"]["OptionsDocument"];
-                };
-            };
-        };
-        responses: {
-            /** @description It ended within `wait` seconds. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description It is accepted: nothing of it will be lost. */
-            202: {
-                headers: {
-                    /** @description The job. */
-                    Location?: string;
-                    /** @description When to poll, in seconds. */
-                    "Retry-After"?: number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description INVALID_ARGUMENT, FILE_REQUIRED, INVALID_LANGUAGE, INVALID_OPTION */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description MODEL_NOT_AVAILABLE, UPLOAD_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_TOO_SLOW */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_INCOMPLETE */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description FILE_TOO_LARGE */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INVALID_FORMAT */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description IDEMPOTENCY_CONFLICT */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    getJob: {
-        parameters: {
-            query?: {
-                /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
-                wait?: number;
-            };
-            header?: never;
-            path: {
-                /** @description The job's id, opaque. */
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description JOB_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    deleteJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The job's id, opaque. */
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description JOB_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    cancelJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The job's id, opaque. */
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobDocument"];
-                };
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description JOB_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    getTranscript: {
-        parameters: {
-            query?: {
-                /** @description `text` is another name of `txt`. */
-                format?: components["schemas"]["Format"] | null;
-            };
-            header?: {
-                "if-none-match"?: string;
-            };
-            path: {
-                /** @description The job's id, opaque. */
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The transcript; its ETag does not change. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": string;
-                    "application/json": components["schemas"]["TranscriptDocument"];
-                    "application/x-subrip": string;
-                    "text/vtt": string;
-                    "text/tab-separated-values": string;
-                };
-            };
-            /** @description If-None-Match names this transcript. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description JOB_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    watchJob: {
-        parameters: {
-            query?: {
-                /** @description As Last-Event-ID, and weaker. */
-                after_seq?: number | null;
-            };
-            header?: {
-                "Last-Event-ID"?: number | null;
-            };
-            path: {
-                /** @description The job's id, opaque. */
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description `event: state|text|refinement|completed|failed|progress|partial`, and as data an EventDocument in one line. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": string;
-                };
-            };
-            /** @description The job has ended, and the client has seen its last event. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description JOB_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    createUpload: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description Bytes of the whole file. */
-                "Upload-Length": number;
-                /** @description `filename` and `filetype`, each with its value in base64. */
-                "Upload-Metadata"?: string;
-                /** @description The protocol's version, 1.0.0. */
-                "Tus-Resumable"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/offset+octet-stream": string;
-            };
-        };
-        responses: {
-            /** @description It is open. */
-            201: {
-                headers: {
-                    /** @description The upload. */
-                    Location?: string;
-                    /** @description Bytes that are there. */
-                    "Upload-Offset"?: number;
-                    /** @description When it is deleted. */
-                    "Upload-Expires"?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_TOO_SLOW */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Another version of tus. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description FILE_TOO_LARGE */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INVALID_FORMAT */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    describeUploads: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    deleteUpload: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The protocol's version, 1.0.0. */
-                "Tus-Resumable"?: string;
-            };
-            path: {
-                /** @description The upload's id, opaque. */
-                upload_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Another version of tus. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    getUpload: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The protocol's version, 1.0.0. */
-                "Tus-Resumable"?: string;
-            };
-            path: {
-                /** @description The upload's id, opaque. */
-                upload_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Upload-Offset, Upload-Length, Upload-Expires. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Another version of tus. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    appendUpload: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description Bytes that are there already. */
-                "Upload-Offset": number;
-                /** @description The protocol's version, 1.0.0. */
-                "Tus-Resumable"?: string;
-            };
-            path: {
-                /** @description The upload's id, opaque. */
-                upload_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/offset+octet-stream": string;
-            };
-        };
-        responses: {
-            /** @description All of it is stored; Upload-Offset says how much that is. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_NOT_FOUND */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_TOO_SLOW */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_OFFSET_MISMATCH */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Another version of tus. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description FILE_TOO_LARGE */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INVALID_FORMAT */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    getStatus: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StatusDocument"];
-                };
-            };
-            /** @description INVALID_ARGUMENT */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAUTHENTICATED */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description PERMISSION_DENIED */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description OVERLOADED */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description INTERNAL */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UNAVAILABLE */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description DEADLINE_EXCEEDED */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    createTranscription: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description The recording.
-                     */
-                    file: string;
-                    /** @description A name of GET /v1/models; empty: the default. */
-                    model?: string;
-                    /** @description BCP-47 language; empty: detected. */
-                    language?: string;
-                    /** @description Taken where it is one. */
-                    "languages[]"?: string[];
-                    prompt?: string;
-                    temperature?: number;
-                    /**
-                     * @default json
-                     * @enum {string}
-                     */
-                    response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
-                    "timestamp_granularities[]"?: ("word" | "segment")[];
-                    "include[]"?: "logprobs"[];
-                    /** @description Words to expect. */
-                    "keywords[]"?: string[];
-                    /** @description Accepted; recordings are always cut at pauses. */
-                    chunking_strategy?: string;
-                    /** @default false */
-                    stream?: boolean;
-                };
-            };
-        };
-        responses: {
-            /** @description The transcript. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TranscriptionJson"] | components["schemas"]["TranscriptionVerboseJson"] | components["schemas"]["TranscriptionDiarizedJson"];
-                    "text/plain": string;
-                    "text/vtt": string;
-                    /** @example data: {"type":"transcript.text.delta","delta":"…"} */
-                    "text/event-stream": string;
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-        };
-    };
-    createTranslation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description The recording.
-                     */
-                    file: string;
-                    /** @description A name of GET /v1/models; empty: the default. */
-                    model?: string;
-                    /** @description BCP-47 language; empty: detected. */
-                    language?: string;
-                    /** @description Taken where it is one. */
-                    "languages[]"?: string[];
-                    prompt?: string;
-                    temperature?: number;
-                    /**
-                     * @default json
-                     * @enum {string}
-                     */
-                    response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
-                    "timestamp_granularities[]"?: ("word" | "segment")[];
-                    "include[]"?: "logprobs"[];
-                    /** @description Words to expect. */
-                    "keywords[]"?: string[];
-                    /** @description Accepted; recordings are always cut at pauses. */
-                    chunking_strategy?: string;
-                    /** @default false */
-                    stream?: boolean;
-                };
-            };
-        };
-        responses: {
-            /** @description The transcript. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TranscriptionJson"] | components["schemas"]["TranscriptionVerboseJson"];
-                    "text/plain": string;
-                    "text/vtt": string;
-                    /** @example data: {"type":"transcript.text.delta","delta":"…"} */
-                    "text/event-stream": string;
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-        };
-    };
-    listModels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIModelList"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-        };
-    };
-    retrieveModel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIModel"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-            /** @description An error in OpenAI's shape. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OpenAIError"];
-                };
-            };
-        };
-    };
     transcribe: {
         parameters: {
             query?: never;
@@ -3694,6 +1681,1900 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    createTranscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @description Accepted; recordings are always cut at pauses. */
+                    chunking_strategy?: string;
+                    /**
+                     * Format: binary
+                     * @description The recording.
+                     */
+                    file: string;
+                    "include[]"?: "logprobs"[];
+                    /** @description Words to expect. */
+                    "keywords[]"?: string[];
+                    /** @description BCP-47 language; empty: detected. */
+                    language?: string;
+                    /** @description Taken where it is one. */
+                    "languages[]"?: string[];
+                    /** @description A name of GET /v1/models; empty: the default. */
+                    model?: string;
+                    prompt?: string;
+                    /**
+                     * @default json
+                     * @enum {string}
+                     */
+                    response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
+                    /** @default false */
+                    stream?: boolean;
+                    temperature?: number;
+                    "timestamp_granularities[]"?: ("word" | "segment")[];
+                };
+            };
+        };
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TranscriptionJson"] | components["schemas"]["TranscriptionVerboseJson"] | components["schemas"]["TranscriptionDiarizedJson"];
+                    /** @example data: {"type":"transcript.text.delta","delta":"…"} */
+                    "text/event-stream": string;
+                    "text/plain": string;
+                    "text/vtt": string;
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+        };
+    };
+    createTranslation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @description Accepted; recordings are always cut at pauses. */
+                    chunking_strategy?: string;
+                    /**
+                     * Format: binary
+                     * @description The recording.
+                     */
+                    file: string;
+                    "include[]"?: "logprobs"[];
+                    /** @description Words to expect. */
+                    "keywords[]"?: string[];
+                    /** @description BCP-47 language; empty: detected. */
+                    language?: string;
+                    /** @description Taken where it is one. */
+                    "languages[]"?: string[];
+                    /** @description A name of GET /v1/models; empty: the default. */
+                    model?: string;
+                    prompt?: string;
+                    /**
+                     * @default json
+                     * @enum {string}
+                     */
+                    response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
+                    /** @default false */
+                    stream?: boolean;
+                    temperature?: number;
+                    "timestamp_granularities[]"?: ("word" | "segment")[];
+                };
+            };
+        };
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TranscriptionJson"] | components["schemas"]["TranscriptionVerboseJson"];
+                    /** @example data: {"type":"transcript.text.delta","delta":"…"} */
+                    "text/event-stream": string;
+                    "text/plain": string;
+                    "text/vtt": string;
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                /** @description `next_page_token` of the page before. */
+                page_token?: string;
+                /** @description Only jobs in one of these states. */
+                state?: components["schemas"]["JobState"][] | null;
+                /** @description Only jobs created at or after this time. */
+                created_after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobListDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    createJob: {
+        parameters: {
+            query?: {
+                /** @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it. */
+                language?: string;
+                /** @description `translate` writes English. */
+                task?: components["schemas"]["Task"];
+                /** @description See `GET /v1/models`; empty takes the default. */
+                model?: string;
+                /** @description Text that precedes the audio in spirit. */
+                prompt?: string;
+                /** @description Words to expect. */
+                hotwords?: string;
+                /** @description Whether segments carry words with times. */
+                word_timestamps?: boolean;
+                /** @description 0 takes the language's preset. */
+                beam_size?: number;
+                /** @description One fixed temperature without fallback. */
+                temperature?: number | null;
+                /** @description 0: no limit but the model's. */
+                max_tokens_per_window?: number;
+                /** @description Name to show; a form's file brings its own. */
+                filename?: string;
+                /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
+                wait?: number;
+            };
+            header?: {
+                /** @description Makes retries safe: the same key never makes two jobs. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Filename
+                     * @default
+                     */
+                    filename?: string;
+                    /**
+                     * @default {
+                     *       "beam_size": 0,
+                     *       "hotwords": "",
+                     *       "language": "auto",
+                     *       "max_tokens_per_window": 0,
+                     *       "model": "",
+                     *       "prompt": "",
+                     *       "task": "transcribe",
+                     *       "word_timestamps": false
+                     *     }
+                     */
+                    options?: components["schemas"]["OptionsDocument"];
+                    /** Upload Id */
+                    upload_id: string;
+                };
+                "application/octet-stream": string;
+                "audio/*": string;
+                "multipart/form-data": {
+                    /**
+                     * Beam Size
+                     * @description 0 takes the language's preset.
+                     * @default 0
+                     */
+                    beam_size?: number;
+                    /**
+                     * Format: binary
+                     * @description The audio.
+                     */
+                    file: string;
+                    /**
+                     * Filename
+                     * @description Name to show; a form's file brings its own.
+                     * @default
+                     */
+                    filename?: string;
+                    /**
+                     * Hotwords
+                     * @description Words to expect.
+                     * @default
+                     */
+                    hotwords?: string;
+                    /**
+                     * Language
+                     * @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it.
+                     * @default auto
+                     * @example ko
+                     */
+                    language?: string;
+                    /**
+                     * Max Tokens Per Window
+                     * @description 0: no limit but the model's.
+                     * @default 0
+                     */
+                    max_tokens_per_window?: number;
+                    /**
+                     * Model
+                     * @description See `GET /v1/models`; empty takes the default.
+                     * @default
+                     */
+                    model?: string;
+                    /**
+                     * Prompt
+                     * @description Text that precedes the audio in spirit.
+                     * @default
+                     */
+                    prompt?: string;
+                    /**
+                     * @description `translate` writes English.
+                     * @default transcribe
+                     */
+                    task?: components["schemas"]["Task"];
+                    /**
+                     * Temperature
+                     * @description One fixed temperature without fallback.
+                     */
+                    temperature?: number | null;
+                    /**
+                     * Wait
+                     * @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default).
+                     * @default 0
+                     */
+                    wait?: number;
+                    /**
+                     * Word Timestamps
+                     * @description Whether segments carry words with times.
+                     * @default false
+                     */
+                    word_timestamps?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description It ended within `wait` seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description It is accepted: nothing of it will be lost. */
+            202: {
+                headers: {
+                    /** @description The job. */
+                    Location?: string;
+                    /** @description When to poll, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT, FILE_REQUIRED, INVALID_LANGUAGE, INVALID_OPTION */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description MODEL_NOT_AVAILABLE, UPLOAD_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_INCOMPLETE */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INVALID_FORMAT */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description IDEMPOTENCY_CONFLICT */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    watchJob: {
+        parameters: {
+            query?: {
+                /** @description As Last-Event-ID, and weaker. */
+                after_seq?: number | null;
+            };
+            header?: {
+                "Last-Event-ID"?: number | null;
+            };
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `event: state|text|refinement|completed|failed|progress|partial`, and as data an EventDocument in one line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The job has ended, and the client has seen its last event. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscript: {
+        parameters: {
+            query?: {
+                /** @description `text` is another name of `txt`. */
+                format?: components["schemas"]["Format"] | null;
+            };
+            header?: {
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript; its ETag does not change. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TranscriptDocument"];
+                    "application/x-subrip": string;
+                    "text/plain": string;
+                    "text/tab-separated-values": string;
+                    "text/vtt": string;
+                };
+            };
+            /** @description If-None-Match names this transcript. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    cancelJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    listModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIModelList"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+        };
+    };
+    retrieveModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIModel"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+            /** @description An error in OpenAI's shape. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAIError"];
+                };
+            };
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Bytes of the whole file. */
+                "Upload-Length": number;
+                /** @description `filename` and `filetype`, each with its value in base64. */
+                "Upload-Metadata"?: string;
+                /** @description The protocol's version, 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description It is open. */
+            201: {
+                headers: {
+                    /** @description The upload. */
+                    Location?: string;
+                    /** @description When it is deleted. */
+                    "Upload-Expires"?: string;
+                    /** @description Bytes that are there. */
+                    "Upload-Offset"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INVALID_FORMAT */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    describeUploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    deleteUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The protocol's version, 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                /** @description The upload's id, opaque. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The protocol's version, 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                /** @description The upload's id, opaque. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Upload-Offset, Upload-Length, Upload-Expires. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    appendUpload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Bytes that are there already. */
+                "Upload-Offset": number;
+                /** @description The protocol's version, 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                /** @description The upload's id, opaque. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description All of it is stored; Upload-Offset says how much that is. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_OFFSET_MISMATCH */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description Another version of tus. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INVALID_FORMAT */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
             };
         };
     };

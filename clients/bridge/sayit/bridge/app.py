@@ -21,6 +21,7 @@ from sayit.bridge.legacy.envelopes import form as legacy_form
 from sayit.bridge.middleware import Guards, Headers, Observing, Patience
 from sayit.bridge.openai.errors import form as openai_form
 from sayit.bridge.problems import Fault, Form, fault_of, fault_of_status, language_of, problem, response
+from sayit.bridge.schema import openapi_of
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.speech.errors import ErrorKind, SayItError
@@ -63,6 +64,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings, *, deps: Deps | None 
     for surface in (native, openai, legacy, health):
         app.include_router(surface.router(deps))
     app.include_router(page.router())
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     _tell_errors(app)
     # The last one added is the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_ZIPPED, compresslevel=6)

@@ -65,13 +65,18 @@ class Bodies:
             ClientDisconnect: the sender is gone.
         """
         opened: list[Upload] = []
+        # With a key of the client's the job may be an earlier one, on an upload of its own.
+        left = bool(request.headers.get("idempotency-key"))
         try:
             with self.slot():
                 received = await self._receive(request, gateway, opened)
             yield received
+        except BaseException:
+            left = True
+            raise
         finally:
-            for upload in opened:
-                # Made into a job, it is no longer ours to delete, and the gateway says so.
+            for upload in opened if left else ():
+                # If a job was made of it after all, the gateway refuses.
                 with contextlib.suppress(SayItError):
                     await asyncio.shield(gateway.delete_upload(upload.id))
 

@@ -77,6 +77,7 @@ class Gateway:
                 reconnect_s=_RECONNECT_S,
                 retry_s=_RETRY_S,
                 timeout_s=_TIMEOUT_S,
+                server_name=settings.gateway_name,
             )
         )
         return cls(connection)

@@ -24,6 +24,9 @@ class BridgeSettings(ServiceSettings):
     gateway_root_certificates: Path | None = Field(
         default=None, description="PEM certificates that the bridge trusts instead of the system's; implies TLS."
     )
+    gateway_name: str = Field(
+        default="", description="Name that the gateway's certificate has to be valid for; empty: the address's host."
+    )
     tls_cert_file: Path | None = Field(
         default=None, description="PEM certificate chain; HTTPS is on when it and SAYIT_TLS_KEY_FILE are set."
     )

@@ -47,6 +47,8 @@ class Settings:
     retry_s: float
     #: Deadline in seconds of each attempt of a short call.
     timeout_s: float
+    #: The name that the gateway's certificate must be valid for; empty: the address's.
+    server_name: str = ""
 
     @property
     def secure(self) -> bool:
@@ -135,7 +137,9 @@ class Connection:
         if self._closed:
             raise _closed()
         if self._channel is None:
-            options = _options(self.settings.address)
+            options: list[tuple[str, int | str]] = [*_options(self.settings.address)]
+            if self.settings.server_name:
+                options.append(("grpc.ssl_target_name_override", self.settings.server_name))
             if self.settings.secure:
                 credentials = grpc.ssl_channel_credentials(self.settings.root_certificates)
                 self._channel = aio.secure_channel(self.settings.address, credentials, options)

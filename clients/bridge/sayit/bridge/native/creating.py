@@ -147,7 +147,7 @@ def _invalid(error: ValidationError, place: str) -> RequestValidationError:
 
 def _body() -> dict[str, Any]:
     """The three forms of the body, for OpenAPI; the route reads it itself, while it arrives."""
-    fields = JobQuery.model_json_schema()["properties"]
+    fields = JobQuery.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
     upload = JobFromUploadDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     upload.pop("$defs", None)
     return {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from datetime import datetime
+from typing import Any, Literal, assert_never
 
 from sayit.bridge.documents import (
-    CompletedEvent,
-    FailedEvent,
-    PartialEvent,
-    ProgressEvent,
-    RefinementEvent,
-    StateEvent,
-    TextEvent,
+    Document,
+    JobErrorDocument,
+    ProgressDocument,
+    SegmentDocument,
     error_document,
     progress_document,
     segment_document,
@@ -22,11 +20,90 @@ from sayit.speech.jobs import (
     Completed,
     Failed,
     JobEvent,
+    JobState,
     PartialText,
     Progress,
     Refinement,
     StateChanged,
 )
+
+
+class StateEvent(Document):
+    """`event: state`. Durable: the job entered a state."""
+
+    type: Literal["state"] = "state"
+    job_id: str
+    seq: int
+    time: datetime
+    state: JobState
+
+
+class TextEvent(Document):
+    """`event: text`. Durable: the final text of one chunk; chunks finish in any order."""
+
+    type: Literal["text"] = "text"
+    job_id: str
+    seq: int
+    time: datetime
+    chunk_index: int
+    segments: list[SegmentDocument]
+
+
+class RefinementEvent(Document):
+    """`event: refinement`. Durable: these segments replace those of the chunks named."""
+
+    type: Literal["refinement"] = "refinement"
+    job_id: str
+    seq: int
+    time: datetime
+    number: int
+    chunk_indexes: list[int]
+    segments: list[SegmentDocument]
+
+
+class CompletedEvent(Document):
+    """`event: completed`. Durable and last: the transcript is there."""
+
+    type: Literal["completed"] = "completed"
+    job_id: str
+    seq: int
+    time: datetime
+    language: str
+    duration_s: float
+    segment_count: int
+    cached: bool
+
+
+class FailedEvent(Document):
+    """`event: failed`. Durable and last."""
+
+    type: Literal["failed"] = "failed"
+    job_id: str
+    seq: int
+    time: datetime
+    error: JobErrorDocument
+
+
+class ProgressEvent(Document):
+    """`event: progress`. Ephemeral: `seq` is null, and so is the SSE id."""
+
+    type: Literal["progress"] = "progress"
+    job_id: str
+    seq: None = None
+    time: datetime
+    progress: ProgressDocument
+
+
+class PartialEvent(Document):
+    """`event: partial`. Ephemeral: what the model says of a chunk before it is final."""
+
+    type: Literal["partial"] = "partial"
+    job_id: str
+    seq: None = None
+    time: datetime
+    chunk_index: int
+    segments: list[SegmentDocument]
+
 
 EventDocuments = StateEvent | TextEvent | RefinementEvent | CompletedEvent | FailedEvent | ProgressEvent | PartialEvent
 

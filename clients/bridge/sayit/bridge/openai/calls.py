@@ -53,7 +53,8 @@ class Call:
 
     async def _whole(self, send: Send) -> None:
         text = self.asked.response_format in _TEXTS
-        pieces = Pieces(send, self._json_headers())
+        # Compression would hold the white space back.
+        pieces = Pieces(send, self._headers("application/json") | {"Content-Encoding": "identity"})
         interval_s = self.deps.settings.heartbeat_interval_s
         try:
             async with aclosing(self._events()) as events:
@@ -65,8 +66,9 @@ class Call:
         except SayItError as error:
             await self._refuse(error, send, pieces)
             return
+        if not pieces.begun:
+            pieces = Pieces(send, self._headers(_TEXTS.get(self.asked.response_format, "application/json")))
         if text:
-            pieces = Pieces(send, self._headers(_TEXTS[self.asked.response_format]))
             await pieces.end(replies.text_reply(transcript, self.asked.response_format).encode())
         else:
             await pieces.end(compact(replies.json_reply(transcript, self.asked)))
@@ -141,7 +143,3 @@ class Call:
 
     def _headers(self, media_type: str) -> dict[str, str]:
         return {"Content-Type": media_type, JOB_HEADER: self.job.id}
-
-    def _json_headers(self) -> dict[str, str]:
-        # Compression would hold the white space back.
-        return self._headers("application/json") | {"Content-Encoding": "identity"}

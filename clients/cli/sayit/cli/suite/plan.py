@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sayit.chassis.start import split_address
 from sayit.cli.suite import checks, ports, valkey
+from sayit.cli.suite.certificate import name_in
 from sayit.cli.suite.cores import Workforce
 from sayit.cli.suite.part import PartSpec
 
@@ -173,7 +174,12 @@ def _trust(common: Mapping[str, str]) -> dict[str, str]:
     certificate = common.get("SAYIT_TLS_CERT_FILE", "")
     if not certificate:
         return {}
-    trust = {"SAYIT_GATEWAY_TLS": "true", "SAYIT_GATEWAY_ROOT_CERTIFICATES": certificate}
+    trust = {
+        "SAYIT_GATEWAY_TLS": "true",
+        "SAYIT_GATEWAY_ROOT_CERTIFICATES": certificate,
+        # It is reached by an address of this machine, which few certificates name.
+        "SAYIT_GATEWAY_NAME": name_in(certificate, common.get("SAYIT_TLS_KEY_FILE", "")),
+    }
     return {name: common.get(name) or value for name, value in trust.items()}
 
 

@@ -33,7 +33,11 @@ function frame() {
  * @param {() => void} act
  */
 function action(key, picture, act) {
-  return h("button", { type: "button", class: "quiet icon-only", title: t(key), "aria-label": t(key), onclick: act }, icon(picture, 18));
+  return h(
+    "button",
+    { type: "button", class: "quiet icon-only", title: t(key), "aria-label": t(key), onclick: act },
+    icon(picture, 18),
+  );
 }
 
 /**
@@ -54,7 +58,10 @@ export function sendingCard(sending) {
   name.textContent = sending.file.name;
   bar.setAttribute("aria-label", t("progress.label", { name: sending.file.name }));
   const again = action("job.retry", "retry", () => tryAgain(sending));
-  actions.append(again, action("job.remove", "close", () => stop(sending)));
+  actions.append(
+    again,
+    action("job.remove", "close", () => stop(sending)),
+  );
   const update = () => {
     const percent = Math.floor((sending.sent / Math.max(1, sending.file.size)) * 100);
     element.dataset.state = sending.state;

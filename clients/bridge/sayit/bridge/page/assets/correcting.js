@@ -18,7 +18,13 @@ import { corrected } from "./transcript.js";
 export function correctWord(word, edits, done) {
   const { element, place, text } = word;
   const before = (edits.get(place) ?? text).trim();
-  const input = h("input", { class: "word-field", value: before, "aria-label": t("text.edit.label", { word: text.trim() }), spellcheck: "true", autocapitalize: "off" });
+  const input = h("input", {
+    class: "word-field",
+    value: before,
+    "aria-label": t("text.edit.label", { word: text.trim() }),
+    spellcheck: "true",
+    autocapitalize: "off",
+  });
   const fit = () => input.style.setProperty("--width", `${Math.max(2, width(input.value))}ch`);
   fit();
   element.replaceWith(input);

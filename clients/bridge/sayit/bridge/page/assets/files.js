@@ -24,12 +24,20 @@ export function write(transcript, form) {
 
 /** @param {string} text */
 function line(text) {
-  return text.replace(CONTROL, "").split(/[\s\x1c-\x1f\x85]+/).filter(Boolean).join(" ");
+  return text
+    .replace(CONTROL, "")
+    .split(/[\s\x1c-\x1f\x85]+/)
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** @param {Transcript} transcript */
 function txt({ segments }) {
-  return segments.map((segment) => line(segment.text)).filter(Boolean).map((text) => `${text}\n`).join("");
+  return segments
+    .map((segment) => line(segment.text))
+    .filter(Boolean)
+    .map((text) => `${text}\n`)
+    .join("");
 }
 
 /** @param {number} seconds */
@@ -57,7 +65,8 @@ function cues(segments) {
   const spoken = segments.filter((segment) => line(segment.text)).sort((a, b) => a.start - b.start);
   /** @type {number[]} */
   const starts = [];
-  for (const segment of spoken) starts.push(Math.max(ms(segment.start), starts.length ? starts[starts.length - 1] + SHORTEST_CUE_MS : 0));
+  for (const segment of spoken)
+    starts.push(Math.max(ms(segment.start), starts.length ? starts[starts.length - 1] + SHORTEST_CUE_MS : 0));
   return spoken.map((segment, index) => ({
     start: starts[index],
     end: Math.min(Math.max(ms(segment.end), starts[index] + SHORTEST_CUE_MS), starts[index + 1] ?? Infinity),
@@ -106,6 +115,11 @@ function json({ segments, raw }) {
     return { ...original, text: segment.text, words };
   });
   const touched = changed.some((/** @type {any} */ segment, /** @type {number} */ index) => segment !== raw.segments[index]);
-  const text = touched ? segments.map((segment) => segment.text).filter(Boolean).join(" ") : raw.text;
+  const text = touched
+    ? segments
+        .map((segment) => segment.text)
+        .filter(Boolean)
+        .join(" ")
+    : raw.text;
   return `${JSON.stringify({ ...raw, text, segments: changed }, null, 2)}\n`;
 }

@@ -85,7 +85,9 @@ function dropZone(take, startRecording) {
 
 /** A waveform of nobody's voice. */
 function bars() {
-  const heights = [0.14, 0.22, 0.4, 0.3, 0.62, 0.86, 0.55, 0.36, 0.72, 1, 0.78, 0.44, 0.26, 0.58, 0.9, 0.66, 0.34, 0.5, 0.24, 0.38, 0.18, 0.12];
+  const heights = [
+    0.14, 0.22, 0.4, 0.3, 0.62, 0.86, 0.55, 0.36, 0.72, 1, 0.78, 0.44, 0.26, 0.58, 0.9, 0.66, 0.34, 0.5, 0.24, 0.38, 0.18, 0.12,
+  ];
   return h(
     "div",
     { class: "bars", "aria-hidden": "true" },
@@ -104,9 +106,13 @@ function anywhere(take, over) {
   let depth = 0;
   const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
   const on = (/** @type {string} */ name, /** @type {(event: DragEvent) => void} */ act) =>
-    document.addEventListener(name, (event) => carriesFiles(/** @type {DragEvent} */ (event)) && act(/** @type {DragEvent} */ (event)), {
-      signal: ended.signal,
-    });
+    document.addEventListener(
+      name,
+      (event) => carriesFiles(/** @type {DragEvent} */ (event)) && act(/** @type {DragEvent} */ (event)),
+      {
+        signal: ended.signal,
+      },
+    );
   on("dragenter", () => over(++depth > 0));
   on("dragleave", () => over(--depth > 0));
   on("dragover", (event) => event.preventDefault());
@@ -125,7 +131,13 @@ function optionFields() {
     h(
       "label",
       null,
-      h("input", { type: "radio", name: "spoken", value, checked: value === chosenLanguage, onchange: () => remember("sayit.spoken", value) }),
+      h("input", {
+        type: "radio",
+        name: "spoken",
+        value,
+        checked: value === chosenLanguage,
+        onchange: () => remember("sayit.spoken", value),
+      }),
       h("span", { lang: value === "auto" ? null : value }, label),
     ),
   );
@@ -134,7 +146,13 @@ function optionFields() {
   listModels()
     .then((models) => {
       for (const { name, isDefault } of models) {
-        select.append(h("option", { value: isDefault ? "" : name, selected: isDefault }, isDefault ? t("options.default", { model: name }) : name));
+        select.append(
+          h(
+            "option",
+            { value: isDefault ? "" : name, selected: isDefault },
+            isDefault ? t("options.default", { model: name }) : name,
+          ),
+        );
       }
       quality.hidden = models.length === 0;
     })
@@ -157,7 +175,11 @@ function historyList() {
   const cards = new Map();
   const list = h("ul", { class: "cards" });
   const none = h("p", { class: "history-none" }, t("history.none"));
-  const more = h("button", { type: "button", class: "button", onclick: () => showOlder().catch((error) => toast(error.message, "problem")) }, t("history.more"));
+  const more = h(
+    "button",
+    { type: "button", class: "button", onclick: () => showOlder().catch((error) => toast(error.message, "problem")) },
+    t("history.more"),
+  );
   const element = h(
     "section",
     { class: "history", "aria-labelledby": "history-title" },
@@ -170,7 +192,9 @@ function historyList() {
   const update = () => {
     const { jobs, more: older, loaded } = currentHistory();
     const items = [
-      ...[...currentSendings()].reverse().map((sending) => ({ key: sending.key, make: () => sendingCard(sending), value: sending })),
+      ...[...currentSendings()]
+        .reverse()
+        .map((sending) => ({ key: sending.key, make: () => sendingCard(sending), value: sending })),
       ...jobs.map((job) => ({ key: job.id, make: () => jobCard(job), value: job })),
     ];
     const keys = new Set(items.map(({ key }) => key));

@@ -11,7 +11,10 @@ const STORED = "sayit.language";
 function preferred() {
   const stored = remembered(STORED);
   if (stored === "en" || stored === "ko") return stored;
-  return (navigator.languages ?? [navigator.language]).find((tag) => /^(ko|en)\b/i.test(tag))?.toLowerCase().startsWith("ko")
+  return (navigator.languages ?? [navigator.language])
+    .find((tag) => /^(ko|en)\b/i.test(tag))
+    ?.toLowerCase()
+    .startsWith("ko")
     ? "ko"
     : "en";
 }

@@ -49,13 +49,22 @@ class JobView {
     /** @type {Job | null} */
     this.job = null;
     this.head = jobHead();
-    this.text = createTextView({ seek: (seconds) => this.player.seek(seconds) });
+    this.text = createTextView({ seek: (seconds) => this.player.seek(seconds), pause: () => this.player.pause() });
     this.player = createPlayer(id, {
       onTime: (seconds) => this.text.showTime(seconds),
       wordAt: (seconds) => this.text.wordAt(seconds),
     });
     this.tools = textTools(this.text, () => this.job);
-    main.append(h("article", { class: "job", "aria-labelledby": "job-title" }, this.head.element, this.tools.element, this.text.element, this.player.element));
+    main.append(
+      h(
+        "article",
+        { class: "job", "aria-labelledby": "job-title" },
+        this.head.element,
+        this.tools.element,
+        this.text.element,
+        this.player.element,
+      ),
+    );
     this.tools.element.hidden = true;
   }
 
@@ -80,7 +89,12 @@ class JobView {
     if (this.job && !isEnded(this.job.state)) {
       this.text.setNote(t("job.waiting"));
       this.text.setChunks(this.live.chunks);
-      await follow(this.id, () => this.live.seq, (event) => this.#take(event), this.left);
+      await follow(
+        this.id,
+        () => this.live.seq,
+        (event) => this.#take(event),
+        this.left,
+      );
       if (this.left.aborted) return;
       this.take(await this.#patiently(() => getJob(this.id)));
     }

@@ -21,11 +21,28 @@ export function jobHead() {
   const running = h("div", { class: "job-progress", hidden: true }, h("p", null, state, how), bar);
   const problem = h("div", { class: "job-problem", hidden: true, role: "alert" });
   const warnings = h("ul", { class: "job-warnings", hidden: true });
-  const again = h("button", { type: "button", class: "button", hidden: true, onclick: () => job && void startAgain(job) }, icon("retry"), t("job.retry"));
-  const stopping = h("button", { type: "button", class: "button", hidden: true, onclick: () => job && cancel(job).catch(complain) }, icon("stop"), t("job.cancel"));
+  const again = h(
+    "button",
+    { type: "button", class: "button", hidden: true, onclick: () => job && void startAgain(job) },
+    icon("retry"),
+    t("job.retry"),
+  );
+  const stopping = h(
+    "button",
+    { type: "button", class: "button", hidden: true, onclick: () => job && cancel(job).catch(complain) },
+    icon("stop"),
+    t("job.cancel"),
+  );
   const deleting = h(
     "button",
-    { type: "button", class: "quiet icon-only", hidden: true, title: t("job.delete"), "aria-label": t("job.delete"), onclick: () => job && void removeAndLeave(job) },
+    {
+      type: "button",
+      class: "quiet icon-only",
+      hidden: true,
+      title: t("job.delete"),
+      "aria-label": t("job.delete"),
+      onclick: () => job && void removeAndLeave(job),
+    },
     icon("trash"),
   );
   const element = h(
@@ -64,6 +81,7 @@ export function jobHead() {
     deleting.hidden = !ended;
     again.hidden = now.state !== "failed" && now.state !== "cancelled";
     problem.hidden = now.state !== "failed" && now.state !== "cancelled";
+    problem.classList.toggle("calm", now.state === "cancelled");
     if (now.state === "failed") explain(t("job.failed.title"), now.error);
     else if (now.state === "cancelled") explain(t("job.cancelled.title"), t("job.cancelled.text"));
     const known = now.warnings.map((code) => maybe(`warning.${code}`) ?? code);

@@ -62,7 +62,8 @@ function isDark() {
 function switchTheme() {
   const dark = !isDark();
   const root = document.documentElement;
-  if (dark === system.matches) delete root.dataset.theme; // the system's again: it may change with the time of day
+  if (dark === system.matches)
+    delete root.dataset.theme; // the system's again: it may change with the time of day
   else root.dataset.theme = dark ? "dark" : "light";
   remember("sayit.theme", root.dataset.theme ?? null);
   redress();

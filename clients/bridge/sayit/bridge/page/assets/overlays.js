@@ -11,7 +11,12 @@ import { t } from "./i18n.js";
  */
 export function toast(sentence, kind = "done") {
   const close = h("button", { type: "button", class: "quiet icon-only", "aria-label": t("error.dismiss") }, icon("close", 16));
-  const element = h("div", { class: `toast ${kind}` }, icon(kind === "done" ? "check" : "warning", 18), h("span", null, sentence));
+  const element = h(
+    "div",
+    { class: `toast ${kind}` },
+    icon(kind === "done" ? "check" : "warning", 18),
+    h("span", null, sentence),
+  );
   if (kind === "problem") element.append(close);
   close.addEventListener("click", () => element.remove());
   byId("toasts").append(element);
@@ -93,7 +98,12 @@ export function askForKey(wrong) {
 export function menu(button, entries) {
   const list = h("div", { class: "menu", role: "menu", hidden: true });
   const items = entries.map(({ label, note, act }) => {
-    const item = h("button", { type: "button", role: "menuitem", tabindex: "-1" }, h("span", null, label), h("kbd", null, note));
+    const item = h(
+      "button",
+      { type: "button", role: "menuitem", tabindex: "-1" },
+      h("span", null, label),
+      h("kbd", null, note),
+    );
     item.addEventListener("click", () => {
       close(true);
       act();

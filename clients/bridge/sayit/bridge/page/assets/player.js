@@ -44,11 +44,21 @@ class Player {
     this.time = h("p", { class: "player-time" });
     this.speed = h(
       "select",
-      { class: "player-speed", "aria-label": t("player.speed"), onchange: () => (this.audio.playbackRate = Number(this.speed.value)) },
+      {
+        class: "player-speed",
+        "aria-label": t("player.speed"),
+        onchange: () => (this.audio.playbackRate = Number(this.speed.value)),
+      },
       ...SPEEDS.map((speed) => h("option", { value: speed, selected: speed === 1 }, `${speed}×`)),
     );
     this.note = h("p", { class: "player-note", hidden: true });
-    this.element = h("div", { class: "player", role: "group", "aria-label": t("player.label") }, h("div", { class: "player-row" }, this.button, this.wave.element, this.time, this.speed), this.note, this.audio);
+    this.element = h(
+      "div",
+      { class: "player", role: "group", "aria-label": t("player.label") },
+      h("div", { class: "player-row" }, this.button, this.wave.element, this.time, this.speed),
+      this.note,
+      this.audio,
+    );
     const { signal } = this.#leaving;
     for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#playing(), { signal });
     this.audio.addEventListener("error", () => this.#url && this.#explain(t("player.unplayable")), { signal });
@@ -88,7 +98,11 @@ class Player {
       void keepAudio(this.id, file).then((kept) => kept || toast(t("player.unkept"), "problem"));
       void this.#take(file);
     });
-    this.#explain(t("player.missing"), h("button", { type: "button", class: "link", onclick: () => input.click() }, t("player.attach")), input);
+    this.#explain(
+      t("player.missing"),
+      h("button", { type: "button", class: "link", onclick: () => input.click() }, t("player.attach")),
+      input,
+    );
   }
 
   /**
@@ -137,6 +151,10 @@ class Player {
     this.#draw();
   }
 
+  pause() {
+    this.audio.pause();
+  }
+
   toggle() {
     if (!this.#url) return;
     if (!this.audio.paused) this.audio.pause();
@@ -160,14 +178,16 @@ class Player {
   #draw() {
     const shown = `${clock(this.#at)} / ${clock(this.#duration)}`;
     if (this.time.textContent !== shown) this.time.textContent = shown;
-    this.wave.setTime(this.#at, this.text.wordAt(this.#at));
-    if (this.#moved) this.text.onTime(this.#at); // no word is marked before anything is heard
+    // No word is marked before anything is heard.
+    this.wave.setTime(this.#at, this.#moved ? this.text.wordAt(this.#at) : null);
+    if (this.#moved) this.text.onTime(this.#at);
   }
 
   /** Space plays and pauses, unless something else wants it. @param {KeyboardEvent} event */
   #pressed(event) {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (event.key !== " " || event.defaultPrevented || target.closest("button, a, input, select, textarea, .word, dialog")) return;
+    if (event.key !== " " || event.defaultPrevented || target.closest("button, a, input, select, textarea, .word, dialog"))
+      return;
     event.preventDefault();
     this.toggle();
   }

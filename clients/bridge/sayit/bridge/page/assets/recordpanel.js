@@ -38,7 +38,9 @@ export function recordPanel(take) {
       drawnAt = performance.now();
       time.textContent = clock(recording.seconds);
       const heights = levels.map((bar) => bar.style.getPropertyValue("--height"));
-      [...heights.slice(1), String(Math.max(0.03, recording.level))].forEach((height, index) => levels[index].style.setProperty("--height", height));
+      [...heights.slice(1), String(Math.max(0.03, recording.level))].forEach((height, index) =>
+        levels[index].style.setProperty("--height", height),
+      );
     }
     frame = requestAnimationFrame(draw);
   };

@@ -62,11 +62,38 @@ function spaceBefore({ element }) {
 
 /** @param {TextView} text */
 export function searchField(text) {
-  const input = h("input", { type: "search", id: "search", placeholder: t("search.hint"), "aria-label": t("search.label"), autocomplete: "off", spellcheck: "false" });
+  const input = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: t("search.hint"),
+    "aria-label": t("search.label"),
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   const count = h("span", { class: "search-count", role: "status" });
   const step = (/** @type {number} */ by) => show(at + by);
-  const previous = h("button", { type: "button", class: "quiet icon-only", "aria-label": t("search.previous"), title: t("search.previous"), onclick: () => step(-1) }, icon("previous", 18));
-  const next = h("button", { type: "button", class: "quiet icon-only", "aria-label": t("search.next"), title: t("search.next"), onclick: () => step(1) }, icon("next", 18));
+  const previous = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet icon-only",
+      "aria-label": t("search.previous"),
+      title: t("search.previous"),
+      onclick: () => step(-1),
+    },
+    icon("previous", 18),
+  );
+  const next = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet icon-only",
+      "aria-label": t("search.next"),
+      title: t("search.next"),
+      onclick: () => step(1),
+    },
+    icon("next", 18),
+  );
   /** @type {Match[]} */
   let matches = [];
   let at = 0;
@@ -75,7 +102,11 @@ export function searchField(text) {
     at = matches.length ? (index + matches.length) % matches.length : 0;
     mark(matches, matches[at] ?? null);
     matches[at]?.element.scrollIntoView({ block: "center" });
-    count.textContent = !input.value.trim() ? "" : matches.length ? t("search.count", { at: at + 1, n: matches.length }) : t("search.none");
+    count.textContent = !input.value.trim()
+      ? ""
+      : matches.length
+        ? t("search.count", { at: at + 1, n: matches.length })
+        : t("search.none");
     previous.hidden = next.hidden = matches.length === 0;
   };
   const look = () => {

@@ -17,7 +17,12 @@ import { withEdits } from "./transcript.js";
  */
 export function textTools(text, job) {
   const now = () => (text.transcript ? withEdits(text.transcript, text.edits) : null);
-  const edit = h("button", { type: "button", class: "quiet", "aria-pressed": "false" }, icon("edit", 18), h("span", null, t("text.edit")));
+  const edit = h(
+    "button",
+    { type: "button", class: "quiet", "aria-pressed": "false" },
+    icon("edit", 18),
+    h("span", null, t("text.edit")),
+  );
   edit.addEventListener("click", () => {
     const editing = edit.getAttribute("aria-pressed") !== "true";
     edit.setAttribute("aria-pressed", String(editing));
@@ -30,7 +35,13 @@ export function textTools(text, job) {
     const transcript = now();
     if (transcript) void copy(write(transcript, "txt").trimEnd());
   });
-  const downloading = h("button", { type: "button", class: "quiet" }, icon("download", 18), h("span", null, t("text.download")), icon("down", 16));
+  const downloading = h(
+    "button",
+    { type: "button", class: "quiet" },
+    icon("download", 18),
+    h("span", null, t("text.download")),
+    icon("down", 16),
+  );
   const forms = /** @type {Form[]} */ (["txt", "srt", "vtt", "json"]);
   const entries = forms.map((form) => ({
     label: t(`text.download.${form}`),
@@ -48,7 +59,12 @@ export function textTools(text, job) {
   const element = h(
     "div",
     { class: "tools" },
-    h("div", { class: "tools-row" }, search.element, h("div", { class: "tools-buttons" }, edit, copying, menu(downloading, entries))),
+    h(
+      "div",
+      { class: "tools-row" },
+      search.element,
+      h("div", { class: "tools-buttons" }, edit, copying, menu(downloading, entries)),
+    ),
     hint,
     edits,
   );

@@ -14,7 +14,9 @@ import { paragraphs, placeOf, unitsOf, wordAt } from "./transcript.js";
 /** How long after the reader scrolled the page leaves the scroll position alone, in milliseconds. */
 const READING_MS = 4000;
 
-/** @param {{seek: (seconds: number) => void}} actions */
+/** @typedef {{seek: (seconds: number) => void, pause: () => void}} Actions */
+
+/** @param {Actions} actions */
 export function createTextView(actions) {
   return new TextView(actions);
 }
@@ -40,17 +42,23 @@ export class TextView {
   #scrolledAt = 0;
   #leaving = new AbortController();
 
-  /** @param {{seek: (seconds: number) => void}} actions */
+  /** @param {Actions} actions */
   constructor(actions) {
     this.actions = actions;
     this.note = h("p", { class: "text-note" });
     this.body = h("div", { class: "text-body" });
     this.element = h("section", { class: "text", "aria-label": t("text.label") }, this.note, this.body);
     this.body.addEventListener("click", (event) => this.#clicked(event));
-    this.body.addEventListener("dblclick", (event) => this.#correct(wordElement(event.target)));
+    this.body.addEventListener("dblclick", (event) => {
+      actions.pause(); // the first of the two clicks made it play
+      this.#correct(wordElement(event.target));
+    });
     this.body.addEventListener("keydown", (event) => this.#pressed(event));
     for (const name of ["wheel", "touchmove"]) {
-      window.addEventListener(name, () => (this.#scrolledAt = performance.now()), { passive: true, signal: this.#leaving.signal });
+      window.addEventListener(name, () => (this.#scrolledAt = performance.now()), {
+        passive: true,
+        signal: this.#leaving.signal,
+      });
     }
   }
 
@@ -133,9 +141,15 @@ export class TextView {
         at += 1;
       }
       const { start, speaker } = together[0];
-      const time = h("button", { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) }, clock(start));
+      const time = h(
+        "button",
+        { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) },
+        clock(start),
+      );
       time.addEventListener("click", () => this.actions.seek(start));
-      box.append(h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)));
+      box.append(
+        h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)),
+      );
     }
     return words;
   }

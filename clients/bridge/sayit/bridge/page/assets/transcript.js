@@ -48,7 +48,10 @@ export function withEdits(transcript, edits) {
     const units = unitsOf(segment);
     if (!units.some((_, w) => edits.has(placeOf(s, w)))) return segment;
     const changed = units.map((unit, w) => ({ ...unit, text: edits.get(placeOf(s, w)) ?? unit.text }));
-    const text = changed.map((unit) => unit.text).join("").trim();
+    const text = changed
+      .map((unit) => unit.text)
+      .join("")
+      .trim();
     return { ...segment, text, words: segment.words.length ? changed.filter((word) => word.text) : [] };
   });
   return { ...transcript, segments };
@@ -94,7 +97,11 @@ export function paragraphs(segments) {
     const last = found.at(-1);
     const before = last?.at(-1);
     const together =
-      last && before && segment.speaker === before.speaker && segment.start - before.end < PAUSE_S && segment.end - last[0].start < LONG_S;
+      last &&
+      before &&
+      segment.speaker === before.speaker &&
+      segment.start - before.end < PAUSE_S &&
+      segment.end - last[0].start < LONG_S;
     if (together) last.push(segment);
     else found.push([segment]);
   }

@@ -24,7 +24,8 @@ export async function transfer(method, path, own, body, watcher) {
     const shared = headers();
     const request = await finished(method, path, { ...shared, ...own }, body, watcher);
     if (request.status < 300) return { text: request.responseText, header: (name) => request.getResponseHeader(name) };
-    if (request.status !== 401) throw problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After"));
+    if (request.status !== 401)
+      throw problemFrom(request.status, request.responseText, request.getResponseHeader("Retry-After"));
     await obtainKey((shared.Authorization ?? "").replace("Bearer ", ""));
   }
 }

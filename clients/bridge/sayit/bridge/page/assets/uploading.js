@@ -53,7 +53,10 @@ async function inPieces(parcel, watcher) {
     const from = offset;
     const own = { ...TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(from) };
     const piece = file.slice(from, from + PIECE_BYTES);
-    const answer = await transfer("PATCH", parcel.upload, own, piece, { ...watcher, sent: (bytes) => watcher.sent(from + bytes) });
+    const answer = await transfer("PATCH", parcel.upload, own, piece, {
+      ...watcher,
+      sent: (bytes) => watcher.sent(from + bytes),
+    });
     offset = Number(answer.header("Upload-Offset"));
     if (!(offset > from)) throw problemFrom(502, "", null); // or it would go on for ever
     watcher.sent(offset);

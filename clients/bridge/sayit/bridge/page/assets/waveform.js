@@ -32,7 +32,12 @@ class Waveform {
     this.actions = actions;
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.tip = h("span", { class: "wave-tip", "aria-hidden": "true", hidden: true });
-    this.element = h("div", { class: "wave", role: "slider", tabindex: "0", "aria-label": t("player.position"), "aria-valuemin": 0 }, this.canvas, this.tip);
+    this.element = h(
+      "div",
+      { class: "wave", role: "slider", tabindex: "0", "aria-label": t("player.position"), "aria-valuemin": 0 },
+      this.canvas,
+      this.tip,
+    );
     this.element.addEventListener("pointerdown", (event) => this.#pressed(event));
     this.element.addEventListener("pointermove", (event) => this.#moved(event));
     this.element.addEventListener("pointerleave", () => this.#hovered(-1));
@@ -122,7 +127,16 @@ class Waveform {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const steps = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, PageDown: -30, PageUp: 30, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowLeft: -5,
+      ArrowDown: -5,
+      ArrowRight: 5,
+      ArrowUp: 5,
+      PageDown: -30,
+      PageUp: 30,
+      Home: -Infinity,
+      End: Infinity,
+    };
     const step = steps[/** @type {keyof typeof steps} */ (event.key)];
     if (step === undefined) return;
     event.preventDefault();
@@ -167,7 +181,9 @@ class Waveform {
     for (let bar = 0; bar < bars; bar++) {
       const [from, to] = [bar / bars, (bar + 1) / bars];
       const tall = Math.max(BAR, this.#height(from, to) * height * 0.92);
-      paint.fillStyle = colour((from + to) / 2 <= played ? "--wave-played" : this.#hover >= 0 && from <= hovered ? "--wave-hover" : "--wave-rest");
+      paint.fillStyle = colour(
+        (from + to) / 2 <= played ? "--wave-played" : this.#hover >= 0 && from <= hovered ? "--wave-hover" : "--wave-rest",
+      );
       paint.beginPath();
       paint.roundRect(bar * STEP + (STEP - BAR) / 2, (height - tall) / 2, BAR, tall, BAR / 2);
       paint.fill();

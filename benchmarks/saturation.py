@@ -179,7 +179,7 @@ def results(many: Saturated, best: Sequence[bare.Figures], *, cores: int) -> lis
 
 
 def usual(model: Path, chunks: Sequence[Chunk], audio: Path, *, cores: int) -> Result:
-    """How a model is usually served: one process with all threads, one window at a time. For comparison, in metric 1."""
+    """How a model is usually served: one process with all threads, one window at a time; a row of metric 1."""
     with bare.running(1, model, threads=cores, stock=True) as processes:
         figures = bare_on(processes, chunks, audio, batch=1, each=_USUAL_WINDOWS)
     return Result(

@@ -120,7 +120,6 @@ def _batched(plan: Plan, folder: Path, processes: list[bare.Bare], found: Findin
             if 1 in plan.metrics:
                 rows.append(saturation.usual(plan.model, run.chunks, folder / "long.npy", cores=plan.transcribers))
             found.add([row for row in rows if row.id in plan.metrics])
-            found.say(f"RSS of a transcriber at batch {plan.batch}: {run.rss_mb:.0f} MB")
         _waits(plan, folder, running, processes, best, found)
         if plan.eta:
             found.say("estimated ends under load")
@@ -163,8 +162,13 @@ def _single(plan: Plan, folder: Path, processes: list[bare.Bare], many: _Many, f
     with suite.running(plan.model, transcribers=plan.transcribers, SAYIT_BATCH="1") as running:
         samples = _long(folder, plan.transcribers * plan.single_windows * 0.5 + 0.5)
         one = asyncio.run(saturation.saturate(running, samples, lead_s=0.0))
-    found.add([saturation.gain(many.run, one, many.best, single)])
-    found.say(f"RSS of a transcriber at batch 1: {one.rss_mb:.0f} MB")
+    found.add(
+        [
+            saturation.gain(many.run, one, many.best, single),
+            saturation.memory(many.run, batch=plan.batch, best=many.best),
+            saturation.memory(one, batch=1),
+        ]
+    )
 
 
 def _long(folder: Path, minutes: float) -> material.Samples:

@@ -203,6 +203,17 @@ def gain(many: Saturated, one: Saturated, best: Sequence[bare.Figures], single: 
     )
 
 
+def memory(many: Saturated, *, batch: int, best: Sequence[bare.Figures] = ()) -> Result:
+    """Rows of metric 3: what a batch takes."""
+    return Result(
+        id=3,
+        name=f"resident memory of a transcriber, Small, batch {batch}",
+        value=many.rss_mb,
+        unit="MB",
+        reference=max((one.rss_mb for one in best), default=None),
+    )
+
+
 def packing(many: Saturated, samples: material.Samples) -> Result:
     """Metric 11, on speech with pauses of 0.3 to 1 s; bare is what faster-whisper's batched pipeline makes of it."""
     audio = samples.astype(np.float32) * np.float32(1 / 32768)

@@ -101,7 +101,6 @@ def draw_latency(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
 
 def save(name: str, draw: Callable[[Axes, Any], None], found: Sequence[dict[str, Any]], folder: Path) -> Path:
     """One picture; returns its file."""
-
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     draw(axes, found)
     axes.grid(alpha=0.3)

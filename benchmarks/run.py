@@ -39,6 +39,8 @@ class Plan:
 
     metrics: frozenset[int]
     eta: bool
+    #: File of the results; estimates go beside it.
+    results: Path
     model: Path
     transcribers: int
     batch: int
@@ -123,7 +125,7 @@ def _batched(plan: Plan, folder: Path, processes: list[bare.Bare], found: Findin
         _waits(plan, folder, running, processes, best, found)
         if plan.eta:
             found.say("estimated ends under load")
-            print(f"  {eta.save(HERE / 'eta.json', asyncio.run(eta.measure(running)))}", flush=True)
+            print(f"  {eta.save(plan.results.parent / 'eta.json', asyncio.run(eta.measure(running)))}", flush=True)
     return many
 
 
@@ -180,8 +182,8 @@ def _long(folder: Path, minutes: float) -> material.Samples:
     return samples[: int(minutes * 60 * material.RATE_HZ)]
 
 
-def plan_of(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
-    """The command line as a plan, and the file of results."""
+def plan_of(arguments: Sequence[str] | None = None) -> Plan:
+    """The command line as a plan."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="metrics such as 4,5 or eta; empty: all")
     parser.add_argument("--model", type=Path, default=model_folder(), help="the Small-shaped model; made if missing")
@@ -195,7 +197,8 @@ def plan_of(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
     if wanted - known - {ETA}:
         parser.error("--only takes metrics from 1 to 12, and eta")
     numbers = {int(word) for word in (wanted - {ETA} if wanted else known)}
-    plan = Plan(
+    return Plan(
+        results=given.results,
         metrics=frozenset(numbers),
         eta=not wanted or ETA in wanted,
         model=given.model,
@@ -210,7 +213,6 @@ def plan_of(arguments: Sequence[str] | None = None) -> tuple[Plan, Path]:
         queue_files=120,
         chunks=1000,
     )
-    return plan, given.results
 
 
 def model_folder() -> Path:
@@ -221,13 +223,13 @@ def model_folder() -> Path:
 
 def main() -> int:
     """The command line; 0 if every goal that was looked at is met."""
-    plan, path = plan_of()
+    plan = plan_of()
     found = Findings()
     with tempfile.TemporaryDirectory(prefix="sayit-bench-") as folder:
         measure(plan, Path(folder), found)
     found.say("done")
-    rows = results.merge(results.load(path), found.rows)
-    results.save(path, rows)
+    rows = results.merge(results.load(plan.results), found.rows)
+    results.save(plan.results, rows)
     print()
     print(results.markdown(rows))
     return int(any(row.met is False for row in found.rows))

@@ -28,4 +28,4 @@ def keep_memory() -> bool:
     libc = ctypes.CDLL(None)
     settings = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _OFF))
     # All of them are tried.
-    return min(libc.mallopt(option, value) for option, value in settings) == 1
+    return bool(min(libc.mallopt(option, value) for option, value in settings) == 1)

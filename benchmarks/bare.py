@@ -95,11 +95,6 @@ class Bare:
             cwd=Path(__file__).parents[1],
         )
 
-    @property
-    def pid(self) -> int:
-        """The process."""
-        return self._process.pid
-
     def ready(self) -> None:
         """Waits until the model is warm."""
         self.answer()

@@ -27,8 +27,8 @@ from benchmarks.steady import percentile
 from sayit.cli.suite.cores import usable_cores
 
 HERE = Path(__file__).parent
-#: Metrics by what they are measured on: a suite at full batches, one without batches, and one with the micro model.
-BATCHED, SINGLE, MICRO = {1, 2, 3, 4, 6, 7, 8, 9, 11, 12}, {3}, {5, 10}
+#: Metrics by what they are measured on: a suite with the Small-shaped model, and one with the micro model.
+BATCHED, MICRO = {1, 2, 3, 4, 6, 7, 8, 9, 11, 12}, {5, 10}
 SATURATED = {1, 2, 3, 6, 7, 9, 11}
 ETA = "eta"
 

@@ -19,7 +19,7 @@ def test_metrics_can_be_chosen() -> None:
     assert (some.metrics, some.eta) == (frozenset({4, 5}), False)
     estimates = run.plan_of(["--only", "eta"])
     assert (estimates.metrics, estimates.eta) == (frozenset(), True)
-    assert everything.metrics == run.BATCHED | run.SINGLE | run.MICRO
+    assert everything.metrics == run.BATCHED | run.MICRO
 
 
 @pytest.mark.parametrize("only", ["13", "0", "4,latency"])

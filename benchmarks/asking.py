@@ -23,7 +23,6 @@ class Timeline:
 
     sent_s: float
     job_id: str = ""
-    accepted_s: float | None = None
     first_text_s: float | None = None
     done_s: float | None = None
     #: When the text of each chunk arrived, by chunk.
@@ -54,7 +53,6 @@ async def follow(client: AsyncClient, audio: bytes, options: Options, *, until_t
 def _note(seen: Timeline, event: JobEvent) -> None:
     now_s = time.time()
     seen.job_id = event.job_id
-    seen.accepted_s = seen.accepted_s or now_s
     if isinstance(event.body, ChunkText | PartialText):
         seen.first_text_s = seen.first_text_s or now_s
     if isinstance(event.body, ChunkText) and seen.chunk_texts_s is not None:

@@ -29,6 +29,8 @@ from benchmarks.saturation import TOKENS, saturate
 from benchmarks.small_shaped import build
 from sayit.cli.suite.cores import usable_cores
 
+mpl.use("Agg")  # files only; no screen is needed
+
 FOLDER = Path(__file__).parent / "plots"
 #: Offered load, as shares of what the suite does when it is saturated.
 LOADS = (0.25, 0.5, 0.75, 0.9, 1.1)
@@ -99,7 +101,6 @@ def draw_latency(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
 
 def save(name: str, draw: Callable[[Axes, Any], None], found: Sequence[dict[str, Any]], folder: Path) -> Path:
     """One picture; returns its file."""
-    mpl.use("Agg")
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     draw(axes, found)
     axes.grid(alpha=0.3)

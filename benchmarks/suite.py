@@ -23,6 +23,8 @@ from typing import Any
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.bare import busiest_s
+
 #: How long a suite may take to load and warm its models, in seconds.
 _START_S = 180.0
 
@@ -108,15 +110,18 @@ class Suite:
                 found[part["name"]] = [parent, *parent.children(recursive=True)]
         return found
 
-    def cpu_s(self) -> dict[str, float]:
-        """CPU time so far by part, that of ended children included."""
-        used: dict[str, float] = {}
+    def cpu_outside_s(self) -> float:
+        """CPU time of all parts so far, without the models' (with one thread each: without each transcriber's busiest).
+
+        That of ended children counts.
+        """
+        used = 0.0
         for name, processes in self.processes().items():
-            used[name] = 0.0
             for process in processes:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     times = process.cpu_times()
-                    used[name] += times.user + times.system + times.children_user + times.children_system
+                    used += times.user + times.system + times.children_user + times.children_system
+                    used -= busiest_s(process) if name in self.transcribers else 0.0
         return used
 
     def rss_mb(self) -> dict[str, float]:

@@ -117,9 +117,9 @@ async def cancels(suite: Suite, *, count: int, call_s: float) -> list[Result]:
     windows = functools.partial(suite.over_transcribers, "sayit_transcriber_windows_total")
     async with AsyncClient(suite.address) as client:
         for number in range(count):
-            audio = material.encoded(material.speech(300, seed=3000 + number), "FLAC")
+            audio = material.encoded(material.speech(600, seed=3000 + number), "FLAC")
             job = await client.create_job(audio, options=fixed(LONG_TOKENS))
-            await asyncio.sleep(generator.uniform(6, 14))
+            await asyncio.sleep(generator.uniform(5, 12))
             await client.cancel(job.id)
             cancelled_s = time.monotonic()
             # A window that is being encoded at this moment has begun; it counts when it is done.

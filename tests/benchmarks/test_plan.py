@@ -12,14 +12,14 @@ from benchmarks import eta, material, run
 
 def test_metrics_can_be_chosen() -> None:
     """All by default, some by number, estimates by name."""
-    everything, path = run.plan_of([])
+    everything = run.plan_of([])
     assert (everything.metrics, everything.eta) == (frozenset(range(1, 13)), True)
-    assert path.name == "results.json"
-    some, _ = run.plan_of(["--only", "4, 5"])
+    assert everything.results.name == "results.json"
+    some = run.plan_of(["--only", "4, 5"])
     assert (some.metrics, some.eta) == (frozenset({4, 5}), False)
-    estimates, _ = run.plan_of(["--only", "eta"])
+    estimates = run.plan_of(["--only", "eta"])
     assert (estimates.metrics, estimates.eta) == (frozenset(), True)
-    assert everything.metrics == run.BATCHED | run.SINGLE | run.MICRO
+    assert everything.metrics == run.BATCHED | run.MICRO
 
 
 @pytest.mark.parametrize("only", ["13", "0", "4,latency"])

@@ -48,7 +48,7 @@ def test_the_default_never_exceeds_the_cores(cores: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "gigabytes", "expected"), [(8, 100.0, (4, 2)), (8, 2.5, (2, 4)), (8, 0.3, (1, 8)), (2, 1.5, (1, 2))]
+    ("cores", "gigabytes", "expected"), [(8, 100.0, (4, 2)), (8, 4.5, (2, 4)), (8, 0.3, (1, 8)), (2, 3.5, (1, 2))]
 )
 def test_the_default_fits_the_memory(cores: int, gigabytes: float, expected: tuple[int, int]) -> None:
     """No more transcribers than fit, but one; what they leave of the cores becomes threads. Given numbers stay."""

@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from sayit.cli.suite.cores import Workforce
+from sayit.cli.suite.plan import plan
+from sayit.cli.suite.prepare import options
 from sayit.cli.tuning import tuned
 from sayit.cli.tuning.grid import Figures, Goal, Setting, Trial, best, compute_candidates, memory_mb, shape_candidates
 from sayit.cli.tuning.measuring import NotMeasuredError
@@ -105,7 +107,7 @@ async def test_what_does_not_fit_in_memory_or_time_is_skipped_with_a_reason(tmp_
     assert "would take" in tight.trials[0].reason
     late = search(tmp_path, budget_s=-1, int8=10.0)
     assert await late.run(2, ("int8",)) is late.trials[0]
-    assert {each.reason for each in late.trials[1:]} == {"no time left (--budget)"}
+    assert {each.reason for each in late.trials[1:]} == {"no time left"}
 
 
 def write_tuned(data: Path, folder: Path, model: str = "mine") -> tuned.Tuned:
@@ -136,6 +138,19 @@ def test_a_suite_takes_the_tuned_setting(tmp_path: Path, monkeypatch: pytest.Mon
     workers, variables = chosen(tmp_path, "mine", tmp_path, transcribers=1, threads=1, say=said.append)
     assert (workers.transcribers, workers.threads) == (1, 1)
     assert variables["SAYIT_COMPUTE_TYPE"] == "float32"
+    parts = plan(
+        options(
+            data=tmp_path,
+            listen="127.0.0.1:0",
+            workers=workers,
+            model="mine",
+            model_folder=tmp_path,
+            grace_s=1.0,
+            defaults=variables,
+        )
+    ).parts
+    told = {part.name: part.environment.get("SAYIT_COMPUTE_TYPE") for part in parts}
+    assert told["transcriber-1"] == "float32"
     (tmp_path / "settings").write_text("SAYIT_BATCH=2\n")
     monkeypatch.setenv("SAYIT_SETTINGS_FILE", str(tmp_path / "settings"))
     monkeypatch.setenv("SAYIT_COMPUTE_TYPE", "int8")

@@ -37,8 +37,8 @@ async def _enqueue(client: ArqRedis, *chunk_ids: str, ring: bool = True) -> None
 
 
 @asynccontextmanager
-async def _working(work: Bench, redis_url: str, slots: int = 1, idle_s: float = 1.0) -> AsyncIterator[DoorbellWorker]:
-    worker = DoorbellWorker(redis_url, model=MODEL, runner=work.runner, slots=slots, idle_s=idle_s)
+async def _working(work: Bench, redis_url: str, slots: int = 1, **settings: float) -> AsyncIterator[DoorbellWorker]:
+    worker = DoorbellWorker(redis_url, model=MODEL, runner=work.runner, slots=slots, **settings)
     async with worker.working():
         yield worker
 
@@ -117,7 +117,9 @@ async def test_idle_workers_come_first(redis_url: str) -> None:
         other.scheduler.granted = one.scheduler.granted
         one.engine.go.clear()
         other.engine.go.clear()
-        async with _working(one, redis_url, slots=8), _working(other, redis_url, slots=8):
+        # Longer than usual: here both share an event loop with the scheduler, on a machine that is busy with tests.
+        modest = {"slots": 8, "modesty_s": 0.3}
+        async with _working(one, redis_url, **modest), _working(other, redis_url, **modest):
             for held in (1, 2):
                 await _enqueue(client, *(f"c{held}{number}" for number in range(2)))
                 await until(lambda: len(one.runner.held) + len(other.runner.held) == 2 * held)  # noqa: B023

@@ -15,12 +15,10 @@ from sayit.chassis.start import StartError, check_free
 from sayit.cli import places
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
 from sayit.cli.suite import checks, lock
-from sayit.cli.suite.cores import usable_cores, workforce
+from sayit.cli.suite.cores import TRANSCRIBER_BYTES, usable_cores, workforce
 from sayit.cli.suite.memory import total_bytes
 
 _GIB = 1024**3
-#: Of one transcriber with Whisper small and its working memory.
-_PER_TRANSCRIBER = 1.0 * _GIB
 #: Of gateway, scheduler, decoder and Valkey together.
 _OTHERS = 0.6 * _GIB
 _ENOUGH_DISK = 2 * _GIB
@@ -62,7 +60,7 @@ def memory() -> Finding:
     total = total_bytes()
     if total is None:
         return ok("memory", "unknown")
-    wanted = workforce(usable_cores()).transcribers * _PER_TRANSCRIBER + _OTHERS
+    wanted = workforce(usable_cores()).transcribers * TRANSCRIBER_BYTES + _OTHERS
     text = f"{total / _GIB:.1f} GiB; Whisper small wants about {wanted / _GIB:.1f} GiB"
     if total < wanted:
         return warn("memory", text, "Use fewer transcribers (--transcribers 1), or a smaller model (--model base).")

@@ -18,7 +18,7 @@ from pathlib import Path
 #: with one thread each decode a backlog a third faster than one with two; but a short file waits longer.)
 MOST_USEFUL_THREADS = 2
 #: What a transcriber with Whisper small and full batches takes, cautiously, in bytes.
-TRANSCRIBER_BYTES = 1_200_000_000
+TRANSCRIBER_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from faster_whisper.audio import decode_audio
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import Options, resolve
+from sayit.transcriber.allocator import keep_memory
 from sayit.transcriber.engine import Engine
 
 #: Eight seconds of Korean, spoken by a synthesizer.
@@ -37,6 +38,7 @@ _REPETITIONS = 2
 
 def main(folder: str, threads: str, batch: str, compute_type: str) -> None:
     """Measures what it is told to."""
+    keep_memory()
     engine = Engine.load(Path(folder), threads=int(threads), compute_type=compute_type, batch=int(batch))
     engine.warm_up()
     engine.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,8 @@ def _conclude(call: Call, trials: list[Trial], chosen: Trial | None, today: tune
     if call.as_json:
         printing.as_json({"chosen": chosen, "trials": trials})
     else:
-        Console(highlight=False).print(display.table(trials, chosen=chosen))
+        width = None if sys.stdout.isatty() else 1_000
+        Console(highlight=False, width=width).print(display.table(trials, chosen=chosen))
     note(f"Best for {call.goal}: {chosen.setting}. `sayit up` takes it from {path}.")
 
 

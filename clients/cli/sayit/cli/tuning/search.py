@@ -74,7 +74,7 @@ class Search:
 
     def _obstacle(self, setting: Setting) -> str:
         if any(trial.figures for trial in self.trials) and time.monotonic() > self._deadline_s:
-            return "no time left (--budget)"
+            return "no time left"
         wanted_mb = memory_mb(setting, self._model_bytes, self.trials)
         if self._free_mb is not None and wanted_mb > self._free_mb:
             return f"would take {wanted_mb / 1000:.1f} GB, {self._free_mb / 1000:.1f} GB are free"

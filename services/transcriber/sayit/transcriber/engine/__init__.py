@@ -11,6 +11,7 @@ Pure and model-free:
     `planning`  which call comes next, for which of them
 With a model:
     `engine`    the threads that prepare chunks and call the model
+    `calling`   makes one call and hands its answers out
     `warming`   the first time of everything
     `whisper`   the only module that touches CTranslate2 and faster-whisper; loaded by `Engine.load`
 

@@ -10,19 +10,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sayit.chassis.telemetry import logger
-from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine import metrics
+from sayit.transcriber.engine.calling import Caller, model_at_work
 from sayit.transcriber.engine.chunk import HeldChunk, OnTurn, OnWindow, Samples
 from sayit.transcriber.engine.cost import CostModel
-from sayit.transcriber.engine.fallback import Generated
-from sayit.transcriber.engine.planning import Bounds, Call, CallKind, next_call
+from sayit.transcriber.engine.planning import Bounds, Call, next_call
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.table import Table
 from sayit.transcriber.engine.warming import warm_up
@@ -55,6 +51,7 @@ class Engine:
         self._whisper = whisper
         self._bounds = Bounds(batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
         self._cost = CostModel()
+        self._caller = Caller(whisper, self._cost)
         #: Guards everything below; announces whatever may matter to one of the threads.
         self._changed = threading.Condition()
         self._table = Table(batch)
@@ -212,7 +209,7 @@ class Engine:
         while (chunk := self._next_to_prepare()) is not None:
             error: Exception | None = None
             try:
-                with _model_at_work():
+                with model_at_work():
                     chunk.prepare(self._whisper)
             except Exception as caught:  # noqa: BLE001 - whatever it is, it is this chunk's, and the others go on
                 error = caught
@@ -236,7 +233,15 @@ class Engine:
 
     def _decode_all(self) -> None:
         while (call := self._await_call()) is not None:
-            self._make(call)
+            errors = self._caller.make(call)
+            self._call_ended_s = self._caller.ended_s
+            with self._changed:
+                self._in_call, self._call_began_s = (), None
+            for chunk, error in zip(call.chunks, errors, strict=True):
+                if error is not None or chunk.done:
+                    self._end(chunk, error)
+                elif chunk.cancelled:
+                    self._end(chunk, EngineCancelled())
 
     def _await_call(self) -> Call | None:
         """The next call, announced as the running one; None when the engine closes."""
@@ -267,90 +272,3 @@ class Engine:
             self._bulk_waits_since_s = None
         elif self._bulk_waits_since_s is None:
             self._bulk_waits_since_s = now_s
-
-    def _make(self, call: Call) -> None:
-        """Makes a call and hands its answers out."""
-        errors: list[Exception | None] = [None] * len(call.chunks)
-        answers: list[Generated] = []
-        windows = [chunk.windows for chunk in call.chunks]
-        began_s = time.monotonic()
-        try:
-            with _model_at_work():
-                answers = self._ask(call)
-        except Exception as error:  # noqa: BLE001 - the thread serves the next chunk whatever this one met
-            errors = self._blame(call, error)
-        self._account(call, answers, time.monotonic() - began_s)
-        for number, answer in enumerate(answers):
-            errors[number] = self._hand_over(call.chunks[number], answer)
-        for number, chunk in enumerate(call.chunks):
-            if errors[number] is None and chunk.windows > windows[number]:
-                errors[number] = _tell(chunk)
-        with self._changed:
-            self._in_call, self._call_began_s = (), None
-        for chunk, failure in zip(call.chunks, errors, strict=True):
-            if failure is not None or chunk.done:
-                self._end(chunk, failure)
-            elif chunk.cancelled:
-                self._end(chunk, EngineCancelled())
-
-    def _ask(self, call: Call) -> list[Generated]:
-        match call.kind:
-            case CallKind.ENCODE:
-                call.chunks[0].encode(self._whisper)
-                return []
-            case CallKind.DECODE:
-                return self._whisper.generate([(chunk.encoding, chunk.attempt) for chunk in call.chunks])
-            case CallKind.ALIGN:
-                call.chunks[0].align(self._whisper)
-                return []
-
-    def _blame(self, call: Call, error: Exception) -> list[Exception | None]:
-        """A chunk that fails alone is to blame; of several nobody knows which, so each is tried alone."""
-        if len(call.chunks) == 1:
-            return [error]
-        logger().warning("batch_failed", windows=len(call.chunks), exc_info=error)
-        for chunk in call.chunks:
-            chunk.singly = True
-        return [None] * len(call.chunks)
-
-    def _hand_over(self, chunk: HeldChunk, answer: Generated) -> Exception | None:
-        try:
-            with _model_at_work():
-                chunk.take(answer, self._whisper)
-        except Exception as error:  # noqa: BLE001 - as above
-            return error
-        return None
-
-    def _account(self, call: Call, generated: list[Generated], seconds: float) -> None:
-        """Who took how long: the chunks, the cost model, the metrics."""
-        self._call_ended_s = time.monotonic()
-        for chunk in call.chunks:
-            chunk.compute_s += seconds / len(call.chunks)
-        metrics.CALLS.labels(call.kind.value).inc()
-        metrics.SECONDS.labels(call.kind.value).inc(seconds)
-        if call.kind is CallKind.ENCODE:
-            metrics.WINDOWS.inc()
-        if generated:
-            metrics.BATCH.observe(len(generated))
-            longest = max(len(each.tokens) for each in generated)
-            width = call.chunks[0].attempt.width
-            self._cost.decoded(seconds, windows=len(generated), width=width, tokens=max(1, longest))
-
-
-def _tell(chunk: HeldChunk) -> Exception | None:
-    """Says what a chunk's windows said so far, unless its end will; what the listener raises is the chunk's error."""
-    if not chunk.done and not chunk.cancelled:
-        try:
-            chunk.tell()
-        except Exception as error:  # noqa: BLE001 - it reaches whoever waits for the chunk
-            return error
-    return None
-
-
-@contextmanager
-def _model_at_work() -> Iterator[None]:
-    """Whatever the model's libraries raise is one error of ours; the caller's callbacks stay outside."""
-    try:
-        yield
-    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-        raise SayItError(ErrorKind.ENGINE_FAILED, cause=f"{type(error).__name__}: {error}") from error

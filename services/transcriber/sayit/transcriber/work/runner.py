@@ -14,7 +14,8 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.dispatch import ChunkMessage
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.work import metrics
-from sayit.transcriber.work.attempt import Attempt, ClaimRefused, Outcome, SchedulerAway, Stop
+from sayit.transcriber.work.attempt import Attempt
+from sayit.transcriber.work.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub

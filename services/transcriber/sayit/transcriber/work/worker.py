@@ -45,9 +45,9 @@ _BACKOFF_S = (0.05, 1.0)
 _READ_LIMIT = 1000
 #: How long others leave a message alone that somebody has begun to claim, in seconds.
 _LOCK_S = CLAIM_TIMEOUT_S * 2
-#: Before it takes one more it waits for so long per chunk that it holds, and at most for so long, in seconds. An idle
-#: transcriber locks a message within a few milliseconds of the bell, on a busy machine too.
-_MODESTY_S, _MOST_MODESTY_S = 0.01, 0.1
+#: Before it takes one more it waits for so long per chunk that it holds, in seconds, and no longer than for so many. An
+#: idle transcriber locks a message within a few milliseconds of the bell.
+_MODESTY_S, _MOST_MODEST = 0.01, 5
 #: Slots for urgent messages only.
 _URGENT_SLOTS = 2
 #: A message whose score is this much older than now is urgent: interactive ones are ranked an hour early.
@@ -67,9 +67,19 @@ class DoorbellWorker(Worker):
         runner: what claims and holds chunks.
         slots: chunks that may be held at once, not counting urgent ones.
         idle_s: it polls this often even if no bell rings.
+        modesty_s: how long it leaves a message to others, per chunk that it holds.
     """
 
-    def __init__(self, redis_url: str, *, model: str, runner: Runner, slots: int, idle_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        model: str,
+        runner: Runner,
+        slots: int,
+        idle_s: float = 1.0,
+        modesty_s: float = _MODESTY_S,
+    ) -> None:
         pool = ConnectionPool.from_url(
             redis_url, socket_timeout=_QUIET_S, socket_connect_timeout=2.0, socket_keepalive=True
         )
@@ -89,6 +99,7 @@ class DoorbellWorker(Worker):
         self.in_progress_timeout_s = _LOCK_S
         self._model = model
         self._idle_s = idle_s
+        self._modesty_s = modesty_s
         self._runner = runner
         self._bell = asyncio.Event()
         self._away_until_s = 0.0
@@ -169,7 +180,7 @@ class DoorbellWorker(Worker):
     async def _let_others_go_first(self) -> None:
         """Waits for as long as befits what is held; a chunk that ends meanwhile shortens it."""
         began_s = self.loop.time()
-        while (left_s := began_s + min(_MODESTY_S * self._taken, _MOST_MODESTY_S) - self.loop.time()) > 0:
+        while (left_s := began_s + self._modesty_s * min(self._taken, _MOST_MODEST) - self.loop.time()) > 0:
             self._freed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):

@@ -1,0 +1,118 @@
+"""Makes one call of the model and hands the answers to the chunks that it was for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sayit.chassis.telemetry import logger
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.transcriber.engine import metrics
+from sayit.transcriber.engine.chunk import HeldChunk
+from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.fallback import Generated
+from sayit.transcriber.engine.planning import Call, CallKind
+
+if TYPE_CHECKING:
+    from sayit.transcriber.engine.whisper import Whisper
+
+
+class Caller:
+    """The only one who calls the model once the engine has begun.
+
+    Args:
+        whisper: the model.
+        cost: learns what decoding costs.
+    """
+
+    def __init__(self, whisper: Whisper, cost: CostModel) -> None:
+        self._whisper = whisper
+        self._cost = cost
+        #: When the model was done with the last call; monotonic seconds.
+        self.ended_s = 0.0
+
+    def make(self, call: Call) -> list[Exception | None]:
+        """Makes a call; returns, for each of its chunks, what ends it, or None where it goes on or is done."""
+        chunks = call.chunks
+        errors: list[Exception | None] = [None] * len(chunks)
+        answers: list[Generated] = []
+        windows = [chunk.windows for chunk in chunks]
+        began_s = time.monotonic()
+        try:
+            with model_at_work():
+                answers = self._ask(call)
+        except Exception as error:  # noqa: BLE001 - the thread serves the next chunk whatever this one met
+            errors = _blame(call, error)
+        self._account(call, answers, began_s)
+        for number, answer in enumerate(answers):
+            errors[number] = self._hand_over(chunks[number], answer)
+        for number, chunk in enumerate(chunks):
+            if errors[number] is None and chunk.windows > windows[number]:
+                errors[number] = _tell(chunk)
+        return errors
+
+    def _ask(self, call: Call) -> list[Generated]:
+        match call.kind:
+            case CallKind.ENCODE:
+                call.chunks[0].encode(self._whisper)
+                return []
+            case CallKind.DECODE:
+                return self._whisper.generate([(chunk.encoding, chunk.attempt) for chunk in call.chunks])
+            case CallKind.ALIGN:
+                call.chunks[0].align(self._whisper)
+                return []
+
+    def _hand_over(self, chunk: HeldChunk, answer: Generated) -> Exception | None:
+        try:
+            with model_at_work():
+                chunk.take(answer, self._whisper)
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+        return None
+
+    def _account(self, call: Call, answers: list[Generated], began_s: float) -> None:
+        """Who took how long: the chunks, the cost model, the metrics."""
+        self.ended_s = time.monotonic()
+        seconds = self.ended_s - began_s
+        for chunk in call.chunks:
+            chunk.compute_s += seconds / len(call.chunks)
+        metrics.CALLS.labels(call.kind.value).inc()
+        metrics.SECONDS.labels(call.kind.value).inc(seconds)
+        if call.kind is CallKind.ENCODE:
+            metrics.WINDOWS.inc()
+        if answers:
+            metrics.BATCH.observe(len(answers))
+            longest = max(len(each.tokens) for each in answers)
+            width = call.chunks[0].attempt.width
+            self._cost.decoded(seconds, windows=len(answers), width=width, tokens=max(1, longest))
+
+
+def _blame(call: Call, error: Exception) -> list[Exception | None]:
+    """A chunk that fails alone is to blame; of several nobody knows which, so each is tried alone."""
+    if len(call.chunks) == 1:
+        return [error]
+    logger().warning("batch_failed", windows=len(call.chunks), exc_info=error)
+    for chunk in call.chunks:
+        chunk.singly = True
+    return [None] * len(call.chunks)
+
+
+def _tell(chunk: HeldChunk) -> Exception | None:
+    """Says what a chunk's windows said so far, unless its end will; what the listener raises is the chunk's error."""
+    if not chunk.done and not chunk.cancelled:
+        try:
+            chunk.tell()
+        except Exception as error:  # noqa: BLE001 - it reaches whoever waits for the chunk
+            return error
+    return None
+
+
+@contextmanager
+def model_at_work() -> Iterator[None]:
+    """Whatever the model's libraries raise is one error of ours; the caller's callbacks stay outside."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+        raise SayItError(ErrorKind.ENGINE_FAILED, cause=f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,62 @@
+"""How attempts end, and what they took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ClaimRefused(Exception):  # noqa: N818 - an answer, not an error
+    """Somebody else has the chunk, or it is no longer due."""
+
+
+class SchedulerAway(Exception):  # noqa: N818 - names the situation
+    """The claim got no answer; the chunk may still be due."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    #: The claim came second or too late.
+    REFUSED = "refused"
+    #: The scheduler did not answer the claim.
+    UNANSWERED = "unanswered"
+    #: The text is committed.
+    DONE = "done"
+    #: The engine reported an error, and the scheduler knows.
+    FAILED = "failed"
+    #: The scheduler wanted it no more.
+    CANCELLED = "cancelled"
+    #: Given back because this process leaves.
+    RELEASED = "released"
+    #: The call broke; the scheduler has given the chunk to somebody else.
+    LOST = "lost"
+
+
+class Stop(StrEnum):
+    """Why the work is no longer wanted; the values are the reasons of a release."""
+
+    #: The scheduler said so.
+    CANCELLED = "cancelled"
+    #: This process leaves.
+    DRAINING = "draining"
+    #: The call broke; there is nobody to release to.
+    LOST = "lost"
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What an attempt took, in seconds; filled in as it goes."""
+
+    #: From the claim's first byte to its answer.
+    claim_s: float = 0.0
+    #: From the claim's answer to the engine: audio, features and other chunks before it.
+    wait_s: float = 0.0
+    #: Its share of the engine's time.
+    engine_s: float = 0.0
+    #: From the last message to its answer.
+    commit_s: float = 0.0
+    #: Length of the audio.
+    audio_s: float = 0.0
+    #: How much of it an attempt that was stopped did not decode.
+    saved_s: float = 0.0

@@ -60,10 +60,11 @@ async def _nothing_left(client: ArqRedis) -> None:
 async def test_messages_are_claimed_and_removed(work: Bench, redis_url: str) -> None:
     """Every message leads to one committed chunk, in order, and leaves nothing in Redis."""
     async with _client(redis_url) as client, _working(work, redis_url):
-        await _enqueue(client, *(f"c{number}" for number in range(20)))
+        # Those of the same millisecond are ordered by name.
+        await _enqueue(client, *(f"c{number:02}" for number in range(20)))
         await until(lambda: len(work.scheduler.calls) == 20 and not work.runner.held)
         await _nothing_left(client)
-    assert [call.claim.chunk_id for call in work.scheduler.calls] == [f"c{number}" for number in range(20)]
+    assert [call.claim.chunk_id for call in work.scheduler.calls] == [f"c{number:02}" for number in range(20)]
     assert {call.last for call in work.scheduler.calls} == {"result"}
 
 

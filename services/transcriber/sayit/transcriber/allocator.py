@@ -2,7 +2,7 @@
 
 A call of the model takes and frees hundreds of megabytes, in blocks that glibc gets from the kernel and gives back one
 by one: with Whisper Small 1.5 GB of fresh pages for each window encoded, and each page is a fault. On two virtual cores
-40 % of all CPU time went there. One arena, no blocks of their own, and no giving back end it; the price is that the
+a third of all CPU time went there. One arena, no blocks of their own, and no giving back end it; the price is that the
 memory of the largest call stays taken.
 """
 

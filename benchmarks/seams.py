@@ -145,9 +145,10 @@ def faster_whisper_reader(model: Any) -> Reader:
 def engine_reader(folder: str, threads: int) -> Reader:
     """Chunks read by the suite's own engine."""
     engine = Engine.load(Path(folder), threads=threads, compute_type="int8")
+    engine.start()
 
     def read(audio: NDArray[np.float32], options: DecodeOptions) -> Reading:
-        found = engine.transcribe(audio, options, on_window=lambda _: None, cancelled=lambda: False)
+        found = engine.submit(audio, options).future.result()
         return found.segments, found.language, found.language_probability
 
     return read

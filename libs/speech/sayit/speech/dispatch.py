@@ -42,6 +42,21 @@ class ChunkMessage:
         return f"{self.chunk_id}:{self.dispatch}"
 
 
+#: How much earlier than bulk work interactive work is ranked, in milliseconds: it overtakes every bulk chunk that has
+#: been in the queue for less than half a minute, and starves none that has been there for longer.
+HEAD_START_MS = 30_000
+
+
+def score_of(now_ms: int, *, interactive: bool) -> float:
+    """A message's place in the queue: milliseconds since the epoch; a half besides says that it is interactive."""
+    return now_ms - HEAD_START_MS + 0.5 if interactive else float(now_ms)
+
+
+def is_interactive(score: float) -> bool:
+    """Whether a message with this score is for an interactive chunk."""
+    return score % 1.0 != 0.0
+
+
 def dumps(value: object) -> bytes:
     """The queue's serializer (never pickle: it would run what it reads)."""
     return json.dumps(value, default=str, separators=(",", ":")).encode()

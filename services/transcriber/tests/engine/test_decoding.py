@@ -88,6 +88,25 @@ def test_segments_carry_what_their_window_was_worth():
     )
 
 
+def test_a_rest_too_long_for_a_pause_is_looked_at_once_more():
+    """Where the model says that nothing follows, and much follows, the rest is a window of its own, once."""
+    made = decoding(29.0, ((passage("one", 0, 8),), 2900), ((passage("two", 10, 12),), 2900))
+    assert step(made, outcome("one")) == Window(start_frame=0, frames=2900)
+    assert step(made, outcome("two")) == Window(start_frame=800, frames=2100)
+    assert made.next_window() is None
+    assert [segment.text for segment in made.text(0).segments] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("last_s", "changes"), [(27.0, {}), (8.0, {"max_tokens_per_window": 8})], ids=["a pause", "a limit of tokens"]
+)
+def test_a_rest_that_may_be_silent_is_believed(last_s, changes):
+    """A rest as long as a pause, and one behind a limit of tokens, need no second look."""
+    made = decoding(29.0, ((passage("one", 0, last_s),), 2900), **changes)
+    step(made, outcome("one"))
+    assert made.next_window() is None
+
+
 def test_decoding_always_advances():
     """A model that wants to go on from where it is does not keep the chunk for ever."""
     made = ChunkDecoding(duration_s=2.0, frames=200, options=options())

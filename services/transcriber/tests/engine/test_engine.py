@@ -95,7 +95,7 @@ def test_words_change_no_text(micro):
     pcm = recording("ko-150s", 0, 40)
     plain, worded = run(micro, pcm), run(micro, pcm, word_timestamps=True)
     assert [s.text for s in worded.segments] == [s.text for s in plain.segments]
-    assert worded.windows == plain.windows == 2
+    assert worded.windows == plain.windows
     assert all(not s.words for s in plain.segments)
     for segment in worded.segments:
         assert "".join(word.text for word in segment.words).strip() == segment.text

@@ -17,12 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from sayit.chassis.start import StartError
-from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, queue_name
+from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, queue_name, score_of
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: How much earlier than bulk work interactive work is ranked, in milliseconds: it overtakes every bulk chunk that has
-#: been in the queue for less than half a minute, and starves none that has been there for longer.
-_INTERACTIVE_HEAD_START_MS = 30_000
 #: A message nobody takes disappears after this time; the scheduler has dispatched its chunk again long before.
 _MESSAGE_TTL_MS = 3_600_000
 #: A Redis that answers nothing for so long is treated as gone.
@@ -76,8 +73,7 @@ class ArqQueue:
         now_ms = int(time.time() * 1000)
         job_id = message.arq_job_id
         call = serialize_job(RUN_CHUNK, (message.chunk_id, message.dispatch), {}, None, now_ms, serializer=dumps)
-        # arq holds scores of 0 for "not queued"; ours are large and only order the queue.
-        score = max(1, now_ms - _INTERACTIVE_HEAD_START_MS if interactive else now_ms)
+        score = score_of(now_ms, interactive=interactive)
         former = replace(message, dispatch=message.dispatch - 1).arq_job_id
         queue = queue_name(model)
         with _as_unavailable():

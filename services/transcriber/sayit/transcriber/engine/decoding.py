@@ -8,9 +8,10 @@
         decoding.keep(passages)                                                          # with words, if wanted
 
 It follows openai/whisper `transcribe` as faster-whisper 1.2 has it: windows of 30 s; the next one starts at the last
-timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Three
-things differ. It always advances. It decodes no rest too short for a word. And asking for words changes neither the
-text nor the windows: there, faster-whisper moves on to the last word's end instead of the last timestamp.
+timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Four
+things differ. It always advances. It decodes no rest too short for a word. It does not believe that nothing follows
+where the rest is too long for a pause. And asking for words changes neither the text nor the windows: there,
+faster-whisper moves on to the last word's end instead of the last timestamp.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ CONTEXT_TOKENS = MAX_POSITIONS // 2 - 1
 CONTEXT_TEMPERATURE = 0.5
 #: 0.2 s, shorter than a spoken word: a rest below it is not worth a window, an advance below it is none.
 MIN_STEP_FRAMES = 20
+#: 2.5 s. Chunks end with speech and hold no pause of 2 s, so the model is wrong when it says that nothing follows for
+#: longer than this; the rest is decoded as a window of its own.
+DISBELIEVED_FRAMES = 250
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +115,7 @@ class ChunkDecoding:
         self._next_frame = 0
         self._window: Window | None = None
         self._outcome: Outcome | None = None
+        self._second_look = False
         self._segments: list[Segment] = []
         self._suppressed: list[Suppressed] = []
         self._windows = 0
@@ -152,6 +157,10 @@ class ChunkDecoding:
             self._next_frame = window.start_frame + window.frames
             return ()
         passages, next_frame = vocabulary.split(outcome.generated.tokens, window)
+        said_frame = round(passages[-1].end_s * FRAMES_PER_SECOND) if passages else window.start_frame
+        self._second_look = self._is_doubtful(window, said_frame, next_frame)
+        if self._second_look:
+            next_frame = said_frame
         self._next_frame = max(next_frame, window.start_frame + MIN_STEP_FRAMES)
         kept = []
         for passage in passages:
@@ -163,6 +172,14 @@ class ChunkDecoding:
             else:
                 kept.append(passage)
         return tuple(kept)
+
+    def _is_doubtful(self, window: Window, said_frame: int, next_frame: int) -> bool:
+        """Whether the model says that nothing follows, and much follows; it is asked once more, not for ever."""
+        end_frame = window.start_frame + window.frames
+        skipped = next_frame >= end_frame and end_frame - said_frame > DISBELIEVED_FRAMES
+        # A limit of tokens is somebody's wish to know no more of the window.
+        limited = self._options.max_tokens_per_window > 0
+        return skipped and said_frame > window.start_frame and not limited and not self._second_look
 
     def keep(self, passages: tuple[Passage, ...]) -> None:
         """Takes the window's passages, with words or without, as segments and as context; the window is done."""

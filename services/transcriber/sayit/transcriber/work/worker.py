@@ -20,8 +20,6 @@ What differs from arq's own worker, and why:
 from __future__ import annotations
 
 import asyncio
-import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -35,7 +33,7 @@ from redis.exceptions import RedisError
 
 from sayit.chassis.tasks import end
 from sayit.chassis.telemetry import logger
-from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, loads, queue_name
+from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, is_interactive, loads, queue_name
 from sayit.transcriber.work.runner import CLAIM_TIMEOUT_S, Claim, Runner
 
 #: A Redis that answers nothing for so long counts as gone; the shared connection is asked after as much silence.
@@ -48,10 +46,8 @@ _LOCK_S = CLAIM_TIMEOUT_S * 2
 #: Before it takes one more it waits for so long per chunk that it holds, in seconds, and no longer than for so many. An
 #: idle transcriber locks a message within a few milliseconds of the bell.
 _MODESTY_S, _MOST_MODEST = 0.01, 5
-#: Slots for urgent messages only.
+#: Slots for interactive messages only.
 _URGENT_SLOTS = 2
-#: A message whose score is this much older than now is urgent: interactive ones are ranked an hour early.
-_URGENT_AGE_MS = 1_800_000
 #: Tries are counted by arq, but the scheduler decides when a chunk has had enough.
 _MAX_TRIES = 1_000_000
 
@@ -190,9 +186,8 @@ class DoorbellWorker(Worker):
         """Starts the first message in the queue that it may have, if there is one and a slot."""
         if self.free > -_URGENT_SLOTS and self.allow_pick_jobs and not self._away_for_s():
             last = self.queue_read_limit - 1
-            newest_ms = int(time.time() * 1000) - _URGENT_AGE_MS if self.free <= 0 else math.inf
             queued = await self.pool.zrange(self.queue_name, 0, last, withscores=True)
-            await self.start_jobs([raw for raw, score in queued if score < newest_ms])
+            await self.start_jobs([raw for raw, score in queued if self.free > 0 or is_interactive(score)])
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Locks and starts the first message that nobody else has; then looks again."""

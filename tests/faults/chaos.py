@@ -42,6 +42,11 @@ class Chaos:
         """The parts' names."""
         return [str(part["name"]) for part in self.parts]
 
+    @property
+    def transcribers(self) -> list[str]:
+        """The transcribers' names."""
+        return [name for name in self.names if name.startswith("transcriber")]
+
     def pid(self, name: str) -> int | None:
         """A part's process id; None while it is being started again."""
         return next((part["pid"] for part in self.parts if part["name"] == name), None)

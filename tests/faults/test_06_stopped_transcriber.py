@@ -58,6 +58,5 @@ async def _taken_over(chaos: Chaos, held: Running) -> None:
 
 def _void(chaos: Chaos) -> float:
     """Attempts whose transcriber found that it came too late, and writes that the scheduler fenced."""
-    transcribers = [name for name in chaos.names if name.startswith("transcriber")]
-    lost = sum(chaos.metric(name, 'sayit_transcriber_chunks_total{outcome="lost"}') for name in transcribers)
+    lost = sum(chaos.metric(name, 'sayit_transcriber_chunks_total{outcome="lost"}') for name in chaos.transcribers)
     return lost + chaos.books.late_writes()

@@ -28,6 +28,8 @@ DEADLINES = 30 if LONG else 3
 _LAST_STATES = ("merging", "completed", "cancelled", "failed")
 #: After a cancel at most the engine's call of that moment goes on.
 _LET_GO_S = 30.0
+#: So long the news of a cancel may be on its way.
+_NEWS_S = 0.2
 
 
 async def test_cancel(heavy_chaos: Chaos, report: Report, rng: random.Random) -> None:
@@ -47,6 +49,7 @@ async def test_cancel(heavy_chaos: Chaos, report: Report, rng: random.Random) ->
             if ended.state not in {JobState.CANCELLED, JobState.COMPLETED}:
                 report.wrong.append(f"{job.id} is {ended.state} after its cancellation")
             await _let_go(heavy_chaos, job.id, report)
+            await _no_further_window(heavy_chaos, job.id, report)
             await _one_end(client, heavy_chaos, job.id, ended.state, cancelled_s, report)
     report.figures["cancelled_in"] = dict(states)
     report.conclude(least=CANCELS * 2 // 3)
@@ -123,6 +126,27 @@ async def _let_go(chaos: Chaos, job_id: str, report: Report) -> None:
             return
         await asyncio.sleep(0.02)
     report.most("slowest_release_s", time.monotonic() - began)
+
+
+async def _no_further_window(chaos: Chaos, job_id: str, report: Report) -> None:
+    """Nothing else is asked for, so no window begins once the news has arrived.
+
+    A window counts when it has been encoded: the one that each transcriber may be at is still to come.
+    """
+    await asyncio.sleep(_NEWS_S)
+    before, began = _windows(chaos), time.monotonic()
+    while any(chaos.metric(name, "sayit_transcriber_busy") for name in chaos.transcribers):
+        if time.monotonic() - began > _LET_GO_S:
+            report.wrong.append(f"a transcriber is still busy long after {job_id} was cancelled")
+            return
+        await asyncio.sleep(0.05)
+    report.most("longest_busy_after_s", _NEWS_S + time.monotonic() - began)
+    if (begun := _windows(chaos) - before) > len(chaos.transcribers):
+        report.wrong.append(f"{begun:.0f} windows were begun after {job_id} was cancelled")
+
+
+def _windows(chaos: Chaos) -> float:
+    return sum(chaos.metric(name, "sayit_transcriber_windows_total") for name in chaos.transcribers)
 
 
 async def _one_end(

@@ -21,6 +21,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -142,10 +143,8 @@ def faster_whisper_reader(model: Any) -> Reader:
     return read
 
 
-def engine_reader(folder: str, threads: int) -> Reader:
+def engine_reader(engine: Engine) -> Reader:
     """Chunks read by the suite's own engine."""
-    engine = Engine.load(Path(folder), threads=threads, compute_type="int8")
-    engine.start()
 
     def read(audio: NDArray[np.float32], options: DecodeOptions) -> Reading:
         found = engine.submit(audio, options).future.result()
@@ -277,10 +276,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=JSON", help="a splitter setting to try")
     given = parser.parse_args(arguments)
     model = WhisperModel(given.model, device="cpu", compute_type="int8", cpu_threads=given.threads)
-    read = engine_reader(given.model, given.threads) if given.reader == "engine" else faster_whisper_reader(model)
     changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.set)}
     config = replace(SplitConfig(), **changes)
-    results = [compare(model, read, label, given.language, given.beam_size, config) for label in find(given.recordings)]
+    labels = find(given.recordings)
+    engine = Engine.load(Path(given.model), threads=given.threads, compute_type="int8")
+    engine.start()
+    with closing(engine):
+        read = engine_reader(engine) if given.reader == "engine" else faster_whisper_reader(model)
+        results = [compare(model, read, label, given.language, given.beam_size, config) for label in labels]
     words = sum(each.words for each in results)
     plain = _sum([each.direct for each in results], words)
     ours = _sum([each.suite for each in results], words)

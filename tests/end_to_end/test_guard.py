@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
+
 import numpy as np
 import pytest
 import soundfile
@@ -44,9 +47,12 @@ SOUNDS = {
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> Iterator[Engine]:
     """The bundled model in the suite's engine."""
-    return Engine.load(bundled().path, threads=1, compute_type="int8")
+    engine = Engine.load(bundled().path, threads=1, compute_type="int8")
+    engine.start()
+    with closing(engine):
+        yield engine
 
 
 @pytest.mark.parametrize("sound", SOUNDS)
@@ -54,7 +60,7 @@ def test_nothing_is_left_of_what_nobody_said(engine: Engine, sound: str) -> None
     """As if voice activity detection had let the sound through: without it the model invents, and all of it goes."""
     audio, invents = SOUNDS[sound]
     options = resolve(Options(language="ko").normalised())
-    written = engine.transcribe(audio, options, on_window=lambda _: None, cancelled=lambda: False).segments
+    written = engine.submit(audio, options).future.result(60).segments
     assert bool(written) == invents
     (kept,), removed = HallucinationGuard(load_phrases()).recording([written], Guard.STANDARD, speech=())
     assert kept == ()

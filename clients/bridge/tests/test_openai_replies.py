@@ -93,7 +93,7 @@ def test_speakers_are_not_invented() -> None:
 def test_text_and_subtitles_are_texts() -> None:
     """`text` is one line; subtitles are SayIt's own."""
     assert replies.text_reply(BOTH, ResponseFormat.TEXT) == "hello world 안녕\n"
-    assert replies.text_reply(BOTH, ResponseFormat.SRT).startswith("1\n00:00:00,400 --> 00:00:01,235\nhello world\n")
+    assert replies.text_reply(BOTH, ResponseFormat.SRT).startswith("1\n00:00:00,400 --> 00:00:01,400\nhello world\n")
     assert replies.text_reply(BOTH, ResponseFormat.VTT).startswith("WEBVTT\n\n00:00:00.400")
 
 

@@ -466,7 +466,7 @@ export interface components {
          * @description The forms of a rendered transcript; the value is the usual file extension.
          * @enum {string}
          */
-        Format: "txt" | "json" | "srt" | "vtt" | "tsv";
+        Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv";
         /**
          * HealthData
          * @description The state; where API keys are asked for, all but `status` and `timestamp` is only for those who have one.

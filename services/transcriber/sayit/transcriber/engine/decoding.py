@@ -36,7 +36,7 @@ CONTEXT_TEMPERATURE = 0.5
 #: 0.2 s, shorter than a spoken word: a rest below it is not worth a window, an advance below it is none.
 MIN_STEP_FRAMES = 20
 #: 2.5 s. Chunks end with speech and hold no pause of 2 s, so the model is wrong when it says that nothing follows for
-#: longer than this; the rest is decoded as a window of its own.
+#: longer than this; the window is decoded once more, at the next temperature.
 DISBELIEVED_FRAMES = 250
 
 
@@ -145,7 +145,10 @@ class ChunkDecoding:
         hotwords = self._hotwords[: CONTEXT_TOKENS - recent]
         context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
-        return Fallback((*before, *vocabulary.start_sequence), self._options)
+        options = self._options
+        if self._second_look:
+            options = replace(options, temperatures=options.temperatures[1:])
+        return Fallback((*before, *vocabulary.start_sequence), options)
 
     def judge(self, outcome: Outcome) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
@@ -153,14 +156,14 @@ class ChunkDecoding:
         self._outcome = outcome
         self._windows += 1
         if outcome.silent:
+            self._second_look = False
             self._suppress(outcome.generated.text, SuppressionReason.NO_SPEECH, window.start_s, window.end_s)
             self._next_frame = window.start_frame + window.frames
             return ()
         passages, next_frame = vocabulary.split(outcome.generated.tokens, window)
-        said_frame = round(passages[-1].end_s * FRAMES_PER_SECOND) if passages else window.start_frame
-        self._second_look = self._is_doubtful(window, said_frame, next_frame)
+        self._second_look = self._is_doubtful(window, passages, next_frame)
         if self._second_look:
-            next_frame = said_frame
+            return ()
         self._next_frame = max(next_frame, window.start_frame + MIN_STEP_FRAMES)
         kept = []
         for passage in passages:
@@ -173,13 +176,14 @@ class ChunkDecoding:
                 kept.append(passage)
         return tuple(kept)
 
-    def _is_doubtful(self, window: Window, said_frame: int, next_frame: int) -> bool:
-        """Whether the model says that nothing follows, and much follows; it is asked once more, not for ever."""
+    def _is_doubtful(self, window: Window, passages: Sequence[Passage], next_frame: int) -> bool:
+        """Whether the model says that nothing follows, much follows, and there is another temperature to ask at."""
         end_frame = window.start_frame + window.frames
-        skipped = next_frame >= end_frame and end_frame - said_frame > DISBELIEVED_FRAMES
+        if not passages or next_frame < end_frame or self._second_look or len(self._options.temperatures) < 2:
+            return False
         # A limit of tokens is somebody's wish to know no more of the window.
         limited = self._options.max_tokens_per_window > 0
-        return skipped and said_frame > window.start_frame and not limited and not self._second_look
+        return not limited and end_frame - passages[-1].end_s * FRAMES_PER_SECOND > DISBELIEVED_FRAMES
 
     def keep(self, passages: tuple[Passage, ...]) -> None:
         """Takes the window's passages, with words or without, as segments and as context; the window is done."""

@@ -174,6 +174,17 @@ export async function deleteJob(id) {
 }
 
 /**
+ * A transcript as the service writes it.
+ *
+ * @param {string} id
+ * @param {string} form
+ */
+export async function getFile(id, form) {
+  const query = new URLSearchParams({ format: form });
+  return (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?${query}`)).text();
+}
+
+/**
  * @param {string} id
  * @returns {Promise<Transcript>}
  */

@@ -1,6 +1,6 @@
 /**
- * A transcript as a file, corrections included. Pure. Without corrections these are the service's own files
- * (`GET …/transcript?format=…`), which the tests compare: txt, srt and vtt to the byte, json as a value.
+ * A transcript as a file, corrections included. Pure. What was not corrected is downloaded from the service, which cuts
+ * subtitles anew for reading; here a segment is a cue.
  */
 
 /** @import {Segment, Transcript} from "./wire.js" */

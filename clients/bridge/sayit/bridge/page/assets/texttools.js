@@ -1,5 +1,6 @@
 /** What can be done with a finished text: search, correct, copy, download. */
 
+import { getFile } from "./api.js";
 import { h, icon } from "./dom.js";
 import { MEDIA_TYPES, write } from "./files.js";
 import { counted, t } from "./i18n.js";
@@ -48,7 +49,7 @@ export function textTools(text, job) {
     note: `.${form}`,
     act: () => {
       const transcript = now();
-      if (transcript) save(transcript, form, job()?.name ?? "");
+      if (transcript) void download(transcript, form, job(), text.edits.size > 0);
     },
   }));
   const hint = h("p", { class: "text-hint" }, t("text.hint"));
@@ -93,12 +94,27 @@ async function copy(text) {
 }
 
 /**
+ * Without corrections the service's own file, whose subtitles are cut for reading; else, or where the job is gone by now,
+ * the page's.
+ *
  * @param {Transcript} transcript
+ * @param {Form} form
+ * @param {Job | null} job
+ * @param {boolean} corrected
+ */
+async function download(transcript, form, job, corrected) {
+  const own = () => write(transcript, form);
+  const content = corrected || !job ? own() : await getFile(job.id, form).catch(own);
+  save(content, form, job?.name ?? "");
+}
+
+/**
+ * @param {string} content
  * @param {Form} form
  * @param {string} name the recording's
  */
-function save(transcript, form, name) {
-  const url = URL.createObjectURL(new Blob([write(transcript, form)], { type: `${MEDIA_TYPES[form]};charset=utf-8` }));
+function save(content, form, name) {
+  const url = URL.createObjectURL(new Blob([content], { type: `${MEDIA_TYPES[form]};charset=utf-8` }));
   const link = h("a", { href: url, download: `${name.replace(/\.\w{1,5}$/, "") || "transcript"}.${form}` });
   document.body.append(link);
   link.click();

@@ -88,26 +88,21 @@ def test_segments_carry_what_their_window_was_worth():
     )
 
 
-def test_a_rest_too_long_for_a_pause_is_not_believed():
-    """Where the model says that nothing follows, and much follows, the window is decoded again, hotter, and once."""
-    short = ((passage("one", 0, 8),), 2900)
-    made = decoding(29.0, short, short, temperatures=(0.0, 0.3))
+def test_a_rest_too_long_for_a_pause_is_decoded_once_more():
+    """Where the model says that nothing follows, and much follows, the rest is a window of its own, once."""
+    made = decoding(29.0, ((passage("one", 0, 8),), 2900), ((passage("two", 10, 12),), 2900))
     assert step(made, outcome("one")) == Window(start_frame=0, frames=2900)
-    made.next_window()
-    assert made.fallback().next_attempt().temperature == 0.3
-    assert step(made, outcome("one", temperature=0.3)) == Window(start_frame=0, frames=2900)
+    assert step(made, outcome("two")) == Window(start_frame=800, frames=2100)
     assert made.next_window() is None
-    assert [segment.text for segment in made.text(0).segments] == ["one"]
+    assert [segment.text for segment in made.text(0).segments] == ["one", "two"]
 
 
 @pytest.mark.parametrize(
-    ("last_s", "changes"),
-    [(27.0, {}), (8.0, {"max_tokens_per_window": 8}), (8.0, {"temperatures": (0.0,)})],
-    ids=["a pause", "a limit of tokens", "one temperature"],
+    ("last_s", "changes"), [(27.0, {}), (8.0, {"max_tokens_per_window": 8})], ids=["a pause", "a limit of tokens"]
 )
-def test_other_rests_are_believed(last_s, changes):
-    """A rest as long as a pause, one behind a limit of tokens, and any where only one temperature is allowed."""
-    made = decoding(29.0, ((passage("one", 0, last_s),), 2900), **({"temperatures": (0.0, 0.3)} | changes))
+def test_a_rest_that_may_be_silent_is_believed(last_s, changes):
+    """A rest as long as a pause, and one behind a limit of tokens, need no second look."""
+    made = decoding(29.0, ((passage("one", 0, last_s),), 2900), **changes)
     step(made, outcome("one"))
     assert made.next_window() is None
 

@@ -36,7 +36,7 @@ CONTEXT_TEMPERATURE = 0.5
 #: 0.2 s, shorter than a spoken word: a rest below it is not worth a window, an advance below it is none.
 MIN_STEP_FRAMES = 20
 #: 2.5 s. Chunks end with speech and hold no pause of 2 s, so the model is wrong when it says that nothing follows for
-#: longer than this; the window is decoded once more, at the next temperature.
+#: longer than this; the rest is decoded as a window of its own.
 DISBELIEVED_FRAMES = 250
 
 
@@ -115,7 +115,7 @@ class ChunkDecoding:
         self._next_frame = 0
         self._window: Window | None = None
         self._outcome: Outcome | None = None
-        self._second_look = False
+        self._doubted = False
         self._segments: list[Segment] = []
         self._suppressed: list[Suppressed] = []
         self._windows = 0
@@ -145,10 +145,7 @@ class ChunkDecoding:
         hotwords = self._hotwords[: CONTEXT_TOKENS - recent]
         context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
-        options = self._options
-        if self._second_look:
-            options = replace(options, temperatures=options.temperatures[1:])
-        return Fallback((*before, *vocabulary.start_sequence), options)
+        return Fallback((*before, *vocabulary.start_sequence), self._options)
 
     def judge(self, outcome: Outcome) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
@@ -156,14 +153,14 @@ class ChunkDecoding:
         self._outcome = outcome
         self._windows += 1
         if outcome.silent:
-            self._second_look = False
+            self._doubted = False
             self._suppress(outcome.generated.text, SuppressionReason.NO_SPEECH, window.start_s, window.end_s)
             self._next_frame = window.start_frame + window.frames
             return ()
         passages, next_frame = vocabulary.split(outcome.generated.tokens, window)
-        self._second_look = self._is_doubtful(window, passages, next_frame)
-        if self._second_look:
-            return ()
+        self._doubted = self._is_doubtful(window, passages, next_frame)
+        if self._doubted:
+            next_frame = round(passages[-1].end_s * FRAMES_PER_SECOND)
         self._next_frame = max(next_frame, window.start_frame + MIN_STEP_FRAMES)
         kept = []
         for passage in passages:
@@ -177,9 +174,9 @@ class ChunkDecoding:
         return tuple(kept)
 
     def _is_doubtful(self, window: Window, passages: Sequence[Passage], next_frame: int) -> bool:
-        """Whether the model says that nothing follows, much follows, and there is another temperature to ask at."""
+        """Whether the model says that nothing follows, and much follows; it is asked for the rest once, not for ever."""
         end_frame = window.start_frame + window.frames
-        if not passages or next_frame < end_frame or self._second_look or len(self._options.temperatures) < 2:
+        if not passages or next_frame < end_frame or self._doubted:
             return False
         # A limit of tokens is somebody's wish to know no more of the window.
         limited = self._options.max_tokens_per_window > 0

@@ -174,7 +174,7 @@ class ChunkDecoding:
         return tuple(kept)
 
     def _is_doubtful(self, window: Window, passages: Sequence[Passage], next_frame: int) -> bool:
-        """Whether the model says that nothing follows, and much follows; it is asked for the rest once, not for ever."""
+        """Whether the model says that nothing follows, and much follows; the rest is then asked for once."""
         end_frame = window.start_frame + window.frames
         if not passages or next_frame < end_frame or self._doubted:
             return False

@@ -1,14 +1,12 @@
-"""What the use cases ask of the outside: durable rows, objects, the queue, the event bus, decoding.
+"""What the use cases ask of the database.
 
-Every store method is one transaction: when it returns, its effect is durable; when it raises, nothing happened. A
-database that does not answer raises SayItError UNAVAILABLE.
+Every method is one transaction: when it returns, its effect is durable; when it raises, nothing happened. A database
+that does not answer raises SayItError UNAVAILABLE.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Protocol
 
 from sayit.scheduler.job.records import (
@@ -284,119 +282,4 @@ class FleetStore(Protocol):
 
     async def check(self) -> None:
         """Raises UNAVAILABLE unless the database answers."""
-        ...
-
-
-class ObjectStore(Protocol):
-    """Bytes under keys; `put` returns once they are durable."""
-
-    async def put(self, key: str, data: bytes) -> None:
-        """Stores bytes, replacing what was there."""
-        ...
-
-    async def get(self, key: str) -> bytes:
-        """The bytes; INTERNAL where they are missing."""
-        ...
-
-    def file_of(self, keys: Sequence[str]) -> AbstractAsyncContextManager[Path]:
-        """A local, seekable file that holds these objects one after the other, as long as the context lasts."""
-        ...
-
-    async def delete(self, key: str) -> None:
-        """Deletes one object; one that is not there is no error."""
-        ...
-
-    async def delete_prefix(self, prefix: str) -> None:
-        """Deletes everything under a prefix."""
-        ...
-
-    async def free_bytes(self) -> int | None:
-        """Room that is left; None where nobody can say, as of a bucket."""
-        ...
-
-    async def check(self) -> None:
-        """Raises UNAVAILABLE unless the store answers."""
-        ...
-
-
-class DecodeSummary(Protocol):
-    """What a decoding found."""
-
-    @property
-    def samples(self) -> int:
-        """Samples at 16 kHz."""
-        ...
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Stable codes: TRUNCATED_AUDIO, CORRUPT_PACKETS."""
-        ...
-
-
-class Decoding(AsyncIterable[bytes], Protocol):
-    """Mono 16 kHz s16le PCM, in blocks of at most a second; read to its end before asking for the summary."""
-
-    @property
-    def summary(self) -> DecodeSummary:
-        """What was found."""
-        ...
-
-    @property
-    def declared_s(self) -> float | None:
-        """How long the file says it is; None as long as it has not said so. It may be wrong."""
-        ...
-
-
-class Decoder(Protocol):
-    """Decodes files that nobody trusts."""
-
-    def decode(self, path: Path) -> AbstractAsyncContextManager[Decoding]:
-        """Decodes a file; leaving the context stops it.
-
-        Raises:
-            SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, DECODING_FAILED; also while
-                reading.
-        """
-        ...
-
-
-class QueueHealth(Protocol):
-    """What the queue says of itself."""
-
-    @property
-    def reachable(self) -> bool:
-        """Whether it answered."""
-        ...
-
-    @property
-    def detail(self) -> str:
-        """What is wrong, for people; empty if nothing is."""
-        ...
-
-
-class DispatchQueue(Protocol):
-    """The doorbell: ids of due chunks. It may lose everything at any time."""
-
-    async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
-        """Rings; UNAVAILABLE when the queue does not answer, OVERLOADED when it is full. Twice the same is once."""
-        ...
-
-    async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:
-        """Those of these messages (and their models) that are not in the queue; UNAVAILABLE as `enqueue`."""
-        ...
-
-    async def check(self) -> QueueHealth:
-        """How it is; never raises."""
-        ...
-
-
-class EventBus(Protocol):
-    """Wakes watchers and carries what is not durable. It may lose everything at any time."""
-
-    async def publish(self, job_id: str, payload: bytes) -> None:
-        """Hands a serialized event to the job's watchers; empty bytes mean: read the event log. Never raises."""
-        ...
-
-    def subscribe(self, job_id: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """What is published from now on."""
         ...

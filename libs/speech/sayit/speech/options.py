@@ -17,6 +17,24 @@ LANGUAGES = frozenset(
         "ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue"
     ).split()
 )
+#: What a language that is to be detected may be, unless the request says so.
+DETECTED_LANGUAGES = ("ko", "en")
+#: In the list of languages: every one that the model knows.
+ANY_LANGUAGE = "*"
+#: Most languages of such a list.
+MAX_LANGUAGES = 10
+#: Most temperatures of a request.
+MAX_TEMPERATURES = 8
+#: Most tokens that a request may forbid.
+MAX_SUPPRESSED_TOKENS = 200
+#: Least and most of what a request may set in place of the preset's.
+_LIMITS = {
+    "best_of": (1, 10),
+    "patience": (0.1, 4.0),
+    "compression_ratio_threshold": (1.0, 10.0),
+    "logprob_threshold": (-10.0, 0.0),
+    "no_speech_threshold": (0.0, 1.0),
+}
 #: Fields of Options that change how a transcript is written, and not what was heard.
 WRITING_OPTIONS = frozenset({"formatting", "mask_profanity"})
 #: Longest prompt and hotword list, in characters; Whisper keeps at most 223 tokens of them.
@@ -41,6 +59,46 @@ class Guard(StrEnum):
     STANDARD = "standard"
     #: Where one sign is clear; it may take words that were said quietly or again and again.
     STRICT = "strict"
+
+
+class Context(StrEnum):
+    """Which earlier text a window of audio is decoded with."""
+
+    #: None but the prompt.
+    NONE = "none"
+    #: The text of the windows before it in the same chunk; chunks run side by side.
+    WITHIN_CHUNK = "within_chunk"
+    #: The text of the chunk before as well: chunks run one after the other.
+    SEQUENTIAL = "sequential"
+
+
+class Channels(StrEnum):
+    """What becomes of several audio channels."""
+
+    #: One signal.
+    MIX = "mix"
+    #: Each is transcribed by itself; every segment says which one it comes from.
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingOverrides:
+    """Decode options in place of the language preset's; None and empty leave the preset's."""
+
+    #: Tried in order, 0 to 1, at most 8.
+    temperatures: tuple[float, ...] = ()
+    #: Samples at temperatures above 0, 1 to 10.
+    best_of: int | None = None
+    #: Beam search patience, 0.1 to 4.
+    patience: float | None = None
+    #: Above it a result is repetitive and fails, 1 to 10.
+    compression_ratio_threshold: float | None = None
+    #: Below it a result is doubtful and fails, -10 to 0.
+    logprob_threshold: float | None = None
+    #: Above it a doubtful result is silence, 0 to 1.
+    no_speech_threshold: float | None = None
+    #: Token ids that are never written, at most 200.
+    suppress_tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +143,16 @@ class Options:
     temperature: float | None = None
     #: Most new tokens per window, 1 to 224; 0 for no limit but the model's.
     max_tokens_per_window: int = 0
+    #: Where the language is detected: what it may be; empty means DETECTED_LANGUAGES, ANY_LANGUAGE every language.
+    languages: tuple[str, ...] = ()
+    #: Which earlier text a window is decoded with.
+    context: Context = Context.WITHIN_CHUNK
+    #: What becomes of several audio channels.
+    channels: Channels = Channels.MIX
+    #: Name of a stored vocabulary; empty for none.
+    vocabulary: str = ""
+    #: Decode options in place of the preset's.
+    decoding: DecodingOverrides = DecodingOverrides()
     #: How strictly invented text is taken out.
     guard: Guard = Guard.STANDARD
     #: Whether the transcript's numbers, spaces and punctuation are made uniform; the raw text is kept.
@@ -112,6 +180,11 @@ class Options:
             beam_size=self.beam_size,
             temperature=self.temperature,
             max_tokens_per_window=self.max_tokens_per_window,
+            languages=_allowed(self.languages, self.language),
+            context=self.context,
+            channels=self.channels,
+            vocabulary=self.vocabulary.strip(),
+            decoding=_overrides(self.decoding, self.temperature),
             guard=self.guard,
             formatting=self.formatting,
             mask_profanity=self.mask_profanity,
@@ -141,6 +214,12 @@ class DecodeOptions:
     no_speech_threshold: float = 0.6
     #: Most new tokens per window; 0 for the model's limit.
     max_tokens_per_window: int = 0
+    #: Where the language is detected: what it may be; empty for every language.
+    languages: tuple[str, ...] = ()
+    #: Whether windows are decoded with the text of the chunk's earlier windows.
+    within_chunk_context: bool = True
+    #: Token ids that are never written, beside those that Whisper never writes.
+    suppress_tokens: tuple[int, ...] = ()
 
 
 def normal_language(tag: str) -> str:
@@ -169,7 +248,8 @@ def resolve(options: Options) -> DecodeOptions:
     first, and its own temperature is the fallback for results that fail the thresholds.
     """
     preset = PRESETS[preset_name(options.language)]
-    fixed = options.temperature
+    fixed, asked = options.temperature, options.decoding
+    thresholds = ("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold")
     return DecodeOptions(
         language=options.language,
         task=options.task,
@@ -177,11 +257,50 @@ def resolve(options: Options) -> DecodeOptions:
         hotwords=options.hotwords,
         word_timestamps=options.word_timestamps,
         beam_size=options.beam_size or preset.beam_size,
-        best_of=preset.best_of,
-        patience=preset.patience,
-        temperatures=(0.0, preset.temperature) if fixed is None else (fixed,),
+        best_of=preset.best_of if asked.best_of is None else asked.best_of,
+        patience=preset.patience if asked.patience is None else asked.patience,
+        temperatures=asked.temperatures or ((0.0, preset.temperature) if fixed is None else (fixed,)),
         max_tokens_per_window=options.max_tokens_per_window,
+        languages=() if ANY_LANGUAGE in options.languages else options.languages or DETECTED_LANGUAGES,
+        within_chunk_context=options.context is not Context.NONE,
+        suppress_tokens=asked.suppress_tokens,
+        **{name: getattr(asked, name) for name in thresholds if getattr(asked, name) is not None},
     )
+
+
+def _allowed(languages: tuple[str, ...], language: str) -> tuple[str, ...]:
+    """The languages that may be detected: plain codes, each once, in the order given."""
+    if not languages:
+        return ()
+    if len(languages) > MAX_LANGUAGES:
+        raise _invalid("languages", f"more than {MAX_LANGUAGES}")
+    if normal_language(language) != AUTO:
+        raise _invalid("languages", "only where the language is to be detected")
+    if ANY_LANGUAGE in languages:
+        return (ANY_LANGUAGE,)
+    codes = tuple(dict.fromkeys(normal_language(tag) for tag in languages))
+    if AUTO in codes:
+        raise _invalid("languages", "'auto' is no language")
+    return codes
+
+
+def _overrides(asked: DecodingOverrides, temperature: float | None) -> DecodingOverrides:
+    """The same, if all of it is within its limits."""
+    if asked.temperatures and temperature is not None:
+        raise _invalid("decoding.temperatures", "either one temperature or several")
+    if len(asked.temperatures) > MAX_TEMPERATURES:
+        raise _invalid("decoding.temperatures", f"more than {MAX_TEMPERATURES}")
+    for value in asked.temperatures:
+        _within("decoding.temperatures", value, 0.0, 1.0)
+    for name, (low, high) in _LIMITS.items():
+        value = getattr(asked, name)
+        if value is not None:
+            _within(f"decoding.{name}", value, low, high)
+    if len(asked.suppress_tokens) > MAX_SUPPRESSED_TOKENS:
+        raise _invalid("decoding.suppress_tokens", f"more than {MAX_SUPPRESSED_TOKENS}")
+    for token in asked.suppress_tokens:
+        _within("decoding.suppress_tokens", token, 0, 100_000)
+    return asked
 
 
 def _within(field: str, value: float, low: float, high: float) -> None:

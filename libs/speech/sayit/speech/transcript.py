@@ -44,6 +44,10 @@ class Segment:
     no_speech_prob: float = 0.0
     #: Temperature the window was decoded with.
     temperature: float = 0.0
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
+    #: Probability of the language where it was detected; 1 where it was fixed.
+    language_probability: float = 1.0
     #: Words with times; empty unless they were asked for.
     words: tuple[Word, ...] = ()
 

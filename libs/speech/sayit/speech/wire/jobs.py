@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import TypeVar, assert_never
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import (
@@ -19,10 +20,13 @@ from sayit.speech.jobs import (
     Refinement,
     StateChanged,
 )
-from sayit.speech.options import AUTO, Guard, Options, Task
+from sayit.speech.options import AUTO, Channels, Context, DecodingOverrides, Guard, Options, Task
 from sayit.speech.wire.times import duration_to_proto, epoch_s, seconds_of_duration, shortest, timestamp_to_proto
 from sayit.speech.wire.transcripts import segment_from_proto, segment_to_proto
 from sayit.v1 import resources_pb2 as pb
+
+Number = TypeVar("Number", bound=int)
+Value = TypeVar("Value")
 
 _STATES = {state: pb.JobState.Value(f"JOB_STATE_{state.name}") for state in JobState}
 _STATES_OF_PROTO = {number: state for state, number in _STATES.items()}
@@ -30,6 +34,17 @@ _TASKS = {task: pb.Task.Value(f"TASK_{task.name}") for task in Task}
 _TASKS_OF_PROTO = {pb.TASK_UNSPECIFIED: Task.TRANSCRIBE, **{number: task for task, number in _TASKS.items()}}
 _GUARDS = {guard: pb.Guard.Value(f"GUARD_{guard.name}") for guard in Guard}
 _GUARDS_OF_PROTO = {pb.GUARD_UNSPECIFIED: Guard.STANDARD, **{number: guard for guard, number in _GUARDS.items()}}
+
+_CONTEXTS = {context: pb.Context.Value(f"CONTEXT_{context.name}") for context in Context}
+_CONTEXTS_OF_PROTO = {
+    pb.CONTEXT_UNSPECIFIED: Context.WITHIN_CHUNK,
+    **{number: context for context, number in _CONTEXTS.items()},
+}
+_CHANNELS = {channels: pb.Channels.Value(f"CHANNELS_{channels.name}") for channels in Channels}
+_CHANNELS_OF_PROTO = {
+    pb.CHANNELS_UNSPECIFIED: Channels.MIX,
+    **{number: channels for channels, number in _CHANNELS.items()},
+}
 
 
 def options_to_proto(options: Options) -> pb.TranscriptionOptions:
@@ -44,6 +59,11 @@ def options_to_proto(options: Options) -> pb.TranscriptionOptions:
         beam_size=options.beam_size,
         temperature=options.temperature,
         max_tokens_per_window=options.max_tokens_per_window,
+        languages=options.languages,
+        context=_CONTEXTS[options.context],
+        channels=_CHANNELS[options.channels],
+        vocabulary=options.vocabulary,
+        decoding=_overrides_to_proto(options.decoding),
         guard=_GUARDS[options.guard],
         formatting=options.formatting,
         mask_profanity=options.mask_profanity,
@@ -54,15 +74,11 @@ def options_from_proto(message: pb.TranscriptionOptions) -> Options:
     """Options as they came, not normalised; an empty language is AUTO.
 
     Raises:
-        SayItError: INVALID_OPTION for a task or a guard this version does not know.
+        SayItError: INVALID_OPTION for a task, guard, context or use of channels that this version does not know.
     """
-    if message.guard not in _GUARDS_OF_PROTO:
-        raise SayItError(ErrorKind.INVALID_OPTION, field="guard", reason=f"there is no guard {message.guard}")
-    if message.task not in _TASKS_OF_PROTO:
-        raise SayItError(ErrorKind.INVALID_OPTION, field="task", reason=f"there is no task {message.task}")
     return Options(
         language=message.language or AUTO,
-        task=_TASKS_OF_PROTO[message.task],
+        task=_known("task", message.task, _TASKS_OF_PROTO),
         model=message.model,
         prompt=message.prompt,
         hotwords=message.hotwords,
@@ -70,9 +86,49 @@ def options_from_proto(message: pb.TranscriptionOptions) -> Options:
         beam_size=message.beam_size,
         temperature=shortest(message.temperature) if message.HasField("temperature") else None,
         max_tokens_per_window=message.max_tokens_per_window,
-        guard=_GUARDS_OF_PROTO[message.guard],
+        languages=tuple(message.languages),
+        context=_known("context", message.context, _CONTEXTS_OF_PROTO),
+        channels=_known("channels", message.channels, _CHANNELS_OF_PROTO),
+        vocabulary=message.vocabulary,
+        decoding=_overrides_from_proto(message.decoding),
+        guard=_known("guard", message.guard, _GUARDS_OF_PROTO),
         formatting=message.formatting,
         mask_profanity=message.mask_profanity,
+    )
+
+
+def _known(field: str, number: Number, values: Mapping[Number, Value]) -> Value:
+    if number not in values:
+        raise SayItError(ErrorKind.INVALID_OPTION, field=field, reason=f"there is no {field} {number}")
+    return values[number]
+
+
+def _overrides_to_proto(asked: DecodingOverrides) -> pb.DecodingOverrides | None:
+    if asked == DecodingOverrides():
+        return None
+    return pb.DecodingOverrides(
+        temperatures=asked.temperatures,
+        best_of=asked.best_of,
+        patience=asked.patience,
+        compression_ratio_threshold=asked.compression_ratio_threshold,
+        logprob_threshold=asked.logprob_threshold,
+        no_speech_threshold=asked.no_speech_threshold,
+        suppress_tokens=asked.suppress_tokens,
+    )
+
+
+def _overrides_from_proto(message: pb.DecodingOverrides) -> DecodingOverrides:
+    def given(field: str) -> float | None:
+        return shortest(getattr(message, field)) if message.HasField(field) else None  # type: ignore[arg-type]
+
+    return DecodingOverrides(
+        temperatures=tuple(map(shortest, message.temperatures)),
+        best_of=message.best_of if message.HasField("best_of") else None,
+        patience=given("patience"),
+        compression_ratio_threshold=given("compression_ratio_threshold"),
+        logprob_threshold=given("logprob_threshold"),
+        no_speech_threshold=given("no_speech_threshold"),
+        suppress_tokens=tuple(message.suppress_tokens),
     )
 
 

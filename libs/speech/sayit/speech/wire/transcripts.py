@@ -52,6 +52,8 @@ def segment_to_proto(segment: Segment) -> pb.Segment:
         no_speech_prob=segment.no_speech_prob,
         words=map(word_to_proto, segment.words),
         temperature=segment.temperature,
+        channel=segment.channel,
+        language_probability=segment.language_probability,
     )
 
 
@@ -68,6 +70,8 @@ def segment_from_proto(message: pb.Segment) -> Segment:
         compression_ratio=shortest(message.compression_ratio),
         no_speech_prob=shortest(message.no_speech_prob),
         temperature=shortest(message.temperature),
+        channel=message.channel,
+        language_probability=shortest(message.language_probability),
         words=tuple(map(word_from_proto, message.words)),
     )
 

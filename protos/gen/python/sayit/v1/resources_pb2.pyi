@@ -73,6 +73,58 @@ GUARD_STRICT: Guard.ValueType  # 3
 """Where one sign is clear; it may take words that were said quietly or again and again."""
 Global___Guard: _TypeAlias = Guard  # noqa: Y015
 
+class _Context:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Context.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTEXT_UNSPECIFIED: _Context.ValueType  # 0
+    """Same as CONTEXT_WITHIN_CHUNK."""
+    CONTEXT_NONE: _Context.ValueType  # 1
+    """None but the prompt."""
+    CONTEXT_WITHIN_CHUNK: _Context.ValueType  # 2
+    """The text of the windows before it in the same chunk; chunks run side by side."""
+    CONTEXT_SEQUENTIAL: _Context.ValueType  # 3
+    """The text of the chunk before as well: chunks run one after the other."""
+
+class Context(_Context, metaclass=_ContextEnumTypeWrapper):
+    """Which earlier text a window of audio is decoded with."""
+
+CONTEXT_UNSPECIFIED: Context.ValueType  # 0
+"""Same as CONTEXT_WITHIN_CHUNK."""
+CONTEXT_NONE: Context.ValueType  # 1
+"""None but the prompt."""
+CONTEXT_WITHIN_CHUNK: Context.ValueType  # 2
+"""The text of the windows before it in the same chunk; chunks run side by side."""
+CONTEXT_SEQUENTIAL: Context.ValueType  # 3
+"""The text of the chunk before as well: chunks run one after the other."""
+Global___Context: _TypeAlias = Context  # noqa: Y015
+
+class _Channels:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChannelsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channels.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANNELS_UNSPECIFIED: _Channels.ValueType  # 0
+    """Same as CHANNELS_MIX."""
+    CHANNELS_MIX: _Channels.ValueType  # 1
+    """One signal."""
+    CHANNELS_SPLIT: _Channels.ValueType  # 2
+    """Each is transcribed by itself, as in a recorded call; every segment says which one it comes from."""
+
+class Channels(_Channels, metaclass=_ChannelsEnumTypeWrapper):
+    """What becomes of several audio channels."""
+
+CHANNELS_UNSPECIFIED: Channels.ValueType  # 0
+"""Same as CHANNELS_MIX."""
+CHANNELS_MIX: Channels.ValueType  # 1
+"""One signal."""
+CHANNELS_SPLIT: Channels.ValueType  # 2
+"""Each is transcribed by itself, as in a recorded call; every segment says which one it comes from."""
+Global___Channels: _TypeAlias = Channels  # noqa: Y015
+
 class _JobState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -118,6 +170,75 @@ JOB_STATE_CANCELLED: JobState.ValueType  # 7
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
 @_typing.final
+class DecodingOverrides(_message.Message):
+    """Decode options in place of the language preset's. What is absent or empty stays the preset's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEMPERATURES_FIELD_NUMBER: _builtins.int
+    BEST_OF_FIELD_NUMBER: _builtins.int
+    PATIENCE_FIELD_NUMBER: _builtins.int
+    COMPRESSION_RATIO_THRESHOLD_FIELD_NUMBER: _builtins.int
+    LOGPROB_THRESHOLD_FIELD_NUMBER: _builtins.int
+    NO_SPEECH_THRESHOLD_FIELD_NUMBER: _builtins.int
+    SUPPRESS_TOKENS_FIELD_NUMBER: _builtins.int
+    best_of: _builtins.int
+    """Samples at temperatures above 0, 1 to 10."""
+    patience: _builtins.float
+    """Beam search patience, 0.1 to 4."""
+    compression_ratio_threshold: _builtins.float
+    """Above it a result is repetitive and fails, 1 to 10."""
+    logprob_threshold: _builtins.float
+    """Below it a result is doubtful and fails, -10 to 0."""
+    no_speech_threshold: _builtins.float
+    """Above it a doubtful result is silence, 0 to 1."""
+    @_builtins.property
+    def temperatures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Tried in order until a result passes the thresholds, 0 to 1, at most 8; 0 means beam search, above 0 sampling."""
+
+    @_builtins.property
+    def suppress_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Token ids that are never written, at most 200."""
+
+    def __init__(
+        self,
+        *,
+        temperatures: _abc.Iterable[_builtins.float] | None = ...,
+        best_of: _builtins.int | None = ...,
+        patience: _builtins.float | None = ...,
+        compression_ratio_threshold: _builtins.float | None = ...,
+        logprob_threshold: _builtins.float | None = ...,
+        no_speech_threshold: _builtins.float | None = ...,
+        suppress_tokens: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_of", b"_best_of", "_compression_ratio_threshold", b"_compression_ratio_threshold", "_logprob_threshold", b"_logprob_threshold", "_no_speech_threshold", b"_no_speech_threshold", "_patience", b"_patience", "best_of", b"best_of", "compression_ratio_threshold", b"compression_ratio_threshold", "logprob_threshold", b"logprob_threshold", "no_speech_threshold", b"no_speech_threshold", "patience", b"patience"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_of", b"_best_of", "_compression_ratio_threshold", b"_compression_ratio_threshold", "_logprob_threshold", b"_logprob_threshold", "_no_speech_threshold", b"_no_speech_threshold", "_patience", b"_patience", "best_of", b"best_of", "compression_ratio_threshold", b"compression_ratio_threshold", "logprob_threshold", b"logprob_threshold", "no_speech_threshold", b"no_speech_threshold", "patience", b"patience", "suppress_tokens", b"suppress_tokens", "temperatures", b"temperatures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_of: _TypeAlias = _typing.Literal["best_of"]  # noqa: Y015
+    _WhichOneofArgType__best_of: _TypeAlias = _typing.Literal["_best_of", b"_best_of"]  # noqa: Y015
+    _WhichOneofReturnType__compression_ratio_threshold: _TypeAlias = _typing.Literal["compression_ratio_threshold"]  # noqa: Y015
+    _WhichOneofArgType__compression_ratio_threshold: _TypeAlias = _typing.Literal["_compression_ratio_threshold", b"_compression_ratio_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__logprob_threshold: _TypeAlias = _typing.Literal["logprob_threshold"]  # noqa: Y015
+    _WhichOneofArgType__logprob_threshold: _TypeAlias = _typing.Literal["_logprob_threshold", b"_logprob_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__no_speech_threshold: _TypeAlias = _typing.Literal["no_speech_threshold"]  # noqa: Y015
+    _WhichOneofArgType__no_speech_threshold: _TypeAlias = _typing.Literal["_no_speech_threshold", b"_no_speech_threshold"]  # noqa: Y015
+    _WhichOneofReturnType__patience: _TypeAlias = _typing.Literal["patience"]  # noqa: Y015
+    _WhichOneofArgType__patience: _TypeAlias = _typing.Literal["_patience", b"_patience"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_of) -> _WhichOneofReturnType__best_of | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__compression_ratio_threshold) -> _WhichOneofReturnType__compression_ratio_threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__logprob_threshold) -> _WhichOneofReturnType__logprob_threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_speech_threshold) -> _WhichOneofReturnType__no_speech_threshold | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__patience) -> _WhichOneofReturnType__patience | None: ...
+
+Global___DecodingOverrides: _TypeAlias = DecodingOverrides  # noqa: Y015
+
+@_typing.final
 class TranscriptionOptions(_message.Message):
     """What a request may ask for. Every field has a useful default."""
 
@@ -132,6 +253,11 @@ class TranscriptionOptions(_message.Message):
     BEAM_SIZE_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     MAX_TOKENS_PER_WINDOW_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    CONTEXT_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
+    DECODING_FIELD_NUMBER: _builtins.int
     GUARD_FIELD_NUMBER: _builtins.int
     FORMATTING_FIELD_NUMBER: _builtins.int
     MASK_PROFANITY_FIELD_NUMBER: _builtins.int
@@ -153,12 +279,28 @@ class TranscriptionOptions(_message.Message):
     """One fixed temperature, 0 to 1, without fallback; absent takes 0 and the preset's fallback."""
     max_tokens_per_window: _builtins.int
     """Most new tokens per 30 s window, 1 to 224; 0 for no limit but the model's."""
+    context: Global___Context.ValueType
+    """Which earlier text a window is decoded with."""
+    channels: Global___Channels.ValueType
+    """What becomes of several audio channels."""
+    vocabulary: _builtins.str
+    """Name of a stored vocabulary, see VocabularyService; its words and its text come before `hotwords` and `prompt`."""
     guard: Global___Guard.ValueType
     """How strictly invented text is taken out."""
     formatting: _builtins.bool
     """Whether the transcript's numbers, spaces and punctuation are made uniform. Events and the stored text stay raw."""
     mask_profanity: _builtins.bool
     """Whether swear words are masked in the transcript. Events and the stored text stay raw."""
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the language is detected: the languages it may be, as BCP-47 tags, at most 10; empty means Korean and
+        English. Whatever Whisper knows is allowed by "*".
+        """
+
+    @_builtins.property
+    def decoding(self) -> Global___DecodingOverrides:
+        """Decode options in place of the preset's."""
+
     def __init__(
         self,
         *,
@@ -171,13 +313,18 @@ class TranscriptionOptions(_message.Message):
         beam_size: _builtins.int = ...,
         temperature: _builtins.float | None = ...,
         max_tokens_per_window: _builtins.int = ...,
+        languages: _abc.Iterable[_builtins.str] | None = ...,
+        context: Global___Context.ValueType = ...,
+        channels: Global___Channels.ValueType = ...,
+        vocabulary: _builtins.str = ...,
+        decoding: Global___DecodingOverrides | None = ...,
         guard: Global___Guard.ValueType = ...,
         formatting: _builtins.bool = ...,
         mask_profanity: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "decoding", b"decoding", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "beam_size", b"beam_size", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "beam_size", b"beam_size", "channels", b"channels", "context", b"context", "decoding", b"decoding", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
@@ -415,6 +562,8 @@ class Segment(_message.Message):
     NO_SPEECH_PROB_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Position in the transcript, from 0; in events, position in the chunk."""
     text: _builtins.str
@@ -431,6 +580,10 @@ class Segment(_message.Message):
     """Probability that there is no speech."""
     temperature: _builtins.float
     """Temperature it was decoded with; above 0 means that the fallback was needed."""
+    channel: _builtins.int
+    """Audio channel, from 1; 0 where channels were mixed."""
+    language_probability: _builtins.float
+    """Probability of `language` where it was detected; 1 where it was fixed."""
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
         """Start, from the beginning of the recording."""
@@ -457,10 +610,12 @@ class Segment(_message.Message):
         no_speech_prob: _builtins.float = ...,
         words: _abc.Iterable[Global___Word] | None = ...,
         temperature: _builtins.float = ...,
+        channel: _builtins.int = ...,
+        language_probability: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["avg_logprob", b"avg_logprob", "compression_ratio", b"compression_ratio", "end", b"end", "id", b"id", "language", b"language", "no_speech_prob", b"no_speech_prob", "speaker", b"speaker", "start", b"start", "temperature", b"temperature", "text", b"text", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["avg_logprob", b"avg_logprob", "channel", b"channel", "compression_ratio", b"compression_ratio", "end", b"end", "id", b"id", "language", b"language", "language_probability", b"language_probability", "no_speech_prob", b"no_speech_prob", "speaker", b"speaker", "start", b"start", "temperature", b"temperature", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -357,19 +357,23 @@ class GetTranscriptRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    RAW_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     format: Global___TranscriptFormat.ValueType
     """The form."""
+    raw: _builtins.bool
+    """Whether `formatting` and `mask_profanity` of the job's options are left out: the text as the model wrote it."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         format: Global___TranscriptFormat.ValueType = ...,
+        raw: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "job_id", b"job_id", "raw", b"raw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -238,6 +238,9 @@ def _options(options: DecodeOptions) -> pb.DecodeOptions:
         logprob_threshold=options.logprob_threshold,
         no_speech_threshold=options.no_speech_threshold,
         max_tokens_per_window=options.max_tokens_per_window,
+        languages=options.languages,
+        within_chunk_context=options.within_chunk_context,
+        suppress_tokens=options.suppress_tokens,
     )
 
 

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, JobRecord, UploadRecord
 from sayit.speech import wire
 from sayit.speech.jobs import EventBody, JobEvent, JobState
-from sayit.speech.options import Options, Task
+from sayit.speech.options import Options
 from sayit.speech.transcript import Coverage, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
 Row = Any
+_OPTIONS = TypeAdapter(Options)
 
 
 def job_values(job: JobRecord) -> dict[str, object]:
@@ -104,9 +107,7 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
 
 def options_of(text: str) -> Options:
     """Stored options. A field that this version no longer knows is dropped; a new one has its default."""
-    values: dict[str, Any] = json.loads(text)
-    known = {name: value for name, value in values.items() if name in Options.__dataclass_fields__}
-    return Options(**{**known, "task": Task(known.get("task", Task.TRANSCRIBE))})
+    return _OPTIONS.validate_json(text)
 
 
 def spans_of(text: str) -> tuple[tuple[int, int], ...]:

@@ -106,6 +106,14 @@ chunks = Table(
     Column("hard_end", Boolean, nullable=False),
     Column("object_key", Text, nullable=False),
     Column("interactive", Boolean, nullable=False),
+    #: Audio channel, from 1; 0 where channels were mixed.
+    Column("channel", Integer, nullable=False, server_default="0"),
+    #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
+    Column("cache_key", String(64), nullable=False, server_default=""),
+    #: Why it is looked at again; empty for the chunks that a recording is cut into.
+    Column("look", String(16), nullable=False, server_default=""),
+    #: Decode options in place of the job's (JSON); empty for none.
+    Column("decoding", Text, nullable=False, server_default=""),
     Column("state", String(16), nullable=False),
     Column("due_s", Double, nullable=False),
     #: Number of the newest dispatch, and when it happened; NULL while the chunk is not in the queue.
@@ -156,6 +164,31 @@ cache = Table(
     Column("cache_key", String(64), primary_key=True),
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("expires_s", Double, nullable=False, index=True),
+)
+
+chunk_cache = Table(
+    "chunk_cache",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("cache_key", String(64), primary_key=True),
+    #: The job that it came from: its text goes when the job is deleted.
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    #: Serialized output, see `codec`, with times from the chunk's start.
+    Column("output", LargeBinary, nullable=False),
+    Column("expires_s", Double, nullable=False, index=True),
+)
+
+vocabularies = Table(
+    "vocabularies",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    #: Text that precedes the audio in spirit.
+    Column("prompt", Text, nullable=False),
+    #: Words to expect (JSON list).
+    Column("words", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("updated_s", Double, nullable=False),
 )
 
 transcribers = Table(

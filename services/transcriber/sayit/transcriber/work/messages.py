@@ -26,6 +26,9 @@ def decode_options_from_proto(message: pb.DecodeOptions) -> DecodeOptions:
         logprob_threshold=shortest(message.logprob_threshold),
         no_speech_threshold=shortest(message.no_speech_threshold),
         max_tokens_per_window=message.max_tokens_per_window,
+        languages=tuple(message.languages),
+        within_chunk_context=message.within_chunk_context,
+        suppress_tokens=tuple(message.suppress_tokens),
     )
 
 

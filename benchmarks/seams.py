@@ -40,6 +40,7 @@ from sayit.cli.evaluation.layouts import find
 from sayit.cli.evaluation.normalising import Normaliser, normalise
 from sayit.cli.evaluation.places import comparable, lost_and_doubled
 from sayit.cli.evaluation.scoring import word_errors
+from sayit.scheduler.job.placing import Placing, has_wide_pauses
 from sayit.scheduler.merging import TranscribedChunk, merge
 from sayit.scheduler.splitting import ReadyChunk, SplitConfig, Splitter
 from sayit.scheduler.voice import SileroDetector
@@ -156,27 +157,21 @@ def engine_reader(engine: Engine) -> Reader:
 def transcribed(read: Reader, chunk: ReadyChunk, options: DecodeOptions) -> TranscribedChunk:
     """One chunk's text, with times from the start of the recording; words where a seam needs them."""
     audio = as_float(np.frombuffer(chunk.pcm, "<i2"))
-    segments, language, probability = read(audio, replace(options, word_timestamps=chunk.hard_start or chunk.hard_end))
-    offset = chunk.start_sample / SAMPLE_RATE_HZ
+    segments, language, probability = read(audio, replace(options, word_timestamps=_needs_words(chunk)))
     return TranscribedChunk(
         index=chunk.index,
-        start_s=offset,
+        start_s=chunk.start_sample / SAMPLE_RATE_HZ,
         end_s=chunk.end_sample / SAMPLE_RATE_HZ,
         hard_start=chunk.hard_start,
         hard_end=chunk.hard_end,
-        segments=tuple(_moved(segment, offset) for segment in segments),
+        segments=Placing(chunk.pieces).segments(segments),
         language=language,
         language_probability=probability,
     )
 
 
-def _moved(segment: Segment, offset: float) -> Segment:
-    return replace(
-        segment,
-        start_s=segment.start_s + offset,
-        end_s=segment.end_s + offset,
-        words=tuple(replace(word, start_s=word.start_s + offset, end_s=word.end_s + offset) for word in segment.words),
-    )
+def _needs_words(chunk: ReadyChunk) -> bool:
+    return chunk.hard_start or chunk.hard_end or has_wide_pauses(chunk.pieces)
 
 
 def suite(

@@ -60,4 +60,4 @@ def split(
 
 def seconds(chunk: ReadyChunk) -> float:
     """How long a chunk is."""
-    return (chunk.end_sample - chunk.start_sample) / RATE
+    return len(chunk.pcm) / (2 * RATE)

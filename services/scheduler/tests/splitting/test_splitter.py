@@ -35,10 +35,13 @@ def check(chunks: list[ReadyChunk], samples: np.ndarray, splitter: Splitter) -> 
     for chunk in chunks:
         assert 0 <= chunk.start_sample < chunk.end_sample <= len(samples)
         assert seconds(chunk) <= LIMIT_S
-        assert chunk.pcm == data[chunk.start_sample * 2 : chunk.end_sample * 2]
+        assert chunk.pcm == b"".join(data[a * 2 : b * 2] for a, b in chunk.pieces)
+        assert (chunk.pieces[0][0], chunk.pieces[-1][1]) == (chunk.start_sample, chunk.end_sample)
         assert chunk.speech
         assert all(chunk.start_sample <= a < b <= chunk.end_sample for a, b in chunk.speech)
-        covered[chunk.start_sample : chunk.end_sample] = True
+        for a, b in chunk.pieces:
+            assert a < b
+            covered[a:b] = True
     for before, after in pairwise(chunks):
         assert before.hard_end == after.hard_start
         if before.hard_end:
@@ -181,6 +184,27 @@ def test_windows_are_full_where_speakers_pause() -> None:
     check(chunks, samples, splitter)
     assert not any(chunk.hard_end for chunk in chunks)
     assert sum(map(seconds, chunks)) / (30 * len(chunks)) > 0.8
+
+
+def test_sparse_speech_shares_windows() -> None:
+    """A few words every few seconds: the pauses are shortened, and chunks hold many times what they held otherwise."""
+    samples = sound(*[("speech", 2.0), ("silence", 4.0)] * 30)
+    chunks, splitter = split(samples)
+    check(chunks, samples, splitter)
+    assert len(chunks) <= 6
+    longest = max(b[0] - a[1] for chunk in chunks for a, b in pairwise(chunk.speech))
+    assert longest / RATE > 3
+    for chunk in chunks:
+        speech = sum(b - a for a, b in chunk.speech) / RATE
+        assert seconds(chunk) <= speech + len(chunk.speech) * 1.1
+
+
+def test_very_sparse_speech_does_not_wait_for_a_full_window() -> None:
+    """A chunk comes from two minutes of the recording at most."""
+    samples = sound(*[("speech", 0.5), ("silence", 9.0)] * 40)
+    chunks, splitter = split(samples)
+    check(chunks, samples, splitter)
+    assert all(chunk.end_sample - chunk.start_sample <= 121 * RATE for chunk in chunks)
 
 
 def test_memory_is_bounded() -> None:

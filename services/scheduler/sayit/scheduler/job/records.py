@@ -132,6 +132,13 @@ class NewChunk:
     object_key: str
     #: Dispatched before bulk work: short files and first chunks.
     interactive: bool
+    #: The stretches of the recording that its audio is made of, in samples; empty for [start_sample, end_sample).
+    pieces: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def samples(self) -> int:
+        """Length of its audio."""
+        return sum(end - start for start, end in self.pieces) if self.pieces else self.end_sample - self.start_sample
 
 
 class ChunkState(StrEnum):
@@ -226,6 +233,13 @@ class Claim:
     #: Suspected of a crash: it must run alone.
     alone: bool
     traceparent: str
+    #: The stretches of the recording that its audio is made of, in samples.
+    pieces: tuple[tuple[int, int], ...]
+
+    @property
+    def samples(self) -> int:
+        """Length of its audio."""
+        return sum(end - start for start, end in self.pieces)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
 from sayit.scheduler.guarding import HallucinationGuard
+from sayit.scheduler.job.placing import has_wide_pauses
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
@@ -137,9 +138,14 @@ class Attempts:
         return await self._objects.get(claim.object_key)
 
     def options(self, claim: Claim) -> DecodeOptions:
-        """How to decode the chunk. Beside a hard cut words are needed, for they alone tell what was heard twice."""
+        """How to decode the chunk.
+
+        Beside a hard cut words are needed, for they alone tell what was heard twice; and where much of a pause was left
+        out, for they alone tell which side of it was said when.
+        """
         options = resolve(claim.options)
-        return replace(options, word_timestamps=options.word_timestamps or claim.hard_start or claim.hard_end)
+        needed = claim.hard_start or claim.hard_end or has_wide_pauses(claim.pieces)
+        return replace(options, word_timestamps=options.word_timestamps or needed)
 
     @contextmanager
     def stop_signal(self, claim: Claim) -> Iterator[StopSignal]:
@@ -184,7 +190,7 @@ class Attempts:
         if committed is None:
             return False
         job, events = committed
-        self._fleet.committed(claim.end_sample - claim.start_sample, output.compute_s)
+        self._fleet.committed(claim.samples, output.compute_s)
         await self._notices.events(events)
         if job.state is JobState.MERGING:
             self._all_done()

@@ -194,6 +194,7 @@ class Preparer:
                     hard_end=chunk.hard_end,
                     object_key=key,
                     interactive=short or chunk.index == 0,
+                    pieces=chunk.pieces if len(chunk.pieces) > 1 else (),
                 )
             )
         return new

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -14,14 +13,14 @@ import grpc
 from sayit.chassis import telemetry
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
+from sayit.scheduler.job.placing import Placing
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim, TranscriberRecord
 from sayit.scheduler.scheduling.attempts import Attempts, StopSignal
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.speech import wire
-from sayit.speech.audio import SAMPLE_BYTES, seconds_of
+from sayit.speech.audio import SAMPLE_BYTES
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import DecodeOptions, Task
-from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment
 from sayit.v1 import resources_pb2
 
@@ -95,7 +94,7 @@ class _Attempt:
         self._context = context
         self._inbox = inbox
         self._stop = stop
-        self._offset_s = seconds_of(claim.start_sample)
+        self._placing = Placing(claim.pieces)
         self._began_s = time.time()
         self._peer_is_lost = False
         self._settled = False
@@ -154,7 +153,7 @@ class _Attempt:
                 self._stop.on_engine = message.heartbeat.stage == pb.CHUNK_STAGE_ON_ENGINE
                 await self._renew()
             elif kind == "partial":
-                await self._attempts.partial(self._claim, _segments(message.partial, self._offset_s))
+                await self._attempts.partial(self._claim, _segments(message.partial, self._placing))
             elif kind in {"result", "failure", "release"}:
                 await self._settle(message)
                 return
@@ -170,7 +169,7 @@ class _Attempt:
     async def _settle(self, message: pb.RunChunkRequest) -> None:
         """The last message: stored first, confirmed then."""
         if message.HasField("result"):
-            output = _output(message.result, self._offset_s)
+            output = _output(message.result, self._placing)
             committed = await self._attempts.commit(self._claim, output, began_s=self._began_s)
             self._settled = True
             if not committed:
@@ -203,7 +202,7 @@ class _Attempt:
             attempt=self._claim.attempt,
             job_id=self._claim.job_id,
             chunk_index=self._claim.index,
-            audio_bytes=(self._claim.end_sample - self._claim.start_sample) * SAMPLE_BYTES,
+            audio_bytes=self._claim.samples * SAMPLE_BYTES,
             options=_options(self._attempts.options(self._claim)),
             heartbeat_interval=wire.duration_to_proto(self._attempts.limits.heartbeat_s),
             interactive=self._claim.interactive,
@@ -244,23 +243,16 @@ def _options(options: DecodeOptions) -> pb.DecodeOptions:
     )
 
 
-def _segments(output: pb.ChunkOutput, offset_s: float) -> tuple[Segment, ...]:
-    """A chunk's segments, moved to the recording's time."""
-    return tuple(_moved(wire.segment_from_proto(segment), offset_s) for segment in output.segments)
+def _segments(output: pb.ChunkOutput, placing: Placing) -> tuple[Segment, ...]:
+    """A chunk's segments, in the recording's time."""
+    return placing.segments(wire.segment_from_proto(segment) for segment in output.segments)
 
 
-def _moved(segment: Segment, offset_s: float) -> Segment:
-    start_s, end_s = segment.start_s + offset_s, segment.end_s + offset_s
-    words = [replace(w, start_s=w.start_s + offset_s, end_s=w.end_s + offset_s) for w in segment.words]
-    return replace(segment, start_s=start_s, end_s=end_s, words=in_order(words, start_s, end_s))
-
-
-def _output(output: pb.ChunkOutput, offset_s: float) -> ChunkOutput:
-    suppressed = (wire.suppressed_from_proto(each) for each in output.suppressed)
+def _output(output: pb.ChunkOutput, placing: Placing) -> ChunkOutput:
     return ChunkOutput(
-        segments=_segments(output, offset_s),
+        segments=_segments(output, placing),
         language=output.language,
         language_probability=output.language_probability,
-        suppressed=tuple(replace(s, start_s=s.start_s + offset_s, end_s=s.end_s + offset_s) for s in suppressed),
+        suppressed=tuple(placing.suppressed(wire.suppressed_from_proto(each)) for each in output.suppressed),
         compute_s=wire.seconds_of_duration(output.compute),
     )

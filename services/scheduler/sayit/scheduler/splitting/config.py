@@ -19,8 +19,14 @@ class SplitConfig:
     min_silence_s: float = 0.3
     #: Real audio kept before and after speech, as far as there is any (faster-whisper's default).
     pad_s: float = 0.4
+    #: A pause between speech inside a chunk is shortened to this length.
+    kept_pause_s: float = 1.0
     #: A silence of at least this length ends the chunk; it is not sent to the model.
-    max_pause_s: float = 2.0
+    max_pause_s: float = 10.0
+    #: The same for the first chunk, so that its text comes early.
+    max_first_pause_s: float = 2.0
+    #: The longest stretch of the recording that a chunk may come from.
+    max_span_s: float = 120.0
     #: The longest chunk. Whisper's window is 30 s, and it is at a full window's end that models lose words.
     max_chunk_s: float = 29.0
     #: Where the first chunk of a longer stretch of speech may end, so that its text comes early.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sayit.scheduler.splitting.config import SplitConfig
 from sayit.scheduler.splitting.pauses import deepest_dip, quiet_runs
+from sayit.scheduler.splitting.shortening import ShortenedPauses
 from sayit.scheduler.splitting.speech import FRAME_SAMPLES, SampleSpan, SpeechFinder, VoiceDetector
 from sayit.speech.audio import SAMPLE_BYTES, samples_of, seconds_of
 
@@ -40,7 +41,9 @@ class ReadyChunk:
     hard_end: bool
     #: Detected speech inside it, without padding.
     speech: tuple[SampleSpan, ...]
-    #: Exactly the samples [start_sample, end_sample): mono 16 kHz s16le.
+    #: What of [start_sample, end_sample) it holds, in order; the rest are pauses that were shortened.
+    pieces: tuple[SampleSpan, ...]
+    #: Exactly the pieces' samples: mono 16 kHz s16le.
     pcm: bytes
 
 
@@ -57,6 +60,18 @@ class _Cut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Pause:
+    """Where a chunk may end."""
+
+    #: Its centre.
+    at: int
+    #: How long it is, before it was shortened.
+    samples: int
+    #: Samples that the chunk holds if it ends there.
+    after: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Group:
     """Pending speech without a silence that would end the chunk."""
 
@@ -68,9 +83,10 @@ class _Group:
 class Splitter:
     """Finds speech in a recording while it arrives and packs it into chunks.
 
-    Neighbouring speech goes into one chunk up to its limit. A long silence ends a chunk and is in none. Speech that
-    goes on beyond the limit is cut at the best pause before it; where there is no pause, in a short dip, and both
-    chunks have the audio around it. At most about 60 s of audio are kept, however long the recording is.
+    Neighbouring speech goes into one chunk up to its limit; the pauses between are shortened, so that windows are full
+    of speech. A long silence ends a chunk and is in none. Speech that goes on beyond the limit is cut at the best pause
+    before it; where there is no pause, in a short dip, and both chunks have the audio around it. At most about a minute
+    of audio without its pauses is kept, however long the recording is.
     """
 
     def __init__(self, config: SplitConfig, detector: VoiceDetector) -> None:
@@ -83,7 +99,10 @@ class Splitter:
             min_silence_samples=samples_of(config.min_silence_s),
         )
         self._pad = samples_of(config.pad_s)
-        self._max_pause = samples_of(config.max_pause_s)
+        self._kept_pause = samples_of(config.kept_pause_s)
+        self._shortened = ShortenedPauses()
+        #: Stretches of speech whose pause in front was looked at.
+        self._looked_at = 0
         self._limit = samples_of(config.max_chunk_s)
         self._pcm = bytearray()
         #: Position of the first sample in `_pcm`.
@@ -137,6 +156,18 @@ class Splitter:
         padded = np.pad(samples, (0, -count % FRAME_SAMPLES))
         if len(padded):
             self._speech += self._finder.push(self._detector.probabilities(padded).tolist())
+        self._shorten_pauses()
+
+    def _shorten_pauses(self) -> None:
+        """Leaves out the middle of each pause whose end is known, if the speech before it is still to be cut."""
+        known = self._speech[max(self._looked_at - 1, 0) :]
+        if (going_on := self._finder.open_span) is not None:
+            known.append(going_on)
+        for before, after in pairwise(known):
+            margin = self._kept_pause // 2
+            if before[1] > self._cursor and after[0] - before[1] > self._kept_pause:
+                self._shortened.leave_out(before[1] + margin, after[0] - margin)
+        self._looked_at = len(self._speech) + (going_on is not None)
 
     def _samples(self, start: int, end: int) -> NDArray[np.int16]:
         return np.frombuffer(self._bytes(start, end), dtype="<i2")
@@ -164,12 +195,15 @@ class Splitter:
 
     def _group(self, pending: list[SampleSpan], *, final: bool) -> _Group:
         """The pending speech up to the first silence that ends a chunk."""
+        config = self._config
+        longest = samples_of(config.max_first_pause_s if self._count == 0 else config.max_pause_s)
+        latest = pending[0][0] + samples_of(config.max_span_s)
         for count, (before, after) in enumerate(pairwise(pending), start=1):
-            if after[0] - before[1] >= self._max_pause:
+            if after[0] - before[1] >= longest or after[1] > latest:
                 return _Group(spans=pending[:count], closed=True)
         going_on = self._finder.possible_start
         silent_until = self._finder.position if going_on is None else going_on
-        return _Group(spans=pending, closed=final or silent_until - pending[-1][1] >= self._max_pause)
+        return _Group(spans=pending, closed=final or silent_until - pending[-1][1] >= longest)
 
     def _next_cut(self, *, final: bool) -> _Cut | None:
         """The next chunk, or None while more audio may change it."""
@@ -181,19 +215,17 @@ class Splitter:
             self._resume = None
         start = self._resume if self._resume is not None else max(self._cursor, pending[0][0] - self._pad)
         end = group.spans[-1][1]
-        if group.closed and end - start <= self._limit:
-            end = min(end + self._pad, start + self._limit, self.total_samples)
+        if group.closed and self._shortened.length(start, end) <= self._limit:
+            end = min(end + self._pad, self._shortened.after(start, self._limit), self.total_samples)
             return _Cut(start=start, end=end, cursor=end)
         config = self._config
         lookahead = samples_of(config.first_lookahead_s if self._count == 0 else config.lookahead_s)
-        if not group.closed and self._finder.position - start < lookahead:
+        if not group.closed and self._shortened.length(start, self._finder.position) < lookahead:
             return None
-        rest = min(end + self._pad, self.total_samples) - start if group.closed else None
+        rest = self._shortened.length(start, min(end + self._pad, self.total_samples)) if group.closed else None
         pauses = self._pauses(start, group)
         for low, high, aim in self._ranges(rest):
-            at = self._best_pause(
-                pauses, low=start + samples_of(low), high=start + samples_of(high), aim=start + samples_of(aim)
-            )
+            at = self._best_pause(pauses, low=samples_of(low), high=samples_of(high), aim=samples_of(aim))
             if at is not None:
                 before = max((span[1] for span in group.spans if span[0] < at), default=at)
                 return _Cut(start=start, end=min(at, before + self._pad), cursor=at)
@@ -221,28 +253,40 @@ class Splitter:
         ranges.append((config.min_chunk_s, limit - config.wide_search_s, limit))
         return [(low, high, aim) for low, high, aim in ranges if low < high]
 
-    def _pauses(self, start: int, group: _Group) -> list[SampleSpan]:
+    def _pauses(self, start: int, group: _Group) -> list[_Pause]:
         """Pauses after `start`: quiet stretches, and the detector's silences, for noise that never is quiet."""
-        end = min(start + self._limit, self.total_samples)
-        shortest = samples_of(self._config.min_pause_s)
-        runs = quiet_runs(self._samples(start, end), depth_db=self._config.pause_depth_db)
-        pauses = [(start + low, start + high) for low, high in runs if high - low >= shortest]
-        return pauses + [(before[1], after[0]) for before, after in pairwise(group.spans)]
+        shortened, shortest = self._shortened, samples_of(self._config.min_pause_s)
+        held = shortened.pieces(start, self._limit_of(start))
+        audio = np.concatenate([self._samples(first, last) for first, last in held])
+        pauses = [
+            _Pause(at=shortened.after(start, (low + high) // 2), samples=high - low, after=(low + high) // 2)
+            for low, high in quiet_runs(audio, depth_db=self._config.pause_depth_db)
+            if high - low >= shortest
+        ]
+        for (_, first), (last, _) in pairwise(group.spans):
+            at = (first + last) // 2
+            after = shortened.length(start, min(at, first + self._pad))
+            pauses.append(_Pause(at=at, samples=last - first, after=after))
+        return pauses
+
+    def _limit_of(self, start: int) -> int:
+        """Where a chunk that begins at `start` ends at the latest."""
+        return min(self._shortened.after(start, self._limit), self.total_samples)
 
     @staticmethod
-    def _best_pause(pauses: list[SampleSpan], *, low: int, high: int, aim: int) -> int | None:
-        """The centre of the best pause with its centre in `[low, high]`: long, of similar ones the nearest to `aim`."""
+    def _best_pause(pauses: list[_Pause], *, low: int, high: int, aim: int) -> int | None:
+        """The centre of the best pause, `low` to `high` samples into the chunk: long, of similar ones the nearest."""
         best, best_value = None, 0.0
-        for first, last in pauses:
-            centre = (first + last) // 2
-            value = min(seconds_of(last - first), _BEST_PAUSE_S) - _DISTANCE_COST * seconds_of(abs(aim - centre))
-            if low <= centre <= high and (best is None or value > best_value):
-                best, best_value = centre, value
+        for pause in pauses:
+            value = min(seconds_of(pause.samples), _BEST_PAUSE_S)
+            value -= _DISTANCE_COST * seconds_of(abs(aim - pause.after))
+            if low <= pause.after <= high and (best is None or value > best_value):
+                best, best_value = pause.at, value
         return best
 
     def _hard_cut(self, start: int) -> _Cut:
         """Ends the chunk in the quietest dip before its limit, and begins the next one in a dip before that."""
-        limit = start + samples_of(self._config.hard_chunk_s)
+        limit = self._shortened.after(start, samples_of(self._config.hard_chunk_s))
         low = limit - samples_of(self._config.hard_search_s)
         end = low + deepest_dip(self._samples(low, limit))
         least, most = (samples_of(seconds) for seconds in self._config.overlap_s)
@@ -255,6 +299,7 @@ class Splitter:
         if self._finder.open_span is not None:
             spans.append(self._finder.open_span)
         inside = tuple((max(a, cut.start), min(b, cut.end)) for a, b in spans if a < cut.end and b > cut.start)
+        pieces = self._shortened.pieces(cut.start, cut.end)
         return ReadyChunk(
             index=self._count,
             start_sample=cut.start,
@@ -262,7 +307,8 @@ class Splitter:
             hard_start=self._resume is not None,
             hard_end=cut.resume is not None,
             speech=inside,
-            pcm=self._bytes(cut.start, cut.end),
+            pieces=pieces,
+            pcm=b"".join(self._bytes(start, end) for start, end in pieces),
         )
 
     def _forget(self) -> None:
@@ -276,3 +322,4 @@ class Splitter:
         if (gone := keep - self._base) > 0:
             del self._pcm[: gone * SAMPLE_BYTES]
             self._base += gone
+            self._shortened.forget(self._base)

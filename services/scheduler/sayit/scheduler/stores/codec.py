@@ -102,6 +102,7 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         interactive=bool(chunk.interactive),
         alone=chunk.crashes > 0,
         traceparent=traceparent,
+        pieces=spans_of(chunk.pieces) if chunk.pieces else ((chunk.start_sample, chunk.end_sample),),
     )
 
 

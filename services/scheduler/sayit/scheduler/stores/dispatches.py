@@ -17,8 +17,7 @@ from sayit.speech.dispatch import ChunkMessage
 _UNDISPATCHED = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
 #: What fairness needs to know of a chunk.
 _CANDIDATE = tuple(
-    chunks.c[name]
-    for name in ("id", "job_id", "tenant", "number", "dispatch", "interactive", "due_s", "start_sample", "end_sample")
+    chunks.c[name] for name in ("id", "job_id", "tenant", "number", "dispatch", "interactive", "due_s", "samples")
 )
 #: Chunks that fairness chooses from, or that are looked at together.
 _CANDIDATES = 500
@@ -28,7 +27,7 @@ def _held() -> Select[Any]:
     dispatched = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_not(None))
     by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
     return (
-        select(*by_job, func.count(), func.sum(chunks.c.end_sample - chunks.c.start_sample))
+        select(*by_job, func.count(), func.sum(chunks.c.samples))
         .where(or_(dispatched, chunks.c.state == ChunkState.RUNNING.value), chunks.c.model == bindparam("of_model"))
         .group_by(*by_job)
     )
@@ -103,7 +102,7 @@ def _due(connection: Connection, model: str, *, per_job: int) -> list[DueChunk]:
             dispatch=row.dispatch,
             interactive=bool(row.interactive),
             due_s=row.due_s,
-            samples=row.end_sample - row.start_sample,
+            samples=row.samples,
         )
         for row in connection.execute(_DUE, {"of_model": model, "now_s": time.time(), "per_job": per_job})
     ]

@@ -51,7 +51,7 @@ class SqlFleet:
     @reads
     def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
         """See the port."""
-        length = chunks.c.end_sample - chunks.c.start_sample
+        length = chunks.c.samples
         due = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
         open_ = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
         by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)

@@ -221,10 +221,12 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
             "model": job.model,
             "start_sample": chunk.start_sample,
             "end_sample": chunk.end_sample,
+            "samples": chunk.samples,
             "hard_start": chunk.hard_start,
             "hard_end": chunk.hard_end,
             "object_key": chunk.object_key,
             "interactive": chunk.interactive,
+            "pieces": codec.spans_text(chunk.pieces) if chunk.pieces else "",
             "state": ChunkState.DUE.value,
             "due_s": now,
         }

@@ -102,6 +102,8 @@ chunks = Table(
     Column("model", String(128), nullable=False),
     Column("start_sample", BigInteger, nullable=False),
     Column("end_sample", BigInteger, nullable=False),
+    #: Length of its audio: what it costs.
+    Column("samples", BigInteger, nullable=False, server_default="0"),
     Column("hard_start", Boolean, nullable=False),
     Column("hard_end", Boolean, nullable=False),
     Column("object_key", Text, nullable=False),
@@ -110,6 +112,8 @@ chunks = Table(
     Column("channel", Integer, nullable=False, server_default="0"),
     #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
     Column("cache_key", String(64), nullable=False, server_default=""),
+    #: Stretches of the recording that its audio is made of (JSON); empty for start_sample to end_sample.
+    Column("pieces", Text, nullable=False, server_default=""),
     #: Why it is looked at again; empty for the chunks that a recording is cut into.
     Column("look", String(16), nullable=False, server_default=""),
     #: Decode options in place of the job's (JSON); empty for none.

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sayit.scheduler.job.changes import UNCHANGED, DecodeChanges
+from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, Wanted
 from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, JobRecord, UploadRecord
 from sayit.speech import wire
 from sayit.speech.jobs import EventBody, JobEvent, JobState
@@ -18,6 +20,7 @@ from sayit.v1 import resources_pb2 as pb
 
 Row = Any
 _OPTIONS = TypeAdapter(Options)
+_CHANGES = TypeAdapter(DecodeChanges)
 
 
 def job_values(job: JobRecord) -> dict[str, object]:
@@ -102,6 +105,8 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         interactive=bool(chunk.interactive),
         alone=chunk.crashes > 0,
         traceparent=traceparent,
+        look=chunk.look,
+        changes=changes_of(chunk.decoding),
     )
 
 
@@ -146,8 +151,37 @@ def done_chunk_of(row: Row) -> DoneChunk:
         end_sample=row.end_sample,
         hard_start=bool(row.hard_start),
         hard_end=bool(row.hard_end),
+        object_key=row.object_key,
         output=output_of(row.output),
+        channel=row.channel,
     )
+
+
+def look_of(row: Row) -> Look:
+    """A look's record."""
+    return Look(
+        wanted=Wanted(
+            kind=row.look,
+            start_sample=row.start_sample,
+            end_sample=row.end_sample,
+            changes=changes_of(row.decoding),
+            channel=row.channel,
+        ),
+        round=row.number // LOOK_NUMBERS,
+        output=None if row.output is None else output_of(row.output),
+    )
+
+
+def changes_text(changes: DecodeChanges) -> str:
+    """Changes to store: those that change something; empty for none."""
+    plain = asdict(UNCHANGED)
+    given = {name: value for name, value in asdict(changes).items() if value != plain[name]}
+    return json.dumps(given, ensure_ascii=False) if given else ""
+
+
+def changes_of(text: str) -> DecodeChanges:
+    """Stored changes. One that this version does not know is dropped."""
+    return _CHANGES.validate_json(text) if text else UNCHANGED
 
 
 def output_of(data: bytes) -> ChunkOutput:

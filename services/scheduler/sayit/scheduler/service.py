@@ -27,6 +27,7 @@ from sayit.scheduler.scheduling.housekeeping import Housekeeping
 from sayit.scheduler.scheduling.intake import Intake
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.overview import Overview
 from sayit.scheduler.scheduling.preparing import Preparer
@@ -117,6 +118,7 @@ async def running(
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
         guard = _guard(settings)
+        looks = Looks(store=stores.looks, objects=objects, dispatcher=dispatcher, last_work=last_work)
         results = Results(
             jobs=stores.jobs,
             chunks=stores.chunks,
@@ -125,6 +127,7 @@ async def running(
             limits=limits,
             last_work=last_work,
             guard=guard,
+            looks=looks,
         )
         attempts = Attempts(
             chunks=stores.chunks,
@@ -173,6 +176,7 @@ async def running(
             objects=objects,
             attempts=attempts,
             notices=notices,
+            looks=looks,
         )
         if stores.exclusive:
             await housekeeping.take_over()

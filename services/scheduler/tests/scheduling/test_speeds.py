@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sayit.scheduler.job.records import TranscriberRecord
+from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.rules import cost
 from sayit.scheduler.scheduling.speeds import Speeds
 

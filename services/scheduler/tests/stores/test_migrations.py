@@ -10,7 +10,8 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from sayit.scheduler.job.records import AttemptEnd, TranscriberRecord
+from sayit.scheduler.job.fleet import TranscriberRecord
+from sayit.scheduler.job.records import AttemptEnd
 from sayit.scheduler.stores.migrations import config, downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from sayit.scheduler.job.records import AttemptEnd, Bounds, Claim, PartRecord, TranscriberRecord
+from sayit.scheduler.job.fleet import TranscriberRecord
+from sayit.scheduler.job.records import AttemptEnd, Bounds, Claim, PartRecord
 from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from sayit.scheduler.job.changes import UNCHANGED, DecodeChanges
 from sayit.speech.audio import seconds_of
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.jobs import JobState, Progress
@@ -144,6 +145,8 @@ class NewChunk:
 class ChunkState(StrEnum):
     """Where a chunk is."""
 
+    #: Waits for the text of the chunk before it.
+    HELD = "held"
     #: To be transcribed; perhaps its message is already in the queue.
     DUE = "due"
     #: An attempt holds the lease.
@@ -235,6 +238,10 @@ class Claim:
     traceparent: str
     #: The stretches of the recording that its audio is made of, in samples.
     pieces: tuple[tuple[int, int], ...]
+    #: Why it is looked at again; empty for a chunk.
+    look: str = ""
+    #: How it is decoded in place of how the job asks.
+    changes: DecodeChanges = UNCHANGED
 
     @property
     def samples(self) -> int:
@@ -263,7 +270,12 @@ class DoneChunk:
     end_sample: int
     hard_start: bool
     hard_end: bool
+    object_key: str
     output: ChunkOutput
+    #: The stretches of the recording that its audio is made of, in samples.
+    pieces: tuple[tuple[int, int], ...]
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 class AttemptEnd(StrEnum):
@@ -275,35 +287,3 @@ class AttemptEnd(StrEnum):
     CRASHED = "crashed"
     #: The engine reported an error.
     FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TranscriberRecord:
-    """What a transcriber last reported."""
-
-    id: str
-    model: str
-    slots: int
-    busy: int
-    #: Audio seconds it transcribed.
-    audio_s: float
-    #: Seconds its engine was busy with them.
-    compute_s: float
-    draining: bool
-    seen_s: float
-
-    @property
-    def speed(self) -> float:
-        """Audio seconds per second of engine time; 0 before the first chunk."""
-        return self.audio_s / self.compute_s if self.compute_s > 0 else 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DayStatistics:
-    """The last 24 hours."""
-
-    accepted: int
-    completed: int
-    failed: int
-    #: Mean seconds from acceptance to completion; None without any.
-    mean_s: float | None

@@ -49,7 +49,7 @@ def merge(
                 segments=tuple(replace(segment, id=number) for number, segment in enumerate(now)),
             )
             for chunk, kept, now in zip(ordered, said, placed, strict=True)
-            if kept != chunk.segments
+            if kept != (chunk.segments if chunk.published is None else chunk.published)
         ),
     )
 

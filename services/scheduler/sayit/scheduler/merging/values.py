@@ -29,6 +29,8 @@ class TranscribedChunk:
     language_probability: float
     #: Text that was removed from it.
     suppressed: tuple[Suppressed, ...] = ()
+    #: What watchers were told that it says, where that is not `segments`.
+    published: tuple[Segment, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from sayit.scheduler.ports.database import ChunkStore, FleetStore, JobStore, UploadStore
 from sayit.scheduler.ports.decoding import Decoder, DecodeSummary, Decoding
+from sayit.scheduler.ports.looks import LookStore
 from sayit.scheduler.ports.objects import ObjectStore
 from sayit.scheduler.ports.queue import DispatchQueue, EventBus, QueueHealth
 
@@ -14,6 +15,7 @@ __all__ = [
     "EventBus",
     "FleetStore",
     "JobStore",
+    "LookStore",
     "ObjectStore",
     "QueueHealth",
     "UploadStore",

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
 from sayit.scheduler.job.records import (
     AttemptEnd,
     Bounds,
     ChunkOutput,
     Claim,
-    DayStatistics,
     Dispatch,
     DoneChunk,
     Full,
@@ -22,7 +22,6 @@ from sayit.scheduler.job.records import (
     NewChunk,
     PartRecord,
     Running,
-    TranscriberRecord,
     UploadRecord,
     Waiting,
 )
@@ -106,7 +105,7 @@ class JobStore(Protocol):
         ...
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
-        """Takes a job whose chunks are all done and that nobody merges."""
+        """Takes a job whose chunks are all done, whose looks all have an end, and that nobody merges."""
         ...
 
     async def renew_lease(self, job_id: str, owner: str, *, until_s: float) -> bool:
@@ -219,7 +218,10 @@ class ChunkStore(Protocol):
         ...
 
     async def commit(self, claim: Claim, output: ChunkOutput) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
-        """Stores the chunk's text and its event; None when the attempt is fenced (the late write is counted)."""
+        """Stores the chunk's text and its event; None when the attempt is fenced (the late write is counted).
+
+        A look's text has no event, and nobody counts it.
+        """
         ...
 
     async def give_up(
@@ -227,8 +229,8 @@ class ChunkStore(Protocol):
     ) -> JobRecord | None:
         """Ends an attempt without a result; None when it was fenced.
 
-        The chunk is due again after `delay_s`, or its job has FAILED. With `expired_s`, only if its lease ran out
-        before that time: it may have been renewed since it was looked at.
+        The chunk is due again after `delay_s`, or its job has FAILED; a look is given up. With `expired_s`, only
+        if its lease ran out before that time: it may have been renewed since it was looked at.
         """
         ...
 
@@ -237,7 +239,7 @@ class ChunkStore(Protocol):
         ...
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:
-        """All chunks with their text, in order."""
+        """All chunks with their text, in order; looks are not among them."""
         ...
 
 

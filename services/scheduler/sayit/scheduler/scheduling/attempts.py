@@ -22,7 +22,7 @@ from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
-from sayit.speech.options import DecodeOptions, resolve
+from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
 
 _ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["outcome"])
@@ -143,7 +143,7 @@ class Attempts:
         Beside a hard cut words are needed, for they alone tell what was heard twice; and where much of a pause was left
         out, for they alone tell which side of it was said when.
         """
-        options = resolve(claim.options)
+        options = claim.changes.applied(claim.options)
         needed = claim.hard_start or claim.hard_end or has_wide_pauses(claim.pieces)
         return replace(options, word_timestamps=options.word_timestamps or needed)
 
@@ -174,6 +174,8 @@ class Attempts:
 
     async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
         """Shows watchers the text so far; it is not stored."""
+        if claim.look:
+            return  # watchers know the chunks it looks at; what it changes there they hear at the end
         shown = tuple(segments) if claim.options.word_timestamps else tuple(replace(s, words=()) for s in segments)
         await self._notices.ephemeral(claim.job_id, PartialText(chunk_index=claim.index, segments=shown))
 
@@ -226,6 +228,8 @@ class Attempts:
         seconds = time.time() - began_s
         _ENDS.labels(outcome).inc()
         _SECONDS.observe(seconds)
+        if claim.look:
+            more["look"] = claim.look
         telemetry.logger().info(
             "chunk",
             job_id=claim.job_id,

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from sayit.scheduler.job.estimating import queue_position, remaining_s
-from sayit.scheduler.job.records import JobRecord, Running, TranscriberRecord, Waiting
+from sayit.scheduler.job.fleet import TranscriberRecord
+from sayit.scheduler.job.records import JobRecord, Running, Waiting
 from sayit.scheduler.ports import FleetStore
 from sayit.scheduler.scheduling.speeds import Speeds
 from sayit.speech.errors import ErrorKind, SayItError

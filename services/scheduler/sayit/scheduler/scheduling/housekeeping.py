@@ -9,6 +9,7 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd
 from sayit.scheduler.ports import ChunkStore, FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.attempts import Attempts
+from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -29,6 +30,7 @@ class Housekeeping:
         objects: ObjectStore,
         attempts: Attempts,
         notices: Notices,
+        looks: Looks,
     ) -> None:
         self._jobs = jobs
         self._chunks = chunks
@@ -36,6 +38,7 @@ class Housekeeping:
         self._objects = objects
         self._attempts = attempts
         self._notices = notices
+        self._looks = looks
 
     async def take_over(self) -> None:
         """Frees all that a scheduler before us left claimed; only for the one scheduler of a database, at its start."""
@@ -52,6 +55,7 @@ class Housekeeping:
                 if now >= expire_at:
                     expire_at = now + _EXPIRE_EVERY_S
                     await self._fail_overdue(now)
+                    await self._looks.give_up_late()
                     gone = await self._fleet.expire(now_s=now)
                     if gone:
                         telemetry.logger().info("expired", count=gone)

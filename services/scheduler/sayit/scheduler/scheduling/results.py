@@ -12,20 +12,22 @@ from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.formatting import formatted
 from sayit.scheduler.guarding import HallucinationGuard
-from sayit.scheduler.job.records import DoneChunk, JobRecord
-from sayit.scheduler.merging import Merged, TranscribedChunk, merge
+from sayit.scheduler.job.records import JobRecord
+from sayit.scheduler.looking import Heard, stands, wanted
+from sayit.scheduler.merging import Merged, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
 from sayit.speech.options import preset_name
-from sayit.speech.transcript import Segment, Span, Transcript, Usage
+from sayit.speech.transcript import Segment, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
 _POLL_S = 1.0
@@ -47,8 +49,10 @@ class Results:
         limits: Limits,
         last_work: LastWork,
         guard: HallucinationGuard,
+        looks: Looks,
     ) -> None:
         self.bell = Bell()
+        self._looks = looks
         self._guard = guard
         self._jobs = jobs
         self._chunks = chunks
@@ -70,7 +74,7 @@ class Results:
                 await self.bell.wait(_POLL_S)
 
     async def merge_next(self) -> bool:
-        """Merges one job whose chunks are all done; False if there is none."""
+        """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
         owner = secrets.token_hex(8)
         job = await self._jobs.lease_merging(owner, until_s=time.time() + self._limits.work_lease_s)
         if job is None:
@@ -143,9 +147,18 @@ class Results:
         return True
 
     async def _merge(self, job: JobRecord, owner: str) -> None:
-        done = await self._chunks.done_chunks(job.id)
-        speech = await self._jobs.speech(job.id)
-        transcript, merged = await asyncio.to_thread(_merged, job, done, speech, self._guard)
+        heard = Heard(
+            chunks=tuple(await self._chunks.done_chunks(job.id)),
+            looks=tuple(await self._looks.store.had(job.id)),
+            speech=await self._jobs.speech(job.id),
+            options=job.options,
+            samples=job.samples_total or 0,
+        )
+        merged = await asyncio.to_thread(_merged, heard, self._guard)
+        again = await asyncio.to_thread(wanted, heard, merged)
+        if again and await self._looks.begin(job, owner, heard, again):
+            return  # the job is merged when they have ended
+        transcript = _transcript(job, heard, merged)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
@@ -187,42 +200,30 @@ def _key(job_id: str) -> str:
     return f"jobs/{job_id}/transcript.pb"
 
 
-def _merged(
-    job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]], guard: HallucinationGuard
-) -> tuple[Transcript, Merged]:
-    duration_s = seconds_of(job.samples_total or 0)
-    spoken = [Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech]
-    merged = merge(
-        [
-            TranscribedChunk(
-                index=chunk.index,
-                start_s=seconds_of(chunk.start_sample),
-                end_s=seconds_of(chunk.end_sample),
-                hard_start=chunk.hard_start,
-                hard_end=chunk.hard_end,
-                segments=chunk.output.segments,
-                language=chunk.output.language,
-                language_probability=chunk.output.language_probability,
-                suppressed=chunk.output.suppressed,
-            )
-            for chunk in done
-        ],
+def _merged(heard: Heard, guard: HallucinationGuard) -> Merged:
+    spoken = heard.spans
+    return merge(
+        stands(heard),
         speech=spoken,
-        duration_s=duration_s,
-        review=lambda said: guard.recording(said, job.options.guard, speech=spoken),
+        duration_s=seconds_of(heard.samples),
+        review=lambda said: guard.recording(said, heard.options.guard, speech=spoken),
     )
-    transcript = Transcript(
+
+
+def _transcript(job: JobRecord, heard: Heard, merged: Merged) -> Transcript:
+    duration_s = seconds_of(heard.samples)
+    outputs = [*(chunk.output for chunk in heard.chunks), *(look.output for look in heard.looks if look.output)]
+    return Transcript(
         segments=_shown(merged.segments, job),
         language=merged.language,
         language_probability=merged.language_probability,
         duration_s=duration_s,
         coverage=merged.coverage,
-        usage=Usage(audio_s=duration_s, compute_s=sum(chunk.output.compute_s for chunk in done)),
+        usage=Usage(audio_s=duration_s, compute_s=sum(output.compute_s for output in outputs)),
         model=job.model,
         preset=preset_name(job.options.language),
         suppressed=tuple(merged.suppressed),
     )
-    return transcript, merged
 
 
 def _shown(segments: Sequence[Segment], job: JobRecord) -> tuple[Segment, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sayit.scheduler.job.estimating import Capacity
-from sayit.scheduler.job.records import TranscriberRecord
+from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.rules import cost
 from sayit.speech.audio import SAMPLE_RATE_HZ
 

@@ -13,8 +13,9 @@ import grpc
 from sayit.chassis import telemetry
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
+from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.placing import Placing
-from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim, TranscriberRecord
+from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.scheduling.attempts import Attempts, StopSignal
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.speech import wire

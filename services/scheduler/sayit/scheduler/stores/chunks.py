@@ -25,6 +25,7 @@ from sayit.scheduler.stores.database import Database, reads, writes, writes_ligh
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import enter
 from sayit.scheduler.stores.locks import lock_job, lock_job_of
+from sayit.scheduler.stores.looks import drop_look
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
@@ -159,6 +160,8 @@ class SqlChunks:
             _count_late_write(connection, claim)
             return None
         _end_attempt(connection, claim, "committed", "")
+        if claim.look:
+            return load(connection, None, claim.job_id), ()
         done = {"of_job": claim.job_id, "samples": claim.end_sample - claim.start_sample}
         counts = connection.execute(_COUNT_DONE, done).one()
         text = ChunkText(chunk_index=claim.index, segments=visible(output, claim))
@@ -203,7 +206,9 @@ class SqlChunks:
             return None
         _end_attempt(connection, claim, end.value, detail)
         kind = verdict(crashes=counts.crashes, failures=counts.failures)
-        if kind is not None:
+        if kind is not None and claim.look:
+            drop_look(connection, claim.chunk_id)
+        elif kind is not None:
             fail(connection, claim.job_id, SayItError(kind), self.result_ttl_s)
         return load(connection, None, claim.job_id)
 
@@ -227,7 +232,9 @@ class SqlChunks:
     @reads
     def _done(self, connection: Connection, job_id: str) -> Sequence[Row[Any]]:
         statement = (
-            select(chunks).where(chunks.c.job_id == job_id, chunks.c.output.is_not(None)).order_by(chunks.c.number)
+            select(chunks)
+            .where(chunks.c.job_id == job_id, chunks.c.look == "", chunks.c.output.is_not(None))
+            .order_by(chunks.c.number)
         )
         return connection.execute(statement).all()
 

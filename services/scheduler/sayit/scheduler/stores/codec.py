@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sayit.scheduler.job.changes import UNCHANGED, DecodeChanges
+from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, Wanted
 from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, JobRecord, UploadRecord
 from sayit.speech import wire
 from sayit.speech.jobs import EventBody, JobEvent, JobState
@@ -18,6 +20,7 @@ from sayit.v1 import resources_pb2 as pb
 
 Row = Any
 _OPTIONS = TypeAdapter(Options)
+_CHANGES = TypeAdapter(DecodeChanges)
 
 
 def job_values(job: JobRecord) -> dict[str, object]:
@@ -102,13 +105,20 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         interactive=bool(chunk.interactive),
         alone=chunk.crashes > 0,
         traceparent=traceparent,
-        pieces=spans_of(chunk.pieces) if chunk.pieces else ((chunk.start_sample, chunk.end_sample),),
+        pieces=pieces_of(chunk),
+        look=chunk.look,
+        changes=changes_of(chunk.decoding),
     )
 
 
 def options_of(text: str) -> Options:
     """Stored options. A field that this version no longer knows is dropped; a new one has its default."""
     return _OPTIONS.validate_json(text)
+
+
+def pieces_of(row: Row) -> tuple[tuple[int, int], ...]:
+    """The stretches of the recording that a chunk's audio is made of."""
+    return spans_of(row.pieces) if row.pieces else ((row.start_sample, row.end_sample),)
 
 
 def spans_of(text: str) -> tuple[tuple[int, int], ...]:
@@ -147,8 +157,38 @@ def done_chunk_of(row: Row) -> DoneChunk:
         end_sample=row.end_sample,
         hard_start=bool(row.hard_start),
         hard_end=bool(row.hard_end),
+        object_key=row.object_key,
         output=output_of(row.output),
+        pieces=pieces_of(row),
+        channel=row.channel,
     )
+
+
+def look_of(row: Row) -> Look:
+    """A look's record."""
+    return Look(
+        wanted=Wanted(
+            kind=row.look,
+            start_sample=row.start_sample,
+            end_sample=row.end_sample,
+            changes=changes_of(row.decoding),
+            channel=row.channel,
+        ),
+        round=row.number // LOOK_NUMBERS,
+        output=None if row.output is None else output_of(row.output),
+    )
+
+
+def changes_text(changes: DecodeChanges) -> str:
+    """Changes to store: those that change something; empty for none."""
+    plain = asdict(UNCHANGED)
+    given = {name: value for name, value in asdict(changes).items() if value != plain[name]}
+    return json.dumps(given, ensure_ascii=False) if given else ""
+
+
+def changes_of(text: str) -> DecodeChanges:
+    """Stored changes. One that this version does not know is dropped."""
+    return _CHANGES.validate_json(text) if text else UNCHANGED
 
 
 def output_of(data: bytes) -> ChunkOutput:

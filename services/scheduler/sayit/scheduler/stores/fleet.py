@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, func, select
 
-from sayit.scheduler.job.records import ChunkState, DayStatistics, Running, TranscriberRecord, Waiting
+from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
+from sayit.scheduler.job.records import ChunkState, Running, Waiting
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
-from sayit.scheduler.stores.jobs import ENDED, forget
+from sayit.scheduler.stores.jobs import ENDED, UNFINISHED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs, transcribers, uploads
@@ -52,8 +53,9 @@ class SqlFleet:
     def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
         """See the port."""
         length = chunks.c.samples
-        due = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
-        open_ = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
+        # Chunks that wait for the one before them are work as well.
+        due = and_(chunks.c.state.in_([ChunkState.HELD.value, ChunkState.DUE.value]), chunks.c.dispatched_s.is_(None))
+        open_ = chunks.c.state.in_(UNFINISHED)
         by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
         counted = select(
             *by_job,

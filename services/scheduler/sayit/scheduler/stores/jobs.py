@@ -24,6 +24,8 @@ from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
 ENDED = tuple(state.value for state in JobState if state.terminal)
 _LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
+#: States of chunks that are dropped when their job ends.
+UNFINISHED = (ChunkState.HELD.value, ChunkState.DUE.value, ChunkState.RUNNING.value)
 _ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
@@ -205,7 +207,7 @@ def end(
         return False
     connection.execute(
         update(chunks)
-        .where(chunks.c.job_id == job_id, chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value]))
+        .where(chunks.c.job_id == job_id, chunks.c.state.in_(UNFINISHED))
         .values(state=ChunkState.DROPPED.value, lease_until_s=None)
     )
     attempted = select(chunks.c.id).where(chunks.c.job_id == job_id)

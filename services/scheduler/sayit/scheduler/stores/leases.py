@@ -14,7 +14,8 @@ from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChun
 from sayit.scheduler.stores import codec, dispatches, events
 from sayit.scheduler.stores.database import Database, writes
 from sayit.scheduler.stores.jobs import ENDED, end, load
-from sayit.scheduler.stores.locks import lock_job
+from sayit.scheduler.stores.locks import lock_job, locks_rows
+from sayit.scheduler.stores.looks import OPEN_LOOKS
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 from sayit.speech.jobs import EventBody, JobState, StateChanged
 
@@ -48,7 +49,7 @@ class SqlLeases:
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
         """See the port."""
-        return await self._lease(JobState.MERGING, owner, until_s, jobs.c.created_s, {}, true())
+        return await self._lease(JobState.MERGING, owner, until_s, jobs.c.created_s, {}, ~OPEN_LOOKS)
 
     async def _lease(
         self,
@@ -69,6 +70,10 @@ class SqlLeases:
         def take(connection: Connection) -> JobRecord | None:
             job_id = connection.execute(first).scalar_one_or_none()
             if job_id is None:
+                return None
+            # What the lock made us wait for may have wanted looks, and the statement above saw the time before.
+            unwanted = select(jobs.c.id).where(jobs.c.id == job_id, ~wanted)
+            if locks_rows(connection) and connection.execute(unwanted).first():
                 return None
             connection.execute(
                 update(jobs).where(jobs.c.id == job_id).values(lease_owner=owner, lease_until_s=until_s, **values)

@@ -13,6 +13,7 @@ from sayit.scheduler.stores.database import Database, database_at
 from sayit.scheduler.stores.fleet import SqlFleet
 from sayit.scheduler.stores.jobs import SqlJobs
 from sayit.scheduler.stores.leases import SqlLeases
+from sayit.scheduler.stores.looks import SqlLooks
 from sayit.scheduler.stores.migrations import upgrade
 from sayit.scheduler.stores.uploads import SqlUploads
 from sayit.speech.errors import ErrorKind, SayItError
@@ -29,6 +30,7 @@ class Stores:
     uploads: SqlUploads
     jobs: SqlJobStore
     chunks: SqlChunks
+    looks: SqlLooks
     fleet: SqlFleet
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -53,6 +55,7 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
                 uploads=SqlUploads(database),
                 jobs=SqlJobStore(database, result_ttl_s=result_ttl_s),
                 chunks=SqlChunks(database, result_ttl_s=result_ttl_s),
+                looks=SqlLooks(database),
                 fleet=SqlFleet(database),
                 exclusive=database.is_sqlite,
             )

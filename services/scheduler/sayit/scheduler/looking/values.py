@@ -1,0 +1,73 @@
+"""What kinds of looks decide from, and what a kind is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sayit.scheduler.job.looks import Look, Wanted
+from sayit.scheduler.job.records import DoneChunk
+from sayit.scheduler.merging import Merged, TranscribedChunk
+from sayit.speech.audio import seconds_of
+from sayit.speech.options import Options
+from sayit.speech.transcript import Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A recording whose chunks are all done."""
+
+    #: In order.
+    chunks: tuple[DoneChunk, ...]
+    #: Looks that were had, in order; none of them still waits.
+    looks: tuple[Look, ...]
+    #: Detected speech in order, in samples.
+    speech: tuple[tuple[int, int], ...]
+    #: What the job asked for.
+    options: Options
+    #: Length of the recording.
+    samples: int
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Detected speech in order."""
+        return tuple(Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in self.speech)
+
+    @property
+    def next_round(self) -> int:
+        """The number of the next round of looks, from 1."""
+        return max((look.round for look in self.looks), default=0) + 1
+
+    def of_kind(self, name: str) -> tuple[Look, ...]:
+        """The looks of one kind."""
+        return tuple(look for look in self.looks if look.wanted.kind == name)
+
+
+class Kind(Protocol):
+    """A reason to look again."""
+
+    #: Unique, at most 16 characters; stored in `chunks.look`.
+    name: str
+    #: Most looks of this kind per chunk of the recording ...
+    share: float
+    #: ... and how many there may be in any case.
+    least: int
+
+    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+        """The looks to have, the most useful first. Those that were had already are left out by the caller.
+
+        Args:
+            heard: chunks, and looks of earlier rounds.
+            draft: the transcript as it would be without further looks.
+        """
+        ...
+
+    def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
+        """What the chunks say, by what this kind's looks heard. Chunks stay as many, and keep their places.
+
+        Args:
+            texts: what the chunks say by the kinds before this one.
+            heard: chunks and looks.
+        """
+        ...

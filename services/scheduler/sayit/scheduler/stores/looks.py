@@ -1,0 +1,95 @@
+"""Second looks in the database: rows of chunks that nobody counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, insert, select, update
+
+from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, NewLook
+from sayit.scheduler.job.records import ChunkState, Dispatch
+from sayit.scheduler.stores import codec, dispatches
+from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.locks import lock_job
+from sayit.scheduler.stores.tables import chunks, jobs
+from sayit.speech.jobs import JobState
+
+_OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
+#: Whether a row of jobs waits for looks. Their numbers find them in the index, however many chunks there are.
+OPEN_LOOKS = exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= LOOK_NUMBERS, _OPEN).correlate(jobs)
+
+
+class SqlLooks:
+    """`ports.LookStore` on a database.
+
+    Args:
+        database: where.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @writes
+    def add(
+        self, connection: Connection, job_id: str, owner: str, new: Sequence[NewLook], *, round_: int, limit: int = 0
+    ) -> list[Dispatch] | None:
+        """See the port."""
+        lock_job(connection, job_id)
+        held = and_(jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state == JobState.MERGING.value)
+        freed = update(jobs).where(held).values(lease_owner=None, lease_until_s=None)
+        job = connection.execute(freed.returning(jobs.c.tenant, jobs.c.model)).one_or_none()
+        if job is None:
+            return None
+        now = time.time()
+        rows = [
+            {
+                "id": f"{job_id}-{number}",
+                "job_id": job_id,
+                "number": number,
+                "tenant": job.tenant,
+                "model": job.model,
+                "start_sample": look.wanted.start_sample,
+                "end_sample": look.wanted.end_sample,
+                "samples": sum(end - start for start, end in look.pieces),
+                "pieces": codec.spans_text(look.pieces),
+                "hard_start": False,
+                "hard_end": False,
+                "object_key": look.object_key,
+                "interactive": look.interactive,
+                "channel": look.wanted.channel,
+                "look": look.wanted.kind,
+                "decoding": codec.changes_text(look.wanted.changes),
+                "state": ChunkState.DUE.value,
+                "due_s": now,
+            }
+            for number, look in enumerate(new, start=round_ * LOOK_NUMBERS)
+        ]
+        connection.execute(insert(chunks), rows)
+        return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
+
+    async def had(self, job_id: str) -> list[Look]:
+        """See the port."""
+        rows = await self._had(job_id)
+        return await asyncio.to_thread(lambda: [codec.look_of(row) for row in rows])
+
+    @reads
+    def _had(self, connection: Connection, job_id: str) -> Sequence[Row[Any]]:
+        mine = and_(chunks.c.job_id == job_id, chunks.c.number >= LOOK_NUMBERS)
+        return connection.execute(select(chunks).where(mine).order_by(chunks.c.number)).all()
+
+    @writes
+    def give_up_waiting(self, connection: Connection, *, before_s: float) -> int:
+        """See the port."""
+        waits = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.number >= LOOK_NUMBERS, chunks.c.due_s < before_s)
+        late = select(chunks.c.id).where(waits).with_for_update(skip_locked=True, key_share=True)
+        dropped = update(chunks).where(chunks.c.id.in_(late)).values(state=ChunkState.DROPPED.value)
+        return connection.execute(dropped).rowcount
+
+
+def drop_look(connection: Connection, chunk_id: str) -> None:
+    """Gives a look up, inside the caller's transaction: its job goes on without it."""
+    dropped = {"state": ChunkState.DROPPED.value, "lease_until_s": None}
+    connection.execute(update(chunks).where(chunks.c.id == chunk_id).values(dropped))

@@ -69,9 +69,11 @@ class JobRecord:
     samples_declared: int | None = None
     #: Samples decoded and searched for speech so far.
     samples_scanned: int = 0
-    #: Samples that lie in chunks so far.
+    #: Audio channels that are transcribed side by side; 1 where they are mixed, and until the file is opened.
+    channels: int = 1
+    #: Samples that lie in chunks so far, of all channels.
     samples_chunked: int = 0
-    #: Samples of finished chunks.
+    #: Samples of finished chunks, of all channels.
     samples_done: int = 0
     #: All chunks; None until the whole file is cut.
     chunks_total: int | None = None
@@ -84,9 +86,9 @@ class JobRecord:
     prepare_attempts: int = 0
 
     def progress(self, *, queue_position: int | None = None, eta_s: float | None = None) -> Progress:
-        """How far the job is. Silence counts as done as soon as it is known to be silence."""
-        silent = max(0, self.samples_scanned - self.samples_chunked)
-        done = self.samples_done + silent
+        """How far the job is; of several channels, their mean. Silence counts as done once it is known to be silence."""
+        silent = max(0, self.samples_scanned * self.channels - self.samples_chunked)
+        done = (self.samples_done + silent) // self.channels
         if self.state is JobState.COMPLETED and self.samples_total is not None:
             done = self.samples_total
         elif self.samples_total is not None:
@@ -132,6 +134,8 @@ class NewChunk:
     object_key: str
     #: Dispatched before bulk work: short files and first chunks.
     interactive: bool
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 class ChunkState(StrEnum):
@@ -226,6 +230,8 @@ class Claim:
     #: Suspected of a crash: it must run alone.
     alone: bool
     traceparent: str
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +256,8 @@ class DoneChunk:
     hard_start: bool
     hard_end: bool
     output: ChunkOutput
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 class AttemptEnd(StrEnum):

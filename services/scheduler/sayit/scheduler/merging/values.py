@@ -29,6 +29,8 @@ class TranscribedChunk:
     language_probability: float
     #: Text that was removed from it.
     suppressed: tuple[Suppressed, ...] = ()
+    #: Its audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Refinement:
 class Merged:
     """The merged text of all chunks."""
 
-    #: In order of time, without overlaps; ids count from 0.
+    #: In order of start, then of channel; without overlaps in a channel; ids count from 0.
     segments: tuple[Segment, ...]
     #: Removed text, in order of time.
     suppressed: tuple[Suppressed, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -22,8 +22,12 @@ class DecodeSummary(Protocol):
         ...
 
 
-class Decoding(AsyncIterator[bytes], Protocol):
+class Decoding(AsyncIterable[bytes], Protocol):
     """16 kHz s16le PCM, in blocks of at most a second of mono; read to its end before asking for the summary."""
+
+    async def __anext__(self) -> bytes:
+        """The next block; StopAsyncIteration never comes before the first one."""
+        ...
 
     @property
     def channels(self) -> int:

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
 from sayit.scheduler.guarding import HallucinationGuard
+from sayit.scheduler.job.channels import tagged
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
@@ -168,7 +169,9 @@ class Attempts:
 
     async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
         """Shows watchers the text so far; it is not stored."""
-        shown = tuple(segments) if claim.options.word_timestamps else tuple(replace(s, words=()) for s in segments)
+        shown = tagged(segments, claim.channel)
+        if not claim.options.word_timestamps:
+            shown = tuple(replace(segment, words=()) for segment in shown)
         await self._notices.ephemeral(claim.job_id, PartialText(chunk_index=claim.index, segments=shown))
 
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:

@@ -12,6 +12,7 @@ from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.formatting import formatted
 from sayit.scheduler.guarding import HallucinationGuard
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import DoneChunk, JobRecord
 from sayit.scheduler.merging import Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
@@ -188,10 +189,14 @@ def _key(job_id: str) -> str:
 
 
 def _merged(
-    job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]], guard: HallucinationGuard
+    job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[ChannelSpeech], guard: HallucinationGuard
 ) -> tuple[Transcript, Merged]:
     duration_s = seconds_of(job.samples_total or 0)
-    spoken = [Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech]
+    spoken = [
+        Span(start_s=seconds_of(start), end_s=seconds_of(end), channel=heard.channel)
+        for heard in speech
+        for start, end in heard.spans
+    ]
     merged = merge(
         [
             TranscribedChunk(
@@ -204,6 +209,7 @@ def _merged(
                 language=chunk.output.language,
                 language_probability=chunk.output.language_probability,
                 suppressed=chunk.output.suppressed,
+                channel=chunk.channel,
             )
             for chunk in done
         ],

@@ -42,6 +42,10 @@ class ReadyChunk:
     speech: tuple[SampleSpan, ...]
     #: Exactly the samples [start_sample, end_sample): mono 16 kHz s16le.
     pcm: bytes
+    #: Whether it is the first one of its channel.
+    first: bool
+    #: Its channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +267,7 @@ class Splitter:
             hard_end=cut.resume is not None,
             speech=inside,
             pcm=self._bytes(cut.start, cut.end),
+            first=self._count == 0,
         )
 
     def _forget(self) -> None:

@@ -82,7 +82,24 @@ MIXED = _transcript(
         2, 9.0, 15.0, "これは日本語の長い文章で、スペースがありませんから、行の途中で切ります。", speaker="Anna <&>"
     ),
 )
-ALL = {"korean": KOREAN, "english": ENGLISH, "mixed": MIXED}
+#: A call: questions and answers in turns, a word of assent while the other speaks, and both at once.
+CALL = _transcript(
+    "ko",
+    _segment(
+        0,
+        0.4,
+        7.0,
+        "안녕하세요, 지난주에 주문한 노트북이 아직 도착하지 않아서 전화드렸습니다. 확인해 주시겠어요?",
+        channel=1,
+    ),
+    _segment(1, 3.0, 3.5, "네.", channel=2),
+    _segment(2, 7.4, 12.0, "네, 주문 번호를 말씀해 주시면 바로 확인해 드리겠습니다.", channel=2),
+    _segment(3, 12.5, 16.0, "번호는 하나 둘 셋 넷 다섯인데요, 제가", channel=1),
+    _segment(4, 13.0, 16.5, "One moment please, the system is slow.", channel=2),
+    _segment(5, 17.5, 18.0, "네.", channel=1),
+    _segment(6, 17.5, 18.2, "찾았습니다.", channel=2),
+)
+ALL = {"korean": KOREAN, "english": ENGLISH, "mixed": MIXED, "call": CALL}
 
 
 def with_words(transcript: Transcript) -> Transcript:

@@ -114,6 +114,7 @@ def test_json_is_the_documented_schema():
                 "text": "안녕",
                 "language": "ko",
                 "speaker": "",
+                "channel": 0,
                 "avg_logprob": -0.25,
                 "compression_ratio": 0.0,
                 "no_speech_prob": 0.0,
@@ -121,8 +122,12 @@ def test_json_is_the_documented_schema():
                 "words": [{"text": " 안녕", "start": 0.123, "end": 0.5, "probability": 0.987654}],
             }
         ],
-        "coverage": {"speech_detected": 5.0, "speech_transcribed": 4.5, "gaps": [{"start": 1.001, "end": 2.0}]},
-        "suppressed": [{"text": "MBC", "reason": "no_speech", "start": 5.0, "end": 6.0}],
+        "coverage": {
+            "speech_detected": 5.0,
+            "speech_transcribed": 4.5,
+            "gaps": [{"start": 1.001, "end": 2.0, "channel": 0}],
+        },
+        "suppressed": [{"text": "MBC", "reason": "no_speech", "start": 5.0, "end": 6.0, "channel": 0}],
         "usage": {"audio": 10.0, "compute": 3.25},
     }
 
@@ -188,8 +193,32 @@ def test_any_transcript_renders_to_legal_files(value):
         assert rendered.count("-->") == len(times)
         blocks = [block for block in rendered.split("\n\n") if block.strip() and not block.startswith("WEBVTT")]
         assert len(blocks) == len(times)
-    assert all(row.count("\t") == 2 for row in render(value, Format.TSV).splitlines())
+    columns = 4 if any(segment.channel for segment in value.segments) else 3
+    assert all(row.count("\t") == columns - 1 for row in render(value, Format.TSV).splitlines())
     assert json.loads(render(value, Format.JSON))["text"] == value.text
+
+
+def test_channels_are_named():
+    """Split channels stand in front of the text and in a column of their own; a name takes a channel's place."""
+    value = transcript(
+        segment(0, 0, 1, "안녕하세요.", channel=1),
+        segment(1, 1, 2, "네.", channel=2),
+        segment(2, 3, 4, "저는 김민수입니다.", channel=2, speaker="김민수"),
+    )
+    assert render(value, Format.TXT) == "[1] 안녕하세요.\n[2] 네.\n[2] 저는 김민수입니다.\n"
+    assert render(value, Format.TIMED_TXT).splitlines()[1] == "[00:00:01.000 --> 00:00:02.000] [2] 네."
+    assert render(value, Format.TSV).splitlines()[:2] == ["start\tend\ttext\tchannel", "0\t1000\t안녕하세요.\t1"]
+    assert [one["channel"] for one in json.loads(render(value, Format.JSON))["segments"]] == [1, 2, 2]
+    assert [line for line in render(value, Format.SRT).splitlines() if "." in line] == [
+        "[1] 안녕하세요.",
+        "[2] 네.",
+        "김민수: 저는 김민수입니다.",
+    ]
+    assert [line for line in render(value, Format.VTT).splitlines() if line.startswith("<")] == [
+        "<v Channel 1>안녕하세요.",
+        "<v Channel 2>네.",
+        "<v 김민수>저는 김민수입니다.",
+    ]
 
 
 def test_every_format_has_its_number():

@@ -29,6 +29,7 @@ times = st.integers(0, 4 * 10**15).map(lambda micros: micros / 10**6)
 figures = st.floats(-1000, 1000, width=32).map(lambda value: float(f"{value:.6g}"))
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.text("->\n\t<&; 가1", max_size=20)
 counts = st.integers(0, 2**31 - 1)
+channels = st.sampled_from([0, 0, 1, 2, 8])
 
 
 words = st.builds(Word, text=text, start_s=seconds, end_s=seconds, probability=figures)
@@ -44,10 +45,11 @@ segments = st.builds(
     compression_ratio=figures,
     no_speech_prob=figures,
     temperature=figures,
+    channel=channels,
     words=st.lists(words, max_size=3).map(tuple),
 )
 several_segments = st.lists(segments, max_size=3).map(tuple)
-spans = st.builds(Span, start_s=seconds, end_s=seconds)
+spans = st.builds(Span, start_s=seconds, end_s=seconds, channel=channels)
 coverages = st.builds(
     Coverage, speech_detected_s=seconds, speech_transcribed_s=seconds, gaps=st.lists(spans, max_size=3).map(tuple)
 )

@@ -46,6 +46,7 @@ class SegmentDocument(Document):
     text: str
     language: str
     speaker: str = Field(description="Empty unless somebody diarized.")
+    channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
     avg_logprob: float | None
     compression_ratio: float | None
     no_speech_prob: float | None
@@ -58,6 +59,7 @@ class SpanDocument(Document):
 
     start: float
     end: float
+    channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
 
 
 class CoverageDocument(Document):
@@ -75,6 +77,7 @@ class SuppressedDocument(Document):
     reason: str
     start: float
     end: float
+    channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
 
 
 class UsageDocument(Document):

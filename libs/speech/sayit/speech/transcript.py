@@ -60,6 +60,8 @@ class Span:
     start_s: float
     #: End in seconds.
     end_s: float
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -80,6 +82,8 @@ class SuppressionReason(StrEnum):
     KNOWN_PHRASE = "known_phrase"
     #: The same again and again; the first time stays.
     REPETITION = "repetition"
+    #: What another channel says at the same time, and louder: its microphone heard that speaker, too.
+    CROSSTALK = "crosstalk"
     #: A reason of a newer server that this version does not know.
     OTHER = "other"
 
@@ -96,11 +100,13 @@ class Suppressed:
     start_s: float
     #: End in seconds.
     end_s: float
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """Detected speech against transcribed speech."""
+    """Detected speech against transcribed speech; split channels are added up."""
 
     #: Seconds in which the voice activity detector found speech.
     speech_detected_s: float
@@ -124,7 +130,7 @@ class Usage:
 class Transcript:
     """The result of a job."""
 
-    #: Segments in order of time.
+    #: Segments in order of start, then of channel; those of one channel never overlap.
     segments: tuple[Segment, ...]
     #: The language of most speech (BCP-47); empty where nothing was said.
     language: str

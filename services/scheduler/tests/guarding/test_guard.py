@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,18 @@ def test_what_is_said_in_our_recordings_stays(label: Path, guard: Guard) -> None
     said = [segment(one["text"], one["start"], one["end"]) for one in phrases]
     (kept,), removed = GUARD.recording([said], guard, speech=speech)
     assert (kept, removed) == (tuple(said), ())
+
+
+def test_channels_are_judged_apart() -> None:
+    """Speech in one channel is none in another, and what two people say to each other in turns is no loop."""
+    doubtful = replace(segment("누가 말했나요", 1.0, 4.0, avg_logprob=-1.2), channel=2)
+    answers = [replace(segment("네.", at, at + 0.5), channel=channel) for at in (2.0, 4.0) for channel in (1, 2)]
+    turns = [one for one in answers for _ in range(3)]
+    by_channel = sorted([doubtful, *turns], key=lambda one: one.channel)
+    speech = [replace(span, channel=1) for span in SPEECH]
+    (kept,), removed = GUARD.recording([by_channel], Guard.STANDARD, speech=speech)
+    assert [(one.channel, one.reason) for one in removed if one.text == doubtful.text] == [
+        (2, SuppressionReason.OUTSIDE_SPEECH)
+    ]
+    (kept,), removed = GUARD.recording([turns[:5] + turns[5:6]], Guard.STANDARD, speech=None)
+    assert (list(kept), removed) == (turns[:6], ())

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Bounds, ChunkOutput, Full, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.dispatch import ChunkMessage
@@ -15,6 +16,8 @@ from sayit.speech.transcript import Segment
 
 #: A time that never comes.
 FAR = 1e12
+#: Speech of a mixed recording.
+SPEECH = ChannelSpeech(channel=0, spans=((0, 50),))
 
 
 @asynccontextmanager
@@ -73,7 +76,7 @@ async def prepared(s: Stores, count: int, job_id: str = "j", *, tenant: str = "t
     job = await s.jobs.lease_preparing("me", until_s=time.time() + 60)
     assert job is not None
     await s.jobs.add_chunks(job.id, "me", [chunk(i) for i in range(count)], scanned=count * 100)
-    await s.jobs.finish_preparing(job.id, "me", samples=count * 100, chunks=count, speech=[(0, 50)], warnings=["W"])
+    await s.jobs.finish_preparing(job.id, "me", samples=count * 100, chunks=count, speech=[SPEECH], warnings=["W"])
     return await s.jobs.get_job(tenant, job.id)
 
 

@@ -1,23 +1,27 @@
 r"""A transcript as a file: plain text, JSON, subtitles (SRT, WebVTT), or a table (TSV). All are UTF-8 text.
 
-txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`.
+txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`. Where channels
+were split, each text has its channel in front, `[1] text`.
 
 json: one object; keys may be added, never renamed or removed, and all are always there. Times are seconds rounded to
 milliseconds; a figure that is no finite number is null.
 
     {"text": str, "language": str, "language_probability": float, "duration": float, "model": str, "preset": str,
-     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str,
+     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str, "channel": int,
                    "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
                    "words": [{"text": str, "start": float, "end": float, "probability": float}]}],
-     "coverage": {"speech_detected": float, "speech_transcribed": float, "gaps": [{"start": float, "end": float}]},
-     "suppressed": [{"text": str, "reason": str, "start": float, "end": float}],
+     "coverage": {"speech_detected": float, "speech_transcribed": float,
+                  "gaps": [{"start": float, "end": float, "channel": int}]},
+     "suppressed": [{"text": str, "reason": str, "start": float, "end": float, "channel": int}],
      "usage": {"audio": float, "compute": float}}
 
 srt, vtt: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order and without
 overlaps. Word times place the cuts where there are any, else each word gets its share of its segment. A speaker is
-named as "name: text" in SRT, as a voice (`<v name>`) in VTT.
+named as "name: text" in SRT, as a voice (`<v name>`) in VTT, a channel without a name as "[1] text" and `<v Channel 1>`.
+Where two channels speak at once a cue has a line of each.
 
-tsv: a header line, then start and end in milliseconds and the text, as openai/whisper writes it.
+tsv: a header line, then start and end in milliseconds and the text, as openai/whisper writes it; where channels were
+split, then the channel.
 """
 
 from __future__ import annotations

@@ -3,18 +3,20 @@
 Whisper's segments are too long for two lines now and then, and end where its window ended. So words are cut anew:
 always at pauses, else where a cut costs the least: best after a sentence, then after a clause or a segment, worst
 between words that belong together. A cue that is too short to read is shown for longer, as far as the next one allows.
+Channels are cut each by itself; where two speak at once, in single lines, which then share a cue (see `dialogue`).
 
 The limits are broadcasters' (Netflix Timed Text Style Guides, general requirements, English and Korean).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sayit.speech.rendering.text import is_wide, line, width
+from sayit.speech.rendering.dialogue import Cue, Part, Stretch, crossed, paired
+from sayit.speech.rendering.text import channel_mark, is_wide, line, width
 from sayit.speech.rendering.units import LINE_CELLS, WIDE_LINE_CELLS, Unit, units_of
-from sayit.speech.transcript import Transcript
+from sayit.speech.transcript import Segment, Transcript
 
 #: The shortest cue in milliseconds where words crowd: players drop what is shorter than a frame.
 SHORTEST_CUE_MS = 100
@@ -40,91 +42,92 @@ _BRIEF = 0.3
 _BRIEF_CUE_MS = 3_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cue:
-    """What a player shows at once; `start_ms` < `end_ms`."""
-
-    start_ms: int
-    end_ms: int
-    #: One or two.
-    lines: tuple[str, ...]
-    #: In one line; empty for nobody known.
-    speaker: str
-
-
 def cues_of(transcript: Transcript, *, naming: bool) -> list[Cue]:
     """Cues in ascending order without overlaps, each at least SHORTEST_CUE_MS long.
 
     Args:
         transcript: what to show.
-        naming: whether the speaker's name stands in front of the text, and needs room.
+        naming: whether the speaker's name, or the channel, stands in front of the text, and needs room.
     """
-    cues = [cue for run in _runs(transcript) for cue in _cut(run, naming=naming)]
-    return _shown(sorted(cues, key=lambda cue: cue.start_ms))
+    channels = {segment.channel for segment in transcript.segments}
+    runs = [run for channel in channels for run in _runs(s for s in transcript.segments if s.channel == channel)]
+    labels = {(run.channel, run.speaker): _label(run) if naming else "" for run in runs}
+    pieces = [piece for run in runs for piece in _cut(run, labels[run.channel, run.speaker])]
+    if len(channels) > 1:
+        crossing = crossed([piece.stretch for piece in pieces])
+        pieces = [
+            part
+            for piece, crosses in zip(pieces, crossing, strict=True)
+            for part in (_cut(piece, labels[piece.channel, piece.speaker], lines=1) if crosses else [piece])
+        ]
+    return _shown(paired(_cue(piece, labels[piece.channel, piece.speaker]) for piece in pieces))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """Words of one speaker without a pause."""
+    """Words of one speaker without a pause, or what of them is shown at once."""
 
+    channel: int
     speaker: str
     units: list[Unit]
 
+    @property
+    def stretch(self) -> Stretch:
+        end_ms = max(unit.end_ms for unit in self.units)
+        return Stretch(channel=self.channel, start_ms=self.units[0].start_ms, end_ms=end_ms)
 
-def _runs(transcript: Transcript) -> Iterator[_Run]:
+
+def _runs(segments: Iterable[Segment]) -> Iterator[_Run]:
+    """The runs of a channel."""
     run: _Run | None = None
-    for segment in sorted(transcript.segments, key=lambda one: (one.start_s, one.id)):
+    for segment in sorted(segments, key=lambda one: (one.start_s, one.id)):
         speaker = line(segment.speaker)
         for unit in units_of(segment):
             pause_ms = unit.start_ms - run.units[-1].end_ms if run else 0
             if run is None or run.speaker != speaker or not 0 <= pause_ms < _PAUSE_MS:
                 if run:
                     yield run
-                run = _Run(speaker=speaker, units=[])
+                run = _Run(channel=segment.channel, speaker=speaker, units=[])
             run.units.append(unit)
     if run:
         yield run
 
 
-def _cut(run: _Run, *, naming: bool) -> list[Cue]:
-    """The run in cues: the cheapest way, found from the end to the beginning."""
+def _cut(run: _Run, label: str, *, lines: int = 2) -> list[_Run]:
+    """The run in what cues of so many lines show: the cheapest way, found from the end to the beginning."""
     units = run.units
-    label = _label(run.speaker) if naming and run.speaker else ""
     best = [0.0] * (len(units) + 1)
     ends = [0] * len(units)
     for first in reversed(range(len(units))):
         choices = [
             (_price(units, first, end) + best[end], end)
-            for end in _possible_ends(units, first, label_cells=width(label))
+            for end in _possible_ends(units, first, label_cells=width(label), lines=lines)
         ]
         best[first], ends[first] = min(choices)
-    cues: list[Cue] = []
+    pieces: list[_Run] = []
     first = 0
     while first < len(units):
-        end = ends[first]
-        shown = units[first:end]
-        cues.append(
-            Cue(
-                start_ms=shown[0].start_ms,
-                end_ms=max(unit.end_ms for unit in shown),
-                lines=_lines(shown, label),
-                speaker=run.speaker,
-            )
-        )
-        first = end
-    return cues
+        pieces.append(replace(run, units=units[first : ends[first]]))
+        first = ends[first]
+    return pieces
 
 
-def _possible_ends(units: Sequence[Unit], first: int, *, label_cells: int) -> Iterator[int]:
-    """Every `end` for which `units[first:end]` is a cue of two lines and not too long; the first one always is."""
+def _cue(piece: _Run, label: str) -> Cue:
+    when = piece.stretch
+    part = Part(channel=piece.channel, speaker=piece.speaker, lines=_lines(piece.units, label))
+    return Cue(start_ms=when.start_ms, end_ms=when.end_ms, parts=(part,))
+
+
+def _possible_ends(units: Sequence[Unit], first: int, *, label_cells: int, lines: int) -> Iterator[int]:
+    """Every `end` for which `units[first:end]` is a cue of so many lines and not too long; the first one always is."""
     for end in range(first + 1, len(units) + 1):
         too_long = units[end - 1].end_ms - units[first].start_ms > _LONGEST_CUE_MS
-        if end > first + 1 and (too_long or not _fits(units[first:end], label_cells)):
+        if end > first + 1 and (too_long or not _fits(units[first:end], label_cells, lines)):
             return
         yield end
 
 
-def _fits(units: Sequence[Unit], label_cells: int) -> bool:
+def _fits(units: Sequence[Unit], label_cells: int, most: int) -> bool:
     limit = _limit(units)
     cells, lines = label_cells, 1
     for unit in units:
@@ -136,7 +139,7 @@ def _fits(units: Sequence[Unit], label_cells: int) -> bool:
             cells = unit.width
         else:
             cells += more
-    return lines <= 2
+    return lines <= most
 
 
 def _price(units: Sequence[Unit], first: int, end: int) -> float:
@@ -180,10 +183,12 @@ def _width(units: Sequence[Unit]) -> int:
     return sum(unit.width + unit.spaced for unit in units) - (units[0].spaced if units else 0)
 
 
-def _label(speaker: str) -> str:
-    """A name in front of a text; a very long one is cut."""
+def _label(run: _Run) -> str:
+    """A name in front of a text, a very long one is cut; without one the channel, if there is more than one."""
+    if not run.speaker:
+        return channel_mark(run.channel)
     kept = ""
-    for letter in speaker:
+    for letter in run.speaker:
         if width(kept + letter) > WIDE_LINE_CELLS // 2:
             return f"{kept.rstrip()}…: "
         kept += letter

@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 import math
 
-from sayit.speech.rendering.text import clock, line, ms
+from sayit.speech.rendering.text import channel_mark, clock, line, ms
 from sayit.speech.transcript import Segment, Transcript, Word
 
 
 def txt(transcript: Transcript) -> str:
-    """One segment a line."""
-    return "".join(f"{text}\n" for segment in transcript.segments if (text := line(segment.text)))
+    """One segment a line, its channel in front."""
+    return "".join(
+        f"{channel_mark(segment.channel)}{text}\n" for segment in transcript.segments if (text := line(segment.text))
+    )
 
 
 def timed_txt(transcript: Transcript) -> str:
-    """One segment a line, its times in front."""
+    """One segment a line, its times and its channel in front."""
     return "".join(
-        f"[{clock(ms(segment.start_s), '.')} --> {clock(ms(segment.end_s), '.')}] {text}\n"
+        f"[{clock(ms(segment.start_s), '.')} --> {clock(ms(segment.end_s), '.')}] {channel_mark(segment.channel)}{text}\n"
         for segment in transcript.segments
         if (text := line(segment.text))
     )
 
 
 def tsv(transcript: Transcript) -> str:
-    """A header line, then start and end in milliseconds and the text."""
-    rows = (f"{ms(s.start_s)}\t{ms(s.end_s)}\t{text}\n" for s in transcript.segments if (text := line(s.text)))
-    return "start\tend\ttext\n" + "".join(rows)
+    """A header line, then start and end in milliseconds and the text; a last column for channels that were split."""
+    split = any(segment.channel for segment in transcript.segments)
+    rows = (
+        f"{ms(s.start_s)}\t{ms(s.end_s)}\t{text}" + (f"\t{s.channel}" if split else "")
+        for s in transcript.segments
+        if (text := line(s.text))
+    )
+    return "".join(f"{row}\n" for row in ("start\tend\ttext" + ("\tchannel" if split else ""), *rows))
 
 
 def json_document(transcript: Transcript) -> str:
@@ -47,7 +54,10 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
         "coverage": {
             "speech_detected": _seconds(transcript.coverage.speech_detected_s),
             "speech_transcribed": _seconds(transcript.coverage.speech_transcribed_s),
-            "gaps": [{"start": _seconds(gap.start_s), "end": _seconds(gap.end_s)} for gap in transcript.coverage.gaps],
+            "gaps": [
+                {"start": _seconds(gap.start_s), "end": _seconds(gap.end_s), "channel": gap.channel}
+                for gap in transcript.coverage.gaps
+            ],
         },
         "suppressed": [
             {
@@ -55,6 +65,7 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
                 "reason": removed.reason.value,
                 "start": _seconds(removed.start_s),
                 "end": _seconds(removed.end_s),
+                "channel": removed.channel,
             }
             for removed in transcript.suppressed
         ],
@@ -71,6 +82,7 @@ def segment_value(segment: Segment) -> dict[str, object]:
         "text": segment.text,
         "language": segment.language,
         "speaker": segment.speaker,
+        "channel": segment.channel,
         "avg_logprob": _figure(segment.avg_logprob),
         "compression_ratio": _figure(segment.compression_ratio),
         "no_speech_prob": _figure(segment.no_speech_prob),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sayit.speech.rendering.cues import cues_of
+from sayit.speech.rendering.dialogue import Part
 from sayit.speech.rendering.text import clock
 from sayit.speech.transcript import Transcript
 
@@ -27,12 +28,18 @@ def vtt(transcript: Transcript) -> str:
     """WebVTT."""
     blocks = ["WEBVTT\n"]
     for cue in cues_of(transcript, naming=False):
-        speaker = _escaped(cue.speaker).rstrip("-")  # the tag's end must not make an arrow
-        voice = f"<v {speaker}>" if speaker else ""
         times = f"{clock(cue.start_ms, '.')} --> {clock(cue.end_ms, '.')}"
-        text = "\n".join(map(_escaped, cue.lines))
-        blocks.append(f"{times}\n{voice}{text}\n")
+        voices = [_voice(part) for part in cue.parts]
+        # One voice for all of a cue needs no end.
+        text = voices[0] if len(voices) == 1 else "\n".join(f"{voice}</v>" for voice in voices)
+        blocks.append(f"{times}\n{text}\n")
     return "\n".join(blocks)
+
+
+def _voice(part: Part) -> str:
+    name = part.speaker or (f"Channel {part.channel}" if part.channel else "")
+    name = _escaped(name).rstrip("-")  # the tag's end must not make an arrow
+    return (f"<v {name}>" if name else "") + "\n".join(map(_escaped, part.lines))
 
 
 def _escaped(text: str) -> str:

@@ -16,6 +16,11 @@ def line(text: str) -> str:
     return " ".join(_CONTROL.sub("", text).split())
 
 
+def channel_mark(channel: int) -> str:
+    """What stands in front of a channel's text; nothing where channels were mixed."""
+    return f"[{channel}] " if channel else ""
+
+
 def width(text: str) -> int:
     """How many cells of a terminal, or half of a full-width square, the text takes (Unicode Annex 11).
 

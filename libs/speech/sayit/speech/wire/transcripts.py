@@ -78,12 +78,14 @@ def segment_from_proto(message: pb.Segment) -> Segment:
 
 def span_to_proto(span: Span) -> pb.TimeSpan:
     """A stretch of time."""
-    return pb.TimeSpan(start=duration_to_proto(span.start_s), end=duration_to_proto(span.end_s))
+    return pb.TimeSpan(start=duration_to_proto(span.start_s), end=duration_to_proto(span.end_s), channel=span.channel)
 
 
 def span_from_proto(message: pb.TimeSpan) -> Span:
     """A stretch of time."""
-    return Span(start_s=seconds_of_duration(message.start), end_s=seconds_of_duration(message.end))
+    return Span(
+        start_s=seconds_of_duration(message.start), end_s=seconds_of_duration(message.end), channel=message.channel
+    )
 
 
 def coverage_to_proto(coverage: Coverage) -> pb.Coverage:
@@ -111,6 +113,7 @@ def suppressed_to_proto(suppressed: Suppressed) -> pb.Suppressed:
         reason=suppressed.reason.value,
         start=duration_to_proto(suppressed.start_s),
         end=duration_to_proto(suppressed.end_s),
+        channel=suppressed.channel,
     )
 
 
@@ -121,6 +124,7 @@ def suppressed_from_proto(message: pb.Suppressed) -> Suppressed:
         reason=_REASONS.get(message.reason, SuppressionReason.OTHER),
         start_s=seconds_of_duration(message.start),
         end_s=seconds_of_duration(message.end),
+        channel=message.channel,
     )
 
 

@@ -112,7 +112,9 @@ class _ChannelsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channels.Val
     CHANNELS_MIX: _Channels.ValueType  # 1
     """One signal."""
     CHANNELS_SPLIT: _Channels.ValueType  # 2
-    """Each is transcribed by itself, as in a recorded call; every segment says which one it comes from."""
+    """Each is transcribed by itself, as in a recorded call, up to 8; every segment says which one it comes from. A file
+    with one channel is channel 1 then.
+    """
 
 class Channels(_Channels, metaclass=_ChannelsEnumTypeWrapper):
     """What becomes of several audio channels."""
@@ -122,7 +124,9 @@ CHANNELS_UNSPECIFIED: Channels.ValueType  # 0
 CHANNELS_MIX: Channels.ValueType  # 1
 """One signal."""
 CHANNELS_SPLIT: Channels.ValueType  # 2
-"""Each is transcribed by itself, as in a recorded call; every segment says which one it comes from."""
+"""Each is transcribed by itself, as in a recorded call, up to 8; every segment says which one it comes from. A file
+with one channel is channel 1 then.
+"""
 Global___Channels: _TypeAlias = Channels  # noqa: Y015
 
 class _JobState:
@@ -352,7 +356,7 @@ class Progress(_message.Message):
     """Chunks of other jobs before this job's next one; absent once nothing of it waits."""
     @_builtins.property
     def audio_done(self) -> _duration_pb2.Duration:
-        """Audio that is transcribed or known to be silent."""
+        """Audio that is transcribed or known to be silent; of split channels their mean, so that it ends at `audio_total`."""
 
     @_builtins.property
     def audio_total(self) -> _duration_pb2.Duration:
@@ -479,7 +483,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Stable codes of what was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS."""
+        """Stable codes of what was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED."""
 
     def __init__(
         self,
@@ -629,6 +633,9 @@ class TimeSpan(_message.Message):
 
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    channel: _builtins.int
+    """Audio channel, from 1; 0 where channels were mixed."""
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
         """Start."""
@@ -642,10 +649,11 @@ class TimeSpan(_message.Message):
         *,
         start: _duration_pb2.Duration | None = ...,
         end: _duration_pb2.Duration | None = ...,
+        channel: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end", b"end", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -653,7 +661,9 @@ Global___TimeSpan: _TypeAlias = TimeSpan  # noqa: Y015
 
 @_typing.final
 class Coverage(_message.Message):
-    """Detected speech against transcribed speech."""
+    """Detected speech against transcribed speech. Split channels are added up: where two people speak at once, both count,
+    and text in one channel covers no speech in another.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -670,7 +680,7 @@ class Coverage(_message.Message):
 
     @_builtins.property
     def gaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimeSpan]:
-        """Detected speech without text, of at least half a second."""
+        """Detected speech without text, of at least half a second, in order of time, then of channel."""
 
     def __init__(
         self,
@@ -697,10 +707,13 @@ class Suppressed(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """What was removed."""
     reason: _builtins.str
-    """Stable reason: "no_speech", "outside_audio", "outside_speech", "known_phrase", "repetition"."""
+    """Stable reason: "no_speech", "outside_audio", "outside_speech", "known_phrase", "repetition", "crosstalk"."""
+    channel: _builtins.int
+    """Audio channel, from 1; 0 where channels were mixed."""
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
         """Start, from the beginning of the recording."""
@@ -716,10 +729,11 @@ class Suppressed(_message.Message):
         reason: _builtins.str = ...,
         start: _duration_pb2.Duration | None = ...,
         end: _duration_pb2.Duration | None = ...,
+        channel: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "reason", b"reason", "start", b"start", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end", b"end", "reason", b"reason", "start", b"start", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -780,7 +794,7 @@ class Transcript(_message.Message):
     """Preset name."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
-        """Segments in order of time."""
+        """Segments in order of start, then of channel. Segments of one channel never overlap, those of two may."""
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:

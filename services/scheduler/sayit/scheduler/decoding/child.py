@@ -1,7 +1,8 @@
 """The throwaway process that decodes one file: `python -I -m sayit.scheduler.decoding.child LIMITS`.
 
-LIMITS is DecodeLimits as JSON. Standard input is the control socket, which carries one byte with the open file and
-whose end means that nobody waits any more; standard output takes the frames of `frames`.
+LIMITS is DecodeLimits as JSON. Standard input is the control socket, which carries one byte, `frames.MIX` or
+`frames.SPLIT`, with the open file and whose end means that nobody waits any more; standard output takes the frames of
+`frames`.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ def main() -> int:
             return 0  # the pool closed without having needed this child
         confinement.watch(_CONTROL_FD, memory_mb=limits.memory_mb)
         confinement.forbid_processes()
-        _send(_decoded(descriptors[0], limits))
+        _send(_decoded(descriptors[0], limits, split=request == frames.SPLIT))
     except (BrokenPipeError, ConnectionError):
         return 0  # the parent is gone or has lost interest
     return 0
 
 
-def _decoded(descriptor: int, limits: DecodeLimits) -> bytes:
+def _decoded(descriptor: int, limits: DecodeLimits, *, split: bool) -> bytes:
     """Decodes the file and returns the frame that concludes it."""
     try:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
@@ -47,6 +48,7 @@ def _decoded(descriptor: int, limits: DecodeLimits) -> bytes:
                 limits,
                 lambda block: _send(frames.pack(frames.AUDIO, block)),
                 lambda seconds: _send(frames.pack_length(seconds)),
+                (lambda channels: _send(frames.pack_channels(channels))) if split else None,
             )
         return frames.pack_summary(summary)
     except SayItError as error:

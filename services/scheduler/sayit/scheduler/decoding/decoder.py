@@ -1,4 +1,4 @@
-"""Any allowed media file to mono 16 kHz s16le, block by block, in memory that does not grow with the file.
+"""Any allowed media file to 16 kHz s16le, block by block, in memory that does not grow with the file.
 
 Runs in the child process only (`sayit.scheduler.decoding.child`) and trusts nothing in the file: no declared length,
 no timestamp, no reference to anything outside it.
@@ -14,14 +14,20 @@ import av
 import av.error
 from av.stream import Discard
 
-from sayit.scheduler.decoding.limits import CORRUPT_PACKETS, TRUNCATED_AUDIO, DecodeLimits, DecodeSummary
-from sayit.scheduler.decoding.mono import Mono
+from sayit.scheduler.decoding.limits import (
+    CHANNELS_CHANGED,
+    CORRUPT_PACKETS,
+    TRUNCATED_AUDIO,
+    DecodeLimits,
+    DecodeSummary,
+)
+from sayit.scheduler.decoding.resampler import Resampler
 from sayit.scheduler.decoding.timeline import Timeline
 from sayit.scheduler.decoding.truncation import declared_s, is_cut_short
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Bytes of the longest block handed to the sink: one second.
+#: Bytes of the longest block handed to the sink: one second of one channel.
 BLOCK_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 
 #: The demuxers a file may meet. Not in the list and never tried: playlists, SDP, concat scripts, image sequences.
@@ -47,15 +53,21 @@ Sink = Callable[[bytes], None]
 
 
 def decode(
-    file: BinaryIO, limits: DecodeLimits, sink: Sink, declared: Callable[[float], None] = lambda _: None
+    file: BinaryIO,
+    limits: DecodeLimits,
+    sink: Sink,
+    declared: Callable[[float], None] = lambda _: None,
+    split: Callable[[int], None] | None = None,
 ) -> DecodeSummary:
-    """Decodes the best audio stream of `file`.
+    """Decodes the best audio stream of `file`, mixed down to one channel unless it is to be split.
 
     Args:
         file: a seekable binary file; only its bytes are looked at, never its name.
         limits: what the file may cost. Time and memory are enforced from outside (`confinement`, `pool`).
         sink: takes s16le blocks of at most BLOCK_BYTES; an error it raises ends the decoding.
         declared: takes the seconds that the file says it has, before any audio, if it says so.
+        split: takes the number of channels, before any audio; blocks hold them interleaved then. It is the number of
+            the stream's beginning, see `Resampler` for what changes later.
 
     Raises:
         SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, or DECODING_FAILED (memory).
@@ -67,23 +79,34 @@ def decode(
             seconds = declared_s(container, stream)
             if seconds is not None:
                 declared(seconds)
-            return _decode_stream(container, stream, file, limits, output)
+            return _decode_stream(container, stream, file, limits, output, split)
     except MemoryError as error:  # Python's and FFmpeg's
         raise SayItError(ErrorKind.DECODING_FAILED, cause="out of memory") from error
 
 
-def _decode_stream(container: Any, stream: Any, file: BinaryIO, limits: DecodeLimits, output: _Output) -> DecodeSummary:
+def _decode_stream(
+    container: Any,
+    stream: Any,
+    file: BinaryIO,
+    limits: DecodeLimits,
+    output: _Output,
+    split: Callable[[int], None] | None,
+) -> DecodeSummary:
     timeline = Timeline(None if container.start_time is None else container.start_time / av.time_base)
-    mono = Mono()
+    resampler = Resampler()
     reader = _Reader(container, stream, limits)
     tick_s = float(stream.time_base or 0)
     for frame, next_frame in _pairs(reader.frames()):
+        if split is not None and reader.first is not None:
+            resampler.channels = output.channels = reader.first.channels
+            split(output.channels)
+            split = None
         start_s, next_start_s = _start_s(frame, tick_s), _start_s(next_frame, tick_s)
         silence_s = timeline.place(start_s, frame.samples / frame.sample_rate, next_start_s)
         if silence_s:
             output.silence(silence_s)
-        output.audio(mono.convert(frame))
-    output.audio(mono.flush())
+        output.audio(resampler.convert(frame))
+    output.audio(resampler.flush())
     output.finish()
     if output.samples == 0 or reader.first is None:
         raise SayItError(ErrorKind.INVALID_FORMAT, cause="no decodable audio")
@@ -93,6 +116,8 @@ def _decode_stream(container: Any, stream: Any, file: BinaryIO, limits: DecodeLi
         warnings.append(TRUNCATED_AUDIO)
     if reader.corrupt:
         warnings.append(CORRUPT_PACKETS)
+    if resampler.changed:
+        warnings.append(CHANNELS_CHANGED)
     return replace(reader.first, samples=output.samples, warnings=tuple(warnings))
 
 
@@ -229,28 +254,31 @@ class _Output:
     """Cuts audio into blocks, and ends the decoding where it grows beyond the limit."""
 
     def __init__(self, limits: DecodeLimits, sink: Sink) -> None:
-        #: Samples taken so far.
+        #: Samples of each channel taken so far.
         self.samples = 0
+        #: Channels in the audio taken; set before any comes.
+        self.channels = 1
         self._max_samples = int(limits.max_audio_s * SAMPLE_RATE_HZ)
         self._sink = sink
         self._pending = bytearray()
 
     def audio(self, pcm: bytes) -> None:
         """Takes s16le audio of any length."""
-        self.samples += len(pcm) // SAMPLE_BYTES
+        self.samples += len(pcm) // (SAMPLE_BYTES * self.channels)
         if self.samples > self._max_samples:
             raise SayItError(ErrorKind.AUDIO_TOO_LONG)
         self._pending += pcm
-        while len(self._pending) >= BLOCK_BYTES:
-            self._sink(bytes(self._pending[:BLOCK_BYTES]))
-            del self._pending[:BLOCK_BYTES]
+        whole = BLOCK_BYTES - BLOCK_BYTES % (SAMPLE_BYTES * self.channels)
+        while len(self._pending) >= whole:
+            self._sink(bytes(self._pending[:whole]))
+            del self._pending[:whole]
 
     def silence(self, seconds: float) -> None:
         """Takes so much silence, a block at a time."""
         left = round(seconds * SAMPLE_RATE_HZ)
         while left > 0:
             count = min(left, SAMPLE_RATE_HZ)
-            self.audio(bytes(count * SAMPLE_BYTES))
+            self.audio(bytes(count * SAMPLE_BYTES * self.channels))
             left -= count
 
     def finish(self) -> None:

@@ -2,7 +2,8 @@
 
     READY                          libraries are loaded, a file may come
     LENGTH   seconds (f64)         at most once, before any audio: how long the file says it is
-    AUDIO    s16le                 at most one second, any number of times
+    CHANNELS number (u8)           where they are split: once, before any audio, which holds so many, interleaved
+    AUDIO    s16le                 at most one second of one channel, any number of times
     SUMMARY  JSON                  the last frame of a decoded file: the fields of DecodeSummary
     ERROR    JSON {code, cause}    the last frame of a file that cannot be decoded
 
@@ -20,16 +21,20 @@ from sayit.scheduler.decoding.limits import WARNINGS, DecodeSummary
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from sayit.speech.errors import ErrorKind, SayItError
 
+#: What comes with the file: its channels are to be mixed, or delivered side by side.
+MIX = b"F"
+SPLIT = b"S"
 READY = b"R"
 AUDIO = b"A"
 LENGTH = b"L"
+CHANNELS = b"C"
 SUMMARY = b"S"
 ERROR = b"E"
 
-#: Bytes of the longest audio frame: one second.
+#: Bytes of the longest audio frame: one second of one channel.
 MAX_AUDIO_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 #: Bytes of the longest payload of each kind.
-MAX_BYTES = {READY: 0, LENGTH: 8, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
+MAX_BYTES = {READY: 0, LENGTH: 8, CHANNELS: 1, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
 #: Characters of the causes and names that are passed on.
 _MAX_TEXT = 500
 #: The errors a file can earn.
@@ -59,6 +64,11 @@ def pack(kind: bytes, payload: bytes = b"") -> bytes:
 def pack_length(seconds: float) -> bytes:
     """How long the file says it is."""
     return pack(LENGTH, _SECONDS.pack(seconds))
+
+
+def pack_channels(channels: int) -> bytes:
+    """How many channels the audio holds."""
+    return pack(CHANNELS, bytes([channels]))
 
 
 def pack_summary(summary: DecodeSummary) -> bytes:
@@ -95,6 +105,17 @@ def unpack_length(payload: bytes) -> float:
     if not 0 < seconds < math.inf:
         raise BrokenFrameError(f"length of {seconds} s")
     return seconds
+
+
+def unpack_channels(payload: bytes, *, most: int) -> int:
+    """The number in a CHANNELS frame.
+
+    Raises:
+        BrokenFrameError: no number of channels that a file may have.
+    """
+    if len(payload) != 1 or not 1 <= payload[0] <= most:
+        raise BrokenFrameError(f"channels {payload!r}")
+    return payload[0]
 
 
 def unpack_summary(payload: bytes, *, samples: int) -> DecodeSummary:

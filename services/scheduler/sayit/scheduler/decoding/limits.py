@@ -8,8 +8,10 @@ from dataclasses import dataclass
 TRUNCATED_AUDIO = "TRUNCATED_AUDIO"
 #: Some packets could not be decoded; silence stands in their place.
 CORRUPT_PACKETS = "CORRUPT_PACKETS"
+#: Channels were to be kept apart, and the file has more or fewer of them later; that part is in the first channel.
+CHANNELS_CHANGED = "CHANNELS_CHANGED"
 #: Every warning a decoded file can carry.
-WARNINGS = frozenset({TRUNCATED_AUDIO, CORRUPT_PACKETS})
+WARNINGS = frozenset({TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class DecodeLimits:
 class DecodeSummary:
     """What a file turned out to be."""
 
-    #: Samples delivered, mono at 16 kHz.
+    #: Samples delivered of each channel, at 16 kHz.
     samples: int
     #: The demuxer's name, such as `mp3` or `mov,mp4,m4a,3gp,3g2,mj2`.
     container: str
@@ -48,5 +50,5 @@ class DecodeSummary:
     sample_rate_hz: int
     #: The file's own channel count.
     channels: int
-    #: TRUNCATED_AUDIO and CORRUPT_PACKETS where they apply.
+    #: TRUNCATED_AUDIO, CORRUPT_PACKETS and CHANNELS_CHANGED where they apply.
     warnings: tuple[str, ...] = ()

@@ -56,11 +56,12 @@ class DecoderPool:
             await asyncio.wait(set(self._endings))
 
     @contextlib.asynccontextmanager
-    async def decode(self, path: str | Path) -> AsyncIterator[Decoding]:
+    async def decode(self, path: str | Path, *, split: bool = False) -> AsyncIterator[Decoding]:
         """Decodes one file for as long as the context is open.
 
         Args:
             path: a seekable file; the child gets it open and never sees its name.
+            split: whether its channels are delivered side by side; else they are mixed.
 
         Raises:
             SayItError: UNAVAILABLE if no child could be started; iterating raises what is wrong with the file.
@@ -68,18 +69,18 @@ class DecoderPool:
         """
         descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            child = await self._take(descriptor)
+            child = await self._take(descriptor, split=split)
         finally:
             os.close(descriptor)
         try:
             self._start_spare()
-            yield Decoding(child, self._limits)
+            yield Decoding(child, self._limits, split=split)
         finally:
             child.kill()
             # Shielded: a cancelled caller leaves at once, and the pool still collects its child.
             await asyncio.shield(self._end(child.collect()))
 
-    async def _take(self, descriptor: int) -> Child:
+    async def _take(self, descriptor: int, *, split: bool) -> Child:
         """The warm child, or a new one, with the file handed over."""
         cause = ""
         for _ in range(_START_ATTEMPTS):
@@ -94,7 +95,7 @@ class DecoderPool:
                 cause = str(error)
                 continue
             try:
-                child.send(descriptor)
+                child.send(descriptor, split=split)
             except ChildFailedError as error:  # it died while it waited
                 cause = str(error)
                 child.kill()
@@ -116,7 +117,7 @@ class DecoderPool:
 
 
 class Decoding:
-    """The audio of one file: an asynchronous iterator of s16le blocks, mono, 16 kHz, at most one second each.
+    """The audio of one file: an asynchronous iterator of s16le blocks, 16 kHz, at most a second of mono each.
 
     The child works no further ahead than a pipe holds, so a slow consumer costs no memory, and its own slowness is
     not held against the file.
@@ -126,9 +127,12 @@ class Decoding:
             memory); UNAVAILABLE if somebody killed the child, which says nothing about the file: decode it again.
     """
 
-    def __init__(self, child: Child, limits: DecodeLimits) -> None:
+    def __init__(self, child: Child, limits: DecodeLimits, *, split: bool) -> None:
         self._child = child
         self._limits = limits
+        self._split = split
+        #: Channels in the blocks, interleaved; known with the first block.
+        self.channels = 1
         self._samples = 0
         self._waited_s = 0.0
         self._summary: DecodeSummary | None = None
@@ -155,6 +159,10 @@ class Decoding:
             if kind == frames.LENGTH and self.declared_s is None and not self._samples:
                 self.declared_s = min(frames.unpack_length(payload), self._limits.max_audio_s)
                 kind, payload = await self._receive()
+            if kind == frames.CHANNELS and self._split and not self._samples:
+                self.channels = frames.unpack_channels(payload, most=self._limits.max_channels)
+                self._split = False  # it is known now
+                kind, payload = await self._receive()
             if kind == frames.AUDIO:
                 return self._counted(payload)
             if kind == frames.ERROR:
@@ -173,7 +181,10 @@ class Decoding:
 
     def _counted(self, pcm: bytes) -> bytes:
         """Counts here as well: the child's own count is worth nothing once a file has taken it over."""
-        self._samples += len(pcm) // SAMPLE_BYTES
+        count, rest = divmod(len(pcm), SAMPLE_BYTES * self.channels)
+        if rest or self._split:
+            raise frames.BrokenFrameError(f"{len(pcm)} bytes of {self.channels} channels")
+        self._samples += count
         if self._samples > self._limits.max_audio_s * SAMPLE_RATE_HZ:
             raise SayItError(ErrorKind.AUDIO_TOO_LONG, limit_minutes=self._limit_minutes)
         return pcm

@@ -94,14 +94,14 @@ class Child:
         if kind != frames.READY:
             raise ChildFailedError(f"frame {kind!r} before a file was sent")
 
-    def send(self, descriptor: int) -> None:
-        """Hands over the open file; the caller keeps its own descriptor.
+    def send(self, descriptor: int, *, split: bool) -> None:
+        """Hands over the open file, its channels to be split or mixed; the caller keeps its own descriptor.
 
         Raises:
             ChildFailedError: the child is gone.
         """
         try:
-            socket.send_fds(self._control, [b"F"], [descriptor])
+            socket.send_fds(self._control, [frames.SPLIT if split else frames.MIX], [descriptor])
         except OSError as error:
             raise ChildFailedError(f"no longer there: {error}", interrupted=True) from error
 

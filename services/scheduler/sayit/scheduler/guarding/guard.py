@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
 
@@ -37,19 +38,21 @@ class HallucinationGuard:
         """What stays of each chunk, and what goes, in order of time.
 
         Args:
-            chunks: their segments, in order.
+            chunks: their segments, channel by channel in order.
             guard: how strict to be.
-            speech: detected speech in order; None if it is not known.
+            speech: detected speech, that of a channel in order; None if it is not known.
         """
         level = LEVELS.get(guard)
         if level is None:
             return [tuple(segments) for segments in chunks], ()
+        heard = None if speech is None else _by_channel(speech)
         removed: list[Suppressed] = []
         kept: list[tuple[int, Segment]] = []
         for index, segments in enumerate(chunks):
             for segment in segments:
                 looped, repetitions = without_loops(segment, level)
-                reason = self._reason(segment, level, speech, loops=bool(repetitions))
+                here = None if heard is None else heard[segment.channel]
+                reason = self._reason(segment, level, here, loops=bool(repetitions))
                 if reason is None:
                     kept.append((index, looped))
                     removed += repetitions
@@ -80,6 +83,13 @@ class HallucinationGuard:
         if silent and unsure:
             return SuppressionReason.NO_SPEECH
         return SuppressionReason.REPETITION if repetitive and unsure else None
+
+
+def _by_channel(speech: Sequence[Span]) -> defaultdict[int, list[Span]]:
+    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in speech:
+        spans[span.channel].append(span)
+    return spans
 
 
 def _doubt(segment: Segment, in_speech: float, level: Level, *, much: bool) -> Doubt:
@@ -113,4 +123,6 @@ def _share_in_speech(segment: Segment, speech: Sequence[Span]) -> float:
 
 
 def _removed(segment: Segment, reason: SuppressionReason) -> Suppressed:
-    return Suppressed(text=segment.text, reason=reason, start_s=segment.start_s, end_s=segment.end_s)
+    return Suppressed(
+        text=segment.text, reason=reason, start_s=segment.start_s, end_s=segment.end_s, channel=segment.channel
+    )

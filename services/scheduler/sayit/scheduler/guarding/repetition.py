@@ -25,10 +25,11 @@ def without_loops(segment: Segment, level: Level) -> tuple[Segment, tuple[Suppre
         short = _LETTERS_LOOP.sub(r"\1", word.text)
         if short != word.text:
             words[place] = replace(word, text=short)
-            removed.append(_suppressed([replace(word, text=word.text.strip()[len(short.strip()) :])]))
+            rest = replace(word, text=word.text.strip()[len(short.strip()) :])
+            removed.append(_suppressed([rest], segment))
     while (loop := _loop(words, level)) is not None:
         start, end = loop
-        removed.append(_suppressed(words[start:end]))
+        removed.append(_suppressed(words[start:end], segment))
         del words[start:end]
     if not removed:
         return segment, ()
@@ -38,14 +39,14 @@ def without_loops(segment: Segment, level: Level) -> tuple[Segment, tuple[Suppre
 
 
 def repeated_segments(segments: Sequence[Segment], level: Level) -> set[int]:
-    """Which segments only say once more what those in front of them said, in a loop."""
+    """Which segments only say once more what those in front of them said, in a loop, in the same channel."""
     found: set[int] = set()
     first = 0
-    keys = [_key(one.text) for one in segments]
+    keys = [(one.channel, _key(one.text)) for one in segments]
     for place in range(1, len(segments) + 1):
         if place == len(segments) or keys[place] != keys[first]:
             needed = level.segment_repeats if " " in segments[first].text else level.word_repeats
-            if keys[first] and place - first >= needed:
+            if keys[first][1] and place - first >= needed:
                 found |= set(range(first + 1, place))
             first = place
     return found
@@ -69,12 +70,13 @@ def _loop(words: Sequence[Word], level: Level) -> tuple[int, int] | None:
     return None
 
 
-def _suppressed(words: Sequence[Word]) -> Suppressed:
+def _suppressed(words: Sequence[Word], segment: Segment) -> Suppressed:
     return Suppressed(
         text="".join(word.text for word in words).strip(),
         reason=SuppressionReason.REPETITION,
         start_s=words[0].start_s,
         end_s=words[-1].end_s,
+        channel=segment.channel,
     )
 
 

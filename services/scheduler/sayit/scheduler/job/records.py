@@ -70,9 +70,11 @@ class JobRecord:
     samples_declared: int | None = None
     #: Samples decoded and searched for speech so far.
     samples_scanned: int = 0
-    #: Samples that lie in chunks so far.
+    #: Audio channels that are transcribed side by side; 1 where they are mixed, and until the file is opened.
+    channels: int = 1
+    #: Samples that lie in chunks so far, of all channels.
     samples_chunked: int = 0
-    #: Samples of finished chunks.
+    #: Samples of finished chunks, of all channels.
     samples_done: int = 0
     #: All chunks; None until the whole file is cut.
     chunks_total: int | None = None
@@ -85,9 +87,9 @@ class JobRecord:
     prepare_attempts: int = 0
 
     def progress(self, *, queue_position: int | None = None, eta_s: float | None = None) -> Progress:
-        """How far the job is. Silence counts as done as soon as it is known to be silence."""
-        silent = max(0, self.samples_scanned - self.samples_chunked)
-        done = self.samples_done + silent
+        """How far the job is; of several channels, their mean. Silence counts as done once it is known to be silence."""
+        silent = max(0, self.samples_scanned * self.channels - self.samples_chunked)
+        done = (self.samples_done + silent) // self.channels
         if self.state is JobState.COMPLETED and self.samples_total is not None:
             done = self.samples_total
         elif self.samples_total is not None:
@@ -135,6 +137,8 @@ class NewChunk:
     interactive: bool
     #: The stretches of the recording that its audio is made of, in samples; empty for [start_sample, end_sample).
     pieces: tuple[tuple[int, int], ...] = ()
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
     @property
     def samples(self) -> int:
@@ -242,6 +246,8 @@ class Claim:
     look: str = ""
     #: How it is decoded in place of how the job asks.
     changes: DecodeChanges = UNCHANGED
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
     @property
     def samples(self) -> int:

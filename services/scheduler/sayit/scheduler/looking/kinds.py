@@ -56,4 +56,5 @@ def _transcribed(chunk: DoneChunk) -> TranscribedChunk:
         language_probability=chunk.output.language_probability,
         suppressed=chunk.output.suppressed,
         published=chunk.output.segments,
+        channel=chunk.channel,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.looks import Look, Wanted
 from sayit.scheduler.job.records import DoneChunk
 from sayit.scheduler.merging import Merged, TranscribedChunk
@@ -22,8 +23,8 @@ class Heard:
     chunks: tuple[DoneChunk, ...]
     #: Looks that were had, in order; none of them still waits.
     looks: tuple[Look, ...]
-    #: Detected speech in order, in samples.
-    speech: tuple[tuple[int, int], ...]
+    #: Detected speech of every channel, in samples.
+    speech: tuple[ChannelSpeech, ...]
     #: What the job asked for.
     options: Options
     #: Length of the recording.
@@ -31,8 +32,12 @@ class Heard:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Detected speech in order."""
-        return tuple(Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in self.speech)
+        """Detected speech, that of each channel in order."""
+        return tuple(
+            Span(start_s=seconds_of(start), end_s=seconds_of(end), channel=one.channel)
+            for one in self.speech
+            for start, end in one.spans
+        )
 
     @property
     def next_round(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sayit.speech.transcript import Coverage, Segment, Span
 
@@ -11,12 +12,30 @@ MIN_GAP_S = 0.5
 
 
 def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage:
-    """How much of the detected speech lies inside segments, and where it does not.
+    """How much of the detected speech lies inside segments of its channel, and where it does not.
 
     Args:
-        speech: detected speech, in order, without overlaps.
-        segments: segments in order, without overlaps.
+        speech: detected speech; that of a channel in order, without overlaps.
+        segments: segments; those of a channel in order, without overlaps.
     """
+    gaps: list[Span] = []
+    missing_s = 0.0
+    for channel in {span.channel for span in speech}:
+        more, more_s = _gaps(
+            [span for span in speech if span.channel == channel],
+            [segment for segment in segments if segment.channel == channel],
+        )
+        gaps += more
+        missing_s += more_s
+    gaps.sort(key=lambda gap: (gap.start_s, gap.channel))
+    detected_s = sum(span.duration_s for span in speech)
+    return Coverage(
+        speech_detected_s=detected_s, speech_transcribed_s=max(detected_s - missing_s, 0.0), gaps=tuple(gaps)
+    )
+
+
+def _gaps(speech: Sequence[Span], segments: Sequence[Segment]) -> tuple[list[Span], float]:
+    """The gaps of a channel, and all seconds outside its segments."""
     gaps: list[Span] = []
     missing_s = 0.0
     first = 0
@@ -27,10 +46,7 @@ def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage
             missing_s += gap.duration_s
             if gap.duration_s >= MIN_GAP_S:
                 gaps.append(gap)
-    detected_s = sum(span.duration_s for span in speech)
-    return Coverage(
-        speech_detected_s=detected_s, speech_transcribed_s=max(detected_s - missing_s, 0.0), gaps=tuple(gaps)
-    )
+    return gaps, missing_s
 
 
 def _uncovered(span: Span, segments: Sequence[Segment], first: int) -> list[Span]:
@@ -42,8 +58,8 @@ def _uncovered(span: Span, segments: Sequence[Segment], first: int) -> list[Span
         if segment.start_s >= span.end_s:
             break
         if segment.start_s > position:
-            parts.append(Span(start_s=position, end_s=segment.start_s))
+            parts.append(replace(span, start_s=position, end_s=segment.start_s))
         position = max(position, segment.end_s)
     if position < span.end_s:
-        parts.append(Span(start_s=position, end_s=span.end_s))
+        parts.append(replace(span, start_s=position))
     return parts

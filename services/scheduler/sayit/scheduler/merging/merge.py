@@ -13,7 +13,7 @@ from sayit.scheduler.merging.words import kept_segments, words_of
 from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment, Span, Suppressed
 
-#: Looks at the segments of all chunks, in order, and says which stay, and what text goes.
+#: Looks at the segments of all chunks, channel by channel in order, and says which stay, and what text goes.
 Review = Callable[[Sequence[tuple[Segment, ...]]], tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]]
 
 
@@ -28,14 +28,15 @@ def merge(
 
     Args:
         chunks: all chunks of a recording, in any order.
-        speech: detected speech in order, as the splitter found it.
+        speech: detected speech, that of each channel in order, as the splitter found it.
         duration_s: length of the recording; no segment ends later.
         review: takes out what nobody said; sees every word once.
     """
-    ordered = sorted(chunks, key=lambda chunk: chunk.index)
+    ordered = sorted(chunks, key=lambda chunk: (chunk.channel, chunk.index))
     said, removed = review(_without_doubles(ordered))
     placed = _in_order(ordered, said, duration_s)
-    segments = tuple(replace(segment, id=number) for number, segment in enumerate(chain.from_iterable(placed)))
+    by_time = sorted(chain.from_iterable(placed), key=lambda segment: (segment.start_s, segment.channel))
+    segments = tuple(replace(segment, id=number) for number, segment in enumerate(by_time))
     language, probability = _language(ordered, placed)
     return Merged(
         segments=segments,
@@ -48,7 +49,7 @@ def merge(
                 chunk_indexes=(chunk.index,),
                 segments=tuple(replace(segment, id=number) for number, segment in enumerate(now)),
             )
-            for chunk, kept, now in zip(ordered, said, placed, strict=True)
+            for chunk, kept, now in sorted(zip(ordered, said, placed, strict=True), key=lambda each: each[0].index)
             if kept != (chunk.segments if chunk.published is None else chunk.published)
         ),
     )
@@ -64,7 +65,8 @@ def _without_doubles(chunks: Sequence[TranscribedChunk]) -> list[tuple[Segment, 
     first = [0] * len(chunks)
     last = [len(listed) for listed in words]
     for right, (before, after) in enumerate(pairwise(chunks), start=1):
-        if before.hard_end and after.hard_start and after.start_s < before.end_s:
+        one_channel = before.channel == after.channel
+        if one_channel and before.hard_end and after.hard_start and after.start_s < before.end_s:
             seam = join(words[right - 1], words[right], start_s=after.start_s, end_s=before.end_s)
             last[right - 1] = max(first[right - 1], seam.left_end)
             first[right] = seam.right_start
@@ -88,7 +90,7 @@ def _in_order(
             here = _timed(
                 segment, _within(segment.start_s, chunk.start_s, end_s), _within(segment.end_s, chunk.start_s, end_s)
             )
-            if latest and here.start_s < latest[-1].end_s:
+            if latest and latest[-1].channel == here.channel and here.start_s < latest[-1].end_s:
                 # Both claim some time: they share it, as far as the one before began early enough.
                 border_s = max((here.start_s + latest[-1].end_s) / 2, latest[-1].start_s)
                 latest[-1] = _timed(latest[-1], latest[-1].start_s, border_s)

@@ -31,6 +31,8 @@ class TranscribedChunk:
     suppressed: tuple[Suppressed, ...] = ()
     #: What watchers were told that it says, where that is not `segments`.
     published: tuple[Segment, ...] | None = None
+    #: Its audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class Refinement:
 class Merged:
     """The merged text of all chunks."""
 
-    #: In order of time, without overlaps; ids count from 0.
+    #: In order of start, then of channel; without overlaps in a channel; ids count from 0.
     segments: tuple[Segment, ...]
     #: Removed text, in order of time.
     suppressed: tuple[Suppressed, ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
 from sayit.scheduler.job.records import (
     AttemptEnd,
@@ -132,11 +133,12 @@ class JobStore(Protocol):
         *,
         scanned: int,
         declared: int | None = None,
+        channels: int = 1,
         limit: int = 0,
     ) -> list[Dispatch] | None:
         """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
 
-        `declared` are the samples that the file says it has.
+        `declared` are the samples that the file says it has, `channels` are those that are transcribed side by side.
 
         With a limit, dispatches at once what there is room for, as `ChunkStore.dispatch` does, unless another scheduler
         does so just now.
@@ -150,7 +152,7 @@ class JobStore(Protocol):
         *,
         samples: int,
         chunks: int,
-        speech: Sequence[tuple[int, int]],
+        speech: Sequence[ChannelSpeech],
         warnings: Sequence[str],
         new: Sequence[NewChunk] = (),
         limit: int = 0,
@@ -178,8 +180,8 @@ class JobStore(Protocol):
         """FAILED, unless the job has ended."""
         ...
 
-    async def speech(self, job_id: str) -> tuple[tuple[int, int], ...]:
-        """Spans of detected speech in samples, once all chunks are known."""
+    async def speech(self, job_id: str) -> tuple[ChannelSpeech, ...]:
+        """Detected speech by channel, once all chunks are known."""
         ...
 
     async def cache_put(self, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:

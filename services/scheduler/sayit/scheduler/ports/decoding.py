@@ -13,17 +13,26 @@ class DecodeSummary(Protocol):
 
     @property
     def samples(self) -> int:
-        """Samples at 16 kHz."""
+        """Samples of each channel at 16 kHz."""
         ...
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Stable codes: TRUNCATED_AUDIO, CORRUPT_PACKETS."""
+        """Stable codes: TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED."""
         ...
 
 
 class Decoding(AsyncIterable[bytes], Protocol):
-    """Mono 16 kHz s16le PCM, in blocks of at most a second; read to its end before asking for the summary."""
+    """16 kHz s16le PCM, in blocks of at most a second of mono; read to its end before asking for the summary."""
+
+    async def __anext__(self) -> bytes:
+        """The next block; StopAsyncIteration never comes before the first one."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Channels in the blocks, interleaved, 1 to 8; known with the first block."""
+        ...
 
     @property
     def summary(self) -> DecodeSummary:
@@ -39,8 +48,8 @@ class Decoding(AsyncIterable[bytes], Protocol):
 class Decoder(Protocol):
     """Decodes files that nobody trusts."""
 
-    def decode(self, path: Path) -> AbstractAsyncContextManager[Decoding]:
-        """Decodes a file; leaving the context stops it.
+    def decode(self, path: Path, *, split: bool = False) -> AbstractAsyncContextManager[Decoding]:
+        """Decodes a file, its channels side by side or mixed; leaving the context stops it.
 
         Raises:
             SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, DECODING_FAILED; also while

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
 from sayit.scheduler.guarding import HallucinationGuard
+from sayit.scheduler.job.channels import tagged
 from sayit.scheduler.job.placing import has_wide_pauses
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
@@ -176,7 +177,9 @@ class Attempts:
         """Shows watchers the text so far; it is not stored."""
         if claim.look:
             return  # watchers know the chunks it looks at; what it changes there they hear at the end
-        shown = tuple(segments) if claim.options.word_timestamps else tuple(replace(s, words=()) for s in segments)
+        shown = tagged(segments, claim.channel)
+        if not claim.options.word_timestamps:
+            shown = tuple(replace(segment, words=()) for segment in shown)
         await self._notices.ephemeral(claim.job_id, PartialText(chunk_index=claim.index, segments=shown))
 
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:

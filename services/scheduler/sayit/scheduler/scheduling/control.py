@@ -70,7 +70,7 @@ class Control:
         await self._notices.wake(job_id)
         if cancelled:
             # Of a recording that is still being decoded only what was seen of it is known.
-            known = job.samples_total if job.samples_total is not None else job.samples_chunked
+            known = job.samples_chunked if job.samples_total is None else job.samples_total * job.channels
             saved_s = seconds_of(max(0, known - job.samples_done))
             _SAVED.inc(saved_s)
             telemetry.logger().info(

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sayit.chassis import telemetry
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Dispatch, JobRecord, NewChunk
-from sayit.scheduler.ports import Decoder, JobStore, ObjectStore, UploadStore
+from sayit.scheduler.ports import Decoder, Decoding, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.last_work import LastWork
@@ -22,10 +23,10 @@ from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.results import Results
-from sayit.scheduler.splitting import ReadyChunk, Splitter
+from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk, Splitter
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import WRITING_OPTIONS
+from sayit.speech.options import WRITING_OPTIONS, Channels
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
@@ -136,17 +137,18 @@ class Preparer:
             await self._split(job, owner, path)
 
     async def _split(self, job: JobRecord, owner: str, path: Path) -> None:
-        splitter = self._new_splitter()
+        split = job.options.channels is Channels.SPLIT
         count = 0
-        rest = bytearray()
-        async with self._decoder.decode(path) as decoding:
+        async with self._decoder.decode(path, split=split) as decoding:
+            rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
+            splitter = ChannelSplitter(self._new_splitter, channels=decoding.channels, numbered=split)
             async for block in decoding:
                 rest += block
-                if len(rest) >= _FEED_BYTES:
+                if len(rest) >= _FEED_BYTES * decoding.channels:
                     ready = await asyncio.to_thread(splitter.feed, bytes(rest))
                     rest.clear()
                     count += len(ready)
-                    if ready and not await self._add(job, owner, ready, splitter, decoding.declared_s):
+                    if ready and not await self._add(job, owner, ready, splitter, decoding):
                         return
             summary = decoding.summary
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
@@ -156,7 +158,10 @@ class Preparer:
             owner,
             samples=summary.samples,
             chunks=count + len(ready),
-            speech=splitter.speech,
+            speech=[
+                ChannelSpeech(channel=channel, spans=spans, levels=splitter.levels.get(channel, b""))
+                for channel, spans in splitter.speech.items()
+            ],
             warnings=summary.warnings,
             new=await self._store(job, ready, short=short),
             limit=self._dispatcher.limit(job.model),
@@ -166,7 +171,7 @@ class Preparer:
         await self._notices.wake(job.id)
 
     async def _add(
-        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], splitter: Splitter, declared_s: float | None
+        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], splitter: ChannelSplitter, decoding: Decoding
     ) -> bool:
         """Makes chunks due while the rest is still being decoded; False when the job is no longer ours."""
         added = self._jobs.add_chunks(
@@ -174,7 +179,8 @@ class Preparer:
             owner,
             await self._store(job, ready),
             scanned=splitter.total_samples,
-            declared=None if declared_s is None else samples_of(declared_s),
+            declared=None if decoding.declared_s is None else samples_of(decoding.declared_s),
+            channels=decoding.channels,
             limit=self._dispatcher.limit(job.model),
         )
         return await self._last_work.do(self._ring(added, len(ready)))
@@ -193,8 +199,9 @@ class Preparer:
                     hard_start=chunk.hard_start,
                     hard_end=chunk.hard_end,
                     object_key=key,
-                    interactive=short or chunk.index == 0,
+                    interactive=short or chunk.first,
                     pieces=chunk.pieces if len(chunk.pieces) > 1 else (),
+                    channel=chunk.channel,
                 )
             )
         return new

@@ -45,6 +45,10 @@ class ReadyChunk:
     pieces: tuple[SampleSpan, ...]
     #: Exactly the pieces' samples: mono 16 kHz s16le.
     pcm: bytes
+    #: Whether it is the first one of its channel.
+    first: bool
+    #: Its channel, from 1; 0 where channels were mixed.
+    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,6 +313,7 @@ class Splitter:
             speech=inside,
             pieces=pieces,
             pcm=b"".join(self._bytes(start, end) for start, end in pieces),
+            first=self._count == 0,
         )
 
     def _forget(self) -> None:

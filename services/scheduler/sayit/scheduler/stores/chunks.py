@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, select, update
 
+from sayit.scheduler.job.channels import output_of_channel
 from sayit.scheduler.job.records import (
     AttemptEnd,
     ChunkOutput,
@@ -155,6 +156,7 @@ class SqlChunks:
     ) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
         """See the port."""
         lock_job(connection, claim.job_id)
+        output = output_of_channel(output, claim.channel)
         current = {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt}
         if connection.execute(_STORE, {**current, "text": codec.output_bytes(output)}).rowcount != 1:
             _count_late_write(connection, claim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sayit.scheduler.job.changes import UNCHANGED, DecodeChanges
+from sayit.scheduler.job.channels import ChannelSpeech, output_of_channel
 from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, Wanted
 from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, JobRecord, UploadRecord
 from sayit.speech import wire
@@ -64,6 +66,7 @@ def job_of(row: Row) -> JobRecord:
         samples_total=row.samples_total,
         samples_declared=row.samples_declared,
         samples_scanned=row.samples_scanned,
+        channels=row.channels,
         samples_chunked=row.samples_chunked,
         samples_done=row.samples_done,
         chunks_total=row.chunks_total,
@@ -108,6 +111,7 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         pieces=pieces_of(chunk),
         look=chunk.look,
         changes=changes_of(chunk.decoding),
+        channel=chunk.channel,
     )
 
 
@@ -129,6 +133,30 @@ def spans_of(text: str) -> tuple[tuple[int, int], ...]:
 def spans_text(spans: Sequence[tuple[int, int]]) -> str:
     """Spans to store."""
     return json.dumps([list(span) for span in spans], separators=(",", ":"))
+
+
+def speech_of(text: str) -> tuple[ChannelSpeech, ...]:
+    """Stored speech: a list of spans for a mixed recording, an object by channel else."""
+    stored = json.loads(text)
+    channels = {"0": {"spans": stored, "levels": ""}} if isinstance(stored, list) else stored
+    return tuple(
+        ChannelSpeech(
+            channel=int(number),
+            spans=tuple((start, end) for start, end in of["spans"]),
+            levels=base64.b64decode(of["levels"]),
+        )
+        for number, of in channels.items()
+    )
+
+
+def speech_text(speech: Sequence[ChannelSpeech]) -> str:
+    """Speech to store."""
+    stored: object = {
+        str(one.channel): {"spans": one.spans, "levels": base64.b64encode(one.levels).decode("ascii")} for one in speech
+    }
+    if all(one.channel == 0 for one in speech):
+        stored = [span for one in speech for span in one.spans]
+    return json.dumps(stored, separators=(",", ":"))
 
 
 def output_bytes(output: ChunkOutput) -> bytes:
@@ -158,7 +186,7 @@ def done_chunk_of(row: Row) -> DoneChunk:
         hard_start=bool(row.hard_start),
         hard_end=bool(row.hard_end),
         object_key=row.object_key,
-        output=output_of(row.output),
+        output=output_of_channel(output_of(row.output), row.channel),
         pieces=pieces_of(row),
         channel=row.channel,
     )
@@ -175,7 +203,7 @@ def look_of(row: Row) -> Look:
             channel=row.channel,
         ),
         round=row.number // LOOK_NUMBERS,
-        output=None if row.output is None else output_of(row.output),
+        output=None if row.output is None else output_of_channel(output_of(row.output), row.channel),
     )
 
 

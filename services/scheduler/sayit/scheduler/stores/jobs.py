@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Bounds, ChunkState, Full, JobRecord
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.bin import throw_away
@@ -129,10 +130,10 @@ class SqlJobs:
         return events.after(connection, job_id, seq, limit)
 
     @reads
-    def speech(self, connection: Connection, job_id: str) -> tuple[tuple[int, int], ...]:
+    def speech(self, connection: Connection, job_id: str) -> tuple[ChannelSpeech, ...]:
         """See the port."""
         statement = select(jobs.c.speech).where(jobs.c.id == job_id)
-        return codec.spans_of(connection.execute(statement).scalar_one_or_none() or "[]")
+        return codec.speech_of(connection.execute(statement).scalar_one_or_none() or "[]")
 
     @writes
     def cache_put(self, connection: Connection, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, true, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, dispatches, events
 from sayit.scheduler.stores.database import Database, writes
@@ -123,10 +124,12 @@ class SqlLeases:
         *,
         scanned: int,
         declared: int | None = None,
+        channels: int = 1,
         limit: int = 0,
     ) -> list[Dispatch] | None:
         """See the port."""
-        values = {"samples_scanned": scanned, "samples_declared": func.coalesce(declared, jobs.c.samples_declared)}
+        known = func.coalesce(declared, jobs.c.samples_declared)
+        values = {"samples_scanned": scanned, "samples_declared": known, "channels": channels}
         job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
         return None if job is None else _add(connection, job, new, limit=limit)
 
@@ -139,7 +142,7 @@ class SqlLeases:
         *,
         samples: int,
         chunks: int,
-        speech: Sequence[tuple[int, int]],
+        speech: Sequence[ChannelSpeech],
         warnings: Sequence[str],
         new: Sequence[NewChunk] = (),
         limit: int = 0,
@@ -151,7 +154,8 @@ class SqlLeases:
             samples_total=samples,
             samples_scanned=samples,
             chunks_total=chunks,
-            speech=codec.spans_text(speech),
+            channels=max(1, len(speech)),
+            speech=codec.speech_text(speech),
             warnings=json.dumps(list(warnings)),
             lease_owner=None,
             lease_until_s=None,
@@ -232,6 +236,7 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
             "object_key": chunk.object_key,
             "interactive": chunk.interactive,
             "pieces": codec.spans_text(chunk.pieces) if chunk.pieces else "",
+            "channel": chunk.channel,
             "state": ChunkState.DUE.value,
             "due_s": now,
         }

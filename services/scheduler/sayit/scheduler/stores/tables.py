@@ -76,6 +76,8 @@ jobs = Table(
     Column("samples_total", BigInteger),
     Column("samples_declared", BigInteger),
     Column("samples_scanned", BigInteger, nullable=False, server_default="0"),
+    #: Audio channels that are transcribed side by side.
+    Column("channels", Integer, nullable=False, server_default="1"),
     Column("samples_chunked", BigInteger, nullable=False, server_default="0"),
     Column("samples_done", BigInteger, nullable=False, server_default="0"),
     Column("chunks_total", Integer),

@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward."""
+    op.add_column("jobs", sa.Column("channels", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("chunks", sa.Column("channel", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("chunks", sa.Column("cache_key", sa.String(64), nullable=False, server_default=""))
     op.add_column("chunks", sa.Column("look", sa.String(16), nullable=False, server_default=""))
@@ -45,3 +46,4 @@ def downgrade() -> None:
     op.drop_table("chunk_cache")
     for column in ("decoding", "look", "cache_key", "channel"):
         op.drop_column("chunks", column)
+    op.drop_column("jobs", "channels")

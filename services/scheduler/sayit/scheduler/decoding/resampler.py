@@ -1,7 +1,8 @@
-"""Frames of any rate, layout and sample format to mono 16 kHz s16."""
+"""Frames of any rate, layout and sample format to 16 kHz s16, mixed down or with their channels side by side."""
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import av
@@ -11,18 +12,26 @@ import av.filter
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 
 
-class Mono:
+class Resampler:
     """A resampler whose input may change on the way.
 
     It is the filter chain of PyAV's AudioResampler, bit for bit, without that class's worker threads: they count
     against the child's address space and make it slower.
+
+    Args:
+        channels: how many come out, interleaved: those of the input. Input with another number of channels is mixed
+            into the first one, and the others are silent for so long. 0 mixes whatever comes into one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 0) -> None:
+        self.channels = channels
+        #: Whether input with another number of channels was among it, where they are kept apart.
+        self.changed = False
         self._graph: Any = None  # its filters do not keep it alive
         self._input: Any = None
         self._output: Any = None
         self._form: tuple[Any, ...] = ()
+        self._kept = False
 
     def convert(self, frame: Any) -> bytes:
         """The frame's audio, less what the filter holds back."""
@@ -30,6 +39,8 @@ class Mono:
         tail = b""
         if form != self._form:
             tail = self.flush()
+            self._kept = self.channels == frame.layout.nb_channels
+            self.changed |= bool(self.channels) and not self._kept
             self._build(*form)
         frame.pts = None  # the timeline has used it; the filter would stumble over broken ones
         self._input.push(frame)
@@ -55,7 +66,8 @@ class Mono:
             channel_layout=layout,
             time_base=f"1/{rate_hz}",
         )
-        form = graph.add("aformat", sample_rates=str(SAMPLE_RATE_HZ), sample_fmts="s16", channel_layouts="mono")
+        layouts = {} if self._kept else {"channel_layouts": "mono"}
+        form = graph.add("aformat", sample_rates=str(SAMPLE_RATE_HZ), sample_fmts="s16", **layouts)
         self._output = graph.add("abuffersink")
         self._input.link_to(form)
         form.link_to(self._output)
@@ -68,4 +80,14 @@ class Mono:
             frame = self._output.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return None
-        return bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
+        if self._kept:
+            return bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES * self.channels])
+        mono = bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
+        return mono if self.channels < 2 else _in_first(mono, self.channels)
+
+
+def _in_first(mono: bytes, channels: int) -> bytes:
+    """One channel's samples as the first of several."""
+    samples = array("h", bytes(len(mono) * channels))
+    samples[::channels] = array("h", mono)
+    return samples.tobytes()

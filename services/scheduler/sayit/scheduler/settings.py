@@ -68,7 +68,15 @@ class SchedulerSettings(ServiceSettings):
     cache_ttl_h: float = Field(
         2.0,
         ge=0,
-        description="Hours in which the same question is answered from the cache.",
+        description="Hours in which the same question is answered from the cache: the same file, and the same chunk of "
+        "another file. 0: never.",
+        json_schema_extra=RELOADABLE,
+    )
+    chunk_cache_mb: int = Field(
+        64,
+        ge=0,
+        description="Megabytes of chunks' texts that are kept for that, for each tenant; the oldest go first. 0: only "
+        "whole files are answered from the cache.",
         json_schema_extra=RELOADABLE,
     )
     upload_ttl_h: float = Field(

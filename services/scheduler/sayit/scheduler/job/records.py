@@ -132,6 +132,10 @@ class NewChunk:
     object_key: str
     #: Dispatched before bulk work: short files and first chunks.
     interactive: bool
+    #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
+    cache_key: str = ""
+    #: Its text, where an earlier job has had the same chunk; then it is done at once.
+    output: ChunkOutput | None = None
 
 
 class ChunkState(StrEnum):
@@ -226,6 +230,21 @@ class Claim:
     #: Suspected of a crash: it must run alone.
     alone: bool
     traceparent: str
+    #: See `NewChunk`.
+    cache_key: str = ""
+    #: Who holds it; empty where nobody asks.
+    transcriber_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToRemember:
+    """A chunk's text for other jobs."""
+
+    #: Chunk and revision of the transcriber, hashed.
+    key: str
+    #: With times from the chunk's start, before the guard.
+    output: ChunkOutput
+    expires_s: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +296,8 @@ class TranscriberRecord:
     compute_s: float
     draining: bool
     seen_s: float
+    #: What its text depends on beside the request; empty where it does not say.
+    revision: str = ""
 
     @property
     def speed(self) -> float:

@@ -13,15 +13,17 @@ from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
 from sayit.scheduler.guarding import HallucinationGuard
+from sayit.scheduler.job.recalling import chunk_options
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
-from sayit.speech.options import DecodeOptions, resolve
+from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
 
 _ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["outcome"])
@@ -70,6 +72,7 @@ class Attempts:
         limits: Limits,
         last_work: LastWork,
         guard: HallucinationGuard,
+        cache: ChunkCache,
         chunks_due: Callable[[], None],
         all_done: Callable[[], None],
     ) -> None:
@@ -78,6 +81,7 @@ class Attempts:
         self._fleet = fleet
         self._notices = notices
         self._guard = guard
+        self._cache = cache
         self._chunks_due = chunks_due
         self._all_done = all_done
         self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
@@ -137,9 +141,8 @@ class Attempts:
         return await self._objects.get(claim.object_key)
 
     def options(self, claim: Claim) -> DecodeOptions:
-        """How to decode the chunk. Beside a hard cut words are needed, for they alone tell what was heard twice."""
-        options = resolve(claim.options)
-        return replace(options, word_timestamps=options.word_timestamps or claim.hard_start or claim.hard_end)
+        """How to decode the chunk."""
+        return chunk_options(claim.options, hard=claim.hard_start or claim.hard_end)
 
     @contextmanager
     def stop_signal(self, claim: Claim) -> Iterator[StopSignal]:
@@ -176,9 +179,10 @@ class Attempts:
 
         What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
         """
+        remember = self._cache.to_remember(claim, output)
         kept, removed = self._guard.chunk(output.segments, claim.options.guard)
         output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
-        committed = await self._chunks.commit(claim, output)
+        committed = await self._chunks.commit(claim, output, remember)
         self._log(claim, "committed" if committed else "fenced", began_s, compute_s=round(output.compute_s, 3))
         self._chunks_due()
         if committed is None:

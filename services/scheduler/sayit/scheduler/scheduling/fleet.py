@@ -66,6 +66,23 @@ class Fleet:
                 self._speeds.reported(each)
         return self._online()
 
+    async def revision(self, model: str) -> str:
+        """The revision that a model's text is of; empty where its transcribers differ or do not say.
+
+        While all are away it is that of the one which was there last.
+        """
+        await self.online(fresh_s=_FRESH_S)
+        held = [each for each in self._online() if each.model == model]
+        if not held:
+            held = sorted((each for each in self._known.values() if each.model == model), key=_seen_s)[-1:]
+        revisions = {each.revision for each in held}
+        return revisions.pop() if len(revisions) == 1 else ""
+
+    def revision_of(self, transcriber_id: str) -> str:
+        """What a transcriber said that it is; empty for one that we have not heard of."""
+        known = self._known.get(transcriber_id)
+        return known.revision if known else ""
+
     def slots(self, model: str) -> int:
         """Chunks that the transcribers of a model can hold at once, as far as we know now."""
         return sum(each.slots for each in self._online() if each.model == model)
@@ -128,3 +145,7 @@ class Fleet:
             found = (*await self._store.backlog(model), now)
             self._backlogs[model] = found
         return found
+
+
+def _seen_s(transcriber: TranscriberRecord) -> float:
+    return transcriber.seen_s

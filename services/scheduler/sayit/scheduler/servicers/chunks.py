@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -14,6 +13,7 @@ import grpc
 from sayit.chassis import telemetry
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
+from sayit.scheduler.job.recalling import shifted, shifted_segments
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim, TranscriberRecord
 from sayit.scheduler.scheduling.attempts import Attempts, StopSignal
 from sayit.scheduler.scheduling.fleet import Fleet
@@ -21,7 +21,6 @@ from sayit.speech import wire
 from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import DecodeOptions, Task
-from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment
 from sayit.v1 import resources_pb2
 
@@ -57,6 +56,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
                 compute_s=request.compute_s,
                 draining=request.draining,
                 seen_s=time.time(),
+                revision=request.revision[:64],
             )
         )
         return pb.ReportResponse(interval=wire.duration_to_proto(interval_s))
@@ -246,21 +246,15 @@ def _options(options: DecodeOptions) -> pb.DecodeOptions:
 
 def _segments(output: pb.ChunkOutput, offset_s: float) -> tuple[Segment, ...]:
     """A chunk's segments, moved to the recording's time."""
-    return tuple(_moved(wire.segment_from_proto(segment), offset_s) for segment in output.segments)
-
-
-def _moved(segment: Segment, offset_s: float) -> Segment:
-    start_s, end_s = segment.start_s + offset_s, segment.end_s + offset_s
-    words = [replace(w, start_s=w.start_s + offset_s, end_s=w.end_s + offset_s) for w in segment.words]
-    return replace(segment, start_s=start_s, end_s=end_s, words=in_order(words, start_s, end_s))
+    return shifted_segments([wire.segment_from_proto(segment) for segment in output.segments], offset_s)
 
 
 def _output(output: pb.ChunkOutput, offset_s: float) -> ChunkOutput:
-    suppressed = (wire.suppressed_from_proto(each) for each in output.suppressed)
-    return ChunkOutput(
-        segments=_segments(output, offset_s),
+    said = ChunkOutput(
+        segments=tuple(map(wire.segment_from_proto, output.segments)),
         language=output.language,
         language_probability=output.language_probability,
-        suppressed=tuple(replace(s, start_s=s.start_s + offset_s, end_s=s.end_s + offset_s) for s in suppressed),
+        suppressed=tuple(map(wire.suppressed_from_proto, output.suppressed)),
         compute_s=wire.seconds_of_duration(output.compute),
     )
+    return shifted(said, offset_s)

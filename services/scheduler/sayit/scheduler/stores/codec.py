@@ -102,6 +102,7 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         interactive=bool(chunk.interactive),
         alone=chunk.crashes > 0,
         traceparent=traceparent,
+        cache_key=chunk.cache_key,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from sayit.chassis import telemetry
 from sayit.scheduler.job.estimating import queue_position, remaining_s
 from sayit.scheduler.job.records import JobRecord, Running, TranscriberRecord, Waiting
 from sayit.scheduler.ports import FleetStore
@@ -15,6 +16,9 @@ from sayit.speech.system import Model
 
 #: Reports that may be missed before a transcriber counts as gone.
 MISSED_REPORTS = 4
+#: How long a model can be asked for after its last transcriber has gone, in seconds: one that is started again, or
+#: moved to another machine, should be back by then. What was asked for waits.
+AWAY_S = 600.0
 #: How old the knowledge of other schedulers' transcribers may be where it is asked for all the time.
 _FRESH_S = 1.0
 #: The same for the backlog that estimates rest on.
@@ -96,9 +100,14 @@ class Fleet:
         return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
 
     async def models(self) -> list[Model]:
-        """The models that can be asked for, by name; the default one even while its transcribers are away."""
+        """The models that can be asked for, by name: also while their transcribers are away for a moment.
+
+        The default one however long they are.
+        """
         online = await self.online()
-        names = sorted({each.model for each in online} | ({self._default_model} - {""}))
+        lately_s = time.time() - AWAY_S
+        seen = {each.model for each in self._known.values() if each.seen_s > lately_s}
+        names = sorted(seen | ({self._default_model} - {""}))
         default = self._default_model or (names[0] if names else "")
         return [
             Model(name=name, default=name == default, transcribers=sum(each.model == name for each in online))
@@ -116,6 +125,8 @@ class Fleet:
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=5.0, cause="no transcriber has reported yet")
         for model in models:
             if model.name == name or (not name and model.default):
+                if not model.transcribers:
+                    telemetry.logger().warning("a job waits for its model, which is away", model=model.name)
                 return model.name
         available = ", ".join(model.name for model in models)
         raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)

@@ -114,6 +114,7 @@ async def running(
         fleet = Fleet(
             store=stores.fleet,
             default_model=settings.default_model,
+            expected={name.strip() for name in settings.models_expected.split(",")},
             report_s=limits.report_s,
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )

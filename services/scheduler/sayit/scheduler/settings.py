@@ -29,6 +29,11 @@ class SchedulerSettings(ServiceSettings):
         False, description="Start although Redis may evict keys, or does not say whether it does."
     )
     default_model: str = Field("", description="Model that an empty model option means; empty: what transcribers hold.")
+    models_expected: str = Field(
+        "",
+        description="Models that can be asked for however long their transcribers are away, separated by commas; any "
+        "other for ten minutes. What was asked for waits for them.",
+    )
     transcribers_expected: int = Field(0, ge=0, description="Transcribers that should be online; 0: any number.")
     max_upload_mb: int = Field(
         100, ge=1, description="Largest upload in megabytes (10^6 bytes).", json_schema_extra=RELOADABLE

@@ -143,10 +143,10 @@ def _has_terminal() -> bool:
 
 def _introduce(suite: Suite) -> None:
     options = suite.plan.options
-    many = ", ".join(f"{pool.model} ({pool.transcribers} transcribers)" for pool in options.pools)
+    pools_in_words = "; ".join(f"model {pool.model}, {pool.transcribers} transcribers" for pool in options.pools)
     threads = options.workforce.threads
     width = max(len(part.spec.name) for part in suite.parts)
-    lines = [f"SayIt is up: {many}, {threads} thread(s) each."]
+    lines = [f"SayIt is up: {pools_in_words}, {threads} thread(s) each."]
     for part in suite.parts:
         metrics = f"   metrics http://{part.spec.metrics}/metrics" if part.spec.metrics else ""
         lines.append(f"  {part.spec.name:{width}}  {part.spec.address:<21}  process {part.pid}{metrics}")

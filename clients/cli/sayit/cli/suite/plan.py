@@ -183,6 +183,7 @@ def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[st
         "SAYIT_SCHEDULER_LISTEN": scheduler,
         "SAYIT_SCHEDULER_ADDRESS": _reachable(scheduler),
         "SAYIT_DEFAULT_MODEL": options.model,
+        "SAYIT_MODELS_EXPECTED": ",".join(pool.model for pool in options.pools),
         "SAYIT_TRANSCRIBERS_EXPECTED": str(options.transcribers),
         "SAYIT_THREADS": threads,
         "OMP_NUM_THREADS": threads,

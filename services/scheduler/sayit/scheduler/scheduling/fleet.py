@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sayit.chassis import telemetry
 from sayit.scheduler.job.estimating import queue_position, remaining_s
@@ -33,13 +33,23 @@ class Fleet:
     Args:
         store: where reports are kept.
         default_model: the name an empty model option means; empty takes whatever the first transcriber holds.
+        expected: models that can be asked for however long their transcribers are away, as the default one can.
         report_s: how often transcribers report, in seconds.
         changed: called when a report may have changed the capacity.
     """
 
-    def __init__(self, *, store: FleetStore, default_model: str, report_s: float, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        store: FleetStore,
+        default_model: str,
+        expected: Iterable[str] = (),
+        report_s: float,
+        changed: Callable[[], None],
+    ) -> None:
         self._store = store
         self._default_model = default_model
+        self._expected = {default_model, *expected} - {""}
         self._report_s = report_s
         self._changed = changed
         self._known: dict[str, TranscriberRecord] = {}
@@ -102,12 +112,12 @@ class Fleet:
     async def models(self) -> list[Model]:
         """The models that can be asked for, by name: also while their transcribers are away for a moment.
 
-        The default one however long they are.
+        Those that are expected however long they are.
         """
         online = await self.online()
         lately_s = time.time() - AWAY_S
         seen = {each.model for each in self._known.values() if each.seen_s > lately_s}
-        names = sorted(seen | ({self._default_model} - {""}))
+        names = sorted(seen | self._expected)
         default = self._default_model or (names[0] if names else "")
         return [
             Model(name=name, default=name == default, transcribers=sum(each.model == name for each in online))

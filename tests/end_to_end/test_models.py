@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sqlite3
 import subprocess
@@ -113,11 +114,14 @@ def test_an_edited_recording_is_decoded_where_it_changed(two: RunningSuite) -> N
     samples = samples[: 90 * 16_000]
     tail, _ = soundfile.read(RECORDINGS / "en-8s.flac", dtype="int16")
     longer = wav(np.concatenate([samples, np.zeros(8_000, np.int16), tail]))
+    packed = io.BytesIO()
+    soundfile.write(packed, samples, 16_000, format="FLAC")
+    options = Options(temperature=0.0)
     with Client(two.address) as client:
-        first = client.transcribe(wav(samples))
-        again = client.transcribe(wav(np.concatenate([samples, np.zeros(100, np.int16)])))
-        edited = client.transcribe(longer)
-        other = client.transcribe(longer, options=Options(model="echo"))
+        first = client.transcribe(wav(samples), options=options)
+        again = client.transcribe(packed.getvalue(), options=options)
+        edited = client.transcribe(longer, options=options)
+        other = client.transcribe(longer, options=Options(temperature=0.0, model="echo"))
     counts = [len(attempts(two, each.job.id)) for each in (first, again, edited, other)]
     chunks = [each.job.progress.chunks_total for each in (first, again, edited, other)]
     assert counts[0] == chunks[0]

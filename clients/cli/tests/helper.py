@@ -93,9 +93,9 @@ def _says_something(port: int) -> bool:
         return False
 
 
-def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:
-    """A plan of these parts."""
-    options = SuiteOptions(
+def suite_options(folder: Path) -> SuiteOptions:
+    """One transcriber with the model micro."""
+    return SuiteOptions(
         data=folder,
         listen="127.0.0.1:0",
         rest="",
@@ -108,8 +108,17 @@ def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:
         embedded=False,
         environment=dict(os.environ),
     )
+
+
+def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:
+    """A plan of these parts."""
     return SuitePlan(
-        options=options, gateway="127.0.0.1:1", scheduler="127.0.0.1:2", rest="", redis_url="", stages=stages
+        options=suite_options(folder),
+        gateway="127.0.0.1:1",
+        scheduler="127.0.0.1:2",
+        rest="",
+        redis_url="",
+        stages=stages,
     )
 
 

@@ -146,7 +146,7 @@ def test_a_suite_takes_the_tuned_setting(tmp_path: Path, monkeypatch: pytest.Mon
             model="mine",
             model_folder=tmp_path,
             grace_s=1.0,
-            defaults=variables,
+            tuned=variables,
         )
     ).parts
     told = {part.name: part.environment.get("SAYIT_COMPUTE_TYPE") for part in parts}

@@ -117,5 +117,5 @@ def _own(wanted: Wanted) -> Own:
             f"No suite runs here, and none can be started: this installation has no {error.name}. "
             "Give --server HOST:PORT, or install sayit[all].",
         ) from None
-    workers = chosen_workforce(wanted.transcribers, wanted.threads, note)
+    workers = chosen_workforce(wanted.transcribers, wanted.threads, note, folder=folder)
     return Own(model=name, model_folder=folder, workers=workers)

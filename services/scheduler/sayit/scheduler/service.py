@@ -31,6 +31,7 @@ from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.overview import Overview
 from sayit.scheduler.scheduling.preparing import Preparer
+from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.scheduling.watching import Watching
 from sayit.scheduler.servicers.chunks import ChunkServicer
@@ -62,6 +63,7 @@ def limits_of(settings: SchedulerSettings) -> Limits:
         min_free_bytes=settings.min_free_mb * _MEGABYTE,
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
+        chunk_cache_bytes=settings.chunk_cache_mb * _MEGABYTE,
         lease_s=settings.lease_s,
         heartbeat_s=settings.heartbeat_s,
         redispatch_s=settings.redispatch_s,
@@ -113,12 +115,14 @@ async def running(
         fleet = Fleet(
             store=stores.fleet,
             default_model=settings.default_model,
+            expected={name.strip() for name in settings.models_expected.split(",")},
             report_s=limits.report_s,
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
         guard = _guard(settings)
         looks = Looks(store=stores.looks, objects=objects, dispatcher=dispatcher, last_work=last_work)
+        cache = ChunkCache(store=stores.chunk_cache, fleet=fleet, limits=limits, guard=guard)
         results = Results(
             jobs=stores.jobs,
             chunks=stores.chunks,
@@ -137,6 +141,7 @@ async def running(
             limits=limits,
             last_work=last_work,
             guard=guard,
+            cache=cache,
             chunks_due=dispatcher.bell.ring,
             all_done=results.bell.ring,
         )
@@ -151,6 +156,8 @@ async def running(
             limits=limits,
             last_work=last_work,
             dispatcher=dispatcher,
+            fleet=fleet,
+            cache=cache,
             all_done=results.bell.ring,
         )
         intake = Intake(
@@ -173,6 +180,7 @@ async def running(
             jobs=stores.jobs,
             chunks=stores.chunks,
             fleet=stores.fleet,
+            chunk_cache=stores.chunk_cache,
             objects=objects,
             attempts=attempts,
             notices=notices,

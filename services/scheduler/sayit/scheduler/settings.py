@@ -29,6 +29,11 @@ class SchedulerSettings(ServiceSettings):
         False, description="Start although Redis may evict keys, or does not say whether it does."
     )
     default_model: str = Field("", description="Model that an empty model option means; empty: what transcribers hold.")
+    models_expected: str = Field(
+        "",
+        description="Models that can be asked for however long their transcribers are away, separated by commas; any "
+        "other for ten minutes. What was asked for waits for them.",
+    )
     transcribers_expected: int = Field(0, ge=0, description="Transcribers that should be online; 0: any number.")
     max_upload_mb: int = Field(
         100, ge=1, description="Largest upload in megabytes (10^6 bytes).", json_schema_extra=RELOADABLE
@@ -68,7 +73,15 @@ class SchedulerSettings(ServiceSettings):
     cache_ttl_h: float = Field(
         2.0,
         ge=0,
-        description="Hours in which the same question is answered from the cache.",
+        description="Hours in which the same question is answered from the cache: the same file, and the same chunk of "
+        "another file. 0: never.",
+        json_schema_extra=RELOADABLE,
+    )
+    chunk_cache_mb: int = Field(
+        64,
+        ge=0,
+        description="Megabytes of chunks' texts that are kept for that, for each tenant; the oldest go first. 0: only "
+        "whole files are answered from the cache.",
         json_schema_extra=RELOADABLE,
     )
     upload_ttl_h: float = Field(

@@ -150,15 +150,20 @@ async def suite(
 class Transcriber:
     """A transcriber of the test's: it reports, takes ids from the queue, and does with them what the test says."""
 
-    def __init__(self, suite: Suite, *, slots: int = 2, name: str = "t1") -> None:
+    def __init__(self, suite: Suite, *, slots: int = 2, name: str = "t1", revision: str = "r1") -> None:
         self._suite = suite
         self._slots = slots
         self._name = name
+        self._revision = revision
+        #: Attempts that `run` has finished.
+        self.attempts = 0
 
     async def report(self, **more: Any) -> None:
         """Says that it is there."""
         await self._suite.chunks.Report(
-            chunk_pb.ReportRequest(transcriber_id=self._name, model="micro", slots=self._slots, **more)
+            chunk_pb.ReportRequest(
+                transcriber_id=self._name, model="micro", slots=self._slots, revision=self._revision, **more
+            )
         )
 
     async def take(self) -> tuple[str, int]:
@@ -198,6 +203,7 @@ class Transcriber:
             await self.report()
             attempt = await self.claim(*await self.take())
             await attempt.finish(f"chunk {attempt.assignment.chunk_index}")
+            self.attempts += 1
 
 
 class Attempt:

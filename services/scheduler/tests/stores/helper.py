@@ -80,8 +80,8 @@ async def prepared(s: Stores, count: int, job_id: str = "j", *, tenant: str = "t
     return await s.jobs.get_job(tenant, job.id)
 
 
-def chunk(index: int) -> NewChunk:
-    """A chunk of 100 samples."""
+def chunk(index: int, *, text: str = "") -> NewChunk:
+    """A chunk of 100 samples, due unless it has a text already."""
     return NewChunk(
         index=index,
         start_sample=index * 100,
@@ -90,6 +90,7 @@ def chunk(index: int) -> NewChunk:
         hard_end=False,
         object_key=f"jobs/j/chunks/{index}",
         interactive=False,
+        output=output(text) if text else None,
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler.job.fleet import TranscriberRecord
-from sayit.scheduler.job.records import AttemptEnd
+from sayit.scheduler.job.records import AttemptEnd, ToRemember
 from sayit.scheduler.stores.migrations import config, downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
@@ -29,7 +29,9 @@ async def fill(s: Stores) -> None:
         claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=time.time() + 60)
         assert claim is not None
         if claim.index == 0:
-            await s.chunks.commit(claim, output("안녕"))
+            await s.chunks.commit(
+                claim, output("안녕"), ToRemember(key="k", output=output("안녕"), expires_s=time.time() + 60)
+            )
         elif claim.index == 1:
             await s.chunks.give_up(claim, AttemptEnd.CRASHED, "x")
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
@@ -37,7 +39,15 @@ async def fill(s: Stores) -> None:
     await s.jobs.cancel_job("t", gone.id)
     await s.fleet.report(
         TranscriberRecord(
-            id="t1", model="micro", slots=1, busy=0, audio_s=1.5, compute_s=0.5, draining=False, seen_s=time.time()
+            id="t1",
+            model="micro",
+            slots=1,
+            busy=0,
+            audio_s=1.5,
+            compute_s=0.5,
+            draining=False,
+            seen_s=time.time(),
+            revision="r1",
         )
     )
 

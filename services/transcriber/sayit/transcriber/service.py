@@ -17,6 +17,7 @@ from sayit.chassis.start import StartError
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
 from sayit.transcriber.engine import Engine
+from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
 from sayit.transcriber.work.memory import resident_mb, watch_memory
 from sayit.transcriber.work.report import Reporter
@@ -49,7 +50,13 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         server = await stack.enter_async_context(
             serving(address=settings.transcriber_listen, register=lambda _: None, service_names=(), grace_s=1.0)
         )
-        model, engine = await asyncio.to_thread(_warm_engine, settings)
+        folder = _model(settings)
+        # The engine and the digest read the same files; side by side they take hardly longer than the engine alone.
+        engine, revised = await asyncio.gather(
+            asyncio.to_thread(_warm_engine, folder, settings),
+            asyncio.to_thread(revision, folder.path, compute_type=settings.compute_type),
+        )
+        model = settings.model_name or folder.name
         engine.start()
         # A call of the model cannot be interrupted; the process ends when it does.
         stack.callback(engine.close)
@@ -59,7 +66,9 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         stub = chunk_service_pb2_grpc.ChunkServiceStub(channel)
         slots = settings.held_chunks()
         runner = Runner(stub=stub, engine=engine, transcriber_id=transcriber_id)
-        reporter = Reporter(stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, slots=slots)
+        reporter = Reporter(
+            stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, revision=revised, slots=slots
+        )
         worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=slots)
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = [
@@ -75,6 +84,7 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
                 "transcriber is up",
                 transcriber_id=transcriber_id,
                 model=model,
+                revision=revised[:12],
                 slots=slots,
                 batch=settings.batch,
                 threads=settings.engine_threads(),
@@ -92,12 +102,16 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
                 await asyncio.gather(runner.drain(settings.grace_s), reporter.leave())
 
 
-def _warm_engine(settings: TranscriberSettings) -> tuple[str, Engine]:
-    """The model's name for requests, and its engine, loaded and warm; blocks."""
-    began = time.monotonic()
+def _model(settings: TranscriberSettings) -> models.ModelFolder:
     folder = models.find(settings.model)
     if folder is None:
         raise StartError(f"the model '{settings.model}' is not on this machine: name a CTranslate2 Whisper folder")
+    return folder
+
+
+def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> Engine:
+    """The model's engine, loaded and warm; blocks."""
+    began = time.monotonic()
     engine = Engine.load(
         folder.path,
         threads=settings.engine_threads(),
@@ -115,7 +129,7 @@ def _warm_engine(settings: TranscriberSettings) -> tuple[str, Engine]:
         warm_up_s=round(time.monotonic() - loaded, 2),
         memory_mb=resident_mb(),
     )
-    return settings.model_name or folder.name, engine
+    return engine
 
 
 async def _watch(engine: Engine, server: Running, stuck_after_s: float, every_s: float = _WATCH_S) -> None:

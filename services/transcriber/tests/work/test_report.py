@@ -18,7 +18,7 @@ from .fakes import Bench, bench, until
 
 
 def _reporter(work: Bench) -> Reporter:
-    return Reporter(stub=work.stub, runner=work.runner, transcriber_id="t1", model="small", slots=2)
+    return Reporter(stub=work.stub, runner=work.runner, transcriber_id="t1", model="small", revision="r1", slots=2)
 
 
 async def test_reports_say_what_is_held_and_how_fast_it_goes() -> None:

@@ -55,7 +55,10 @@ ModelName = Annotated[
     ),
 ]
 Transcribers = Annotated[
-    int | None, typer.Option("--transcribers", min=1, max=64, help="Transcriber processes.", show_default="by cores")
+    int | None,
+    typer.Option(
+        "--transcribers", min=1, max=64, help="Transcriber processes of the (default) model.", show_default="by cores"
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=64, help="Threads of each transcriber.", show_default="by cores")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, AsJson, ModelName, Roots, Server
+from sayit.cli.commands.arguments import ApiKey, AsJson, Roots, Server
 from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
 
 
@@ -34,7 +34,10 @@ def doctor(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="Folder to examine.")
     ] = None,
-    model: ModelName = "",
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="NAME|PATH[=N]", help="As for `up`; several times for several models."),
+    ] = None,
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", envvar="SAYIT_LISTEN", help="Address to examine.")
     ] = DEFAULT_ADDRESS,
@@ -48,7 +51,9 @@ def doctor(
     from sayit.cli.doctor import report
 
     raise typer.Exit(
-        report.run(data=data or places.default_data(), model=model, listen=listen, rest=rest, as_json=as_json)
+        report.run(
+            data=data or places.default_data(), models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json
+        )
     )
 
 

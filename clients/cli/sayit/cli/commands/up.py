@@ -8,14 +8,23 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ModelName, Threads, Transcribers
+from sayit.cli.commands.arguments import Threads, Transcribers
 from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
 
 
 def up(
     transcribers: Transcribers = None,
     threads: Threads = None,
-    model: ModelName = "",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|PATH[=N]",
+            help="Whisper model: small, medium, large-v3-turbo ..., or a CTranslate2 folder; give it again for each "
+            "further model, and =N for its number of transcribers. The first is the default of requests.",
+            show_default="small, else the bundled one",
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -74,7 +83,7 @@ def up(
         command.Call(
             transcribers=transcribers,
             threads=threads,
-            model=model,
+            models=tuple(model or ()),
             data=(data or places.default_data()).expanduser().absolute(),
             listen=listen,
             rest=rest,

@@ -116,6 +116,20 @@ def model(requested: str) -> Finding:
     )
 
 
+def folder_of(requested: str) -> Path | None:
+    """The folder of a model that is on this machine and whole; None otherwise."""
+    try:
+        from sayit.speech.errors import SayItError  # noqa: PLC0415 - with the next
+        from sayit.transcriber import models  # noqa: PLC0415 - a service's package, perhaps not installed whole
+    except ImportError:
+        return None
+    try:
+        found = models.find(requested or models.DEFAULT)
+    except SayItError:
+        return None
+    return found.path if found else None
+
+
 def keys_file() -> Finding:
     """Whether the file of API keys is only its owner's."""
     about = "API keys"

@@ -9,14 +9,16 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sayit.chassis.start import StartError, check_free
 from sayit.cli import places
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
 from sayit.cli.suite import checks, lock
-from sayit.cli.suite.cores import TRANSCRIBER_BYTES, usable_cores, workforce
+from sayit.cli.suite.cores import TRANSCRIBER_BYTES, transcriber_bytes, usable_cores, workforce
 from sayit.cli.suite.memory import total_bytes
+from sayit.cli.suite.pools import Asked
 
 _GIB = 1024**3
 #: Of gateway, scheduler, decoder and Valkey together.
@@ -55,13 +57,25 @@ def vector_units(flags: str | None = None) -> Finding:
     return ok(about, f"{machine} with AVX2" + (" and VNNI" if vnni else ""))
 
 
-def memory() -> Finding:
-    """Whether the default workforce fits in memory."""
+def memory(asked: Sequence[Asked], folder_of: Callable[[str], Path | None]) -> Finding:
+    """Whether the workforce fits in memory.
+
+    Args:
+        asked: the models, the default one first.
+        folder_of: a model's folder; one that is not here counts as Whisper small.
+    """
     total = total_bytes()
     if total is None:
         return ok("memory", "unknown")
-    wanted = workforce(usable_cores()).transcribers * TRANSCRIBER_BYTES + _OTHERS
-    text = f"{total / _GIB:.1f} GiB; Whisper small wants about {wanted / _GIB:.1f} GiB"
+    first, *more = asked
+    counts = [each.transcribers or 1 for each in more]
+    own = first.transcribers or workforce(usable_cores(), beside=sum(counts)).transcribers
+    wanted = _OTHERS
+    for each, count in zip(asked, (own, *counts), strict=True):
+        folder = folder_of(each.model)
+        wanted += count * (transcriber_bytes(folder) if folder else TRANSCRIBER_BYTES)
+    names = ", ".join(each.model or "Whisper small" for each in asked)
+    text = f"{total / _GIB:.1f} GiB; {names}: about {wanted / _GIB:.1f} GiB"
     if total < wanted:
         return warn("memory", text, "Use fewer transcribers (--transcribers 1), or a smaller model (--model base).")
     return ok("memory", text)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sayit.cli import printing
 from sayit.cli.doctor import installation, machine
 from sayit.cli.doctor.findings import Finding, Level
 from sayit.cli.exits import Exit
+from sayit.cli.suite import pools
+from sayit.cli.suite.pools import Asked
 
 _SIGNS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 
 
-def run(*, data: Path, model: str, listen: str, rest: str, as_json: bool) -> Exit:
+def run(*, data: Path, models: tuple[str, ...], listen: str, rest: str, as_json: bool) -> Exit:
     """Examines the installation; FAILED if something will not work."""
     findings = []
-    for check in _checks(data, model, listen, rest):
+    for check in _checks(data, pools.parse(models), listen, rest):
         finding = check()
         findings.append(finding)
         if not as_json:
@@ -30,17 +33,18 @@ def run(*, data: Path, model: str, listen: str, rest: str, as_json: bool) -> Exi
     return Exit.FAILED if failed else Exit.OK
 
 
-def _checks(data: Path, model: str, listen: str, rest: str) -> Iterator[Callable[[], Finding]]:
+def _checks(data: Path, asked: Sequence[Asked], listen: str, rest: str) -> Iterator[Callable[[], Finding]]:
     yield installation.python
     yield installation.packages
     yield installation.native_libraries
     yield machine.cores
     yield machine.vector_units
-    yield machine.memory
+    yield lambda: machine.memory(asked, installation.folder_of)
     yield lambda: machine.disk(data)
     yield machine.open_files
     yield installation.queue_server
-    yield lambda: installation.model(model)
+    for each in asked:
+        yield functools.partial(installation.model, each.model)
     yield installation.keys_file
     yield lambda: machine.address(data, listen)
     yield lambda: machine.address(data, rest, "page and REST", "--rest")

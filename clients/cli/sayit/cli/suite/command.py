@@ -13,7 +13,7 @@ from pathlib import Path
 from sayit.chassis.start import StartError, check_free, split_address
 from sayit.cli import interrupt, places
 from sayit.cli.exits import Exit, Interrupted
-from sayit.cli.suite import lock, logs, ports, prepare
+from sayit.cli.suite import lock, logs, pools, ports, prepare
 from sayit.cli.suite import model as models
 from sayit.cli.suite.failures import as_failures
 from sayit.cli.suite.plan import SuitePlan, plan
@@ -32,7 +32,8 @@ class Call:
 
     transcribers: int | None
     threads: int | None
-    model: str
+    #: As `pools.parse` reads them, the default one first.
+    models: tuple[str, ...]
     data: Path
     listen: str
     #: Where the REST bridge listens; "none" for no bridge.
@@ -51,6 +52,8 @@ def run(call: Call) -> None:
         Failure: it cannot run; the lines say why.
         SayItError: the model is not there.
     """
+    asked = pools.parse(call.models)
+    transcribers = pools.of_default(asked[0], call.transcribers)
     with as_failures(Exit.FAILED), contextlib.ExitStack() as held:
         call.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         listen = _with_port(call.listen)
@@ -62,9 +65,11 @@ def run(call: Call) -> None:
         rest = "" if call.rest == NO_BRIDGE else _with_port(call.rest)
         if rest:
             _check_rest(rest)
-        name, folder = models.resolve(call.model)
+        found = pools.resolve_all(asked, models.resolve)
+        others = pools.others(asked, found)
+        name, folder = found[0]
         workers, tuned_variables = setting.chosen(
-            call.data, name, folder, transcribers=call.transcribers, threads=call.threads, say=note
+            call.data, name, folder, transcribers=transcribers, threads=call.threads, others=others, say=note
         )
         chosen = prepare.options(
             data=call.data,
@@ -76,7 +81,8 @@ def run(call: Call) -> None:
             redis_url=call.redis_url,
             logs=call.logs,
             grace_s=call.grace_s,
-            defaults=tuned_variables,
+            others=others,
+            tuned=tuned_variables,
         )
         the_plan = plan(chosen)
         ready_files = [call.data / places.READY_FILE, *([call.ready_file] if call.ready_file else [])]
@@ -137,11 +143,10 @@ def _has_terminal() -> bool:
 
 def _introduce(suite: Suite) -> None:
     options = suite.plan.options
-    workers = options.workforce
+    pools_in_words = "; ".join(f"model {pool.model}, {pool.transcribers} transcribers" for pool in options.pools)
+    threads = options.workforce.threads
     width = max(len(part.spec.name) for part in suite.parts)
-    lines = [
-        f"SayIt is up: model {options.model}, {workers.transcribers} transcribers, {workers.threads} thread(s) each."
-    ]
+    lines = [f"SayIt is up: {pools_in_words}, {threads} thread(s) each."]
     for part in suite.parts:
         metrics = f"   metrics http://{part.spec.metrics}/metrics" if part.spec.metrics else ""
         lines.append(f"  {part.spec.name:{width}}  {part.spec.address:<21}  process {part.pid}{metrics}")

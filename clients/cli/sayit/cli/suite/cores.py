@@ -19,6 +19,8 @@ from pathlib import Path
 MOST_USEFUL_THREADS = 2
 #: What a transcriber with Whisper small and full batches takes, cautiously, in bytes.
 TRANSCRIBER_BYTES = 2_000_000_000
+#: Size of Whisper small's weights on disk, in bytes.
+_SMALL_BYTES = 483_500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +37,48 @@ class Workforce:
 
 
 def workforce(
-    cores: int, *, transcribers: int | None = None, threads: int | None = None, memory_bytes: int | None = None
+    cores: int,
+    *,
+    transcribers: int | None = None,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
+    each_bytes: int = TRANSCRIBER_BYTES,
+    beside: int = 0,
 ) -> Workforce:
     """The workforce for this many cores: what is given is kept, the rest is chosen so that the product fits.
 
     Where neither is given and memory is known, there are no more transcribers than fit into it.
+
+    Args:
+        cores: to be filled.
+        transcribers: as the user said, if so.
+        threads: as the user said, if so.
+        memory_bytes: what the transcribers may take.
+        each_bytes: what one of them takes.
+        beside: transcribers of other models, with as many threads each.
     """
     if transcribers is None and threads is None:
-        transcribers = min(cores, max(2, cores // MOST_USEFUL_THREADS))
+        transcribers = min(cores, max(2, cores // MOST_USEFUL_THREADS)) - beside
         if memory_bytes is not None:
-            transcribers = max(1, min(transcribers, memory_bytes // TRANSCRIBER_BYTES))
+            transcribers = min(transcribers, memory_bytes // each_bytes)
+        transcribers = max(1, transcribers)
     if transcribers is None:
-        transcribers = max(1, cores // (threads or 1))
+        transcribers = max(1, cores // (threads or 1) - beside)
     if threads is None:
-        threads = max(1, cores // transcribers)
+        threads = max(1, cores // (transcribers + beside))
     return Workforce(transcribers=transcribers, threads=threads)
+
+
+def transcriber_bytes(model: Path) -> int:
+    """What a transcriber with the model in this folder takes: Whisper small's need, more by as much as it is larger.
+
+    A guess on the safe side: weights and caches grow alike, what a process needs in any case does not.
+    """
+    try:
+        size = (model / "model.bin").stat().st_size
+    except OSError:
+        return TRANSCRIBER_BYTES
+    return max(TRANSCRIBER_BYTES, TRANSCRIBER_BYTES * size // _SMALL_BYTES)
 
 
 def usable_cores() -> int:

@@ -6,8 +6,8 @@ import dataclasses
 import functools
 import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sayit.chassis.start import split_address
@@ -15,6 +15,7 @@ from sayit.cli.suite import checks, ports, valkey
 from sayit.cli.suite.certificate import name_in
 from sayit.cli.suite.cores import Workforce
 from sayit.cli.suite.part import PartSpec
+from sayit.cli.suite.pools import Pool
 
 #: What of the user's environment an embedded suite must not inherit: it is private to one call.
 _NOT_FOR_EMBEDDED = (
@@ -42,7 +43,7 @@ class SuiteOptions:
     #: Where the REST bridge listens, "host:port"; empty for none.
     rest: str
     workforce: Workforce
-    #: The model's name and folder.
+    #: Name and folder of the model that requests get which name none.
     model: str
     model_folder: Path
     #: A Redis or Valkey of the user's; empty starts our own.
@@ -55,6 +56,21 @@ class SuiteOptions:
     embedded: bool
     #: The user's environment.
     environment: Mapping[str, str]
+    #: Models beside that one, and their transcribers, which have as many threads each.
+    others: tuple[Pool, ...] = ()
+    #: Variables for the transcribers of the first model, where the user does not set them.
+    tuned: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """All models with their transcribers, the default one first."""
+        first = Pool(model=self.model, folder=self.model_folder, transcribers=self.workforce.transcribers)
+        return (first, *self.others)
+
+    @property
+    def transcribers(self) -> int:
+        """All transcribers."""
+        return sum(pool.transcribers for pool in self.pools)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +109,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
         MissingProgramError: a Valkey of our own is needed and not there.
         OSError: no port is free.
     """
-    count = options.workforce.transcribers
-    numbers = iter(ports.free_ports(2 * count + 7))
+    numbers = iter(ports.free_ports(2 * options.transcribers + 7))
     local = functools.partial("127.0.0.1:{}".format)
     own_queue = [] if options.redis_url else [_valkey(options, next(numbers), secrets.token_hex(16))]
     redis_url = options.redis_url or own_queue[0][1]
@@ -125,9 +140,10 @@ def plan(options: SuiteOptions) -> SuitePlan:
             **checks.of_gateway(_reachable(gateway), tls=tls),
         ),
     ]
-    for number in range(1, count + 1):
+    for number, own in enumerate(_transcribers(options), start=1):
         listen = local(next(numbers))
-        services.append(service(f"transcriber-{number}", "sayit.transcriber", listen, SAYIT_TRANSCRIBER_LISTEN=listen))
+        name = f"transcriber-{number}"
+        services.append(service(name, "sayit.transcriber", listen, SAYIT_TRANSCRIBER_LISTEN=listen, **own))
     if rest:
         reached = {"SAYIT_BRIDGE_LISTEN": rest, "SAYIT_GATEWAY_ADDRESS": _reachable(gateway), **_trust(common)}
         bridge = service("bridge", "sayit.bridge", rest, **reached)
@@ -140,6 +156,14 @@ def plan(options: SuiteOptions) -> SuitePlan:
         redis_url=redis_url,
         stages=(*((spec,) for spec, _ in own_queue), tuple(services)),
     )
+
+
+def _transcribers(options: SuiteOptions) -> Iterator[dict[str, str]]:
+    """What each transcriber has of its own: its model, and what that was tuned to."""
+    for place, pool in enumerate(options.pools):
+        tuned = {} if place else options.tuned
+        for _ in range(pool.transcribers):
+            yield {**tuned, "SAYIT_MODEL": str(pool.folder), "SAYIT_MODEL_NAME": pool.model}
 
 
 def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[str, str]:
@@ -158,10 +182,9 @@ def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[st
         "SAYIT_REDIS_URL": redis_url,
         "SAYIT_SCHEDULER_LISTEN": scheduler,
         "SAYIT_SCHEDULER_ADDRESS": _reachable(scheduler),
-        "SAYIT_MODEL": str(options.model_folder),
-        "SAYIT_MODEL_NAME": options.model,
         "SAYIT_DEFAULT_MODEL": options.model,
-        "SAYIT_TRANSCRIBERS_EXPECTED": str(options.workforce.transcribers),
+        "SAYIT_MODELS_EXPECTED": ",".join(pool.model for pool in options.pools),
+        "SAYIT_TRANSCRIBERS_EXPECTED": str(options.transcribers),
         "SAYIT_THREADS": threads,
         "OMP_NUM_THREADS": threads,
         "SAYIT_GRACE_S": str(options.grace_s),

@@ -6,14 +6,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sayit.cli.suite import ready
-from sayit.cli.suite.cores import Workforce, usable_cores, workforce
+from sayit.cli.suite.cores import Workforce, transcriber_bytes, usable_cores, workforce
 from sayit.cli.suite.memory import free_bytes
 from sayit.cli.suite.plan import SuiteOptions, plan
+from sayit.cli.suite.pools import Pool
 from sayit.cli.suite.supervisor import running
 
 #: How long the processes of a supervisor that was killed may still be ending, in seconds.
@@ -22,14 +23,46 @@ ORPHANS_END_WITHIN_S = 8.0
 _EMBEDDED_GRACE_S = 1.0
 
 
-def chosen_workforce(transcribers: int | None, threads: int | None, warn: Callable[[str], None]) -> Workforce:
-    """The workforce that was asked for, completed for this machine; warns when it is more than the cores."""
-    cores = usable_cores()
-    chosen = workforce(cores, transcribers=transcribers, threads=threads, memory_bytes=free_bytes())
-    if chosen.cores > cores:
+def chosen_workforce(
+    transcribers: int | None,
+    threads: int | None,
+    warn: Callable[[str], None],
+    *,
+    folder: Path,
+    others: Sequence[Pool] = (),
+) -> Workforce:
+    """The workforce that was asked for, completed for this machine.
+
+    Args:
+        transcribers: as the user said, if so.
+        threads: as the user said, if so.
+        warn: told when it is more than the cores, or when several models are more than the memory.
+        folder: the model's.
+        others: models beside it, whose transcribers take cores and memory, too.
+    """
+    cores, free = usable_cores(), free_bytes()
+    beside = sum(pool.transcribers for pool in others)
+    theirs = sum(pool.transcribers * transcriber_bytes(pool.folder) for pool in others)
+    each = transcriber_bytes(folder)
+    chosen = workforce(
+        cores,
+        transcribers=transcribers,
+        threads=threads,
+        memory_bytes=None if free is None else max(0, free - theirs),
+        each_bytes=each,
+        beside=beside,
+    )
+    count = chosen.transcribers + beside
+    if count * chosen.threads > cores:
         warn(
-            f"{chosen.transcribers} transcribers with {chosen.threads} threads each are more than the {cores} cores "
+            f"{count} transcribers with {chosen.threads} threads each are more than the {cores} cores "
             "here: they will slow one another down."
+        )
+    wanted = theirs + chosen.transcribers * each
+    if others and free is not None and wanted > free:
+        warn(
+            f"{count} transcribers of {1 + len(others)} models may want {wanted / 1e9:.0f} GB of memory, and "
+            f"{free / 1e9:.0f} GB are free: use fewer transcribers or smaller models, or set SAYIT_BATCH lower."
         )
     return chosen
 
@@ -46,9 +79,12 @@ def options(
     logs: Path | None = None,
     grace_s: float,
     embedded: bool = False,
-    defaults: Mapping[str, str] | None = None,
+    others: Sequence[Pool] = (),
+    tuned: Mapping[str, str] | None = None,
 ) -> SuiteOptions:
-    """Makes the folder and puts the options together; `defaults` are variables that the user did not set.
+    """Makes the folder and puts the options together.
+
+    `others` are models beside the default one, `tuned` variables for the default one's transcribers.
 
     Raises:
         OSError: the folder cannot be made.
@@ -65,7 +101,9 @@ def options(
         logs=logs or data / "logs",
         grace_s=grace_s,
         embedded=embedded,
-        environment={**(defaults or {}), **{name: value for name, value in os.environ.items() if value}},
+        environment={name: value for name, value in os.environ.items() if value},
+        others=tuple(others),
+        tuned=tuned or {},
     )
 
 

@@ -19,6 +19,8 @@ class TranscriberRecord:
     compute_s: float
     draining: bool
     seen_s: float
+    #: What its text depends on beside the request; empty where it does not say.
+    revision: str = ""
 
     @property
     def speed(self) -> float:

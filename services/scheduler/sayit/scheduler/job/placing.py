@@ -20,6 +20,15 @@ def has_wide_pauses(pieces: Sequence[tuple[int, int]]) -> bool:
     return any(after[0] - before[1] > samples_of(_WIDE_S) for before, after in pairwise(pieces))
 
 
+def needs_words(pieces: Sequence[tuple[int, int]], *, hard: bool) -> bool:
+    """Whether a chunk must be decoded with words, wanted or not.
+
+    Beside a hard cut they alone tell what was heard twice, and where much of a pause was left out, which side of it was
+    said when.
+    """
+    return hard or has_wide_pauses(pieces)
+
+
 class Placing:
     """Moves times from a chunk's audio to the recording.
 

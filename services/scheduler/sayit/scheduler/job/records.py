@@ -139,6 +139,10 @@ class NewChunk:
     pieces: tuple[tuple[int, int], ...] = ()
     #: Audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
+    #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
+    cache_key: str = ""
+    #: Its text, where an earlier job has had the same chunk; then it is done at once.
+    output: ChunkOutput | None = None
 
     @property
     def samples(self) -> int:
@@ -248,11 +252,26 @@ class Claim:
     changes: DecodeChanges = UNCHANGED
     #: Audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
+    #: See `NewChunk`.
+    cache_key: str = ""
+    #: Who holds it; empty where nobody asks.
+    transcriber_id: str = ""
 
     @property
     def samples(self) -> int:
         """Length of its audio."""
         return sum(end - start for start, end in self.pieces)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToRemember:
+    """A chunk's text for other jobs."""
+
+    #: Chunk and revision of the transcriber, hashed.
+    key: str
+    #: With times from the chunk's start, before the guard.
+    output: ChunkOutput
+    expires_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,13 @@
 """What the use cases ask of the outside; stores, queues, storage and decoding implement it."""
 
-from sayit.scheduler.ports.database import ChunkStore, FleetStore, JobStore, UploadStore
+from sayit.scheduler.ports.database import ChunkCacheStore, ChunkStore, FleetStore, JobStore, UploadStore
 from sayit.scheduler.ports.decoding import Decoder, DecodeSummary, Decoding
 from sayit.scheduler.ports.looks import LookStore
 from sayit.scheduler.ports.objects import ObjectStore
 from sayit.scheduler.ports.queue import DispatchQueue, EventBus, QueueHealth
 
 __all__ = [
+    "ChunkCacheStore",
     "ChunkStore",
     "DecodeSummary",
     "Decoder",

@@ -23,6 +23,7 @@ from sayit.scheduler.job.records import (
     NewChunk,
     PartRecord,
     Running,
+    ToRemember,
     UploadRecord,
     Waiting,
 )
@@ -138,6 +139,8 @@ class JobStore(Protocol):
     ) -> list[Dispatch] | None:
         """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
 
+        Chunks that have a text are done, and their events are written.
+
         `declared` are the samples that the file says it has, `channels` are those that are transcribed side by side.
 
         With a limit, dispatches at once what there is room for, as `ChunkStore.dispatch` does, unless another scheduler
@@ -219,10 +222,12 @@ class ChunkStore(Protocol):
         """Prolongs a claim; False when the attempt is no longer the current one."""
         ...
 
-    async def commit(self, claim: Claim, output: ChunkOutput) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
-        """Stores the chunk's text and its event; None when the attempt is fenced (the late write is counted).
+    async def commit(
+        self, claim: Claim, output: ChunkOutput, remember: ToRemember | None = None
+    ) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
+        """Stores the chunk's text and its event, and what other jobs may have of it.
 
-        A look's text has no event, and nobody counts it.
+        None when the attempt is fenced (the late write is counted). A look's text has no event, and nobody counts it.
         """
         ...
 
@@ -242,6 +247,18 @@ class ChunkStore(Protocol):
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:
         """All chunks with their text, in order; looks are not among them."""
+        ...
+
+
+class ChunkCacheStore(Protocol):
+    """Texts of chunks for other jobs. Each goes with the job it came from, and when it is too old (`expire`)."""
+
+    async def recall(self, tenant: str, keys: Sequence[str]) -> dict[str, ChunkOutput]:
+        """The tenant's texts under these keys, with times from the chunk's start; without those that there are not."""
+        ...
+
+    async def shrink(self, *, max_bytes: int) -> int:
+        """Forgets the oldest texts of every tenant whose texts take more; returns how many."""
         ...
 
 

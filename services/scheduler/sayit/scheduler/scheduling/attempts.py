@@ -14,13 +14,14 @@ from prometheus_client import Counter, Histogram
 from sayit.chassis import telemetry
 from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.channels import tagged
-from sayit.scheduler.job.placing import has_wide_pauses
+from sayit.scheduler.job.placing import needs_words
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
 from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
 from sayit.speech.options import DecodeOptions
@@ -72,6 +73,7 @@ class Attempts:
         limits: Limits,
         last_work: LastWork,
         guard: HallucinationGuard,
+        cache: ChunkCache,
         chunks_due: Callable[[], None],
         all_done: Callable[[], None],
     ) -> None:
@@ -80,6 +82,7 @@ class Attempts:
         self._fleet = fleet
         self._notices = notices
         self._guard = guard
+        self._cache = cache
         self._chunks_due = chunks_due
         self._all_done = all_done
         self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
@@ -139,13 +142,9 @@ class Attempts:
         return await self._objects.get(claim.object_key)
 
     def options(self, claim: Claim) -> DecodeOptions:
-        """How to decode the chunk.
-
-        Beside a hard cut words are needed, for they alone tell what was heard twice; and where much of a pause was left
-        out, for they alone tell which side of it was said when.
-        """
+        """How to decode the chunk."""
         options = claim.changes.applied(claim.options)
-        needed = claim.hard_start or claim.hard_end or has_wide_pauses(claim.pieces)
+        needed = needs_words(claim.pieces, hard=claim.hard_start or claim.hard_end)
         return replace(options, word_timestamps=options.word_timestamps or needed)
 
     @contextmanager
@@ -187,9 +186,10 @@ class Attempts:
 
         What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
         """
+        remember = self._cache.to_remember(claim, output)
         kept, removed = self._guard.chunk(output.segments, claim.options.guard)
         output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
-        committed = await self._chunks.commit(claim, output)
+        committed = await self._chunks.commit(claim, output, remember)
         self._log(claim, "committed" if committed else "fenced", began_s, compute_s=round(output.compute_s, 3))
         self._chunks_due()
         if committed is None:

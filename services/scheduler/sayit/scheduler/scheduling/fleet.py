@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from sayit.chassis import telemetry
 from sayit.scheduler.job.estimating import queue_position, remaining_s
 from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.records import JobRecord, Running, Waiting
@@ -16,6 +17,9 @@ from sayit.speech.system import Model
 
 #: Reports that may be missed before a transcriber counts as gone.
 MISSED_REPORTS = 4
+#: How long a model can be asked for after its last transcriber has gone, in seconds: one that is started again, or
+#: moved to another machine, should be back by then. What was asked for waits.
+AWAY_S = 600.0
 #: How old the knowledge of other schedulers' transcribers may be where it is asked for all the time.
 _FRESH_S = 1.0
 #: The same for the backlog that estimates rest on.
@@ -30,13 +34,23 @@ class Fleet:
     Args:
         store: where reports are kept.
         default_model: the name an empty model option means; empty takes whatever the first transcriber holds.
+        expected: models that can be asked for however long their transcribers are away, as the default one can.
         report_s: how often transcribers report, in seconds.
         changed: called when a report may have changed the capacity.
     """
 
-    def __init__(self, *, store: FleetStore, default_model: str, report_s: float, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        store: FleetStore,
+        default_model: str,
+        expected: Iterable[str] = (),
+        report_s: float,
+        changed: Callable[[], None],
+    ) -> None:
         self._store = store
         self._default_model = default_model
+        self._expected = {default_model, *expected} - {""}
         self._report_s = report_s
         self._changed = changed
         self._known: dict[str, TranscriberRecord] = {}
@@ -67,6 +81,23 @@ class Fleet:
                 self._speeds.reported(each)
         return self._online()
 
+    async def revision(self, model: str) -> str:
+        """The revision that a model's text is of; empty where its transcribers differ or do not say.
+
+        While all are away it is that of the one which was there last.
+        """
+        await self.online(fresh_s=_FRESH_S)
+        held = [each for each in self._online() if each.model == model]
+        if not held:
+            held = sorted((each for each in self._known.values() if each.model == model), key=_seen_s)[-1:]
+        revisions = {each.revision for each in held}
+        return revisions.pop() if len(revisions) == 1 else ""
+
+    def revision_of(self, transcriber_id: str) -> str:
+        """What a transcriber said that it is; empty for one that we have not heard of."""
+        known = self._known.get(transcriber_id)
+        return known.revision if known else ""
+
     def slots(self, model: str) -> int:
         """Chunks that the transcribers of a model can hold at once, as far as we know now."""
         return sum(each.slots for each in self._online() if each.model == model)
@@ -80,9 +111,14 @@ class Fleet:
         return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
 
     async def models(self) -> list[Model]:
-        """The models that can be asked for, by name; the default one even while its transcribers are away."""
+        """The models that can be asked for, by name: also while their transcribers are away for a moment.
+
+        Those that are expected however long they are.
+        """
         online = await self.online()
-        names = sorted({each.model for each in online} | ({self._default_model} - {""}))
+        lately_s = time.time() - AWAY_S
+        seen = {each.model for each in self._known.values() if each.seen_s > lately_s}
+        names = sorted(seen | self._expected)
         default = self._default_model or (names[0] if names else "")
         return [
             Model(name=name, default=name == default, transcribers=sum(each.model == name for each in online))
@@ -100,6 +136,8 @@ class Fleet:
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=5.0, cause="no transcriber has reported yet")
         for model in models:
             if model.name == name or (not name and model.default):
+                if not model.transcribers:
+                    telemetry.logger().warning("a job waits for its model, which is away", model=model.name)
                 return model.name
         available = ", ".join(model.name for model in models)
         raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)
@@ -129,3 +167,7 @@ class Fleet:
             found = (*await self._store.backlog(model), now)
             self._backlogs[model] = found
         return found
+
+
+def _seen_s(transcriber: TranscriberRecord) -> float:
+    return transcriber.seen_s

@@ -7,7 +7,7 @@ import time
 
 from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd
-from sayit.scheduler.ports import ChunkStore, FleetStore, JobStore, ObjectStore
+from sayit.scheduler.ports import ChunkCacheStore, ChunkStore, FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
@@ -27,6 +27,7 @@ class Housekeeping:
         jobs: JobStore,
         chunks: ChunkStore,
         fleet: FleetStore,
+        chunk_cache: ChunkCacheStore,
         objects: ObjectStore,
         attempts: Attempts,
         notices: Notices,
@@ -35,6 +36,7 @@ class Housekeeping:
         self._jobs = jobs
         self._chunks = chunks
         self._fleet = fleet
+        self._chunk_cache = chunk_cache
         self._objects = objects
         self._attempts = attempts
         self._notices = notices
@@ -59,12 +61,20 @@ class Housekeeping:
                     gone = await self._fleet.expire(now_s=now)
                     if gone:
                         telemetry.logger().info("expired", count=gone)
+                    await self._shrink_cache()
                 if now >= bin_at:
                     bin_at = now + _BIN_EVERY_S
                     await self.empty_bin()
             except SayItError as error:
                 telemetry.logger().warning("housekeeping is delayed", code=error.code, cause=error.cause)
             await asyncio.sleep(_CLAIMS_EVERY_S)
+
+    async def _shrink_cache(self) -> None:
+        """Keeps the chunk cache within its bound; one that was switched off is emptied."""
+        limits = self._attempts.limits
+        gone = await self._chunk_cache.shrink(max_bytes=limits.chunk_cache_bytes if limits.cache_ttl_s > 0 else 0)
+        if gone:
+            telemetry.logger().info("chunk cache shrunk", count=gone)
 
     async def empty_bin(self) -> None:
         """Deletes the objects that no row names any more."""

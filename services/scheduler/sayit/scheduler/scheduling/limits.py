@@ -15,7 +15,10 @@ class Limits:
     #: New audio is refused while less is free; 0 for no such limit.
     min_free_bytes: int
     upload_ttl_s: float
+    #: How long a text answers the same question again; 0: nothing does.
     cache_ttl_s: float
+    #: Most that the chunks' texts kept for that may take, for each tenant; 0: chunks are not kept.
+    chunk_cache_bytes: int
     #: Without a heartbeat for this long, a claim is over.
     lease_s: float
     #: How often transcribers send heartbeats.

@@ -18,10 +18,12 @@ from sayit.scheduler.job.records import Dispatch, JobRecord, NewChunk
 from sayit.scheduler.ports import Decoder, Decoding, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.dispatching import Dispatcher
+from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk, Splitter
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
@@ -54,6 +56,8 @@ class Preparer:
         limits: Limits,
         last_work: LastWork,
         dispatcher: Dispatcher,
+        fleet: Fleet,
+        cache: ChunkCache,
         all_done: Callable[[], None],
     ) -> None:
         self.bell = Bell()
@@ -67,6 +71,8 @@ class Preparer:
         self._limits = limits
         self._last_work = last_work
         self._dispatcher = dispatcher
+        self._fleet = fleet
+        self._cache = cache
         self._all_done = all_done
 
     async def run(self, *, max_bytes: int | None = None) -> None:
@@ -130,15 +136,17 @@ class Preparer:
     async def _prepare(self, job: JobRecord, owner: str) -> None:
         parts = await self._uploads.parts(job.upload_id)
         async with self._objects.file_of([part.object_key for part in parts]) as path:
-            cache_key = await asyncio.to_thread(_cache_key, path, job)
-            await self._jobs.set_cache_key(job.id, owner, cache_key)
-            if await self._results.answer_from_cache(job, owner, cache_key):
-                return
+            revision = await self._fleet.revision(job.model)
+            if revision:
+                cache_key = await asyncio.to_thread(_cache_key, path, job, revision)
+                await self._jobs.set_cache_key(job.id, owner, cache_key)
+                if await self._results.answer_from_cache(job, owner, cache_key):
+                    return
             await self._split(job, owner, path)
 
     async def _split(self, job: JobRecord, owner: str, path: Path) -> None:
         split = job.options.channels is Channels.SPLIT
-        count = 0
+        count = from_cache = 0
         async with self._decoder.decode(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
             splitter = ChannelSplitter(self._new_splitter, channels=decoding.channels, numbered=split)
@@ -147,48 +155,58 @@ class Preparer:
                 if len(rest) >= _FEED_BYTES * decoding.channels:
                     ready = await asyncio.to_thread(splitter.feed, bytes(rest))
                     rest.clear()
-                    count += len(ready)
-                    if ready and not await self._add(job, owner, ready, splitter, decoding):
+                    if not ready:
+                        continue
+                    new = await self._store(job, ready)
+                    count, from_cache = count + len(new), from_cache + _with_text(new)
+                    if not await self._add(job, owner, new, splitter, decoding):
                         return
             summary = decoding.summary
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
         short = splitter.total_samples <= samples_of(INTERACTIVE_S)
+        new = await self._store(job, ready, short=short)
+        count, from_cache = count + len(new), from_cache + _with_text(new)
         finished = self._jobs.finish_preparing(
             job.id,
             owner,
             samples=summary.samples,
-            chunks=count + len(ready),
+            chunks=count,
             speech=[
                 ChannelSpeech(channel=channel, spans=spans, levels=splitter.levels.get(channel, b""))
                 for channel, spans in splitter.speech.items()
             ],
             warnings=summary.warnings,
-            new=await self._store(job, ready, short=short),
+            new=new,
             limit=self._dispatcher.limit(job.model),
         )
-        await self._last_work.do(self._ring(finished, len(ready)))
+        await self._last_work.do(self._ring(finished, len(new)))
         self._all_done()
         await self._notices.wake(job.id)
+        telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
 
     async def _add(
-        self, job: JobRecord, owner: str, ready: Sequence[ReadyChunk], splitter: ChannelSplitter, decoding: Decoding
+        self, job: JobRecord, owner: str, new: Sequence[NewChunk], splitter: ChannelSplitter, decoding: Decoding
     ) -> bool:
         """Makes chunks due while the rest is still being decoded; False when the job is no longer ours."""
         added = self._jobs.add_chunks(
             job.id,
             owner,
-            await self._store(job, ready),
+            new,
             scanned=splitter.total_samples,
             declared=None if decoding.declared_s is None else samples_of(decoding.declared_s),
             channels=decoding.channels,
             limit=self._dispatcher.limit(job.model),
         )
-        return await self._last_work.do(self._ring(added, len(ready)))
+        if not await self._last_work.do(self._ring(added, len(new))):
+            return False
+        if _with_text(new):
+            await self._notices.wake(job.id)
+        return True
 
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
-        """Stores chunks' audio; their rows are to be written then."""
+        """Stores chunks' audio and looks whether their text is known; their rows are to be written then."""
         new: list[NewChunk] = []
-        for chunk in ready:
+        for chunk, recalled in zip(ready, await self._cache.recall(job, ready), strict=True):
             key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"
             await self._objects.put(key, chunk.pcm)
             new.append(
@@ -202,6 +220,8 @@ class Preparer:
                     interactive=short or chunk.first,
                     pieces=chunk.pieces if len(chunk.pieces) > 1 else (),
                     channel=chunk.channel,
+                    cache_key=recalled.key,
+                    output=recalled.output,
                 )
             )
         return new
@@ -220,10 +240,14 @@ class Preparer:
         return True
 
 
-def _cache_key(path: Path, job: JobRecord) -> str:
-    """SHA-256 over the file's content and every option that shapes the raw text."""
+def _with_text(new: Sequence[NewChunk]) -> int:
+    return sum(chunk.output is not None for chunk in new)
+
+
+def _cache_key(path: Path, job: JobRecord, revision: str) -> str:
+    """SHA-256 over the file's content, every option that shapes the raw text, and the model's revision."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     shaping = {name: value for name, value in asdict(job.options).items() if name not in WRITING_OPTIONS}
-    digest.update(json.dumps(shaping, sort_keys=True).encode())
+    digest.update(json.dumps([shaping, revision], sort_keys=True).encode())
     return digest.hexdigest()

@@ -57,6 +57,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
                 compute_s=request.compute_s,
                 draining=request.draining,
                 seen_s=time.time(),
+                revision=request.revision[:64],
             )
         )
         return pb.ReportResponse(interval=wire.duration_to_proto(interval_s))

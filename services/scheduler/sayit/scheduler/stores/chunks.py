@@ -19,19 +19,19 @@ from sayit.scheduler.job.records import (
     Dispatch,
     DoneChunk,
     JobRecord,
+    ToRemember,
 )
 from sayit.scheduler.job.rules import verdict
-from sayit.scheduler.stores import codec, dispatches, events
+from sayit.scheduler.stores import chunk_cache, codec, dispatches, events
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
-from sayit.scheduler.stores.leases import enter
+from sayit.scheduler.stores.leases import enter, visible
 from sayit.scheduler.stores.locks import lock_job, lock_job_of
 from sayit.scheduler.stores.looks import drop_look
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobEvent, JobState
-from sayit.speech.transcript import Segment
 
 #: Unclaimed dispatches that are looked at together.
 _LOOKED_AT = 500
@@ -140,7 +140,7 @@ class SqlChunks:
         )
         if job.started_s is None:
             connection.execute(update(jobs).where(jobs.c.id == row.job_id).values(started_s=now))
-        return codec.claim_of(row, job.options, job.traceparent)
+        return replace(codec.claim_of(row, job.options, job.traceparent), transcriber_id=transcriber_id)
 
     @writes_lightly
     def renew_claim(
@@ -152,7 +152,7 @@ class SqlChunks:
 
     @writes
     def commit(
-        self, connection: Connection, claim: Claim, output: ChunkOutput
+        self, connection: Connection, claim: Claim, output: ChunkOutput, remember: ToRemember | None = None
     ) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
         """See the port."""
         lock_job(connection, claim.job_id)
@@ -166,8 +166,10 @@ class SqlChunks:
             return load(connection, None, claim.job_id), ()
         done = {"of_job": claim.job_id, "samples": claim.end_sample - claim.start_sample}
         counts = connection.execute(_COUNT_DONE, done).one()
-        text = ChunkText(chunk_index=claim.index, segments=visible(output, claim))
+        text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
         appended = events.append(connection, claim.job_id, [text])
+        if remember is not None:
+            chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)
         if counts.chunks_done == counts.chunks_total:
             enter(connection, claim.job_id, JobState.MERGING)
         return load(connection, None, claim.job_id), appended
@@ -239,13 +241,6 @@ class SqlChunks:
             .order_by(chunks.c.number)
         )
         return connection.execute(statement).all()
-
-
-def visible(output: ChunkOutput, claim: Claim) -> tuple[Segment, ...]:
-    """What a watcher sees of a chunk's text: words only where they were asked for."""
-    if claim.options.word_timestamps:
-        return output.segments
-    return tuple(replace(segment, words=()) for segment in output.segments)
 
 
 def _current(chunk_id: str, attempt: int) -> ColumnElement[bool]:

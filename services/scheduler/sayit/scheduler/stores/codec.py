@@ -112,6 +112,7 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         look=chunk.look,
         changes=changes_of(chunk.decoding),
         channel=chunk.channel,
+        cache_key=chunk.cache_key,
     )
 
 

@@ -13,7 +13,7 @@ from sayit.scheduler.stores.database import Database, reads, writes, writes_ligh
 from sayit.scheduler.stores.jobs import ENDED, UNFINISHED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
-from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs, transcribers, uploads
+from sayit.scheduler.stores.tables import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads
 from sayit.scheduler.stores.uploads import drop_unused
 from sayit.speech.jobs import JobState
 
@@ -102,7 +102,8 @@ class SqlFleet:
     def _expire_small(self, connection: Connection, now_s: float) -> None:
         # One scheduler at a time: deleting the same rows in another order, two could wait for each other.
         lock_name(connection, "expire")
-        connection.execute(delete(cache).where(cache.c.expires_s < now_s))
+        for texts in (cache, chunk_cache):
+            connection.execute(delete(texts).where(texts.c.expires_s < now_s))
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 
     @writes

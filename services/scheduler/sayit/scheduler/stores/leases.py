@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, true, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.job.channels import ChannelSpeech
-from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
+from sayit.scheduler.job.records import ChunkOutput, ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, dispatches, events
 from sayit.scheduler.stores.database import Database, writes
 from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job, locks_rows
 from sayit.scheduler.stores.looks import OPEN_LOOKS
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
-from sayit.speech.jobs import EventBody, JobState, StateChanged
+from sayit.speech.jobs import ChunkText, EventBody, JobState, StateChanged
+from sayit.speech.transcript import Segment
 
 _NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
 _INSERT_CHUNKS = insert(chunks)
@@ -26,6 +28,15 @@ _COUNT_CHUNKED = (
     update(jobs)
     .where(jobs.c.id == bindparam("of_job"))
     .values(samples_chunked=jobs.c.samples_chunked + bindparam("length"))
+)
+_COUNT_DONE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("of_job"))
+    .values(
+        chunks_done=jobs.c.chunks_done + bindparam("count"),
+        samples_done=jobs.c.samples_done + bindparam("length"),
+        started_s=func.coalesce(jobs.c.started_s, bindparam("now_s")),
+    )
 )
 
 
@@ -131,7 +142,7 @@ class SqlLeases:
         known = func.coalesce(declared, jobs.c.samples_declared)
         values = {"samples_scanned": scanned, "samples_declared": known, "channels": channels}
         job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
-        return None if job is None else _add(connection, job, new, limit=limit)
+        return None if job is None else _add(connection, job, new, limit=limit)[0]
 
     @writes
     def finish_preparing(
@@ -163,8 +174,8 @@ class SqlLeases:
         job = connection.execute(statement.where(jobs.c.state == JobState.PREPARING.value)).one_or_none()
         if job is None:
             return None
-        dispatched = _add(connection, job, new, limit=limit)
-        enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
+        dispatched, done = _add(connection, job, new, limit=limit)
+        enter(connection, job_id, JobState.MERGING if job.chunks_done + done == chunks else JobState.RUNNING)
         return dispatched
 
     @writes
@@ -206,18 +217,22 @@ def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
 def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
     """Writes into a job that the owner still holds; what adding chunks needs to know of it, or nothing."""
     statement = update(jobs).where(*_owned(job_id, owner)).values(**values)
-    return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done)
+    return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done, jobs.c.options)
 
 
-def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> list[Dispatch]:
-    """Appends chunks and dispatches what there is room for, inside the caller's transaction."""
+def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> tuple[list[Dispatch], int]:
+    """Appends chunks and dispatches what there is room for, inside the caller's transaction.
+
+    Returns:
+        What is to be rung for, and how many of the chunks came with their text and are done.
+    """
     if not new:
-        return []
+        return [], 0
     # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
     there = set(connection.execute(_NUMBERS, {"of_job": job.id}).scalars())
     missing = [chunk for chunk in new if chunk.index not in there]
     if not missing:
-        return []
+        return [], 0
     length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
     connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
     now = time.time()
@@ -237,10 +252,33 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
             "interactive": chunk.interactive,
             "pieces": codec.spans_text(chunk.pieces) if chunk.pieces else "",
             "channel": chunk.channel,
-            "state": ChunkState.DUE.value,
+            "cache_key": chunk.cache_key,
+            "state": (ChunkState.DUE if chunk.output is None else ChunkState.DONE).value,
             "due_s": now,
+            "output": None if chunk.output is None else codec.output_bytes(chunk.output),
         }
         for chunk in missing
     ]
     connection.execute(_INSERT_CHUNKS, rows)
-    return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
+    done = _tell(connection, job, missing, now)
+    return (dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []), done
+
+
+def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: float) -> int:
+    """Counts the chunks that came with their text and writes their events; returns how many there are."""
+    done = [(chunk, chunk.output) for chunk in new if chunk.output is not None]
+    if not done:
+        return 0
+    length = sum(chunk.end_sample - chunk.start_sample for chunk, _ in done)
+    connection.execute(_COUNT_DONE, {"of_job": job.id, "count": len(done), "length": length, "now_s": now_s})
+    words = codec.options_of(job.options).word_timestamps
+    texts = [ChunkText(chunk_index=chunk.index, segments=visible(output, words=words)) for chunk, output in done]
+    events.append(connection, job.id, texts)
+    return len(done)
+
+
+def visible(output: ChunkOutput, *, words: bool) -> tuple[Segment, ...]:
+    """What a watcher sees of a chunk's text: words only where they were asked for."""
+    if words:
+        return output.segments
+    return tuple(replace(segment, words=()) for segment in output.segments)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sayit.scheduler.stores.chunk_cache import SqlChunkCache
 from sayit.scheduler.stores.chunks import SqlChunks
 from sayit.scheduler.stores.database import Database, database_at
 from sayit.scheduler.stores.fleet import SqlFleet
@@ -31,6 +32,7 @@ class Stores:
     jobs: SqlJobStore
     chunks: SqlChunks
     looks: SqlLooks
+    chunk_cache: SqlChunkCache
     fleet: SqlFleet
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -56,6 +58,7 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
                 jobs=SqlJobStore(database, result_ttl_s=result_ttl_s),
                 chunks=SqlChunks(database, result_ttl_s=result_ttl_s),
                 looks=SqlLooks(database),
+                chunk_cache=SqlChunkCache(database),
                 fleet=SqlFleet(database),
                 exclusive=database.is_sqlite,
             )

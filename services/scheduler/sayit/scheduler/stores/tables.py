@@ -208,6 +208,8 @@ transcribers = Table(
     Column("compute_s", Double, nullable=False),
     Column("draining", Boolean, nullable=False),
     Column("seen_s", Double, nullable=False),
+    #: What its text depends on beside the request, hashed; empty where it does not say.
+    Column("revision", String(64), nullable=False, server_default=""),
 )
 
 bin_ = Table(

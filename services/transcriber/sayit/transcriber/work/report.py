@@ -29,16 +29,25 @@ class Reporter:
         runner: what holds chunks.
         transcriber_id: new with every process.
         model: what it holds.
+        revision: what its text depends on beside the request.
         slots: chunks it can hold.
     """
 
     def __init__(
-        self, *, stub: ChunkServiceAsyncStub, runner: Runner, transcriber_id: str, model: str, slots: int
+        self,
+        *,
+        stub: ChunkServiceAsyncStub,
+        runner: Runner,
+        transcriber_id: str,
+        model: str,
+        revision: str,
+        slots: int,
     ) -> None:
         self._stub = stub
         self._runner = runner
         self._transcriber_id = transcriber_id
         self._model = model
+        self._revision = revision
         self._slots = slots
         self._heard = True
 
@@ -52,6 +61,7 @@ class Reporter:
         request = pb.ReportRequest(
             transcriber_id=self._transcriber_id,
             model=self._model,
+            revision=self._revision,
             slots=self._slots,
             busy=len(self._runner.held),
             audio_s=self._runner.audio_s,

@@ -512,6 +512,7 @@ class ReportRequest(_message.Message):
     AUDIO_S_FIELD_NUMBER: _builtins.int
     COMPUTE_S_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     transcriber_id: _builtins.str
     """Its id, new with every process."""
     model: _builtins.str
@@ -526,6 +527,10 @@ class ReportRequest(_message.Message):
     """Seconds its engine was busy with them."""
     draining: _builtins.bool
     """It takes no more work and will leave."""
+    revision: _builtins.str
+    """What its text depends on beside the request: the model's files, its arithmetic, the version of the engine. Empty:
+    its text is not kept for other requests.
+    """
     def __init__(
         self,
         *,
@@ -536,10 +541,11 @@ class ReportRequest(_message.Message):
         audio_s: _builtins.float = ...,
         compute_s: _builtins.float = ...,
         draining: _builtins.bool = ...,
+        revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "busy", b"busy", "compute_s", b"compute_s", "draining", b"draining", "model", b"model", "slots", b"slots", "transcriber_id", b"transcriber_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio_s", b"audio_s", "busy", b"busy", "compute_s", b"compute_s", "draining", b"draining", "model", b"model", "revision", b"revision", "slots", b"slots", "transcriber_id", b"transcriber_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

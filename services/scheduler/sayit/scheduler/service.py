@@ -40,6 +40,8 @@ from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.storage.scratch import scratch_folder
 from sayit.scheduler.stores.store import opened
 from sayit.scheduler.voice import SileroDetector
+from sayit.speech.options import LANGUAGES
+from sayit.speech.presets import Presets, PresetsError, load_presets
 
 SERVICES = tuple(
     service.full_name
@@ -52,7 +54,7 @@ _HOUR_S = 3600.0
 _MEGABYTE = 1_000_000
 
 
-def limits_of(settings: SchedulerSettings) -> Limits:
+def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
     """The use cases' numbers."""
     return Limits(
         max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
@@ -70,6 +72,7 @@ def limits_of(settings: SchedulerSettings) -> Limits:
         max_prepare_attempts=10,
         job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
+        presets=presets,
     )
 
 
@@ -90,7 +93,7 @@ async def running(
             f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
-    limits = limits_of(settings)
+    limits = limits_of(settings, _presets(settings))
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
         stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
@@ -198,7 +201,7 @@ async def running(
             )
 
         def adopt(now: SchedulerSettings) -> None:
-            limits.adopt(limits_of(now))
+            limits.adopt(limits_of(now, limits.presets))
             stores.jobs.result_ttl_s = stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
 
         if reload is not None:
@@ -234,6 +237,13 @@ def _guard(settings: SchedulerSettings) -> HallucinationGuard:
         return HallucinationGuard(load_phrases(settings.guard_phrases))
     except PhrasesError as error:
         raise StartError(f"SAYIT_GUARD_PHRASES: {error}") from error
+
+
+def _presets(settings: SchedulerSettings) -> Presets:
+    try:
+        return load_presets(LANGUAGES, settings.presets)
+    except PresetsError as error:
+        raise StartError(f"SAYIT_PRESETS: {error}") from error
 
 
 @asynccontextmanager

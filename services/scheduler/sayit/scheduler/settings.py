@@ -87,6 +87,10 @@ class SchedulerSettings(ServiceSettings):
         None,
         description="File of more phrases that Whisper invents, one a line; docs/quality.md explains the form.",
     )
+    presets: Path | None = Field(
+        None,
+        description="File of decode options by language (TOML), laid over SayIt's own; read at the start. See docs/quality.md.",
+    )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
 
     @model_validator(mode="after")

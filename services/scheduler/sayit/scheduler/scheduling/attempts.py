@@ -138,7 +138,7 @@ class Attempts:
 
     def options(self, claim: Claim) -> DecodeOptions:
         """How to decode the chunk. Beside a hard cut words are needed, for they alone tell what was heard twice."""
-        options = resolve(claim.options)
+        options = resolve(claim.options, self.limits.presets)
         return replace(options, word_timestamps=options.word_timestamps or claim.hard_start or claim.hard_end)
 
     @contextmanager

@@ -25,7 +25,8 @@ from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.splitting import ReadyChunk, Splitter
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import WRITING_OPTIONS
+from sayit.speech.options import WRITING_OPTIONS, resolve
+from sayit.speech.presets import Presets
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
@@ -129,7 +130,7 @@ class Preparer:
     async def _prepare(self, job: JobRecord, owner: str) -> None:
         parts = await self._uploads.parts(job.upload_id)
         async with self._objects.file_of([part.object_key for part in parts]) as path:
-            cache_key = await asyncio.to_thread(_cache_key, path, job)
+            cache_key = await asyncio.to_thread(_cache_key, path, job, self._limits.presets)
             await self._jobs.set_cache_key(job.id, owner, cache_key)
             if await self._results.answer_from_cache(job, owner, cache_key):
                 return
@@ -212,10 +213,10 @@ class Preparer:
         return True
 
 
-def _cache_key(path: Path, job: JobRecord) -> str:
-    """SHA-256 over the file's content and every option that shapes the raw text."""
+def _cache_key(path: Path, job: JobRecord, presets: Presets) -> str:
+    """SHA-256 over the file's content and every option that shapes the raw text, those of the preset too."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     shaping = {name: value for name, value in asdict(job.options).items() if name not in WRITING_OPTIONS}
-    digest.update(json.dumps(shaping, sort_keys=True).encode())
+    digest.update(json.dumps([shaping, asdict(resolve(job.options, presets))], sort_keys=True).encode())
     return digest.hexdigest()

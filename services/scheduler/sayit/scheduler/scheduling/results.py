@@ -25,6 +25,7 @@ from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
 from sayit.speech.options import preset_name
+from sayit.speech.presets import Presets
 from sayit.speech.transcript import Segment, Span, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
@@ -145,7 +146,9 @@ class Results:
     async def _merge(self, job: JobRecord, owner: str) -> None:
         done = await self._chunks.done_chunks(job.id)
         speech = await self._jobs.speech(job.id)
-        transcript, merged = await asyncio.to_thread(_merged, job, done, speech, self._guard)
+        transcript, merged = await asyncio.to_thread(
+            _merged, job, done, speech, guard=self._guard, presets=self._limits.presets
+        )
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
@@ -188,7 +191,12 @@ def _key(job_id: str) -> str:
 
 
 def _merged(
-    job: JobRecord, done: Sequence[DoneChunk], speech: Sequence[tuple[int, int]], guard: HallucinationGuard
+    job: JobRecord,
+    done: Sequence[DoneChunk],
+    speech: Sequence[tuple[int, int]],
+    *,
+    guard: HallucinationGuard,
+    presets: Presets,
 ) -> tuple[Transcript, Merged]:
     duration_s = seconds_of(job.samples_total or 0)
     spoken = [Span(start_s=seconds_of(start), end_s=seconds_of(end)) for start, end in speech]
@@ -219,7 +227,7 @@ def _merged(
         coverage=merged.coverage,
         usage=Usage(audio_s=duration_s, compute_s=sum(chunk.output.compute_s for chunk in done)),
         model=job.model,
-        preset=preset_name(job.options.language),
+        preset=preset_name(job.options.language, presets),
         suppressed=tuple(merged.suppressed),
     )
     return transcript, merged

@@ -278,9 +278,9 @@ def _overrides(asked: DecodingOverrides, temperature: float | None) -> DecodingO
     for value in asked.temperatures:
         _within("decoding.temperatures", value, 0.0, 1.0)
     for name, (low, high) in LIMITS.items():
-        value = getattr(asked, name, None)
-        if value is not None:
-            _within(f"decoding.{name}", value, low, high)
+        number = getattr(asked, name, None)
+        if number is not None:
+            _within(f"decoding.{name}", number, low, high)
     if len(asked.suppress_tokens) > MAX_SUPPRESSED_TOKENS:
         raise _invalid("decoding.suppress_tokens", f"more than {MAX_SUPPRESSED_TOKENS}")
     for token in asked.suppress_tokens:

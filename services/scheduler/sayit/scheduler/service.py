@@ -31,6 +31,7 @@ from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.overview import Overview
 from sayit.scheduler.scheduling.preparing import Preparer
 from sayit.scheduler.scheduling.results import Results
+from sayit.scheduler.scheduling.vocabularies import Vocabularies
 from sayit.scheduler.scheduling.watching import Watching
 from sayit.scheduler.servicers.chunks import ChunkServicer
 from sayit.scheduler.servicers.jobs import JobServicer
@@ -153,11 +154,13 @@ async def running(
             dispatcher=dispatcher,
             all_done=results.bell.ring,
         )
+        vocabularies = Vocabularies(stores.vocabularies)
         intake = Intake(
             uploads=stores.uploads,
             jobs=stores.jobs,
             objects=objects,
             fleet=fleet,
+            vocabularies=vocabularies,
             admission=Admission(
                 jobs=stores.jobs,
                 fleet=stores.fleet,
@@ -185,6 +188,7 @@ async def running(
             watching=Watching(jobs=stores.jobs, bus=bus, fleet=fleet),
             results=results,
             fleet=fleet,
+            vocabularies=vocabularies,
             overview=Overview(
                 store=stores.fleet,
                 fleet=fleet,

@@ -89,7 +89,8 @@ class SchedulerSettings(ServiceSettings):
     )
     presets: Path | None = Field(
         None,
-        description="File of decode options by language (TOML), laid over SayIt's own; read at the start. See docs/quality.md.",
+        description="File of decode options by language (TOML), laid over SayIt's own; read at the start. "
+        "docs/quality.md explains the form.",
     )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
 

@@ -4,6 +4,7 @@ from sayit.scheduler.ports.database import ChunkStore, FleetStore, JobStore, Upl
 from sayit.scheduler.ports.decoding import Decoder, DecodeSummary, Decoding
 from sayit.scheduler.ports.objects import ObjectStore
 from sayit.scheduler.ports.queue import DispatchQueue, EventBus, QueueHealth
+from sayit.scheduler.ports.vocabularies import VocabularyStore
 
 __all__ = [
     "ChunkStore",
@@ -17,4 +18,5 @@ __all__ = [
     "ObjectStore",
     "QueueHealth",
     "UploadStore",
+    "VocabularyStore",
 ]

@@ -217,6 +217,8 @@ def _cache_key(path: Path, job: JobRecord, presets: Presets) -> str:
     """SHA-256 over the file's content and every option that shapes the raw text, those of the preset too."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    shaping = {name: value for name, value in asdict(job.options).items() if name not in WRITING_OPTIONS}
+    # The vocabulary's words are among the hotwords; its name says nothing of what they are.
+    silent = WRITING_OPTIONS | {"vocabulary"}
+    shaping = {name: value for name, value in asdict(job.options).items() if name not in silent}
     digest.update(json.dumps([shaping, asdict(resolve(job.options, presets))], sort_keys=True).encode())
     return digest.hexdigest()

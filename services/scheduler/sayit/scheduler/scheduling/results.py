@@ -101,15 +101,16 @@ class Results:
             telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
         return True
 
-    async def transcript(self, who: Principal, job_id: str) -> Transcript:
-        """A finished job's transcript, written as its options ask.
+    async def transcript(self, who: Principal, job_id: str, *, raw: bool = False) -> Transcript:
+        """A finished job's transcript, written as its options ask, or, raw, as the model wrote it.
 
         Raises:
             SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, JOB_CANCELLED, JOB_FAILED.
         """
         job = await self._jobs.get_job(who.tenant, job_id)
         if job.state is JobState.COMPLETED:
-            return await asyncio.to_thread(formatted, await self._load(job.id), job.options)
+            transcript = await self._load(job.id)
+            return transcript if raw else await asyncio.to_thread(formatted, transcript, job.options)
         if job.state is JobState.CANCELLED:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         if job.state is JobState.FAILED:

@@ -15,6 +15,7 @@ from sayit.scheduler.stores.jobs import SqlJobs
 from sayit.scheduler.stores.leases import SqlLeases
 from sayit.scheduler.stores.migrations import upgrade
 from sayit.scheduler.stores.uploads import SqlUploads
+from sayit.scheduler.stores.vocabularies import SqlVocabularies
 from sayit.speech.errors import ErrorKind, SayItError
 
 
@@ -30,6 +31,7 @@ class Stores:
     jobs: SqlJobStore
     chunks: SqlChunks
     fleet: SqlFleet
+    vocabularies: SqlVocabularies
     #: Whether no other scheduler can be on this database.
     exclusive: bool
 
@@ -54,6 +56,7 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
                 jobs=SqlJobStore(database, result_ttl_s=result_ttl_s),
                 chunks=SqlChunks(database, result_ttl_s=result_ttl_s),
                 fleet=SqlFleet(database),
+                vocabularies=SqlVocabularies(database),
                 exclusive=database.is_sqlite,
             )
         finally:

@@ -2,12 +2,13 @@ r"""A transcript as a file: plain text, JSON, subtitles (SRT, WebVTT), or a tabl
 
 txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`.
 
-json: one object; keys may be added, never renamed or removed, and all are always there. Times are seconds rounded to
+json: one object; keys may be added, never renamed or removed, and all are always there, but for `channel`, which only
+segments of a recording whose channels were transcribed apart have. Times are seconds rounded to
 milliseconds; a figure that is no finite number is null.
 
     {"text": str, "language": str, "language_probability": float, "duration": float, "model": str, "preset": str,
-     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str,
-                   "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
+     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "language_probability": float,
+                   "channel": int, "speaker": str, "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
                    "words": [{"text": str, "start": float, "end": float, "probability": float}]}],
      "coverage": {"speech_detected": float, "speech_transcribed": float, "gaps": [{"start": float, "end": float}]},
      "suppressed": [{"text": str, "reason": str, "start": float, "end": float}],

@@ -70,6 +70,8 @@ def segment_value(segment: Segment) -> dict[str, object]:
         "end": _seconds(segment.end_s),
         "text": segment.text,
         "language": segment.language,
+        "language_probability": _figure(segment.language_probability),
+        **({"channel": segment.channel} if segment.channel else {}),
         "speaker": segment.speaker,
         "avg_logprob": _figure(segment.avg_logprob),
         "compression_ratio": _figure(segment.compression_ratio),

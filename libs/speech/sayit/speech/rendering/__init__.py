@@ -7,8 +7,9 @@ segments of a recording whose channels were transcribed apart have. Times are se
 milliseconds; a figure that is no finite number is null.
 
     {"text": str, "language": str, "language_probability": float, "duration": float, "model": str, "preset": str,
-     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "language_probability": float,
-                   "channel": int, "speaker": str, "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
+     "segments": [{"id": int, "start": float, "end": float, "text": str,
+                   "language": str, "language_probability": float, "channel": int, "speaker": str,
+                   "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
                    "words": [{"text": str, "start": float, "end": float, "probability": float}]}],
      "coverage": {"speech_detected": float, "speech_transcribed": float, "gaps": [{"start": float, "end": float}]},
      "suppressed": [{"text": str, "reason": str, "start": float, "end": float}],

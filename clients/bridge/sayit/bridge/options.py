@@ -20,6 +20,8 @@ from sayit.speech.options import (
 )
 from sayit.speech.presets import LIMITS, MAX_SUPPRESSED_TOKENS, MAX_TEMPERATURES, MAX_TOKEN
 
+#: Options that are lists: commas separate their values in a query and in a form, or they come several times.
+LISTS = frozenset({"languages", "temperatures", "suppress_tokens"})
 #: Options of the decoder alone; flat here, for a query or a form has no other way to say them.
 _DECODING = frozenset(field.name for field in fields(DecodingOverrides))
 

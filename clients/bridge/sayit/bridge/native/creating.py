@@ -15,7 +15,7 @@ from sayit.bridge.gateway import Gateway
 from sayit.bridge.native.describing import Wait, problems
 from sayit.bridge.native.jobs import told
 from sayit.bridge.native.reading import invalid, json_of
-from sayit.bridge.options import OptionsDocument
+from sayit.bridge.options import LISTS, OptionsDocument
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job
 
@@ -120,13 +120,13 @@ async def _from_upload(request: Request, deps: Deps, gateway: Gateway, key: str)
 
 
 def _merged(query: JobQuery, fields: Mapping[str, Any]) -> JobQuery:
-    """The query parameters, and over them the fields of the form, each of which may come once."""
+    """The query parameters, and over them the fields of the form; only those that are lists may come twice."""
     if not fields:
         return query
     for name, values in fields.items():
-        if len(values) > 1:
+        if len(values) > 1 and name not in LISTS:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field=name[:64], reason="the field is there twice")
-    given = {name: values[0] for name, values in fields.items()}
+    given = {name: values if name in LISTS else values[0] for name, values in fields.items()}
     try:
         return JobQuery.model_validate({**query.model_dump(exclude_unset=True), **given})
     except ValidationError as error:

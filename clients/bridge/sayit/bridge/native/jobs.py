@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BeforeValidator
 
 from sayit.bridge.deps import Deps
 from sayit.bridge.documents import JobDocument, JobListDocument, job_document
@@ -106,7 +107,11 @@ def router(deps: Deps) -> APIRouter:
     async def get_transcript(
         request: Request,
         job_id: JobId,
-        form: Annotated[Format | None, Query(alias="format", description="`text` is another name of `txt`.")] = None,
+        form: Annotated[
+            Format | None,
+            BeforeValidator(_named),
+            Query(alias="format", description="`text` is another name of `txt`."),
+        ] = None,
         raw: Annotated[
             bool, Query(description="As the model wrote it, whatever `formatting` and `mask_profanity` say.")
         ] = False,
@@ -122,6 +127,10 @@ def router(deps: Deps) -> APIRouter:
         return Response(content, headers=headers, media_type=_MEDIA_TYPES[form])
 
     return routes
+
+
+def _named(form: object) -> object:
+    return Format.TXT if form == "text" else form
 
 
 async def told(deps: Deps, request: Request, response: Response, job: Job, *, waited: bool = False) -> JobDocument:

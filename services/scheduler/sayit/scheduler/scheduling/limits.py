@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sayit.speech.options import PRESETS
 from sayit.speech.presets import Presets
 
 
@@ -36,7 +35,7 @@ class Limits:
     #: How often transcribers report.
     report_s: float
     #: How each language is decoded.
-    presets: Presets = PRESETS
+    presets: Presets
 
     def adopt(self, other: Limits) -> None:
         """Takes over all numbers of another."""

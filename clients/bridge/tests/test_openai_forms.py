@@ -67,7 +67,7 @@ def test_temperature_0_means_what_nothing_means() -> None:
     ],
 )
 def test_one_possible_language_is_taken_several_are_detected(fields, language: str) -> None:
-    """`languages` names what is possible; SayIt can be told one, or detects."""
+    """`languages` names what is possible; one is taken as it is, several are what may be detected."""
     assert asked(**fields).options.language == language
 
 

@@ -46,7 +46,7 @@ def test_every_operation_has_a_name_a_summary_and_its_errors() -> None:
     assert len(set(names)) == len(names) >= 15
     for path, method, one in found:
         assert one.get("summary") or one.get("description"), (path, method)
-        if path.startswith(("/v1/jobs", "/v1/uploads", "/v1/status")) and method != "options":
+        if path.startswith(("/v1/jobs", "/v1/uploads", "/v1/vocabularies", "/v1/status")) and method != "options":
             assert "application/problem+json" in one["responses"]["503"]["content"], (path, method)
 
 
@@ -82,7 +82,9 @@ def test_whatever_is_sent_the_answer_is_as_described(bridge_url: str) -> None:
     checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
     tried = 0
 
-    for result in schema.include(path_regex="^/(v1/(jobs|uploads|status)|livez|readyz)").get_all_operations():
+    for result in schema.include(
+        path_regex="^/(v1/(jobs|uploads|vocabularies|status)|livez|readyz)"
+    ).get_all_operations():
         operation = result.ok()
 
         @settings(

@@ -39,6 +39,8 @@ from sayit.v1 import (
     transcription_service_pb2_grpc,
     upload_service_pb2,
     upload_service_pb2_grpc,
+    vocabulary_service_pb2,
+    vocabulary_service_pb2_grpc,
 )
 from sayit.v1 import transcription_service_pb2 as service_pb
 
@@ -127,6 +129,7 @@ BROKEN = object()
 class Gateway(
     transcription_service_pb2_grpc.TranscriptionServiceServicer,
     upload_service_pb2_grpc.UploadServiceServicer,
+    vocabulary_service_pb2_grpc.VocabularyServiceServicer,
     system_service_pb2_grpc.SystemServiceServicer,
 ):
     """Answers as scripted.
@@ -151,6 +154,7 @@ class Gateway(
     stored: bytearray = field(default_factory=bytearray)
     keys: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    vocabularies: dict[str, vocabulary_service_pb2.Vocabulary] = field(default_factory=dict)
     #: Seconds before every answer.
     delay_s: float = 0.0
     #: Called before GetUpload answers, with the bytes that it will say.
@@ -255,6 +259,28 @@ class Gateway(
         await self._begin("CancelJob", context)
         return wire.job_to_proto(job(request.job_id, JobState.CANCELLED))
 
+    async def PutVocabulary(self, request, context):
+        await self._begin("PutVocabulary", context)
+        made = vocabulary_service_pb2.Vocabulary(name=request.name, words=request.words, prompt=request.prompt)
+        self.vocabularies[request.name] = made
+        return made
+
+    async def GetVocabulary(self, request, context):
+        await self._begin("GetVocabulary", context)
+        return self.vocabularies[request.name]
+
+    async def ListVocabularies(self, request, context):
+        await self._begin("ListVocabularies", context)
+        return vocabulary_service_pb2.ListVocabulariesResponse(vocabularies=self.vocabularies.values())
+
+    async def DeleteVocabulary(self, request, context):
+        todo = await self._begin("DeleteVocabulary", context)
+        if self.vocabularies.pop(request.name, None) is None:
+            await refuse(context, SayItError(ErrorKind.VOCABULARY_NOT_FOUND, name=request.name))
+        if todo == "lose the answer":
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        return Empty()
+
     async def DeleteJob(self, request, context):
         await self._begin("DeleteJob", context)
         return Empty()
@@ -342,6 +368,7 @@ async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[str]:
     server = gateway.server = aio.server()
     transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(gateway, server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(gateway, server)
+    vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(gateway, server)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(gateway, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()

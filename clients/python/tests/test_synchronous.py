@@ -50,6 +50,11 @@ async def test_every_call(gateway, blocking):
         assert blocking.transcript(JOB) == TRANSCRIPT
         assert blocking.render(JOB, Format.SRT) == render(TRANSCRIPT, Format.SRT)
         assert blocking.models()[0].name == "small"
+        assert blocking.put_vocabulary("v", ["세이잇"], "회의").words == ("세이잇",)
+        assert blocking.get_vocabulary("v").prompt == "회의"
+        assert [each.name for each in blocking.list_vocabularies()] == ["v"]
+        blocking.delete_vocabulary("v")
+        assert blocking.list_vocabularies() == ()
         assert blocking.status() == STATUS
         assert blocking.create_job(AUDIO).id == JOB
         assert blocking.upload(iter([AUDIO])) == "upload-1"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import (
     AUTO,
     LANGUAGES,
+    MAX_LANGUAGES,
     MAX_PROMPT_CHARS,
     PRESETS,
+    DecodingOverrides,
     Options,
     Task,
     normal_language,
@@ -103,14 +107,10 @@ def test_normalising_keeps_every_field():
 @pytest.mark.parametrize("language", ["ko", "en", "ja", "zh", AUTO])
 def test_presets_decode_with_beam_search_first_and_their_temperature_as_fallback(language):
     """Temperature 0 comes first, so that beam size and patience apply; the preset's temperature is the fallback."""
-    preset = PRESETS[language]
     resolved = resolve(Options(language=language))
-    assert resolved.temperatures == (0.0, preset.temperature)
-    assert (resolved.beam_size, resolved.best_of, resolved.patience) == (
-        preset.beam_size,
-        preset.best_of,
-        preset.patience,
-    )
+    assert resolved.temperatures[0] == 0.0 < resolved.temperatures[1]
+    taken = {field: getattr(resolved, field) for field in asdict(PRESETS[language])}
+    assert taken == asdict(PRESETS[language])
 
 
 def test_languages_without_a_preset_take_autos():
@@ -129,3 +129,88 @@ def test_a_requests_own_values_win():
         50,
         "p",
     )
+
+
+#: Every override at the end of its range that is further from the preset's.
+EXTREME = DecodingOverrides(
+    temperatures=(0.0, 1.0) * 4,
+    best_of=10,
+    patience=4.0,
+    compression_ratio_threshold=10.0,
+    logprob_threshold=-10.0,
+    no_speech_threshold=0.0,
+    suppress_tokens=tuple(range(200)),
+)
+
+
+def test_overrides_replace_the_presets_values():
+    """Each field that is given wins, zero included; the others stay the preset's."""
+    options = Options(language="ko", decoding=EXTREME).normalised()
+    resolved = resolve(options)
+    assert {field: getattr(resolved, field) for field in asdict(EXTREME)} == asdict(EXTREME)
+    assert resolved.beam_size == PRESETS["ko"].beam_size
+    one = resolve(Options(language="ko", decoding=DecodingOverrides(no_speech_threshold=0.0)))
+    assert one.no_speech_threshold == 0.0
+    assert (one.temperatures, one.best_of) == (PRESETS["ko"].temperatures, PRESETS["ko"].best_of)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperatures", (0.0,) * 9),
+        ("temperatures", (0.0, -0.1)),
+        ("temperatures", (1.1,)),
+        ("temperatures", (float("nan"),)),
+        ("best_of", 0),
+        ("best_of", 11),
+        ("patience", 0.0),
+        ("patience", float("inf")),
+        ("patience", float("nan")),
+        ("compression_ratio_threshold", 0.9),
+        ("compression_ratio_threshold", float("inf")),
+        ("logprob_threshold", 0.1),
+        ("logprob_threshold", float("-inf")),
+        ("no_speech_threshold", 1.1),
+        ("no_speech_threshold", float("nan")),
+        ("suppress_tokens", (-1,)),
+        ("suppress_tokens", (100_001,)),
+        ("suppress_tokens", tuple(range(201))),
+    ],
+)
+def test_overrides_outside_their_limits_name_their_field(field, value):
+    """Too little, too much and no number at all are refused, and the error names the field."""
+    with pytest.raises(SayItError) as caught:
+        Options(decoding=DecodingOverrides(**{field: value})).normalised()
+    assert (caught.value.kind, caught.value.field) == (ErrorKind.INVALID_OPTION, f"decoding.{field}")
+
+
+def test_one_temperature_and_several_contradict_each_other():
+    """A fixed temperature has no fallback."""
+    with pytest.raises(SayItError) as caught:
+        Options(temperature=0.0, decoding=DecodingOverrides(temperatures=(0.0, 0.4))).normalised()
+    assert caught.value.field == "decoding.temperatures"
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [((), ()), (("ko-KR", "EN", "ko"), ("ko", "en")), (("ja", "*"), ("*",))],
+)
+def test_lists_of_languages_become_plain(given, plain):
+    """Codes, each once; the sign for all of them stands alone."""
+    assert Options(languages=given).normalised().languages == plain
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"languages": ("xx",)}, "language"),
+        ({"languages": ("auto",)}, "languages"),
+        ({"languages": ("ko",), "language": "ko"}, "languages"),
+        ({"languages": tuple(sorted(LANGUAGES))[: MAX_LANGUAGES + 1]}, "languages"),
+    ],
+)
+def test_lists_of_languages_that_say_nothing_are_refused(changes, field):
+    """Unknown ones, too many, and any where the language is fixed."""
+    with pytest.raises(SayItError) as caught:
+        Options(**changes).normalised()
+    assert caught.value.field == field

@@ -113,6 +113,7 @@ def test_json_is_the_documented_schema():
                 "end": 2,
                 "text": "안녕",
                 "language": "ko",
+                "language_probability": 1.0,
                 "speaker": "",
                 "channel": 0,
                 "avg_logprob": -0.25,

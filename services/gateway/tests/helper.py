@@ -31,6 +31,8 @@ from sayit.v1 import (
     transcription_service_pb2_grpc,
     upload_service_pb2,
     upload_service_pb2_grpc,
+    vocabulary_service_pb2,
+    vocabulary_service_pb2_grpc,
 )
 
 SERVICE = "sayit.internal.v1.JobService"
@@ -98,6 +100,8 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
     pace: asyncio.Semaphore | None = None
     #: Makes events large.
     filler: str = ""
+    #: Whether the last transcript was asked for as the model wrote it.
+    raw: bool = False
     transcript: Transcript = field(default_factory=lambda: transcript(3))
     #: Seconds the client gave to the last unary call.
     time_remaining: float | None = None
@@ -161,6 +165,7 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
         return Empty()
 
     async def GetTranscript(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.raw = request.raw
         for part in wire.transcript_parts(self.transcript):
             yield part
 
@@ -174,6 +179,21 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
         raise SayItError(ErrorKind.UPLOAD_NOT_FOUND, upload_id=request.upload_id)
 
     async def DeleteUpload(self, request: Any, context: Any) -> Empty:
+        return Empty()
+
+    async def PutVocabulary(self, request: Any, context: Any) -> vocabulary_service_pb2.Vocabulary:
+        self.principals["PutVocabulary"] = principal.current()
+        return vocabulary_service_pb2.Vocabulary(name=request.name, words=request.words, prompt=request.prompt)
+
+    async def GetVocabulary(self, request: Any, context: Any) -> vocabulary_service_pb2.Vocabulary:
+        raise SayItError(ErrorKind.VOCABULARY_NOT_FOUND, name=request.name)
+
+    async def ListVocabularies(self, request: Any, context: Any) -> vocabulary_service_pb2.ListVocabulariesResponse:
+        self.principals["ListVocabularies"] = principal.current()
+        listed = [vocabulary_service_pb2.Vocabulary(name="v")]
+        return vocabulary_service_pb2.ListVocabulariesResponse(vocabularies=listed)
+
+    async def DeleteVocabulary(self, request: Any, context: Any) -> Empty:
         return Empty()
 
     async def GetStatus(self, request: Any, context: Any) -> system_service_pb2.Status:
@@ -210,6 +230,7 @@ class Suite:
     channel: grpc.aio.Channel
     jobs: transcription_service_pb2_grpc.TranscriptionServiceAsyncStub
     uploads: upload_service_pb2_grpc.UploadServiceAsyncStub
+    vocabularies: vocabulary_service_pb2_grpc.VocabularyServiceAsyncStub
     system: system_service_pb2_grpc.SystemServiceAsyncStub
     #: Stops the scheduler before its time.
     stop_scheduler: Callable[[], Awaitable[None]]
@@ -233,6 +254,7 @@ async def suite(*, scheduler_secret: str = "", **values: Any) -> AsyncIterator[S
             channel=channel,
             jobs=transcription_service_pb2_grpc.TranscriptionServiceStub(channel),
             uploads=upload_service_pb2_grpc.UploadServiceStub(channel),
+            vocabularies=vocabulary_service_pb2_grpc.VocabularyServiceStub(channel),
             system=system_service_pb2_grpc.SystemServiceStub(channel),
             stop_scheduler=scheduling.aclose,
             stop_gateway=serving_gateway.aclose,

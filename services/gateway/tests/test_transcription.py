@@ -240,8 +240,9 @@ async def test_transcript_is_rendered_in_pieces(number: Any, form: Format) -> No
 async def test_transcript_without_format_comes_in_parts() -> None:
     """The unspecified format relays header and segments as the scheduler has them."""
     async with suite() as s:
-        request = transcription_service_pb2.GetTranscriptRequest(job_id="job-1")
+        request = transcription_service_pb2.GetTranscriptRequest(job_id="job-1", raw=True)
         parts = [part async for part in s.jobs.GetTranscript(request)]
+        assert s.fake.raw
     assert [len(parts[0].header.segments), parts[0].WhichOneof("part")] == [0, "header"]
     assert [each.text for each in wire.transcript_of_parts(parts).segments] == ["hello 0", "hello 1", "hello 2"]
 

@@ -72,7 +72,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings, *, deps: Deps | None 
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.origins),
-            allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=["*"],
             expose_headers=list(_EXPOSED),
             max_age=600,

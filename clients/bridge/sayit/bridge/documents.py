@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sayit.bridge.options import OptionsDocument
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobError, JobState, Progress
-from sayit.speech.options import AUTO, MAX_PROMPT_CHARS, Options, Task
 from sayit.speech.rendering import segment_value, transcript_value
 from sayit.speech.transcript import Segment, Transcript
 
@@ -45,6 +45,7 @@ class SegmentDocument(Document):
     end: float
     text: str
     language: str
+    language_probability: float | None = Field(description="Where the language was detected; 1 where it was fixed.")
     speaker: str = Field(description="Empty unless somebody diarized.")
     channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
     avg_logprob: float | None
@@ -100,31 +101,6 @@ class TranscriptDocument(Document):
     coverage: CoverageDocument
     suppressed: list[SuppressedDocument]
     usage: UsageDocument
-
-
-class OptionsDocument(Document):
-    """How to transcribe. Every field has a useful default."""
-
-    language: str = Field(
-        default=AUTO,
-        max_length=32,
-        description='BCP-47 tag such as "ko" or "en-US"; "auto" detects it.',
-        examples=["ko"],
-    )
-    task: Task = Field(default=Task.TRANSCRIBE, description="`translate` writes English.")
-    model: str = Field(default="", max_length=200, description="See `GET /v1/models`; empty takes the default.")
-    prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="Text that precedes the audio in spirit.")
-    hotwords: str = Field(default="", max_length=MAX_PROMPT_CHARS, description="Words to expect.")
-    word_timestamps: bool = Field(default=False, description="Whether segments carry words with times.")
-    beam_size: int = Field(default=0, ge=0, le=10, description="0 takes the language's preset.")
-    temperature: float | None = Field(
-        default=None, ge=0, le=1, allow_inf_nan=False, description="One fixed temperature without fallback."
-    )
-    max_tokens_per_window: int = Field(default=0, ge=0, le=224, description="0: no limit but the model's.")
-
-    def options(self) -> Options:
-        """As our values."""
-        return Options(**{name: getattr(self, name) for name in OptionsDocument.model_fields})
 
 
 class ProgressDocument(Document):
@@ -198,9 +174,7 @@ def job_document(job: Job, language: str, *, now_s: float, transcript: Transcrip
         state=job.state,
         filename=job.filename,
         model=job.model,
-        options=OptionsDocument.model_construct(
-            **{name: getattr(job.options, name) for name in OptionsDocument.model_fields}
-        ),
+        options=OptionsDocument.of(job.options),
         progress=progress_document(job.progress),
         created_at=time_of_day(job.created_at_s),
         started_at=_maybe(job.started_at_s),

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.start import StartError
-from sayit.client import reading, submitting
+from sayit.client import reading, submitting, vocabularies
 from sayit.client.connection import Connection, Settings, calling
 from sayit.client.following import Cursor, follow
 from sayit.client.sending import sending
@@ -25,6 +25,7 @@ from sayit.speech.options import Options
 from sayit.speech.rendering import Format
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Transcript
+from sayit.speech.vocabularies import Vocabulary
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
@@ -187,11 +188,27 @@ class Gateway:
         request = service_pb.GetTranscriptRequest(job_id=job_id)
         return wire.transcript_of_parts(await reading.transcript_parts(self._connection, request))
 
-    async def rendered(self, job_id: str, form: Format) -> bytes:
-        """A finished job's transcript as a file, UTF-8; errors as for `transcript`."""
-        request = service_pb.GetTranscriptRequest(job_id=job_id, format=wire.format_to_proto(form))
+    async def rendered(self, job_id: str, form: Format, *, raw: bool = False) -> bytes:
+        """A finished job's transcript as a file, UTF-8, raw as the model wrote it; errors as for `transcript`."""
+        request = service_pb.GetTranscriptRequest(job_id=job_id, format=wire.format_to_proto(form), raw=raw)
         parts = await reading.transcript_parts(self._connection, request)
         return b"".join(part.content for part in parts)
+
+    async def put_vocabulary(self, name: str, words: Iterable[str], prompt: str) -> Vocabulary:
+        """Stores a vocabulary; INVALID_VOCABULARY, TOO_MANY_VOCABULARIES."""
+        return await vocabularies.put(self._connection, name, words, prompt)
+
+    async def get_vocabulary(self, name: str) -> Vocabulary:
+        """A vocabulary, or VOCABULARY_NOT_FOUND."""
+        return await vocabularies.get(self._connection, name)
+
+    async def list_vocabularies(self) -> tuple[Vocabulary, ...]:
+        """All of the caller's, by name."""
+        return await vocabularies.every(self._connection)
+
+    async def delete_vocabulary(self, name: str) -> None:
+        """Deletes a vocabulary, or VOCABULARY_NOT_FOUND."""
+        await vocabularies.delete(self._connection, name)
 
     async def models(self) -> tuple[Model, ...]:
         """The models that can be asked for."""

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, bridge, evaluate, jobs, keys, system, transcribe, tune, up
+from sayit.cli.commands import backup, bridge, evaluate, jobs, keys, system, transcribe, tune, up, vocabulary
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -81,6 +81,7 @@ app.command("tune", help=_flowing(tune.tune))(tune.tune)
 app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
 app.command("bridge", help=_flowing(bridge.bridge))(bridge.bridge)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(vocabulary.app, name="vocabulary")
 app.command("eval", epilog=HELP, help=_flowing(evaluate.evaluate))(evaluate.evaluate)
 app.command("status")(system.status)
 app.command("models")(system.models)

@@ -133,13 +133,13 @@ def delete(connection: Connection, ids: Sequence[str]) -> Exit:
     return _each(connection, ids, one)
 
 
-def transcript(connection: Connection, job_id: str, form: Format, output: str | None) -> None:
-    """Prints or writes a transcript.
+def transcript(connection: Connection, job_id: str, form: Format, output: str | None, *, raw: bool) -> None:
+    """Prints or writes a transcript; raw, as the model wrote it.
 
     Raises:
         LocalError: it cannot be written.
     """
-    text = connection.call(lambda client: client.render(job_id, form))
+    text = connection.call(lambda client: client.render(job_id, form, raw=raw))
     if output is None:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         return

@@ -13,15 +13,19 @@ from sayit.client.sources import Audio
 from sayit.client.synchronous import Client
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
-from sayit.speech.options import Guard, Options, Task
+from sayit.speech.options import Channels, Context, DecodingOverrides, Guard, Options, Task
 from sayit.speech.rendering import Format
 from sayit.speech.transcript import Transcript
+from sayit.speech.vocabularies import Vocabulary
 
 __all__ = [
     "DEFAULT_ADDRESS",
     "AsyncClient",
     "Audio",
+    "Channels",
     "Client",
+    "Context",
+    "DecodingOverrides",
     "ErrorKind",
     "Format",
     "Guard",
@@ -33,4 +37,5 @@ __all__ = [
     "SayItError",
     "Task",
     "Transcript",
+    "Vocabulary",
 ]

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from sayit.client import reading, submitting
+from sayit.client import reading, submitting, vocabularies
 from sayit.client.connection import Connection, Settings
 from sayit.client.following import Cursor, follow
 from sayit.client.patience import Patience
@@ -20,6 +20,7 @@ from sayit.speech.options import Options
 from sayit.speech.rendering import Format
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Transcript
+from sayit.speech.vocabularies import Vocabulary
 from sayit.speech.wire import (
     format_to_proto,
     job_from_proto,
@@ -237,20 +238,40 @@ class AsyncClient:
             if not (error.kind is ErrorKind.JOB_NOT_FOUND and patience.failures):
                 raise
 
-    async def transcript(self, job_id: str) -> Transcript:
-        """A finished job's transcript.
+    async def transcript(self, job_id: str, *, raw: bool = False) -> Transcript:
+        """A finished job's transcript; raw, as the model wrote it, whatever writing its options ask for.
 
         Raises:
             SayItError: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, JOB_NOT_FOUND.
         """
-        request = service_pb.GetTranscriptRequest(job_id=job_id)
+        request = service_pb.GetTranscriptRequest(job_id=job_id, raw=raw)
         return transcript_of_parts(await reading.transcript_parts(self._connection, request))
 
-    async def render(self, job_id: str, form: Format) -> str:
-        """A finished job's transcript as text, subtitles, JSON or a table; errors as for `transcript`."""
-        request = service_pb.GetTranscriptRequest(job_id=job_id, format=format_to_proto(form))
+    async def render(self, job_id: str, form: Format, *, raw: bool = False) -> str:
+        """A finished job's transcript as text, subtitles, JSON or a table; `raw` and errors as for `transcript`."""
+        request = service_pb.GetTranscriptRequest(job_id=job_id, format=format_to_proto(form), raw=raw)
         parts = await reading.transcript_parts(self._connection, request)
         return b"".join(part.content for part in parts).decode()
+
+    async def put_vocabulary(self, name: str, words: Iterable[str] = (), prompt: str = "") -> Vocabulary:
+        """Stores words and a text for jobs whose `options.vocabulary` names them; the name's former ones go.
+
+        Raises:
+            SayItError: INVALID_VOCABULARY, TOO_MANY_VOCABULARIES.
+        """
+        return await vocabularies.put(self._connection, name, words, prompt)
+
+    async def get_vocabulary(self, name: str) -> Vocabulary:
+        """A vocabulary, or VOCABULARY_NOT_FOUND."""
+        return await vocabularies.get(self._connection, name)
+
+    async def list_vocabularies(self) -> tuple[Vocabulary, ...]:
+        """Your vocabularies by name."""
+        return await vocabularies.every(self._connection)
+
+    async def delete_vocabulary(self, name: str) -> None:
+        """Deletes a vocabulary, or VOCABULARY_NOT_FOUND; jobs that were made with it keep its words."""
+        await vocabularies.delete(self._connection, name)
 
     async def models(self) -> tuple[Model, ...]:
         """The models that can be asked for."""

@@ -15,7 +15,12 @@ from grpc import aio
 from sayit.client.patience import Patience
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire import error_of_status, kind_of_rpc_code
-from sayit.v1 import system_service_pb2_grpc, transcription_service_pb2_grpc, upload_service_pb2_grpc
+from sayit.v1 import (
+    system_service_pb2_grpc,
+    transcription_service_pb2_grpc,
+    upload_service_pb2_grpc,
+    vocabulary_service_pb2_grpc,
+)
 
 _Response = TypeVar("_Response")
 
@@ -94,6 +99,11 @@ class Connection:
     def uploads(self) -> upload_service_pb2_grpc.UploadServiceAsyncStub:
         """The upload service."""
         return upload_service_pb2_grpc.UploadServiceStub(self.channel())
+
+    @property
+    def vocabularies(self) -> vocabulary_service_pb2_grpc.VocabularyServiceAsyncStub:
+        """The vocabulary service."""
+        return vocabulary_service_pb2_grpc.VocabularyServiceStub(self.channel())
 
     @property
     def system(self) -> system_service_pb2_grpc.SystemServiceAsyncStub:

@@ -18,6 +18,7 @@ from sayit.speech.options import Options
 from sayit.speech.rendering import Format
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Transcript
+from sayit.speech.vocabularies import Vocabulary
 
 _Value = TypeVar("_Value")
 
@@ -143,13 +144,29 @@ class Client:
         """See `AsyncClient.delete`."""
         self._loop.run(self._async.delete(job_id))
 
-    def transcript(self, job_id: str) -> Transcript:
+    def transcript(self, job_id: str, *, raw: bool = False) -> Transcript:
         """See `AsyncClient.transcript`."""
-        return self._loop.run(self._async.transcript(job_id))
+        return self._loop.run(self._async.transcript(job_id, raw=raw))
 
-    def render(self, job_id: str, form: Format) -> str:
+    def render(self, job_id: str, form: Format, *, raw: bool = False) -> str:
         """See `AsyncClient.render`."""
-        return self._loop.run(self._async.render(job_id, form))
+        return self._loop.run(self._async.render(job_id, form, raw=raw))
+
+    def put_vocabulary(self, name: str, words: Iterable[str] = (), prompt: str = "") -> Vocabulary:
+        """See `AsyncClient.put_vocabulary`."""
+        return self._loop.run(self._async.put_vocabulary(name, words, prompt))
+
+    def get_vocabulary(self, name: str) -> Vocabulary:
+        """See `AsyncClient.get_vocabulary`."""
+        return self._loop.run(self._async.get_vocabulary(name))
+
+    def list_vocabularies(self) -> tuple[Vocabulary, ...]:
+        """See `AsyncClient.list_vocabularies`."""
+        return self._loop.run(self._async.list_vocabularies())
+
+    def delete_vocabulary(self, name: str) -> None:
+        """See `AsyncClient.delete_vocabulary`."""
+        self._loop.run(self._async.delete_vocabulary(name))
 
     def models(self) -> tuple[Model, ...]:
         """See `AsyncClient.models`."""

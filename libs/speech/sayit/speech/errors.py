@@ -3,10 +3,11 @@
     SayItError
     └── carries one ErrorKind
           ├── the request is wrong:   FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO,
-          │                           AUDIO_TOO_LONG, INVALID_LANGUAGE, INVALID_OPTION, INVALID_ARGUMENT
-          ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE
+          │                           AUDIO_TOO_LONG, INVALID_LANGUAGE, INVALID_OPTION, INVALID_ARGUMENT,
+          │                           INVALID_VOCABULARY
+          ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
-          │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT
+          │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES
           ├── who are you:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
@@ -64,6 +65,11 @@ class ErrorKind(Enum):
     INVALID_OPTION = Sentence(
         en="The option {field} is not valid: {reason}", ko="{field} 옵션이 올바르지 않습니다: {reason}"
     )
+    #: A vocabulary that cannot be stored: its name, its words or its text are not what they may be.
+    INVALID_VOCABULARY = Sentence(
+        en="The vocabulary's {field} cannot be stored: {reason}",
+        ko="단어장의 {field}을(를) 저장할 수 없습니다: {reason}",
+    )
     #: A request that breaks the contract (missing field, messages in the wrong order).
     INVALID_ARGUMENT = Sentence(en="The request is not valid: {reason}", ko="요청이 올바르지 않습니다: {reason}")
     #: No such job for this caller; another tenant's job looks the same.
@@ -75,6 +81,8 @@ class ErrorKind(Enum):
         en="The model '{model}' is not available here; available: {available}.",
         ko="'{model}' 모델을 사용할 수 없습니다. 사용 가능한 모델: {available}.",
     )
+    #: No vocabulary of this name for this caller; another tenant's looks the same.
+    VOCABULARY_NOT_FOUND = Sentence(en="There is no vocabulary '{name}'.", ko="'{name}' 단어장을 찾을 수 없습니다.")
     #: The transcript was asked for before the job ended.
     JOB_NOT_FINISHED = Sentence(
         en="The job {job_id} has not finished yet.", ko="작업 {job_id}이(가) 아직 끝나지 않았습니다."
@@ -100,6 +108,11 @@ class ErrorKind(Enum):
     #: The idempotency key was used for a different request.
     IDEMPOTENCY_CONFLICT = Sentence(
         en="This idempotency key belongs to a different request.", ko="이 멱등성 키는 다른 요청에 사용되었습니다."
+    )
+    #: One more vocabulary than a tenant may have; one has to be deleted first.
+    TOO_MANY_VOCABULARIES = Sentence(
+        en="There are {limit} vocabularies already; delete one first.",
+        ko="단어장이 이미 {limit}개 있습니다. 먼저 하나를 삭제해 주세요.",
     )
     #: No credentials, or credentials nobody issued.
     UNAUTHENTICATED = Sentence(en="A valid API key is required.", ko="유효한 API 키가 필요합니다.")

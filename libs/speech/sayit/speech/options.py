@@ -1,11 +1,22 @@
-"""What a request may ask for, the language presets, and the decode options that both resolve to."""
+"""What a request may ask for, and the decode options that it and its language's preset resolve to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.presets import (
+    LIMITS,
+    MAX_SUPPRESSED_TOKENS,
+    MAX_TEMPERATURES,
+    MAX_TOKEN,
+    Presets,
+    load_presets,
+)
+
+Number = TypeVar("Number", int, float)
 
 #: "Detect it": the language option that names no language.
 AUTO = "auto"
@@ -17,24 +28,14 @@ LANGUAGES = frozenset(
         "ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue"
     ).split()
 )
+#: The presets that come with SayIt; `auto`'s also serves every language without one of its own.
+PRESETS: Presets = load_presets(LANGUAGES)
 #: What a language that is to be detected may be, unless the request says so.
 DETECTED_LANGUAGES = ("ko", "en")
 #: In the list of languages: every one that the model knows.
 ANY_LANGUAGE = "*"
 #: Most languages of such a list.
 MAX_LANGUAGES = 10
-#: Most temperatures of a request.
-MAX_TEMPERATURES = 8
-#: Most tokens that a request may forbid.
-MAX_SUPPRESSED_TOKENS = 200
-#: Least and most of what a request may set in place of the preset's.
-_LIMITS = {
-    "best_of": (1, 10),
-    "patience": (0.1, 4.0),
-    "compression_ratio_threshold": (1.0, 10.0),
-    "logprob_threshold": (-10.0, 0.0),
-    "no_speech_threshold": (0.0, 1.0),
-}
 #: Fields of Options that change how a transcript is written, and not what was heard.
 WRITING_OPTIONS = frozenset({"formatting", "mask_profanity"})
 #: Longest prompt and hotword list, in characters; Whisper keeps at most 223 tokens of them.
@@ -99,27 +100,6 @@ class DecodingOverrides:
     no_speech_threshold: float | None = None
     #: Token ids that are never written, at most 200.
     suppress_tokens: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """Decode options of one language (the first backend's values, see docs/architecture.md)."""
-
-    #: Fallback temperature, used with `best_of` when the result of beam search fails the thresholds.
-    temperature: float
-    beam_size: int
-    best_of: int
-    patience: float
-
-
-#: Presets by language; AUTO also serves every language without one of its own.
-PRESETS: dict[str, Preset] = {
-    "ko": Preset(temperature=0.2, beam_size=5, best_of=3, patience=2.0),
-    "en": Preset(temperature=0.3, beam_size=5, best_of=3, patience=1.5),
-    "ja": Preset(temperature=0.2, beam_size=5, best_of=3, patience=2.0),
-    "zh": Preset(temperature=0.2, beam_size=5, best_of=3, patience=2.0),
-    AUTO: Preset(temperature=0.25, beam_size=3, best_of=2, patience=1.8),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,20 +216,19 @@ def normal_language(tag: str) -> str:
     return code
 
 
-def preset_name(language: str) -> str:
+def preset_name(language: str, presets: Presets = PRESETS) -> str:
     """The preset that serves a language code."""
-    return language if language in PRESETS else AUTO
+    return language if language in presets else AUTO
 
 
-def resolve(options: Options) -> DecodeOptions:
+def resolve(options: Options, presets: Presets = PRESETS) -> DecodeOptions:
     """The decode options of normalised request options: the language's preset, overridden where the request says so.
 
-    In Whisper a temperature above 0 switches beam search off. So a preset decodes with beam search at temperature 0
-    first, and its own temperature is the fallback for results that fail the thresholds.
+    In Whisper a temperature above 0 switches beam search off. So a preset's first temperature is 0, and those behind it
+    are the fallback for results that fail the thresholds.
     """
-    preset = PRESETS[preset_name(options.language)]
+    preset = presets[preset_name(options.language, presets)]
     fixed, asked = options.temperature, options.decoding
-    thresholds = ("compression_ratio_threshold", "logprob_threshold", "no_speech_threshold")
     return DecodeOptions(
         language=options.language,
         task=options.task,
@@ -257,15 +236,21 @@ def resolve(options: Options) -> DecodeOptions:
         hotwords=options.hotwords,
         word_timestamps=options.word_timestamps,
         beam_size=options.beam_size or preset.beam_size,
-        best_of=preset.best_of if asked.best_of is None else asked.best_of,
-        patience=preset.patience if asked.patience is None else asked.patience,
-        temperatures=asked.temperatures or ((0.0, preset.temperature) if fixed is None else (fixed,)),
+        best_of=_first_given(asked.best_of, preset.best_of),
+        patience=_first_given(asked.patience, preset.patience),
+        temperatures=asked.temperatures or (preset.temperatures if fixed is None else (fixed,)),
+        compression_ratio_threshold=_first_given(asked.compression_ratio_threshold, preset.compression_ratio_threshold),
+        logprob_threshold=_first_given(asked.logprob_threshold, preset.logprob_threshold),
+        no_speech_threshold=_first_given(asked.no_speech_threshold, preset.no_speech_threshold),
         max_tokens_per_window=options.max_tokens_per_window,
         languages=() if ANY_LANGUAGE in options.languages else options.languages or DETECTED_LANGUAGES,
         within_chunk_context=options.context is not Context.NONE,
-        suppress_tokens=asked.suppress_tokens,
-        **{name: getattr(asked, name) for name in thresholds if getattr(asked, name) is not None},
+        suppress_tokens=asked.suppress_tokens or preset.suppress_tokens,
     )
+
+
+def _first_given(asked: Number | None, preset: Number) -> Number:
+    return preset if asked is None else asked
 
 
 def _allowed(languages: tuple[str, ...], language: str) -> tuple[str, ...]:
@@ -292,14 +277,14 @@ def _overrides(asked: DecodingOverrides, temperature: float | None) -> DecodingO
         raise _invalid("decoding.temperatures", f"more than {MAX_TEMPERATURES}")
     for value in asked.temperatures:
         _within("decoding.temperatures", value, 0.0, 1.0)
-    for name, (low, high) in _LIMITS.items():
-        value = getattr(asked, name)
-        if value is not None:
-            _within(f"decoding.{name}", value, low, high)
+    for name, (low, high) in LIMITS.items():
+        number = getattr(asked, name, None)
+        if number is not None:
+            _within(f"decoding.{name}", number, low, high)
     if len(asked.suppress_tokens) > MAX_SUPPRESSED_TOKENS:
         raise _invalid("decoding.suppress_tokens", f"more than {MAX_SUPPRESSED_TOKENS}")
     for token in asked.suppress_tokens:
-        _within("decoding.suppress_tokens", token, 0, 100_000)
+        _within("decoding.suppress_tokens", token, 0, MAX_TOKEN)
     return asked
 
 

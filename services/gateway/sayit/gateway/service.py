@@ -20,12 +20,23 @@ from sayit.gateway.readiness import following
 from sayit.gateway.servicers.system import SystemServicer
 from sayit.gateway.servicers.transcription import TranscriptionServicer
 from sayit.gateway.servicers.uploads import UploadServicer
+from sayit.gateway.servicers.vocabularies import VocabularyServicer
 from sayit.gateway.settings import GatewaySettings
 from sayit.gateway.watching import Watching
 from sayit.internal.v1 import job_service_pb2_grpc
-from sayit.v1 import system_service_pb2_grpc, transcription_service_pb2_grpc, upload_service_pb2_grpc
+from sayit.v1 import (
+    system_service_pb2_grpc,
+    transcription_service_pb2_grpc,
+    upload_service_pb2_grpc,
+    vocabulary_service_pb2_grpc,
+)
 
-SERVICE_NAMES = ("sayit.v1.TranscriptionService", "sayit.v1.UploadService", "sayit.v1.SystemService")
+SERVICE_NAMES = (
+    "sayit.v1.TranscriptionService",
+    "sayit.v1.UploadService",
+    "sayit.v1.VocabularyService",
+    "sayit.v1.SystemService",
+)
 
 
 @asynccontextmanager
@@ -54,6 +65,7 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
                 TranscriptionServicer(scheduler, watching, uploads=uploads, watchers=watchers), server
             )
             upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler, uploads), server)
+            vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
 
         async with (
@@ -78,10 +90,12 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
                 watching.drain()
 
 
+#: Storing the same twice is storing it once; deleting is not among them, for the second time finds nothing.
+_VOCABULARIES = ("PutVocabulary", "GetVocabulary", "ListVocabularies")
 #: Methods that may be sent twice, so that they survive a scheduler's restart without the client noticing.
 _RETRIED = tuple(
     f"sayit.internal.v1.JobService/{method}"
-    for method in ("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob")
+    for method in ("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", *_VOCABULARIES)
 )
 
 

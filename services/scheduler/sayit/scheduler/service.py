@@ -33,6 +33,7 @@ from sayit.scheduler.scheduling.overview import Overview
 from sayit.scheduler.scheduling.preparing import Preparer
 from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.scheduler.scheduling.results import Results
+from sayit.scheduler.scheduling.vocabularies import Vocabularies
 from sayit.scheduler.scheduling.watching import Watching
 from sayit.scheduler.servicers.chunks import ChunkServicer
 from sayit.scheduler.servicers.jobs import JobServicer
@@ -42,6 +43,8 @@ from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.storage.scratch import scratch_folder
 from sayit.scheduler.stores.store import opened
 from sayit.scheduler.voice import SileroDetector
+from sayit.speech.options import LANGUAGES
+from sayit.speech.presets import Presets, PresetsError, load_presets
 
 SERVICES = tuple(
     service.full_name
@@ -54,7 +57,7 @@ _HOUR_S = 3600.0
 _MEGABYTE = 1_000_000
 
 
-def limits_of(settings: SchedulerSettings) -> Limits:
+def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
     """The use cases' numbers."""
     return Limits(
         max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
@@ -73,6 +76,7 @@ def limits_of(settings: SchedulerSettings) -> Limits:
         max_prepare_attempts=10,
         job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
+        presets=presets,
     )
 
 
@@ -93,7 +97,7 @@ async def running(
             f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
-    limits = limits_of(settings)
+    limits = limits_of(settings, _presets(settings))
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
         stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
@@ -160,11 +164,13 @@ async def running(
             cache=cache,
             all_done=results.bell.ring,
         )
+        vocabularies = Vocabularies(stores.vocabularies)
         intake = Intake(
             uploads=stores.uploads,
             jobs=stores.jobs,
             objects=objects,
             fleet=fleet,
+            vocabularies=vocabularies,
             admission=Admission(
                 jobs=stores.jobs,
                 fleet=stores.fleet,
@@ -194,6 +200,7 @@ async def running(
             watching=Watching(jobs=stores.jobs, bus=bus, fleet=fleet),
             results=results,
             fleet=fleet,
+            vocabularies=vocabularies,
             overview=Overview(
                 store=stores.fleet,
                 fleet=fleet,
@@ -210,7 +217,7 @@ async def running(
             )
 
         def adopt(now: SchedulerSettings) -> None:
-            limits.adopt(limits_of(now))
+            limits.adopt(limits_of(now, limits.presets))
             stores.jobs.result_ttl_s = stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
 
         if reload is not None:
@@ -246,6 +253,13 @@ def _guard(settings: SchedulerSettings) -> HallucinationGuard:
         return HallucinationGuard(load_phrases(settings.guard_phrases))
     except PhrasesError as error:
         raise StartError(f"SAYIT_GUARD_PHRASES: {error}") from error
+
+
+def _presets(settings: SchedulerSettings) -> Presets:
+    try:
+        return load_presets(LANGUAGES, settings.presets)
+    except PresetsError as error:
+        raise StartError(f"SAYIT_PRESETS: {error}") from error
 
 
 @asynccontextmanager

@@ -100,6 +100,11 @@ class SchedulerSettings(ServiceSettings):
         None,
         description="File of more phrases that Whisper invents, one a line; docs/quality.md explains the form.",
     )
+    presets: Path | None = Field(
+        None,
+        description="File of decode options by language (TOML), laid over SayIt's own; read at the start. "
+        "docs/quality.md explains the form.",
+    )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
 
     @model_validator(mode="after")

@@ -102,10 +102,10 @@ class Suite:
             call = self.jobs.WatchJob(service_pb.WatchJobRequest(job_id=job_id, after_seq=after_seq))
             return [event async for event in call]
 
-    async def transcript(self, job_id: str, *, who: Principal = ALICE) -> Any:
+    async def transcript(self, job_id: str, *, who: Principal = ALICE, raw: bool = False) -> Any:
         """Fetches a transcript."""
         with principal.use(who):
-            call = self.jobs.GetTranscript(service_pb.GetTranscriptRequest(job_id=job_id))
+            call = self.jobs.GetTranscript(service_pb.GetTranscriptRequest(job_id=job_id, raw=raw))
             return wire.transcript_of_parts([part async for part in call])
 
     async def until(self, job_id: str, *states: int) -> pb.Job:

@@ -104,7 +104,9 @@ async def test_the_same_text_is_written_as_each_job_asks(tmp_path: Path, redis_u
         second = await s.create(SHORT, language="ko", mask_profanity=True)
         cached = await s.until(second.id, *ENDED)
         written = [(await s.transcript(job.id)).text for job in (first, second)]
+        raw = [(await s.transcript(job.id, raw=True)).text for job in (first, second)]
     assert [one.text for event in events for one in event.chunk_text.segments] == ["씨발 ,십이 퍼센트"]
+    assert raw == ["씨발 ,십이 퍼센트"] * 2
     assert cached.cached
     assert written == ["씨발, 12%", "씨* ,십이 퍼센트"]
 

@@ -16,6 +16,7 @@ from sayit.scheduler.stores.migrations import config, downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
 from sayit.speech.jobs import JobState
+from sayit.speech.vocabularies import Vocabulary
 
 from .helper import accepted, dispatched, output, prepared, stores
 
@@ -35,6 +36,7 @@ async def fill(s: Stores) -> None:
         elif claim.index == 1:
             await s.chunks.give_up(claim, AttemptEnd.CRASHED, "x")
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
+    await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
     gone = await accepted(s, "cancelled", key="once")
     await s.jobs.cancel_job("t", gone.id)
     await s.fleet.report(

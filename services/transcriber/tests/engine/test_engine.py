@@ -137,6 +137,20 @@ def test_fallback_samples_when_thresholds_fail(micro):
     assert {segment.temperature for segment in chunk.segments} == {0.2}
 
 
+def test_forbidden_tokens_are_not_written(micro):
+    """The tokens of the first word are written no more; ids that are no text of the model's are let be."""
+    pcm = recording("en-8s")
+    plain = run(micro, pcm, language="en")
+    word = plain.segments[0].text.split()[0]
+    vocabulary = micro._whisper.vocabulary("en", Task.TRANSCRIBE)
+    forbidden = {token for form in (word, f" {word}") for token in vocabulary.encode(form)}
+    changed = run(micro, pcm, language="en", suppress_tokens=(*forbidden, 50_257, 50_364, 99_999))
+    assert word in words_of(plain)
+    assert word not in words_of(changed)
+    # What is not forbidden is heard as before, and windows end where they did.
+    assert words_of(changed)[-1] == words_of(plain)[-1]
+
+
 def test_preset_decodes_at_temperature_zero_first(micro):
     """A preset's beam search passes on clear speech; its own temperature is for results that fail."""
     preset = resolve(Options(language="ko"))

@@ -30,6 +30,15 @@ def test_first_attempt_is_beam_search_and_the_next_is_sampling():
     assert (second.temperature, second.best_of) == (0.2, 3)
 
 
+def test_forbidden_tokens_come_in_one_order():
+    """However a request names them, attempts that forbid the same tokens fit into one call, and no others do."""
+    one, other, none = (
+        Fallback(PROMPT, options(suppress_tokens=tokens)).next_attempt() for tokens in ((7, 3, 7), (3, 7), ())
+    )
+    assert one.suppress_tokens == (3, 7)
+    assert one.group == other.group != none.group
+
+
 def test_good_result_ends_the_attempts():
     """A confident, varied text is the outcome at once."""
     outcome = outcome_of(Fallback(PROMPT, options(temperatures=(0.0, 0.2))), answer())

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sayit.bridge.bodies import MAX_FIELDS_BYTES
 from sayit.bridge.deps import Deps
-from sayit.bridge.documents import JobDocument, OptionsDocument
+from sayit.bridge.documents import JobDocument
 from sayit.bridge.following import ended_within
 from sayit.bridge.gateway import Gateway
 from sayit.bridge.native.describing import Wait, problems
 from sayit.bridge.native.jobs import told
+from sayit.bridge.native.reading import invalid, json_of
+from sayit.bridge.options import LISTS, OptionsDocument
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job
 
@@ -71,6 +70,7 @@ def router(deps: Deps) -> APIRouter:
                 ErrorKind.INVALID_LANGUAGE,
                 ErrorKind.INVALID_OPTION,
                 ErrorKind.MODEL_NOT_AVAILABLE,
+                ErrorKind.VOCABULARY_NOT_FOUND,
                 ErrorKind.UPLOAD_NOT_FOUND,
                 ErrorKind.UPLOAD_TOO_SLOW,
                 ErrorKind.UPLOAD_INCOMPLETE,
@@ -113,36 +113,24 @@ async def _from_audio(request: Request, deps: Deps, gateway: Gateway, query: Job
 
 
 async def _from_upload(request: Request, deps: Deps, gateway: Gateway, key: str) -> Job:
-    body = bytearray()
-    async for piece in deps.bodies.pieces(request, limit=MAX_FIELDS_BYTES):
-        body += piece
-    try:
-        asked = JobFromUploadDocument.model_validate(json.loads(body))
-    except ValidationError as error:
-        raise _invalid(error, "body") from None
-    except (ValueError, RecursionError):
-        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="body", reason="this is not JSON") from None
+    asked = await json_of(request, deps, JobFromUploadDocument)
     return await gateway.create_job(
         asked.upload_id, options=asked.options.options(), filename=asked.filename, idempotency_key=key
     )
 
 
 def _merged(query: JobQuery, fields: Mapping[str, Any]) -> JobQuery:
-    """The query parameters, and over them the fields of the form, each of which may come once."""
+    """The query parameters, and over them the fields of the form; only those that are lists may come twice."""
     if not fields:
         return query
     for name, values in fields.items():
-        if len(values) > 1:
+        if len(values) > 1 and name not in LISTS:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field=name[:64], reason="the field is there twice")
-    given = {name: values[0] for name, values in fields.items()}
+    given = {name: values if name in LISTS else values[0] for name, values in fields.items()}
     try:
         return JobQuery.model_validate({**query.model_dump(exclude_unset=True), **given})
     except ValidationError as error:
-        raise _invalid(error, "body") from None
-
-
-def _invalid(error: ValidationError, place: str) -> RequestValidationError:
-    return RequestValidationError([{**one, "loc": (place, *one["loc"])} for one in error.errors()])
+        raise invalid(error, "body") from None
 
 
 def _body() -> dict[str, Any]:

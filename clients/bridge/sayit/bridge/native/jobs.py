@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BeforeValidator
 
 from sayit.bridge.deps import Deps
 from sayit.bridge.documents import JobDocument, JobListDocument, job_document
@@ -20,6 +21,7 @@ from sayit.speech.rendering import Format
 
 _MEDIA_TYPES = {
     Format.TXT: "text/plain; charset=utf-8",
+    Format.TIMED_TXT: "text/plain; charset=utf-8",
     Format.JSON: "application/json",
     Format.SRT: "application/x-subrip; charset=utf-8",
     Format.VTT: "text/vtt; charset=utf-8",
@@ -105,11 +107,18 @@ def router(deps: Deps) -> APIRouter:
     async def get_transcript(
         request: Request,
         job_id: JobId,
-        form: Annotated[Format | None, Query(alias="format", description="`text` is another name of `txt`.")] = None,
+        form: Annotated[
+            Format | None,
+            BeforeValidator(_named),
+            Query(alias="format", description="`text` is another name of `txt`."),
+        ] = None,
+        raw: Annotated[
+            bool, Query(description="As the model wrote it, whatever `formatting` and `mask_profanity` say.")
+        ] = False,
         if_none_match: Annotated[str, Header(max_length=1024)] = "",
     ) -> Response:
         form = form or Format.JSON
-        content = await deps.gateway_for(request).rendered(job_id, form)
+        content = await deps.gateway_for(request).rendered(job_id, form, raw=raw)
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         # Private and always asked for again: a deleted transcript must not be shown from a cache.
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
@@ -118,6 +127,10 @@ def router(deps: Deps) -> APIRouter:
         return Response(content, headers=headers, media_type=_MEDIA_TYPES[form])
 
     return routes
+
+
+def _named(form: object) -> object:
+    return Format.TXT if form == "text" else form
 
 
 async def told(deps: Deps, request: Request, response: Response, job: Job, *, waited: bool = False) -> JobDocument:

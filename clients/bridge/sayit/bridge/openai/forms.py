@@ -74,9 +74,11 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
     form = _choice(ResponseFormat, "response_format", single.get("response_format") or ResponseFormat.JSON.value)
     granularities = frozenset(several["timestamp_granularities"])
     logprobs = bool(several["include"])
+    language, languages = _languages(single.get("language", ""), several["languages"])
     request = AudioRequest(
         options=Options(
-            language=_language(single.get("language", ""), several["languages"]),
+            language=language,
+            languages=languages,
             task=task,
             model=single.get("model", ""),
             prompt=single.get("prompt", ""),
@@ -144,12 +146,12 @@ def _check_chunking(value: str) -> None:
         raise _invalid(_CHUNKING, "neither auto nor an object of type server_vad")
 
 
-def _language(language: str, several: list[str]) -> str:
-    """The one language that is possible; AUTO where there are none or more."""
+def _languages(language: str, several: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The one language that is possible; AUTO where there are none or more, and then those that it may be."""
     if language and several:
         raise _invalid("languages", "give either language or languages")
-    possible = {normal_language(each) for each in ([language] if language else several)}
-    return possible.pop() if len(possible) == 1 else AUTO
+    possible = tuple(dict.fromkeys(normal_language(each) for each in ([language] if language else several)))
+    return (possible[0], ()) if len(possible) == 1 else (AUTO, () if AUTO in possible else possible)
 
 
 def _temperature(value: str) -> float | None:

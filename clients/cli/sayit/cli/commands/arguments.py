@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.speech.options import Guard
+from sayit.speech.options import Channels, Context, Guard
 
 _PANEL = "Which suite"
 
@@ -66,3 +66,42 @@ Threads = Annotated[
 GuardLevel = Annotated[
     Guard, typer.Option("--guard", help="How strictly text goes that probably nobody said (JSON lists it).")
 ]
+Languages = Annotated[
+    str,
+    typer.Option(
+        "--languages",
+        metavar="LIST",
+        help="Where it is detected: what it may be, such as ko,en,ja, or '*' for any.",
+        show_default="ko,en",
+    ),
+]
+ContextOf = Annotated[
+    Context,
+    typer.Option(
+        "--context", help="Earlier text to decode with; sequential decodes chunk after chunk, which is slower."
+    ),
+]
+ChannelUse = Annotated[
+    Channels,
+    typer.Option("--channels", help="Mix audio channels, or transcribe each by itself, as of a recorded call."),
+]
+VocabularyName = Annotated[
+    str,
+    typer.Option(
+        "--vocabulary", metavar="NAME", help="Stored words to expect, see `sayit vocabulary`.", show_default=False
+    ),
+]
+Decoding = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--decoding",
+        metavar="KEY=VALUE",
+        help="In place of the language's preset; may be repeated: temperatures=0,0.4 best_of=5 patience=1.5 "
+        "compression_ratio_threshold=2 logprob_threshold=-0.8 no_speech_threshold=0.5 suppress_tokens=11,13.",
+        show_default=False,
+    ),
+]
+Formatting = Annotated[
+    bool, typer.Option("--formatting", help="Numbers as digits, spaces and punctuation made uniform.")
+]
+MaskProfanity = Annotated[bool, typer.Option("--mask-profanity", help="Swear words behind asterisks.")]

@@ -8,10 +8,25 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, AsJson, GuardLevel, ModelName, Roots, Server, Threads, Transcribers
+from sayit.cli.commands.arguments import (
+    ApiKey,
+    AsJson,
+    ChannelUse,
+    ContextOf,
+    Decoding,
+    Formatting,
+    GuardLevel,
+    Languages,
+    ModelName,
+    Roots,
+    Server,
+    Threads,
+    Transcribers,
+    VocabularyName,
+)
 from sayit.cli.evaluation.normalising import Normaliser
 from sayit.cli.exits import Exit, Failure
-from sayit.speech.options import Guard
+from sayit.speech.options import Channels, Context, Guard
 
 
 def evaluate(
@@ -27,6 +42,7 @@ def evaluate(
             "--language", "-l", help="Language to ask for (ko, en, auto ...).", show_default="each label's own"
         ),
     ] = "",
+    languages: Languages = "",
     beam_size: Annotated[
         int,
         typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
@@ -37,10 +53,15 @@ def evaluate(
     ] = None,
     prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = "",
     hotwords: Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")] = "",
+    vocabulary: VocabularyName = "",
     words: Annotated[bool, typer.Option("--words", help="Ask for word times, which place invented words better.")] = (
         False
     ),
+    decoding: Decoding = None,
+    context: ContextOf = Context.WITHIN_CHUNK,
+    channels: ChannelUse = Channels.MIX,
     guard: GuardLevel = Guard.STANDARD,
+    formatting: Formatting = False,
     versus: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,6 +102,7 @@ def evaluate(
             Exit.FAILED, f"This installation has no {error.name}; `pip install sayit[eval]` brings it."
         ) from None
     from sayit.cli.connection import Connection
+    from sayit.cli.overrides import decoding_of, separated
     from sayit.cli.suites import Wanted
     from sayit.speech.options import Options
 
@@ -98,7 +120,13 @@ def evaluate(
                 word_timestamps=words,
                 temperature=temperature,
                 beam_size=beam_size,
+                languages=separated(languages),
+                context=context,
+                channels=channels,
+                vocabulary=vocabulary,
+                decoding=decoding_of(decoding or ()),
                 guard=guard,
+                formatting=formatting,
             ),
             versus=tuple(versus or ()),
             normaliser=normaliser,

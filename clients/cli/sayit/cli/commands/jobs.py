@@ -88,6 +88,9 @@ def transcript(
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write it there.", show_default="standard output"),
     ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="As the model wrote it, without formatting and masks that the job asked for.")
+    ] = False,
     server: Server = "",
     api_key: ApiKey = "",
     root_certificates: Roots = None,
@@ -97,4 +100,4 @@ def transcript(
     from sayit.cli.connection import Connection
 
     connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    jobs.transcript(connection, job, form, output)
+    jobs.transcript(connection, job, form, output, raw=raw)

@@ -7,9 +7,24 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, GuardLevel, ModelName, Roots, Server, Threads, Transcribers
+from sayit.cli.commands.arguments import (
+    ApiKey,
+    ChannelUse,
+    ContextOf,
+    Decoding,
+    Formatting,
+    GuardLevel,
+    Languages,
+    MaskProfanity,
+    ModelName,
+    Roots,
+    Server,
+    Threads,
+    Transcribers,
+    VocabularyName,
+)
 from sayit.cli.transcribing.display import Show
-from sayit.speech.options import Guard, Task
+from sayit.speech.options import Channels, Context, Guard, Task
 from sayit.speech.rendering import Format
 
 
@@ -20,6 +35,7 @@ def transcribe(
     language: Annotated[
         str, typer.Option("--language", "-l", help="Language of the speech (ko, en, ja, zh ...), or auto to detect it.")
     ] = "auto",
+    languages: Languages = "",
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
     output: Annotated[
         str | None,
@@ -33,6 +49,7 @@ def transcribe(
     ),
     prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = "",
     hotwords: Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")] = "",
+    vocabulary: VocabularyName = "",
     words: Annotated[bool, typer.Option("--words", help="Give every word its times (in JSON).")] = False,
     temperature: Annotated[
         float | None,
@@ -42,11 +59,12 @@ def transcribe(
         int,
         typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
     ] = 0,
+    decoding: Decoding = None,
+    context: ContextOf = Context.WITHIN_CHUNK,
+    channels: ChannelUse = Channels.MIX,
     guard: GuardLevel = Guard.STANDARD,
-    formatting: Annotated[
-        bool, typer.Option("--formatting", help="Numbers as digits, spaces and punctuation made uniform.")
-    ] = False,
-    mask_profanity: Annotated[bool, typer.Option("--mask-profanity", help="Swear words behind asterisks.")] = False,
+    formatting: Formatting = False,
+    mask_profanity: MaskProfanity = False,
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
     ] = Show.AUTO,
@@ -64,6 +82,7 @@ def transcribe(
     --output FOLDER.
     """
     from sayit.cli.connection import Connection
+    from sayit.cli.overrides import decoding_of, separated
     from sayit.cli.suites import Wanted
     from sayit.cli.transcribing import command
     from sayit.speech.options import Options
@@ -79,6 +98,11 @@ def transcribe(
                 word_timestamps=words,
                 temperature=temperature,
                 beam_size=beam_size,
+                languages=separated(languages),
+                context=context,
+                channels=channels,
+                vocabulary=vocabulary,
+                decoding=decoding_of(decoding or ()),
                 guard=guard,
                 formatting=formatting,
                 mask_profanity=mask_profanity,

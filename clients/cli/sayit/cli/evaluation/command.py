@@ -15,11 +15,17 @@ from sayit.cli.evaluation.measuring import Measured, Problem, Reading, measure
 from sayit.cli.evaluation.normalising import Normaliser
 from sayit.cli.evaluation.report import Report, ReportError, load, report
 from sayit.cli.exits import Exit, Failure
+from sayit.cli.overrides import DECODING, separated, with_decoding
 from sayit.cli.suites import Wanted
 from sayit.cli.wording import error_line, note
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
-from sayit.speech.options import Guard, Options
+from sayit.speech.options import AUTO, Channels, Context, Guard, Options
+
+
+def _flag(value: str) -> bool:
+    return {"true": True, "false": False}[value.lower()]
+
 
 #: What `--versus` can change, and how its value is read.
 _CHANGES: dict[str, Callable[[str], object]] = {
@@ -28,8 +34,15 @@ _CHANGES: dict[str, Callable[[str], object]] = {
     "hotwords": str,
     "beam_size": int,
     "temperature": float,
+    "languages": separated,
+    "context": Context,
+    "channels": Channels,
+    "vocabulary": str,
     "guard": Guard,
-    "word_timestamps": lambda value: {"true": True, "false": False}[value.lower()],
+    "word_timestamps": _flag,
+    "formatting": _flag,
+    "mask_profanity": _flag,
+    **DECODING,
 }
 
 
@@ -123,7 +136,7 @@ def run_comparison(first: Path, second: Path, *, as_json: bool) -> Exit:
 
 
 def _configurations(call: Call) -> list[_Configuration]:
-    first = _Configuration(language=call.language, options=call.options)
+    first = _configuration(call.language, call.options)
     changes: dict[str, object] = {}
     for text in call.versus:
         name, _, value = text.partition("=")
@@ -135,10 +148,17 @@ def _configurations(call: Call) -> list[_Configuration]:
     found = [first]
     if changes:
         language = str(changes.pop("language", call.language))
-        found.append(_Configuration(language=language, options=dataclasses.replace(call.options, **changes)))  # type: ignore[arg-type]  # read by field above
+        decoding = {name: changes.pop(name) for name in DECODING if name in changes}
+        options = dataclasses.replace(call.options, **changes)  # type: ignore[arg-type]  # read by field above
+        found.append(_configuration(language, with_decoding(options, decoding)))
     for one in found:
         dataclasses.replace(one.options, language=one.language or "auto").normalised()
     return found
+
+
+def _configuration(language: str, options: Options) -> _Configuration:
+    """A list of languages is for speech whose language is detected, whatever the labels say."""
+    return _Configuration(language=AUTO if options.languages and not language else language, options=options)
 
 
 def _labels(folder: Path) -> tuple[Label, ...]:

@@ -4,10 +4,11 @@ txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250
 were split, each text has its channel in front, `[1] text`.
 
 json: one object; keys may be added, never renamed or removed, and all are always there. Times are seconds rounded to
-milliseconds; a figure that is no finite number is null.
+milliseconds; a figure that is no finite number is null; `channel` is 0 where channels were mixed.
 
     {"text": str, "language": str, "language_probability": float, "duration": float, "model": str, "preset": str,
-     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str, "channel": int,
+     "segments": [{"id": int, "start": float, "end": float, "text": str,
+                   "language": str, "language_probability": float, "channel": int, "speaker": str,
                    "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
                    "words": [{"text": str, "start": float, "end": float, "probability": float}]}],
      "coverage": {"speech_detected": float, "speech_transcribed": float,
@@ -17,7 +18,8 @@ milliseconds; a figure that is no finite number is null.
 
 srt, vtt: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order and without
 overlaps. Word times place the cuts where there are any, else each word gets its share of its segment. A speaker is
-named as "name: text" in SRT, as a voice (`<v name>`) in VTT, a channel without a name as "[1] text" and `<v Channel 1>`.
+named as "name: text" in SRT, as a voice (`<v name>`) in VTT; a channel without a name as "[1] text" in SRT, as
+`<v Channel 1>` in VTT.
 Where two channels speak at once a cue has a line of each.
 
 tsv: a header line, then start and end in milliseconds and the text, as openai/whisper writes it; where channels were

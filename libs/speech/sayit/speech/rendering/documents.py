@@ -19,9 +19,9 @@ def txt(transcript: Transcript) -> str:
 def timed_txt(transcript: Transcript) -> str:
     """One segment a line, its times and its channel in front."""
     return "".join(
-        f"[{clock(ms(segment.start_s), '.')} --> {clock(ms(segment.end_s), '.')}] {channel_mark(segment.channel)}{text}\n"
-        for segment in transcript.segments
-        if (text := line(segment.text))
+        f"[{clock(ms(one.start_s), '.')} --> {clock(ms(one.end_s), '.')}] {channel_mark(one.channel)}{text}\n"
+        for one in transcript.segments
+        if (text := line(one.text))
     )
 
 
@@ -81,6 +81,7 @@ def segment_value(segment: Segment) -> dict[str, object]:
         "end": _seconds(segment.end_s),
         "text": segment.text,
         "language": segment.language,
+        "language_probability": _figure(segment.language_probability),
         "speaker": segment.speaker,
         "channel": segment.channel,
         "avg_logprob": _figure(segment.avg_logprob),

@@ -46,6 +46,7 @@ from sayit.speech.wire.transcripts import (
     word_from_proto,
     word_to_proto,
 )
+from sayit.speech.wire.vocabularies import vocabulary_from_proto, vocabulary_to_proto
 
 __all__ = [
     "coverage_from_proto",
@@ -86,6 +87,8 @@ __all__ = [
     "transcript_to_proto",
     "usage_from_proto",
     "usage_to_proto",
+    "vocabulary_from_proto",
+    "vocabulary_to_proto",
     "word_from_proto",
     "word_to_proto",
 ]

@@ -98,7 +98,8 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         form = wire.format_from_proto(request.format)
         telemetry.bind(job_id=request.job_id[:64])
         call = self._scheduler.GetTranscript(
-            transcription_service_pb2.GetTranscriptRequest(job_id=request.job_id), timeout=context.time_remaining()
+            transcription_service_pb2.GetTranscriptRequest(job_id=request.job_id, raw=request.raw),
+            timeout=context.time_remaining(),
         )
         try:
             if form is None:

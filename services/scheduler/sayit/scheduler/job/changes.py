@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sayit.speech.options import DecodeOptions, Options, resolve
+from sayit.speech.presets import Presets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +26,13 @@ class DecodeChanges:
     #: Whether windows are decoded with the text of earlier ones.
     within_chunk_context: bool | None = None
 
-    def applied(self, options: Options) -> DecodeOptions:
+    def applied(self, options: Options, presets: Presets) -> DecodeOptions:
         """How to decode a chunk of a job with these options."""
         if self.language is not None:
             options = replace(options, language=self.language, languages=())
         names = ("temperatures", "prompt", "word_timestamps", "within_chunk_context")
         given: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        resolved = replace(resolve(options), **given)
+        resolved = replace(resolve(options, presets), **given)
         return replace(resolved, prompt=f"{resolved.prompt} {self.preceding}".strip())
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 
 from sayit.scheduler.job.records import ChunkOutput
 from sayit.speech.options import Context, Options, resolve
+from sayit.speech.presets import Presets
 from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment
 
@@ -21,7 +22,9 @@ def audio_digest(pcm: bytes) -> str:
     return hashlib.sha256(pcm).hexdigest()
 
 
-def chunk_key(audio: str, pieces: Sequence[tuple[int, int]], model: str, options: Options, *, words: bool) -> str:
+def chunk_key(
+    audio: str, pieces: Sequence[tuple[int, int]], model: str, options: Options, presets: Presets, *, words: bool
+) -> str:
     """SHA-256 (hex) of what a chunk's text depends on: audio (its digest), model and decode options.
 
     And of the pauses that were left out of it (between its pieces), for with them its times are kept.
@@ -32,7 +35,7 @@ def chunk_key(audio: str, pieces: Sequence[tuple[int, int]], model: str, options
     """
     if options.context is Context.SEQUENTIAL:
         return ""
-    resolved = resolve(options)
+    resolved = resolve(options, presets)
     decoded = asdict(replace(resolved, word_timestamps=resolved.word_timestamps or words))
     placed = [[start - pieces[0][0], end - pieces[0][0]] for start, end in pieces]
     asked = json.dumps([_FORM, audio, placed, model, decoded], sort_keys=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -41,6 +41,14 @@ class PartRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hints:
+    """A request's own prompt and hotwords, where a vocabulary was put in front of them."""
+
+    prompt: str
+    hotwords: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """A job's row."""
 
@@ -49,6 +57,7 @@ class JobRecord:
     key_id: str
     upload_id: str
     filename: str
+    #: How it is decoded: with the words of the vocabulary that it names, as that was when the job was accepted.
     options: Options
     model: str
     state: JobState
@@ -81,13 +90,22 @@ class JobRecord:
     chunks_done: int = 0
     #: Content and options, hashed; empty until the original was read.
     cache_key: str = ""
+    #: What the vocabulary was put in front of; None where the options name none.
+    sent: Hints | None = None
     #: W3C trace context of the call that created it.
     traceparent: str = ""
     #: How often preparing it was begun.
     prepare_attempts: int = 0
 
+    @property
+    def requested(self) -> Options:
+        """The options as the client sent them, normalised."""
+        if self.sent is None:
+            return self.options
+        return replace(self.options, prompt=self.sent.prompt, hotwords=self.sent.hotwords)
+
     def progress(self, *, queue_position: int | None = None, eta_s: float | None = None) -> Progress:
-        """How far the job is; of several channels, their mean. Silence counts as done once it is known to be silence."""
+        """How far the job is; of several channels, their mean. Silence counts as done once it is known to be so."""
         silent = max(0, self.samples_scanned * self.channels - self.samples_chunked)
         done = (self.samples_done + silent) // self.channels
         if self.state is JobState.COMPLETED and self.samples_total is not None:

@@ -5,6 +5,7 @@ from sayit.scheduler.ports.decoding import Decoder, DecodeSummary, Decoding
 from sayit.scheduler.ports.looks import LookStore
 from sayit.scheduler.ports.objects import ObjectStore
 from sayit.scheduler.ports.queue import DispatchQueue, EventBus, QueueHealth
+from sayit.scheduler.ports.vocabularies import VocabularyStore
 
 __all__ = [
     "ChunkCacheStore",
@@ -20,4 +21,5 @@ __all__ = [
     "ObjectStore",
     "QueueHealth",
     "UploadStore",
+    "VocabularyStore",
 ]

@@ -143,7 +143,7 @@ class Attempts:
 
     def options(self, claim: Claim) -> DecodeOptions:
         """How to decode the chunk."""
-        options = claim.changes.applied(claim.options)
+        options = claim.changes.applied(claim.options, self.limits.presets)
         needed = needs_words(claim.pieces, hard=claim.hard_start or claim.hard_end)
         return replace(options, word_timestamps=options.word_timestamps or needed)
 

@@ -89,7 +89,7 @@ def view(job: JobRecord, progress: Progress) -> Job:
     return Job(
         id=job.id,
         state=job.state,
-        options=job.options,
+        options=job.requested,
         progress=progress,
         filename=job.filename,
         created_at_s=job.created_s,

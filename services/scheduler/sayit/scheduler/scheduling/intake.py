@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from sayit.chassis.principal import Principal
-from sayit.scheduler.job.records import JobRecord, PartRecord, UploadRecord
+from sayit.scheduler.job.records import Hints, JobRecord, PartRecord, UploadRecord
 from sayit.scheduler.ports import JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.admission import Admission
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.scheduling.vocabularies import Vocabularies
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
@@ -35,6 +36,7 @@ class Intake:
         jobs: JobStore,
         objects: ObjectStore,
         fleet: Fleet,
+        vocabularies: Vocabularies,
         admission: Admission,
         limits: Limits,
         last_work: LastWork,
@@ -44,6 +46,7 @@ class Intake:
         self._jobs = jobs
         self._objects = objects
         self._fleet = fleet
+        self._vocabularies = vocabularies
         self._admission = admission
         self._limits = limits
         self._last_work = last_work
@@ -104,7 +107,7 @@ class Intake:
         Raises:
             SayItError: for options that are not valid, an empty file, too much of it, a full or unavailable service.
         """
-        options, existing = await self._admit(who, options, key)
+        options, sent, existing = await self._admit(who, options, key)
         if existing is not None:
             return existing
         await self._admission.job(who.tenant)
@@ -112,7 +115,7 @@ class Intake:
         try:
             received = await self._receive(upload, data, keep_rest=False)
             _not_empty(received, "audio")
-            return await self._accept(who, options, upload, key, traceparent)
+            return await self._accept(who, options, sent, upload, key, traceparent)
         except BaseException:
             # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
             await self._last_work.do(self._forget(who, upload.id))
@@ -126,7 +129,7 @@ class Intake:
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REQUIRED for an empty one; else as `create_job`.
         """
-        options, existing = await self._admit(who, options, key)
+        options, sent, existing = await self._admit(who, options, key)
         if existing is not None:
             return existing
         await self._admission.job(who.tenant)
@@ -136,10 +139,15 @@ class Intake:
         _not_empty(upload.received, "upload_id")
         if filename:
             upload = replace(upload, filename=_display_name(filename))
-        return await self._accept(who, options, upload, key, traceparent)
+        return await self._accept(who, options, sent, upload, key, traceparent)
 
-    async def _admit(self, who: Principal, options: Options, key: str) -> tuple[Options, JobRecord | None]:
-        """Valid options with their model, or the job that the key has made already: a retry is never turned away."""
+    async def _admit(
+        self, who: Principal, options: Options, key: str
+    ) -> tuple[Options, Hints | None, JobRecord | None]:
+        """Valid options with their model and their vocabulary's words, and what was sent of those.
+
+        Or the job that the key has made already: a retry is never turned away, whatever became of the vocabulary.
+        """
         if len(key) > _MAX_KEY:
             reason = f"longer than {_MAX_KEY} characters"
             raise SayItError(ErrorKind.INVALID_OPTION, field="idempotency_key", reason=reason)
@@ -147,11 +155,12 @@ class Intake:
         job = await self._jobs.find_by_idempotency_key(who.tenant, key)
         if job is not None:
             _same(options, job)
-            return options, job
-        return replace(options, model=await self._fleet.model_named(options.model)), None
+            return options, None, job
+        options, sent = await self._vocabularies.applied(who, options)
+        return replace(options, model=await self._fleet.model_named(options.model)), sent, None
 
     async def _accept(
-        self, who: Principal, options: Options, upload: UploadRecord, key: str, traceparent: str
+        self, who: Principal, options: Options, sent: Hints | None, upload: UploadRecord, key: str, traceparent: str
     ) -> JobRecord:
         job = JobRecord(
             id=secrets.token_hex(16),
@@ -160,6 +169,7 @@ class Intake:
             upload_id=upload.id,
             filename=upload.filename,
             options=options,
+            sent=sent,
             model=options.model,
             state=JobState.PREPARING,
             idempotency_key=key,
@@ -169,7 +179,7 @@ class Intake:
         accepted, new = await self._admission.accept(job)
         if not new:
             await self._forget(who, upload.id)
-            _same(options, accepted)
+            _same(job.requested, accepted)
         self._accepted()
         return accepted
 
@@ -228,7 +238,7 @@ class Intake:
 
 def _same(options: Options, job: JobRecord) -> None:
     """Refuses another request under a used key; no model named means whatever was the default then."""
-    if job.options != (options if options.model else replace(options, model=job.model)):
+    if job.requested != (options if options.model else replace(options, model=job.model)):
         raise SayItError(ErrorKind.IDEMPOTENCY_CONFLICT, field="idempotency_key")
 
 

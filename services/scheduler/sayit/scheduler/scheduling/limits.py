@@ -1,8 +1,10 @@
-"""The numbers that the use cases obey; `settings.py` fills them in."""
+"""The numbers that the use cases obey; `settings.py` and the file of presets fill them in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+
+from sayit.speech.presets import Presets
 
 
 @dataclass(kw_only=True)
@@ -35,6 +37,8 @@ class Limits:
     job_ttl_s: float
     #: How often transcribers report.
     report_s: float
+    #: How each language is decoded.
+    presets: Presets
 
     def adopt(self, other: Limits) -> None:
         """Takes over all numbers of another."""

@@ -28,7 +28,8 @@ from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk, Splitter
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import WRITING_OPTIONS, Channels
+from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
+from sayit.speech.presets import Presets
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
@@ -138,7 +139,7 @@ class Preparer:
         async with self._objects.file_of([part.object_key for part in parts]) as path:
             revision = await self._fleet.revision(job.model)
             if revision:
-                cache_key = await asyncio.to_thread(_cache_key, path, job, revision)
+                cache_key = await asyncio.to_thread(_cache_key, path, job, self._limits.presets, revision)
                 await self._jobs.set_cache_key(job.id, owner, cache_key)
                 if await self._results.answer_from_cache(job, owner, cache_key):
                     return
@@ -244,10 +245,12 @@ def _with_text(new: Sequence[NewChunk]) -> int:
     return sum(chunk.output is not None for chunk in new)
 
 
-def _cache_key(path: Path, job: JobRecord, revision: str) -> str:
-    """SHA-256 over the file's content, every option that shapes the raw text, and the model's revision."""
+def _cache_key(path: Path, job: JobRecord, presets: Presets, revision: str) -> str:
+    """SHA-256 over the file's content, all that shapes the raw text (the preset's options too), and the revision."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    shaping = {name: value for name, value in asdict(job.options).items() if name not in WRITING_OPTIONS}
-    digest.update(json.dumps([shaping, revision], sort_keys=True).encode())
+    # The vocabulary's words are among the hotwords; its name says nothing of what they are.
+    silent = WRITING_OPTIONS | {"vocabulary"}
+    shaping = {name: value for name, value in asdict(job.options).items() if name not in silent}
+    digest.update(json.dumps([shaping, asdict(resolve(job.options, presets)), revision], sort_keys=True).encode())
     return digest.hexdigest()

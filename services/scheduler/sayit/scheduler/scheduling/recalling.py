@@ -19,6 +19,7 @@ from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.splitting import ReadyChunk
 from sayit.speech.audio import seconds_of
+from sayit.speech.presets import Presets
 
 _LOOKED_FOR = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
 
@@ -53,7 +54,7 @@ class ChunkCache:
         """What is known of a job's chunks, in their order."""
         if not self._on:
             return [Recalled(key="", output=None) for _ in chunks]
-        keys = await asyncio.to_thread(lambda: [_keys(job, chunk) for chunk in chunks])
+        keys = await asyncio.to_thread(lambda: [_keys(job, chunk, self._limits.presets) for chunk in chunks])
         revision = await self._fleet.revision(job.model)
         found = await self._found(job, keys, revision) if revision else {}
         recalled = []
@@ -93,12 +94,12 @@ class ChunkCache:
         )
 
 
-def _keys(job: JobRecord, chunk: ReadyChunk) -> tuple[str, ...]:
+def _keys(job: JobRecord, chunk: ReadyChunk, presets: Presets) -> tuple[str, ...]:
     """The chunk's own key, then that of its text with words, which serves as well; none if it is not to be kept."""
     audio = audio_digest(chunk.pcm)
     needed = needs_words(chunk.pieces, hard=chunk.hard_start or chunk.hard_end)
-    own = chunk_key(audio, chunk.pieces, job.model, job.options, words=needed)
+    own = chunk_key(audio, chunk.pieces, job.model, job.options, presets, words=needed)
     if not own:
         return ()
-    with_words = chunk_key(audio, chunk.pieces, job.model, job.options, words=True)
+    with_words = chunk_key(audio, chunk.pieces, job.model, job.options, presets, words=True)
     return (own,) if with_words == own else (own, with_words)

@@ -27,6 +27,7 @@ from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
 from sayit.speech.options import preset_name
+from sayit.speech.presets import Presets
 from sayit.speech.transcript import Segment, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
@@ -104,15 +105,16 @@ class Results:
             telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
         return True
 
-    async def transcript(self, who: Principal, job_id: str) -> Transcript:
-        """A finished job's transcript, written as its options ask.
+    async def transcript(self, who: Principal, job_id: str, *, raw: bool = False) -> Transcript:
+        """A finished job's transcript, written as its options ask, or, raw, as the model wrote it.
 
         Raises:
             SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, JOB_CANCELLED, JOB_FAILED.
         """
         job = await self._jobs.get_job(who.tenant, job_id)
         if job.state is JobState.COMPLETED:
-            return await asyncio.to_thread(formatted, await self._load(job.id), job.options)
+            transcript = await self._load(job.id)
+            return transcript if raw else await asyncio.to_thread(formatted, transcript, job.options)
         if job.state is JobState.CANCELLED:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         if job.state is JobState.FAILED:
@@ -158,7 +160,7 @@ class Results:
         again = await asyncio.to_thread(wanted, heard, merged)
         if again and await self._looks.begin(job, owner, heard, again):
             return  # the job is merged when they have ended
-        transcript = _transcript(job, heard, merged)
+        transcript = _transcript(job, heard, merged, self._limits.presets)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
@@ -210,7 +212,7 @@ def _merged(heard: Heard, guard: HallucinationGuard) -> Merged:
     )
 
 
-def _transcript(job: JobRecord, heard: Heard, merged: Merged) -> Transcript:
+def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) -> Transcript:
     duration_s = seconds_of(heard.samples)
     outputs = [*(chunk.output for chunk in heard.chunks), *(look.output for look in heard.looks if look.output)]
     return Transcript(
@@ -221,7 +223,7 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged) -> Transcript:
         coverage=merged.coverage,
         usage=Usage(audio_s=duration_s, compute_s=sum(output.compute_s for output in outputs)),
         model=job.model,
-        preset=preset_name(job.options.language),
+        preset=preset_name(job.options.language, presets),
         suppressed=tuple(merged.suppressed),
     )
 

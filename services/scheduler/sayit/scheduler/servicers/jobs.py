@@ -18,6 +18,7 @@ from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.intake import Intake
 from sayit.scheduler.scheduling.overview import Overview
 from sayit.scheduler.scheduling.results import Results
+from sayit.scheduler.scheduling.vocabularies import Vocabularies
 from sayit.scheduler.scheduling.watching import Watching
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
@@ -25,6 +26,7 @@ from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
+from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -41,6 +43,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         results: Results,
         fleet: Fleet,
         overview: Overview,
+        vocabularies: Vocabularies,
     ) -> None:
         self._intake = intake
         self._control = control
@@ -48,6 +51,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self._results = results
         self._fleet = fleet
         self._overview = overview
+        self._vocabularies = vocabularies
 
     async def CreateJob(self, request_iterator: AsyncIterator[service_pb.CreateJobRequest], context: Context) -> pb.Job:
         """Accepts a job on the audio that follows, or on an upload."""
@@ -119,7 +123,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
         """Streams a transcript in parts."""
         telemetry.bind(job_id=request.job_id[:64])
-        transcript = await self._results.transcript(principal.current(), request.job_id)
+        transcript = await self._results.transcript(principal.current(), request.job_id, raw=request.raw)
         for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
 
@@ -152,6 +156,33 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     async def DeleteUpload(self, request: upload_pb.DeleteUploadRequest, context: Context) -> Empty:
         """Deletes an upload."""
         await self._intake.delete_upload(principal.current(), request.upload_id)
+        return Empty()
+
+    async def PutVocabulary(
+        self, request: vocabulary_pb.PutVocabularyRequest, context: Context
+    ) -> vocabulary_pb.Vocabulary:
+        """Stores a vocabulary."""
+        stored = await self._vocabularies.put(
+            principal.current(), name=request.name, words=request.words, prompt=request.prompt
+        )
+        return wire.vocabulary_to_proto(stored)
+
+    async def GetVocabulary(
+        self, request: vocabulary_pb.GetVocabularyRequest, context: Context
+    ) -> vocabulary_pb.Vocabulary:
+        """Returns a vocabulary."""
+        return wire.vocabulary_to_proto(await self._vocabularies.get(principal.current(), request.name))
+
+    async def ListVocabularies(
+        self, request: vocabulary_pb.ListVocabulariesRequest, context: Context
+    ) -> vocabulary_pb.ListVocabulariesResponse:
+        """Lists vocabularies."""
+        found = await self._vocabularies.list(principal.current())
+        return vocabulary_pb.ListVocabulariesResponse(vocabularies=map(wire.vocabulary_to_proto, found))
+
+    async def DeleteVocabulary(self, request: vocabulary_pb.DeleteVocabularyRequest, context: Context) -> Empty:
+        """Deletes a vocabulary."""
+        await self._vocabularies.delete(principal.current(), request.name)
         return Empty()
 
     async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.Status:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from sayit.scheduler.job.changes import UNCHANGED, DecodeChanges
 from sayit.scheduler.job.channels import ChannelSpeech, output_of_channel
 from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, Wanted
-from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, JobRecord, UploadRecord
+from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, Hints, JobRecord, UploadRecord
 from sayit.speech import wire
 from sayit.speech.jobs import EventBody, JobEvent, JobState
 from sayit.speech.options import Options
@@ -23,6 +23,8 @@ from sayit.v1 import resources_pb2 as pb
 Row = Any
 _OPTIONS = TypeAdapter(Options)
 _CHANGES = TypeAdapter(DecodeChanges)
+#: Beside the stored options: what a vocabulary was put in front of.
+_SENT = "sent_hints"
 
 
 def job_values(job: JobRecord) -> dict[str, object]:
@@ -33,7 +35,7 @@ def job_values(job: JobRecord) -> dict[str, object]:
         "key_id": job.key_id,
         "upload_id": job.upload_id,
         "filename": job.filename,
-        "options": json.dumps(asdict(job.options), ensure_ascii=False),
+        "options": _options_text(job),
         "model": job.model,
         "state": job.state.value,
         "idempotency_key": job.idempotency_key or None,
@@ -51,6 +53,7 @@ def job_of(row: Row) -> JobRecord:
         upload_id=row.upload_id,
         filename=row.filename,
         options=options_of(row.options),
+        sent=_hints_of(row.options),
         model=row.model,
         state=JobState(row.state),
         idempotency_key=row.idempotency_key or "",
@@ -116,6 +119,19 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
     )
 
 
+def _options_text(job: JobRecord) -> str:
+    """Options to store: as decoded, and beside them what was sent where that differs."""
+    sent = {} if job.sent is None else {_SENT: asdict(job.sent)}
+    return json.dumps({**asdict(job.options), **sent}, ensure_ascii=False)
+
+
+def _hints_of(text: str) -> Hints | None:
+    if _SENT not in text:  # most jobs name no vocabulary, and lists of jobs are long
+        return None
+    sent = json.loads(text).get(_SENT)
+    return None if sent is None else Hints(**sent)
+
+
 def options_of(text: str) -> Options:
     """Stored options. A field that this version no longer knows is dropped; a new one has its default."""
     return _OPTIONS.validate_json(text)
@@ -138,8 +154,8 @@ def spans_text(spans: Sequence[tuple[int, int]]) -> str:
 
 def speech_of(text: str) -> tuple[ChannelSpeech, ...]:
     """Stored speech: a list of spans for a mixed recording, an object by channel else."""
-    stored = json.loads(text)
-    channels = {"0": {"spans": stored, "levels": ""}} if isinstance(stored, list) else stored
+    stored: Any = json.loads(text)
+    channels: dict[str, Any] = {"0": {"spans": stored, "levels": ""}} if isinstance(stored, list) else stored
     return tuple(
         ChannelSpeech(
             channel=int(number),

@@ -17,6 +17,7 @@ from sayit.scheduler.stores.leases import SqlLeases
 from sayit.scheduler.stores.looks import SqlLooks
 from sayit.scheduler.stores.migrations import upgrade
 from sayit.scheduler.stores.uploads import SqlUploads
+from sayit.scheduler.stores.vocabularies import SqlVocabularies
 from sayit.speech.errors import ErrorKind, SayItError
 
 
@@ -34,6 +35,7 @@ class Stores:
     looks: SqlLooks
     chunk_cache: SqlChunkCache
     fleet: SqlFleet
+    vocabularies: SqlVocabularies
     #: Whether no other scheduler can be on this database.
     exclusive: bool
 
@@ -60,6 +62,7 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
                 looks=SqlLooks(database),
                 chunk_cache=SqlChunkCache(database),
                 fleet=SqlFleet(database),
+                vocabularies=SqlVocabularies(database),
                 exclusive=database.is_sqlite,
             )
         finally:

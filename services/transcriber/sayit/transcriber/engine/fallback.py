@@ -31,6 +31,8 @@ class Attempt:
     best_of: int
     #: Most new tokens, 1 to 224.
     max_new_tokens: int
+    #: Token ids that are never written, beside those that Whisper never writes; sorted, each once.
+    suppress_tokens: tuple[int, ...] = ()
 
     @property
     def width(self) -> int:
@@ -38,14 +40,14 @@ class Attempt:
         return self.best_of if self.temperature > 0 else self.beam_size
 
     @property
-    def group(self) -> tuple[float, ...]:
+    def group(self) -> tuple[object, ...]:
         """What attempts must share to be decoded in one call.
 
         CTranslate2 takes one set of options per call, and prompts of any content whose start-of-transcript tokens stand
         at the same place. Behind that token a model's prompts all have the same length.
         """
         search = (0.0, self.patience) if self.temperature == 0 else (self.temperature, 0.0)
-        return (*search, self.width, self.max_new_tokens, len(self.prompt))
+        return (*search, self.width, self.max_new_tokens, len(self.prompt), self.suppress_tokens)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ class Fallback:
     def __init__(self, prompt: tuple[int, ...], options: DecodeOptions) -> None:
         self._prompt = prompt
         self._options = options
+        self._suppress_tokens = tuple(sorted(set(options.suppress_tokens)))
         self._left = list(options.temperatures) or [0.0]
         self._failed: list[tuple[Generated, float]] = []
         self._outcome: Outcome | None = None
@@ -99,6 +102,7 @@ class Fallback:
             patience=options.patience,
             best_of=options.best_of,
             max_new_tokens=min(room, options.max_tokens_per_window or room),
+            suppress_tokens=self._suppress_tokens,
         )
 
     def take(self, generated: Generated) -> None:

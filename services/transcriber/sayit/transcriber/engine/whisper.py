@@ -163,11 +163,15 @@ class Whisper:
             max_length=max(2 * new, len(first.prompt) - 1 + new),
             return_scores=True,
             return_no_speech_prob=True,
-            suppress_tokens=self._any_language.suppressed,
+            suppress_tokens=[*self._any_language.suppressed, *self._text_tokens(first.suppress_tokens)],
             max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP,
             **search,
         )
         return [self._generated(result) for result in results]
+
+    def _text_tokens(self, tokens: Sequence[int]) -> list[int]:
+        """Those that stand for text. CTranslate2 does not check ids, and without the others no window would end."""
+        return [token for token in tokens if token < self._any_language.tokenizer.eot]
 
     def _generated(self, result: Any) -> Generated:
         tokens = tuple(result.sequences_ids[0])

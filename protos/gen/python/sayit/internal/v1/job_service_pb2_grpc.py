@@ -8,6 +8,7 @@ from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 from sayit.v1 import system_service_pb2 as sayit_dot_v1_dot_system__service__pb2
 from sayit.v1 import transcription_service_pb2 as sayit_dot_v1_dot_transcription__service__pb2
 from sayit.v1 import upload_service_pb2 as sayit_dot_v1_dot_upload__service__pb2
+from sayit.v1 import vocabulary_service_pb2 as sayit_dot_v1_dot_vocabulary__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -97,6 +98,26 @@ class JobServiceStub:
         self.DeleteUpload = channel.unary_unary(
                 '/sayit.internal.v1.JobService/DeleteUpload',
                 request_serializer=sayit_dot_v1_dot_upload__service__pb2.DeleteUploadRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.PutVocabulary = channel.unary_unary(
+                '/sayit.internal.v1.JobService/PutVocabulary',
+                request_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.PutVocabularyRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.Vocabulary.FromString,
+                _registered_method=True)
+        self.GetVocabulary = channel.unary_unary(
+                '/sayit.internal.v1.JobService/GetVocabulary',
+                request_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.GetVocabularyRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.Vocabulary.FromString,
+                _registered_method=True)
+        self.ListVocabularies = channel.unary_unary(
+                '/sayit.internal.v1.JobService/ListVocabularies',
+                request_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.ListVocabulariesRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.ListVocabulariesResponse.FromString,
+                _registered_method=True)
+        self.DeleteVocabulary = channel.unary_unary(
+                '/sayit.internal.v1.JobService/DeleteVocabulary',
+                request_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
         self.GetStatus = channel.unary_unary(
@@ -194,6 +215,34 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutVocabulary(self, request, context):
+        """As VocabularyService.PutVocabulary.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetVocabulary(self, request, context):
+        """As VocabularyService.GetVocabulary.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVocabularies(self, request, context):
+        """As VocabularyService.ListVocabularies.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteVocabulary(self, request, context):
+        """As VocabularyService.DeleteVocabulary.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """As SystemService.GetStatus, without the gateway's own part.
         """
@@ -262,6 +311,26 @@ def add_JobServiceServicer_to_server(servicer, server):
             'DeleteUpload': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteUpload,
                     request_deserializer=sayit_dot_v1_dot_upload__service__pb2.DeleteUploadRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'PutVocabulary': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutVocabulary,
+                    request_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.PutVocabularyRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.Vocabulary.SerializeToString,
+            ),
+            'GetVocabulary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVocabulary,
+                    request_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.GetVocabularyRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.Vocabulary.SerializeToString,
+            ),
+            'ListVocabularies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVocabularies,
+                    request_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.ListVocabulariesRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.ListVocabulariesResponse.SerializeToString,
+            ),
+            'DeleteVocabulary': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteVocabulary,
+                    request_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
@@ -594,6 +663,114 @@ class JobService:
             target,
             '/sayit.internal.v1.JobService/DeleteUpload',
             sayit_dot_v1_dot_upload__service__pb2.DeleteUploadRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutVocabulary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/PutVocabulary',
+            sayit_dot_v1_dot_vocabulary__service__pb2.PutVocabularyRequest.SerializeToString,
+            sayit_dot_v1_dot_vocabulary__service__pb2.Vocabulary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVocabulary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetVocabulary',
+            sayit_dot_v1_dot_vocabulary__service__pb2.GetVocabularyRequest.SerializeToString,
+            sayit_dot_v1_dot_vocabulary__service__pb2.Vocabulary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVocabularies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/ListVocabularies',
+            sayit_dot_v1_dot_vocabulary__service__pb2.ListVocabulariesRequest.SerializeToString,
+            sayit_dot_v1_dot_vocabulary__service__pb2.ListVocabulariesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteVocabulary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/DeleteVocabulary',
+            sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,

@@ -10,6 +10,7 @@ from sayit.v1 import resources_pb2 as _resources_pb2
 from sayit.v1 import system_service_pb2 as _system_service_pb2
 from sayit.v1 import transcription_service_pb2 as _transcription_service_pb2
 from sayit.v1 import upload_service_pb2 as _upload_service_pb2
+from sayit.v1 import vocabulary_service_pb2 as _vocabulary_service_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -61,6 +62,14 @@ class JobServiceStub:
     """As UploadService.GetUpload."""
     DeleteUpload: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]
     """As UploadService.DeleteUpload."""
+    PutVocabulary: _grpc.UnaryUnaryMultiCallable[_vocabulary_service_pb2.PutVocabularyRequest, _vocabulary_service_pb2.Vocabulary]
+    """As VocabularyService.PutVocabulary."""
+    GetVocabulary: _grpc.UnaryUnaryMultiCallable[_vocabulary_service_pb2.GetVocabularyRequest, _vocabulary_service_pb2.Vocabulary]
+    """As VocabularyService.GetVocabulary."""
+    ListVocabularies: _grpc.UnaryUnaryMultiCallable[_vocabulary_service_pb2.ListVocabulariesRequest, _vocabulary_service_pb2.ListVocabulariesResponse]
+    """As VocabularyService.ListVocabularies."""
+    DeleteVocabulary: _grpc.UnaryUnaryMultiCallable[_vocabulary_service_pb2.DeleteVocabularyRequest, _empty_pb2.Empty]
+    """As VocabularyService.DeleteVocabulary."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]
     """As SystemService.GetStatus, without the gateway's own part."""
 
@@ -93,6 +102,14 @@ class JobServiceAsyncStub(JobServiceStub):
     """As UploadService.GetUpload."""
     DeleteUpload: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.DeleteUploadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """As UploadService.DeleteUpload."""
+    PutVocabulary: _aio.UnaryUnaryMultiCallable[_vocabulary_service_pb2.PutVocabularyRequest, _vocabulary_service_pb2.Vocabulary]  # type: ignore[assignment]
+    """As VocabularyService.PutVocabulary."""
+    GetVocabulary: _aio.UnaryUnaryMultiCallable[_vocabulary_service_pb2.GetVocabularyRequest, _vocabulary_service_pb2.Vocabulary]  # type: ignore[assignment]
+    """As VocabularyService.GetVocabulary."""
+    ListVocabularies: _aio.UnaryUnaryMultiCallable[_vocabulary_service_pb2.ListVocabulariesRequest, _vocabulary_service_pb2.ListVocabulariesResponse]  # type: ignore[assignment]
+    """As VocabularyService.ListVocabularies."""
+    DeleteVocabulary: _aio.UnaryUnaryMultiCallable[_vocabulary_service_pb2.DeleteVocabularyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """As VocabularyService.DeleteVocabulary."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]  # type: ignore[assignment]
     """As SystemService.GetStatus, without the gateway's own part."""
 
@@ -194,6 +211,38 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """As UploadService.DeleteUpload."""
+
+    @_abc_1.abstractmethod
+    def PutVocabulary(
+        self,
+        request: _vocabulary_service_pb2.PutVocabularyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vocabulary_service_pb2.Vocabulary, _abc.Awaitable[_vocabulary_service_pb2.Vocabulary]]:
+        """As VocabularyService.PutVocabulary."""
+
+    @_abc_1.abstractmethod
+    def GetVocabulary(
+        self,
+        request: _vocabulary_service_pb2.GetVocabularyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vocabulary_service_pb2.Vocabulary, _abc.Awaitable[_vocabulary_service_pb2.Vocabulary]]:
+        """As VocabularyService.GetVocabulary."""
+
+    @_abc_1.abstractmethod
+    def ListVocabularies(
+        self,
+        request: _vocabulary_service_pb2.ListVocabulariesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vocabulary_service_pb2.ListVocabulariesResponse, _abc.Awaitable[_vocabulary_service_pb2.ListVocabulariesResponse]]:
+        """As VocabularyService.ListVocabularies."""
+
+    @_abc_1.abstractmethod
+    def DeleteVocabulary(
+        self,
+        request: _vocabulary_service_pb2.DeleteVocabularyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """As VocabularyService.DeleteVocabulary."""
 
     @_abc_1.abstractmethod
     def GetStatus(

@@ -1,0 +1,140 @@
+"""`/v1/vocabularies`, and the options of a job in all their forms, on a real suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from .helper import RECORDINGS
+
+pytestmark = pytest.mark.xdist_group("bridge")
+SHORT = (RECORDINGS / "en-8s.flac").read_bytes()
+#: Options as a query or a form says them, and as a job shows them.
+ASKED = {
+    "languages": "ko,en",
+    "context": "none",
+    "vocabulary": "rest",
+    "guard": "off",
+    "formatting": "true",
+    "mask_profanity": "true",
+    "temperatures": "0,0.3",
+    "best_of": "2",
+    "logprob_threshold": "-0.8",
+    "suppress_tokens": "1,2",
+}
+SHOWN: dict[str, Any] = {
+    "languages": ["ko", "en"],
+    "context": "none",
+    "vocabulary": "rest",
+    "guard": "off",
+    "formatting": True,
+    "mask_profanity": True,
+    "temperatures": [0.0, 0.3],
+    "best_of": 2,
+    "logprob_threshold": -0.8,
+    "suppress_tokens": [1, 2],
+}
+
+
+@pytest.fixture
+def client(bridge_url: str) -> Iterator[httpx.Client]:
+    """An HTTP client."""
+    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def vocabulary(client: httpx.Client) -> Iterator[dict[str, Any]]:
+    """The stored vocabulary "rest"."""
+    answer = client.put("/v1/vocabularies/rest", json={"words": [" 세이잇", "b  c", "세이잇"], "prompt": "p"})
+    assert answer.status_code == 200
+    yield answer.json()
+    client.delete("/v1/vocabularies/rest")
+
+
+def test_a_vocabulary_is_stored_shown_listed_and_deleted(client: httpx.Client, vocabulary: dict[str, Any]) -> None:
+    """As it was stored, with its times; what is not there is a problem in the reader's language."""
+    assert (vocabulary["name"], vocabulary["words"], vocabulary["prompt"]) == ("rest", ["세이잇", "b c"], "p")
+    assert vocabulary["created_at"] == vocabulary["updated_at"]
+    assert client.get("/v1/vocabularies/rest").json() == vocabulary
+    assert vocabulary in client.get("/v1/vocabularies").json()["vocabularies"]
+    assert client.delete("/v1/vocabularies/rest").status_code == 204
+    gone = client.get("/v1/vocabularies/rest", headers={"Accept-Language": "ko"})
+    assert (gone.status_code, gone.json()["code"]) == (404, "VOCABULARY_NOT_FOUND")
+    assert "단어장" in gone.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code"),
+    [
+        ("a", b"{}", "INVALID_VOCABULARY"),
+        ("a", b'{"words": ["a,b"]}', "INVALID_VOCABULARY"),
+        ("a", b'{"words": [1]}', "INVALID_ARGUMENT"),
+        ("a", b'{"word": ["a"]}', "INVALID_ARGUMENT"),
+        ("a", b"words", "INVALID_ARGUMENT"),
+        ("a%20b", b'{"words": ["a"]}', "INVALID_ARGUMENT"),
+        ("a", b" " * 70_000, "FILE_TOO_LARGE"),
+    ],
+)
+def test_what_is_no_vocabulary_is_refused(client: httpx.Client, name: str, body: bytes, code: str) -> None:
+    """By the bridge where the document is wrong, by the service where its words are."""
+    answer = client.put(f"/v1/vocabularies/{name}", content=body)
+    assert answer.json()["code"] == code
+    assert client.get("/v1/vocabularies/a").status_code == 404
+
+
+def test_options_are_the_same_in_a_query_a_form_and_json(client: httpx.Client, vocabulary: dict[str, Any]) -> None:
+    """Every option reaches the job, and is shown by it; the job's own words stay its own."""
+    query = client.post("/v1/jobs", params=ASKED, content=SHORT, headers={"Content-Type": "audio/flac"})
+    form = client.post("/v1/jobs", data=ASKED, files={"file": ("a.flac", SHORT, "audio/flac")})
+    twice = client.post(
+        "/v1/jobs", data={**ASKED, "languages": ["ko", "en"]}, files={"file": ("a.flac", SHORT, "audio/flac")}
+    )
+    opened = client.post("/v1/uploads", headers={"Upload-Length": str(len(SHORT))}).headers["Location"]
+    client.patch(
+        opened, content=SHORT, headers={"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    )
+    body = {"upload_id": opened.rpartition("/")[2], "options": SHOWN}
+    uploaded = client.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    for answer in (query, form, twice, uploaded):
+        assert answer.status_code == 202, answer.text
+        options = answer.json()["options"]
+        assert {name: options[name] for name in SHOWN} == SHOWN
+        assert (options["hotwords"], options["patience"]) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"temperatures": "nan"}, "INVALID_ARGUMENT", "temperatures.0"),
+        ({"temperatures": ",".join("0" * 9)}, "INVALID_ARGUMENT", "temperatures"),
+        ({"patience": "inf"}, "INVALID_ARGUMENT", "patience"),
+        ({"best_of": "11"}, "INVALID_ARGUMENT", "best_of"),
+        ({"guard": "some"}, "INVALID_ARGUMENT", "guard"),
+        ({"suppress_tokens": "-1"}, "INVALID_ARGUMENT", "suppress_tokens.0"),
+        ({"languages": "ko,xx"}, "INVALID_LANGUAGE", "language"),
+        ({"languages": "ko", "language": "en"}, "INVALID_OPTION", "languages"),
+        ({"temperatures": "0", "temperature": "0"}, "INVALID_OPTION", "decoding.temperatures"),
+        ({"vocabulary": "none"}, "VOCABULARY_NOT_FOUND", "vocabulary"),
+    ],
+)
+def test_wrong_options_name_their_field(client: httpx.Client, wrong: dict[str, str], code: str, field: str) -> None:
+    """Outside their limits, garbage, or contradicting each other."""
+    answer = client.post("/v1/jobs", params=wrong, content=SHORT)
+    assert (answer.json()["code"], answer.json()["field"]) == (code, field)
+
+
+def test_a_transcript_is_written_as_asked_or_raw(client: httpx.Client) -> None:
+    """`raw` leaves the job's wishes out; here they change nothing, and the forms are all there."""
+    job = client.post("/v1/jobs?language=en&formatting=true&wait=30", content=SHORT).json()
+    path = f"/v1/jobs/{job['id']}/transcript"
+    raw = client.get(path, params={"raw": True}).json()
+    assert [one["text"] for one in raw["segments"]] != [one["text"] for one in job["transcript"]["segments"]]
+    assert "channel" not in raw["segments"][0]
+    assert raw["segments"][0]["language_probability"] == 1.0
+    assert client.get(path, params={"format": "text"}).text == client.get(path, params={"format": "txt"}).text
+    assert client.get(path, params={"format": "timed.txt"}).text.startswith("[00:00:0")

@@ -83,7 +83,7 @@ async def test_a_job_that_ran_is_finished_after_the_restore(
         seen = (await s.get(job.id)).last_seq
     assert saved.jobs == 2
     assert archive.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in s.settings.data_dir.glob("backup-*")] == []
+    assert list((s.settings.data_dir / "scratch").iterdir()) == []
     there = urls(target)
     settings = SchedulerSettings(data_dir=tmp_path / "c" / "data", **there)
     restored = await asyncio.to_thread(backup.restore, backup.places_of(settings), archive)
@@ -171,7 +171,7 @@ def test_what_is_not_right_is_refused(tmp_path: Path, change: Callable[[dict[str
         backup.restore(there, wrong)
     assert not _file(there).exists()
     assert not (tmp_path / "evil").exists()
-    assert not list(there.data.glob("restore-*"))
+    assert list((there.data / "scratch").iterdir()) == []
 
 
 def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:

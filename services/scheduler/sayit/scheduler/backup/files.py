@@ -19,6 +19,9 @@ OBJECTS = "objects/"
 SETTINGS = "settings/"
 MANIFEST = "manifest.json"
 
+#: Below the data folder: what a backup or a restore that was killed leaves there, the next one removes.
+SCRATCH = "scratch"
+
 _FOLDER = "file://"
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tarfile
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -22,7 +21,8 @@ from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 
 from sayit.scheduler.backup import objects, postgresql
-from sayit.scheduler.backup.files import DATABASE, FORMAT, MANIFEST, OBJECTS, SETTINGS, BackupError, Places
+from sayit.scheduler.backup.files import DATABASE, FORMAT, MANIFEST, OBJECTS, SCRATCH, SETTINGS, BackupError, Places
+from sayit.scheduler.storage.scratch import scratch_folder
 from sayit.scheduler.stores.migrations import config
 
 #: Left of an SQLite database beside its file.
@@ -65,14 +65,11 @@ def restore(places: Places, archive: Path, *, replace: bool = False) -> Restored
         ]
         if file in there and not replace:
             raise BackupError(f"There is a database at {file} already: add --replace to put it aside.")
-        staging = Path(tempfile.mkdtemp(dir=places.data, prefix="restore-"))
-        try:
+        with scratch_folder(places.data / SCRATCH) as staging:
             manifest = _unpacked(archive, staging)
             replaced = _put_aside(places, there) if there else None
             settings = _put_in_place(places, staging)
             os.sync()
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
     return Restored(
         created=str(manifest["created"]),
         version=str(manifest["version"]),

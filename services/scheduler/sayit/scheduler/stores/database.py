@@ -177,8 +177,9 @@ class SqliteDatabase:
                 raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause="database: it has failed others")
             try:
                 return self._transaction(work, options, abandoned)
-            except SayItError:
-                self._failed_s = time.monotonic()
+            except SayItError as error:
+                if error.kind is ErrorKind.UNAVAILABLE:
+                    self._failed_s = time.monotonic()
                 raise
 
         running = asyncio.get_running_loop().run_in_executor(threads, turn)

@@ -97,7 +97,7 @@ def shared_heavy_suite(
     if not LONG:
         yield request.getfixturevalue("shared_slow_suite")
         return
-    arguments = ("--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
+    arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
     with running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **FAST_FAULTS) as suite:
         yield suite
 

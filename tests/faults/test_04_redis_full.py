@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 #: The scheduler looks once a second, when there is something to queue.
 _NOTICED_S = 10.0
 #: How often Redis becomes full while transcribers hold chunks of a second each.
-FILLS = 10 if LONG else 1
+FILLS = 6 if LONG else 1
 
 
 async def test_redis_full(chaos: Chaos, load: Load, report: Report, rng: random.Random) -> None:

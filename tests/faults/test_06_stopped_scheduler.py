@@ -21,7 +21,7 @@ from .several import Several, judge
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
-STOPS = 12 if LONG else 2
+STOPS = 8 if LONG else 2
 #: A call tolerates 2 s of silence here, a claim 4 s, a connection between two parts 12 s.
 STOPPED_S = (2.5, 7.0)
 #: What the first call after the stop may take until its connection is given up, and its work besides.

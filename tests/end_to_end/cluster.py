@@ -72,7 +72,14 @@ class Cluster:
 
 @asynccontextmanager
 async def running_cluster(
-    folder: Path, *, database_url: str, redis_url: str, gateways: int = 2, schedulers: int = 2, transcribers: int = 2
+    folder: Path,
+    *,
+    database_url: str,
+    redis_url: str,
+    gateways: int = 2,
+    schedulers: int = 2,
+    transcribers: int = 2,
+    **settings: str,
 ) -> AsyncIterator[Cluster]:
     """Starts all parts at once, waits until the gateways serve, and stops what is left of them afterwards."""
     listening = [f"gateway-{i + 1}" for i in range(gateways)] + [f"scheduler-{i + 1}" for i in range(schedulers)]
@@ -99,6 +106,7 @@ async def running_cluster(
             "SAYIT_GRACE_S": "10",
             "SAYIT_LOG_FORMAT": "json",
             "GRPC_VERBOSITY": "ERROR",
+            **settings,
         },
     )
     try:

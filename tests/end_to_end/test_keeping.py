@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from sayit.client import Client
+from sayit.scheduler.stores.migrations import upgrade
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText
 from sayit.speech.options import Options
@@ -157,3 +160,35 @@ def test_a_backup_of_a_running_suite_is_finished_by_another(tmp_path: Path) -> N
         assert seqs == list(range(1, len(seqs) + 1))
         assert client.transcript(job.id).text == expected
         assert client.transcript(done.job.id).text == done.transcript.text
+
+
+def test_backups_on_a_schedule_take_turns(tmp_path: Path) -> None:
+    """Every second a new archive, and the oldest go; one that fails is said, and the next is made at its time.
+
+    A signal ends it in good order, and what is left can be restored.
+    """
+    data, backups, said = tmp_path / "data", tmp_path / "backups", tmp_path / "said"
+    data.mkdir()
+    backups.mkdir()
+    asyncio.run(upgrade(make_url(f"sqlite+aiosqlite:///{data / 'sayit.db'}")))
+    command = [sys.executable, "-m", "sayit.cli", "backup", str(backups), "--data", str(data)]
+    with said.open("w") as err:
+        process = subprocess.Popen([*command, "--every", "1s", "--keep", "2"], stdout=subprocess.PIPE, stderr=err)
+    try:
+        eventually(lambda: said.read_text().count("is old and deleted") >= 2)
+        (data / "sayit.db").rename(data / "away")
+        eventually(lambda: "There is no database" in said.read_text())
+        (data / "away").rename(data / "sayit.db")
+        deleted = said.read_text().count("is old and deleted")
+        eventually(lambda: said.read_text().count("is old and deleted") > deleted)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        out = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == 0, said.read_text()
+    made = [line.partition(":")[0] for line in out.splitlines()]
+    left = sorted(str(path) for path in backups.iterdir())
+    assert left == made[-2:]
+    assert said.read_text().count("is old and deleted") == len(made) - 2
+    restored = sayit("restore", left[-1], "--data", str(tmp_path / "other"))
+    assert restored.returncode == 0, restored.stderr
+    assert list((data / "scratch").iterdir()) == []

@@ -101,6 +101,12 @@ class Books:
         with self._open() as connection:
             return int(connection.execute("SELECT count(*) FROM chunks WHERE state = 'done'").fetchone()[0])
 
+    def longest_s(self, jobs: Collection[str]) -> float:
+        """Seconds from acceptance to the end of the slowest of these jobs."""
+        with self._open() as connection:
+            rows = connection.execute("SELECT id, finished_s - created_s FROM jobs WHERE finished_s IS NOT NULL")
+            return max(seconds for job, seconds in rows if job in jobs)
+
     def doubled(self, jobs: Collection[str]) -> list[str]:
         """What is there more than once in these jobs, in words: commits or texts of a chunk."""
         found = []

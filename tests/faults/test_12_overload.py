@@ -23,6 +23,8 @@ ROOM = 10 if LONG else 4
 #: Jobs that are offered, far faster than a second of engine each.
 OFFERED = 300 if LONG else 20
 EVERY_S = 0.1
+#: How much longer than in a full house without a crowd before it an admitted job may take.
+SLO = 2.5
 #: How much the two services that everything passes through may grow.
 GROWTH_MB = 150.0
 
@@ -34,6 +36,9 @@ async def test_overload(tmp_path: Path, heavy_model: Path, report: Report, rng: 
         chaos = Chaos(suite, report)
         short = clips()[:3]
         texts = await texts_without_faults(suite.address, short, SLOW_OPTIONS)
+        # What the last of a full house waits for when nobody else knocks.
+        await texts_without_faults(suite.address, [short[number % 3] for number in range(ROOM)], SLOW_OPTIONS)
+        full_house_s = chaos.books.longest_s(chaos.books.states())
         load = Load(suite.address, short, texts, SLOW_OPTIONS, report.seed)
         most_active = 0
         before_mb = chaos.memory_mb("gateway", "scheduler")
@@ -44,11 +49,15 @@ async def test_overload(tmp_path: Path, heavy_model: Path, report: Report, rng: 
                 most_active = max(most_active, len(chaos.books.unfinished()))
         growth_mb = chaos.memory_mb("gateway", "scheduler") - before_mb
         await load.judge(chaos.books, report)
+        slowest_s = chaos.books.longest_s(load.accepted)
         async with AsyncClient(suite.address) as client:
             again = await client.transcribe(short[0].audio, options=SLOW_OPTIONS)
         if again.transcript.text != texts[short[0].name]:
             report.wrong.append("it does not recover")
     report.figures |= {"room": ROOM, "most_active": most_active}
+    report.figures |= {"full_house_s": round(full_house_s, 1), "slowest_admitted_s": round(slowest_s, 1)}
+    if slowest_s > SLO * full_house_s:
+        report.wrong.append(f"an admitted job took {slowest_s:.0f} s; {ROOM} at once take {full_house_s:.0f} s")
     report.figures |= {"admitted": len(load.accepted), "growth_mb": round(growth_mb, 1)}
     if growth_mb > GROWTH_MB:
         report.wrong.append(f"gateway and scheduler grew by {growth_mb:.0f} MB")

@@ -209,6 +209,8 @@ def _options(address: str) -> list[tuple[str, int]]:
         # A machine that vanished without a word is noticed within 40 s of a call; the gateway permits these pings.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        # Without it an unanswered ping is waited for a minute, whatever the keepalive's own timeout says.
+        ("grpc.http2.ping_timeout_ms", 10_000),
         # gRPC's own reconnection may pause two minutes; a restarted gateway should be found at once.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 1_000),

@@ -7,33 +7,67 @@ import io
 import json
 import sqlite3
 import tarfile
-from collections.abc import Callable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler import backup
 from sayit.scheduler.backup import BackupError, Places
 from sayit.scheduler.settings import SchedulerSettings
+from sayit.scheduler.stores.migrations import upgrade
 from sayit.v1 import resources_pb2 as pb
 
 from .helper import RECORDINGS, Transcriber, suite
+
+if TYPE_CHECKING:
+    from conftest import PostgresServer
 
 SHORT = (RECORDINGS / "ko-8s.flac").read_bytes()
 LONG = (RECORDINGS / "en-90s.flac").read_bytes()
 
 
-def places(data: Path) -> Places:
+def places(data: Path, **settings: Any) -> Places:
     """The default places in a folder."""
-    return backup.places_of(SchedulerSettings(data_dir=data))
+    return backup.places_of(SchedulerSettings(data_dir=data, **settings))
 
 
-async def test_a_job_that_ran_is_finished_after_the_restore(tmp_path: Path, redis_url: str) -> None:
-    """Saved in the middle of a job, restored elsewhere: one job is done as it was, the other ends, exactly once."""
+Urls = dict[str, Any]
+
+
+@pytest.fixture
+def urls(shared_postgres: PostgresServer) -> Iterator[Callable[[str], Urls]]:
+    """Settings that name a database of a kind: none for SQLite, a new one for PostgreSQL."""
+    with ExitStack() as stack:
+
+        def named(kind: str) -> Urls:
+            if kind == "sqlite":
+                return {}
+            return {"database_url": SecretStr(stack.enter_context(shared_postgres.database()))}
+
+        yield named
+
+
+@pytest.mark.parametrize(("source", "target"), [("postgresql", "sqlite"), ("sqlite", "postgresql")])
+async def test_a_job_that_ran_is_finished_after_the_restore(
+    tmp_path: Path, redis_url: str, urls: Callable[[str], Urls], source: str, target: str
+) -> None:
+    """Saved in the middle of a job, restored elsewhere: one job is done as it was, the other ends, exactly once.
+
+    The kinds of database need not be the same.
+    """
     archive = tmp_path / "b.tar.gz"
-    async with suite(tmp_path / "a", redis_url) as s:
+    async with suite(tmp_path / "a", redis_url, **urls(source)) as s:
         worker = Transcriber(s, slots=4)
         runner = asyncio.create_task(worker.run())
         done = await s.create(SHORT)
@@ -45,14 +79,16 @@ async def test_a_job_that_ran_is_finished_after_the_restore(tmp_path: Path, redi
         await first.finish("first")
         second = await worker.claim(*await worker.take())
         await second.on_engine()
-        saved = await asyncio.to_thread(backup.save, places(s.settings.data_dir), archive)
+        saved = await asyncio.to_thread(backup.save, backup.places_of(s.settings), archive)
         seen = (await s.get(job.id)).last_seq
     assert saved.jobs == 2
     assert archive.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in s.settings.data_dir.glob("backup-*")] == []
-    restored = await asyncio.to_thread(backup.restore, places(tmp_path / "c" / "data"), archive)
+    assert list((s.settings.data_dir / "scratch").iterdir()) == []
+    there = urls(target)
+    settings = SchedulerSettings(data_dir=tmp_path / "c" / "data", **there)
+    restored = await asyncio.to_thread(backup.restore, backup.places_of(settings), archive)
     assert restored.replaced is None
-    async with suite(tmp_path / "c", redis_url) as s:
+    async with suite(tmp_path / "c", redis_url, **there) as s:
         await s.redis.flushall()  # another machine's queue knows nothing of it
         worker = Transcriber(s, slots=4)
         tasks = [asyncio.create_task(worker.run()), asyncio.create_task(_reporting(worker))]
@@ -75,17 +111,27 @@ async def _reporting(worker: Transcriber) -> None:
         await asyncio.sleep(1)
 
 
+def _file(there: Places) -> Path:
+    assert there.database_file is not None
+    return there.database_file
+
+
 def _installation(data: Path) -> Places:
     """A database of the newest schema without rows, and no objects."""
     found = places(data)
     data.mkdir(parents=True)
-    with closing(sqlite3.connect(found.database)) as database:
-        database.executescript(
-            "CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('0001');"
-            "CREATE TABLE jobs (id TEXT, state TEXT); CREATE TABLE chunks (object_key TEXT, job_id TEXT);"
-            "CREATE TABLE upload_parts (object_key TEXT);"
-        )
+    # Alembic runs a loop of its own, which a test's own loop would not allow.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, upgrade(found.database)).result()
     return found
+
+
+def _names(there: Places, *keys: str) -> None:
+    """Rows that name objects."""
+    with closing(sqlite3.connect(_file(there))) as database:
+        rows = [("u", number, 1000, key) for number, key in enumerate(keys)]
+        database.executemany("INSERT INTO upload_parts VALUES (?, ?, ?, ?)", rows)
+        database.commit()
 
 
 def _changed(archive: Path, target: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
@@ -123,9 +169,9 @@ def test_what_is_not_right_is_refused(tmp_path: Path, change: Callable[[dict[str
     there = places(tmp_path / "c")
     with pytest.raises(BackupError, match=reason):
         backup.restore(there, wrong)
-    assert not there.database.exists()
+    assert not _file(there).exists()
     assert not (tmp_path / "evil").exists()
-    assert not list(there.data.glob("restore-*"))
+    assert list((there.data / "scratch").iterdir()) == []
 
 
 def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
@@ -140,16 +186,17 @@ def test_a_truncated_archive_is_refused(tmp_path: Path) -> None:
 def test_data_that_are_there_are_put_aside_only_if_asked(tmp_path: Path) -> None:
     """Nothing is overwritten: without being asked it refuses, and when asked it moves."""
     there = _installation(tmp_path / "a")
-    (there.objects / "jobs").mkdir(parents=True)
-    (there.objects / "jobs" / "old").write_text("old")
+    old = there.data / "objects" / "jobs" / "old"
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
     saved = backup.save(there, tmp_path / "b.tar.gz")
     with pytest.raises(BackupError, match="--replace"):
         backup.restore(there, saved.path)
     restored = backup.restore(there, saved.path, replace=True)
     assert restored.replaced is not None
     assert (restored.replaced / "objects" / "jobs" / "old").read_text() == "old"
-    assert there.database.exists()
-    assert not (there.objects / "jobs").exists()
+    assert _file(there).exists()
+    assert not old.parent.exists()
 
 
 async def test_a_running_scheduler_is_not_restored_over(tmp_path: Path, redis_url: str) -> None:
@@ -164,9 +211,7 @@ def test_audio_that_is_missing_is_no_backup(tmp_path: Path, monkeypatch: pytest.
     """A row without its object is not saved as if all were well, and no half archive stays."""
     monkeypatch.setattr("sayit.scheduler.backup.saving._PAUSE_S", 0.0)
     there = _installation(tmp_path / "a")
-    with closing(sqlite3.connect(there.database)) as database:
-        database.execute("INSERT INTO upload_parts VALUES ('uploads/u/0')")
-        database.commit()
+    _names(there, "uploads/u/0")
     with pytest.raises(BackupError, match="missing"):
         backup.save(there, tmp_path / "b.tar.gz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
@@ -176,14 +221,10 @@ def test_the_settings_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Variables, the file of settings and the hashed keys lie beside the restored data, for their owner only."""
     for name in ("settings", "keys"):
         (tmp_path / name).write_text(name)
+    found, there = _installation(tmp_path / "a"), places(tmp_path / "c")
     monkeypatch.setenv("SAYIT_SETTINGS_FILE", str(tmp_path / "settings"))
     monkeypatch.setenv("SAYIT_API_KEYS_FILE", str(tmp_path / "keys"))
-    found = Places(data=tmp_path / "a", database=tmp_path / "a" / "sayit.db", objects=tmp_path / "a" / "objects")
-    monkeypatch.delenv("SAYIT_SETTINGS_FILE")
-    _installation(tmp_path / "a")
-    monkeypatch.setenv("SAYIT_SETTINGS_FILE", str(tmp_path / "settings"))
     saved = backup.save(found, tmp_path / "b.tar.gz")
-    there = Places(data=tmp_path / "c", database=tmp_path / "c" / "sayit.db", objects=tmp_path / "c" / "objects")
     restored = backup.restore(there, saved.path)
     assert (restored.settings / "file").read_text() == "settings"
     assert (restored.settings / "keys").read_text() == "keys"
@@ -202,9 +243,134 @@ def test_rotation_keeps_the_newest(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted([*names[2:], "sayit-mine.tar.gz"])
 
 
-def test_other_databases_are_saved_by_their_own_tools() -> None:
-    """The message says with what."""
-    with pytest.raises(BackupError, match="pg_dump"):
-        backup.places_of(SchedulerSettings(database_url="postgresql+asyncpg://h/d"))  # type: ignore[arg-type]
-    with pytest.raises(BackupError, match="bucket"):
-        backup.places_of(SchedulerSettings(storage_url="s3://b/p"))
+def test_a_database_with_rows_is_never_restored_over(tmp_path: Path, shared_postgres: PostgresServer) -> None:
+    """On a server nothing is put aside; what was refused changed nothing, and an empty database takes it."""
+    saved = backup.save(_installation(tmp_path / "a"), tmp_path / "b.tar.gz")
+    with shared_postgres.database() as url:
+        there = places(tmp_path / "c", database_url=SecretStr(url))
+        backup.restore(there, saved.path)
+        backup.restore(there, saved.path)  # it has a schema now, and no rows
+        asyncio.run(_insert_upload(url))
+        with pytest.raises(BackupError, match="is not empty"):
+            backup.restore(there, saved.path, replace=True)
+        again = backup.save(there, tmp_path / "again.tar.gz")
+    assert again.jobs == 0
+
+
+async def test_a_running_scheduler_on_a_server_is_not_restored_over(
+    tmp_path: Path, redis_url: str, postgres_url: str
+) -> None:
+    """It shows by its connections."""
+    saved = backup.save(_installation(tmp_path / "x"), tmp_path / "b.tar.gz")
+    async with suite(tmp_path, redis_url, database_url=SecretStr(postgres_url)) as s:
+        with pytest.raises(BackupError, match="stop it first"):
+            await asyncio.to_thread(backup.restore, backup.places_of(s.settings), saved.path)
+
+
+def test_a_server_that_cannot_be_saved_says_why(tmp_path: Path, shared_postgres: PostgresServer) -> None:
+    """Not there, without SayIt in it, of a newer version: one line each, without the password."""
+    with shared_postgres.database() as url:
+        with pytest.raises(BackupError, match="no SayIt in the database"):
+            backup.save(places(tmp_path, database_url=SecretStr(url)), tmp_path / "b.tar.gz")
+        asyncio.run(_newer(url))
+        with pytest.raises(BackupError, match="another version") as refused:
+            backup.save(places(tmp_path, database_url=SecretStr(url)), tmp_path / "b.tar.gz")
+        assert "\n" not in str(refused.value)
+    gone = SecretStr("postgresql+asyncpg://u:secret@127.0.0.1:1/d")
+    with pytest.raises(BackupError, match=r"127\.0\.0\.1/d") as refused:
+        backup.save(places(tmp_path, database_url=gone), tmp_path / "b.tar.gz")
+    assert "secret" not in str(refused.value)
+    assert not list(tmp_path.glob("*.tar.gz*"))
+
+
+async def _insert_upload(url: str) -> None:
+    await _execute(
+        url,
+        "INSERT INTO uploads (id, tenant, key_id, filename, received, created_s, expires_s) "
+        "VALUES ('u', 't', 'k', 'f', 0, 0, 0)",
+    )
+
+
+async def _newer(url: str) -> None:
+    await _execute(url, "CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    await _execute(url, "INSERT INTO alembic_version VALUES ('9999')")
+
+
+async def _execute(url: str, statement: str) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+
+
+class _Bucket(BaseHTTPRequestHandler):
+    """The two calls of S3 that backups need."""
+
+    objects: ClassVar[dict[str, bytes]] = {}
+
+    def do_PUT(self) -> None:
+        """Keeps an object."""
+        self.objects[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(200, b"")
+
+    def do_GET(self) -> None:
+        """Gives it back."""
+        content = self.objects.get(self.path)
+        self._answer(200 if content is not None else 404, content or b"<Error><Code>NoSuchKey</Code></Error>")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        for name, value in (("Content-Length", str(len(body))), ("ETag", '"e"'), ("Last-Modified", formatdate(0))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """What lies in the bucket "b", by path, while obstore's S3 client is led to it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Bucket) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name, value in (
+            ("ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}"),
+            ("ALLOW_HTTP", "true"),
+            ("ACCESS_KEY_ID", "k"),
+            ("SECRET_ACCESS_KEY", "s"),
+            ("REGION", "r"),
+        ):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        _Bucket.objects.clear()
+        yield _Bucket.objects
+        server.shutdown()
+
+
+def test_objects_come_from_a_bucket_and_go_into_another(tmp_path: Path, bucket: dict[str, bytes]) -> None:
+    """The archive holds them; a bucket that does not have one of them, or does not answer, makes no archive."""
+    there = _installation(tmp_path / "a")
+    _names(there, *(f"uploads/u/{number}" for number in range(20)))
+    for number in range(20):
+        bucket[f"/b/x/uploads/u/{number}"] = bytes([number]) * 1000
+    saved = backup.save(replace(there, objects="s3://b/x"), tmp_path / "b.tar.gz")
+    assert saved.objects == 20
+    backup.restore(replace(places(tmp_path / "c"), objects="s3://b/y"), saved.path)
+    for number in range(20):
+        assert bucket[f"/b/y/uploads/u/{number}"] == bytes([number]) * 1000
+    backup.restore(places(tmp_path / "d"), saved.path)
+    assert (tmp_path / "d" / "objects" / "uploads" / "u" / "7").read_bytes() == b"\x07" * 1000
+    with pytest.raises(BackupError, match="does not do it"):
+        backup.save(replace(there, objects="nowhere://b/x"), tmp_path / "n.tar.gz")
+
+
+def test_what_is_missing_in_a_bucket_is_no_backup(
+    tmp_path: Path, bucket: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder."""
+    assert not bucket
+    monkeypatch.setattr("sayit.scheduler.backup.saving._PAUSE_S", 0.0)
+    there = _installation(tmp_path / "a")
+    _names(there, "uploads/u/0")
+    with pytest.raises(BackupError, match="missing"):
+        backup.save(replace(there, objects="s3://b/x"), tmp_path / "b.tar.gz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import grpc
@@ -45,6 +46,26 @@ async def test_a_silent_transcriber_loses_its_chunk_and_its_late_write(tmp_path:
         await again.finish("in time")
         await s.until(job.id, pb.JOB_STATE_COMPLETED)
         assert (await s.transcript(job.id)).text == "in time"
+
+
+async def test_a_scheduler_that_stood_still_blames_no_transcriber(tmp_path: Path, redis_url: str) -> None:
+    """After a standstill longer than a lease what was said meanwhile is heard, and a break is not the chunk's fault."""
+    async with suite(tmp_path, redis_url, lease_s=1.0, heartbeat_s=0.2) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        job = await s.create(SHORT)
+        for _ in range(3):  # crashes, and it would be set aside
+            broken = await worker.claim(*await asyncio.wait_for(worker.take(), 10))
+            await broken.on_engine()
+            broken.call.cancel()
+            time.sleep(1.3)  # noqa: ASYNC251 - the scheduler runs in this loop
+        last = await worker.claim(*await asyncio.wait_for(worker.take(), 10))
+        await last.on_engine()
+        time.sleep(1.8)  # noqa: ASYNC251 - as above
+        await last.finish("said in between")
+        await s.until(job.id, *ENDED)
+        assert (await s.transcript(job.id)).text == "said in between"
+        assert last.assignment.attempt == 4
 
 
 async def test_a_claim_with_an_old_dispatch_number_is_refused(tmp_path: Path, redis_url: str) -> None:

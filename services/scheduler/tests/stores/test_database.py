@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,18 @@ async def test_only_durable_writes_wait_for_the_disk(database: Database) -> None
     for durable, expected in ((True, full), (False, light), (True, full)):
         found = await database.write(lambda connection: connection.execute(question).scalar_one(), durable=durable)
         assert found == expected
+
+
+async def test_a_locked_file_is_soon_an_absent_database(tmp_path: Path) -> None:
+    """While somebody else holds the file everybody hears of it in time, instead of one after the other."""
+    opened = database_at(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}")
+    await opened.write(lambda connection: connection.execute(text("CREATE TABLE t (x INTEGER)")))
+    with closing(sqlite3.connect(tmp_path / "d.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(30):  # ten of them, each waiting for itself, would take 50 s
+            told = await asyncio.gather(*(opened.write(insert) for _ in range(10)), return_exceptions=True)
+        assert [error.kind for error in told if isinstance(error, SayItError)] == [ErrorKind.UNAVAILABLE] * 10
+        holder.execute("ROLLBACK")
+    await opened.write(insert)
+    assert await opened.read(count) == 1
+    await opened.close()

@@ -1,4 +1,8 @@
-"""Backup and restore of an installation on SQLite and local files: one archive, consistent while a suite runs."""
+"""Backup and restore of an installation: one archive, consistent while a suite runs, on whatever it runs.
+
+The archive holds the database as an SQLite file, whichever database it came from. So no program of the database's own
+is needed, and what was saved from one kind can be restored into the other.
+"""
 
 from sayit.scheduler.backup.files import BackupError, Places, places_of
 from sayit.scheduler.backup.restoring import Restored, restore

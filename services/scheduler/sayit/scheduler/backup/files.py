@@ -1,4 +1,4 @@
-"""What a backup consists of: places on this machine, and names in the archive."""
+"""What a backup consists of: places of an installation, and names in the archive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from sayit.scheduler.settings import SchedulerSettings
 
@@ -19,6 +19,11 @@ OBJECTS = "objects/"
 SETTINGS = "settings/"
 MANIFEST = "manifest.json"
 
+#: Below the data folder: what a backup or a restore that was killed leaves there, the next one removes.
+SCRATCH = "scratch"
+
+_FOLDER = "file://"
+
 
 class BackupError(Exception):
     """A backup or a restore is not possible; the text is one line for the operator."""
@@ -28,28 +33,35 @@ class BackupError(Exception):
 class Places:
     """Where an installation's data lie."""
 
+    #: A folder on this machine: for what is under way, and for what is put aside.
     data: Path
-    database: Path
-    objects: Path
+    #: SQLite or PostgreSQL.
+    database: URL
+    #: The object store: a folder's or a bucket's URL.
+    objects: str
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None where the database is a server."""
+        return Path(self.database.database or "") if self.database.get_backend_name() == "sqlite" else None
+
+    @property
+    def objects_folder(self) -> Path | None:
+        """The folder of the objects; None where they lie in a bucket."""
+        return Path(self.objects.removeprefix(_FOLDER)) if self.objects.startswith(_FOLDER) else None
 
 
 def places_of(settings: SchedulerSettings) -> Places:
     """The places of an installation with these settings.
 
     Raises:
-        BackupError: they are not on this machine.
+        BackupError: its database is neither a file nor PostgreSQL.
     """
     url = make_url(settings.database())
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise BackupError(
-            "The database is not SQLite: save it with its own tools (PostgreSQL: pg_dump, before the audio is saved)."
-        )
-    storage = settings.storage()
-    if not storage.startswith("file://"):
-        raise BackupError(f"Audio lies in {storage.partition(':')[0]}: save the bucket with its own tools.")
-    return Places(
-        data=settings.data_dir.resolve(), database=Path(url.database), objects=Path(storage.removeprefix("file://"))
-    )
+    kind = url.get_backend_name()
+    if kind not in {"sqlite", "postgresql"} or not url.database or url.database == ":memory:":
+        raise BackupError(f"A database of {kind} that is not a file cannot be saved.")
+    return Places(data=settings.data_dir.resolve(), database=url, objects=settings.storage())
 
 
 def settings_files(environment: Mapping[str, str] = os.environ) -> dict[str, bytes]:

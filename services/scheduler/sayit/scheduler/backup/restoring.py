@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tarfile
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -21,7 +20,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 
-from sayit.scheduler.backup.files import DATABASE, FORMAT, MANIFEST, OBJECTS, SETTINGS, BackupError, Places
+from sayit.scheduler.backup import objects, postgresql
+from sayit.scheduler.backup.files import DATABASE, FORMAT, MANIFEST, OBJECTS, SCRATCH, SETTINGS, BackupError, Places
+from sayit.scheduler.storage.scratch import scratch_folder
 from sayit.scheduler.stores.migrations import config
 
 #: Left of an SQLite database beside its file.
@@ -43,39 +44,32 @@ class Restored:
 
 
 def restore(places: Places, archive: Path, *, replace: bool = False) -> Restored:
-    """Puts an archive's data in place; the next start goes on with them. Blocks.
+    """Puts an archive's data in place; the next start goes on with them. Blocks, and must not run in an event loop.
+
+    A database that is a server has to be empty: nothing is put aside there. In a bucket nothing is deleted.
 
     Args:
         places: where to.
         archive: what `save` wrote.
-        replace: puts data that are there aside; else they are a reason to refuse.
+        replace: puts files that are there aside; else they are a reason to refuse.
 
     Raises:
         BackupError: a scheduler runs on these data, data are there, or the archive is damaged or of a newer version.
         OSError: it cannot be written.
     """
     places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    places.database.parent.mkdir(parents=True, exist_ok=True)
-    places.objects.parent.mkdir(parents=True, exist_ok=True)
-    with _nobody_uses(places.database):
-        there = [path for path in (places.database, places.objects, places.data / _QUEUE) if path.exists()]
-        if places.database.exists() and not replace:
-            raise BackupError(f"There is a database at {places.database} already: add --replace to put it aside.")
-        staging = Path(tempfile.mkdtemp(dir=places.data, prefix="restore-"))
-        try:
+    file = places.database_file
+    with _nobody_uses(places):
+        there = [
+            path for path in (file, places.objects_folder, places.data / _QUEUE) if path and _holds_something(path)
+        ]
+        if file in there and not replace:
+            raise BackupError(f"There is a database at {file} already: add --replace to put it aside.")
+        with scratch_folder(places.data / SCRATCH) as staging:
             manifest = _unpacked(archive, staging)
             replaced = _put_aside(places, there) if there else None
-            settings = places.data / "restored-settings"
-            shutil.rmtree(settings, ignore_errors=True)
-            (staging / SETTINGS).mkdir(exist_ok=True)
-            (staging / OBJECTS).mkdir(exist_ok=True)
-            shutil.move(staging / SETTINGS, settings)
-            shutil.move(staging / OBJECTS, places.objects)
-            # The last step: without the database there is no installation, and this may be done again.
-            shutil.move(staging / DATABASE, places.database)
+            settings = _put_in_place(places, staging)
             os.sync()
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
     return Restored(
         created=str(manifest["created"]),
         version=str(manifest["version"]),
@@ -86,14 +80,41 @@ def restore(places: Places, archive: Path, *, replace: bool = False) -> Restored
 
 
 @contextmanager
-def _nobody_uses(database: Path) -> Iterator[None]:
-    """Holds the lock that a scheduler holds beside its database."""
+def _nobody_uses(places: Places) -> Iterator[None]:
+    """Refuses where a scheduler runs; holds the lock that it holds beside a database that is a file."""
+    database = places.database_file
+    if database is None:
+        postgresql.require_empty(places.database)
+        yield
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
     with database.with_name(database.name + ".lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise BackupError(f"A scheduler runs on {database}: stop it first.") from None
         yield
+
+
+def _put_in_place(places: Places, staging: Path) -> Path:
+    """Moves what was unpacked to where it belongs; returns the folder of the settings."""
+    settings = places.data / "restored-settings"
+    shutil.rmtree(settings, ignore_errors=True)
+    (staging / SETTINGS).mkdir(exist_ok=True)
+    (staging / OBJECTS).mkdir(exist_ok=True)
+    shutil.move(staging / SETTINGS, settings)
+    if (folder := places.objects_folder) is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in (staging / OBJECTS).iterdir():
+            shutil.move(each, folder / each.name)
+    else:
+        objects.store(places, staging / OBJECTS)
+    # The last step: without the database there is no installation, and this may be done again.
+    if (file := places.database_file) is not None:
+        shutil.move(staging / DATABASE, file)
+    else:
+        postgresql.load(staging / DATABASE, places.database)
+    return settings
 
 
 def _unpacked(archive: Path, folder: Path) -> dict[str, Any]:
@@ -143,11 +164,23 @@ def _check_version(manifest: dict[str, Any]) -> None:
         raise BackupError(f"SayIt {made_by} made this backup, and this version does not know its schema {revision}.")
 
 
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
 def _put_aside(places: Places, there: list[Path]) -> Path:
     """Moves what is there into a folder of its own, which is returned."""
     aside = places.data / time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
     aside.mkdir()
-    beside = [places.database.with_name(places.database.name + ending) for ending in _BESIDE]
-    for path in (*there, *(each for each in beside if each.exists())):
+    for path in there:
+        if path == places.objects_folder:
+            # The folder itself may be where another disk is mounted.
+            (aside / path.name).mkdir()
+            for each in path.iterdir():
+                shutil.move(each, aside / path.name / each.name)
+            continue
         shutil.move(path, aside / path.name)
+        for beside in (path.with_name(path.name + ending) for ending in _BESIDE):
+            if beside.exists():
+                shutil.move(beside, aside / beside.name)
     return aside

@@ -1,23 +1,20 @@
 """Saving: a snapshot of the database, then the objects that its rows name, in one archive.
 
 Objects never change once they are written, and are deleted only after their rows. So the database comes first, and what
-its rows name is linked to at once. A job that ends in between takes its chunks' audio with it: then both are done anew.
+its rows name is linked to, or fetched, at once. A job that ends in between takes its chunks' audio with it: then there
+is another snapshot, and what it names besides is fetched.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import os
-import shutil
 import sqlite3
 import tarfile
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,7 +22,18 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sayit.scheduler.backup.files import DATABASE, FORMAT, MANIFEST, OBJECTS, BackupError, Places, settings_files
+from sayit.scheduler.backup import objects, postgresql
+from sayit.scheduler.backup.files import (
+    DATABASE,
+    FORMAT,
+    MANIFEST,
+    OBJECTS,
+    SCRATCH,
+    BackupError,
+    Places,
+    settings_files,
+)
+from sayit.scheduler.storage.scratch import scratch_folder
 
 #: Snapshots until nothing is missing.
 _TRIES = 10
@@ -63,11 +71,12 @@ def save(places: Places, target: Path) -> Saved:
         BackupError: there is nothing to save, or it keeps changing too fast.
         OSError: the archive cannot be written; then there is none.
     """
-    if not places.database.exists():
-        raise BackupError(f"There is no database at {places.database}.")
+    if (database := places.database_file) is not None and not database.exists():
+        raise BackupError(f"There is no database at {database}.")
     if target.is_dir():
         target /= _NAME.format(datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
-    with _staging(places.data) as folder:
+    # Beside the data, so that objects can be linked instead of copied.
+    with scratch_folder(places.data / SCRATCH) as folder:
         keys = _consistent(places, folder)
         partial = target.with_name(target.name + ".partial")
         try:
@@ -91,25 +100,18 @@ def rotate(folder: Path, keep: int) -> list[Path]:
     return old
 
 
-@contextmanager
-def _staging(data: Path) -> Iterator[Path]:
-    """A folder beside the data, so that objects can be linked instead of copied."""
-    folder = Path(tempfile.mkdtemp(dir=data, prefix="backup-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _consistent(places: Places, folder: Path) -> list[str]:
     """A snapshot and all objects that it names, in the folder; returns their keys."""
     for _ in range(_TRIES):
-        _snapshot(places.database, folder / DATABASE)
-        with closing(sqlite3.connect(folder / DATABASE)) as database:
-            keys = sorted({str(key) for (key,) in database.execute(_NAMED)})
-        if all(_linked(places.objects / key, folder / OBJECTS / key) for key in keys):
+        if (database := places.database_file) is not None:
+            _snapshot(database, folder / DATABASE)
+        else:
+            postgresql.dump(places.database, folder / DATABASE)
+        with closing(sqlite3.connect(folder / DATABASE)) as copy:
+            keys = sorted({str(key) for (key,) in copy.execute(_NAMED)})
+        # What was fetched for an earlier snapshot need not be fetched again, so that each try is shorter.
+        if objects.fetch(places, keys, folder / OBJECTS):
             return keys
-        shutil.rmtree(folder / OBJECTS, ignore_errors=True)
         time.sleep(_PAUSE_S)
     raise BackupError(f"Audio that the database names is missing in {places.objects}.")
 
@@ -123,21 +125,6 @@ def _snapshot(source: Path, target: Path) -> None:
     ):
         original.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
-
-
-def _linked(source: Path, target: Path) -> bool:
-    """Links to an object, or copies it where links are not possible; False if it is gone."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        try:
-            os.link(source, target)
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                return False
-            shutil.copyfile(source, target)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _facts(database: Path) -> tuple[str, int]:

@@ -30,6 +30,8 @@ _MESSAGE_BYTES = 256 * 1024
 _CLAIM_TIMEOUT_S = 10.0
 #: How much later a chunk is due whose audio could not be read.
 _RETRY_S = 2.0
+#: A loop that is later than this stood still.
+_LAG_S = 1.0
 _TASKS = {Task.TRANSCRIBE: resources_pb2.TASK_TRANSCRIBE, Task.TRANSLATE: resources_pb2.TASK_TRANSLATE}
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -99,6 +101,8 @@ class _Attempt:
         self._placing = Placing(claim.pieces)
         self._began_s = time.time()
         self._peer_is_lost = False
+        #: Until then (the loop's time) a call that breaks was broken by this process's own standstill.
+        self._excused_until_s = 0.0
         self._settled = False
         self._writing = asyncio.Lock()
 
@@ -140,13 +144,7 @@ class _Attempt:
 
     async def _take_back(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self._attempts.limits.lease_s):
-                    message = await self._inbox.get()
-            except TimeoutError:
-                telemetry.bind(silent=True)
-                self._peer_is_lost = True
-                return
+            message = await self._next()
             if message is None:
                 self._peer_is_lost = True
                 return
@@ -159,6 +157,27 @@ class _Attempt:
             elif kind in {"result", "failure", "release"}:
                 await self._settle(message)
                 return
+
+    async def _next(self) -> pb.RunChunkRequest | None:
+        """What the transcriber says next; None when it is gone, or silent for a lease.
+
+        Silence is counted heartbeat by heartbeat, not read off a clock: when this process itself stood still (SIGSTOP,
+        a machine that sleeps), what was said meanwhile is about to be heard.
+        """
+        loop, limits = asyncio.get_running_loop(), self._attempts.limits
+        silent_s = 0.0
+        while silent_s < limits.lease_s:
+            began_s = loop.time()
+            try:
+                async with asyncio.timeout(limits.heartbeat_s):
+                    return await self._inbox.get()
+            except TimeoutError:
+                silent_s += limits.heartbeat_s
+            finally:
+                if loop.time() - began_s > limits.heartbeat_s + _LAG_S:
+                    self._excused_until_s = loop.time() + limits.lease_s
+        telemetry.bind(silent=True)
+        return None
 
     async def _renew(self) -> None:
         try:
@@ -185,7 +204,8 @@ class _Attempt:
     async def _broken(self) -> None:
         with suppress(SayItError):
             # Without a database the lease runs out by itself.
-            crashed = self._stop.on_engine and self._peer_is_lost and not self._attempts.draining
+            excused = self._attempts.draining or asyncio.get_running_loop().time() < self._excused_until_s
+            crashed = self._stop.on_engine and self._peer_is_lost and not excused
             await self._give_up(AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED, "the call broke")
 
     async def _give_up(self, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> None:

@@ -18,6 +18,18 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: What obstore raises: its own errors, and the builtin ones it maps some of them to.
 _ERRORS = (BaseError, OSError)
+_FOLDER = "file://"
+
+
+def store_at(url: str) -> ObjectStore:
+    """The folder or bucket that a URL names, see `Objects`.
+
+    Raises:
+        BaseError: it names neither.
+    """
+    if url.startswith(_FOLDER):
+        return LocalStore(url.removeprefix(_FOLDER), mkdir=True)
+    return from_url(url)
 
 
 class Objects:
@@ -29,12 +41,8 @@ class Objects:
     """
 
     def __init__(self, url: str, *, scratch: Path) -> None:
-        self._root: Path | None = Path(url.removeprefix("file://")) if url.startswith("file://") else None
-        if self._root is not None:
-            store: ObjectStore = LocalStore(str(self._root), mkdir=True)
-        else:
-            store = from_url(url)
-        self._store = store
+        self._root: Path | None = Path(url.removeprefix(_FOLDER)) if url.startswith(_FOLDER) else None
+        self._store = store_at(url)
         self._scratch = scratch
 
     async def put(self, key: str, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,9 @@ Work = Callable[[Connection], R]
 CONNECTIONS = 8
 #: Threads that read SQLite. Two cores gain nothing from more, and long reads must not hold up short ones.
 _READERS = 4
+#: Seconds that SQLite waits for somebody else's lock. Transactions that waited so long behind one which failed are not
+#: tried: each would take as long again, and whoever asks is to hear soon that nothing can be stored.
+_LOCK_S = 5.0
 #: What PostgreSQL is told of every connection. A scheduler that stops in the middle of a transaction (SIGSTOP, a
 #: machine that sleeps) must not keep its locks from the others for ever.
 _POSTGRESQL = {
@@ -142,6 +146,8 @@ class SqliteDatabase:
         )
         event.listen(self._engine, "connect", _prepare_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
+        #: When a transaction failed last, on the monotonic clock.
+        self._failed_s = 0.0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database-read")
 
@@ -164,7 +170,19 @@ class SqliteDatabase:
 
     async def _run(self, threads: ThreadPoolExecutor, work: Work[R], options: dict[str, bool]) -> R:
         abandoned = threading.Event()
-        running = asyncio.get_running_loop().run_in_executor(threads, self._transaction, work, options, abandoned)
+        submitted_s = time.monotonic()
+
+        def turn() -> R:
+            if self._failed_s > submitted_s < time.monotonic() - _LOCK_S:
+                raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause="database: it has failed others")
+            try:
+                return self._transaction(work, options, abandoned)
+            except SayItError as error:
+                if error.kind is ErrorKind.UNAVAILABLE:
+                    self._failed_s = time.monotonic()
+                raise
+
+        running = asyncio.get_running_loop().run_in_executor(threads, turn)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -261,7 +279,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: `_begin_sqlite` decides how they begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=5000", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={int(_LOCK_S * 1000)}", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

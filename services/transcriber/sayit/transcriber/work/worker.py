@@ -231,7 +231,7 @@ class DoorbellWorker(Worker):
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         del self.tasks[job_id]
-        self._claims_ahead.pop(job_id, None)  # where arq never asked the chunk goes on, and the message is refused later
+        self._claims_ahead.pop(job_id, None)  # if arq never asked for it, the chunk goes on all the same
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its lock runs out by itself, and somebody takes it again.
             logger().warning("message_failed", message_id=job_id, error=f"{type(error).__name__}: {error}")

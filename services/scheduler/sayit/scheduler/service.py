@@ -213,7 +213,7 @@ async def running(
         def register(server: grpc.aio.Server) -> None:
             job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
             chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(
-                ChunkServicer(attempts=attempts, fleet=fleet), server
+                ChunkServicer(attempts=attempts, fleet=fleet, exclusive=stores.exclusive), server
             )
 
         def adopt(now: SchedulerSettings) -> None:

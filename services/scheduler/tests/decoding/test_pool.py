@@ -267,6 +267,8 @@ async def test_a_killed_parent_takes_its_children_along(long_wav: Path) -> None:
         async def main():
             async with DecoderPool() as pool, pool.decode({str(long_wav)!r}) as decoding:
                 await anext(decoding)
+                while pool._spare is None:
+                    await asyncio.sleep(0.05)
                 await pool._spare
                 print("ready", flush=True)
                 await asyncio.sleep(60)
@@ -292,7 +294,8 @@ async def test_a_warm_child_is_waiting_again(pool: DecoderPool) -> None:
     """While a file is decoded the next child is started, so that only the first file may have to wait."""
     async with pool.decode(RECORDINGS / "jfk.flac") as decoding:
         await anext(decoding)
-        assert pool._spare is not None
+        while pool._spare is None:  # noqa: ASYNC110 - it is started a moment later, so that the file comes first
+            await asyncio.sleep(0.05)
         warm = (await pool._spare).pid
     async with pool.decode(RECORDINGS / "jfk.flac") as decoding:
         assert pid_of(decoding) == warm

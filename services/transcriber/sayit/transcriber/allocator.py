@@ -18,7 +18,11 @@ _OFF = -1
 
 
 def keep_memory() -> bool:
-    """Sets the allocator of this process; call it before other threads exist, as each may have an arena already.
+    """Sets the allocator of this process; call it before anything is imported that may start a thread.
+
+    The first thread beside the main one settles how many arenas there are, even if it is gone by now; OpenTelemetry
+    and CTranslate2 start some while they are imported. A thread in an arena of its own fetches every large block
+    anew, whatever is set: such an arena ends at 64 MB, and what is larger is mapped.
 
     Returns:
         Whether there was something to set: only glibc has these options.

@@ -8,6 +8,13 @@ JSON on standard output. It ends when its standard input does. OMP_NUM_THREADS i
 
 from __future__ import annotations
 
+# isort: off
+from sayit.transcriber.allocator import keep_memory
+
+if __name__ == "__main__":
+    keep_memory()  # before what follows: libraries start threads while they are imported
+# isort: on
+
 import json
 import resource
 import sys
@@ -21,7 +28,6 @@ from faster_whisper.audio import decode_audio
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import Options, resolve
-from sayit.transcriber.allocator import keep_memory
 from sayit.transcriber.engine import Engine
 
 #: Eight seconds of Korean, spoken by a synthesizer.
@@ -38,7 +44,6 @@ _REPETITIONS = 2
 
 def main(folder: str, threads: str, batch: str, compute_type: str) -> None:
     """Measures what it is told to."""
-    keep_memory()
     engine = Engine.load(Path(folder), threads=int(threads), compute_type=compute_type, batch=int(batch))
     engine.warm_up()
     engine.start()

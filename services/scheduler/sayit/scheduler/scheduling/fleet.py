@@ -36,7 +36,7 @@ class Fleet:
         default_model: the name an empty model option means; empty takes whatever the first transcriber holds.
         expected: models that can be asked for however long their transcribers are away, as the default one can.
         report_s: how often transcribers report, in seconds.
-        changed: called when a report may have changed the capacity.
+        changed: called when a report changed the capacity.
     """
 
     def __init__(
@@ -61,9 +61,11 @@ class Fleet:
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
         await self._store.report(transcriber)
+        before = {each.id: each.slots for each in self._online()}
         self._known[transcriber.id] = transcriber
         self._speeds.reported(transcriber)
-        self._changed()
+        if before != {each.id: each.slots for each in self._online()}:
+            self._changed()
         return self._report_s
 
     async def online(self, *, fresh_s: float = 0.0) -> list[TranscriberRecord]:

@@ -28,6 +28,8 @@ from sayit.v1 import resources_pb2
 #: Audio bytes per message.
 _MESSAGE_BYTES = 256 * 1024
 _CLAIM_TIMEOUT_S = 10.0
+#: Part of a call's lease after which the one in the database, which is twice as long, is prolonged; without others.
+_RENEW_SHARE = 0.35
 #: How much later a chunk is due whose audio could not be read.
 _RETRY_S = 2.0
 #: A loop that is later than this stood still.
@@ -39,11 +41,18 @@ _Inbox = asyncio.Queue[pb.RunChunkRequest | None]
 
 
 class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
-    """Runs attempts and takes reports."""
+    """Runs attempts and takes reports.
 
-    def __init__(self, *, attempts: Attempts, fleet: Fleet) -> None:
+    Args:
+        attempts: what a call may do.
+        fleet: what reports are for.
+        exclusive: whether no other scheduler shares the database, so that nobody else ends attempts.
+    """
+
+    def __init__(self, *, attempts: Attempts, fleet: Fleet, exclusive: bool = False) -> None:
         self._attempts = attempts
         self._fleet = fleet
+        self._renew_share = _RENEW_SHARE if exclusive else 0.0
 
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
         """Notes what a transcriber says of itself."""
@@ -82,7 +91,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
             telemetry.bind(job_id=claim.job_id, chunk_index=claim.index, attempt=claim.attempt)
             # The call began before anybody knew whose chunk it is; from here on it belongs to the job's trace.
             with telemetry.span_from(claim.traceparent, "attempt"), self._attempts.stop_signal(claim) as stop:
-                await _Attempt(self._attempts, claim, context, inbox, stop).run()
+                await _Attempt(self._attempts, claim, context, inbox, stop, self._renew_share).run()
         except TimeoutError:
             raise SayItError(ErrorKind.DEADLINE_EXCEEDED) from None
         finally:
@@ -92,7 +101,15 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
 class _Attempt:
     """One granted claim until its end."""
 
-    def __init__(self, attempts: Attempts, claim: Claim, context: Context, inbox: _Inbox, stop: StopSignal) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        claim: Claim,
+        context: Context,
+        inbox: _Inbox,
+        stop: StopSignal,
+        renew_share: float,
+    ) -> None:
         self._attempts = attempts
         self._claim = claim
         self._context = context
@@ -104,6 +121,9 @@ class _Attempt:
         #: Until then (the loop's time) a call that breaks was broken by this process's own standstill.
         self._excused_until_s = 0.0
         self._settled = False
+        #: When the lease in the database was prolonged, by the claim first; monotonic seconds.
+        self._renewed_s = time.monotonic()
+        self._renew_share = renew_share
         self._writing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -150,8 +170,7 @@ class _Attempt:
                 return
             kind = message.WhichOneof("message")
             if kind == "heartbeat":
-                self._stop.on_engine = message.heartbeat.stage == pb.CHUNK_STAGE_ON_ENGINE
-                await self._renew()
+                await self._beat(message.heartbeat.stage)
             elif kind == "partial":
                 await self._attempts.partial(self._claim, _segments(message.partial, self._placing))
             elif kind in {"result", "failure", "release"}:
@@ -179,7 +198,21 @@ class _Attempt:
         telemetry.bind(silent=True)
         return None
 
+    async def _beat(self, stage: pb.ChunkStage.ValueType) -> None:
+        """Notes a heartbeat; the database hears of those that tell it something.
+
+        This call's own lease is the wait for the next message. The one in the database is twice as long, and matters
+        when this process is gone; where other schedulers may end the attempt, every heartbeat asks whether one did.
+        After the last stage the result follows at once, and asks as well.
+        """
+        begins = stage == pb.CHUNK_STAGE_ON_ENGINE and not self._stop.on_engine
+        self._stop.on_engine = stage == pb.CHUNK_STAGE_ON_ENGINE
+        old = time.monotonic() - self._renewed_s >= self._renew_share * self._attempts.limits.lease_s
+        if stage != pb.CHUNK_STAGE_DONE and (begins or old):
+            await self._renew()
+
     async def _renew(self) -> None:
+        self._renewed_s = time.monotonic()
         try:
             if not await self._attempts.heartbeat(self._claim, on_engine=self._stop.on_engine):
                 await self._send_cancel("superseded")

@@ -73,6 +73,17 @@ _COUNT_DONE = (
     .values(chunks_done=jobs.c.chunks_done + 1, samples_done=jobs.c.samples_done + bindparam("samples"))
     .returning(jobs.c.chunks_done, jobs.c.chunks_total)
 )
+# The next two are asked for every second.
+_UNCLAIMED = (
+    select(chunks.c.id, chunks.c.dispatch, chunks.c.model)
+    .where(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s < bindparam("before_s"))
+    .limit(_LOOKED_AT)
+)
+_EXPIRED = (
+    select(chunks, jobs.c.options, jobs.c.traceparent)
+    .join(jobs, jobs.c.id == chunks.c.job_id)
+    .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.lease_until_s < bindparam("now_s"))
+)
 _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crashes", AttemptEnd.FAILED: "failures"}
 
 
@@ -96,10 +107,7 @@ class SqlChunks:
     @reads
     def unclaimed(self, connection: Connection, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
         """See the port."""
-        statement = select(chunks.c.id, chunks.c.dispatch, chunks.c.model).where(
-            chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s < before_s
-        )
-        rows = connection.execute(statement.limit(_LOOKED_AT)).all()
+        rows = connection.execute(_UNCLAIMED, {"before_s": before_s}).all()
         return [(ChunkMessage(chunk_id=row.id, dispatch=row.dispatch), row.model) for row in rows]
 
     @writes
@@ -219,12 +227,7 @@ class SqlChunks:
     @reads
     def expired_claims(self, connection: Connection, *, now_s: float) -> list[Claim]:
         """See the port."""
-        statement = (
-            select(chunks, jobs.c.options, jobs.c.traceparent)
-            .join(jobs, jobs.c.id == chunks.c.job_id)
-            .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.lease_until_s < now_s)
-        )
-        rows = connection.execute(statement).all()
+        rows = connection.execute(_EXPIRED, {"now_s": now_s}).all()
         return [codec.claim_of(row, row.options, row.traceparent) for row in rows]
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:

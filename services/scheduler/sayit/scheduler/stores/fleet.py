@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, select
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, select
 
 from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
 from sayit.scheduler.job.records import ChunkState, Running, Waiting
@@ -23,6 +23,38 @@ BATCH = 50
 FORGET_TRANSCRIBER_S = 3600.0
 
 
+def _waiting_of_jobs() -> Select[Any]:
+    length = chunks.c.samples
+    # Chunks that wait for the one before them are work as well.
+    due = and_(chunks.c.state.in_([ChunkState.HELD.value, ChunkState.DUE.value]), chunks.c.dispatched_s.is_(None))
+    open_ = chunks.c.state.in_(UNFINISHED)
+    by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
+    counted = select(
+        *by_job,
+        func.sum(case((due, 1), else_=0)).label("due_chunks"),
+        func.sum(case((due, length), else_=0)).label("due_samples"),
+        func.coalesce(func.min(case((due, chunks.c.due_s))), 0.0).label("due_s"),
+        func.sum(case((due, 0), else_=1)).label("held_chunks"),
+        func.sum(case((due, 0), else_=length)).label("held_samples"),
+    )
+    return counted.where(open_, chunks.c.model == bindparam("of_model")).group_by(*by_job)
+
+
+def _running_chunks() -> Select[Any]:
+    length = chunks.c.samples
+    current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
+    return (
+        select(chunks.c.job_id, length.label("samples"), attempts.c.transcriber_id, attempts.c.started_s)
+        .join(attempts, current)
+        .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == bindparam("of_model"))
+    )
+
+
+# Asked for several times a second, and made once: building a statement takes longer than SQLite takes to answer it.
+_SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s")).order_by(transcribers.c.id)
+_WAITING, _RUNNING = _waiting_of_jobs(), _running_chunks()
+
+
 class SqlFleet:
     """`ports.FleetStore` on a database."""
 
@@ -39,8 +71,7 @@ class SqlFleet:
     @reads
     def transcribers(self, connection: Connection, *, seen_after_s: float) -> list[TranscriberRecord]:
         """See the port."""
-        statement = select(transcribers).where(transcribers.c.seen_s > seen_after_s).order_by(transcribers.c.id)
-        rows = connection.execute(statement).mappings().all()
+        rows = connection.execute(_SEEN, {"after_s": seen_after_s}).mappings().all()
         return [TranscriberRecord(**row) for row in rows]
 
     @reads
@@ -52,29 +83,9 @@ class SqlFleet:
     @reads
     def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
         """See the port."""
-        length = chunks.c.samples
-        # Chunks that wait for the one before them are work as well.
-        due = and_(chunks.c.state.in_([ChunkState.HELD.value, ChunkState.DUE.value]), chunks.c.dispatched_s.is_(None))
-        open_ = chunks.c.state.in_(UNFINISHED)
-        by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
-        counted = select(
-            *by_job,
-            func.sum(case((due, 1), else_=0)).label("due_chunks"),
-            func.sum(case((due, length), else_=0)).label("due_samples"),
-            func.coalesce(func.min(case((due, chunks.c.due_s))), 0.0).label("due_s"),
-            func.sum(case((due, 0), else_=1)).label("held_chunks"),
-            func.sum(case((due, 0), else_=length)).label("held_samples"),
-        )
-        waiting = counted.where(open_, chunks.c.model == model).group_by(*by_job)
-        current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
-        running = (
-            select(chunks.c.job_id, length.label("samples"), attempts.c.transcriber_id, attempts.c.started_s)
-            .join(attempts, current)
-            .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == model)
-        )
         return (
-            [_waiting(row) for row in connection.execute(waiting)],
-            [Running(**row) for row in connection.execute(running).mappings()],
+            [_waiting(row) for row in connection.execute(_WAITING, {"of_model": model})],
+            [Running(**row) for row in connection.execute(_RUNNING, {"of_model": model}).mappings()],
         )
 
     @reads

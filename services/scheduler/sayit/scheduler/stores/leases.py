@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.job.channels import ChannelSpeech
@@ -24,6 +24,12 @@ from sayit.speech.transcript import Segment
 
 _NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
 _INSERT_CHUNKS = insert(chunks)
+_SIZE = select(uploads.c.received).where(uploads.c.id == jobs.c.upload_id).scalar_subquery()
+_FREE = or_(jobs.c.lease_until_s.is_(None), jobs.c.lease_until_s < bindparam("now_s"))
+# Asked for every second by several loops.
+_CANDIDATE = select(jobs.c.id).where(jobs.c.state == bindparam("in_state"), _FREE).limit(1)
+_MERGEABLE = _CANDIDATE.where(~OPEN_LOOKS)
+_SMALL_CANDIDATE = _CANDIDATE.where(bindparam("max_bytes") >= _SIZE)
 _COUNT_CHUNKED = (
     update(jobs)
     .where(jobs.c.id == bindparam("of_job"))
@@ -54,38 +60,39 @@ class SqlLeases:
 
     async def lease_preparing(self, owner: str, *, until_s: float, max_bytes: int | None = None) -> JobRecord | None:
         """See the port."""
-        small_first = select(uploads.c.received).where(uploads.c.id == jobs.c.upload_id).scalar_subquery()
-        wanted = true() if max_bytes is None else small_first <= max_bytes
         attempt = {"prepare_attempts": jobs.c.prepare_attempts + 1}
-        return await self._lease(JobState.PREPARING, owner, until_s, small_first, attempt, wanted)
+        bound = {"in_state": JobState.PREPARING.value}
+        if max_bytes is None:
+            return await self._lease(_CANDIDATE, bound, owner, until_s, _SIZE, attempt)
+        return await self._lease(_SMALL_CANDIDATE, {**bound, "max_bytes": max_bytes}, owner, until_s, _SIZE, attempt)
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
         """See the port."""
-        return await self._lease(JobState.MERGING, owner, until_s, jobs.c.created_s, {}, ~OPEN_LOOKS)
+        bound = {"in_state": JobState.MERGING.value}
+        return await self._lease(_MERGEABLE, bound, owner, until_s, jobs.c.created_s, {})
 
     async def _lease(
         self,
-        state: JobState,
+        candidate: Select[Any],
+        bound: dict[str, object],
         owner: str,
         until_s: float,
         order: ColumnElement[Any],
         values: dict[str, Any],
-        wanted: ColumnElement[bool],
     ) -> JobRecord | None:
-        free = or_(jobs.c.lease_until_s.is_(None), jobs.c.lease_until_s < time.time())
-        candidate = select(jobs.c.id).where(jobs.c.state == state.value, free, wanted).limit(1)
+        bound = {**bound, "now_s": time.time()}
         # The usual answer is "nothing"; it should not cost a write transaction.
-        if not await self._database.read(lambda connection: connection.execute(candidate).first()):
+        if not await self._database.read(lambda connection: connection.execute(candidate, bound).first()):
             return None
         first = candidate.order_by(order).with_for_update(skip_locked=True, of=jobs)
 
         def take(connection: Connection) -> JobRecord | None:
-            job_id = connection.execute(first).scalar_one_or_none()
+            job_id = connection.execute(first, bound).scalar_one_or_none()
             if job_id is None:
                 return None
             # What the lock made us wait for may have wanted looks, and the statement above saw the time before.
-            unwanted = select(jobs.c.id).where(jobs.c.id == job_id, ~wanted)
-            if locks_rows(connection) and connection.execute(unwanted).first():
+            still = candidate.where(jobs.c.id == job_id)
+            if locks_rows(connection) and connection.execute(still, bound).first() is None:
                 return None
             connection.execute(
                 update(jobs).where(jobs.c.id == job_id).values(lease_owner=owner, lease_until_s=until_s, **values)

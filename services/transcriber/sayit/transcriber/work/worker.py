@@ -8,13 +8,14 @@ What differs from arq's own worker, and why:
 - It takes its first chunk at once, and each further one a little later, the more it holds: whoever holds less gets
   there first, so a transcriber holds more than it decodes only when the others are busy, too.
 - Two slots beyond the others are for urgent messages only, so that bulk work which waits here is not in their way.
+- A message is claimed as soon as it is locked, for its id says all; arq reads it meanwhile.
 - A slot is taken until the chunk is done, although the arq job ends with the answer to the claim.
 - Redis errors are survived everywhere: while polling, and when a finished message is to be removed, which is tried
   until it works. arq's worker exits, or leaves the message in the queue and locked.
 - Free slots are computed from what is running. arq keeps a counter that leaks when Redis fails in between.
-- The lock on a message lasts for a claim, not for a whole chunk, so a killed worker's message is soon free.
+- The lock on a message lasts for a claim, not for a chunk, so a killed worker's message is soon free.
 - Scores order the queue and never delay: a clock that lags behind the scheduler's costs nothing.
-- No results are kept, nothing is pickled, and a message that cannot be read is removed.
+- No results are kept, nothing is pickled; a message that cannot be read is removed.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ class DoorbellWorker(Worker):
         self._away_delay_s = _BACKOFF_S[0]
         self._closing = False
         self._slots = slots
+        self._claims_ahead: dict[str, asyncio.Task[Claim]] = {}
         self._freed = asyncio.Event()
         runner.on_free = self._free_again
 
@@ -203,11 +205,18 @@ class DoorbellWorker(Worker):
                 continue
             score = await self._lock(job_id)
             if score is not None:
+                self._claim_ahead(job_id)
                 task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
                 self.tasks[job_id] = task
                 task.add_done_callback(partial(self._ended, job_id))
                 self.ring()
                 return
+
+    def _claim_ahead(self, job_id: str) -> None:
+        chunk_id, _, dispatch = job_id.rpartition(":")
+        if chunk_id and dispatch.isdecimal():
+            message = ChunkMessage(chunk_id=chunk_id, dispatch=int(dispatch))
+            self._claims_ahead[job_id] = asyncio.create_task(self._runner.take(message))
 
     async def _lock(self, job_id: str) -> float | None:
         """The message's score if nobody else is claiming it and it is still there."""
@@ -222,6 +231,7 @@ class DoorbellWorker(Worker):
 
     def _ended(self, job_id: str, task: asyncio.Task[None]) -> None:
         del self.tasks[job_id]
+        self._claims_ahead.pop(job_id, None)  # if arq never asked for it, the chunk goes on all the same
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its lock runs out by itself, and somebody takes it again.
             logger().warning("message_failed", message_id=job_id, error=f"{type(error).__name__}: {error}")
@@ -229,7 +239,9 @@ class DoorbellWorker(Worker):
 
     async def _run_chunk(self, _ctx: dict[str, Any], chunk_id: str, dispatch: int) -> None:
         """The arq function; ends with the answer to the claim. May be called more than once for a message."""
-        match await self._runner.take(ChunkMessage(chunk_id=str(chunk_id), dispatch=int(dispatch))):
+        message = ChunkMessage(chunk_id=str(chunk_id), dispatch=int(dispatch))
+        ahead = self._claims_ahead.pop(message.arq_job_id, None)
+        match await (self._runner.take(message) if ahead is None else ahead):
             case Claim.UNANSWERED:
                 # The message stays where it is, and we look again a little later, so that nothing spins.
                 self._away_until_s = self.loop.time() + self._away_delay_s
@@ -253,12 +265,11 @@ class DoorbellWorker(Worker):
     async def _until_it_works(self, finish: Callable[[], Awaitable[None]]) -> None:
         delay_s = _BACKOFF_S[0]
         while not self._closing:
-            try:
-                return await finish()
-            except _Gone:
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, _BACKOFF_S[1])
-        return None
+            with suppress(*_Gone):
+                await finish()
+                return
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, _BACKOFF_S[1])
 
     async def _listen(self) -> None:
         """Hears the doorbell, over as many connections as it takes."""

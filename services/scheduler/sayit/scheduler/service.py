@@ -112,7 +112,7 @@ async def running(
         fleet = Fleet(
             store=stores.fleet,
             default_model=settings.default_model,
-            report_s=limits.report_s,
+            limits=limits,
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, select
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, select
 
-from sayit.scheduler.job.records import ChunkState, DayStatistics, Running, TranscriberRecord, Waiting
+from sayit.scheduler.job.backlog import Backlog, Running, Uncut, Waiting
+from sayit.scheduler.job.records import ChunkState, DayStatistics, TranscriberRecord
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
-from sayit.scheduler.stores.jobs import ENDED, forget
+from sayit.scheduler.stores.jobs import ACTIVE, ENDED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs, transcribers, uploads
@@ -20,6 +21,17 @@ from sayit.speech.jobs import JobState
 BATCH = 50
 #: Seconds after which a silent transcriber's row goes.
 FORGET_TRANSCRIBER_S = 3600.0
+
+
+#: Recordings of a model that are being cut and say how long they are.
+_UNCUT = select(
+    jobs.c.id, jobs.c.tenant, jobs.c.samples_declared, jobs.c.samples_scanned, jobs.c.samples_chunked
+).where(
+    jobs.c.state.in_(ACTIVE),
+    jobs.c.model == bindparam("of_model"),
+    jobs.c.chunks_total.is_(None),
+    jobs.c.samples_declared > jobs.c.samples_scanned,
+)
 
 
 class SqlFleet:
@@ -49,7 +61,7 @@ class SqlFleet:
         return connection.execute(statement).scalar_one()
 
     @reads
-    def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
+    def backlog(self, connection: Connection, model: str) -> Backlog:
         """See the port."""
         length = chunks.c.end_sample - chunks.c.start_sample
         due = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))
@@ -66,13 +78,20 @@ class SqlFleet:
         waiting = counted.where(open_, chunks.c.model == model).group_by(*by_job)
         current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
         running = (
-            select(chunks.c.job_id, length.label("samples"), attempts.c.transcriber_id, attempts.c.started_s)
+            select(
+                chunks.c.job_id,
+                chunks.c.interactive,
+                length.label("samples"),
+                attempts.c.transcriber_id,
+                attempts.c.started_s,
+            )
             .join(attempts, current)
             .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == model)
         )
-        return (
-            [_waiting(row) for row in connection.execute(waiting)],
-            [Running(**row) for row in connection.execute(running).mappings()],
+        return Backlog(
+            waiting=[_waiting(row) for row in connection.execute(waiting)],
+            running=[Running(**row) for row in connection.execute(running).mappings()],
+            uncut=[_uncut(row) for row in connection.execute(_UNCUT, {"of_model": model})],
         )
 
     @reads
@@ -141,6 +160,12 @@ class SqlFleet:
     def check(self, connection: Connection) -> None:
         """See the port."""
         connection.execute(select(1))
+
+
+def _uncut(row: Any) -> Uncut:
+    rest = max(0, row.samples_declared - row.samples_scanned)
+    speaking = row.samples_chunked / row.samples_scanned if row.samples_scanned else 1.0
+    return Uncut(job_id=row.id, tenant=row.tenant, samples=round(rest * speaking))
 
 
 def _waiting(row: Any) -> Waiting:

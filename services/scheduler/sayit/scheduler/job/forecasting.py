@@ -11,10 +11,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sayit.scheduler.job.backlog import Backlog
+from sayit.scheduler.job.backlog import Backlog, Running
 from sayit.scheduler.job.fairness import Share, Shares
 from sayit.scheduler.job.records import JobRecord
 from sayit.scheduler.job.rules import cost
@@ -158,32 +158,35 @@ class _Play:
         since_s: dict[str, float] = {}
         for each in backlog.waiting:
             since_s[each.job_id] = min(each.due_s or math.inf, since_s.get(each.job_id, math.inf))
-
-        def share(tenant: str, job_id: str) -> Share:
-            return Share(tenant=tenant, job_id=job_id, since_s=since_s.get(job_id, math.inf))
-
-        shares = {each.job_id: share(each.tenant, each.job_id) for each in backlog.waiting}
-        desks = {desk.worker.id: desk for desk in self._desks}
-        taken: Counter[tuple[str, bool]] = Counter()
-        for each in sorted(backlog.running, key=lambda one: one.started_s):
-            desk = desks.get(each.transcriber_id)
-            if desk is not None and each.job_id in shares:
-                one = _Piece(
-                    share=shares[each.job_id], interactive=each.interactive, chunks=1, cost=cost(1, each.samples)
-                )
-                desk.take(one)
-                self._fly(one)
-                taken[each.job_id, each.interactive] += 1
+        shares = {
+            each.job_id: Share(tenant=each.tenant, job_id=each.job_id, since_s=since_s.get(each.job_id, math.inf))
+            for each in (*backlog.uncut, *backlog.waiting)
+        }
+        taken = self._seat(backlog.running, shares)
         for each in backlog.waiting:
+            share = shares[each.job_id]
             queued = max(0, each.held_chunks - taken[each.job_id, each.interactive])
             mean = each.held_samples / max(1, each.held_chunks)
-            for one in self._pieces(shares[each.job_id], each.interactive, queued, queued * mean):
-                self._queue[each.interactive].append(one)
-                self._fly(one)
-            self._wait(self._pieces(shares[each.job_id], each.interactive, each.due_chunks, each.due_samples))
+            for piece in self._pieces(share, each.interactive, queued, queued * mean):
+                self._queue[each.interactive].append(piece)
+                self._fly(piece)
+            self._wait(self._pieces(share, each.interactive, each.due_chunks, each.due_samples))
         for rest in backlog.uncut:
             count = max(1, round(rest.samples / _CHUNK))
-            self._wait(self._pieces(share(rest.tenant, rest.job_id), False, count, rest.samples))
+            self._wait(self._pieces(shares[rest.job_id], False, count, rest.samples))
+
+    def _seat(self, running: Sequence[Running], shares: Mapping[str, Share]) -> Counter[tuple[str, bool]]:
+        """Gives transcribers what they hold; how many chunks that are, by job and lane."""
+        desks = {desk.worker.id: desk for desk in self._desks}
+        taken: Counter[tuple[str, bool]] = Counter()
+        for each in sorted(running, key=lambda one: one.started_s):
+            desk, share = desks.get(each.transcriber_id), shares.get(each.job_id)
+            if desk is not None and share is not None:
+                piece = _Piece(share=share, interactive=each.interactive, chunks=1, cost=cost(1, each.samples))
+                desk.take(piece)
+                self._fly(piece)
+                taken[each.job_id, each.interactive] += 1
+        return taken
 
     def _pieces(self, share: Share, interactive: bool, chunks: int, samples: float) -> list[_Piece]:
         counts = [self._grain] * (chunks // self._grain) + [chunks % self._grain] * bool(chunks % self._grain)

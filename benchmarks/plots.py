@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ LOADS = (0.25, 0.5, 0.75, 0.9, 1.1)
 _SHRINK = 1 / 3
 #: Colours that people with colour-blindness tell apart (Okabe and Ito).
 _BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+#: Characters in a line of the explanation under a title.
+_LINE = 95
 _MEAN_S = sum(band.share * sum(band.seconds) / 2 for band in MIX)
 
 
@@ -107,16 +110,19 @@ def draw_scaling(axes: Axes, found: Sequence[dict[str, float]]) -> None:
 
 def draw_throughput(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
     """What is done over what is asked for."""
+    found = sorted(found, key=lambda each: each["offered"])  # chance may put one load's arrivals before another's
     offered = [each["offered"] for each in found]
     axes.plot([0, *offered], [0, *offered], "--", color=_GREY, label="as much as is asked for")
-    axes.plot(offered, [each["throughput"] for each in found], "o-", color=_BLUE, label="done, to the last file's end")
+    axes.plot(
+        offered, [each["throughput"] for each in found], "o-", color=_BLUE, label="done, until the last file has ended"
+    )
     axes.set(xlabel="load asked for (audio-seconds per second)", ylabel="done (audio-seconds per second)")
     axes.set(ylim=(0, None), xlim=(0, None), title="Throughput over load")
 
 
 def draw_latency(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
     """Times over what is asked for."""
-    known = [each for each in found if each["done_s"]]
+    known = sorted((each for each in found if each["done_s"]), key=lambda each: each["offered"])
     offered = [each["offered"] for each in known]
     for name, label, color in (("done_s", "whole text", _ORANGE), ("first_text_s", "first text", _GREEN)):
         for share, line in (("p95", "s--"), ("p50", "o-")):
@@ -132,9 +138,11 @@ def save(name: str, draw: Callable[[Axes, Any], None], measured: dict[str, Any],
     """One picture; returns its file."""
     figure, axes = plt.subplots(figsize=(7.2, 4.5), layout="constrained", facecolor="white")
     draw(axes, measured["points"])
-    axes.set_title(axes.get_title(), loc="left", fontweight="bold", pad=22)
-    axes.set_title("", loc="center")
-    axes.text(0, 1.02, measured["about"], transform=axes.transAxes, color=_GREY, fontsize=9, va="bottom")
+    about = textwrap.wrap(measured["about"], _LINE)
+    title = axes.get_title()
+    axes.set_title("", loc="center")  # it would set the distance, too, so it comes first
+    axes.set_title(title, loc="left", fontweight="bold", pad=10 + 12 * len(about))
+    axes.text(0, 1.02, "\n".join(about), transform=axes.transAxes, color=_GREY, fontsize=8.5, va="bottom")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

@@ -158,9 +158,11 @@ class _Play:
         since_s: dict[str, float] = {}
         for each in backlog.waiting:
             since_s[each.job_id] = min(each.due_s or math.inf, since_s.get(each.job_id, math.inf))
+        tenants = {each.job_id: each.tenant for each in backlog.waiting}
+        tenants |= {rest.job_id: rest.tenant for rest in backlog.uncut}
         shares = {
-            each.job_id: Share(tenant=each.tenant, job_id=each.job_id, since_s=since_s.get(each.job_id, math.inf))
-            for each in (*backlog.uncut, *backlog.waiting)
+            job_id: Share(tenant=tenant, job_id=job_id, since_s=since_s.get(job_id, math.inf))
+            for job_id, tenant in tenants.items()
         }
         taken = self._seat(backlog.running, shares)
         for each in backlog.waiting:

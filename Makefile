@@ -48,13 +48,14 @@ faults: setup ## inject faults for a long time (under 30 minutes); the report is
 
 # A quiet machine, please: neighbours come and go between the two halves of a ratio.
 ONLY ?=
+SHORT ?=
 
 bench: setup ## measure the twelve metrics beside the bare model (under 15 minutes on 2 cores), or ONLY=4,5 or ONLY=eta
 	@$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 	@$(BIN)/python -m benchmarks.page
 
 bench-plots: setup ## measure throughput and latency over load, and speed over transcribers; draws benchmarks/plots/*.png
-	@$(BIN)/python -m benchmarks.plots
+	@$(BIN)/python -m benchmarks.plots $(if $(SHORT),--short)
 
 check: lint types imports protos-check docs-check ## lint, types, imports, generated code and generated documentation
 

@@ -143,7 +143,8 @@ def running(model: Path | str, *, transcribers: int = 2, threads: int = 1, **env
     """
     with tempfile.TemporaryDirectory(prefix="sayit-bench-") as folder:
         data = Path(folder) / "data"
-        command = [sys.executable, "-m", "sayit.cli", "up", "--data", str(data), "--listen", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "sayit.cli", "up", "--data", str(data)]
+        command += ["--listen", "127.0.0.1:0", "--rest", "none"]
         command += ["--transcribers", str(transcribers), "--threads", str(threads), "--model", str(model)]
         defaults = {"SAYIT_LOG_FORMAT": "json", "SAYIT_CACHE_TTL_H": "0"}
         with (Path(folder) / "up.log").open("wb") as log:

@@ -14,11 +14,11 @@ from benchmarks.load.report import Outcome, report
 def test_pictures_are_drawn_from_the_measurements(tmp_path: Path) -> None:
     """One for scaling, two for load; a load in which nothing completed has no latency and spoils nothing."""
     scaling = [{"transcribers": count, "speed": 7.0 * count, "rss_mb": 900.0} for count in (1, 2)]
-    (tmp_path / "scaling.json").write_text(json.dumps(scaling))
+    (tmp_path / "scaling.json").write_text(json.dumps({"about": "made up", "points": scaling}))
     done = Outcome(audio_s=60, late_s=0.0, first_text_s=2.0, done_s=10.0)
     failed = Outcome(audio_s=60, late_s=0.0, error="TIMEOUT")
     loads = [report(outcomes, wall_s=60.0, duration_s=30.0).as_dict() for outcomes in ([done], [done, done], [failed])]
-    (tmp_path / "load.json").write_text(json.dumps(loads))
+    (tmp_path / "load.json").write_text(json.dumps({"about": "made up", "points": loads}))
     pictures = plots.draw_all(tmp_path)
     assert [path.name for path in pictures] == ["scaling.png", "throughput.png", "latency.png"]
     for path in pictures:

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 RUN_CHUNK = "run_chunk"
 
 
+#: Chunks that a transcriber holds beside those that it decodes together: one to go on with, one behind it.
+PREFETCHED = 2
+
+
 def queue_name(model: str) -> str:
     """The arq queue (a Redis sorted set) of the chunks that want this model."""
     return f"sayit:queue:{model}"

@@ -120,7 +120,7 @@ async def running(
             store=stores.fleet,
             default_model=settings.default_model,
             expected={name.strip() for name in settings.models_expected.split(",")},
-            report_s=limits.report_s,
+            limits=limits,
             changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
         )
         dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from sayit.scheduler.job.backlog import Backlog, Uncut
 from sayit.scheduler.job.records import AttemptEnd, Claim, PartRecord
 from sayit.scheduler.stores.migrations import downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
@@ -260,12 +261,24 @@ async def test_the_backlog_is_counted_by_job_and_lane(database_url: str) -> None
         before = time.time()
         await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
         await prepared(s, 2, "late")
-        waiting, running = await s.fleet.backlog("micro")
-        assert await s.fleet.backlog("other") == ([], [])
-    early, late = sorted(waiting, key=lambda each: each.job_id)
+        found = await s.fleet.backlog("micro")
+        assert await s.fleet.backlog("other") == Backlog(waiting=[], running=[], uncut=[])
+    early, late = sorted(found.waiting, key=lambda each: each.job_id)
     assert (early.due_chunks, early.due_samples, early.held_chunks, early.held_samples) == (1, 100, 2, 200)
     assert (late.due_chunks, late.due_samples, late.held_chunks, late.held_samples) == (2, 200, 0, 0)
     assert early.due_s <= late.due_s
-    (held,) = running
+    (held,) = found.running
     assert (held.job_id, held.samples, held.transcriber_id) == ("early", 100, "t1")
     assert before <= held.started_s <= time.time()
+
+
+async def test_what_is_not_cut_yet_is_in_the_backlog_by_its_declared_length(database_url: str) -> None:
+    """Counted is the part that will lie in chunks if it goes on as it began; once all is cut nothing is left."""
+    async with stores(database_url) as s:
+        await accepted(s, "long")
+        await s.jobs.lease_preparing("me", until_s=time.time() + 60)
+        assert not (await s.fleet.backlog("micro")).uncut
+        await s.jobs.add_chunks("long", "me", [chunk(0)], scanned=200, declared=1000)
+        assert (await s.fleet.backlog("micro")).uncut == [Uncut(job_id="long", tenant="t", samples=400)]
+        await s.jobs.finish_preparing("long", "me", samples=200, chunks=1, speech=[(0, 50)], warnings=[])
+        assert not (await s.fleet.backlog("micro")).uncut

@@ -7,11 +7,10 @@ import os
 from pydantic import Field, SecretStr
 
 from sayit.chassis.settings import ServiceSettings
+from sayit.speech.dispatch import PREFETCHED
 
 #: More threads gain little on one Whisper; more processes do.
 _MOST_DEFAULT_THREADS = 4
-#: Chunks that wait with their features while a batch is on the engine: one to go on with, one behind it.
-_PREFETCHED = 2
 
 
 class TranscriberSettings(ServiceSettings):
@@ -85,4 +84,4 @@ class TranscriberSettings(ServiceSettings):
 
     def held_chunks(self) -> int:
         """Chunks that are held at once."""
-        return self.slots or self.batch + _PREFETCHED
+        return self.slots or self.batch + PREFETCHED

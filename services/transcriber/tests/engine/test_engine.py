@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 
 import jiwer
 import numpy as np
@@ -289,3 +291,28 @@ def test_broken_folders_do_not_load(tmp_path):
         Engine.load(folder, threads=1)
     with pytest.raises(ModelNotAvailableError, match="cannot be loaded"):
         Engine.load(bundled().path, threads=1, compute_type="int3")
+
+
+def test_an_ended_chunk_keeps_nothing_large(micro):
+    """Features and callbacks go with the chunk's end, not with the collector's next round, whoever still holds it."""
+    listener = Listener()
+    listens = weakref.ref(listener)
+    gc.disable()
+    try:
+        chunk = micro.submit(recording("ko-8s"), options(beam_size=1), on_window=listener.hear)
+        listener.chunk = chunk
+        chunk.future.result(60)
+        del listener
+        # The engine lets go of a chunk after it has told its end; once the next one has ended it certainly has.
+        run(micro, recording("ko-8s"), beam_size=1)
+        assert listens() is None
+    finally:
+        gc.enable()
+    assert sum(value.nbytes for value in vars(chunk).values() if isinstance(value, np.ndarray)) == 0
+
+
+class Listener:
+    """Holds its chunk, as an attempt does."""
+
+    def hear(self, text):
+        """Hears nothing."""

@@ -1,4 +1,4 @@
-"""How long a job will take, and how many chunks go before its next one; pure.
+"""How many chunks go before a job's next one; pure.
 
 Work is counted by cost (`rules.cost`), in samples. Who shares the transcribers with whom is processor sharing at two
 levels, as `rules.fair_order` makes it: tenants get equal parts, and so do the jobs of a tenant; until a job has had
@@ -7,41 +7,12 @@ its work W, another one has had at most W as well, or all of its own. Interactiv
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from sayit.scheduler.job.records import JobRecord, Running, Waiting
+from sayit.scheduler.job.backlog import Waiting
 from sayit.scheduler.job.rules import cost
-from sayit.speech.audio import SAMPLE_RATE_HZ
-
-#: What is taken for the length of chunks that are not cut yet, in samples; full windows are cut at a pause.
-_CHUNK = 26 * SAMPLE_RATE_HZ
-#: The part of a chunk that may count as done before it is committed.
-_MOST_DONE = 0.95
-
-
-@dataclass(frozen=True, kw_only=True)
-class Capacity:
-    """What the transcribers of a model do in a second of engine time, each by its id, in cost."""
-
-    cost_per_s: Mapping[str, float]
-
-    @property
-    def total(self) -> float:
-        """All of them together."""
-        return sum(self.cost_per_s.values())
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """What is left of a job in a lane: so many chunks of so much cost."""
-
-    tenant: str
-    job_id: str
-    interactive: bool
-    cost: float
 
 
 def queue_position(job_id: str, waiting: Sequence[Waiting]) -> int | None:
@@ -78,53 +49,6 @@ def queue_position(job_id: str, waiting: Sequence[Waiting]) -> int | None:
     return before
 
 
-def remaining_s(
-    job: JobRecord, waiting: Sequence[Waiting], running: Sequence[Running], capacity: Capacity, *, now_s: float
-) -> float | None:
-    """Seconds until a job's last chunk is done; None while no transcriber's speed is known.
-
-    Args:
-        job: an unfinished job.
-        waiting: the model's chunks that wait or are held, by job and lane.
-        running: those that transcribers hold.
-        capacity: how fast these are.
-        now_s: when `running` was looked at.
-    """
-    if capacity.total <= 0:
-        return None
-    done = _done_so_far(running, capacity, now_s)
-    own = [w for w in waiting if w.job_id == job.id]
-    chunks, samples = _left(job, own)
-    mine = max(0.0, cost(chunks, samples) - done[job.id])
-    works = [
-        _Work(
-            tenant=w.tenant,
-            job_id=w.job_id,
-            interactive=w.interactive,
-            cost=cost(w.due_chunks + w.held_chunks, w.due_samples + w.held_samples),
-        )
-        for w in waiting
-        if w.job_id != job.id
-    ]
-    works = [replace(w, cost=max(0.0, w.cost - done[w.job_id])) for w in works]
-    interactive = bool(own) and all(w.interactive for w in own) and job.samples_total is not None
-    shared = _shared(mine, job, [w for w in works if w.interactive is interactive])
-    first = 0.0 if interactive else sum(w.cost for w in works if w.interactive)
-    # A chunk is one transcriber's: three of them on two transcribers take as long as four.
-    count = len(capacity.cost_per_s)
-    rounds = max(1.0, chunks / count) if job.chunks_total is None else math.ceil(chunks / count)
-    alone = mine / chunks * rounds / (capacity.total / count)
-    return max((first + shared) / capacity.total, alone, _preparing_s(job, now_s))
-
-
-def _preparing_s(job: JobRecord, now_s: float) -> float:
-    """Seconds until the rest of a recording is decoded and cut, if it goes on as it did since its first chunk."""
-    if job.chunks_total is not None or not job.samples_scanned or job.started_s is None:
-        return 0.0
-    per_sample_s = max(0.0, now_s - job.started_s) / job.samples_scanned
-    return max(0, (job.samples_declared or 0) - job.samples_scanned) * per_sample_s
-
-
 def _interactive_first(waiting: Iterable[Waiting]) -> list[Waiting]:
     return sorted(waiting, key=lambda w: not w.interactive)
 
@@ -141,39 +65,3 @@ def _turns(theirs: Waiting, held: float, bound: float, mine: Waiting) -> int:
     if held + count * each == bound and theirs.due_s <= mine.due_s:
         count += 1
     return min(count, theirs.due_chunks)
-
-
-def _left(job: JobRecord, own: Iterable[Waiting]) -> tuple[float, float]:
-    """Chunks and samples that have no text yet; those that are not cut yet by the recording's declared length."""
-    samples = max(0, job.samples_chunked - job.samples_done)
-    if job.chunks_total is not None:
-        return max(1, job.chunks_total - job.chunks_done), samples
-    expected = max(job.samples_declared or 0, job.samples_scanned)
-    speaking = job.samples_chunked / job.samples_scanned if job.samples_scanned else 1.0
-    uncut = (expected - job.samples_scanned) * speaking
-    cut = sum(w.due_chunks + w.held_chunks for w in own)
-    return max(1.0, cut + uncut / _CHUNK), samples + uncut
-
-
-def _done_so_far(running: Sequence[Running], capacity: Capacity, now_s: float) -> defaultdict[str, float]:
-    """What running chunks have had of their transcribers, by job: these divide themselves evenly."""
-    sharing: defaultdict[str, int] = defaultdict(int)
-    for each in running:
-        sharing[each.transcriber_id] += 1
-    done: defaultdict[str, float] = defaultdict(float)
-    for each in running:
-        speed = capacity.cost_per_s.get(each.transcriber_id, 0.0) / sharing[each.transcriber_id]
-        done[each.job_id] += min(_MOST_DONE * cost(1, each.samples), speed * max(0.0, now_s - each.started_s))
-    return done
-
-
-def _shared(mine: float, job: JobRecord, others: Iterable[_Work]) -> float:
-    """What is done in a lane until this job has had its work, its own included."""
-    tenants: defaultdict[str, float] = defaultdict(float)
-    own = mine
-    for work in others:
-        if work.tenant == job.tenant:
-            own += min(work.cost, mine)
-        else:
-            tenants[work.tenant] += work.cost
-    return own + sum(min(theirs, own) for theirs in tenants.values())

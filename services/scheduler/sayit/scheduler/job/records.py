@@ -215,34 +215,6 @@ class InFlight:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """Chunks of one job and lane that have no text yet."""
-
-    tenant: str
-    job_id: str
-    interactive: bool
-    #: Due and not in the queue.
-    due_chunks: int
-    due_samples: int
-    #: Since when the first of them is due; 0 without any.
-    due_s: float
-    #: In the queue or running.
-    held_chunks: int
-    held_samples: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """A chunk that a transcriber holds."""
-
-    job_id: str
-    samples: int
-    transcriber_id: str
-    #: When it was claimed.
-    started_s: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Claim:
     """A granted claim: what one attempt at one chunk needs."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from sayit.scheduler.job.backlog import Backlog
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
 from sayit.scheduler.job.records import (
@@ -22,10 +23,8 @@ from sayit.scheduler.job.records import (
     JobRecord,
     NewChunk,
     PartRecord,
-    Running,
     ToRemember,
     UploadRecord,
-    Waiting,
 )
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
@@ -277,8 +276,8 @@ class FleetStore(Protocol):
         """Due chunks."""
         ...
 
-    async def backlog(self, model: str) -> tuple[list[Waiting], list[Running]]:
-        """Chunks without a text, by job and lane, and those that transcribers hold."""
+    async def backlog(self, model: str) -> Backlog:
+        """Chunks without a text, by job and lane, those that transcribers hold, and what is not cut yet."""
         ...
 
     async def statistics(self, *, since_s: float) -> DayStatistics:

@@ -195,7 +195,7 @@ class Attempts:
         if committed is None:
             return False
         job, events = committed
-        self._fleet.committed(claim.samples, output.compute_s)
+        self._fleet.committed(claim, output.compute_s)
         await self._notices.events(events)
         if job.state is JobState.MERGING:
             self._all_done()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from sayit.chassis import telemetry
-from sayit.scheduler.job.estimating import queue_position, remaining_s
+from sayit.scheduler.job.backlog import Backlog
+from sayit.scheduler.job.estimating import queue_position
 from sayit.scheduler.job.fleet import TranscriberRecord
-from sayit.scheduler.job.records import JobRecord, Running, Waiting
+from sayit.scheduler.job.forecasting import ends, preparing_s
+from sayit.scheduler.job.records import Claim, JobRecord
 from sayit.scheduler.ports import FleetStore
+from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.speeds import Speeds
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
@@ -35,7 +40,7 @@ class Fleet:
         store: where reports are kept.
         default_model: the name an empty model option means; empty takes whatever the first transcriber holds.
         expected: models that can be asked for however long their transcribers are away, as the default one can.
-        report_s: how often transcribers report, in seconds.
+        limits: numbers that bound the work.
         changed: called when a report changed the capacity.
     """
 
@@ -45,28 +50,27 @@ class Fleet:
         store: FleetStore,
         default_model: str,
         expected: Iterable[str] = (),
-        report_s: float,
+        limits: Limits,
         changed: Callable[[], None],
     ) -> None:
         self._store = store
         self._default_model = default_model
         self._expected = {default_model, *expected} - {""}
-        self._report_s = report_s
+        self._limits = limits
         self._changed = changed
         self._known: dict[str, TranscriberRecord] = {}
         self._read_s = 0.0
         self._speeds = Speeds()
-        self._backlogs: dict[str, tuple[Sequence[Waiting], Sequence[Running], float]] = {}
+        self._forecasts: dict[str, _Forecast] = {}
 
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
         await self._store.report(transcriber)
         before = {each.id: each.slots for each in self._online()}
         self._known[transcriber.id] = transcriber
-        self._speeds.reported(transcriber)
         if before != {each.id: each.slots for each in self._online()}:
             self._changed()
-        return self._report_s
+        return self._limits.report_s
 
     async def online(self, *, fresh_s: float = 0.0) -> list[TranscriberRecord]:
         """Transcribers that reported lately and do not drain.
@@ -79,8 +83,6 @@ class Fleet:
             found = await self._store.transcribers(seen_after_s=now - _REMEMBERED_S)
             self._known, self._read_s = {each.id: each for each in found}, now
             self._speeds.forget_others(self._known)
-            for each in found:
-                self._speeds.reported(each)
         return self._online()
 
     async def revision(self, model: str) -> str:
@@ -109,7 +111,7 @@ class Fleet:
         return sorted({each.model for each in await self.online(fresh_s=_FRESH_S) if each.slots})
 
     def _online(self) -> list[TranscriberRecord]:
-        seen_after_s = time.time() - MISSED_REPORTS * self._report_s
+        seen_after_s = time.time() - MISSED_REPORTS * self._limits.report_s
         return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
 
     async def models(self) -> list[Model]:
@@ -144,32 +146,53 @@ class Fleet:
         available = ", ".join(model.name for model in models)
         raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)
 
-    def committed(self, samples: int, compute_s: float) -> None:
+    def committed(self, claim: Claim, compute_s: float) -> None:
         """Notes what a chunk took, for estimates."""
-        self._speeds.committed(samples, compute_s)
+        samples = claim.end_sample - claim.start_sample
+        self._speeds.committed(
+            claim.transcriber_id, samples, compute_s, interactive=claim.interactive, now_s=time.time()
+        )
 
     async def estimate(self, job: JobRecord) -> Progress:
         """How far a job is, with its place in the queue and when it should end, from measured speeds."""
         if job.state.terminal:
             return job.progress()
-        waiting, running, read_s = await self._backlog(job.model)
-        of_model = [each for each in self._known.values() if each.model == job.model]
-        capacity = self._speeds.capacity([each for each in self._online() if each.model == job.model], of_model)
-        left_s = remaining_s(job, waiting, running, capacity, now_s=read_s)
-        # The backlog is a moment old.
-        eta_s = None if left_s is None else max(0.0, left_s - (time.time() - read_s))
-        return job.progress(queue_position=queue_position(job.id, waiting), eta_s=eta_s)
+        found = await self._forecast(job.model)
+        eta_s = None
+        # Of a recording of unknown length nobody knows the end.
+        if found.ends is not None and (job.chunks_total is not None or job.samples_declared is not None):
+            left_s = max(found.ends.get(job.id, 0.0), preparing_s(job, found.read_s))
+            # The backlog is a moment old.
+            eta_s = max(0.0, left_s - (time.time() - found.read_s))
+        return job.progress(queue_position=queue_position(job.id, found.backlog.waiting), eta_s=eta_s)
 
-    async def _backlog(self, model: str) -> tuple[Sequence[Waiting], Sequence[Running], float]:
-        """The model's backlog, at most a moment old: every commit and every watcher asks for it."""
+    async def _forecast(self, model: str) -> _Forecast:
+        """What becomes of the model's backlog, at most a moment old: every commit and every watcher asks for it."""
         await self.online(fresh_s=_FRESH_S)
         now = time.time()
-        found = self._backlogs.get(model)
-        if found is None or now - found[2] > _BACKLOG_S:
-            found = (*await self._store.backlog(model), now)
-            self._backlogs[model] = found
+        found = self._forecasts.get(model)
+        if found is None or now - found.read_s > _BACKLOG_S:
+            backlog = await self._store.backlog(model)
+            of_model = [each for each in self._online() if each.model == model]
+            known = [each for each in self._known.values() if each.model == model]
+            workers = self._speeds.workers(of_model, known, backlog.running, now_s=now)
+            limit = self.slots(model) + self._limits.dispatch_ahead
+            # A long backlog takes tens of milliseconds to play.
+            played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
+            found = self._forecasts[model] = _Forecast(backlog=backlog, ends=played, read_s=now)
         return found
 
 
 def _seen_s(transcriber: TranscriberRecord) -> float:
     return transcriber.seen_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Forecast:
+    """A model's backlog, and when its jobs are going to end."""
+
+    backlog: Backlog
+    #: Seconds from then, by job; None while no transcriber's speed is known.
+    ends: Mapping[str, float] | None
+    #: When the backlog was read; seconds since the epoch.
+    read_s: float

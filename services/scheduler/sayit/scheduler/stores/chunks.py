@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, select, update
@@ -80,8 +79,9 @@ _UNCLAIMED = (
     .limit(_LOOKED_AT)
 )
 _EXPIRED = (
-    select(chunks, jobs.c.options, jobs.c.traceparent)
+    select(chunks, jobs.c.options, jobs.c.traceparent, attempts.c.transcriber_id)
     .join(jobs, jobs.c.id == chunks.c.job_id)
+    .join(attempts, and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt))
     .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.lease_until_s < bindparam("now_s"))
 )
 _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crashes", AttemptEnd.FAILED: "failures"}
@@ -148,7 +148,7 @@ class SqlChunks:
         )
         if job.started_s is None:
             connection.execute(update(jobs).where(jobs.c.id == row.job_id).values(started_s=now))
-        return replace(codec.claim_of(row, job.options, job.traceparent), transcriber_id=transcriber_id)
+        return codec.claim_of(row, job.options, job.traceparent, transcriber_id[:64])
 
     @writes_lightly
     def renew_claim(
@@ -228,7 +228,7 @@ class SqlChunks:
     def expired_claims(self, connection: Connection, *, now_s: float) -> list[Claim]:
         """See the port."""
         rows = connection.execute(_EXPIRED, {"now_s": now_s}).all()
-        return [codec.claim_of(row, row.options, row.traceparent) for row in rows]
+        return [codec.claim_of(row, row.options, row.traceparent, row.transcriber_id) for row in rows]
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:
         """See the port."""

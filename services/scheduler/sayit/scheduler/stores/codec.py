@@ -94,7 +94,7 @@ def upload_of(row: Row) -> UploadRecord:
     )
 
 
-def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
+def claim_of(chunk: Row, options: str, traceparent: str, transcriber_id: str) -> Claim:
     """The claim that a chunk's row stands for."""
     return Claim(
         chunk_id=chunk.id,
@@ -116,6 +116,7 @@ def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
         changes=changes_of(chunk.decoding),
         channel=chunk.channel,
         cache_key=chunk.cache_key,
+        transcriber_id=transcriber_id,
     )
 
 

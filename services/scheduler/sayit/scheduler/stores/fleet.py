@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, select
 
+from sayit.scheduler.job.backlog import Backlog, Running, Uncut, Waiting
 from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
-from sayit.scheduler.job.records import ChunkState, Running, Waiting
+from sayit.scheduler.job.records import ChunkState
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
-from sayit.scheduler.stores.jobs import ENDED, UNFINISHED, forget
+from sayit.scheduler.stores.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads
@@ -41,18 +42,35 @@ def _waiting_of_jobs() -> Select[Any]:
 
 
 def _running_chunks() -> Select[Any]:
-    length = chunks.c.samples
     current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
+    running = (
+        chunks.c.job_id,
+        chunks.c.interactive,
+        chunks.c.samples,
+        attempts.c.transcriber_id,
+        attempts.c.started_s,
+    )
     return (
-        select(chunks.c.job_id, length.label("samples"), attempts.c.transcriber_id, attempts.c.started_s)
+        select(*running)
         .join(attempts, current)
         .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == bindparam("of_model"))
     )
 
 
+def _uncut_recordings() -> Select[Any]:
+    """Recordings of a model that are being cut and say how long they are."""
+    known = (jobs.c.id, jobs.c.tenant, jobs.c.samples_declared, jobs.c.samples_scanned, jobs.c.samples_chunked)
+    return select(*known).where(
+        jobs.c.state.in_(ACTIVE),
+        jobs.c.model == bindparam("of_model"),
+        jobs.c.chunks_total.is_(None),
+        jobs.c.samples_declared > jobs.c.samples_scanned,
+    )
+
+
 # Asked for several times a second, and made once: building a statement takes longer than SQLite takes to answer it.
 _SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s")).order_by(transcribers.c.id)
-_WAITING, _RUNNING = _waiting_of_jobs(), _running_chunks()
+_WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recordings()
 
 
 class SqlFleet:
@@ -81,11 +99,13 @@ class SqlFleet:
         return connection.execute(statement).scalar_one()
 
     @reads
-    def backlog(self, connection: Connection, model: str) -> tuple[list[Waiting], list[Running]]:
+    def backlog(self, connection: Connection, model: str) -> Backlog:
         """See the port."""
-        return (
-            [_waiting(row) for row in connection.execute(_WAITING, {"of_model": model})],
-            [Running(**row) for row in connection.execute(_RUNNING, {"of_model": model}).mappings()],
+        of_model = {"of_model": model}
+        return Backlog(
+            waiting=[_waiting(row) for row in connection.execute(_WAITING, of_model)],
+            running=[Running(**row) for row in connection.execute(_RUNNING, of_model).mappings()],
+            uncut=[_uncut(row) for row in connection.execute(_UNCUT, of_model)],
         )
 
     @reads
@@ -155,6 +175,12 @@ class SqlFleet:
     def check(self, connection: Connection) -> None:
         """See the port."""
         connection.execute(select(1))
+
+
+def _uncut(row: Any) -> Uncut:
+    rest = max(0, row.samples_declared - row.samples_scanned)
+    speaking = row.samples_chunked / row.samples_scanned if row.samples_scanned else 1.0
+    return Uncut(job_id=row.id, tenant=row.tenant, samples=round(rest * speaking))
 
 
 def _waiting(row: Any) -> Waiting:

@@ -27,7 +27,7 @@ ENDED = tuple(state.value for state in JobState if state.terminal)
 _LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
 #: States of chunks that are dropped when their job ends.
 UNFINISHED = (ChunkState.HELD.value, ChunkState.DUE.value, ChunkState.RUNNING.value)
-_ACTIVE = tuple(state.value for state in JobState if not state.terminal)
+ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
 class SqlJobs:
@@ -160,7 +160,7 @@ class SqlJobs:
 def _active(connection: Connection, tenant: str) -> tuple[int, int]:
     own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
     # Named, not excluded: so the index serves, however many ended jobs are kept.
-    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(_ACTIVE))
+    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(ACTIVE))
     total, mine = connection.execute(statement).one()
     return int(total), int(mine)
 

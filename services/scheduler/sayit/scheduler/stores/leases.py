@@ -61,14 +61,14 @@ class SqlLeases:
     async def lease_preparing(self, owner: str, *, until_s: float, max_bytes: int | None = None) -> JobRecord | None:
         """See the port."""
         attempt = {"prepare_attempts": jobs.c.prepare_attempts + 1}
-        bound = {"in_state": JobState.PREPARING.value}
+        bound: dict[str, object] = {"in_state": JobState.PREPARING.value}
         if max_bytes is None:
             return await self._lease(_CANDIDATE, bound, owner, until_s, _SIZE, attempt)
         return await self._lease(_SMALL_CANDIDATE, {**bound, "max_bytes": max_bytes}, owner, until_s, _SIZE, attempt)
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
         """See the port."""
-        bound = {"in_state": JobState.MERGING.value}
+        bound: dict[str, object] = {"in_state": JobState.MERGING.value}
         return await self._lease(_MERGEABLE, bound, owner, until_s, jobs.c.created_s, {})
 
     async def _lease(

@@ -167,6 +167,16 @@ class HeldChunk:
         """Says what the windows so far said."""
         self._on_window(self.text())
 
+    def let_go(self) -> None:
+        """Drops what is large, and what leads back to whoever submitted it; only its text is left.
+
+        Whoever submitted it mostly holds it, so they hold each other. Such a cycle waits for the garbage collector's
+        rarest round, in a busy transcriber for hundreds of chunks, and each of them had megabytes of features.
+        """
+        self._pcm, self._encoding = b"", None
+        self._features = self._padded = np.empty((0, 0), np.float32)
+        self.on_turn, self._on_window = _unheard, _unheard
+
     def wait_for(self, step: Step) -> None:
         """It is ready for this from now on."""
         self.step, self.since_s = step, time.monotonic()
@@ -206,6 +216,10 @@ def _fixed_language(options: DecodeOptions, whisper: Whisper) -> str:
     if options.language not in {AUTO, whisper.only_language}:
         raise SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language=options.language)
     return whisper.only_language
+
+
+def _unheard(_: object) -> None:
+    """Nobody listens any more."""
 
 
 def _samples(pcm: Samples | bytes | bytearray) -> Samples:

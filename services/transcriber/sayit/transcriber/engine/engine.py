@@ -192,6 +192,7 @@ class Engine:
             chunk.future.set_result(chunk.text())
         else:
             chunk.future.set_exception(error)
+        chunk.let_go()
 
     def _admit(self) -> None:
         """Seats who has a place, and tells them; with the lock held."""

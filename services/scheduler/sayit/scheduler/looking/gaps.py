@@ -7,6 +7,8 @@ gap; what the neighbours say already, or what lies where nobody spoke, is left o
 
 from __future__ import annotations
 
+import statistics
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +16,7 @@ from sayit.scheduler.job.changes import DecodeChanges
 from sayit.scheduler.job.looks import Look, Wanted
 from sayit.scheduler.looking.values import Heard
 from sayit.scheduler.merging import Merged, TranscribedChunk
-from sayit.scheduler.merging.words import PlacedWord, kept_segments, words_of
+from sayit.scheduler.merging.words import PlacedWord, comparable, kept_segments, words_of
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.transcript import Segment, Span
 
@@ -22,6 +24,8 @@ from sayit.speech.transcript import Segment, Span
 _AROUND_S = 3.0
 #: Most seconds of a look; longer gaps are heard in parts.
 _LONGEST_S = 28.0
+#: The part of a gap that the text beside it must leave over.
+_UNEXPLAINED = 0.5
 #: Tried in order where the request does not say: the sure way in the other window, then sampling.
 _TEMPERATURES = (0.0, 0.4)
 #: Times of words and of detected speech differ by this much.
@@ -41,9 +45,8 @@ class Gaps:
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
         """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
-        places = [
-            place for place in _places(draft.coverage.gaps) if not any(_covers(look, place) for look in heard.looks)
-        ]
+        missing = [gap for gap in draft.coverage.gaps if not _is_explained(gap, draft.segments)]
+        places = [place for place in _places(missing) if not any(_covers(look, place) for look in heard.looks)]
         asked = heard.options
         own = asked.temperature is not None or bool(asked.decoding.temperatures)
         changes = DecodeChanges(temperatures=None if own else _TEMPERATURES, word_timestamps=True)
@@ -66,6 +69,35 @@ class Gaps:
                 said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
                 now[place] = replace(now[place], segments=tuple(said))
         return now
+
+
+def _is_explained(gap: Span, segments: Sequence[Segment]) -> bool:
+    """Whether what is written beside a gap is about as long as the gap and it usually take to say.
+
+    Then nothing is missing: models place the end of a segment up to a second too early.
+    """
+    place = bisect_left(segments, gap.end_s - _SLACK_S, key=lambda segment: segment.start_s)
+    before = [each for each in segments[max(place - 1, 0) : place] if gap.start_s - each.end_s <= _SLACK_S]
+    behind = [each for each in segments[place : place + 1] if each.start_s - gap.end_s <= _SLACK_S]
+    least_s = _UNEXPLAINED * gap.duration_s
+    return all(gap.duration_s + _unhurried_s(beside, segments) < least_s for beside in (before, before + behind))
+
+
+def _unhurried_s(some: Sequence[Segment], segments: Sequence[Segment]) -> float:
+    """Seconds that segments are longer than such texts usually are in this recording; negative where shorter."""
+    seconds = 0.0
+    for one in some:
+        paces = [_pace_s(each) for each in segments if each.language == one.language]
+        seconds += one.end_s - one.start_s - statistics.median(paces) * _letters(one)
+    return seconds
+
+
+def _pace_s(segment: Segment) -> float:
+    return (segment.end_s - segment.start_s) / _letters(segment)
+
+
+def _letters(segment: Segment) -> int:
+    return max(1, len(comparable(segment.text)))
 
 
 def _places(gaps: Sequence[Span]) -> list[Span]:
@@ -123,9 +155,6 @@ def _is_double(word: PlacedWord, others: Sequence[PlacedWord]) -> bool:
 
 def _runs(kept: Sequence[bool]) -> list[tuple[int, int]]:
     """First and end of each row of True."""
-    edges = [
-        place
-        for place in range(len(kept) + 1)
-        if (place > 0 and kept[place - 1]) != (place < len(kept) and kept[place])
-    ]
+    padded = [False, *kept, False]
+    edges = [place for place in range(len(kept) + 1) if padded[place] != padded[place + 1]]
     return list(zip(edges[::2], edges[1::2], strict=True))

@@ -1,9 +1,9 @@
 """Seams: where two chunks that were cut inside speech disagree, the place is heard once more.
 
 A hard cut leaves both chunks with a seam where a window is at its worst: the left one drifts towards its end, the right
-one begins inside a word. Their shared seconds say whether that did harm: mostly both wrote the same words. Where they did
-not, a window around the seam hears these seconds in its middle. Its words replace theirs, if before and behind the seam
-it says what the chunks say there.
+one begins inside a word. Their shared seconds say whether that did harm: mostly both wrote the same words. Where
+they did not, a window around the seam hears these seconds in its middle. Its words replace theirs, if before and behind
+the seam it says what the chunks say there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sayit.scheduler.job.changes import DecodeChanges
 from sayit.scheduler.job.looks import Look, Wanted
 from sayit.scheduler.looking.values import Heard
 from sayit.scheduler.merging import Merged, TranscribedChunk
-from sayit.scheduler.merging.seams import agreement, join
+from sayit.scheduler.merging.seams import TIME_TOLERANCE_S, agreement, join
 from sayit.scheduler.merging.words import PlacedWord, kept_segments, words_of
 from sayit.speech.audio import samples_of, seconds_of
 
@@ -28,6 +28,7 @@ _LEAST_AGREEMENT = 0.75
 _LEAST_TRUST = 0.6
 #: Fewer equal words than this are luck.
 _LEAST_EQUAL = 3
+_CHANGES = DecodeChanges(word_timestamps=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +58,8 @@ class Seams:
             agreed = agreement(left, right, start_s=seam.start_s, end_s=seam.end_s)
             start, end = _window(seam, heard)
             if agreed.share < _LEAST_AGREEMENT and (start, end) not in looked:
-                changes = DecodeChanges(word_timestamps=True)
-                worst.append(
-                    (agreed.share, Wanted(kind=self.name, start_sample=start, end_sample=end, changes=changes))
-                )
+                look = Wanted(kind=self.name, start_sample=start, end_sample=end, changes=_CHANGES)
+                worst.append((agreed.share, look))
         return [look for _, look in sorted(worst, key=lambda each: each[0])]
 
     def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
@@ -102,7 +101,8 @@ def _settled(
     now = heard[into.right_start : out.left_end]
     was = join(before, behind, start_s=seam.start_s, end_s=seam.end_s)
     stood = [*before[into.left_end : was.left_end], *behind[was.right_start : last + out.right_start]]
-    if not now or _certainty(now) < _certainty(stood):
+    edges = ([*before[: into.left_end][-1:], *now[:1]], [*now[-1:], *behind[last + out.right_start :][:1]])
+    if not now or not all(map(_goes_on, edges)) or _certainty(now) < _certainty(stood):
         return left, right
     middle = kept_segments(segments, heard, into.right_start, out.left_end)
     kept = kept_segments(left.segments, before, 0, into.left_end)
@@ -119,6 +119,11 @@ def _settled(
 def _agree(one: Sequence[PlacedWord], other: Sequence[PlacedWord], start_s: float, end_s: float) -> bool:
     said = agreement(one, other, start_s=start_s, end_s=end_s)
     return said.share >= _LEAST_TRUST and said.equal >= _LEAST_EQUAL
+
+
+def _goes_on(words: Sequence[PlacedWord]) -> bool:
+    """Whether words of two readings follow one another: times that jump are no place to change."""
+    return all(abs(after.word.start_s - word.word.end_s) <= TIME_TOLERANCE_S for word, after in pairwise(words))
 
 
 def _certainty(words: Sequence[PlacedWord]) -> float:

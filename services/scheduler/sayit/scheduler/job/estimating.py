@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from sayit.scheduler.job.records import JobRecord, Running, Waiting
 from sayit.scheduler.job.rules import cost
 from sayit.speech.audio import SAMPLE_RATE_HZ
+from sayit.speech.jobs import JobState
+from sayit.speech.options import Context
 
 #: What is taken for the length of chunks that are not cut yet, in samples; full windows are cut at a pause.
 _CHUNK = 26 * SAMPLE_RATE_HZ
@@ -112,8 +114,10 @@ def remaining_s(
     first = 0.0 if interactive else sum(w.cost for w in works if w.interactive)
     # A chunk is one transcriber's: three of them on two transcribers take as long as four.
     count = len(capacity.cost_per_s)
+    if job.options.context is Context.SEQUENTIAL:
+        count = 1  # whoever has the next chunk waits for the one before
     rounds = max(1.0, chunks / count) if job.chunks_total is None else math.ceil(chunks / count)
-    alone = mine / chunks * rounds / (capacity.total / count)
+    alone = mine / chunks * rounds / (capacity.total / len(capacity.cost_per_s))
     return max((first + shared) / capacity.total, alone, _preparing_s(job, now_s))
 
 
@@ -143,8 +147,14 @@ def _turns(theirs: Waiting, held: float, bound: float, mine: Waiting) -> int:
     return min(count, theirs.due_chunks)
 
 
-def _left(job: JobRecord, own: Iterable[Waiting]) -> tuple[float, float]:
+def _left(job: JobRecord, own: Sequence[Waiting]) -> tuple[float, float]:
     """Chunks and samples that have no text yet; those that are not cut yet by the recording's declared length."""
+    if job.state is JobState.MERGING:
+        # What is left is second looks.
+        return (
+            max(1, sum(w.due_chunks + w.held_chunks for w in own)),
+            sum(w.due_samples + w.held_samples for w in own),
+        )
     samples = max(0, job.samples_chunked - job.samples_done)
     if job.chunks_total is not None:
         return max(1, job.chunks_total - job.chunks_done), samples

@@ -48,7 +48,7 @@ class Seams:
     share = 1.0
     least = 1
 
-    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:  # noqa: ARG002 - chunks alone tell
         """See `Kind`. The worst first; a seam that was looked at is settled."""
         texts = heard.texts
         looked = {(look.wanted.start_sample, look.wanted.end_sample) for look in heard.of_kind(self.name)}

@@ -20,7 +20,7 @@ from sayit.scheduler.job.records import (
     JobRecord,
 )
 from sayit.scheduler.job.rules import verdict
-from sayit.scheduler.stores import codec, dispatches, events
+from sayit.scheduler.stores import codec, dispatches, events, sequence
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import enter
@@ -30,6 +30,7 @@ from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobEvent, JobState
+from sayit.speech.options import Context
 from sayit.speech.transcript import Segment
 
 #: Unclaimed dispatches that are looked at together.
@@ -166,6 +167,8 @@ class SqlChunks:
         counts = connection.execute(_COUNT_DONE, done).one()
         text = ChunkText(chunk_index=claim.index, segments=visible(output, claim))
         appended = events.append(connection, claim.job_id, [text])
+        if claim.options.context is Context.SEQUENTIAL:
+            sequence.release(connection, claim.job_id)
         if counts.chunks_done == counts.chunks_total:
             enter(connection, claim.job_id, JobState.MERGING)
         return load(connection, None, claim.job_id), appended

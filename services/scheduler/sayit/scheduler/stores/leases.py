@@ -11,13 +11,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert,
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.job.records import ChunkState, Dispatch, JobRecord, NewChunk
-from sayit.scheduler.stores import codec, dispatches, events
+from sayit.scheduler.stores import codec, dispatches, events, sequence
 from sayit.scheduler.stores.database import Database, writes
 from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job, locks_rows
 from sayit.scheduler.stores.looks import OPEN_LOOKS
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 from sayit.speech.jobs import EventBody, JobState, StateChanged
+from sayit.speech.options import Context
 
 _NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
 _INSERT_CHUNKS = insert(chunks)
@@ -202,7 +203,7 @@ def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
 def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
     """Writes into a job that the owner still holds; what adding chunks needs to know of it, or nothing."""
     statement = update(jobs).where(*_owned(job_id, owner)).values(**values)
-    return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done)
+    return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.options, jobs.c.chunks_done)
 
 
 def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> list[Dispatch]:
@@ -216,6 +217,8 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
         return []
     length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
     connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
+    sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
+    state = ChunkState.HELD if sequential else ChunkState.DUE
     now = time.time()
     rows = [
         {
@@ -230,10 +233,12 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
             "hard_end": chunk.hard_end,
             "object_key": chunk.object_key,
             "interactive": chunk.interactive,
-            "state": ChunkState.DUE.value,
+            "state": state.value,
             "due_s": now,
         }
         for chunk in missing
     ]
     connection.execute(_INSERT_CHUNKS, rows)
+    if sequential:
+        sequence.release(connection, job.id)
     return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []

@@ -2,12 +2,12 @@
 
 For each labelled recording (`NAME.flac` beside `NAME.json`), two transcripts by the same model and beam size:
 
-- suite: splitter, then the model on each chunk with the language's preset, then merger;
+- suite: splitter, then the model on each chunk with the language's preset, then second looks, then merger;
 - direct: faster-whisper on each Silero chunk of at most 29 s, as its own splitting gives them.
 
 Printed per recording: word error rate of both, words lost and doubled within 1 s of a seam in both, chunks, hard seams,
-and packing (seconds of speech, pauses up to 2 s included, per second of window). Exits with 1 if over all recordings
-the error rate is more than `--allow` points above the direct run's, or the seams lose or double more words, or if the
+second looks, and packing (seconds of speech, pauses up to 2 s included, per second of window). Exits with 1 if over all
+recordings the error rate is more than `--allow` points above the direct run's, or the seams lose or double more words, or if the
 suite writes words where nothing is said. Single recordings scatter by several points either way: the micro model loses
 the thread in some windows, and which ones depends on where they begin.
 
@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -40,12 +41,16 @@ from sayit.cli.evaluation.layouts import find
 from sayit.cli.evaluation.normalising import Normaliser, normalise
 from sayit.cli.evaluation.places import comparable, lost_and_doubled
 from sayit.cli.evaluation.scoring import word_errors
-from sayit.scheduler.job.placing import Placing, has_wide_pauses
-from sayit.scheduler.merging import TranscribedChunk, merge
+from sayit.scheduler.job.channels import ChannelSpeech
+from sayit.scheduler.job.looks import Look
+from sayit.scheduler.job.placing import Placing, needs_words
+from sayit.scheduler.job.records import ChunkOutput, DoneChunk
+from sayit.scheduler.looking import Heard, stands, wanted
+from sayit.scheduler.merging import Merged, merge
 from sayit.scheduler.splitting import ReadyChunk, SplitConfig, Splitter
 from sayit.scheduler.voice import SileroDetector
 from sayit.speech.audio import SAMPLE_RATE_HZ
-from sayit.speech.options import AUTO, DecodeOptions, Options, resolve
+from sayit.speech.options import AUTO, PRESETS, DecodeOptions, Options, resolve
 from sayit.speech.transcript import Segment, Span, Word
 from sayit.transcriber.engine import Engine
 
@@ -75,9 +80,9 @@ class Score:
     doubled: int
 
 
-def options_for(language: str, beam_size: int) -> DecodeOptions:
-    """What the scheduler resolves for this language."""
-    return resolve(Options(language=language, beam_size=beam_size).normalised())
+def options_for(language: str, beam_size: int) -> Options:
+    """What a request for this language asks for."""
+    return Options(language=language, beam_size=beam_size).normalised()
 
 
 def as_float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -113,11 +118,11 @@ def direct(model: Any, pcm: NDArray[np.int16], options: DecodeOptions) -> Outcom
     return Outcome(text=" ".join(texts), seams=tuple(_span(at, at) for at in middles))
 
 
-def split(pcm: NDArray[np.int16], config: SplitConfig) -> tuple[list[ReadyChunk], tuple[Span, ...]]:
-    """The suite's chunks of a recording, and its speech."""
+def split(pcm: NDArray[np.int16], config: SplitConfig) -> tuple[list[ReadyChunk], tuple[tuple[int, int], ...]]:
+    """The suite's chunks of a recording, and its speech, in samples."""
     splitter = Splitter(config, SileroDetector())
     chunks = [*splitter.feed(pcm.tobytes()), *splitter.finish()]
-    return chunks, tuple(_span(start, end) for start, end in splitter.speech)
+    return chunks, tuple(splitter.speech)
 
 
 def faster_whisper_reader(model: Any) -> Reader:
@@ -154,37 +159,78 @@ def engine_reader(engine: Engine) -> Reader:
     return read
 
 
-def transcribed(read: Reader, chunk: ReadyChunk, options: DecodeOptions) -> TranscribedChunk:
-    """One chunk's text, with times from the start of the recording; words where a seam needs them."""
-    audio = as_float(np.frombuffer(chunk.pcm, "<i2"))
-    segments, language, probability = read(audio, replace(options, word_timestamps=_needs_words(chunk)))
-    return TranscribedChunk(
-        index=chunk.index,
-        start_s=chunk.start_sample / SAMPLE_RATE_HZ,
-        end_s=chunk.end_sample / SAMPLE_RATE_HZ,
-        hard_start=chunk.hard_start,
-        hard_end=chunk.hard_end,
-        segments=Placing(chunk.pieces).segments(segments),
+def heard_by(
+    read: Reader, pcm: NDArray[np.int16], pieces: Sequence[tuple[int, int]], options: DecodeOptions
+) -> ChunkOutput:
+    """The text of these pieces of a recording, with times from its start."""
+    segments, language, probability = read(as_float(pcm), options)
+    return ChunkOutput(
+        segments=Placing(pieces).segments(segments),
         language=language,
         language_probability=probability,
+        suppressed=(),
+        compute_s=0.0,
     )
 
 
-def _needs_words(chunk: ReadyChunk) -> bool:
-    return chunk.hard_start or chunk.hard_end or has_wide_pauses(chunk.pieces)
+def done(read: Reader, chunk: ReadyChunk, options: DecodeOptions) -> DoneChunk:
+    """One chunk with its text; words where a seam needs them."""
+    options = replace(options, word_timestamps=needs_words(chunk.pieces, hard=chunk.hard_start or chunk.hard_end))
+    return DoneChunk(
+        index=chunk.index,
+        start_sample=chunk.start_sample,
+        end_sample=chunk.end_sample,
+        hard_start=chunk.hard_start,
+        hard_end=chunk.hard_end,
+        object_key="",
+        output=heard_by(read, np.frombuffer(chunk.pcm, "<i2"), chunk.pieces, options),
+        pieces=chunk.pieces,
+    )
+
+
+def merged(heard: Heard) -> Merged:
+    """The transcript of chunks and looks, without the guard."""
+    return merge(stands(heard), speech=heard.spans, duration_s=heard.samples / SAMPLE_RATE_HZ)
+
+
+def looked_again(read: Reader, pcm: NDArray[np.int16], heard: Heard) -> Heard:
+    """The same with all the looks that it makes wanted."""
+    while again := wanted(heard, merged(heard)):
+        looks = [
+            Look(
+                wanted=look,
+                round=heard.next_round,
+                output=heard_by(
+                    read,
+                    pcm[look.start_sample : look.end_sample],
+                    ((look.start_sample, look.end_sample),),
+                    look.changes.applied(heard.options, PRESETS),
+                ),
+            )
+            for look in again
+        ]
+        heard = replace(heard, looks=(*heard.looks, *looks))
+    return heard
 
 
 def suite(
-    read: Reader, pcm: NDArray[np.int16], options: DecodeOptions, config: SplitConfig
-) -> tuple[Outcome, list[ReadyChunk], float]:
-    """Splitter, model, merger; the transcript, the chunks and the packing ratio."""
+    read: Reader, pcm: NDArray[np.int16], asked: Options, config: SplitConfig, *, looks: bool = True
+) -> tuple[Outcome, Heard, float]:
+    """Splitter, model, looks, merger; the transcript, what was heard, and the packing ratio."""
     chunks, speech = split(pcm, config)
-    merged = merge(
-        [transcribed(read, chunk, options) for chunk in chunks], speech=speech, duration_s=len(pcm) / SAMPLE_RATE_HZ
+    options = resolve(asked)
+    heard = Heard(
+        chunks=tuple(done(read, chunk, options) for chunk in chunks),
+        looks=(),
+        speech=(ChannelSpeech(channel=0, spans=tuple(speech)),),
+        options=asked,
+        samples=len(pcm),
     )
+    if looks:
+        heard = looked_again(read, pcm, heard)
     middles = [(a.end_sample + b.start_sample) // 2 for a, b in pairwise(chunks)]
-    text = " ".join(segment.text for segment in merged.segments)
-    return Outcome(text=text, seams=tuple(_span(at, at) for at in middles)), chunks, _packing(chunks, speech)
+    text = " ".join(segment.text for segment in merged(heard).segments)
+    return Outcome(text=text, seams=tuple(_span(at, at) for at in middles)), heard, _packing(chunks, heard.spans)
 
 
 def _packing(chunks: Sequence[ReadyChunk], speech: Sequence[Span]) -> float:
@@ -219,18 +265,21 @@ class Comparison:
     suite: Score
 
 
-def compare(model: Any, read: Reader, label: Label, language: str, beam_size: int, config: SplitConfig) -> Comparison:
+def compare(
+    model: Any, read: Reader, label: Label, language: str, beam_size: int, config: SplitConfig, *, looks: bool
+) -> Comparison:
     """Runs one recording both ways and prints its line."""
     pcm, _ = sf.read(label.audio, dtype="int16")
     options = options_for(label.language if language == "label" else language, beam_size)
-    plain = score(label, direct(model, pcm, options))
-    outcome, chunks, packing = suite(read, pcm, options, config)
+    plain = score(label, direct(model, pcm, resolve(options)))
+    outcome, heard, packing = suite(read, pcm, options, config, looks=looks)
     ours = score(label, outcome)
-    hard = sum(chunk.hard_end for chunk in chunks)
+    hard = sum(chunk.hard_end for chunk in heard.chunks)
+    kinds = Counter(look.wanted.kind for look in heard.looks)
     name = f"{label.name} ({options.language})"
     print(
         f"{name:30} {_columns(len(label.words), plain, ours)}",
-        f"chunks {len(chunks)} ({hard} hard)  packing {packing:.2f}",
+        f"chunks {len(heard.chunks)} ({hard} hard)  looks {dict(kinds) or 0}  packing {packing:.2f}",
         sep="  ",
         flush=True,
     )
@@ -269,6 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--allow", type=float, default=1.0, help="points of word error rate")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=JSON", help="a splitter setting to try")
+    parser.add_argument("--no-looks", dest="looks", action="store_false", help="merge without second looks")
     given = parser.parse_args(arguments)
     model = WhisperModel(given.model, device="cpu", compute_type="int8", cpu_threads=given.threads)
     changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.set)}
@@ -278,7 +328,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     engine.start()
     with closing(engine):
         read = engine_reader(engine) if given.reader == "engine" else faster_whisper_reader(model)
-        results = [compare(model, read, label, given.language, given.beam_size, config) for label in labels]
+        results = [
+            compare(model, read, label, given.language, given.beam_size, config, looks=given.looks) for label in labels
+        ]
     words = sum(each.words for each in results)
     plain = _sum([each.direct for each in results], words)
     ours = _sum([each.suite for each in results], words)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sayit.speech.options import DecodeOptions, Options, resolve
 from sayit.speech.presets import Presets
+from sayit.speech.transcript import Segment
+
+#: Most characters of the text before a chunk that it is decoded with; a model keeps about as much of a prompt.
+_PRECEDING = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +43,15 @@ class DecodeChanges:
 
 #: Nothing is changed.
 UNCHANGED = DecodeChanges()
+
+
+def end_of_text(segments: Sequence[Segment]) -> str:
+    """The last words of a text, whole ones, up to 200 characters."""
+    words: list[str] = []
+    left = _PRECEDING
+    for word in reversed(" ".join(segment.text for segment in segments).split()):
+        left -= len(word) + 1
+        if left < -1:
+            break
+        words.append(word)
+    return " ".join(reversed(words))

@@ -118,6 +118,19 @@ def ends(backlog: Backlog, workers: Sequence[Worker], *, limit: int) -> dict[str
     return _Play(backlog, able, limit).run() if able else None
 
 
+def one_by_one_s(job_id: str, backlog: Backlog, workers: Sequence[Worker]) -> float:
+    """Seconds that a job's chunks take if each waits for the one before, on transcribers that do nothing else."""
+    able = [worker.cost_per_s for worker in workers if worker.cost_per_s > 0]
+    if not able:
+        return 0.0
+    left = sum(
+        cost(each.due_chunks + each.held_chunks, each.due_samples + each.held_samples)
+        for each in backlog.waiting
+        if each.job_id == job_id
+    )
+    return left * len(able) / sum(able)
+
+
 def preparing_s(job: JobRecord, now_s: float) -> float:
     """Seconds until the rest of a recording is decoded and cut, if it goes on as it did since its first chunk."""
     if job.chunks_total is not None or not job.samples_scanned or job.started_s is None:

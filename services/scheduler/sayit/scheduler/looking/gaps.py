@@ -1,12 +1,39 @@
-"""Gaps: detected speech that no chunk wrote down is heard once more before it is reported."""
+"""Gaps: detected speech that no chunk wrote down is heard once more before it is reported.
+
+The window is another one, with audio around the gap on both sides: where a model loses the thread depends on where its
+windows begin. Below the usual thresholds it is sampled. Of what the look wrote only those words count that lie in the
+gap; what the neighbours say already, or what lies where nobody spoke, is left out.
+"""
 
 from __future__ import annotations
 
+import statistics
+from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sayit.scheduler.job.looks import Wanted
+from sayit.scheduler.job.changes import DecodeChanges
+from sayit.scheduler.job.looks import Look, Wanted
 from sayit.scheduler.looking.values import Heard
 from sayit.scheduler.merging import Merged, TranscribedChunk
+from sayit.scheduler.merging.words import PlacedWord, comparable, kept_segments, words_of
+from sayit.speech.audio import samples_of, seconds_of
+from sayit.speech.transcript import Segment, Span
+
+#: Seconds of audio on each side of a gap.
+_AROUND_S = 3.0
+#: Most seconds of a look; longer gaps are heard in parts.
+_LONGEST_S = 28.0
+#: The part of a gap that the text beside it must leave over.
+_UNEXPLAINED = 0.5
+#: Tried in order where the request does not say: the sure way in the other window, then sampling.
+_TEMPERATURES = (0.0, 0.4)
+#: Times of words and of detected speech differ by this much.
+_SLACK_S = 0.2
+#: The neighbour's word that is equal and this near is the same word.
+_DOUBLE_S = 1.0
+#: Below it the look's text is not believed (Whisper's own threshold for a failed window).
+_LEAST_LOGPROB = -1.0
 
 
 class Gaps:
@@ -17,9 +44,117 @@ class Gaps:
     least = 2
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
-        """See `Kind`."""
-        return ()
+        """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
+        missing = [gap for gap in draft.coverage.gaps if not _is_explained(gap, draft.segments)]
+        places = [place for place in _places(missing) if not any(_covers(look, place) for look in heard.looks)]
+        asked = heard.options
+        own = asked.temperature is not None or bool(asked.decoding.temperatures)
+        changes = DecodeChanges(temperatures=None if own else _TEMPERATURES, word_timestamps=True)
+        return [
+            Wanted(
+                kind=self.name,
+                start_sample=samples_of(max(0.0, place.start_s - _AROUND_S)),
+                end_sample=min(samples_of(place.end_s + _AROUND_S), heard.samples),
+                changes=changes,
+            )
+            for place in sorted(places, key=lambda place: -place.duration_s)
+        ]
 
     def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`."""
-        return texts
+        now = list(texts)
+        for look in heard.of_kind(self.name):
+            for found in _in_gaps(look, now, heard.spans):
+                place = _chunk_at(now, (found.start_s + found.end_s) / 2)
+                said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
+                now[place] = replace(now[place], segments=tuple(said))
+        return now
+
+
+def _is_explained(gap: Span, segments: Sequence[Segment]) -> bool:
+    """Whether what is written beside a gap is about as long as the gap and it usually take to say.
+
+    Then nothing is missing: models place the end of a segment up to a second too early.
+    """
+    place = bisect_left(segments, gap.end_s - _SLACK_S, key=lambda segment: segment.start_s)
+    before = [each for each in segments[max(place - 1, 0) : place] if gap.start_s - each.end_s <= _SLACK_S]
+    behind = [each for each in segments[place : place + 1] if each.start_s - gap.end_s <= _SLACK_S]
+    least_s = _UNEXPLAINED * gap.duration_s
+    return all(gap.duration_s + _unhurried_s(beside, segments) < least_s for beside in (before, before + behind))
+
+
+def _unhurried_s(some: Sequence[Segment], segments: Sequence[Segment]) -> float:
+    """Seconds that segments are longer than such texts usually are in this recording; negative where shorter."""
+    seconds = 0.0
+    for one in some:
+        paces = [_pace_s(each) for each in segments if each.language == one.language]
+        seconds += one.end_s - one.start_s - statistics.median(paces) * _letters(one)
+    return seconds
+
+
+def _pace_s(segment: Segment) -> float:
+    return (segment.end_s - segment.start_s) / _letters(segment)
+
+
+def _letters(segment: Segment) -> int:
+    return max(1, len(comparable(segment.text)))
+
+
+def _places(gaps: Sequence[Span]) -> list[Span]:
+    """Gaps that a look hears together, or parts of long ones."""
+    most_s = _LONGEST_S - 2 * _AROUND_S
+    parts = [
+        Span(start_s=start_s, end_s=min(start_s + most_s, gap.end_s))
+        for gap in gaps
+        for start_s in (gap.start_s + step * most_s for step in range(int(gap.duration_s // most_s) + 1))
+        if start_s < gap.end_s
+    ]
+    places: list[Span] = []
+    for part in parts:
+        if places and part.end_s - places[-1].start_s <= most_s and part.start_s - places[-1].end_s <= _AROUND_S:
+            places[-1] = Span(start_s=places[-1].start_s, end_s=part.end_s)
+        else:
+            places.append(part)
+    return places
+
+
+def _covers(look: Look, place: Span) -> bool:
+    """Whether a look of any kind has heard a place."""
+    start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
+    return start_s <= place.start_s and place.end_s <= end_s
+
+
+def _chunk_at(texts: Sequence[TranscribedChunk], time_s: float) -> int:
+    """The chunk whose audio holds a time; of two the one that has it further from its edge."""
+    return max(range(len(texts)), key=lambda place: min(time_s - texts[place].start_s, texts[place].end_s - time_s))
+
+
+def _in_gaps(look: Look, texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
+    """What a look wrote where somebody spoke and nothing was written."""
+    if look.output is None:
+        return []
+    segments = tuple(each for each in look.output.segments if each.avg_logprob >= _LEAST_LOGPROB)
+    heard = words_of(segments)
+    start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
+    written = [each for text in texts for each in text.segments if each.start_s < end_s and each.end_s > start_s]
+    neighbours = words_of(tuple(written))
+    new = [
+        _within(word, speech, _SLACK_S) and not _within(word, written, 0.0) and not _is_double(word, neighbours)
+        for word in heard
+    ]
+    return [segment for first, last in _runs(new) for segment in kept_segments(segments, heard, first, last)]
+
+
+def _within(word: PlacedWord, spans: Sequence[Span] | Sequence[Segment], slack_s: float) -> bool:
+    return any(span.start_s - slack_s <= word.middle_s <= span.end_s + slack_s for span in spans)
+
+
+def _is_double(word: PlacedWord, others: Sequence[PlacedWord]) -> bool:
+    return any(other.key == word.key and abs(other.middle_s - word.middle_s) <= _DOUBLE_S for other in others)
+
+
+def _runs(kept: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and end of each row of True."""
+    padded = [False, *kept, False]
+    edges = [place for place in range(len(kept) + 1) if padded[place] != padded[place + 1]]
+    return list(zip(edges[::2], edges[1::2], strict=True))

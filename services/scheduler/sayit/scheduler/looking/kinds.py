@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayit.scheduler.job.looks import MAX_ROUNDS, Wanted
-from sayit.scheduler.job.records import DoneChunk
 from sayit.scheduler.looking.gaps import Gaps
 from sayit.scheduler.looking.seams import Seams
 from sayit.scheduler.looking.values import Heard, Kind
 from sayit.scheduler.merging import Merged, TranscribedChunk
-from sayit.speech.audio import seconds_of
 
 #: In the order in which they choose and judge.
 KINDS: tuple[Kind, ...] = (Seams(), Gaps())
@@ -37,24 +35,8 @@ def wanted(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tup
 
 def stands(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedChunk]:
     """What the chunks say, looks considered."""
-    texts: Sequence[TranscribedChunk] = [_transcribed(chunk) for chunk in heard.chunks]
+    texts: Sequence[TranscribedChunk] = heard.texts
     for kind in kinds:
         if heard.of_kind(kind.name):
             texts = kind.stands(texts, heard)
     return list(texts)
-
-
-def _transcribed(chunk: DoneChunk) -> TranscribedChunk:
-    return TranscribedChunk(
-        index=chunk.index,
-        start_s=seconds_of(chunk.start_sample),
-        end_s=seconds_of(chunk.end_sample),
-        hard_start=chunk.hard_start,
-        hard_end=chunk.hard_end,
-        segments=chunk.output.segments,
-        language=chunk.output.language,
-        language_probability=chunk.output.language_probability,
-        suppressed=chunk.output.suppressed,
-        published=chunk.output.segments,
-        channel=chunk.channel,
-    )

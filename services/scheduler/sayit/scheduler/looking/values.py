@@ -40,6 +40,11 @@ class Heard:
         )
 
     @property
+    def texts(self) -> list[TranscribedChunk]:
+        """What the chunks said, as merging takes it."""
+        return [_transcribed(chunk) for chunk in self.chunks]
+
+    @property
     def next_round(self) -> int:
         """The number of the next round of looks, from 1."""
         return max((look.round for look in self.looks), default=0) + 1
@@ -76,3 +81,19 @@ class Kind(Protocol):
             heard: chunks and looks.
         """
         ...
+
+
+def _transcribed(chunk: DoneChunk) -> TranscribedChunk:
+    return TranscribedChunk(
+        index=chunk.index,
+        start_s=seconds_of(chunk.start_sample),
+        end_s=seconds_of(chunk.end_sample),
+        hard_start=chunk.hard_start,
+        hard_end=chunk.hard_end,
+        segments=chunk.output.segments,
+        language=chunk.output.language,
+        language_probability=chunk.output.language_probability,
+        suppressed=chunk.output.suppressed,
+        published=chunk.output.segments,
+        channel=chunk.channel,
+    )

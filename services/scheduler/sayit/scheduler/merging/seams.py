@@ -75,6 +75,31 @@ def join(left: Sequence[PlacedWord], right: Sequence[PlacedWord], *, start_s: fl
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How far two readings of the same audio say the same."""
+
+    #: Words that both have.
+    equal: int
+    #: The part of all words that both have; 1 where nobody wrote any.
+    share: float
+
+
+def agreement(left: Sequence[PlacedWord], right: Sequence[PlacedWord], *, start_s: float, end_s: float) -> Agreement:
+    """How far both say the same between two times; words are aligned as in `join`."""
+    inside = [
+        column
+        for column in _columns(_near(left, start_s, end_s), _near(right, start_s, end_s))
+        if start_s <= column.middle_s <= end_s
+    ]
+    equal = sum(column.shared for column in inside)
+    return Agreement(equal=equal, share=2 * equal / (len(inside) + equal) if inside else 1.0)
+
+
+def _near(words: Sequence[PlacedWord], start_s: float, end_s: float) -> list[PlacedWord]:
+    return [word for word in words if start_s - _SLACK_S <= word.middle_s <= end_s + _SLACK_S]
+
+
 def _price(columns: Sequence[_Column], at: int, start_s: float, end_s: float) -> float:
     """What is lost by changing before `columns[at]`."""
     price = 0.0

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sayit.chassis import telemetry
 from sayit.scheduler.job.backlog import Backlog
 from sayit.scheduler.job.estimating import queue_position
 from sayit.scheduler.job.fleet import TranscriberRecord
-from sayit.scheduler.job.forecasting import ends, preparing_s
+from sayit.scheduler.job.forecasting import Worker, ends, one_by_one_s, preparing_s
 from sayit.scheduler.job.records import Claim, JobRecord
 from sayit.scheduler.ports import FleetStore
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.speeds import Speeds
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
+from sayit.speech.options import Context
 from sayit.speech.system import Model
 
 #: Reports that may be missed before a transcriber counts as gone.
@@ -148,9 +149,8 @@ class Fleet:
 
     def committed(self, claim: Claim, compute_s: float) -> None:
         """Notes what a chunk took, for estimates."""
-        samples = claim.end_sample - claim.start_sample
         self._speeds.committed(
-            claim.transcriber_id, samples, compute_s, interactive=claim.interactive, now_s=time.time()
+            claim.transcriber_id, claim.samples, compute_s, interactive=claim.interactive, now_s=time.time()
         )
 
     async def estimate(self, job: JobRecord) -> Progress:
@@ -162,6 +162,8 @@ class Fleet:
         # Of a recording of unknown length nobody knows the end.
         if found.ends is not None and (job.chunks_total is not None or job.samples_declared is not None):
             left_s = max(found.ends.get(job.id, 0.0), preparing_s(job, found.read_s))
+            if job.options.context is Context.SEQUENTIAL:
+                left_s = max(left_s, one_by_one_s(job.id, found.backlog, found.workers))
             # The backlog is a moment old.
             eta_s = max(0.0, left_s - (time.time() - found.read_s))
         return job.progress(queue_position=queue_position(job.id, found.backlog.waiting), eta_s=eta_s)
@@ -179,7 +181,7 @@ class Fleet:
             limit = self.slots(model) + self._limits.dispatch_ahead
             # A long backlog takes tens of milliseconds to play.
             played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
-            found = self._forecasts[model] = _Forecast(backlog=backlog, ends=played, read_s=now)
+            found = self._forecasts[model] = _Forecast(backlog=backlog, workers=workers, ends=played, read_s=now)
         return found
 
 
@@ -192,6 +194,7 @@ class _Forecast:
     """A model's backlog, and when its jobs are going to end."""
 
     backlog: Backlog
+    workers: Sequence[Worker]
     #: Seconds from then, by job; None while no transcriber's speed is known.
     ends: Mapping[str, float] | None
     #: When the backlog was read; seconds since the epoch.

@@ -21,7 +21,7 @@ from sayit.scheduler.job.records import (
     ToRemember,
 )
 from sayit.scheduler.job.rules import verdict
-from sayit.scheduler.stores import chunk_cache, codec, dispatches, events
+from sayit.scheduler.stores import chunk_cache, codec, dispatches, events, sequence
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import enter, visible
@@ -31,6 +31,7 @@ from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobEvent, JobState
+from sayit.speech.options import Context
 
 #: Unclaimed dispatches that are looked at together.
 _LOOKED_AT = 500
@@ -178,6 +179,8 @@ class SqlChunks:
         appended = events.append(connection, claim.job_id, [text])
         if remember is not None:
             chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)
+        if claim.options.context is Context.SEQUENTIAL:
+            sequence.release(connection, claim.job_id)
         if counts.chunks_done == counts.chunks_total:
             enter(connection, claim.job_id, JobState.MERGING)
         return load(connection, None, claim.job_id), appended

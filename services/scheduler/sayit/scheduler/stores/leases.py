@@ -13,13 +13,14 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import ChunkOutput, ChunkState, Dispatch, JobRecord, NewChunk
-from sayit.scheduler.stores import codec, dispatches, events
+from sayit.scheduler.stores import codec, dispatches, events, sequence
 from sayit.scheduler.stores.database import Database, writes
 from sayit.scheduler.stores.jobs import ENDED, end, load
 from sayit.scheduler.stores.locks import lock_job, locks_rows
 from sayit.scheduler.stores.looks import OPEN_LOOKS
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
 from sayit.speech.jobs import ChunkText, EventBody, JobState, StateChanged
+from sayit.speech.options import Context
 from sayit.speech.transcript import Segment
 
 _NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
@@ -242,6 +243,8 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
         return [], 0
     length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
     connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
+    sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
+    waiting = ChunkState.HELD if sequential else ChunkState.DUE
     now = time.time()
     rows = [
         {
@@ -260,7 +263,7 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
             "pieces": codec.spans_text(chunk.pieces) if chunk.pieces else "",
             "channel": chunk.channel,
             "cache_key": chunk.cache_key,
-            "state": (ChunkState.DUE if chunk.output is None else ChunkState.DONE).value,
+            "state": (waiting if chunk.output is None else ChunkState.DONE).value,
             "due_s": now,
             "output": None if chunk.output is None else codec.output_bytes(chunk.output),
         }
@@ -268,6 +271,8 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
     ]
     connection.execute(_INSERT_CHUNKS, rows)
     done = _tell(connection, job, missing, now)
+    if sequential:
+        sequence.release(connection, job.id)
     return (dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []), done
 
 

@@ -186,12 +186,15 @@ class ChunkDecoding:
         """Takes the window's passages, with words or without, as segments and as context; the window is done."""
         outcome, vocabulary = self._outcome, self._spoken()
         assert outcome is not None, "judge the window first"
+        # Without context the prompt is all that a window begins with, and it stays.
+        carries = self._options.within_chunk_context
         for passage in passages:
-            self._context.extend(passage.tokens)
+            if carries:
+                self._context.extend(passage.tokens)
             self._segments.append(self._segment(passage, vocabulary.text(passage.tokens).strip(), outcome))
             if passage.words:
                 self.last_word_end_s = passage.words[-1].end_s
-        if not outcome.silent and outcome.temperature > CONTEXT_TEMPERATURE:
+        if carries and not outcome.silent and outcome.temperature > CONTEXT_TEMPERATURE:
             self._context.clear()
         self._window = self._outcome = None
 

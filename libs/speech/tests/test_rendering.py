@@ -122,7 +122,11 @@ def test_json_is_the_documented_schema():
                 "words": [{"text": " 안녕", "start": 0.123, "end": 0.5, "probability": 0.987654}],
             }
         ],
-        "coverage": {"speech_detected": 5.0, "speech_transcribed": 4.5, "gaps": [{"start": 1.001, "end": 2.0, "channel": 0}]},
+        "coverage": {
+            "speech_detected": 5.0,
+            "speech_transcribed": 4.5,
+            "gaps": [{"start": 1.001, "end": 2.0, "channel": 0}],
+        },
         "suppressed": [{"text": "MBC", "reason": "no_speech", "start": 5.0, "end": 6.0, "channel": 0}],
         "usage": {"audio": 10.0, "compute": 3.25},
     }

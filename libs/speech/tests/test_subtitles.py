@@ -108,7 +108,9 @@ def test_other_programs_read_the_files(name: str):
     )
     words = " ".join(one.text for one in transcript.segments).replace("-->", "->").split()
     heard = "".join(text.replace("-->", "->") for _, _, text in from_vtt).replace("\n", "").replace(" ", "")
-    assert (heard if name != "call" else sorted(heard)) == ("".join(words) if name != "call" else sorted("".join(words)))
+    assert (heard if name != "call" else sorted(heard)) == (
+        "".join(words) if name != "call" else sorted("".join(words))
+    )
     if name not in ("mixed", "call"):  # names take room
         assert [(start, end) for start, end, _ in from_srt] == [(start, end) for start, end, _ in from_vtt]
 

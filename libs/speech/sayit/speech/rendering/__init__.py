@@ -7,8 +7,9 @@ json: one object; keys may be added, never renamed or removed, and all are alway
 milliseconds; a figure that is no finite number is null.
 
     {"text": str, "language": str, "language_probability": float, "duration": float, "model": str, "preset": str,
-     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str, "channel": int,
-                   "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float, "temperature": float,
+     "segments": [{"id": int, "start": float, "end": float, "text": str, "language": str, "speaker": str,
+                   "channel": int, "avg_logprob": float, "compression_ratio": float, "no_speech_prob": float,
+                   "temperature": float,
                    "words": [{"text": str, "start": float, "end": float, "probability": float}]}],
      "coverage": {"speech_detected": float, "speech_transcribed": float,
                   "gaps": [{"start": float, "end": float, "channel": int}]},
@@ -17,8 +18,8 @@ milliseconds; a figure that is no finite number is null.
 
 srt, vtt: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order and without
 overlaps. Word times place the cuts where there are any, else each word gets its share of its segment. A speaker is
-named as "name: text" in SRT, as a voice (`<v name>`) in VTT, a channel without a name as "[1] text" and `<v Channel 1>`.
-Where two channels speak at once a cue has a line of each.
+named as "name: text" in SRT, as a voice (`<v name>`) in VTT, a channel without a name as "[1] text" and
+`<v Channel 1>`. Where two channels speak at once a cue has a line of each.
 
 tsv: a header line, then start and end in milliseconds and the text, as openai/whisper writes it; where channels were
 split, then the channel.

@@ -19,9 +19,9 @@ def txt(transcript: Transcript) -> str:
 def timed_txt(transcript: Transcript) -> str:
     """One segment a line, its times and its channel in front."""
     return "".join(
-        f"[{clock(ms(segment.start_s), '.')} --> {clock(ms(segment.end_s), '.')}] {channel_mark(segment.channel)}{text}\n"
-        for segment in transcript.segments
-        if (text := line(segment.text))
+        f"[{clock(ms(s.start_s), '.')} --> {clock(ms(s.end_s), '.')}] {channel_mark(s.channel)}{text}\n"
+        for s in transcript.segments
+        if (text := line(s.text))
     )
 
 

@@ -78,9 +78,7 @@ def segment_from_proto(message: pb.Segment) -> Segment:
 
 def span_to_proto(span: Span) -> pb.TimeSpan:
     """A stretch of time."""
-    return pb.TimeSpan(
-        start=duration_to_proto(span.start_s), end=duration_to_proto(span.end_s), channel=span.channel
-    )
+    return pb.TimeSpan(start=duration_to_proto(span.start_s), end=duration_to_proto(span.end_s), channel=span.channel)
 
 
 def span_from_proto(message: pb.TimeSpan) -> Span:

@@ -14,13 +14,14 @@ from sayit.scheduler.formatting import formatted
 from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import DoneChunk, JobRecord
-from sayit.scheduler.merging import Merged, TranscribedChunk, merge
+from sayit.scheduler.merging import Loudness, Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.splitting import LEVEL_SAMPLES
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -216,6 +217,9 @@ def _merged(
         speech=spoken,
         duration_s=duration_s,
         review=lambda said: guard.recording(said, job.options.guard, speech=spoken),
+        loudness=Loudness(
+            levels={heard.channel: heard.levels for heard in speech if heard.levels}, step_s=seconds_of(LEVEL_SAMPLES)
+        ),
     )
     transcript = Transcript(
         segments=_shown(merged.segments, job),

@@ -60,20 +60,26 @@ def test_what_another_channel_says_louder_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mine", "echo", "level"),
+    ("mine", "echo", "at_s", "level"),
     [
-        ("one two three four", "one two three four", LOUD),
-        ("yes yes", "yes yes", QUIET),
-        ("one two three four", "five six seven eight", QUIET),
-        ("one two", "one two three four five", QUIET),
+        ("one two three four", "one two three four", 1.0, LOUD),
+        ("yes yes", "yes yes", 1.5, QUIET),
+        ("one two three four", "five six seven eight", 1.0, QUIET),
+        ("one two", "one two three four five", 1.0, QUIET),
     ],
-    ids=["as loud", "two words", "other words", "and own words"],
+    ids=["as loud", "two words, later", "other words", "and own words"],
 )
-def test_what_may_be_said_by_two_stays(mine: str, echo: str, level: int) -> None:
+def test_what_may_be_said_by_two_stays(mine: str, echo: str, at_s: float, level: int) -> None:
     """Words that are as loud, few, others, or more than the other channel's are nobody's echo."""
-    result = merged(of(1, (mine, 1.0)), of(2, (echo, 1.0)), levels((1, 4, LOUD)), levels((1, 4, level - 2)))
+    result = merged(of(1, (mine, 1.0)), of(2, (echo, at_s)), levels((1, 4, LOUD)), levels((1, 4, level - 2)))
     assert texts(result) == [(1, mine), (2, echo)]
     assert result.suppressed == ()
+
+
+def test_a_word_that_begins_and_ends_together_goes() -> None:
+    """One or two words are an echo only if both channels have them at exactly the same time."""
+    one, two = of(1, ("yes", 1.0)), of(2, ("Yes.", 1.1))
+    assert texts(merged(one, two, levels((1, 2, LOUD)), levels((1, 2, QUIET)))) == [(1, "yes")]
 
 
 def test_who_repeats_what_was_said_is_no_echo() -> None:

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from sayit.scheduler.merging.words import words_of
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason
 
-#: Fewer words are no sign: people say yes at the same time.
+#: Fewer words are no sign, for people say yes at the same time, unless they begin and end together to this much.
 _FEWEST_WORDS = 3
+_TOGETHER_S = 0.25
 #: The part of a segment's words that must be said in the other channel, in the same order.
 _SAME_WORDS = 0.8
 #: How much louder the other channel is at least. Headsets and telephones are 15 to 40 dB apart.
@@ -109,12 +110,20 @@ def _meanwhile(segment: Segment, theirs: Sequence[Segment]) -> Iterable[Segment]
 
 
 def _same_words(segment: Segment, theirs: Iterable[Segment]) -> bool:
-    ours = [placed.key for placed in words_of((segment,))]
+    ours = _keys(segment)
     if len(ours) < _FEWEST_WORDS:
-        return False
-    others = [placed.key for placed in words_of(tuple(theirs))]
+        return any(_keys(one) == ours and _together(one, segment) for one in theirs)
+    others = [key for one in theirs for key in _keys(one)]
     blocks = SequenceMatcher(None, ours, others, autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks) >= _SAME_WORDS * len(ours)
+
+
+def _keys(segment: Segment) -> list[str]:
+    return [placed.key for placed in words_of((segment,))]
+
+
+def _together(one: Segment, other: Segment) -> bool:
+    return max(abs(one.start_s - other.start_s), abs(one.end_s - other.end_s)) <= _TOGETHER_S
 
 
 def _suppressed(segment: Segment) -> Suppressed:

@@ -96,4 +96,4 @@ def _levels_db(samples: NDArray[np.int16]) -> bytes:
     """The level of every LEVEL_SAMPLES, the last ones perhaps fewer, in whole dB re one int16 step; 0 for silence."""
     whole = np.pad(samples.astype(np.float32), (0, -len(samples) % LEVEL_SAMPLES)).reshape(-1, LEVEL_SAMPLES)
     power = np.maximum((whole**2).mean(axis=1), 1.0)
-    return np.rint(10 * np.log10(power)).astype(np.uint8).tobytes()
+    return bytes(np.rint(10 * np.log10(power)).astype(np.uint8))

@@ -116,8 +116,8 @@ def options_of(text: str) -> Options:
 
 def speech_of(text: str) -> tuple[ChannelSpeech, ...]:
     """Stored speech: a list of spans for a mixed recording, an object by channel else."""
-    stored = json.loads(text)
-    channels = {"0": {"spans": stored, "levels": ""}} if isinstance(stored, list) else stored
+    stored: Any = json.loads(text)
+    channels: dict[str, Any] = {"0": {"spans": stored, "levels": ""}} if isinstance(stored, list) else stored
     return tuple(
         ChannelSpeech(
             channel=int(number),

@@ -14,7 +14,7 @@ from sayit.scheduler.formatting import formatted
 from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import DoneChunk, JobRecord
-from sayit.scheduler.merging import Loudness, Merged, TranscribedChunk, merge
+from sayit.scheduler.merging import UNKNOWN, Loudness, Merged, TranscribedChunk, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
@@ -26,7 +26,7 @@ from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
-from sayit.speech.options import preset_name
+from sayit.speech.options import Guard, preset_name
 from sayit.speech.transcript import Segment, Span, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
@@ -217,9 +217,7 @@ def _merged(
         speech=spoken,
         duration_s=duration_s,
         review=lambda said: guard.recording(said, job.options.guard, speech=spoken),
-        loudness=Loudness(
-            levels={heard.channel: heard.levels for heard in speech if heard.levels}, step_s=seconds_of(LEVEL_SAMPLES)
-        ),
+        loudness=_loudness(speech) if job.options.guard is not Guard.OFF else UNKNOWN,
     )
     transcript = Transcript(
         segments=_shown(merged.segments, job),
@@ -233,6 +231,11 @@ def _merged(
         suppressed=tuple(merged.suppressed),
     )
     return transcript, merged
+
+
+def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:
+    levels = {heard.channel: heard.levels for heard in speech if heard.levels}
+    return Loudness(levels=levels, step_s=seconds_of(LEVEL_SAMPLES))
 
 
 def _shown(segments: Sequence[Segment], job: JobRecord) -> tuple[Segment, ...]:

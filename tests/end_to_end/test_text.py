@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import soundfile
 from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 
 from sayit.client import Client
-from sayit.speech.options import Options
+from sayit.speech.options import Channels, Options
+from sayit.speech.transcript import SuppressionReason
 from sayit.transcriber.models import bundled
 
-from .helper import RECORDINGS, RunningSuite, label, word_error_rate
+from .helper import RECORDINGS, RunningSuite, label, wav, word_error_rate
 
 pytestmark = pytest.mark.xdist_group("suite")
 
@@ -98,3 +102,61 @@ def test_every_second_of_speech_is_accounted_for(suite: RunningSuite) -> None:
     gaps = sum(gap.duration_s for gap in coverage.gaps)
     assert coverage.speech_detected_s > 40
     assert coverage.speech_transcribed_s + gaps >= 0.95 * coverage.speech_detected_s
+
+
+def test_each_channel_of_a_call_reads_as_if_it_were_alone(suite: RunningSuite) -> None:
+    """Korean on the left, English on the right: the words, times and languages of two mono recordings, in one order."""
+    names = ("ko-longsilence-150s", "en-90s")
+    options = Options(language="auto", beam_size=5, word_timestamps=True)
+    tracks = [soundfile.read(RECORDINGS / f"{name}.flac", dtype="int16")[0] for name in names]
+    longest = max(map(len, tracks))
+    call = wav(np.stack([np.pad(track, (0, longest - len(track))) for track in tracks], axis=1))
+    with Client(suite.address) as client:
+        both = client.transcribe(call, options=replace(options, channels=Channels.SPLIT)).transcript
+        alone = [client.transcribe(RECORDINGS / f"{name}.flac", options=options).transcript for name in names]
+    starts = [(segment.start_s, segment.channel) for segment in both.segments]
+    assert starts == sorted(starts)
+    assert [segment.id for segment in both.segments] == list(range(len(starts)))
+    assert both.duration_s == pytest.approx(longest / 16_000)
+    assert both.coverage.speech_detected_s == pytest.approx(
+        sum(one.coverage.speech_detected_s for one in alone), rel=0.01
+    )
+    for channel, (name, mono) in enumerate(zip(names, alone, strict=True), start=1):
+        mine = [segment for segment in both.segments if segment.channel == channel]
+        assert {segment.language for segment in mine} == {name[:2]}
+        assert all(before.end_s <= after.start_s for before, after in pairwise(mine))
+        assert all(word.start_s <= word.end_s for segment in mine for word in segment.words)
+        text = " ".join(segment.text for segment in mine)
+        assert text == mono.text
+        assert word_error_rate(label(name)["text"], text) <= 4.0
+
+
+def test_two_people_on_two_channels(suite: RunningSuite) -> None:
+    """A real stereo recording of two speakers is split into two channels that both speak; mixed, it has none."""
+    with Client(suite.address) as client:
+        job = client.transcribe(RECORDINGS / "stereo-two-speakers.wav", options=Options(channels=Channels.SPLIT))
+        mixed = client.transcribe(RECORDINGS / "stereo-two-speakers.wav")
+    detected = job.transcript.coverage.speech_detected_s
+    assert {gap.channel for gap in job.transcript.coverage.gaps} | {s.channel for s in job.transcript.segments} == {
+        1,
+        2,
+    }
+    assert detected > mixed.transcript.coverage.speech_detected_s
+    assert job.job.progress.audio_done_s == job.job.progress.audio_total_s
+    assert {segment.channel for segment in mixed.transcript.segments} <= {0}
+
+
+def test_crosstalk_is_written_once(suite: RunningSuite) -> None:
+    """A channel that hears the speaker of another, 20 dB quieter, and a copy of a channel add no text of their own."""
+    options = Options(language="ko", channels=Channels.SPLIT)
+    samples, _ = soundfile.read(RECORDINGS / "ko-8s.flac", dtype="int16")
+    with Client(suite.address) as client:
+        heard = client.transcribe(wav(np.stack([samples // 10, samples, samples], axis=1)), options=options).transcript
+        alone = client.transcribe(RECORDINGS / "ko-8s.flac", options=Options(language="ko")).transcript
+    assert {segment.channel for segment in heard.segments} == {2}
+    assert heard.text == alone.text
+    assert {(one.reason, one.channel) for one in heard.suppressed} == {
+        (SuppressionReason.CROSSTALK, 1),
+        (SuppressionReason.CROSSTALK, 3),
+    }
+    assert heard.coverage.gaps == alone.coverage.gaps == ()

@@ -75,3 +75,21 @@ async def test_a_mono_file_is_channel_one(tmp_path: Path, redis_url: str) -> Non
             channels.append({one.channel for one in (await s.transcript(job.id)).segments})
         runner.cancel()
     assert channels == [{1}, {0}]
+
+
+async def test_crosstalk_goes_unless_the_guard_is_off(tmp_path: Path, redis_url: str) -> None:
+    """The same recording on both channels is written once, listed, and announced as a refinement; or left as it is."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        found = []
+        for guard in (pb.GUARD_STANDARD, pb.GUARD_OFF):
+            job = await s.create(call("ko-8s", "ko-8s"), channels=pb.CHANNELS_SPLIT, guard=guard)
+            for _ in range(2):
+                await (await worker.claim(*await worker.take())).finish("같은 말을 두 번")
+            events = await s.events(job.id)
+            transcript = await s.transcript(job.id)
+            refined = [list(event.refinement.chunk_indexes) for event in events if event.HasField("refinement")]
+            removed = [(one.reason.value, one.channel) for one in transcript.suppressed]
+            found.append(([one.channel for one in transcript.segments], removed, refined, transcript.coverage.gaps))
+    assert found == [([1], [("crosstalk", 2)], [[1]], ()), ([1, 2], [], [], ())]

@@ -19,9 +19,9 @@ def txt(transcript: Transcript) -> str:
 def timed_txt(transcript: Transcript) -> str:
     """One segment a line, its times and its channel in front."""
     return "".join(
-        f"[{clock(ms(one.start_s), '.')} --> {clock(ms(one.end_s), '.')}] {channel_mark(one.channel)}{text}\n"
-        for one in transcript.segments
-        if (text := line(one.text))
+        f"[{clock(ms(s.start_s), '.')} --> {clock(ms(s.end_s), '.')}] {channel_mark(s.channel)}{text}\n"
+        for s in transcript.segments
+        if (text := line(s.text))
     )
 
 

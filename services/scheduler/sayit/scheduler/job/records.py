@@ -105,7 +105,7 @@ class JobRecord:
         return replace(self.options, prompt=self.sent.prompt, hotwords=self.sent.hotwords)
 
     def progress(self, *, queue_position: int | None = None, eta_s: float | None = None) -> Progress:
-        """How far the job is; of several channels, their mean. Silence counts as done once it is known to be so."""
+        """How far the job is, its channels on average. Silence counts as done as soon as it is known to be silence."""
         silent = max(0, self.samples_scanned * self.channels - self.samples_chunked)
         done = (self.samples_done + silent) // self.channels
         if self.state is JobState.COMPLETED and self.samples_total is not None:

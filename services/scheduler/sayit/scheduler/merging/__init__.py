@@ -6,7 +6,8 @@ word that both of them heard.
 """
 
 from sayit.scheduler.merging.coverage import MIN_GAP_S, coverage_of
+from sayit.scheduler.merging.echoes import UNKNOWN, Loudness
 from sayit.scheduler.merging.merge import merge
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 
-__all__ = ["MIN_GAP_S", "Merged", "Refinement", "TranscribedChunk", "coverage_of", "merge"]
+__all__ = ["MIN_GAP_S", "UNKNOWN", "Loudness", "Merged", "Refinement", "TranscribedChunk", "coverage_of", "merge"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain, pairwise
 
 from sayit.scheduler.merging.coverage import coverage_of
+from sayit.scheduler.merging.echoes import UNKNOWN, Loudness, without_echoes
 from sayit.scheduler.merging.seams import join
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 from sayit.scheduler.merging.words import kept_segments, words_of
@@ -23,6 +24,7 @@ def merge(
     speech: Sequence[Span],
     duration_s: float,
     review: Review = lambda said: (list(said), ()),
+    loudness: Loudness = UNKNOWN,
 ) -> Merged:
     """Puts the texts of all chunks together.
 
@@ -31,26 +33,30 @@ def merge(
         speech: detected speech, that of each channel in order, as the splitter found it.
         duration_s: length of the recording; no segment ends later.
         review: takes out what nobody said; sees every word once.
+        loudness: of channels that were split; what another one says louder goes, and covers speech all the same.
     """
     ordered = sorted(chunks, key=lambda chunk: (chunk.channel, chunk.index))
     said, removed = review(_without_doubles(ordered))
-    placed = _in_order(ordered, said, duration_s)
+    timed = _in_order(ordered, said, duration_s)
+    placed, echoes = without_echoes(timed, loudness)
     by_time = sorted(chain.from_iterable(placed), key=lambda segment: (segment.start_s, segment.channel))
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(by_time))
     language, probability = _language(ordered, placed)
     return Merged(
         segments=segments,
-        suppressed=tuple(sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed], key=_start_of)),
+        suppressed=tuple(
+            sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed, *echoes], key=_start_of)
+        ),
         language=language,
         language_probability=probability,
-        coverage=coverage_of(speech, segments),
+        coverage=coverage_of(speech, list(chain.from_iterable(timed))),
         refinements=tuple(
             Refinement(
                 chunk_indexes=(chunk.index,),
                 segments=tuple(replace(segment, id=number) for number, segment in enumerate(now)),
             )
             for chunk, kept, now in sorted(zip(ordered, said, placed, strict=True), key=lambda each: each[0].index)
-            if kept != (chunk.segments if chunk.published is None else chunk.published)
+            if kept != (chunk.segments if chunk.published is None else chunk.published) or len(now) < len(kept)
         ),
     )
 

@@ -12,9 +12,10 @@ from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.formatting import formatted
 from sayit.scheduler.guarding import HallucinationGuard
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import JobRecord
 from sayit.scheduler.looking import Heard, stands, wanted
-from sayit.scheduler.merging import Merged, merge
+from sayit.scheduler.merging import UNKNOWN, Loudness, Merged, merge
 from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
@@ -22,11 +23,12 @@ from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.splitting import LEVEL_SAMPLES
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
-from sayit.speech.options import preset_name
+from sayit.speech.options import Guard, preset_name
 from sayit.speech.presets import Presets
 from sayit.speech.transcript import Segment, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
@@ -209,6 +211,7 @@ def _merged(heard: Heard, guard: HallucinationGuard) -> Merged:
         speech=spoken,
         duration_s=seconds_of(heard.samples),
         review=lambda said: guard.recording(said, heard.options.guard, speech=spoken),
+        loudness=_loudness(heard.speech) if heard.options.guard is not Guard.OFF else UNKNOWN,
     )
 
 
@@ -226,6 +229,11 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) 
         preset=preset_name(job.options.language, presets),
         suppressed=tuple(merged.suppressed),
     )
+
+
+def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:
+    levels = {heard.channel: heard.levels for heard in speech if heard.levels}
+    return Loudness(levels=levels, step_s=seconds_of(LEVEL_SAMPLES))
 
 
 def _shown(segments: Sequence[Segment], job: JobRecord) -> tuple[Segment, ...]:

@@ -29,7 +29,7 @@ async def test_a_model_that_is_away_is_waited_for(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its jobs are accepted and wait until it is back; once it was long away the answer is the list."""
-    async with suite(tmp_path, redis_url, report_s=0.05, models_expected="large, micro") as s:
+    async with suite(tmp_path, redis_url, report_s=10, models_expected="large, micro") as s:
         assert await listed(s) == [("large", False, 0), ("micro", True, 0)]
         medium = Transcriber(s, model="medium")
         await medium.report()
@@ -51,7 +51,7 @@ async def test_a_model_that_is_away_is_waited_for(
         done = await s.until(waiting[0].id, *ENDED)
         back.cancel()
         assert done.state == pb.JOB_STATE_COMPLETED
-        assert (await s.get(waiting[1].id)).state == pb.JOB_STATE_RUNNING
+        assert (await s.until(waiting[1].id, pb.JOB_STATE_RUNNING, *ENDED)).state == pb.JOB_STATE_RUNNING
 
 
 async def test_a_backlog_of_one_model_does_not_hold_up_the_other(tmp_path: Path, redis_url: str) -> None:
@@ -65,4 +65,5 @@ async def test_a_backlog_of_one_model_does_not_hold_up_the_other(tmp_path: Path,
         attempt = await other.claim(*await other.take())
         await attempt.finish("다른 모델")
         assert (await s.until(job.id, *ENDED)).state == pb.JOB_STATE_COMPLETED
-        assert not any((await s.get(each.id)).state in ENDED for each in crowd)
+        states = [(await s.get(each.id)).state for each in crowd]
+        assert not set(states) & set(ENDED)

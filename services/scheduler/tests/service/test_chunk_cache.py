@@ -40,8 +40,8 @@ def file_of(*parts: np.ndarray[Any, Any], kind: str = "WAV") -> bytes:
 
 
 SHORT = samples("ko-8s")
-QUIET = np.zeros(3 * RATE, np.int16)
-#: Three chunks: silences of more than 2 s end them.
+QUIET = np.zeros(12 * RATE, np.int16)
+#: Three chunks: such silences end them.
 LONG = np.concatenate([SHORT, QUIET, samples("en-8s"), QUIET, samples("en-8s") // 2])
 
 

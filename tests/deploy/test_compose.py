@@ -20,7 +20,12 @@ from .helper import DEPLOY, VARIABLE, compose, stages, substituted
 
 COMPOSE = compose()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {"gateway": GatewaySettings, "scheduler": SchedulerSettings, "transcriber": TranscriberSettings}
+OURS = {
+    "gateway": GatewaySettings,
+    "scheduler": SchedulerSettings,
+    "transcriber": TranscriberSettings,
+    "second-transcriber": TranscriberSettings,
+}
 
 
 def _settings(settings: type[ServiceSettings]) -> set[str]:
@@ -78,9 +83,18 @@ def test_every_service_is_confined(name: str) -> None:
 
 def test_transcribers_can_be_scaled() -> None:
     """Nothing of a transcriber can exist only once: no name, no port of the host."""
-    transcriber = SERVICES["transcriber"]
-    assert "container_name" not in transcriber
-    assert "ports" not in transcriber
+    for name in ("transcriber", "second-transcriber"):
+        assert "container_name" not in SERVICES[name]
+        assert "ports" not in SERVICES[name]
+
+
+def test_a_second_model_has_transcribers_of_its_own() -> None:
+    """Only when its profile is asked for; they differ from the first ones in their model."""
+    first, second = SERVICES["transcriber"], SERVICES["second-transcriber"]
+    assert second["profiles"] == ["second-model"]
+    differing = {name for name in first["environment"] if first["environment"][name] != second["environment"][name]}
+    assert differing == {"SAYIT_MODEL"}
+    assert substituted(second["environment"], {})["SAYIT_MODEL"] == "medium"
 
 
 def test_only_the_gateway_is_reachable_and_only_locally_by_default() -> None:
@@ -88,7 +102,7 @@ def test_only_the_gateway_is_reachable_and_only_locally_by_default() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["gateway"]
     assert substituted(SERVICES["gateway"]["ports"], {}) == ["127.0.0.1:50051:50051"]
     assert COMPOSE["networks"]["inside"]["internal"] is True
-    for name in ("redis", "postgres", "scheduler", "transcriber"):
+    for name in ("redis", "postgres", "scheduler", "transcriber", "second-transcriber"):
         assert SERVICES[name]["networks"] == ["inside"]
 
 

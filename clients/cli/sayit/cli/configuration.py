@@ -40,8 +40,8 @@ Flags win over variables.
 | `SAYIT_GRACE_S` | `sayit up --grace` | Seconds that running work gets when the suite stops. |
 
 `sayit up` itself sets, for its parts: the addresses between them, `SAYIT_DATA_DIR`, `SAYIT_INTERNAL_SECRET` (new with
-every start unless you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_THREADS`,
-`SAYIT_TRANSCRIBERS_EXPECTED` and `SAYIT_METRICS_LISTEN`. Where you set neither, `SAYIT_BATCH` and
+every start unless you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_MODELS_EXPECTED`,
+`SAYIT_THREADS`, `SAYIT_TRANSCRIBERS_EXPECTED` and `SAYIT_METRICS_LISTEN`. Where you set neither, `SAYIT_BATCH` and
 `SAYIT_COMPUTE_TYPE` are those that `sayit tune` found, if it has measured this machine with this model.
 """
 

@@ -150,10 +150,13 @@ async def suite(
 class Transcriber:
     """A transcriber of the test's: it reports, takes ids from the queue, and does with them what the test says."""
 
-    def __init__(self, suite: Suite, *, slots: int = 2, name: str = "t1", revision: str = "r1") -> None:
+    def __init__(
+        self, suite: Suite, *, slots: int = 2, name: str = "t1", model: str = "micro", revision: str = "r1"
+    ) -> None:
         self._suite = suite
         self._slots = slots
         self._name = name
+        self._model = model
         self._revision = revision
         #: Attempts that `run` has finished.
         self.attempts = 0
@@ -162,7 +165,7 @@ class Transcriber:
         """Says that it is there."""
         await self._suite.chunks.Report(
             chunk_pb.ReportRequest(
-                transcriber_id=self._name, model="micro", slots=self._slots, revision=self._revision, **more
+                transcriber_id=self._name, model=self._model, slots=self._slots, revision=self._revision, **more
             )
         )
 
@@ -171,7 +174,7 @@ class Transcriber:
         for look in itertools.count(1):
             if look % 100 == 0:
                 await self.report()
-            found = await self._suite.redis.zpopmin(queue_name("micro"))
+            found = await self._suite.redis.zpopmin(queue_name(self._model))
             if found:
                 chunk_id, dispatch = found[0][0].decode().rsplit(":", 1)
                 return chunk_id, int(dispatch)

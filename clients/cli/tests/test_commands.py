@@ -44,7 +44,19 @@ heavy = {"grpc", "asyncio", "numpy", "ctranslate2", "sqlalchemy", "redis", "sayi
 print("HEAVY", sorted(heavy))
 """
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    for command in ("up", "transcribe", "jobs", "status", "models", "keys", "doctor", "config", "version", "fetch", "vocabulary"):
+    for command in (
+        "up",
+        "transcribe",
+        "jobs",
+        "status",
+        "models",
+        "keys",
+        "doctor",
+        "config",
+        "version",
+        "fetch",
+        "vocabulary",
+    ):
         assert f" {command} " in shown
     assert "Exit status" in shown
     assert "HEAVY []" in shown

@@ -57,18 +57,20 @@ def test_temperature_0_means_what_nothing_means() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "language"),
+    ("fields", "language", "allowed"),
     [
-        ({"languages__": ["ko"]}, "ko"),
-        ({"languages__": ["ko-KR", "ko"]}, "ko"),
-        ({"languages__": ["ko", "en"]}, "auto"),
-        ({"languages": ["en"]}, "en"),
-        ({"language": ""}, "auto"),
+        ({"languages__": ["ko"]}, "ko", ()),
+        ({"languages__": ["ko-KR", "ko"]}, "ko", ()),
+        ({"languages__": ["en", "ko-KR"]}, "auto", ("en", "ko")),
+        ({"languages__": ["ko", "auto"]}, "auto", ()),
+        ({"languages": ["en"]}, "en", ()),
+        ({"language": ""}, "auto", ()),
     ],
 )
-def test_one_possible_language_is_taken_several_are_detected(fields, language: str) -> None:
+def test_one_possible_language_is_taken_several_are_detected(fields, language: str, allowed: tuple[str, ...]) -> None:
     """`languages` names what is possible; one is taken as it is, several are what may be detected."""
-    assert asked(**fields).options.language == language
+    options = asked(**fields).options
+    assert (options.language, options.languages) == (language, allowed)
 
 
 def test_only_words_leave_the_segments_out() -> None:

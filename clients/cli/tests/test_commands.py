@@ -44,7 +44,19 @@ heavy = {"grpc", "asyncio", "numpy", "ctranslate2", "sqlalchemy", "redis", "sayi
 print("HEAVY", sorted(heavy))
 """
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    for command in ("up", "transcribe", "jobs", "status", "models", "keys", "doctor", "config", "version", "fetch"):
+    for command in (
+        "up",
+        "transcribe",
+        "jobs",
+        "status",
+        "models",
+        "keys",
+        "doctor",
+        "config",
+        "version",
+        "fetch",
+        "vocabulary",
+    ):
         assert f" {command} " in shown
     assert "Exit status" in shown
     assert "HEAVY []" in shown
@@ -67,6 +79,16 @@ def test_every_command_has_help(command: str) -> None:
             2,
             "sayit: The language 'xx' is not supported. [INVALID_LANGUAGE]",
         ),
+        (
+            ["transcribe", "none.wav", "--languages", "ko,xx"],
+            2,
+            "sayit: The language 'xx' is not supported. [INVALID_LANGUAGE]",
+        ),
+        (["transcribe", "none.wav", "-l", "ko", "--languages", "ko"], 2, "[INVALID_OPTION]"),
+        (["transcribe", "none.wav", "--decoding", "patience=nan"], 2, "decoding.patience is not valid"),
+        (["transcribe", "none.wav", "--decoding", "best_of=two"], 2, "--decoding best_of=two: write KEY=VALUE; keys"),
+        (["transcribe", "none.wav", "--decoding", "beams=2"], 2, "keys are temperatures, best_of"),
+        (["vocabulary", "put", "v", "--file", "/dev/null", "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
         (["transcribe", "a", "b", "--format", "srt"], 2, "several files as srt need --output FOLDER"),
         (["transcribe", __file__, "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
         (["transcribe", __file__, "--server", "nowhere"], 2, "'nowhere' is no address"),

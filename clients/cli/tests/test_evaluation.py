@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from pathlib import Path
 
 import pytest
 
+from sayit.cli.connection import Connection
 from sayit.cli.evaluation import command, tables
 from sayit.cli.evaluation.comparing import compare
 from sayit.cli.evaluation.labels import Label, Phrase
@@ -19,7 +21,9 @@ from sayit.cli.evaluation.report import ReportError, groups, load, report
 from sayit.cli.evaluation.scoring import character_errors, spaced_alike, word_errors
 from sayit.cli.evaluation.statistics import difference, rate
 from sayit.cli.exits import Exit, Failure
+from sayit.cli.suites import Wanted
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import Channels, Context, DecodingOverrides, Options
 from sayit.speech.transcript import Segment, Span
 
 from .helper import transcript
@@ -256,3 +260,27 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Failure) as caught:
             command.run_comparison(_write(tmp_path / "x.json", text), tmp_path / "x.json", as_json=False)
         assert caught.value.status is Exit.USAGE
+
+
+def test_a_second_configuration_changes_what_it_is_told(tmp_path: Path) -> None:
+    """Options, decode options too; a list of languages means that the labels' own are not asked for."""
+    call = command.Call(
+        folder=tmp_path,
+        language="",
+        options=Options(decoding=DecodingOverrides(best_of=2)),
+        versus=("languages=ko,en", "context=sequential", "channels=split", "temperatures=0,0.4", "formatting=true"),
+        normaliser=Normaliser.STANDARD,
+        at_once=1,
+        output=None,
+        as_json=False,
+        markdown=False,
+        suite=Wanted(connection=Connection(), model="", transcribers=None, threads=None),
+    )
+    first, second = command._configurations(call)
+    assert (first.language, first.options) == ("", call.options)
+    assert (second.language, second.options.languages) == ("auto", ("ko", "en"))
+    assert (second.options.context, second.options.channels) == (Context.SEQUENTIAL, Channels.SPLIT)
+    assert second.options.decoding == DecodingOverrides(best_of=2, temperatures=(0.0, 0.4))
+    assert second.options.formatting
+    with pytest.raises(Failure, match="fields are language"):
+        command._configurations(dataclasses.replace(call, versus=("beams=3",)))

@@ -93,14 +93,14 @@ export class SayIt {
     return watch({ url, headers: this.#headers, afterSeq, signal, patienceMs: this.#patienceMs });
   }
 
-  /** A finished job's transcript. */
-  async transcript(id: string): Promise<Transcript> {
-    return JSON.parse(await this.rendered(id, "json")) as Transcript;
+  /** A finished job's transcript; raw, as the model wrote it, whatever its options ask for. */
+  async transcript(id: string, { raw = false }: { raw?: boolean } = {}): Promise<Transcript> {
+    return JSON.parse(await this.rendered(id, "json", { raw })) as Transcript;
   }
 
   /** A finished job's transcript as text, subtitles, JSON or a table. */
-  async rendered(id: string, format: Format): Promise<string> {
-    return this.#text("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript?format=${format}`);
+  async rendered(id: string, format: Format, { raw = false }: { raw?: boolean } = {}): Promise<string> {
+    return this.#text("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript${queryOf({ format, raw })}`);
   }
 
   /** Cancels a job; an ended one is returned as it is. */

@@ -325,10 +325,52 @@ export interface paths {
         patch: operations["appendUpload"];
         trace?: never;
     };
+    "/v1/vocabularies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your vocabularies */
+        get: operations["listVocabularies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vocabularies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A vocabulary */
+        get: operations["getVocabulary"];
+        /** Store a vocabulary, in place of the one of this name; jobs that were made with that keep its words */
+        put: operations["putVocabulary"];
+        post?: never;
+        /** Delete a vocabulary; jobs that were made with it keep its words */
+        delete: operations["deleteVocabulary"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Channels
+         * @description What becomes of several audio channels.
+         * @enum {string}
+         */
+        Channels: "mix" | "split";
         /**
          * CompletedEvent
          * @description `event: completed`. Durable and last: the transcript is there.
@@ -357,6 +399,12 @@ export interface components {
              */
             type: "completed";
         };
+        /**
+         * Context
+         * @description Which earlier text a window of audio is decoded with.
+         * @enum {string}
+         */
+        Context: "none" | "within_chunk" | "sequential";
         /**
          * CoverageDocument
          * @description Detected speech against transcribed speech, in seconds.
@@ -467,6 +515,12 @@ export interface components {
          * @enum {string}
          */
         Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv";
+        /**
+         * Guard
+         * @description How much text goes that probably nobody said; it is listed in the transcript with its reason.
+         * @enum {string}
+         */
+        Guard: "off" | "standard" | "strict";
         /**
          * HealthData
          * @description The state; where API keys are asked for, all but `status` and `timestamp` is only for those who have one.
@@ -669,6 +723,37 @@ export interface components {
              */
             beam_size: number;
             /**
+             * Best Of
+             * @description Samples at temperatures above 0, in place of the preset's.
+             */
+            best_of?: number | null;
+            /**
+             * @description `split` transcribes each audio channel by itself, as of a recorded call.
+             * @default mix
+             */
+            channels: components["schemas"]["Channels"];
+            /**
+             * Compression Ratio Threshold
+             * @description Above it a result is repetitive and fails.
+             */
+            compression_ratio_threshold?: number | null;
+            /**
+             * @description Earlier text that speech is decoded with. `sequential`: one chunk after the other.
+             * @default within_chunk
+             */
+            context: components["schemas"]["Context"];
+            /**
+             * Formatting
+             * @description Numbers as digits, spaces and punctuation made uniform.
+             * @default false
+             */
+            formatting: boolean;
+            /**
+             * @description How strictly text goes that probably nobody said.
+             * @default standard
+             */
+            guard: components["schemas"]["Guard"];
+            /**
              * Hotwords
              * @description Words to expect.
              * @default
@@ -682,6 +767,28 @@ export interface components {
              */
             language: string;
             /**
+             * Languages
+             * @description Where the language is detected: what it may be; empty means Korean and English, `*` any. Commas separate several in a query or a form.
+             * @default []
+             * @example [
+             *       "ko",
+             *       "en",
+             *       "ja"
+             *     ]
+             */
+            languages: string[];
+            /**
+             * Logprob Threshold
+             * @description Below it a result is doubtful and fails.
+             */
+            logprob_threshold?: number | null;
+            /**
+             * Mask Profanity
+             * @description Swear words behind asterisks.
+             * @default false
+             */
+            mask_profanity: boolean;
+            /**
              * Max Tokens Per Window
              * @description 0: no limit but the model's.
              * @default 0
@@ -694,11 +801,27 @@ export interface components {
              */
             model: string;
             /**
+             * No Speech Threshold
+             * @description Above it a doubtful result is silence.
+             */
+            no_speech_threshold?: number | null;
+            /**
+             * Patience
+             * @description Of the beam search, in place of the preset's.
+             */
+            patience?: number | null;
+            /**
              * Prompt
              * @description Text that precedes the audio in spirit.
              * @default
              */
             prompt: string;
+            /**
+             * Suppress Tokens
+             * @description Ids of tokens that are never written. Commas separate several in a query or a form.
+             * @default []
+             */
+            suppress_tokens: number[];
             /**
              * @description `translate` writes English.
              * @default transcribe
@@ -709,6 +832,22 @@ export interface components {
              * @description One fixed temperature without fallback.
              */
             temperature?: number | null;
+            /**
+             * Temperatures
+             * @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form.
+             * @default []
+             * @example [
+             *       0,
+             *       0.4
+             *     ]
+             */
+            temperatures: number[];
+            /**
+             * Vocabulary
+             * @description Name of a vocabulary, see `/v1/vocabularies`.
+             * @default
+             */
+            vocabulary: string;
             /**
              * Word Timestamps
              * @description Whether segments carry words with times.
@@ -891,6 +1030,12 @@ export interface components {
         SegmentDocument: {
             /** Avg Logprob */
             avg_logprob: number | null;
+            /**
+             * Channel
+             * @description Audio channel, from 1; absent where channels were mixed.
+             * @default 0
+             */
+            channel: number;
             /** Compression Ratio */
             compression_ratio: number | null;
             /** End */
@@ -902,6 +1047,11 @@ export interface components {
             id: number;
             /** Language */
             language: string;
+            /**
+             * Language Probability
+             * @description Where the language was detected; 1 where it was fixed.
+             */
+            language_probability: number | null;
             /** No Speech Prob */
             no_speech_prob: number | null;
             /**
@@ -1255,6 +1405,47 @@ export interface components {
             start: number;
             /** Word */
             word: string;
+        };
+        /**
+         * VocabularyDocument
+         * @description A stored vocabulary.
+         */
+        VocabularyDocument: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Name */
+            name: string;
+            /**
+             * Prompt
+             * @description Text that comes before a job's own `prompt`.
+             * @default
+             */
+            prompt: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /**
+             * Words
+             * @description Words and short phrases without commas, the most important ones first; they come before a job's own `hotwords`.
+             * @example [
+             *       "세이잇",
+             *       "Whisper"
+             *     ]
+             */
+            words?: string[];
+        };
+        /**
+         * VocabularyListDocument
+         * @description Vocabularies by name.
+         */
+        VocabularyListDocument: {
+            /** Vocabularies */
+            vocabularies: components["schemas"]["VocabularyDocument"][];
         };
         /**
          * WordDocument
@@ -2104,6 +2295,34 @@ export interface operations {
                 temperature?: number | null;
                 /** @description 0: no limit but the model's. */
                 max_tokens_per_window?: number;
+                /** @description Where the language is detected: what it may be; empty means Korean and English, `*` any. Commas separate several in a query or a form. */
+                languages?: string[];
+                /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
+                context?: components["schemas"]["Context"];
+                /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
+                channels?: components["schemas"]["Channels"];
+                /** @description Name of a vocabulary, see `/v1/vocabularies`. */
+                vocabulary?: string;
+                /** @description How strictly text goes that probably nobody said. */
+                guard?: components["schemas"]["Guard"];
+                /** @description Numbers as digits, spaces and punctuation made uniform. */
+                formatting?: boolean;
+                /** @description Swear words behind asterisks. */
+                mask_profanity?: boolean;
+                /** @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form. */
+                temperatures?: number[];
+                /** @description Samples at temperatures above 0, in place of the preset's. */
+                best_of?: number | null;
+                /** @description Of the beam search, in place of the preset's. */
+                patience?: number | null;
+                /** @description Above it a result is repetitive and fails. */
+                compression_ratio_threshold?: number | null;
+                /** @description Below it a result is doubtful and fails. */
+                logprob_threshold?: number | null;
+                /** @description Above it a doubtful result is silence. */
+                no_speech_threshold?: number | null;
+                /** @description Ids of tokens that are never written. Commas separate several in a query or a form. */
+                suppress_tokens?: number[];
                 /** @description Name to show; a form's file brings its own. */
                 filename?: string;
                 /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
@@ -2127,12 +2346,21 @@ export interface operations {
                     /**
                      * @default {
                      *       "beam_size": 0,
+                     *       "channels": "mix",
+                     *       "context": "within_chunk",
+                     *       "formatting": false,
+                     *       "guard": "standard",
                      *       "hotwords": "",
                      *       "language": "auto",
+                     *       "languages": [],
+                     *       "mask_profanity": false,
                      *       "max_tokens_per_window": 0,
                      *       "model": "",
                      *       "prompt": "",
+                     *       "suppress_tokens": [],
                      *       "task": "transcribe",
+                     *       "temperatures": [],
+                     *       "vocabulary": "",
                      *       "word_timestamps": false
                      *     }
                      */
@@ -2150,6 +2378,26 @@ export interface operations {
                      */
                     beam_size?: number;
                     /**
+                     * Best Of
+                     * @description Samples at temperatures above 0, in place of the preset's.
+                     */
+                    best_of?: number | null;
+                    /**
+                     * @description `split` transcribes each audio channel by itself, as of a recorded call.
+                     * @default mix
+                     */
+                    channels?: components["schemas"]["Channels"];
+                    /**
+                     * Compression Ratio Threshold
+                     * @description Above it a result is repetitive and fails.
+                     */
+                    compression_ratio_threshold?: number | null;
+                    /**
+                     * @description Earlier text that speech is decoded with. `sequential`: one chunk after the other.
+                     * @default within_chunk
+                     */
+                    context?: components["schemas"]["Context"];
+                    /**
                      * Format: binary
                      * @description The audio.
                      */
@@ -2160,6 +2408,17 @@ export interface operations {
                      * @default
                      */
                     filename?: string;
+                    /**
+                     * Formatting
+                     * @description Numbers as digits, spaces and punctuation made uniform.
+                     * @default false
+                     */
+                    formatting?: boolean;
+                    /**
+                     * @description How strictly text goes that probably nobody said.
+                     * @default standard
+                     */
+                    guard?: components["schemas"]["Guard"];
                     /**
                      * Hotwords
                      * @description Words to expect.
@@ -2174,6 +2433,28 @@ export interface operations {
                      */
                     language?: string;
                     /**
+                     * Languages
+                     * @description Where the language is detected: what it may be; empty means Korean and English, `*` any. Commas separate several in a query or a form.
+                     * @default []
+                     * @example [
+                     *       "ko",
+                     *       "en",
+                     *       "ja"
+                     *     ]
+                     */
+                    languages?: string[];
+                    /**
+                     * Logprob Threshold
+                     * @description Below it a result is doubtful and fails.
+                     */
+                    logprob_threshold?: number | null;
+                    /**
+                     * Mask Profanity
+                     * @description Swear words behind asterisks.
+                     * @default false
+                     */
+                    mask_profanity?: boolean;
+                    /**
                      * Max Tokens Per Window
                      * @description 0: no limit but the model's.
                      * @default 0
@@ -2186,11 +2467,27 @@ export interface operations {
                      */
                     model?: string;
                     /**
+                     * No Speech Threshold
+                     * @description Above it a doubtful result is silence.
+                     */
+                    no_speech_threshold?: number | null;
+                    /**
+                     * Patience
+                     * @description Of the beam search, in place of the preset's.
+                     */
+                    patience?: number | null;
+                    /**
                      * Prompt
                      * @description Text that precedes the audio in spirit.
                      * @default
                      */
                     prompt?: string;
+                    /**
+                     * Suppress Tokens
+                     * @description Ids of tokens that are never written. Commas separate several in a query or a form.
+                     * @default []
+                     */
+                    suppress_tokens?: number[];
                     /**
                      * @description `translate` writes English.
                      * @default transcribe
@@ -2201,6 +2498,22 @@ export interface operations {
                      * @description One fixed temperature without fallback.
                      */
                     temperature?: number | null;
+                    /**
+                     * Temperatures
+                     * @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form.
+                     * @default []
+                     * @example [
+                     *       0,
+                     *       0.4
+                     *     ]
+                     */
+                    temperatures?: number[];
+                    /**
+                     * Vocabulary
+                     * @description Name of a vocabulary, see `/v1/vocabularies`.
+                     * @default
+                     */
+                    vocabulary?: string;
                     /**
                      * Wait
                      * @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default).
@@ -2266,7 +2579,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description MODEL_NOT_AVAILABLE, UPLOAD_NOT_FOUND */
+            /** @description MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND, UPLOAD_NOT_FOUND */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2661,6 +2974,8 @@ export interface operations {
             query?: {
                 /** @description `text` is another name of `txt`. */
                 format?: components["schemas"]["Format"] | null;
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
             };
             header?: {
                 "if-none-match"?: string;
@@ -3533,6 +3848,410 @@ export interface operations {
             };
             /** @description INVALID_FORMAT */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    listVocabularies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VocabularyListDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getVocabulary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The vocabulary's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VocabularyDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description VOCABULARY_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    putVocabulary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The vocabulary's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Prompt
+                     * @description Text that comes before a job's own `prompt`.
+                     * @default
+                     */
+                    prompt?: string;
+                    /**
+                     * Words
+                     * @description Words and short phrases without commas, the most important ones first; they come before a job's own `hotwords`.
+                     * @example [
+                     *       "세이잇",
+                     *       "Whisper"
+                     *     ]
+                     */
+                    words?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VocabularyDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT, INVALID_VOCABULARY */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description TOO_MANY_VOCABULARIES */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteVocabulary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The vocabulary's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description VOCABULARY_NOT_FOUND */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

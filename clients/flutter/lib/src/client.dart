@@ -27,12 +27,13 @@ class SayItClient {
   /// Ends all calls.
   void close() => _client.close();
 
-  /// Sends audio, waits for its text and returns the transcript.
+  /// Sends audio, waits for its text and returns the transcript; [options] as for [createJob].
   Future<Map<String, dynamic>> transcribe(
     Stream<List<int>> audio,
     int length, {
     String filename = '',
     String language = 'auto',
+    Map<String, String> options = const <String, String>{},
     UploadProgress? onUploadProgress,
     void Function(JobEvent event)? onEvent,
   }) async {
@@ -41,6 +42,7 @@ class SayItClient {
       length,
       filename: filename,
       language: language,
+      options: options,
       onUploadProgress: onUploadProgress,
     );
     final id = job['id'] as String;
@@ -59,16 +61,19 @@ class SayItClient {
 
   /// Sends audio and returns the job as soon as it is accepted; from then on nothing of it is lost.
   ///
+  /// [options] are the others of docs/rest.md, such as `{'vocabulary': 'team', 'languages': 'ko,en'}`.
   /// The same [idempotencyKey] never makes two jobs: give one to try again after a broken connection.
   Future<Map<String, dynamic>> createJob(
     Stream<List<int>> audio,
     int length, {
     String filename = '',
     String language = 'auto',
+    Map<String, String> options = const <String, String>{},
     String? idempotencyKey,
     UploadProgress? onUploadProgress,
   }) async {
     final uri = _uri('/v1/jobs', <String, String>{
+      ...options,
       'language': language,
       if (filename.isNotEmpty) 'filename': filename,
     });
@@ -91,9 +96,12 @@ class SayItClient {
   Stream<JobEvent> events(String id, {int afterSeq = 0}) =>
       watch(_client, _uri('/v1/jobs/$id/events'), _headers, afterSeq: afterSeq);
 
-  /// A finished job's transcript.
-  Future<Map<String, dynamic>> transcript(String id) async => _json(
-        await _client.get(_uri('/v1/jobs/$id/transcript', <String, String>{'format': 'json'}), headers: _headers),
+  /// A finished job's transcript; [raw] as the model wrote it, whatever its options ask for.
+  Future<Map<String, dynamic>> transcript(String id, {bool raw = false}) async => _json(
+        await _client.get(
+          _uri('/v1/jobs/$id/transcript', <String, String>{'format': 'json', 'raw': '$raw'}),
+          headers: _headers,
+        ),
       );
 
   /// Cancels a job; an ended one is returned as it is.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from sayit.speech.languages import main_language
 from sayit.speech.transcript import Segment, Suppressed
 
 
@@ -13,9 +15,9 @@ class ChunkText:
 
     #: Segments in order, numbered from 0, clipped to the chunk.
     segments: tuple[Segment, ...]
-    #: Whisper's code of the chunk's language; empty before it is known and where nothing had to be decoded.
+    #: Whisper's code of the language of most of its speech; empty before it is known, and where nothing was decoded.
     language: str
-    #: Probability of that language where it was detected; 1 where it was fixed.
+    #: Probability of that language where it was detected, the mean over its segments; 1 where it was fixed.
     language_probability: float
     #: Text that the model wrote and the engine removed, with the reason.
     suppressed: tuple[Suppressed, ...]
@@ -25,6 +27,28 @@ class ChunkText:
     windows: int
     #: How far into the chunk they reach, in seconds.
     decoded_s: float
+
+
+def joined(texts: Sequence[ChunkText]) -> ChunkText:
+    """The texts of a chunk's stretches, in order, as one; at least one text."""
+    *_, last = texts
+    if len(texts) == 1:
+        return _spoken(last)
+    segments = [segment for text in texts for segment in text.segments]
+    return _spoken(
+        replace(
+            last,
+            segments=tuple(replace(segment, id=number) for number, segment in enumerate(segments)),
+            suppressed=tuple(gone for text in texts for gone in text.suppressed),
+            windows=sum(text.windows for text in texts),
+        )
+    )
+
+
+def _spoken(text: ChunkText) -> ChunkText:
+    """The same in the language of most of its speech; without segments its language stays."""
+    language, probability = main_language(text.segments)
+    return replace(text, language=language, language_probability=probability) if language else text
 
 
 class EngineCancelled(Exception):  # noqa: N818 - an outcome that was asked for, not an error

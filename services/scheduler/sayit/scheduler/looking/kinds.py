@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sayit.scheduler.job.looks import MAX_ROUNDS, Wanted
 from sayit.scheduler.looking.gaps import Gaps
@@ -29,15 +30,35 @@ def wanted(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tup
     for kind in kinds:
         had = {look.wanted for look in heard.of_kind(kind.name)}
         room = max(kind.least, int(kind.share * len(heard.chunks))) - len(had)
-        new = [look for look in dict.fromkeys(kind.wanted(heard, draft)) if look not in had]
+        asked = [
+            replace(look, channel=channel)
+            for channel in heard.channels
+            for look in kind.wanted(heard.of_channel(channel), _of_channel(draft, channel))
+        ]
+        new = [look for look in dict.fromkeys(asked) if look not in had]
         chosen += new[: max(0, room)]
     return tuple(chosen)
 
 
 def stands(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedChunk]:
     """What the chunks say, looks considered."""
-    texts: Sequence[TranscribedChunk] = heard.texts
+    texts = heard.texts
     for kind in kinds:
-        if heard.of_kind(kind.name):
-            texts = kind.stands(texts, heard)
-    return list(texts)
+        for channel in heard.channels:
+            alone = heard.of_channel(channel)
+            if alone.of_kind(kind.name):
+                places = [place for place, text in enumerate(texts) if text.channel == channel]
+                now = kind.stands([texts[place] for place in places], alone)
+                for place, text in zip(places, now, strict=True):
+                    texts[place] = text
+    return texts
+
+
+def _of_channel(draft: Merged, channel: int) -> Merged:
+    """The part of a transcript that one channel says."""
+    gaps = tuple(gap for gap in draft.coverage.gaps if gap.channel == channel)
+    return replace(
+        draft,
+        segments=tuple(segment for segment in draft.segments if segment.channel == channel),
+        coverage=replace(draft.coverage, gaps=gaps),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sayit.scheduler.job.channels import ChannelSpeech
@@ -45,6 +45,20 @@ class Heard:
         return [_transcribed(chunk) for chunk in self.chunks]
 
     @property
+    def channels(self) -> tuple[int, ...]:
+        """The audio channels that have chunks."""
+        return tuple(sorted({chunk.channel for chunk in self.chunks}))
+
+    def of_channel(self, channel: int) -> Heard:
+        """One channel as if it were the whole recording."""
+        return replace(
+            self,
+            chunks=tuple(chunk for chunk in self.chunks if chunk.channel == channel),
+            looks=tuple(look for look in self.looks if look.wanted.channel == channel),
+            speech=tuple(one for one in self.speech if one.channel == channel),
+        )
+
+    @property
     def next_round(self) -> int:
         """The number of the next round of looks, from 1."""
         return max((look.round for look in self.looks), default=0) + 1
@@ -55,7 +69,7 @@ class Heard:
 
 
 class Kind(Protocol):
-    """A reason to look again."""
+    """A reason to look again. It is asked about each channel by itself."""
 
     #: Unique, at most 16 characters; stored in `chunks.look`.
     name: str

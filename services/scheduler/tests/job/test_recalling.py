@@ -6,18 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from sayit.scheduler.job.recalling import audio_digest, chunk_key, chunk_options, revised, shifted
+from sayit.scheduler.job.recalling import audio_digest, chunk_key, revised, shifted
 from sayit.scheduler.job.records import ChunkOutput
-from sayit.speech.options import Context, DecodingOverrides, Guard, Options
+from sayit.speech.options import PRESETS, Context, DecodingOverrides, Guard, Options, resolve
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
 
 AUDIO = audio_digest(b"\x01\x00" * 100)
 ASKED = Options(language="ko")
 
 
-def key(options: Options = ASKED, *, audio: str = AUDIO, model: str = "small", hard: bool = False) -> str:
+def key(
+    options: Options = ASKED,
+    *,
+    audio: str = AUDIO,
+    pieces: tuple[tuple[int, int], ...] = ((500, 600),),
+    model: str = "small",
+    words: bool = False,
+) -> str:
     """The key of a chunk."""
-    return chunk_key(audio, model, options, hard=hard)
+    return chunk_key(audio, pieces, model, options, PRESETS, words=words)
 
 
 @pytest.mark.parametrize(
@@ -39,18 +46,16 @@ def test_another_decode_option_is_another_question(other: Options) -> None:
 
 def test_what_is_not_told_to_the_engine_does_not_count() -> None:
     """The guard and the way of writing come after the engine; a value that is the preset's is the preset."""
-    same = replace(ASKED, guard=Guard.OFF, formatting=True, mask_profanity=True, beam_size=chunk_beam())
+    beams = resolve(ASKED, PRESETS).beam_size
+    same = replace(ASKED, guard=Guard.OFF, formatting=True, mask_profanity=True, beam_size=beams)
     assert key(same) == key()
     assert key(audio=audio_digest(b"\x02\x00" * 100)) != key()
     assert key(model="medium") != key()
-    assert key(hard=True) != key()
-    assert key(hard=True) == key(replace(ASKED, word_timestamps=True))
+    assert key(words=True) != key()
+    assert key(words=True) == key(replace(ASKED, word_timestamps=True))
+    assert key(pieces=((900, 1000),)) == key()
+    assert key(pieces=((500, 550), (700, 750))) != key()
     assert revised(key(), "r1") != revised(key(), "r2")
-
-
-def chunk_beam() -> int:
-    """The beam size that Korean has by default."""
-    return chunk_options(ASKED, hard=False).beam_size
 
 
 def test_sequential_context_has_no_key() -> None:

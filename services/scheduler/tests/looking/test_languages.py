@@ -48,6 +48,7 @@ def heard(*spoken: tuple[str, float], looks: Sequence[Look] = (), language: str 
             hard_end=False,
             object_key=str(place),
             output=output(10.0 * place, code, probability),
+            pieces=((10 * SECOND * place, 10 * SECOND * (place + 1)),),
         )
         for place, (code, probability) in enumerate(spoken)
     )

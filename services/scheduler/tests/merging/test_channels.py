@@ -80,6 +80,7 @@ def test_coverage_adds_channels_up_and_its_gaps_name_theirs() -> None:
 def test_the_language_is_that_of_most_speech_in_all_channels() -> None:
     """Ten seconds of Korean on one channel outweigh two of English on the other."""
     left = of(1, chunk(0, 0, 20, [segment(said("hi there", 1.0), language="en")], language="en"))
-    right = of(2, chunk(1, 0, 20, [segment(said("네 " * 20, 2.0), language="ko")], language="ko", probability=0.8))
+    korean = replace(segment(said("네 " * 20, 2.0), language="ko"), language_probability=0.8)
+    right = of(2, chunk(1, 0, 20, [korean], language="ko", probability=0.8))
     result = merge([left, right], speech=[], duration_s=20)
     assert (result.language, round(result.language_probability, 3)) == ("ko", 0.8)

@@ -24,6 +24,7 @@ def new(*starts: int) -> list[NewLook]:
             wanted=Wanted(kind="gap", start_sample=start, end_sample=start + 100, changes=CHANGES),
             object_key=f"jobs/j/chunks/look-{start}",
             interactive=False,
+            pieces=((start, start + 100),),
         )
         for start in starts
     ]

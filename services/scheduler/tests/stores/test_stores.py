@@ -280,5 +280,5 @@ async def test_what_is_not_cut_yet_is_in_the_backlog_by_its_declared_length(data
         assert not (await s.fleet.backlog("micro")).uncut
         await s.jobs.add_chunks("long", "me", [chunk(0)], scanned=200, declared=1000)
         assert (await s.fleet.backlog("micro")).uncut == [Uncut(job_id="long", tenant="t", samples=400)]
-        await s.jobs.finish_preparing("long", "me", samples=200, chunks=1, speech=[(0, 50)], warnings=[])
+        await s.jobs.finish_preparing("long", "me", samples=200, chunks=1, speech=[], warnings=[])
         assert not (await s.fleet.backlog("micro")).uncut

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class SqlLeases:
     async def _lease(
         self,
         candidate: Select[Any],
-        bound: dict[str, object],
+        bound: Mapping[str, object],
         owner: str,
         until_s: float,
         order: ColumnElement[Any],

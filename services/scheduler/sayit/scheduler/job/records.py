@@ -198,8 +198,8 @@ class Claim:
     #: Suspected of a crash: it must run alone.
     alone: bool
     traceparent: str
-    #: Who claimed.
-    transcriber_id: str
+    #: Who holds it; empty where nobody asks.
+    transcriber_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,7 +138,7 @@ class SqlChunks:
         )
         if job.started_s is None:
             connection.execute(update(jobs).where(jobs.c.id == row.job_id).values(started_s=now))
-        return codec.claim_of(row, job.options, job.traceparent, transcriber_id[:64])
+        return replace(codec.claim_of(row, job.options, job.traceparent), transcriber_id=transcriber_id)
 
     @writes_lightly
     def renew_claim(
@@ -211,13 +211,12 @@ class SqlChunks:
     def expired_claims(self, connection: Connection, *, now_s: float) -> list[Claim]:
         """See the port."""
         statement = (
-            select(chunks, jobs.c.options, jobs.c.traceparent, attempts.c.transcriber_id)
+            select(chunks, jobs.c.options, jobs.c.traceparent)
             .join(jobs, jobs.c.id == chunks.c.job_id)
-            .join(attempts, and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt))
             .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.lease_until_s < now_s)
         )
         rows = connection.execute(statement).all()
-        return [codec.claim_of(row, row.options, row.traceparent, row.transcriber_id) for row in rows]
+        return [codec.claim_of(row, row.options, row.traceparent) for row in rows]
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:
         """See the port."""

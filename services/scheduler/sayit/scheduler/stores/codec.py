@@ -82,7 +82,7 @@ def upload_of(row: Row) -> UploadRecord:
     )
 
 
-def claim_of(chunk: Row, options: str, traceparent: str, transcriber_id: str) -> Claim:
+def claim_of(chunk: Row, options: str, traceparent: str) -> Claim:
     """The claim that a chunk's row stands for."""
     return Claim(
         chunk_id=chunk.id,
@@ -99,7 +99,6 @@ def claim_of(chunk: Row, options: str, traceparent: str, transcriber_id: str) ->
         interactive=bool(chunk.interactive),
         alone=chunk.crashes > 0,
         traceparent=traceparent,
-        transcriber_id=transcriber_id,
     )
 
 

@@ -10,7 +10,7 @@ from sayit.scheduler.job.backlog import Backlog, Running, Uncut, Waiting
 from sayit.scheduler.job.records import ChunkState, DayStatistics, TranscriberRecord
 from sayit.scheduler.stores import bin as bins
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
-from sayit.scheduler.stores.jobs import ACTIVE, ENDED, forget
+from sayit.scheduler.stores.jobs import ENDED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs, transcribers, uploads
@@ -27,7 +27,7 @@ FORGET_TRANSCRIBER_S = 3600.0
 _UNCUT = select(
     jobs.c.id, jobs.c.tenant, jobs.c.samples_declared, jobs.c.samples_scanned, jobs.c.samples_chunked
 ).where(
-    jobs.c.state.in_(ACTIVE),
+    jobs.c.state.not_in(ENDED),
     jobs.c.model == bindparam("of_model"),
     jobs.c.chunks_total.is_(None),
     jobs.c.samples_declared > jobs.c.samples_scanned,

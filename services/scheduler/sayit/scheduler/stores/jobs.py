@@ -24,7 +24,7 @@ from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
 ENDED = tuple(state.value for state in JobState if state.terminal)
 _LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
-ACTIVE = tuple(state.value for state in JobState if not state.terminal)
+_ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
 class SqlJobs:
@@ -157,7 +157,7 @@ class SqlJobs:
 def _active(connection: Connection, tenant: str) -> tuple[int, int]:
     own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
     # Named, not excluded: so the index serves, however many ended jobs are kept.
-    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(ACTIVE))
+    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(_ACTIVE))
     total, mine = connection.execute(statement).one()
     return int(total), int(mine)
 

@@ -212,9 +212,9 @@ class _Play:
 
     def _wait(self, pieces: Sequence[_Piece]) -> None:
         for piece in pieces:
-            key = piece.share.job_id, piece.interactive
-            self._due.setdefault(key, deque()).append(piece)
-            self._shares[piece.interactive].want(piece.share)
+            self._due.setdefault((piece.share.job_id, piece.interactive), deque()).append(piece)
+        if pieces:
+            self._shares[pieces[0].interactive].want(pieces[0].share)
 
     def _fly(self, piece: _Piece, sign: int = 1) -> None:
         """Counts what is dispatched or running; in both lanes, as a job's share is the same in each."""

@@ -63,6 +63,7 @@ class Fleet:
         self._read_s = 0.0
         self._speeds = Speeds()
         self._forecasts: dict[str, _Forecast] = {}
+        self._forecasting = asyncio.Lock()
 
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
@@ -170,19 +171,27 @@ class Fleet:
 
     async def _forecast(self, model: str) -> _Forecast:
         """What becomes of the model's backlog, at most a moment old: every commit and every watcher asks for it."""
+        async with self._forecasting:  # whoever comes meanwhile takes the same one
+            found = self._forecasts.get(model)
+            if found is None or time.time() - found.read_s > _BACKLOG_S:
+                found = self._forecasts[model] = await self._play(model)
+        return found
+
+    async def _play(self, model: str) -> _Forecast:
         await self.online(fresh_s=_FRESH_S)
         now = time.time()
-        found = self._forecasts.get(model)
-        if found is None or now - found.read_s > _BACKLOG_S:
-            backlog = await self._store.backlog(model)
-            of_model = [each for each in self._online() if each.model == model]
-            known = [each for each in self._known.values() if each.model == model]
-            workers = self._speeds.workers(of_model, known, backlog.running, now_s=now)
-            limit = self.slots(model) + self._limits.dispatch_ahead
-            # A long backlog takes tens of milliseconds to play.
-            played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
-            found = self._forecasts[model] = _Forecast(backlog=backlog, workers=workers, ends=played, read_s=now)
-        return found
+        backlog = await self._store.backlog(model)
+        of_model = [each for each in self._online() if each.model == model]
+        known = [each for each in self._known.values() if each.model == model]
+        workers = self._speeds.workers(of_model, known, backlog.running, now_s=now)
+        limit = self.slots(model) + self._limits.dispatch_ahead
+        # A long backlog takes tens of milliseconds to play.
+        played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
+        return _Forecast(backlog=backlog, workers=workers, ends=played, read_s=now)
+
+
+def _seen_s(transcriber: TranscriberRecord) -> float:
+    return transcriber.seen_s
 
 
 def _seen_s(transcriber: TranscriberRecord) -> float:

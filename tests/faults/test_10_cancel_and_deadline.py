@@ -19,7 +19,7 @@ from sayit.v1 import transcription_service_pb2_grpc
 
 from .books import Running
 from .chaos import Chaos
-from .harness import LEAST_HITS, LONG, OPTIONS, SLOW_OPTIONS, Report, speech
+from .harness import LONG, OPTIONS, SLOW_OPTIONS, Report, speech
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 

@@ -127,10 +127,11 @@ def test_parts_that_are_told_to_end_lose_nothing(tmp_path: Path) -> None:
         assert f"{part} ended: exit status 0." in said
 
 
-def sayit(*arguments: str) -> subprocess.CompletedProcess[str]:
+def sayit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command."""
     command = [sys.executable, "-m", "sayit.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    settings = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=settings)
 
 
 def test_a_backup_of_a_running_suite_is_finished_by_another(tmp_path: Path) -> None:
@@ -162,10 +163,10 @@ def test_a_backup_of_a_running_suite_is_finished_by_another(tmp_path: Path) -> N
         assert client.transcript(done.job.id).text == done.transcript.text
 
 
-def test_backups_on_a_schedule_take_turns(tmp_path: Path) -> None:
+def test_backups_on_a_schedule_take_turns(tmp_path: Path, postgres_url: str) -> None:
     """Every second a new archive, and the oldest go; one that fails is said, and the next is made at its time.
 
-    A signal ends it in good order, and what is left can be restored.
+    A signal ends it in good order, and what is left can be restored, on PostgreSQL as well.
     """
     data, backups, said = tmp_path / "data", tmp_path / "backups", tmp_path / "said"
     data.mkdir()
@@ -189,6 +190,10 @@ def test_backups_on_a_schedule_take_turns(tmp_path: Path) -> None:
     left = sorted(str(path) for path in backups.iterdir())
     assert left == made[-2:]
     assert said.read_text().count("is old and deleted") == len(made) - 2
-    restored = sayit("restore", left[-1], "--data", str(tmp_path / "other"))
-    assert restored.returncode == 0, restored.stderr
     assert list((data / "scratch").iterdir()) == []
+    restored = sayit("restore", left[-1], "--data", str(tmp_path / "other"), SAYIT_DATABASE_URL=postgres_url)
+    assert restored.returncode == 0, restored.stderr
+    assert "into postgresql" in restored.stdout
+    again = sayit("backup", str(tmp_path / "again.tar.gz"), "--data", str(data), SAYIT_DATABASE_URL=postgres_url)
+    assert again.returncode == 0, again.stderr
+    assert "0 jobs" in again.stdout

@@ -7,6 +7,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 
 #: The longest time for which somebody else holds the database. SQLite waits 5 s for a lock, then it is an error.
 LONGEST_LOCK_S = 30.0 if LONG else 7.0
+#: So soon whoever asks hears that nothing can be stored: SQLite's 5 s, once behind somebody else and once for itself,
+#: in each of the two transactions of a request.
+REFUSED_WITHIN_S = 25.0
 #: How often the disk is full. Each time costs what was being prepared its lease of half a minute.
 DISKS = 5 if LONG else 1
 _ALLOWED = {ErrorKind.UNAVAILABLE, ErrorKind.OVERLOADED}
@@ -46,6 +50,10 @@ async def test_locked(chaos: Chaos, load: Load, report: Report, rng: random.Rand
                 pass
         await wave
     await load.judge(chaos.books, report)
+    slowest_s = report.figures.get("slowest_refusal_s", 0.0)
+    assert isinstance(slowest_s, float)
+    if slowest_s > REFUSED_WITHIN_S:
+        report.wrong.append(f"a request was refused only after {slowest_s:.0f} s")
     report.conclude()
 
 
@@ -73,12 +81,14 @@ async def test_disk_full(tmp_path: Path, report: Report) -> None:
 
 async def _ask(load: Load, report: Report) -> None:
     """One request without retries: either refused in a way that passes, or accepted and therefore the load's."""
+    began_s = time.monotonic()
     async with AsyncClient(load.address, retry_s=0.0) as client:
         clip = load.clips[0]
         try:
             job = await client.create_job(clip.audio, options=OPTIONS, filename=clip.name)
         except SayItError as error:
             report.count(f"refused as {error.code}")
+            report.most("slowest_refusal_s", time.monotonic() - began_s)
             if error.kind not in _ALLOWED:
                 report.wrong.append(f"a request met {error.code}")
             return

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 #: How often it is away; every part of the service has to notice and to come back each time.
 TIMES = 6 if LONG else 1
 #: The first time it is away for as long as the bar says.
-LONGEST_S = 30.0 if LONG else 3.0
+LONGEST_S = 30.0 if LONG else 1.0
 #: So soon a request hears that nothing can be stored.
 ANSWERED_WITHIN_S = 20.0
 BACK_WITHIN_S = 30.0

@@ -3,7 +3,7 @@
 For each file of a corpus and each of many mutations: no other file is opened and no host is called, it costs at most
 10 s and 512 MB, its outcome is audio or one of the errors of files, and decoder pool and test process carry on.
 
-`make test` runs some hundred mutations; with SAYIT_FAULTS=long there are 10,500. SAYIT_FAULTS_SEED chooses
+`make test` runs some hundred mutations; with SAYIT_FAULTS=long there are 10,200. SAYIT_FAULTS_SEED chooses
 others. SAYIT_FAULTS_REPORT names a file that gets an entry of a JSON list.
 """
 
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.faults]
 LONG = os.environ.get("SAYIT_FAULTS") == "long"
 SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "13"))
 #: Mutations through the real pool, a child each.
-POOLED = 500 if LONG else 25
+POOLED = 200 if LONG else 25
 #: Mutations through the batch child.
 BATCHED = 10_000 if LONG else 500
 #: Of the corpus, each so many-th file goes through the real pool; all go through the batch child.

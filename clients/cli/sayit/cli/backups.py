@@ -43,9 +43,11 @@ def restore(archive: Path, *, data: Path, replace: bool) -> None:
     holder = lock.holder_of(data)
     if holder is not None:
         raise Failure(Exit.FAILED, str(lock.DataInUseError(data, holder)))
+    places = _places(data)
     with _as_failures():
-        done = backup.restore(_places(data), archive, replace=replace)
-    print(f"Restored the backup of {done.created} (SayIt {done.version}, {done.objects} objects) into {data}.")
+        done = backup.restore(places, archive, replace=replace)
+    where = data if places.database_file else places.database.render_as_string()
+    print(f"Restored the backup of {done.created} (SayIt {done.version}, {done.objects} objects) into {where}.")
     note(f"Its settings lie in {done.settings}; nothing reads them by itself.")
     if done.replaced is not None:
         note(f"What was there lies in {done.replaced}.")
@@ -83,7 +85,8 @@ def _save_once(target: Path, data: Path, keep: int) -> None:
 
 
 def _places(data: Path) -> backup.Places:
-    return backup.places_of(SchedulerSettings(data_dir=data))
+    with _as_failures():
+        return backup.places_of(SchedulerSettings(data_dir=data))
 
 
 @contextmanager

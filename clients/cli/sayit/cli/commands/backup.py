@@ -32,6 +32,7 @@ def backup(
 ) -> None:
     """Save database, audio, transcripts and settings into one archive; the suite may run meanwhile.
 
+    With SAYIT_DATABASE_URL and SAYIT_STORAGE_URL, as the scheduler has them, what lies there is saved.
     The archive holds what people said, keys and secrets: only you can read it, and it belongs to a safe place.
     """
     from sayit.cli import backups, places
@@ -46,7 +47,10 @@ def restore(
         bool, typer.Option("--replace", help="Put data that are there aside, in a folder beside the new ones.")
     ] = False,
 ) -> None:
-    """Put an archive's data in place; the next `sayit up` goes on with them. No suite may run on the folder."""
+    """Put an archive's data in place; the next `sayit up` goes on with them. No suite may run on the folder.
+
+    With SAYIT_DATABASE_URL and SAYIT_STORAGE_URL they are put there; a PostgreSQL database has to be empty.
+    """
     from sayit.cli import backups, places
 
     backups.restore(archive, data=data or places.default_data(), replace=replace)

@@ -1,8 +1,8 @@
 """PostgreSQL's rows into an SQLite file and back, by our own schema.
 
 pg_dump would have to be there, and of the server's version or newer; its output would fit one kind of database. Ours is
-nine tables without sequences, triggers or types of its own: whatever the migrations make on one kind they make on the
-other, and the rows are the same.
+a few tables without sequences, triggers or types of their own: whatever the migrations make on one kind they make on
+the other, and the rows are the same.
 """
 
 from __future__ import annotations

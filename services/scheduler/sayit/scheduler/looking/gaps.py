@@ -7,25 +7,24 @@ gap; what the neighbours say already, or what lies where nobody spoke, is left o
 
 from __future__ import annotations
 
+import math
 import statistics
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sayit.scheduler.job.changes import DecodeChanges
 from sayit.scheduler.job.looks import Look, Wanted
+from sayit.scheduler.looking.pace import Pace
 from sayit.scheduler.looking.values import Heard
 from sayit.scheduler.merging import Merged, TranscribedChunk
-from sayit.scheduler.merging.words import PlacedWord, comparable, kept_segments, words_of
+from sayit.scheduler.merging.words import PlacedWord, kept_segments, words_of
 from sayit.speech.audio import samples_of, seconds_of
-from sayit.speech.transcript import Segment, Span
+from sayit.speech.transcript import Segment, Span, Word
 
 #: Seconds of audio on each side of a gap.
 _AROUND_S = 3.0
 #: Most seconds of a look; longer gaps are heard in parts.
 _LONGEST_S = 28.0
-#: The part of a gap that the text beside it must leave over.
-_UNEXPLAINED = 0.5
 #: Tried in order where the request does not say: the sure way in the other window, then sampling.
 _TEMPERATURES = (0.0, 0.4)
 #: Times of words and of detected speech differ by this much.
@@ -45,7 +44,10 @@ class Gaps:
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
         """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
-        missing = [gap for gap in draft.coverage.gaps if not _is_explained(gap, draft.segments)]
+        pace = Pace(draft.segments)
+        missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
+        missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
+        missing.sort(key=lambda gap: gap.start_s)
         places = [place for place in _places(missing) if not any(_covers(look, place) for look in heard.looks)]
         asked = heard.options
         own = asked.temperature is not None or bool(asked.decoding.temperatures)
@@ -64,40 +66,47 @@ class Gaps:
         """See `Kind`."""
         now = list(texts)
         for look in heard.of_kind(self.name):
-            for found in _in_gaps(look, now, heard.spans):
-                place = _chunk_at(now, (found.start_s + found.end_s) / 2)
-                said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
-                now[place] = replace(now[place], segments=tuple(said))
+            now = _filled(_without_thin(now, look, heard.spans), look, heard.spans)
         return now
 
 
-def _is_explained(gap: Span, segments: Sequence[Segment]) -> bool:
-    """Whether what is written beside a gap is about as long as the gap and it usually take to say.
-
-    Then nothing is missing: models place the end of a segment up to a second too early.
-    """
-    place = bisect_left(segments, gap.end_s - _SLACK_S, key=lambda segment: segment.start_s)
-    before = [each for each in segments[max(place - 1, 0) : place] if gap.start_s - each.end_s <= _SLACK_S]
-    behind = [each for each in segments[place : place + 1] if each.start_s - gap.end_s <= _SLACK_S]
-    least_s = _UNEXPLAINED * gap.duration_s
-    return all(gap.duration_s + _unhurried_s(beside, segments) < least_s for beside in (before, before + behind))
+def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
+    """Segments in which something is missing."""
+    written = [segment for text in texts for segment in text.segments]
+    pace = Pace(written)
+    return [segment for segment in written if pace.is_thin(segment, speech)]
 
 
-def _unhurried_s(some: Sequence[Segment], segments: Sequence[Segment]) -> float:
-    """Seconds that segments are longer than such texts usually are in this recording; negative where shorter."""
-    seconds = 0.0
-    for one in some:
-        paces = [_pace_s(each) for each in segments if each.language == one.language]
-        seconds += one.end_s - one.start_s - statistics.median(paces) * _letters(one)
-    return seconds
+def _without_thin(texts: list[TranscribedChunk], look: Look, speech: Sequence[Span]) -> list[TranscribedChunk]:
+    """The chunks without the thin segments of which a look, as sure as they are, heard more."""
+    gone = [thin for thin in _thin(texts, speech) if _covers(look, thin) and _says_more(look, thin)]
+    return [
+        replace(text, segments=tuple(each for each in text.segments if each not in gone)) if gone else text
+        for text in texts
+    ]
 
 
-def _pace_s(segment: Segment) -> float:
-    return (segment.end_s - segment.start_s) / _letters(segment)
+def _says_more(look: Look, thin: Segment) -> bool:
+    segments = () if look.output is None else look.output.segments
+    inside = [word.word for word in words_of(segments) if thin.start_s <= word.middle_s <= thin.end_s]
+    if len(inside) <= len(words_of((thin,))):
+        return False
+    sure = _mean_probability(thin.words) if thin.words else math.exp(thin.avg_logprob)
+    return _mean_probability(inside) >= sure
 
 
-def _letters(segment: Segment) -> int:
-    return max(1, len(comparable(segment.text)))
+def _mean_probability(words: Sequence[Word]) -> float:
+    return statistics.fmean(word.probability for word in words)
+
+
+def _filled(texts: list[TranscribedChunk], look: Look, speech: Sequence[Span]) -> list[TranscribedChunk]:
+    """The chunks with what a look heard where they say nothing."""
+    now = list(texts)
+    for found in _in_gaps(look, now, speech):
+        place = _chunk_at(now, (found.start_s + found.end_s) / 2)
+        said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
+        now[place] = replace(now[place], segments=tuple(said))
+    return now
 
 
 def _places(gaps: Sequence[Span]) -> list[Span]:
@@ -118,7 +127,7 @@ def _places(gaps: Sequence[Span]) -> list[Span]:
     return places
 
 
-def _covers(look: Look, place: Span) -> bool:
+def _covers(look: Look, place: Span | Segment) -> bool:
     """Whether a look of any kind has heard a place."""
     start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
     return start_s <= place.start_s and place.end_s <= end_s

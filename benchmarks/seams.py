@@ -6,10 +6,10 @@ For each labelled recording (`NAME.flac` beside `NAME.json`), two transcripts by
 - direct: faster-whisper on each Silero chunk of at most 29 s, as its own splitting gives them.
 
 Printed per recording: word error rate of both, words lost and doubled within 1 s of a seam in both, chunks, hard seams,
-second looks, and packing (seconds of speech, pauses up to 2 s included, per second of window). Exits with 1 if over all recordings
-the error rate is more than `--allow` points above the direct run's, or the seams lose or double more words, or if the
-suite writes words where nothing is said. Single recordings scatter by several points either way: the micro model loses
-the thread in some windows, and which ones depends on where they begin.
+second looks, and packing (seconds of speech, pauses up to 2 s included, per second of window). Exits with 1 if over all
+recordings the error rate is more than `--allow` points above the direct run's, or the seams lose or double more words,
+or if the suite writes words where nothing is said. Single recordings scatter by several points either way: the micro
+model loses the thread in some windows, and which ones depends on where they begin.
 
     python benchmarks/seams.py recordings --language auto
 """

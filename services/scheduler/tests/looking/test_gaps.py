@@ -33,7 +33,7 @@ def test_a_gap_is_heard_once_in_another_window() -> None:
 
 
 def test_only_what_was_missing_is_added() -> None:
-    """Words that the chunk has, and a neighbour's word that slipped into the gap, are not doubled; watchers are told."""
+    """Words that the chunk has, and a neighbour's that slipped into the gap, are not doubled; watchers are told."""
     again = said("four five six seven eight nine ten eleven twelve", 3.1, 12.1)
     filled = looked(RECORDING, again)
     assert text(filled) == "one two three four five six seven eight nine ten eleven twelve one two three four"
@@ -76,10 +76,8 @@ def test_a_segment_that_is_far_too_long_is_heard_once_more() -> None:
 def test_looks_have_a_bound() -> None:
     """However many gaps there are, looks cost a share of the chunks, and the longest gaps come first."""
     chunks = [
-        chunk(
-            index, index * 20.0, index * 20.0 + 20.0, said("one two three four five", index * 20.0, index * 20.0 + 5.0)
-        )
-        for index in range(12)
+        chunk(index, start, start + 20.0, said("one two three four five", start, start + 5.0))
+        for index, start in enumerate(20.0 * place for place in range(12))
     ]
     lengths = [8.0 + index % 3 for index in range(12)]
     recording = heard(

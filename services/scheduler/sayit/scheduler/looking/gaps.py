@@ -65,8 +65,10 @@ class Gaps:
     def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`."""
         now = list(texts)
+        thin = _thin(texts, heard.spans)
         for look in heard.of_kind(self.name):
-            now = _filled(_without_thin(now, look, heard.spans), look, heard.spans)
+            gone = [segment for segment in thin if _covers(look, segment) and _says_more(look, segment)]
+            now = _filled(_without(now, gone) if gone else now, look, heard.spans)
         return now
 
 
@@ -77,16 +79,17 @@ def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Seg
     return [segment for segment in written if pace.is_thin(segment, speech)]
 
 
-def _without_thin(texts: list[TranscribedChunk], look: Look, speech: Sequence[Span]) -> list[TranscribedChunk]:
-    """The chunks without the thin segments of which a look, as sure as they are, heard more."""
-    gone = [thin for thin in _thin(texts, speech) if _covers(look, thin) and _says_more(look, thin)]
+def _without(texts: list[TranscribedChunk], gone: list[Segment]) -> list[TranscribedChunk]:
     return [
-        replace(text, segments=tuple(each for each in text.segments if each not in gone)) if gone else text
+        replace(text, segments=tuple(each for each in text.segments if each not in gone))
+        if any(text.start_s <= each.end_s and each.start_s <= text.end_s for each in gone)
+        else text
         for text in texts
     ]
 
 
 def _says_more(look: Look, thin: Segment) -> bool:
+    """Whether a look heard more words in a segment's time, and is as sure of them."""
     segments = () if look.output is None else look.output.segments
     inside = [word.word for word in words_of(segments) if thin.start_s <= word.middle_s <= thin.end_s]
     if len(inside) <= len(words_of((thin,))):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import islice, takewhile
 
 from sayit.scheduler.merging.words import comparable
 from sayit.speech.transcript import Segment, Span
@@ -51,7 +52,9 @@ class Pace:
 
     def is_thin(self, segment: Segment, speech: Sequence[Span]) -> bool:
         """Whether a segment holds much more speech than its text takes: the model lost the thread inside it."""
-        spoken_s = sum(max(0.0, min(span.end_s, segment.end_s) - max(span.start_s, segment.start_s)) for span in speech)
+        first = bisect_right(speech, segment.start_s, key=lambda span: span.end_s)
+        here = takewhile(lambda span: span.start_s < segment.end_s, islice(speech, first, None))
+        spoken_s = sum(min(span.end_s, segment.end_s) - max(span.start_s, segment.start_s) for span in here)
         return self.spare_s(segment, spoken_s) >= max(_THIN_S, _THIN_PART * spoken_s)
 
 

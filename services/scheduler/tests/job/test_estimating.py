@@ -12,7 +12,7 @@ from sayit.scheduler.job.estimating import Capacity, queue_position, remaining_s
 from sayit.scheduler.job.records import DueChunk, InFlight, JobRecord, Running, Waiting
 from sayit.scheduler.job.rules import Room, cost, fair_order
 from sayit.speech.jobs import JobState
-from sayit.speech.options import Options
+from sayit.speech.options import Context, Options
 
 SECOND = 16_000
 CHUNK = 28 * SECOND
@@ -75,6 +75,17 @@ def test_alone_it_has_all_transcribers() -> None:
     assert eta(job("j", 8)) == pytest.approx(40.0)
     assert eta(job("j", 7)) == pytest.approx(40.0)
     assert eta(job("j", 8, done=7)) == pytest.approx(10.0)
+
+
+def test_sequential_chunks_have_one_transcriber_at_a_time() -> None:
+    """Eight chunks that wait for each other take eight rounds, however many transcribers there are."""
+    assert eta(replace(job("j", 8), options=Options(context=Context.SEQUENTIAL))) == pytest.approx(80.0)
+
+
+def test_while_it_is_merged_second_looks_are_what_is_left() -> None:
+    """All chunks are done; three looks on two transcribers take two rounds."""
+    merging = replace(job("j", 8, done=8), state=JobState.MERGING)
+    assert remaining_s(merging, [waits("j", 2, held=1)], [], TWO, now_s=0.0) == pytest.approx(20.0)
 
 
 def test_without_a_measured_speed_nothing_is_promised() -> None:

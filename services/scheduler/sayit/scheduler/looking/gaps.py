@@ -44,6 +44,8 @@ class Gaps:
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
         """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
+        if any(chunk.channel for chunk in heard.chunks):
+            return ()  # channels speak at once; what one says is no gap of another
         pace = Pace(draft.segments)
         missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
         missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
@@ -68,8 +70,14 @@ class Gaps:
         thin = _thin(texts, heard.spans)
         for look in heard.of_kind(self.name):
             gone = [segment for segment in thin if _covers(look, segment) and _says_more(look, segment)]
-            now = _filled(_without(now, gone) if gone else now, look, heard.spans)
+            filled = _filled(now, look, heard.spans)
+            now = max(filled, _filled(_without(now, gone), look, heard.spans), key=_count) if gone else filled
         return now
+
+
+def _count(texts: Sequence[TranscribedChunk]) -> int:
+    """Words, so that nothing goes for less than it was."""
+    return sum(len(words_of(text.segments)) for text in texts)
 
 
 def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:

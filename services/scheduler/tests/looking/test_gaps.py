@@ -86,9 +86,3 @@ def test_looks_have_a_bound() -> None:
     looks = wanted(recording, draft(recording))
     assert len(looks) == 3
     assert {seconds_of(look.end_sample - look.start_sample) for look in looks} == {16.0}
-
-
-def test_channels_are_left_alone() -> None:
-    """Of two people on two channels one is silent while the other speaks."""
-    (one,) = RECORDING.chunks
-    assert wanted(replace(RECORDING, chunks=(replace(one, channel=1),)), draft(RECORDING)) == ()

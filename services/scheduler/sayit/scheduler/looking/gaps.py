@@ -44,8 +44,6 @@ class Gaps:
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
         """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
-        if any(chunk.channel for chunk in heard.chunks):
-            return ()  # channels speak at once; what one says is no gap of another
         pace = Pace(draft.segments)
         missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
         missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]

@@ -50,8 +50,6 @@ class Seams:
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:  # noqa: ARG002 - chunks alone tell
         """See `Kind`. The worst first; a seam that was looked at is settled."""
-        if any(chunk.channel for chunk in heard.chunks):
-            return ()  # neighbours in the list may be of two channels
         texts = heard.texts
         looked = {(look.wanted.start_sample, look.wanted.end_sample) for look in heard.of_kind(self.name)}
         worst: list[tuple[float, Wanted]] = []

@@ -10,6 +10,8 @@ second looks, and packing (seconds of speech, pauses up to 2 s included, per sec
 recordings the error rate is more than `--allow` points above the direct run's, or the seams lose or double more words,
 or if the suite writes words where nothing is said. Single recordings scatter by several points either way: the micro
 model loses the thread in some windows, and which ones depends on where they begin.
+
+    python benchmarks/seams.py recordings --language auto
 """
 
 from __future__ import annotations

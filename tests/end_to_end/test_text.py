@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,8 +14,9 @@ from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 
 from sayit.client import Client
-from sayit.speech.options import Channels, Options
-from sayit.speech.transcript import SuppressionReason
+from sayit.speech.jobs import ChunkText, Refinement
+from sayit.speech.options import Channels, Context, Options
+from sayit.speech.transcript import Segment, SuppressionReason
 from sayit.transcriber.models import bundled
 
 from .helper import RECORDINGS, RunningSuite, label, wav, word_error_rate
@@ -72,6 +74,44 @@ def test_the_text_is_as_good_as_the_models(suite: RunningSuite) -> None:
             assert rate <= word_error_rate(references[-1], direct[-1]) + allowed, f"{name}: {rate:.1f} %"
     rate, bare = (word_error_rate(" ".join(references), " ".join(texts)) for texts in (own, direct))
     assert rate <= bare + 2.0, f"{rate:.1f} % against {bare:.1f} %"
+
+
+@pytest.mark.parametrize("name", ["en-nopause-75s", "ko-nopause-75s"])
+def test_second_looks_find_what_windows_lost(suite: RunningSuite, name: str) -> None:
+    """Where nobody pauses at most a tenth of the words is wrong; watchers who follow refinements have that text."""
+    texts: dict[int, str] = {}
+    numbers = []
+    with Client(suite.address) as client:
+        job = client.create_job(RECORDINGS / f"{name}.flac", options=Options(language=name[:2]))
+        for event in client.watch(job.id):
+            if isinstance(event.body, ChunkText):
+                texts[event.body.chunk_index] = _line(event.body.segments)
+            elif isinstance(event.body, Refinement):
+                numbers.append(event.body.number)
+                (index,) = event.body.chunk_indexes
+                texts[index] = _line(event.body.segments)
+        transcript = client.transcript(job.id)
+        chunks = client.get(job.id).progress.chunks_total
+    assert word_error_rate(label(name)["text"], transcript.text) <= 10.0
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert sorted(texts) == list(range(chunks or 0))
+    assert " ".join(" ".join(texts[index] for index in sorted(texts)).split()) == transcript.text
+
+
+def test_sequential_context_goes_through_a_recording_in_order(suite: RunningSuite) -> None:
+    """Chunks end one after the other, and the text is no worse than the labels allow."""
+    with Client(suite.address) as client:
+        options = Options(language="en", context=Context.SEQUENTIAL)
+        job = client.create_job(RECORDINGS / "en-90s.flac", options=options)
+        order = [e.body.chunk_index for e in client.watch(job.id) if isinstance(e.body, ChunkText)]
+        text = client.transcript(job.id).text
+    assert order == list(range(len(order)))
+    assert len(order) > 2
+    assert word_error_rate(label("en-90s")["text"], text) <= 25.0
+
+
+def _line(segments: Sequence[Segment]) -> str:
+    return " ".join(segment.text for segment in segments)
 
 
 @pytest.mark.parametrize("name", ["silence-60s", "noise-60s"])

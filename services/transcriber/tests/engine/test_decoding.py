@@ -148,6 +148,16 @@ def test_earlier_text_is_the_next_prompt():
     assert prompt_of(made) == (PREVIOUS, *map(ord, " pabc"), START, TRANSCRIBE)
 
 
+def test_without_context_every_window_has_the_prompt_alone():
+    """What earlier windows said does not come along, whatever temperature they were decoded with."""
+    splits = (((passage("ab", 0, 10),), 1000), ((passage("c", 10, 20),), 2000))
+    made = decoding(50.0, *splits, prompt="p", within_chunk_context=False)
+    for result in (outcome("ab"), outcome("c", temperature=0.8)):
+        step(made, result)
+        made.next_window()
+        assert prompt_of(made) == (PREVIOUS, *map(ord, " p"), START, TRANSCRIBE)
+
+
 def test_prompt_without_context_is_the_start_alone():
     """Nothing to remember, nothing announced."""
     made = decoding(5.0)

@@ -7,25 +7,24 @@ gap; what the neighbours say already, or what lies where nobody spoke, is left o
 
 from __future__ import annotations
 
+import math
 import statistics
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sayit.scheduler.job.changes import DecodeChanges
 from sayit.scheduler.job.looks import Look, Wanted
+from sayit.scheduler.looking.pace import Pace
 from sayit.scheduler.looking.values import Heard
 from sayit.scheduler.merging import Merged, TranscribedChunk
-from sayit.scheduler.merging.words import PlacedWord, comparable, kept_segments, words_of
+from sayit.scheduler.merging.words import PlacedWord, kept_segments, words_of
 from sayit.speech.audio import samples_of, seconds_of
-from sayit.speech.transcript import Segment, Span
+from sayit.speech.transcript import Segment, Span, Word
 
 #: Seconds of audio on each side of a gap.
 _AROUND_S = 3.0
 #: Most seconds of a look; longer gaps are heard in parts.
 _LONGEST_S = 28.0
-#: The part of a gap that the text beside it must leave over.
-_UNEXPLAINED = 0.5
 #: Tried in order where the request does not say: the sure way in the other window, then sampling.
 _TEMPERATURES = (0.0, 0.4)
 #: Times of words and of detected speech differ by this much.
@@ -45,7 +44,10 @@ class Gaps:
 
     def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
         """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
-        missing = [gap for gap in draft.coverage.gaps if not _is_explained(gap, draft.segments)]
+        pace = Pace(draft.segments)
+        missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
+        missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
+        missing.sort(key=lambda gap: gap.start_s)
         places = [place for place in _places(missing) if not any(_covers(look, place) for look in heard.looks)]
         asked = heard.options
         own = asked.temperature is not None or bool(asked.decoding.temperatures)
@@ -63,41 +65,57 @@ class Gaps:
     def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`."""
         now = list(texts)
+        thin = _thin(texts, heard.spans)
         for look in heard.of_kind(self.name):
-            for found in _in_gaps(look, now, heard.spans):
-                place = _chunk_at(now, (found.start_s + found.end_s) / 2)
-                said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
-                now[place] = replace(now[place], segments=tuple(said))
+            gone = [segment for segment in thin if _covers(look, segment) and _says_more(look, segment)]
+            filled = _filled(now, look, heard.spans)
+            now = max(filled, _filled(_without(now, gone), look, heard.spans), key=_count) if gone else filled
         return now
 
 
-def _is_explained(gap: Span, segments: Sequence[Segment]) -> bool:
-    """Whether what is written beside a gap is about as long as the gap and it usually take to say.
-
-    Then nothing is missing: models place the end of a segment up to a second too early.
-    """
-    place = bisect_left(segments, gap.end_s - _SLACK_S, key=lambda segment: segment.start_s)
-    before = [each for each in segments[max(place - 1, 0) : place] if gap.start_s - each.end_s <= _SLACK_S]
-    behind = [each for each in segments[place : place + 1] if each.start_s - gap.end_s <= _SLACK_S]
-    least_s = _UNEXPLAINED * gap.duration_s
-    return all(gap.duration_s + _unhurried_s(beside, segments) < least_s for beside in (before, before + behind))
+def _count(texts: Sequence[TranscribedChunk]) -> int:
+    """Words, so that nothing goes for less than it was."""
+    return sum(len(words_of(text.segments)) for text in texts)
 
 
-def _unhurried_s(some: Sequence[Segment], segments: Sequence[Segment]) -> float:
-    """Seconds that segments are longer than such texts usually are in this recording; negative where shorter."""
-    seconds = 0.0
-    for one in some:
-        paces = [_pace_s(each) for each in segments if each.language == one.language]
-        seconds += one.end_s - one.start_s - statistics.median(paces) * _letters(one)
-    return seconds
+def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
+    """Segments in which something is missing."""
+    written = [segment for text in texts for segment in text.segments]
+    pace = Pace(written)
+    return [segment for segment in written if pace.is_thin(segment, speech)]
 
 
-def _pace_s(segment: Segment) -> float:
-    return (segment.end_s - segment.start_s) / _letters(segment)
+def _without(texts: list[TranscribedChunk], gone: list[Segment]) -> list[TranscribedChunk]:
+    return [
+        replace(text, segments=tuple(each for each in text.segments if each not in gone))
+        if any(text.start_s <= each.end_s and each.start_s <= text.end_s for each in gone)
+        else text
+        for text in texts
+    ]
 
 
-def _letters(segment: Segment) -> int:
-    return max(1, len(comparable(segment.text)))
+def _says_more(look: Look, thin: Segment) -> bool:
+    """Whether a look heard more words in a segment's time, and is as sure of them."""
+    segments = () if look.output is None else look.output.segments
+    inside = [word.word for word in words_of(segments) if thin.start_s <= word.middle_s <= thin.end_s]
+    if len(inside) <= len(words_of((thin,))):
+        return False
+    sure = _mean_probability(thin.words) if thin.words else math.exp(thin.avg_logprob)
+    return _mean_probability(inside) >= sure
+
+
+def _mean_probability(words: Sequence[Word]) -> float:
+    return statistics.fmean(word.probability for word in words)
+
+
+def _filled(texts: list[TranscribedChunk], look: Look, speech: Sequence[Span]) -> list[TranscribedChunk]:
+    """The chunks with what a look heard where they say nothing."""
+    now = list(texts)
+    for found in _in_gaps(look, now, speech):
+        place = _chunk_at(now, (found.start_s + found.end_s) / 2)
+        said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
+        now[place] = replace(now[place], segments=tuple(said))
+    return now
 
 
 def _places(gaps: Sequence[Span]) -> list[Span]:
@@ -118,7 +136,7 @@ def _places(gaps: Sequence[Span]) -> list[Span]:
     return places
 
 
-def _covers(look: Look, place: Span) -> bool:
+def _covers(look: Look, place: Span | Segment) -> bool:
     """Whether a look of any kind has heard a place."""
     start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
     return start_s <= place.start_s and place.end_s <= end_s

@@ -69,7 +69,8 @@ class Seams:
         for seam in _seams(texts):
             look = looks.get(_window(seam, heard))
             if look is not None:
-                now[seam.left : seam.left + 2] = _settled(now[seam.left], now[seam.left + 1], look, seam)
+                sides = now[seam.left], now[seam.left + 1]
+                now[seam.left], now[seam.left + 1] = _settled(*sides, look, seam)
         return now
 
 

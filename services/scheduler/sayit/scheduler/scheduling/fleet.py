@@ -194,10 +194,6 @@ def _seen_s(transcriber: TranscriberRecord) -> float:
     return transcriber.seen_s
 
 
-def _seen_s(transcriber: TranscriberRecord) -> float:
-    return transcriber.seen_s
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Forecast:
     """A model's backlog, and when its jobs are going to end."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
-from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, DecodeOptions
-from sayit.transcriber.engine.decoding import ChunkDecoding, Passage, Window
+from sayit.speech.options import DecodeOptions
+from sayit.transcriber.engine.changes import Stretch, stretches
+from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
-from sayit.transcriber.engine.language import most_likely
-from sayit.transcriber.engine.result import ChunkText
+from sayit.transcriber.engine.language import Candidate, allowed, contenders, shares, written_in
+from sayit.transcriber.engine.result import ChunkText, joined
+from sayit.transcriber.engine.trial import Trial
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.whisper import Encoding, Whisper, WhisperVocabulary
@@ -92,13 +95,23 @@ class HeldChunk:
         self._options = options
         self._on_window = on_window
         self._give_up = give_up
-        self._vocabulary: WhisperVocabulary | None = None
         self._features: npt.NDArray[np.float32]
         self._padded: npt.NDArray[np.float32]
+        #: What it may be in; one language where that is fixed.
+        self._languages: tuple[str, ...] = ()
+        #: Stretches whose decoding has not begun; None while nobody has listened for changes of the language.
+        self._stretches: deque[Stretch] | None = None
+        #: What a closer look said of the stretch being decoded.
+        self._hint = ""
         self._decoding: ChunkDecoding
+        self._finished: list[ChunkText] = []
+        #: Windows that were encoded only to be cut at a change of language.
+        self._cut_windows = 0
+        self._spoken: Candidate | None = None
+        self._vocabulary: WhisperVocabulary
         self._window: Window | None = None
         self._encoding: Encoding = None
-        self._fallback: Fallback
+        self._trial: Trial
         self._passages: tuple[Passage, ...] = ()
         #: The attempt that `Step.DECODE` is about.
         self.attempt: Attempt
@@ -119,47 +132,50 @@ class HeldChunk:
 
     def text(self) -> ChunkText:
         """The text so far."""
-        return self._decoding.text(self.compute_s)
+        text = joined([*self._finished, self._decoding.text(self.compute_s)])
+        return replace(text, windows=text.windows + self._cut_windows)
 
     def prepare(self, whisper: Whisper) -> None:
         """Samples and features: all that needs no model.
 
         Raises:
-            SayItError: INVALID_LANGUAGE for a language that the model lacks.
+            SayItError: INVALID_LANGUAGE where the model knows none of the languages.
         """
-        language = _fixed_language(self._options, whisper)
+        self._languages = allowed(self._options, whisper.languages)
         samples = _samples(self._pcm)
         self._pcm = b""
-        features = whisper.features(samples)
-        self._features = features
-        self._decoding = ChunkDecoding(
-            duration_s=len(samples) / SAMPLE_RATE_HZ, frames=features.shape[-1] - 1, options=self._options
-        )
-        if language:
-            self._vocabulary = whisper.vocabulary(language, self._options.task)
-            self._decoding.speak(language, 1.0, self._vocabulary)
-        self._go_on(whisper)
+        self._features = whisper.features(samples)
+        self._duration_s = len(samples) / SAMPLE_RATE_HZ
+        if len(self._languages) == 1:
+            self._stretches = deque()
+        self._begin(Stretch(start_frame=0, end_frame=self._frames, language=""), whisper)
 
     def encode(self, whisper: Whisper) -> None:
-        """Encodes its window, and detects the language on the first one if it is to be detected."""
+        """Encodes its window. On the first one of a stretch it detects the language if that is to be detected.
+
+        On the chunk's first window it also listens for changes of the language. Where it finds one, the window's
+        encoding is of no further use: the chunk is cut, and its stretches are encoded by themselves.
+        """
         self._encoding = whisper.encode(self._padded)
-        if self._vocabulary is None:
-            language, probability = most_likely(whisper.language_probabilities(self._encoding))
-            self._vocabulary = whisper.vocabulary(language, self._options.task)
-            self._decoding.speak(language, probability, self._vocabulary)
-        self._fallback = self._decoding.fallback()
+        if self._stretches is None and self._is_cut(whisper):
+            return
+        if self._spoken is None:
+            heard = shares(whisper.language_probabilities(self._encoding), self._languages)
+            fallbacks = [(each, self._speak(each, whisper)) for each in contenders(heard, self._hint)]
+        else:
+            fallbacks = [(self._spoken, self._decoding.fallback())]
+        self._trial = Trial(fallbacks, self._options.compression_ratio_threshold)
         self._attempt_next(whisper)
 
     def take(self, generated: Generated, whisper: Whisper) -> None:
         """Takes the decoder's answer to its attempt; its window may be done then."""
         self.singly = False
-        self._fallback.take(generated)
+        self._trial.take(generated)
         self._attempt_next(whisper)
 
     def align(self, whisper: Whisper) -> None:
         """Gives its window's passages words; its window is done then."""
         assert self._window is not None
-        assert self._vocabulary is not None
         last_s = self._decoding.last_word_end_s
         self._keep(whisper.align(self._encoding, self._window, self._passages, self._vocabulary, last_s), whisper)
 
@@ -171,41 +187,104 @@ class HeldChunk:
         """It is ready for this from now on."""
         self.step, self.since_s = step, time.monotonic()
 
+    @property
+    def _frames(self) -> int:
+        """Frames of audio in the features; one more pads them."""
+        return int(self._features.shape[-1]) - 1
+
+    def _begin(self, stretch: Stretch, whisper: Whisper) -> None:
+        """Decodes this stretch from now on."""
+        ends = stretch.end_frame >= self._frames
+        self._decoding = ChunkDecoding(
+            duration_s=self._duration_s if ends else stretch.end_frame / FRAMES_PER_SECOND,
+            frames=stretch.end_frame,
+            options=self._options,
+            start_frame=stretch.start_frame,
+        )
+        self._spoken, self._hint = None, stretch.language
+        if len(self._languages) == 1:
+            self._speak(Candidate(language=self._languages[0], probability=1.0), whisper)
+        self._go_on(whisper)
+
+    def _speak(self, candidate: Candidate, whisper: Whisper) -> Fallback:
+        """The attempts at its window in this language, which is the stretch's from now on."""
+        self._spoken = candidate
+        self._vocabulary = whisper.vocabulary(candidate.language, self._options.task)
+        self._decoding.speak(candidate.language, candidate.probability, self._vocabulary)
+        return self._decoding.fallback()
+
+    def _is_cut(self, whisper: Whisper) -> bool:
+        """Listens for changes of the language; whether there was one, and the chunk is cut there."""
+        assert self._window is not None
+        found = deque(
+            stretches(
+                lambda places: whisper.languages_within(self._encoding, places),
+                self._features[:, : self._window.frames],
+                self._languages,
+            )
+        )
+        self._stretches = found
+        if len(found) == 1:
+            self._hint = found.pop().language
+            return False
+        # What lies behind the first window, in a chunk longer than any of ours, is the last stretch's.
+        found.append(replace(found.pop(), end_frame=self._frames))
+        self._cut_windows, self._encoding = 1, None
+        self._begin(found.popleft(), whisper)
+        return True
+
     def _attempt_next(self, whisper: Whisper) -> None:
-        attempt = self._fallback.next_attempt()
+        attempt = self._trial.next_attempt()
         if attempt is not None:
             self.attempt = attempt
             self.wait_for(Step.DECODE)
             return
-        self._passages = self._decoding.judge(self._fallback.outcome)
+        candidate, outcome = self._trial.verdict
+        if candidate != self._spoken:
+            self._speak(candidate, whisper)
+        self._passages = self._decoding.judge(outcome)
         if self._passages and self._options.word_timestamps:
             self.wait_for(Step.ALIGN)
         else:
             self._keep(self._passages, whisper)
 
     def _keep(self, passages: tuple[Passage, ...], whisper: Whisper) -> None:
-        self._decoding.keep(passages)
+        self._decoding.keep(self._tagged(passages, whisper))
         self._passages, self._encoding = (), None
         self.windows += 1
         self._go_on(whisper)
 
+    def _tagged(self, passages: tuple[Passage, ...], whisper: Whisper) -> tuple[Passage, ...]:
+        """Passages whose script is another allowed language's, and which sound like it, are tagged with that.
+
+        A model may change the language by itself, and a word or two are too short to be cut out.
+        """
+        assert self._window is not None
+        begin, frames = self._window.start_frame, self._window.frames
+        tagged = list(passages)
+        for number, passage in enumerate(passages if len(self._languages) > 1 else ()):
+            written = written_in(self._vocabulary.text(passage.tokens), self._languages)
+            first = max(0, round(passage.start_s * FRAMES_PER_SECOND) - begin)
+            length = min(frames, round(passage.end_s * FRAMES_PER_SECOND) - begin) - first
+            if written in {"", self._decoding.language} or length < MIN_STEP_FRAMES:
+                continue
+            [heard] = whisper.languages_within(self._encoding, [(first, length)])
+            best = shares([*heard.items()], self._languages)[0]
+            if best.language == written:
+                tagged[number] = replace(passage, spoken=(best.language, best.probability))
+        return tuple(tagged)
+
     def _go_on(self, whisper: Whisper) -> None:
         """Cuts the next window out, if there is one."""
         self._window = self._decoding.next_window()
-        if self._window is None:
-            self.step = None
-        else:
+        if self._window is not None:
             self._padded = whisper.padded(self._features, self._window)
             self.wait_for(Step.ENCODE)
-
-
-def _fixed_language(options: DecodeOptions, whisper: Whisper) -> str:
-    """The language to decode in; empty where the model is to detect it."""
-    if whisper.multilingual:
-        return "" if options.language == AUTO else options.language
-    if options.language not in {AUTO, whisper.only_language}:
-        raise SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language=options.language)
-    return whisper.only_language
+        elif self._stretches:
+            self._finished.append(self._decoding.text(self.compute_s))
+            self._begin(self._stretches.popleft(), whisper)
+        else:
+            self.step = None
 
 
 def _samples(pcm: Samples | bytes | bytearray) -> Samples:

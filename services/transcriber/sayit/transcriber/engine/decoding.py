@@ -69,6 +69,8 @@ class Passage:
     #: Token ids, timestamps included.
     tokens: tuple[int, ...]
     words: tuple[Word, ...] = ()
+    #: Its language and the probability of that, where they are not those of the window.
+    spoken: tuple[str, float] | None = None
 
 
 class Vocabulary(Protocol):
@@ -93,26 +95,28 @@ class Vocabulary(Protocol):
 
 
 class ChunkDecoding:
-    """The decoding of one chunk.
+    """The decoding of one chunk, or of a stretch of it in one language.
 
     Args:
-        samples: length of the audio at 16 kHz.
-        frames: whole frames of features in it.
+        duration_s: end of the audio in seconds from the chunk's start; no text ends later.
+        frames: end of the audio in whole frames of the chunk's features.
         options: how to decode.
+        start_frame: where the stretch begins.
     """
 
-    def __init__(self, *, duration_s: float, frames: int, options: DecodeOptions) -> None:
+    def __init__(self, *, duration_s: float, frames: int, options: DecodeOptions, start_frame: int = 0) -> None:
         self.language = ""
         self.language_probability = 0.0
         #: End of the last word kept, in seconds; alignment continues from it.
-        self.last_word_end_s = 0.0
+        self.last_word_end_s = start_frame / FRAMES_PER_SECOND
+        self._start_frame = start_frame
         self._duration_s = duration_s
         self._frames = frames
         self._options = options
         self._vocabulary: Vocabulary | None = None
         self._hotwords: tuple[int, ...] = ()
         self._context: list[int] = []
-        self._next_frame = 0
+        self._next_frame = start_frame
         self._window: Window | None = None
         self._outcome: Outcome | None = None
         self._doubted = False
@@ -123,15 +127,16 @@ class ChunkDecoding:
     def next_window(self) -> Window | None:
         """The window to decode now; None at the chunk's end."""
         left = self._frames - self._next_frame
-        if left <= 0 or (self._next_frame > 0 and left < MIN_STEP_FRAMES):
+        if left <= 0 or (self._next_frame > self._start_frame and left < MIN_STEP_FRAMES):
             self._window = None
         else:
             self._window = Window(start_frame=self._next_frame, frames=min(left, WINDOW_FRAMES))
         return self._window
 
     def speak(self, language: str, probability: float, vocabulary: Vocabulary) -> None:
-        """Fixes the language, and with it the tokens; once, before the first window's attempts."""
+        """Sets the language, and with it the tokens; another one may be set until the first window is judged."""
         self.language, self.language_probability, self._vocabulary = language, probability, vocabulary
+        self._context.clear()
         if self._options.prompt.strip():
             self._context.extend(vocabulary.encode(" " + self._options.prompt.strip()))
         if self._options.hotwords.strip():
@@ -211,12 +216,14 @@ class ChunkDecoding:
         )
 
     def _segment(self, passage: Passage, text: str, outcome: Outcome) -> Segment:
+        language, probability = passage.spoken or (self.language, self.language_probability)
         return Segment(
             id=len(self._segments),
             start_s=self._clipped(passage.start_s),
             end_s=self._clipped(passage.end_s),
             text=text,
-            language=self.language,
+            language=language,
+            language_probability=probability,
             avg_logprob=outcome.generated.avg_logprob,
             compression_ratio=outcome.compression_ratio,
             no_speech_prob=outcome.generated.no_speech_prob,
@@ -234,7 +241,7 @@ class ChunkDecoding:
             )
 
     def _clipped(self, seconds: float) -> float:
-        return round(min(max(seconds, 0.0), self._duration_s), 3)
+        return round(min(max(seconds, self._start_frame / FRAMES_PER_SECOND), self._duration_s), 3)
 
     def _spoken(self) -> Vocabulary:
         assert self._vocabulary is not None, "the language is not known yet"

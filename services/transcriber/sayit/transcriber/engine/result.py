@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sayit.speech.transcript import Segment, Suppressed
 
@@ -13,9 +14,9 @@ class ChunkText:
 
     #: Segments in order, numbered from 0, clipped to the chunk.
     segments: tuple[Segment, ...]
-    #: Whisper's code of the chunk's language; empty before it is known and where nothing had to be decoded.
+    #: Whisper's code of the language of most of its speech; empty before it is known and where nothing had to be decoded.
     language: str
-    #: Probability of that language where it was detected; 1 where it was fixed.
+    #: Probability of that language where it was detected, the mean over its segments; 1 where it was fixed.
     language_probability: float
     #: Text that the model wrote and the engine removed, with the reason.
     suppressed: tuple[Suppressed, ...]
@@ -25,6 +26,36 @@ class ChunkText:
     windows: int
     #: How far into the chunk they reach, in seconds.
     decoded_s: float
+
+
+def joined(texts: Sequence[ChunkText]) -> ChunkText:
+    """The texts of a chunk's stretches, in order, as one; at least one text."""
+    *_, last = texts
+    if len(texts) == 1:
+        return _spoken(last)
+    segments = [segment for text in texts for segment in text.segments]
+    return _spoken(
+        replace(
+            last,
+            segments=tuple(replace(segment, id=number) for number, segment in enumerate(segments)),
+            suppressed=tuple(gone for text in texts for gone in text.suppressed),
+            windows=sum(text.windows for text in texts),
+        )
+    )
+
+
+def _spoken(text: ChunkText) -> ChunkText:
+    """The same in the language of most of its segments' seconds; without segments its language stays."""
+    seconds: dict[str, float] = {}
+    weighted: dict[str, float] = {}
+    for segment in text.segments:
+        length_s = max(segment.end_s - segment.start_s, 0.001)
+        seconds[segment.language] = seconds.get(segment.language, 0.0) + length_s
+        weighted[segment.language] = weighted.get(segment.language, 0.0) + length_s * segment.language_probability
+    if not seconds:
+        return text
+    language = max(seconds, key=lambda code: seconds[code])
+    return replace(text, language=language, language_probability=weighted[language] / seconds[language])
 
 
 class EngineCancelled(Exception):  # noqa: N818 - an outcome that was asked for, not an error

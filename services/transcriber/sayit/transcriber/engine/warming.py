@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sayit.speech.options import Task
+from sayit.transcriber.engine.changes import CELL_FRAMES
 from sayit.transcriber.engine.cost import CostModel
 from sayit.transcriber.engine.decoding import WINDOW_FRAMES, Passage, Window
 from sayit.transcriber.engine.fallback import Attempt
+from sayit.transcriber.engine.language import ENGLISH
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.whisper import Whisper
@@ -30,7 +32,8 @@ def warm_up(whisper: Whisper, cost: CostModel, batch: int) -> None:
     encoding = whisper.encode(whisper.padded(whisper.features(noise), window))
     if whisper.multilingual:
         whisper.language_probabilities(encoding)
-    vocabulary = whisper.vocabulary(whisper.only_language, Task.TRANSCRIBE)
+        whisper.languages_within(encoding, [(0, CELL_FRAMES)] * (WINDOW_FRAMES // CELL_FRAMES))
+    vocabulary = whisper.vocabulary(ENGLISH, Task.TRANSCRIBE)
 
     def decode(windows: int, tokens: int, temperature: float = 0.0) -> None:
         attempt = Attempt(

@@ -21,18 +21,16 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import Task
+from sayit.speech.options import LANGUAGES, Task
 from sayit.speech.transcript import Word
 from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, Passage, Window
 from sayit.transcriber.engine.fallback import Attempt, Generated
+from sayit.transcriber.engine.language import ENGLISH
 
 #: The first timestamp may be at most this far into the window, in steps of 0.02 s (Whisper's default, 1 s).
 MAX_INITIAL_TIMESTAMP = 50
 #: Punctuation that belongs to the word behind it, and to the word before it (faster-whisper's defaults).
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
-
-#: The only language of a model that is not multilingual; every Whisper has it.
-ENGLISH = "en"
 
 #: The encoder's output for one window: a CTranslate2 StorageView, float[1, 1500, d].
 Encoding = Any
@@ -96,6 +94,10 @@ class Whisper:
             # A folder without preprocessor_config.json: large-v3 takes 128 bands, the default is 80.
             self._model.feature_extractor = FeatureExtractor(feature_size=mels)
         self._vocabularies: dict[tuple[str, Task], WhisperVocabulary] = {}
+        known = self._model.hf_tokenizer.token_to_id
+        self._languages = frozenset(
+            code for code in LANGUAGES if self.multilingual and known(f"<|{code}|>") is not None
+        ) or frozenset({ENGLISH})
         #: What tokens mean, and which are suppressed, is the same in every language.
         self._any_language = self.vocabulary(ENGLISH, Task.TRANSCRIBE)
 
@@ -105,9 +107,9 @@ class Whisper:
         return bool(self._model.model.is_multilingual)
 
     @property
-    def only_language(self) -> str:
-        """The language of a model that is not multilingual."""
-        return ENGLISH
+    def languages(self) -> frozenset[str]:
+        """Codes of the languages that the model knows."""
+        return self._languages
 
     def features(self, pcm: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Log-mel features float32[bands, frames + 1] of float32[n] at 16 kHz; the last frame is padding."""
@@ -127,6 +129,18 @@ class Whisper:
     def language_probabilities(self, encoding: Encoding) -> list[tuple[str, float]]:
         """Language codes with their probabilities, most likely first."""
         return [(token[2:-2], float(p)) for token, p in self._model.model.detect_language(encoding)[0]]
+
+    def languages_within(self, encoding: Encoding, places: Sequence[tuple[int, int]]) -> list[dict[str, float]]:
+        """Probabilities of languages in several stretches of a window, in one call and without encoding them again.
+
+        Args:
+            encoding: the window's.
+            places: first frame and number of frames of each stretch, all equally long; rounded to steps of 20 ms.
+        """
+        [window] = np.asarray(_readable(encoding))
+        cut = np.stack([window[first // 2 : first // 2 + frames // 2] for first, frames in places])
+        heard = self._model.model.detect_language(ctranslate2.StorageView.from_array(cut))
+        return [{token[2:-2]: float(p) for token, p in each} for each in heard]
 
     def vocabulary(self, language: str, task: Task) -> WhisperVocabulary:
         """The tokens of a language and task; made once.
@@ -201,9 +215,13 @@ def _joined(encodings: Sequence[Encoding]) -> Encoding:
     """Windows that were encoded one by one, as one batch: float32[n, 1500, d]."""
     if len(encodings) == 1:
         return encodings[0]
+    return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(_readable(each)) for each in encodings]))
+
+
+def _readable(encoding: Encoding) -> Encoding:
+    """The same in a type that NumPy has."""
     float32 = ctranslate2.DataType.float32
-    readable = [each if each.dtype == float32 else each.to(float32) for each in encodings]
-    return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(each) for each in readable]))
+    return encoding if encoding.dtype == float32 else encoding.to(float32)
 
 
 def _worded(passage: dict[str, Any]) -> Passage:

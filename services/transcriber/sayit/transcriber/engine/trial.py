@@ -1,0 +1,45 @@
+"""One window decoded in every language that it may be in, usually one; the best is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated, Outcome
+from sayit.transcriber.engine.language import Candidate, better
+
+
+class Trial:
+    """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `verdict`.
+
+    All of them are made on one encoding, one after the other: a chunk never takes two places of a call, so that its
+    doubts delay nobody else's window.
+
+    Args:
+        fallbacks: the attempts in each language, the likelier language first, at least one.
+        compression_ratio_threshold: above it a text is repetitive.
+    """
+
+    def __init__(self, fallbacks: Sequence[tuple[Candidate, Fallback]], compression_ratio_threshold: float) -> None:
+        self._fallbacks = fallbacks
+        self._threshold = compression_ratio_threshold
+        self._current: Fallback | None = None
+
+    def next_attempt(self) -> Attempt | None:
+        """What to try next; None once there is a verdict."""
+        for _, fallback in self._fallbacks:
+            attempt = fallback.next_attempt()
+            if attempt is not None:
+                self._current = fallback
+                return attempt
+        return None
+
+    def take(self, generated: Generated) -> None:
+        """Takes the answer to the last attempt."""
+        assert self._current is not None, "ask for an attempt first"
+        self._current.take(generated)
+
+    @property
+    def verdict(self) -> tuple[Candidate, Outcome]:
+        """The language that the window is in after all, and its text."""
+        outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
+        return outcomes[better(outcomes, self._threshold)]

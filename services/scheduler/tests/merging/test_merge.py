@@ -126,12 +126,16 @@ def test_times_never_go_back() -> None:
 
 
 def test_the_language_is_the_one_of_most_speech() -> None:
-    """Its probability is the mean over its chunks, weighted by speech."""
+    """Segments count, not chunks; its probability is the mean over its segments, weighted by their length."""
+
+    def spoken(text: str, start_s: float, language: str, probability: float) -> Segment:
+        return replace(segment(said(text, start_s), language=language), language_probability=probability)
+
     result = merged(
-        chunk(0, 0, 10, [segment(said("a b c d", 0), language="ko")], language="ko", probability=0.9),
-        chunk(1, 10, 20, [segment(said("a b", 10), language="ko")], language="ko", probability=0.6),
-        chunk(2, 20, 30, [segment(said("a b", 20))], language="en", probability=1.0),
-        chunk(3, 30, 60, [], language="en", probability=1.0),
+        chunk(0, 0, 10, [spoken("a b c d", 0, "ko", 0.9), spoken("a b c", 3, "en", 0.7)], language="en"),
+        chunk(1, 10, 20, [spoken("a b", 10, "ko", 0.6)], language="ko"),
+        chunk(2, 20, 30, [spoken("a b", 20, "en", 1.0)], language="en"),
+        chunk(3, 30, 60, [], language="en"),
     )
     assert result.language == "ko"
     assert result.language_probability == pytest.approx(0.8)

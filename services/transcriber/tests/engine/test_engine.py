@@ -275,3 +275,76 @@ def test_broken_folders_do_not_load(tmp_path):
         Engine.load(folder, threads=1)
     with pytest.raises(ModelNotAvailableError, match="cannot be loaded"):
         Engine.load(bundled().path, threads=1, compute_type="int3")
+
+
+@pytest.fixture(scope="module")
+def alternating():
+    """Korean, English, Korean out of ko-en-180s without its long pauses, and the labelled segments in it."""
+    parts, said, at_s = [], [], 0.0
+    for start_s, end_s in ((43.9, 51.4), (59.9, 68.1), (128.9 + 1, 138.0)):
+        parts.append(recording("ko-en-180s", start_s, end_s))
+        for each in label("ko-en-180s")["segments"]:
+            if start_s <= each["start"] and each["end"] <= end_s:
+                said.append((each["start"] - start_s + at_s, each["end"] - start_s + at_s, each))
+        at_s += end_s - start_s
+    return np.concatenate(parts), said
+
+
+def test_a_chunk_is_cut_where_its_language_changes(micro, alternating):
+    """Each stretch is decoded by itself and in its language; every labelled segment's tag is right, no word is lost."""
+    pcm, said = alternating
+    chunk = run(micro, pcm, language=AUTO, languages=("ko", "en"))
+    assert chunk.windows == 4
+    assert chunk.language == "ko"
+    for start_s, end_s, each in said:
+        middle_s = (start_s + end_s) / 2
+        [there] = [s for s in chunk.segments if s.start_s - 0.3 <= middle_s <= s.end_s + 0.3]
+        assert there.language == each["language"]
+        assert there.language_probability > 0.5
+    assert jiwer.wer(" ".join(each["text"] for _, _, each in said), " ".join(words_of(chunk))) <= 0.1
+    assert [segment.id for segment in chunk.segments] == list(range(len(chunk.segments)))
+    starts = [segment.start_s for segment in chunk.segments]
+    assert starts == sorted(starts)
+
+
+def test_words_of_a_cut_chunk_are_in_order(micro, alternating):
+    """Words of later stretches have times of the chunk, behind those of the stretches before."""
+    chunk = run(micro, alternating[0], language=AUTO, languages=("ko", "en"), word_timestamps=True)
+    times = [time for s in chunk.segments for word in s.words for time in (word.start_s, word.end_s)]
+    assert {segment.language for segment in chunk.segments} == {"ko", "en"}
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize("changes", [{"language": "ko"}, {"language": AUTO, "languages": ("ko",)}])
+def test_one_language_is_never_cut(micro, alternating, changes):
+    """A fixed language, and a list of one, are what every segment is tagged with; nothing is detected."""
+    chunk = run(micro, alternating[0], **changes)
+    assert chunk.windows == 1
+    assert {(s.language, s.language_probability) for s in chunk.segments} == {("ko", 1.0)}
+    assert (chunk.language, chunk.language_probability) == ("ko", 1.0)
+
+
+def test_the_list_restricts_what_is_detected(micro):
+    """Korean speech is English where only English and German may be spoken, whatever the model thinks."""
+    korean = run(micro, recording("ko-8s"), language=AUTO, languages=("en", "ko", "ja"))
+    assert korean.language == "ko"
+    assert korean.language_probability > 0.9
+    other = run(micro, recording("ko-8s"), language=AUTO, languages=("en", "de"))
+    assert {segment.language for segment in other.segments} <= {"en", "de"}
+
+
+def test_a_list_that_the_model_knows_nothing_of_is_refused(micro):
+    """Languages that the model lacks are left out; where none is left the chunk fails with their names."""
+    assert run(micro, recording("ko-8s"), language=AUTO, languages=("yue", "ko")).language == "ko"
+    with pytest.raises(SayItError) as caught:
+        run(micro, recording("ko-8s"), language=AUTO, languages=("yue",))
+    assert caught.value.kind is ErrorKind.INVALID_LANGUAGE
+
+
+@pytest.mark.parametrize("name", ["ko-150s", "en-nopause-75s"])
+def test_one_language_costs_no_window(micro, name):
+    """Where the language does not change, detection changes neither the windows nor the text."""
+    pcm = recording(name, 29, 49)
+    fixed = run(micro, pcm, language=name[:2])
+    detected = run(micro, pcm, language=AUTO, languages=("ko", "en"))
+    assert (detected.windows, ours(detected)) == (fixed.windows, ours(fixed))

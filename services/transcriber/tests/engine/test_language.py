@@ -1,25 +1,146 @@
-from sayit.transcriber.engine.language import most_likely
+import pytest
+
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import AUTO
+from sayit.transcriber.engine.fallback import Fallback, Generated, Outcome
+from sayit.transcriber.engine.language import Candidate, allowed, better, contenders, shares, written_in
+from sayit.transcriber.engine.trial import Trial
+
+from .helper import options
 
 HEARD = [("ja", 0.5), ("ko", 0.3), ("en", 0.1), ("zh", 0.1)]
+KNOWN = {"ko", "en", "ja", "zh"}
 
 
-def test_most_likely_language_of_all():
-    """Without a restriction the model's first choice counts, with its own probability."""
-    assert most_likely(HEARD) == ("ja", 0.5)
+def candidates(**probabilities):
+    """Languages in this order."""
+    return [Candidate(language=language, probability=p) for language, p in probabilities.items()]
 
 
-def test_most_likely_language_among_some():
-    """Among the allowed languages the most likely wins, with its share within them."""
-    language, probability = most_likely(HEARD, among={"ko", "en"})
-    assert language == "ko"
-    assert abs(probability - 0.75) < 1e-9
+def outcome(avg_logprob, *, text="...", ratio=1.0, silent=False):
+    """A window's result."""
+    generated = Generated(tokens=(1,), text=text, avg_logprob=avg_logprob, no_speech_prob=0.0)
+    return Outcome(generated=generated, compression_ratio=ratio, temperature=0.0, silent=silent)
 
 
-def test_languages_that_the_model_lacks_restrict_nothing():
-    """An allow-list without any of the model's languages is no allow-list."""
-    assert most_likely(HEARD, among={"xx"}) == ("ja", 0.5)
+def test_a_fixed_language_is_the_only_one():
+    """Where the language is given, the list does not matter."""
+    assert allowed(options(language="ko", languages=("en",)), KNOWN) == ("ko",)
 
 
-def test_allowed_languages_without_any_probability():
-    """Allowed languages that all have probability zero are equally likely."""
-    assert most_likely([("ja", 1.0), ("ko", 0.0), ("en", 0.0)], among={"ko", "en"}) == ("ko", 0.5)
+def test_the_list_is_cut_to_what_the_model_knows():
+    """Languages that the model lacks are left out, the others keep their order."""
+    assert allowed(options(language=AUTO, languages=("en", "yue", "ko")), KNOWN) == ("en", "ko")
+
+
+def test_no_list_allows_every_language():
+    """An empty list means all that the model knows."""
+    assert set(allowed(options(language=AUTO), KNOWN)) == KNOWN
+
+
+@pytest.mark.parametrize("changes", [{"language": "yue"}, {"language": AUTO, "languages": ("yue", "xx")}])
+def test_nothing_that_the_model_knows_is_an_error(changes):
+    """A model that knows none of the languages asked for refuses, and names them."""
+    with pytest.raises(SayItError) as caught:
+        allowed(options(**changes), KNOWN)
+    assert caught.value.kind is ErrorKind.INVALID_LANGUAGE
+    assert "yue" in str(caught.value)
+
+
+def test_shares_are_those_among_the_allowed():
+    """The most likely allowed language comes first, with its share of what the allowed ones have together."""
+    first, second = shares(HEARD, ("en", "ko"))
+    assert (first.language, second.language) == ("ko", "en")
+    assert first.probability == pytest.approx(0.75)
+    assert second.probability == pytest.approx(0.25)
+
+
+def test_allowed_languages_without_any_probability_are_equally_likely():
+    """Nothing heard of either says nothing about either."""
+    assert [each.probability for each in shares([("ja", 1.0)], ("ko", "en"))] == [0.5, 0.5]
+
+
+def test_a_clear_language_has_no_rival():
+    """Only a doubtful detection, or a closer look that says otherwise, has the window decoded twice."""
+    assert [c.language for c in contenders(candidates(ko=0.9, en=0.1))] == ["ko"]
+    assert [c.language for c in contenders(candidates(ko=0.9, en=0.1), hint="ko")] == ["ko"]
+    assert [c.language for c in contenders(candidates(ko=0.6, en=0.3, ja=0.1))] == ["ko", "en"]
+    assert [c.language for c in contenders(candidates(ko=0.9, en=0.06, ja=0.04), hint="ja")] == ["ko", "ja"]
+    assert [c.language for c in contenders(candidates(ko=0.5))] == ["ko"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "best"),
+    [
+        (outcome(-0.5), outcome(-0.4), 1),
+        (outcome(-0.4), outcome(-0.4), 0),
+        (outcome(-0.9), outcome(-0.1, ratio=3.0), 0),
+        (outcome(-0.9), outcome(-0.1, silent=True), 0),
+        (outcome(-0.9, ratio=3.0), outcome(-1.5), 1),
+        (outcome(-0.4, text="hello"), outcome(-0.5, text="hello"), 1),
+        (outcome(-0.5, text="사진"), outcome(-0.4, text="사진"), 0),
+        (outcome(-0.5, text="사진"), outcome(-0.4, text="photo"), 1),
+    ],
+    ids=[
+        "likelier",
+        "equal",
+        "repetitive",
+        "silent",
+        "the first is repetitive",
+        "English",
+        "Korean",
+        "each in its own script",
+    ],
+)
+def test_the_better_text_is_kept(first, second, best):
+    """Speech before silence, fluent before repetitive, then the likelier text, then the likelier language."""
+    ko, en = candidates(ko=0.6, en=0.4)
+    assert better([(ko, first), (en, second)], ("ko", "en"), 2.4) == best
+
+
+def test_a_trial_decodes_every_language_and_keeps_the_best():
+    """Each language has attempts of its own, with fallback; the verdict is the better outcome."""
+    ko, en = candidates(ko=0.6, en=0.4)
+    asked = options(temperatures=(0.0, 0.4))
+    trial = Trial([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], ("ko", "en"), 2.4)
+    answers = {(1, 0.0): -3.0, (1, 0.4): -0.9, (2, 0.0): -0.5}
+    tried = []
+    while (attempt := trial.next_attempt()) is not None:
+        tried.append((attempt.prompt[0], attempt.temperature))
+        trial.take(Generated(tokens=(1,), text="x", avg_logprob=answers[tried[-1]], no_speech_prob=0.0))
+    assert tried == [(1, 0.0), (1, 0.4), (2, 0.0)]
+    candidate, kept = trial.verdict
+    assert candidate == en
+    assert kept.generated.avg_logprob == -0.5
+
+
+def test_a_text_in_another_script_names_its_language():
+    """What was decoded in one language and written in another's script is to be tried in that, too."""
+    ko, en = candidates(ko=0.95, en=0.05)
+    for text, script in (("hello", "en"), ("사진", ""), ("사진 hello", "")):
+        trial = Trial([(ko, Fallback((1,), options()))], ("ko", "en"), 2.4)
+        trial.next_attempt()
+        trial.take(Generated(tokens=(1,), text=text, avg_logprob=-0.5, no_speech_prob=0.0))
+        assert trial.next_attempt() is None
+        assert trial.script == script
+    trial.add(en, Fallback((2,), options()))
+    assert trial.next_attempt().prompt == (2,)
+    trial.take(Generated(tokens=(1,), text="hello", avg_logprob=-0.6, no_speech_prob=0.0))
+    assert trial.script == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "languages", "language"),
+    [
+        ("오늘 날씨", ("ko", "en"), "ko"),
+        ("hello, 2 teachers!", ("ko", "en"), "en"),
+        ("내일 API 서버 start", ("ko", "en"), ""),
+        ("12 34", ("ko", "en"), ""),
+        ("guten tag", ("en", "de"), ""),
+        ("日本", ("ja", "zh"), ""),
+        ("こんにちは", ("ja", "zh"), "ja"),
+    ],
+)
+def test_script_tells_some_languages(text, languages, language):
+    """A text is in a language by its script only if no other of the allowed ones is written in it."""
+    assert written_in(text, languages) == language

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from sayit.scheduler.job.looks import MAX_ROUNDS, Wanted
 from sayit.scheduler.looking.gaps import Gaps
+from sayit.scheduler.looking.languages import Languages
 from sayit.scheduler.looking.seams import Seams
 from sayit.scheduler.looking.values import Heard, Kind
 from sayit.scheduler.merging import Merged, TranscribedChunk
 
 #: In the order in which they choose and judge.
-KINDS: tuple[Kind, ...] = (Seams(), Gaps())
+KINDS: tuple[Kind, ...] = (Languages(), Seams(), Gaps())
 
 
 def wanted(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[Wanted, ...]:

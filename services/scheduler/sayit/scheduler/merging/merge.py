@@ -10,6 +10,7 @@ from sayit.scheduler.merging.coverage import coverage_of
 from sayit.scheduler.merging.seams import join
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 from sayit.scheduler.merging.words import kept_segments, words_of
+from sayit.speech.languages import main_language
 from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment, Span, Suppressed
 
@@ -36,7 +37,7 @@ def merge(
     said, removed = review(_without_doubles(ordered))
     placed = _in_order(ordered, said, duration_s)
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(chain.from_iterable(placed)))
-    language, probability = _language(ordered, placed)
+    language, probability = main_language(segments)
     return Merged(
         segments=segments,
         suppressed=tuple(sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed], key=_start_of)),
@@ -106,20 +107,3 @@ def _timed(segment: Segment, start_s: float, end_s: float) -> Segment:
 
 def _within(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
-
-
-def _language(chunks: Sequence[TranscribedChunk], placed: Sequence[Sequence[Segment]]) -> tuple[str, float]:
-    """The language of most transcribed seconds, and its mean probability over them."""
-    seconds: dict[str, float] = {}
-    weighted: dict[str, float] = {}
-    for chunk, segments in zip(chunks, placed, strict=True):
-        if not segments:
-            continue
-        # A text without length still counts: a tiny recording has a language, too.
-        length_s = max(sum(segment.end_s - segment.start_s for segment in segments), 0.01)
-        seconds[chunk.language] = seconds.get(chunk.language, 0.0) + length_s
-        weighted[chunk.language] = weighted.get(chunk.language, 0.0) + length_s * chunk.language_probability
-    if not seconds:
-        return "", 0.0
-    language = max(seconds, key=lambda code: seconds[code])
-    return language, weighted[language] / seconds[language]

@@ -53,7 +53,7 @@ class Merged:
     suppressed: tuple[Suppressed, ...]
     #: The language of most transcribed speech; empty where nothing was said.
     language: str
-    #: Mean probability of that language over its chunks, weighted by speech; 0 where nothing was said.
+    #: Mean probability of that language over its segments, weighted by their length; 0 where nothing was said.
     language_probability: float
     #: Detected speech against transcribed speech.
     coverage: Coverage

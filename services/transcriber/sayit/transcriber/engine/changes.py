@@ -61,12 +61,15 @@ def stretches(hear: Hear, features: npt.NDArray[np.float32], languages: Collecti
         languages: those that it may be in, two or more.
     """
     frames = features.shape[1]
+    unknown = Stretch(start_frame=0, end_frame=frames, language="")
+    if frames < CELL_FRAMES:
+        return (unknown,)
     levels = _levels(features)
     loud = _loud(levels)
-    starts = range(0, frames - CELL_FRAMES + 1, CELL_FRAMES)
-    starts = [at for at in starts if loud[at : at + CELL_FRAMES].mean() > _HEARD]
+    cells = range(0, frames - CELL_FRAMES + 1, CELL_FRAMES)
+    starts = [at for at in cells if loud[at : at + CELL_FRAMES].mean() > _HEARD]
     if not starts:
-        return (Stretch(start_frame=0, end_frame=frames, language=""),)
+        return (unknown,)
     glances = _table(hear([(at, CELL_FRAMES) for at in starts]), tuple(languages))
     mean = glances.mean(axis=0)
     likely = [n for n in np.argsort(-mean)[:_MOST_LANGUAGES] if mean[n] >= _LEAST_SHARE or mean[n] == mean.max()]
@@ -91,8 +94,6 @@ def _levels(features: npt.NDArray[np.float32]) -> Levels:
 
 def _loud(levels: Levels) -> npt.NDArray[np.bool_]:
     """Which frames may be speech: those near the loud ones, and well above the quiet ones."""
-    if not levels.size:
-        return np.zeros(0, bool)
     quiet, loud = np.quantile(levels, [0.02, 0.9])
     return levels > max(loud - _QUIETER, (loud + quiet) / 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from enum import Enum
@@ -16,10 +16,11 @@ import numpy.typing as npt
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine.changes import Stretch, stretches
-from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
-from sayit.transcriber.engine.language import Candidate, allowed, contenders, shares, written_in
+from sayit.transcriber.engine.language import Candidate, allowed, contenders, shares
 from sayit.transcriber.engine.result import ChunkText, joined
+from sayit.transcriber.engine.tagging import tagged
 from sayit.transcriber.engine.trial import Trial
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class HeldChunk:
         #: Windows that were encoded only to be cut at a change of language.
         self._cut_windows = 0
         self._spoken: Candidate | None = None
+        #: The languages that its window may be in; empty once the stretch's is known.
+        self._heard: Sequence[Candidate] = ()
         self._vocabulary: WhisperVocabulary
         self._window: Window | None = None
         self._encoding: Encoding = None
@@ -160,11 +163,12 @@ class HeldChunk:
         if self._stretches is None and self._is_cut(whisper):
             return
         if self._spoken is None:
-            heard = shares(whisper.language_probabilities(self._encoding), self._languages)
-            fallbacks = [(each, self._speak(each, whisper)) for each in contenders(heard, self._hint)]
+            self._heard = shares(whisper.language_probabilities(self._encoding), self._languages)
+            fallbacks = [(each, self._speak(each, whisper)) for each in contenders(self._heard, self._hint)]
         else:
+            self._heard = []
             fallbacks = [(self._spoken, self._decoding.fallback())]
-        self._trial = Trial(fallbacks, self._options.compression_ratio_threshold)
+        self._trial = Trial(fallbacks, self._languages, self._options.compression_ratio_threshold)
         self._attempt_next(whisper)
 
     def take(self, generated: Generated, whisper: Whisper) -> None:
@@ -235,6 +239,11 @@ class HeldChunk:
 
     def _attempt_next(self, whisper: Whisper) -> None:
         attempt = self._trial.next_attempt()
+        rivals = [each for each in self._heard if attempt is None and each.language == self._trial.script]
+        if rivals:
+            # Detection was sure, and the text is in another language's script all the same.
+            self._trial.add(rivals[0], self._speak(rivals[0], whisper))
+            attempt = self._trial.next_attempt()
         if attempt is not None:
             self.attempt = attempt
             self.wait_for(Step.DECODE)
@@ -249,30 +258,20 @@ class HeldChunk:
             self._keep(self._passages, whisper)
 
     def _keep(self, passages: tuple[Passage, ...], whisper: Whisper) -> None:
-        self._decoding.keep(self._tagged(passages, whisper))
+        assert self._window is not None
+        if len(self._languages) > 1:
+            passages = tagged(
+                passages,
+                self._window,
+                self._decoding.language,
+                self._languages,
+                read=self._vocabulary.text,
+                hear=lambda places: whisper.languages_within(self._encoding, places),
+            )
+        self._decoding.keep(passages)
         self._passages, self._encoding = (), None
         self.windows += 1
         self._go_on(whisper)
-
-    def _tagged(self, passages: tuple[Passage, ...], whisper: Whisper) -> tuple[Passage, ...]:
-        """Passages whose script is another allowed language's, and which sound like it, are tagged with that.
-
-        A model may change the language by itself, and a word or two are too short to be cut out.
-        """
-        assert self._window is not None
-        begin, frames = self._window.start_frame, self._window.frames
-        tagged = list(passages)
-        for number, passage in enumerate(passages if len(self._languages) > 1 else ()):
-            written = written_in(self._vocabulary.text(passage.tokens), self._languages)
-            first = max(0, round(passage.start_s * FRAMES_PER_SECOND) - begin)
-            length = min(frames, round(passage.end_s * FRAMES_PER_SECOND) - begin) - first
-            if written in {"", self._decoding.language} or length < MIN_STEP_FRAMES:
-                continue
-            [heard] = whisper.languages_within(self._encoding, [(first, length)])
-            best = shares([*heard.items()], self._languages)[0]
-            if best.language == written:
-                tagged[number] = replace(passage, spoken=(best.language, best.probability))
-        return tuple(tagged)
 
     def _go_on(self, whisper: Whisper) -> None:
         """Cuts the next window out, if there is one."""

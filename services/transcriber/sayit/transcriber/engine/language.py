@@ -13,8 +13,8 @@ from sayit.transcriber.engine.fallback import Outcome
 
 #: Every Whisper knows it.
 ENGLISH = "en"
-#: Below it the most likely language is in doubt, and the second is decoded as well. Of the labelled stretches of a
-#: second and longer in the recordings, those that are detected wrongly are below it.
+#: Below it the most likely language is in doubt, and the second is decoded as well. The bundled model detects 4 of 190
+#: labelled segments of the recordings wrongly, each by itself in a window; those of a second and longer are below it.
 DOUBT = 0.8
 #: Scripts of the languages that are not written in Latin letters; by the first word of the letters' Unicode names.
 _SCRIPTS: Mapping[str, frozenset[str]] = {
@@ -89,17 +89,20 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
     return (best, others[0]) if others and best.probability < DOUBT else (best,)
 
 
-def better(outcomes: Sequence[tuple[Candidate, Outcome]], compression_ratio_threshold: float) -> int:
+def better(
+    outcomes: Sequence[tuple[Candidate, Outcome]], languages: Collection[str], compression_ratio_threshold: float
+) -> int:
     """Which of a window's decodings in several languages to keep.
 
-    Speech before silence, text that is not repetitive before text that is, then the mean log probability per token; of
-    equals the first.
+    Speech before silence, text that is not repetitive before text that is, text in its language's own script before
+    text in that of another allowed one, then the mean log probability per token; of equals the first.
     """
 
-    def worth(number: int) -> tuple[bool, bool, float]:
-        outcome = outcomes[number][1]
+    def worth(number: int) -> tuple[bool, bool, bool, float]:
+        candidate, outcome = outcomes[number]
         fluent = outcome.compression_ratio <= compression_ratio_threshold
-        return not outcome.silent, fluent, outcome.generated.avg_logprob
+        fitting = written_in(outcome.generated.text, languages) in {"", candidate.language}
+        return not outcome.silent, fluent, fitting, outcome.generated.avg_logprob
 
     return max(range(len(outcomes)), key=worth)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sayit.speech.languages import main_language
 from sayit.speech.transcript import Segment, Suppressed
 
 
@@ -45,17 +46,9 @@ def joined(texts: Sequence[ChunkText]) -> ChunkText:
 
 
 def _spoken(text: ChunkText) -> ChunkText:
-    """The same in the language of most of its segments' seconds; without segments its language stays."""
-    seconds: dict[str, float] = {}
-    weighted: dict[str, float] = {}
-    for segment in text.segments:
-        length_s = max(segment.end_s - segment.start_s, 0.001)
-        seconds[segment.language] = seconds.get(segment.language, 0.0) + length_s
-        weighted[segment.language] = weighted.get(segment.language, 0.0) + length_s * segment.language_probability
-    if not seconds:
-        return text
-    language = max(seconds, key=lambda code: seconds[code])
-    return replace(text, language=language, language_probability=weighted[language] / seconds[language])
+    """The same in the language of most of its speech; without segments its language stays."""
+    language, probability = main_language(text.segments)
+    return replace(text, language=language, language_probability=probability) if language else text
 
 
 class EngineCancelled(Exception):  # noqa: N818 - an outcome that was asked for, not an error

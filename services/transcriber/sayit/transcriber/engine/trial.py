@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated, Outcome
-from sayit.transcriber.engine.language import Candidate, better
+from sayit.transcriber.engine.language import Candidate, better, written_in
 
 
 class Trial:
@@ -16,11 +16,18 @@ class Trial:
 
     Args:
         fallbacks: the attempts in each language, the likelier language first, at least one.
+        languages: those that are allowed.
         compression_ratio_threshold: above it a text is repetitive.
     """
 
-    def __init__(self, fallbacks: Sequence[tuple[Candidate, Fallback]], compression_ratio_threshold: float) -> None:
-        self._fallbacks = fallbacks
+    def __init__(
+        self,
+        fallbacks: Sequence[tuple[Candidate, Fallback]],
+        languages: Collection[str],
+        compression_ratio_threshold: float,
+    ) -> None:
+        self._fallbacks = list(fallbacks)
+        self._languages = languages
         self._threshold = compression_ratio_threshold
         self._current: Fallback | None = None
 
@@ -42,4 +49,20 @@ class Trial:
     def verdict(self) -> tuple[Candidate, Outcome]:
         """The language that the window is in after all, and its text."""
         outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
-        return outcomes[better(outcomes, self._threshold)]
+        return outcomes[better(outcomes, self._languages, self._threshold)]
+
+    @property
+    def script(self) -> str:
+        """The allowed language that the text shows to be another than the one it was decoded in; empty for none.
+
+        Only for one language's attempts: where several were tried, this was weighed.
+        """
+        if len(self._fallbacks) > 1:
+            return ""
+        [(candidate, fallback)] = self._fallbacks
+        written = written_in(fallback.outcome.generated.text, self._languages)
+        return "" if written == candidate.language else written
+
+    def add(self, candidate: Candidate, fallback: Fallback) -> None:
+        """One more language to try."""
+        self._fallbacks.append((candidate, fallback))

@@ -281,11 +281,13 @@ def test_broken_folders_do_not_load(tmp_path):
 def alternating():
     """Korean, English, Korean out of ko-en-180s without its long pauses, and the labelled segments in it."""
     parts, said, at_s = [], [], 0.0
-    for start_s, end_s in ((43.9, 51.4), (59.9, 68.1), (128.9 + 1, 138.0)):
+    for start_s, end_s in ((43.9, 51.4), (59.9, 68.1), (129.8, 137.7)):
         parts.append(recording("ko-en-180s", start_s, end_s))
-        for each in label("ko-en-180s")["segments"]:
-            if start_s <= each["start"] and each["end"] <= end_s:
-                said.append((each["start"] - start_s + at_s, each["end"] - start_s + at_s, each))
+        said += [
+            (each["start"] - start_s + at_s, each["end"] - start_s + at_s, each)
+            for each in label("ko-en-180s")["segments"]
+            if start_s <= each["start"] and each["end"] <= end_s
+        ]
         at_s += end_s - start_s
     return np.concatenate(parts), said
 

@@ -16,8 +16,8 @@ from sayit.speech.transcript import Segment
 
 #: Below it a detected language is in doubt, as it is for the engine.
 DOUBT = 0.8
-#: What it counts that both neighbours speak a language, in mean log probability per token: labelled segments that are in
-#: doubt (noise added) are worse by at most 0.14 in their own language than in the other.
+#: What it counts that both neighbours speak a language, in mean log probability per token: labelled segments that are
+#: in doubt (noise added) are worse by at most 0.14 in their own language than in the other.
 NEIGHBOURS = 0.15
 
 
@@ -28,7 +28,7 @@ class Languages:
     share = 0.25
     least = 2
 
-    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:  # noqa: ARG002 - the kinds' signature
         """See `Kind`."""
         if heard.options.language != AUTO or heard.looks:
             return ()

@@ -4,7 +4,10 @@ Pure and model-free:
     `result`    what a chunk's decoding yields, and the ports' error
     `fallback`  one window's attempts: beam search first, then sampling, until a result passes the thresholds
     `decoding`  one chunk's windows: where the next one starts, its prompt, which text is kept
-    `language`  which language the model's probabilities mean
+    `language`  which language a stretch is in, of those that it may be in
+    `changes`   where a window changes its language
+    `trial`     one window in several languages, and which text is kept
+    `tagging`   passages in another language than their window's
     `cost`      how long a call of the decoder takes, learned
     `chunk`     one chunk on its way: which call of the model it is ready for
     `table`     which chunks may use the model, and who waits

@@ -33,7 +33,9 @@ _SCRIPTS: Mapping[str, frozenset[str]] = {
     "he": frozenset({"HEBREW"}),
 }
 #: Languages that are written in Latin letters, as far as a text in them is told from the ones above.
-_LATIN = frozenset("en de es fr it pt nl pl tr sv da no fi cs ro hu id ms vi ca".split())
+_LATIN = frozenset(
+    ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "tr", "sv", "da", "no", "fi", "cs", "ro", "hu", "id", "ms", "vi")
+)
 
 
 @dataclass(frozen=True, kw_only=True)

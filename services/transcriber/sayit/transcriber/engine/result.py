@@ -15,7 +15,7 @@ class ChunkText:
 
     #: Segments in order, numbered from 0, clipped to the chunk.
     segments: tuple[Segment, ...]
-    #: Whisper's code of the language of most of its speech; empty before it is known and where nothing had to be decoded.
+    #: Whisper's code of the language of most of its speech; empty before it is known, and where nothing was decoded.
     language: str
     #: Probability of that language where it was detected, the mean over its segments; 1 where it was fixed.
     language_probability: float

@@ -9,11 +9,17 @@ TEXTS = {(1,): "오늘 날씨", (2,): "monday morning", (3,): "API 서버"}
 
 @pytest.mark.parametrize(
     ("tokens", "korean", "spoken"),
-    [((1,), 0.2, None), ((2,), 0.2, ("en", 0.8)), ((2,), 0.7, None), ((3,), 0.2, None)],
-    ids=["in the window's script", "another script and sound", "another script alone", "two scripts"],
+    [((1,), 0.2, None), ((2,), 0.2, ("en", 0.8)), ((2,), 0.7, ("en", 0.3)), ((2,), 0.95, None), ((3,), 0.2, None)],
+    ids=[
+        "in the window's script",
+        "another script and sound",
+        "another script and a doubtful sound",
+        "another script alone",
+        "two scripts",
+    ],
 )
-def test_a_passage_needs_script_and_sound_to_be_in_another_language(tokens, korean, spoken):
-    """Only what is written in and sounds like another allowed language is tagged with it, and with its probability."""
+def test_a_passage_in_another_script_is_in_its_language_unless_it_sounds_otherwise(tokens, korean, spoken):
+    """It is tagged with the language and its probability; a foreign name that sounds at home is not."""
     asked = []
 
     def hear(places):

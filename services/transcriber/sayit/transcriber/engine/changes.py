@@ -94,8 +94,9 @@ def _levels(features: npt.NDArray[np.float32]) -> Levels:
 
 def _loud(levels: Levels) -> npt.NDArray[np.bool_]:
     """Which frames may be speech: those near the loud ones, and well above the quiet ones."""
-    quiet, loud = np.quantile(levels, [0.02, 0.9])
-    return levels > max(loud - _QUIETER, (loud + quiet) / 2)
+    quiet, loud = (float(level) for level in np.quantile(levels, [0.02, 0.9]))
+    heard: npt.NDArray[np.bool_] = levels > max(loud - _QUIETER, (loud + quiet) / 2)
+    return heard
 
 
 def _table(heard: Sequence[Mapping[str, float]], languages: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -104,7 +105,8 @@ def _table(heard: Sequence[Mapping[str, float]], languages: Sequence[str]) -> np
 
 
 def _normal(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return (shares + 1e-9) / (shares + 1e-9).sum(axis=1, keepdims=True)
+    normal: npt.NDArray[np.float64] = (shares + 1e-9) / (shares + 1e-9).sum(axis=1, keepdims=True)
+    return normal
 
 
 def _path(evidence: npt.NDArray[np.float64]) -> list[int]:

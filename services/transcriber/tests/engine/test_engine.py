@@ -1,4 +1,5 @@
 import gc
+import itertools
 import math
 import weakref
 
@@ -318,50 +319,50 @@ class Listener:
         """Hears nothing."""
 
 
-@pytest.fixture(scope="module")
-def alternating():
-    """Korean, English, Korean out of ko-en-180s without its long pauses, and the labelled segments in it."""
-    parts, said, at_s = [], [], 0.0
-    for start_s, end_s in ((43.9, 51.4), (59.9, 68.1), (129.8, 137.7)):
-        parts.append(recording("ko-en-180s", start_s, end_s))
-        said += [
-            (each["start"] - start_s + at_s, each["end"] - start_s + at_s, each)
-            for each in label("ko-en-180s")["segments"]
-            if start_s <= each["start"] and each["end"] <= end_s
-        ]
-        at_s += end_s - start_s
-    return np.concatenate(parts), said
+def alternating(pause_s):
+    """Korean, English, Korean, English, three labelled segments each with pauses of this length, and the segments."""
+    said = label("ko-en-180s")["segments"]
+    in_turn = {code: iter([each for each in said if each["language"] == code][4:]) for code in ("ko", "en")}
+    noise = np.random.default_rng(0).normal(0, 1e-3, round(pause_s * 16000)).astype(np.float32)
+    parts, segments, at_s = [], [], 0.0
+    for code in ("ko", "en", "ko", "en"):
+        for each in itertools.islice(in_turn[code], 3):
+            audio = recording("ko-en-180s", each["start"] - 0.04, each["end"] + 0.04)
+            parts += [noise, audio]
+            middle_s = at_s + pause_s + len(audio) / 32000
+            segments.append((middle_s, code, each["text"]))
+            at_s += pause_s + len(audio) / 16000
+    return np.concatenate(parts), segments
 
 
-def test_a_chunk_is_cut_where_its_language_changes(micro, alternating):
-    """Each stretch is decoded by itself and in its language; every labelled segment's tag is right, no word is lost."""
-    pcm, said = alternating
+@pytest.mark.parametrize("pause_s", [0.0, 0.15, 0.6])
+def test_a_chunk_is_cut_where_its_language_changes(micro, pause_s):
+    """Stretches are decoded by themselves, with pauses and without; every labelled segment's tag is right."""
+    pcm, said = alternating(pause_s)
     chunk = run(micro, pcm, language=AUTO, languages=("ko", "en"))
-    assert chunk.windows == 4
-    assert chunk.language == "ko"
-    for start_s, end_s, each in said:
-        middle_s = (start_s + end_s) / 2
-        [there] = [s for s in chunk.segments if s.start_s - 0.3 <= middle_s <= s.end_s + 0.3]
-        assert there.language == each["language"]
-        assert there.language_probability > 0.5
-    assert jiwer.wer(" ".join(each["text"] for _, _, each in said), " ".join(words_of(chunk))) <= 0.1
+    assert chunk.windows >= 5
+    for middle_s, language, _ in said:
+        there = min(chunk.segments, key=lambda s: max(s.start_s - middle_s, middle_s - s.end_s))
+        assert (there.language, middle_s) == (language, middle_s)
+        assert 0 < there.language_probability <= 1
+    assert jiwer.wer(" ".join(text for _, _, text in said), " ".join(words_of(chunk))) <= 0.1
     assert [segment.id for segment in chunk.segments] == list(range(len(chunk.segments)))
     starts = [segment.start_s for segment in chunk.segments]
     assert starts == sorted(starts)
 
 
-def test_words_of_a_cut_chunk_are_in_order(micro, alternating):
+def test_words_of_a_cut_chunk_are_in_order(micro):
     """Words of later stretches have times of the chunk, behind those of the stretches before."""
-    chunk = run(micro, alternating[0], language=AUTO, languages=("ko", "en"), word_timestamps=True)
+    chunk = run(micro, alternating(0.6)[0], language=AUTO, languages=("ko", "en"), word_timestamps=True)
     times = [time for s in chunk.segments for word in s.words for time in (word.start_s, word.end_s)]
     assert {segment.language for segment in chunk.segments} == {"ko", "en"}
     assert times == sorted(times)
 
 
 @pytest.mark.parametrize("changes", [{"language": "ko"}, {"language": AUTO, "languages": ("ko",)}])
-def test_one_language_is_never_cut(micro, alternating, changes):
+def test_one_language_is_never_cut(micro, changes):
     """A fixed language, and a list of one, are what every segment is tagged with; nothing is detected."""
-    chunk = run(micro, alternating[0], **changes)
+    chunk = run(micro, alternating(0.15)[0], **changes)
     assert chunk.windows == 1
     assert {(s.language, s.language_probability) for s in chunk.segments} == {("ko", 1.0)}
     assert (chunk.language, chunk.language_probability) == ("ko", 1.0)

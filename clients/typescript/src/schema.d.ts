@@ -1032,8 +1032,7 @@ export interface components {
             avg_logprob: number | null;
             /**
              * Channel
-             * @description Audio channel, from 1; absent where channels were mixed.
-             * @default 0
+             * @description Audio channel, from 1; 0 where channels were mixed.
              */
             channel: number;
             /** Compression Ratio */
@@ -1095,6 +1094,11 @@ export interface components {
          * @description A stretch of time, in seconds.
          */
         SpanDocument: {
+            /**
+             * Channel
+             * @description Audio channel, from 1; 0 where channels were mixed.
+             */
+            channel: number;
             /** End */
             end: number;
             /** Start */
@@ -1170,6 +1174,11 @@ export interface components {
          * @description Text that the model produced and SayIt removed.
          */
         SuppressedDocument: {
+            /**
+             * Channel
+             * @description Audio channel, from 1; 0 where channels were mixed.
+             */
+            channel: number;
             /** End */
             end: number;
             /** Reason */

@@ -24,7 +24,7 @@ ROOM = 10 if LONG else 4
 OFFERED = 300 if LONG else 20
 EVERY_S = 0.1
 #: How much longer than in a full house without a crowd before it an admitted job may take.
-SLO = 2.5
+SLO = 3.0
 #: How much the two services that everything passes through may grow.
 GROWTH_MB = 150.0
 

@@ -129,6 +129,16 @@ def test_a_text_in_another_script_names_its_language():
     assert trial.script == ""
 
 
+def test_a_translation_says_nothing_of_its_language():
+    """Without languages to tell by script, English text of Korean speech raises no doubt, and only its worth counts."""
+    ko, en = candidates(ko=0.6, en=0.4)
+    trial = Trial([(ko, Fallback((1,), options()))], (), 2.4)
+    trial.next_attempt()
+    trial.take(Generated(tokens=(1,), text="photo", avg_logprob=-0.4, no_speech_prob=0.0))
+    assert trial.script == ""
+    assert better([(ko, outcome(-0.4, text="photo")), (en, outcome(-0.5, text="photo"))], (), 2.4) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "languages", "language"),
     [

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
-from sayit.speech.options import DecodeOptions
+from sayit.speech.options import DecodeOptions, Task
 from sayit.transcriber.engine.changes import Stretch, stretches
 from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
@@ -168,7 +168,7 @@ class HeldChunk:
         else:
             self._heard = []
             fallbacks = [(self._spoken, self._decoding.fallback())]
-        self._trial = Trial(fallbacks, self._languages, self._options.compression_ratio_threshold)
+        self._trial = Trial(fallbacks, self._scripts, self._options.compression_ratio_threshold)
         self._attempt_next(whisper)
 
     def take(self, generated: Generated, whisper: Whisper) -> None:
@@ -200,6 +200,11 @@ class HeldChunk:
     def wait_for(self, step: Step) -> None:
         """It is ready for this from now on."""
         self.step, self.since_s = step, time.monotonic()
+
+    @property
+    def _scripts(self) -> tuple[str, ...]:
+        """The languages that a text's script may tell; none where it is translated."""
+        return self._languages if self._options.task is Task.TRANSCRIBE else ()
 
     @property
     def _frames(self) -> int:
@@ -269,12 +274,12 @@ class HeldChunk:
 
     def _keep(self, passages: tuple[Passage, ...], whisper: Whisper) -> None:
         assert self._window is not None
-        if len(self._languages) > 1:
+        if len(self._scripts) > 1:
             passages = tagged(
                 passages,
                 self._window,
                 self._decoding.language,
-                self._languages,
+                self._scripts,
                 read=self._vocabulary.text,
                 hear=lambda places: whisper.languages_within(self._encoding, places),
             )

@@ -16,7 +16,7 @@ class Trial:
 
     Args:
         fallbacks: the attempts in each language, the likelier language first, at least one.
-        languages: those that are allowed.
+        languages: those that are allowed; none where the text is a translation, whose script tells nothing.
         compression_ratio_threshold: above it a text is repetitive.
     """
 

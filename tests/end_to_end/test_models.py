@@ -37,10 +37,10 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
 
 
 def attempts(suite: RunningSuite, job_id: str) -> list[str]:
-    """The model of each transcriber that took a chunk of the job, attempt by attempt."""
+    """The model of each transcriber that took a chunk of the job, attempt by attempt; second looks left out."""
     statement = (
         "SELECT transcribers.model FROM attempts JOIN chunks ON chunks.id = chunk_id "
-        "JOIN transcribers ON transcribers.id = transcriber_id WHERE job_id = ?"
+        "JOIN transcribers ON transcribers.id = transcriber_id WHERE job_id = ? AND look = ''"
     )
     with sqlite3.connect(suite.data / "sayit.db") as database:
         return [model for (model,) in database.execute(statement, [job_id])]

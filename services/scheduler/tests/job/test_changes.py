@@ -14,21 +14,21 @@ ASKED = Options(language="auto", languages=("ko", "en"), prompt="Names.")
 
 def test_what_is_not_changed_is_the_jobs() -> None:
     """Without changes a chunk is decoded as its job asks."""
-    assert UNCHANGED.applied(ASKED) == resolve(ASKED)
+    assert UNCHANGED.applied(ASKED, PRESETS) == resolve(ASKED)
 
 
 def test_another_language_brings_its_preset() -> None:
     """A fixed language is decoded with its own preset, and nothing is detected any more."""
-    assert DecodeChanges(language="ko").applied(ASKED) == resolve(replace(ASKED, language="ko", languages=()))
-    assert DecodeChanges(language="ko").applied(ASKED).best_of == PRESETS["ko"].best_of
+    assert DecodeChanges(language="ko").applied(ASKED, PRESETS) == resolve(replace(ASKED, language="ko", languages=()))
+    assert DecodeChanges(language="ko").applied(ASKED, PRESETS).best_of == PRESETS["ko"].best_of
 
 
 def test_changes_stand_in_place_of_the_jobs() -> None:
     """Temperatures and words are replaced; what was said before follows the prompt, old or new."""
-    changed = DecodeChanges(temperatures=(0.0, 0.4), word_timestamps=True, preceding="before").applied(ASKED)
+    changed = DecodeChanges(temperatures=(0.0, 0.4), word_timestamps=True, preceding="before").applied(ASKED, PRESETS)
     assert (changed.temperatures, changed.word_timestamps) == ((0.0, 0.4), True)
     assert changed.prompt == "Names. before"
-    assert DecodeChanges(prompt="", preceding="before").applied(ASKED).prompt == "before"
+    assert DecodeChanges(prompt="", preceding="before").applied(ASKED, PRESETS).prompt == "before"
 
 
 def test_changes_are_stored_and_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.looks import Look, Wanted
 from sayit.scheduler.job.records import ChunkOutput, DoneChunk
 from sayit.scheduler.looking import Heard, stands
@@ -51,6 +52,7 @@ def chunk(index: int, start_s: float, end_s: float, *segments: Segment, hard: st
         hard_end="end" in hard,
         object_key=f"chunk-{index}",
         output=output(*segments),
+        pieces=((samples_of(start_s), samples_of(end_s)),),
     )
 
 
@@ -59,7 +61,7 @@ def heard(*chunks: DoneChunk, speech: Sequence[tuple[float, float]], looks: Sequ
     return Heard(
         chunks=chunks,
         looks=tuple(looks),
-        speech=tuple((samples_of(start_s), samples_of(end_s)) for start_s, end_s in speech),
+        speech=(ChannelSpeech(channel=0, spans=tuple((samples_of(a), samples_of(b)) for a, b in speech)),),
         options=Options(language="en"),
         samples=chunks[-1].end_sample,
     )

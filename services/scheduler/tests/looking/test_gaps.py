@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.looking import Heard, wanted
 from sayit.speech.audio import samples_of, seconds_of
 
@@ -44,7 +45,8 @@ def test_only_what_was_missing_is_added() -> None:
 
 def test_what_nobody_spoke_is_not_added() -> None:
     """Text beside detected speech, or text that the model itself doubts, fills nothing."""
-    silent = replace(RECORDING, speech=((0, samples_of(7.0)), (samples_of(9.0), samples_of(16.0))))
+    spoken = ((0, samples_of(7.0)), (samples_of(9.0), samples_of(16.0)))
+    silent = replace(RECORDING, speech=(ChannelSpeech(channel=0, spans=spoken),))
     invented = said("thank you for watching", 7.5, 8.9)
     assert text(looked(silent, invented)) == text(silent)
     doubtful = replace(said("seven eight", 6.5, 8.5), avg_logprob=-1.4)

@@ -103,12 +103,12 @@ class Growth:
 
 
 def with_gaps(chunks: int, *, seed: int) -> NDArray[np.int16]:
-    """Phrases of 2 s with 2.5 s of silence between them: each becomes a chunk of its own."""
+    """Phrases of 2 s with 10.5 s of silence between them, which ends a chunk: each becomes one of its own."""
     generator = np.random.default_rng(seed)
     pieces = []
     for number in range(chunks):
         pieces.append(material.speech(2.0, seed=seed + number, pauses_s=(0.05, 0.1)))
-        pieces.append(generator.normal(0, 3, int(2.5 * material.RATE_HZ)).astype(np.int16))
+        pieces.append(generator.normal(0, 3, int(10.5 * material.RATE_HZ)).astype(np.int16))
     return np.concatenate(pieces)
 
 

@@ -67,6 +67,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
         chunk_cache_bytes=settings.chunk_cache_mb * _MEGABYTE,
+        second_looks=settings.second_looks,
         lease_s=settings.lease_s,
         heartbeat_s=settings.heartbeat_s,
         redispatch_s=settings.redispatch_s,

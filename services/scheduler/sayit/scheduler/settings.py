@@ -84,6 +84,12 @@ class SchedulerSettings(ServiceSettings):
         "whole files are answered from the cache.",
         json_schema_extra=RELOADABLE,
     )
+    second_looks: bool = Field(
+        True,
+        description="Whether speech without text, disagreeing cuts and doubtful languages are decoded once more before "
+        "a job ends.",
+        json_schema_extra=RELOADABLE,
+    )
     upload_ttl_h: float = Field(
         24.0, gt=0, description="Hours that an upload without a job is kept.", json_schema_extra=RELOADABLE
     )

@@ -72,6 +72,21 @@ async def test_a_gap_is_heard_again_before_the_job_ends(tmp_path: Path, redis_ur
     assert transcript.usage.compute_s == 1.0
 
 
+async def test_without_second_looks_a_gap_is_reported(tmp_path: Path, redis_url: str) -> None:
+    """Switched off, the job ends with what its chunks said."""
+    async with suite(tmp_path, redis_url, second_looks=False) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        job = await s.create(SHORT, language="ko")
+        first = await worker.claim(*await worker.take())
+        await first.say(result=text_of(("하나", 0.3, 1.0)))
+        await first.answer()
+        await s.events(job.id)
+        transcript = await s.transcript(job.id)
+    assert transcript.text == "하나"
+    assert transcript.coverage.gaps
+
+
 async def test_a_look_that_fails_harms_nobody(tmp_path: Path, redis_url: str) -> None:
     """After three engine errors the job completes with the text that it had."""
     async with suite(tmp_path, redis_url) as s:

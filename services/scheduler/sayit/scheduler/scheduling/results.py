@@ -159,7 +159,7 @@ class Results:
             samples=job.samples_total or 0,
         )
         merged = await asyncio.to_thread(_merged, heard, self._guard)
-        again = await asyncio.to_thread(wanted, heard, merged)
+        again = await asyncio.to_thread(wanted, heard, merged) if self._limits.second_looks else ()
         if again and await self._looks.begin(job, owner, heard, again):
             return  # the job is merged when they have ended
         transcript = _transcript(job, heard, merged, self._limits.presets)

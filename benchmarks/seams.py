@@ -224,6 +224,7 @@ def suite(
         looks=(),
         speech=(ChannelSpeech(channel=0, spans=tuple(speech)),),
         options=asked,
+        presets=PRESETS,
         samples=len(pcm),
     )
     if looks:

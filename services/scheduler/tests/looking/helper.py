@@ -10,7 +10,7 @@ from sayit.scheduler.job.records import ChunkOutput, DoneChunk
 from sayit.scheduler.looking import Heard, stands
 from sayit.scheduler.merging import Merged, merge
 from sayit.speech.audio import samples_of, seconds_of
-from sayit.speech.options import Options
+from sayit.speech.options import PRESETS, Options
 from sayit.speech.transcript import Segment, Word
 
 
@@ -63,6 +63,7 @@ def heard(*chunks: DoneChunk, speech: Sequence[tuple[float, float]], looks: Sequ
         looks=tuple(looks),
         speech=(ChannelSpeech(channel=0, spans=tuple((samples_of(a), samples_of(b)) for a, b in speech)),),
         options=Options(language="en"),
+        presets=PRESETS,
         samples=chunks[-1].end_sample,
     )
 

@@ -14,7 +14,7 @@ from sayit.scheduler.looking.kinds import stands, wanted
 from sayit.scheduler.looking.languages import Languages
 from sayit.scheduler.looking.values import Heard
 from sayit.scheduler.merging import merge
-from sayit.speech.options import Options
+from sayit.speech.options import PRESETS, Options
 from sayit.speech.transcript import Segment
 
 SECOND = 16_000
@@ -53,7 +53,14 @@ def heard(*spoken: tuple[str, float], looks: Sequence[Look] = (), language: str 
         for place, (code, probability) in enumerate(spoken)
     )
     options = Options(language=language)
-    return Heard(chunks=chunks, looks=tuple(looks), speech=(), options=options, samples=10 * SECOND * len(chunks))
+    return Heard(
+        chunks=chunks,
+        looks=tuple(looks),
+        speech=(),
+        options=options,
+        presets=PRESETS,
+        samples=10 * SECOND * len(chunks),
+    )
 
 
 def looks_for(recording: Heard) -> tuple[Wanted, ...]:

@@ -85,6 +85,16 @@ ChannelUse = Annotated[
     Channels,
     typer.Option("--channels", help="Mix audio channels, or transcribe each by itself, as of a recorded call."),
 ]
+Prompt = Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")]
+Hotwords = Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", min=0, max=1, help="One fixed temperature.", show_default="0, then the fallback"),
+]
+BeamSize = Annotated[
+    int,
+    typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
+]
 VocabularyName = Annotated[
     str,
     typer.Option(

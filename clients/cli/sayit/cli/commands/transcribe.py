@@ -9,16 +9,20 @@ import typer
 
 from sayit.cli.commands.arguments import (
     ApiKey,
+    BeamSize,
     ChannelUse,
     ContextOf,
     Decoding,
     Formatting,
     GuardLevel,
+    Hotwords,
     Languages,
     MaskProfanity,
     ModelName,
+    Prompt,
     Roots,
     Server,
+    Temperature,
     Threads,
     Transcribers,
     VocabularyName,
@@ -47,18 +51,12 @@ def transcribe(
     task: Annotated[Task, typer.Option("--task", help="Write down the words, or translate them to English.")] = (
         Task.TRANSCRIBE
     ),
-    prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = "",
-    hotwords: Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")] = "",
+    prompt: Prompt = "",
+    hotwords: Hotwords = "",
     vocabulary: VocabularyName = "",
     words: Annotated[bool, typer.Option("--words", help="Give every word its times (in JSON).")] = False,
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", min=0, max=1, help="One fixed temperature.", show_default="0, then the fallback"),
-    ] = None,
-    beam_size: Annotated[
-        int,
-        typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
-    ] = 0,
+    temperature: Temperature = None,
+    beam_size: BeamSize = 0,
     decoding: Decoding = None,
     context: ContextOf = Context.WITHIN_CHUNK,
     channels: ChannelUse = Channels.MIX,

@@ -47,7 +47,7 @@ class Languages:
 
     def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`: a text in the neighbours' language stands if it is as good, or nearly."""
-        threshold = resolve(heard.options).compression_ratio_threshold
+        threshold = resolve(heard.options, heard.presets).compression_ratio_threshold
         standing = list(texts)
         for place, (chunk, text) in enumerate(zip(heard.chunks, texts, strict=True)):
             for look in heard.of_kind(self.name):

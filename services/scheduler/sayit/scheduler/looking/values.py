@@ -12,6 +12,7 @@ from sayit.scheduler.job.records import DoneChunk
 from sayit.scheduler.merging import Merged, TranscribedChunk
 from sayit.speech.audio import seconds_of
 from sayit.speech.options import Options
+from sayit.speech.presets import Presets
 from sayit.speech.transcript import Span
 
 
@@ -27,6 +28,8 @@ class Heard:
     speech: tuple[ChannelSpeech, ...]
     #: What the job asked for.
     options: Options
+    #: What that means in each language.
+    presets: Presets
     #: Length of the recording.
     samples: int
 

@@ -156,6 +156,7 @@ class Results:
             looks=tuple(await self._looks.store.had(job.id)),
             speech=await self._jobs.speech(job.id),
             options=job.options,
+            presets=self._limits.presets,
             samples=job.samples_total or 0,
         )
         merged = await asyncio.to_thread(_merged, heard, self._guard)

@@ -24,7 +24,7 @@ from sayit.scheduler.job.rules import verdict
 from sayit.scheduler.stores import chunk_cache, codec, dispatches, events, sequence
 from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
-from sayit.scheduler.stores.leases import enter, visible
+from sayit.scheduler.stores.leases import count_done, enter, visible
 from sayit.scheduler.stores.locks import lock_job, lock_job_of
 from sayit.scheduler.stores.looks import drop_look
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
@@ -66,12 +66,6 @@ _CURRENT = and_(
 _RENEW = update(chunks).where(_CURRENT).values(lease_until_s=bindparam("until_s"), on_engine=bindparam("begun"))
 _STORE = (
     update(chunks).where(_CURRENT).values(state=ChunkState.DONE.value, output=bindparam("text"), lease_until_s=None)
-)
-_COUNT_DONE = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("of_job"))
-    .values(chunks_done=jobs.c.chunks_done + 1, samples_done=jobs.c.samples_done + bindparam("samples"))
-    .returning(jobs.c.chunks_done, jobs.c.chunks_total)
 )
 # The next two are asked for every second.
 _UNCLAIMED = (
@@ -173,8 +167,7 @@ class SqlChunks:
         _end_attempt(connection, claim, "committed", "")
         if claim.look:
             return load(connection, None, claim.job_id), ()
-        done = {"of_job": claim.job_id, "samples": claim.end_sample - claim.start_sample}
-        counts = connection.execute(_COUNT_DONE, done).one()
+        counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
         text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
         appended = events.append(connection, claim.job_id, [text])
         if remember is not None:

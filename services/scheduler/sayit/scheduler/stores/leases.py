@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.job.channels import ChannelSpeech
@@ -44,6 +44,7 @@ _COUNT_DONE = (
         samples_done=jobs.c.samples_done + bindparam("length"),
         started_s=func.coalesce(jobs.c.started_s, bindparam("now_s")),
     )
+    .returning(jobs.c.chunks_done, jobs.c.chunks_total)
 )
 
 
@@ -282,11 +283,17 @@ def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: floa
     if not done:
         return 0
     length = sum(chunk.end_sample - chunk.start_sample for chunk, _ in done)
-    connection.execute(_COUNT_DONE, {"of_job": job.id, "count": len(done), "length": length, "now_s": now_s})
+    count_done(connection, job.id, len(done), length, now_s)
     words = codec.options_of(job.options).word_timestamps
     texts = [ChunkText(chunk_index=chunk.index, segments=visible(output, words=words)) for chunk, output in done]
     events.append(connection, job.id, texts)
     return len(done)
+
+
+def count_done(connection: Connection, job_id: str, count: int, length: int, now_s: float) -> Row[Any]:
+    """Counts finished chunks and their samples; returns the job's `chunks_done` and `chunks_total`."""
+    counted = {"of_job": job_id, "count": count, "length": length, "now_s": now_s}
+    return connection.execute(_COUNT_DONE, counted).one()
 
 
 def visible(output: ChunkOutput, *, words: bool) -> tuple[Segment, ...]:

@@ -115,6 +115,7 @@ def suite_plan(folder: Path, *stages: tuple[PartSpec, ...]) -> SuitePlan:
     return SuitePlan(
         options=suite_options(folder),
         gateway="127.0.0.1:1",
+        tls=False,
         scheduler="127.0.0.1:2",
         rest="",
         redis_url="",

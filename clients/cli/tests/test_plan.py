@@ -151,6 +151,7 @@ def test_the_bridge_knows_the_gateway_by_its_certificate(options: SuiteOptions, 
     assert bridge["SAYIT_GATEWAY_NAME"] == "sayit.example"
     assert bridge["SAYIT_GATEWAY_ROOT_CERTIFICATES"] == certificate
     assert made.rest == "https://127.0.0.1:3000"
+    assert made.tls
     named = plan(dataclasses.replace(options, environment={**secured, "SAYIT_GATEWAY_NAME": "other"}))
     assert named.parts[5].environment["SAYIT_GATEWAY_NAME"] == "other"
 

@@ -1,42 +1,56 @@
 """Asks a server for its health over grpc.health.v1.
 
-Supervisors call `is_serving`; containers run `python -m sayit.chassis.probe HOST:PORT [SERVICE]`.
+Supervisors call `is_serving`; containers run `python -m sayit.chassis.probe HOST:PORT [SERVICE]`, over TLS where
+SAYIT_TLS_CERT_FILE says that the server speaks it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import grpc
 from grpc_health.v1 import health_pb2
 
+from sayit.chassis.presented import presented
+
 _CHECK = "/grpc.health.v1.Health/Check"
 
 
-async def is_serving(address: str, *, service: str = "", timeout_s: float = 2.0) -> bool:
+async def is_serving(address: str, *, service: str = "", tls: bool = False, timeout_s: float = 2.0) -> bool:
     """Whether the server at `address` ("host:port") says SERVING for `service` ("": all of it) within `timeout_s`."""
-    answer = await _answer(address, service, timeout_s)
+    answer = await _answer(address, service, tls, timeout_s)
     return answer is not None and bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-async def answers(address: str, *, timeout_s: float = 2.0) -> bool:
+async def answers(address: str, *, tls: bool = False, timeout_s: float = 2.0) -> bool:
     """Whether the server at `address` says how it is within `timeout_s`, be it well or not."""
-    return await _answer(address, "", timeout_s) is not None
+    return await _answer(address, "", tls, timeout_s) is not None
 
 
-async def _answer(address: str, service: str, timeout_s: float) -> health_pb2.HealthCheckResponse | None:
-    async with grpc.aio.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
-        check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
-        check = channel.unary_unary(
-            _CHECK,
-            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
-            response_deserializer=health_pb2.HealthCheckResponse.FromString,
-        )
-        try:
+async def _answer(address: str, service: str, tls: bool, timeout_s: float) -> health_pb2.HealthCheckResponse | None:
+    try:
+        async with asyncio.timeout(timeout_s), await _channel(address, tls) as channel:
+            check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
+            check = channel.unary_unary(
+                _CHECK,
+                request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+                response_deserializer=health_pb2.HealthCheckResponse.FromString,
+            )
             return await check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
-        except grpc.aio.AioRpcError:
-            return None
+    except (grpc.aio.AioRpcError, OSError):
+        return None
+
+
+async def _channel(address: str, tls: bool) -> grpc.aio.Channel:
+    options = (("grpc.enable_http_proxy", 0),)
+    if not tls:
+        return grpc.aio.insecure_channel(address, options=options)
+    found = await presented(address)
+    named = (("grpc.ssl_target_name_override", found.name),) if found.name else ()
+    trust = grpc.ssl_channel_credentials(root_certificates=found.certificate)
+    return grpc.aio.secure_channel(address, trust, options=(*options, *named))
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +59,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m sayit.chassis.probe HOST:PORT [SERVICE]\n")
         return 2
     service = arguments[1] if len(arguments) == 2 else ""
-    return 0 if asyncio.run(is_serving(arguments[0], service=service)) else 1
+    tls = bool(os.environ.get("SAYIT_TLS_CERT_FILE"))
+    return 0 if asyncio.run(is_serving(arguments[0], service=service, tls=tls)) else 1
 
 
 if __name__ == "__main__":

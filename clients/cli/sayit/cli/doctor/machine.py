@@ -125,7 +125,7 @@ def running_suite(data: Path) -> Finding:
     if described is None:
         return warn(about, "it is starting, or stopping", "Look again in a minute; its logs are in the data folder.")
     parts = [part for part in described.parts if part.name != "valkey"]
-    looks = {part.name: checks.serving(part.address) for part in parts}
+    looks = {part.name: checks.serving(part.address, tls=described.tls and part.name == "gateway") for part in parts}
     if described.rest:
         tls = described.rest.startswith("https:")
         looks["bridge"] = checks.of_bridge(described.rest.rpartition("/")[2], tls=tls)["check"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+
+from sayit.chassis.presented import first_name
 
 
 def name_in(certificate: str, key: str) -> str:
@@ -19,7 +20,7 @@ def name_in(certificate: str, key: str) -> str:
         client_side.check_hostname = False
         client_side.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         client_side.load_verify_locations(certificate)
-        return _first_name(_shaken(server_side, client_side).getpeercert() or {})
+        return first_name(_shaken(server_side, client_side).getpeercert() or {})
     except (OSError, ssl.SSLError):
         return ""
 
@@ -34,10 +35,3 @@ def _shaken(server_side: ssl.SSLContext, client_side: ssl.SSLContext) -> ssl.SSL
         except ssl.SSLWantReadError:
             continue
     return client
-
-
-def _first_name(certificate: Mapping[str, object]) -> str:
-    names = certificate.get("subjectAltName", ())
-    assert isinstance(names, tuple)
-    found = [value for kind, value in names if kind in {"DNS", "IP Address"}]
-    return str(found[0]).replace("*", "any", 1) if found else ""

@@ -79,6 +79,8 @@ class SuitePlan:
 
     options: SuiteOptions
     gateway: str
+    #: Whether gateway and bridge speak TLS.
+    tls: bool
     scheduler: str
     #: Base URL of the REST bridge and its page; empty if there is none.
     rest: str
@@ -136,7 +138,6 @@ def plan(options: SuiteOptions) -> SuitePlan:
         service("scheduler", "sayit.scheduler", scheduler),
         dataclasses.replace(
             service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
-            # It serves nothing while the scheduler is away, which is no reason to kill it.
             **checks.of_gateway(_reachable(gateway), tls=tls),
         ),
     ]
@@ -151,6 +152,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
     return SuitePlan(
         options=options,
         gateway=_reachable(gateway),
+        tls=tls,
         scheduler=_reachable(scheduler),
         rest=f"http{'s' if tls else ''}://{_reachable(rest)}" if rest else "",
         redis_url=redis_url,

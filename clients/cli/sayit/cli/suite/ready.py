@@ -45,6 +45,8 @@ class Ready:
     #: Metrics' host:port by part.
     metrics: dict[str, str]
     parts: tuple[RunningPart, ...]
+    #: Whether the gateway speaks TLS.
+    tls: bool = False
 
     def to_json(self) -> str:
         """As JSON."""

@@ -103,6 +103,7 @@ class Suite:
                 )
                 for part in self._parts
             ),
+            tls=self.plan.tls,
         )
 
     async def _all_healthy(self, parts: Sequence[Part]) -> None:

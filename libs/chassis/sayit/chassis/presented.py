@@ -1,0 +1,68 @@
+"""The certificate that a server of ours shows: asking for its health over TLS needs one to trust.
+
+Nothing secret is sent with a health check, so whatever is presented is trusted. The address asked is one of this
+machine or of its network, which few certificates name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sayit.chassis.start import split_address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presented:
+    """What a TLS client needs to trust a server as it is."""
+
+    #: The server's certificate, PEM.
+    certificate: bytes
+    #: A name that it is valid for; empty if it has none.
+    name: str
+
+
+async def presented(address: str) -> Presented:
+    """What the server at "host:port" presents.
+
+    Raises:
+        OSError: nobody speaks TLS there, or the certificate is not valid today.
+    """
+    unverified = _context()
+    unverified.verify_mode = ssl.CERT_NONE
+    der = (await _shaken(address, unverified))[0]
+    # Python reads names only out of a certificate that it has verified: it is its own authority now.
+    verified = _context()
+    verified.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    verified.load_verify_locations(cadata=der)
+    _, certificate = await _shaken(address, verified)
+    return Presented(certificate=ssl.DER_cert_to_PEM_cert(der).encode(), name=first_name(certificate))
+
+
+def first_name(certificate: Mapping[str, object]) -> str:
+    """The first host name or address of a certificate as `SSLObject.getpeercert` tells it; empty if it has none."""
+    names = certificate.get("subjectAltName", ())
+    assert isinstance(names, tuple)
+    found = [value for kind, value in names if kind in {"DNS", "IP Address"}]
+    return str(found[0]).replace("*", "any", 1) if found else ""
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+async def _shaken(address: str, context: ssl.SSLContext) -> tuple[bytes, Mapping[str, object]]:
+    """Shakes hands; the certificate in DER and, where it was verified, what it says."""
+    _, writer = await asyncio.open_connection(*split_address(address), ssl=context)
+    shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    found = shaken.getpeercert(binary_form=True) or b"", shaken.getpeercert() or {}
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return found

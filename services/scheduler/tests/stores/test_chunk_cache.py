@@ -64,14 +64,16 @@ async def test_chunks_with_a_text_are_done_when_they_are_added(database_url: str
         assert [message.chunk_id for message, _ in await s.chunks.unclaimed(before_s=FAR)] == ["j-1"]
         # A second preparer finds the same cuts: what is there stays.
         await s.jobs.add_chunks("j", "me", known[:2], scanned=200)
-        await s.jobs.finish_preparing("j", "me", samples=300, chunks=3, speech=[], warnings=[], new=[known[2]])
+        await s.jobs.add_chunks("j", "me", known[2:], scanned=300)
+        await s.jobs.finish_preparing("j", "me", samples=300, chunks=3, speech=[], warnings=[])
         job = await s.jobs.get_job("t", "j")
         assert (job.state, job.chunks_done, job.samples_done) == (JobState.RUNNING, 2, 200)
 
         await accepted(s, "all")
         assert await s.jobs.lease_preparing("me", until_s=FAR) is not None
         await s.jobs.add_chunks("all", "me", known[:2], scanned=200)
-        await s.jobs.finish_preparing("all", "me", samples=300, chunks=3, speech=[], warnings=[], new=[known[2]])
+        await s.jobs.add_chunks("all", "me", known[2:], scanned=300)
+        await s.jobs.finish_preparing("all", "me", samples=300, chunks=3, speech=[], warnings=[])
         assert (await s.jobs.get_job("t", "all")).state is JobState.MERGING
         told = await s.jobs.events_after("all", 0, 99)
         assert [event.seq for event in told] == list(range(1, len(told) + 1))

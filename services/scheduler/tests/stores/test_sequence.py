@@ -46,9 +46,8 @@ async def test_a_chunk_waits_for_the_text_before_it(database_url: str) -> None:
         assert second.index == 1
         assert second.changes.preceding == "가 " * 99 + "끝"
         await s.chunks.commit(second, output("둘"))
-        await s.jobs.finish_preparing(
-            job_id, "me", samples=400, chunks=4, speech=[], warnings=[], new=[chunk(2), chunk(3)]
-        )
+        await s.jobs.add_chunks(job_id, "me", [chunk(2), chunk(3)], scanned=400)
+        await s.jobs.finish_preparing(job_id, "me", samples=400, chunks=4, speech=[], warnings=[])
         third = await only_due(s, job_id)
         assert (third.index, third.changes.preceding) == (2, "둘")
         await s.chunks.commit(third, output("셋"))

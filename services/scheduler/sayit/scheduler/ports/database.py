@@ -138,7 +138,8 @@ class JobStore(Protocol):
     ) -> list[Dispatch] | None:
         """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
 
-        Chunks that have a text are done, and their events are written.
+        Chunks that have a text are done, and their events are written. Chunks that have none may be lost together with
+        the machine's power, until something durable is written after them: the file is there, and is cut again.
 
         `declared` are the samples that the file says it has, `channels` are those that are transcribed side by side.
 
@@ -156,13 +157,8 @@ class JobStore(Protocol):
         chunks: int,
         speech: Sequence[ChannelSpeech],
         warnings: Sequence[str],
-        new: Sequence[NewChunk] = (),
-        limit: int = 0,
-    ) -> list[Dispatch] | None:
-        """All chunks are known: RUNNING, or MERGING when they are done already; None when the lease is lost.
-
-        Appends the last ones, and with a limit dispatches, as `add_chunks` does.
-        """
+    ) -> bool:
+        """All chunks were added: RUNNING, or MERGING when they are done already; False when the lease is lost."""
         ...
 
     async def complete_job(

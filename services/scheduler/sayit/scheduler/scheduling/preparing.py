@@ -148,6 +148,13 @@ class Preparer:
     async def _split(self, job: JobRecord, owner: str, path: Path) -> None:
         split = job.options.channels is Channels.SPLIT
         count = from_cache = 0
+
+        async def add(ready: Sequence[ReadyChunk], *, short: bool = False) -> bool:
+            nonlocal count, from_cache
+            new = await self._store(job, ready, short=short)
+            count, from_cache = count + len(new), from_cache + _with_text(new)
+            return not new or await self._add(job, owner, new, splitter, decoding)
+
         async with self._decoder.decode(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
             splitter = ChannelSplitter(self._new_splitter, channels=decoding.channels, numbered=split)
@@ -156,18 +163,13 @@ class Preparer:
                 if len(rest) >= _FEED_BYTES * decoding.channels:
                     ready = await asyncio.to_thread(splitter.feed, bytes(rest))
                     rest.clear()
-                    if not ready:
-                        continue
-                    new = await self._store(job, ready)
-                    count, from_cache = count + len(new), from_cache + _with_text(new)
-                    if not await self._add(job, owner, new, splitter, decoding):
+                    if not await add(ready):
                         return
             summary = decoding.summary
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
-        short = splitter.total_samples <= samples_of(INTERACTIVE_S)
-        new = await self._store(job, ready, short=short)
-        count, from_cache = count + len(new), from_cache + _with_text(new)
-        finished = self._jobs.finish_preparing(
+        if not await add(ready, short=splitter.total_samples <= samples_of(INTERACTIVE_S)):
+            return
+        await self._jobs.finish_preparing(
             job.id,
             owner,
             samples=summary.samples,
@@ -177,10 +179,7 @@ class Preparer:
                 for channel, spans in splitter.speech.items()
             ],
             warnings=summary.warnings,
-            new=new,
-            limit=self._dispatcher.limit(job.model),
         )
-        await self._last_work.do(self._ring(finished, len(new)))
         self._all_done()
         await self._notices.wake(job.id)
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
@@ -188,7 +187,7 @@ class Preparer:
     async def _add(
         self, job: JobRecord, owner: str, new: Sequence[NewChunk], splitter: ChannelSplitter, decoding: Decoding
     ) -> bool:
-        """Makes chunks due while the rest is still being decoded; False when the job is no longer ours."""
+        """Makes chunks due, whatever else is to be done with the file; False when the job is no longer ours."""
         added = self._jobs.add_chunks(
             job.id,
             owner,

@@ -134,10 +134,8 @@ class SqlLeases:
         """See the port."""
         connection.execute(update(jobs).where(*_owned(job_id, owner)).values(cache_key=cache_key))
 
-    @writes
-    def add_chunks(
+    async def add_chunks(
         self,
-        connection: Connection,
         job_id: str,
         owner: str,
         new: Sequence[NewChunk],
@@ -150,8 +148,13 @@ class SqlLeases:
         """See the port."""
         known = func.coalesce(declared, jobs.c.samples_declared)
         values = {"samples_scanned": scanned, "samples_declared": known, "channels": channels}
-        job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
-        return None if job is None else _add(connection, job, new, limit=limit)[0]
+
+        def add(connection: Connection) -> list[Dispatch] | None:
+            job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
+            return None if job is None else _add(connection, job, new, limit=limit)
+
+        # An event that was seen must not be forgotten. Without one a transcriber need not wait for the disk.
+        return await self._database.write(add, durable=any(chunk.output is not None for chunk in new))
 
     @writes
     def finish_preparing(
@@ -164,9 +167,7 @@ class SqlLeases:
         chunks: int,
         speech: Sequence[ChannelSpeech],
         warnings: Sequence[str],
-        new: Sequence[NewChunk] = (),
-        limit: int = 0,
-    ) -> list[Dispatch] | None:
+    ) -> bool:
         """See the port."""
         statement = _kept(
             job_id,
@@ -181,11 +182,9 @@ class SqlLeases:
             lease_until_s=None,
         )
         job = connection.execute(statement.where(jobs.c.state == JobState.PREPARING.value)).one_or_none()
-        if job is None:
-            return None
-        dispatched, done = _add(connection, job, new, limit=limit)
-        enter(connection, job_id, JobState.MERGING if job.chunks_done + done == chunks else JobState.RUNNING)
-        return dispatched
+        if job is not None:
+            enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
+        return job is not None
 
     @writes
     def complete_job(
@@ -229,19 +228,15 @@ def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
     return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done, jobs.c.options)
 
 
-def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> tuple[list[Dispatch], int]:
-    """Appends chunks and dispatches what there is room for, inside the caller's transaction.
-
-    Returns:
-        What is to be rung for, and how many of the chunks came with their text and are done.
-    """
+def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> list[Dispatch]:
+    """Appends chunks and dispatches what there is room for, inside the caller's transaction."""
     if not new:
-        return [], 0
+        return []
     # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
     there = set(connection.execute(_NUMBERS, {"of_job": job.id}).scalars())
     missing = [chunk for chunk in new if chunk.index not in there]
     if not missing:
-        return [], 0
+        return []
     length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
     connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
     sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
@@ -271,23 +266,22 @@ def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: in
         for chunk in missing
     ]
     connection.execute(_INSERT_CHUNKS, rows)
-    done = _tell(connection, job, missing, now)
+    _tell(connection, job, missing, now)
     if sequential:
         sequence.release(connection, job.id)
-    return (dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []), done
+    return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
 
 
-def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: float) -> int:
-    """Counts the chunks that came with their text and writes their events; returns how many there are."""
+def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: float) -> None:
+    """Counts the chunks that came with their text, and writes their events."""
     done = [(chunk, chunk.output) for chunk in new if chunk.output is not None]
     if not done:
-        return 0
+        return
     length = sum(chunk.end_sample - chunk.start_sample for chunk, _ in done)
     count_done(connection, job.id, len(done), length, now_s)
     words = codec.options_of(job.options).word_timestamps
     texts = [ChunkText(chunk_index=chunk.index, segments=visible(output, words=words)) for chunk, output in done]
     events.append(connection, job.id, texts)
-    return len(done)
 
 
 def count_done(connection: Connection, job_id: str, count: int, length: int, now_s: float) -> Row[Any]:

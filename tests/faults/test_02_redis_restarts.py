@@ -20,7 +20,7 @@ BACK_WITHIN_S = 15.0 if LONG else 30.0
 
 async def test_redis_restarts(chaos: Chaos, load: Load, report: Report, rng: random.Random) -> None:
     """Work goes on within seconds of every kill, nobody restarts anything by hand, and nothing is lost."""
-    running = asyncio.create_task(load.run(at_once=6))
+    running = asyncio.create_task(load.run(at_once=4))
     while report.faults < LEAST_HITS:
         await chaos.busy(3)
         pid = chaos.pid("valkey")

@@ -39,7 +39,7 @@ async def test_locked(chaos: Chaos, load: Load, report: Report, rng: random.Rand
     while report.faults < LEAST_HITS:
         wave = asyncio.create_task(load.run(at_once=6, jobs=6))
         await chaos.busy(3)
-        lock_s = LONGEST_LOCK_S if report.faults == 0 else rng.uniform(0.3, 3.0 if LONG else 1.5)
+        lock_s = LONGEST_LOCK_S if report.faults == 0 else rng.uniform(0.3, 1.5)
         with _locked(chaos.suite.data / "sayit.db"):
             report.fault("locked", hit=bool(chaos.books.unfinished()))
             try:

@@ -18,7 +18,7 @@ ROUNDS = 10 if LONG else 1
 
 async def test_rolling_restart(chaos: Chaos, load: Load, report: Report) -> None:
     """Fewer than one client in two hundred meets an error, after its retries, and no job fails."""
-    running = asyncio.create_task(load.run(at_once=8))
+    running = asyncio.create_task(load.run(at_once=5))
     for _ in range(ROUNDS):
         for name in chaos.names:
             await chaos.busy(3)

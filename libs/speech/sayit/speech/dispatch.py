@@ -23,7 +23,7 @@ def queue_name(model: str) -> str:
 
 
 def doorbell(model: str) -> str:
-    """The pub/sub channel that rings when something was enqueued for this model; its payload means nothing."""
+    """The pub/sub channel that rings when something was enqueued for this model: its arq id, or nothing."""
     return f"sayit:doorbell:{model}"
 
 

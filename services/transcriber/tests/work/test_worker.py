@@ -143,6 +143,24 @@ async def test_a_busy_worker_takes_what_nobody_else_wants(work: Bench, redis_url
         await until(lambda: len(work.scheduler.calls) == 9 and not work.runner.held)
 
 
+async def test_an_idle_worker_takes_what_the_bell_names(work: Bench, redis_url: str) -> None:
+    """It need not read the queue first; a name that is none, or not in the queue, makes it look there."""
+    async with _client(redis_url) as client, _working(work, redis_url, idle_s=3600):
+        await _enqueue(client, "c0")
+        await until(lambda: len(work.scheduler.calls) == 1 and not work.runner.held)
+        await asyncio.sleep(0.1)
+        await _enqueue(client, "c1", "c2", ring=False)
+        await client.publish(doorbell(MODEL), b"c2:1")
+        await until(lambda: len(work.scheduler.calls) == 3 and not work.runner.held)
+        assert [call.claim.chunk_id for call in work.scheduler.calls] == ["c0", "c2", "c1"]
+        for number, name in enumerate((b"\xff", b"gone:1"), start=4):
+            await asyncio.sleep(0.1)
+            await _enqueue(client, f"c{number}", ring=False)
+            await client.publish(doorbell(MODEL), name)
+            await until(lambda wanted=number: len(work.scheduler.calls) == wanted and not work.runner.held)
+        await _nothing_left(client)
+
+
 async def test_urgent_messages_have_slots_of_their_own(work: Bench, redis_url: str) -> None:
     """When bulk work fills the slots, interactive messages are taken all the same, a few of them."""
     work.engine.go.clear()

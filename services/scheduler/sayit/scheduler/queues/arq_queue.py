@@ -83,7 +83,7 @@ class ArqQueue:
                     pipe.delete(job_key_prefix + former, in_progress_key_prefix + former, retry_key_prefix + former)
                 pipe.set(job_key_prefix + job_id, call, px=_MESSAGE_TTL_MS, nx=True)
                 pipe.zadd(queue, {job_id: score}, nx=True)
-                pipe.publish(doorbell(model), b"")
+                pipe.publish(doorbell(model), job_id)
                 await pipe.execute()
 
     async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:

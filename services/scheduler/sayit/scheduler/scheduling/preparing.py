@@ -35,6 +35,8 @@ from sayit.speech.presets import Presets
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
 _POLL_S = 1.0
 _RETRY_S = 2.0
+#: An idle transcriber claims a chunk within this time, unless the database's writer waits for the disk meanwhile.
+_CLAIMED_WITHIN_S = 0.015
 
 
 class Preparer:
@@ -169,6 +171,8 @@ class Preparer:
         ready = await asyncio.to_thread(lambda: [*splitter.feed(bytes(rest)), *splitter.finish()])
         if not await add(ready, short=splitter.total_samples <= samples_of(INTERACTIVE_S)):
             return
+        if count > from_cache:
+            await asyncio.sleep(_CLAIMED_WITHIN_S)
         await self._jobs.finish_preparing(
             job.id,
             owner,

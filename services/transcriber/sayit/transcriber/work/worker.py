@@ -99,6 +99,8 @@ class DoorbellWorker(Worker):
         self._modesty_s = modesty_s
         self._runner = runner
         self._bell = asyncio.Event()
+        #: The message that the bell rang for last, if nobody has looked at the queue since.
+        self._rung_for: bytes | None = None
         self._away_until_s = 0.0
         self._away_delay_s = _BACKOFF_S[0]
         self._closing = False
@@ -186,7 +188,11 @@ class DoorbellWorker(Worker):
 
     async def _poll_iteration(self) -> None:
         """Starts the first message in the queue that it may have, if there is one and a slot."""
+        rung_for, self._rung_for = self._rung_for, None
         if self.free > -_URGENT_SLOTS and self.allow_pick_jobs and not self._away_for_s():
+            # To whoever has nothing to do, what the bell rang for is the queue's first: it need not be read.
+            if rung_for is not None and not self._taken and await self._start(rung_for):
+                return
             last = self.queue_read_limit - 1
             queued = await self.pool.zrange(self.queue_name, 0, last, withscores=True)
             await self.start_jobs([raw for raw, score in queued if self.free > 0 or is_interactive(score)])
@@ -194,23 +200,27 @@ class DoorbellWorker(Worker):
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Locks and starts the first message that nobody else has; then looks again."""
         for raw in job_ids:
-            if not self.allow_pick_jobs or self._away_for_s():
+            if not self.allow_pick_jobs or self._away_for_s() or await self._start(raw):
                 return
-            try:
-                job_id = raw.decode()
-            except UnicodeDecodeError:
-                await self.pool.zrem(self.queue_name, raw)
-                continue
-            if job_id in self.tasks or job_id in self._held:
-                continue
-            score = await self._lock(job_id)
-            if score is not None:
-                self._claim_ahead(job_id)
-                task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
-                self.tasks[job_id] = task
-                task.add_done_callback(partial(self._ended, job_id))
-                self.ring()
-                return
+
+    async def _start(self, raw: bytes) -> bool:
+        """Locks and starts a message, unless somebody has it already or it is not in the queue."""
+        try:
+            job_id = raw.decode()
+        except UnicodeDecodeError:
+            await self.pool.zrem(self.queue_name, raw)
+            return False
+        if job_id in self.tasks or job_id in self._held:
+            return False
+        score = await self._lock(job_id)
+        if score is None:
+            return False
+        self._claim_ahead(job_id)
+        task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
+        self.tasks[job_id] = task
+        task.add_done_callback(partial(self._ended, job_id))
+        self.ring()
+        return True
 
     def _claim_ahead(self, job_id: str) -> None:
         chunk_id, _, dispatch = job_id.rpartition(":")
@@ -287,6 +297,7 @@ class DoorbellWorker(Worker):
                         await pubsub.ping()
                     elif message["type"] in {"message", "subscribe"}:
                         delay_s = _BACKOFF_S[0]
+                        self._rung_for = message["data"] or None if message["type"] == "message" else None
                         self.ring()
                     asked = message is None
             except _Gone as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import operator
+import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 #: How a value stands to its goal. What is only reported has no goal.
@@ -54,6 +55,16 @@ def merge(before: Iterable[Result], new: Sequence[Result]) -> list[Result]:
     measured = {row.id for row in new}
     rows = [row for row in before if row.id not in measured] + list(new)
     return sorted(rows, key=lambda row: row.id)
+
+
+def mean(turns: Sequence[Sequence[Result]]) -> list[Result]:
+    """The same rows, measured several times, as one: a machine that is not alone changes its speed between turns."""
+    rows = []
+    for same in zip(*turns, strict=True):
+        references = [row.reference for row in same if row.reference is not None]
+        value, reference = statistics.fmean(row.value for row in same), statistics.fmean(references or [0.0])
+        rows.append(replace(same[0], value=value, reference=reference if references else None))
+    return rows
 
 
 def save(path: Path, rows: Sequence[Result]) -> None:

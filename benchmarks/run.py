@@ -45,6 +45,8 @@ class Plan:
     batch: int
     #: Minutes of the long recording.
     minutes: float
+    #: How often suite and bare model take turns at it.
+    turns: int
     #: Bare windows of each process at full batches, and without batches.
     bare_windows: int
     single_windows: int
@@ -110,14 +112,18 @@ def _batched(plan: Plan, folder: Path, processes: list[bare.Bare], found: Findin
         samples = _long(folder, plan.minutes)
         best: list[bare.Figures] = []
         if plan.metrics & SATURATED:
-            found.say(f"{plan.minutes:g} minutes of audio, all transcribers busy")
-            run = asyncio.run(saturation.saturate(running, samples))
-            found.say(f"the same windows bare, batch {plan.batch}")
-            best = saturation.bare_on(
-                processes, run.chunks, folder / "long.npy", batch=plan.batch, each=plan.bare_windows
-            )
-            many = _Many(run=run, best=best)
-            rows = [*saturation.results(run, best, cores=plan.transcribers), saturation.packing(run, samples)]
+            turns = []
+            for _ in range(plan.turns):
+                found.say(f"{plan.minutes:g} minutes of audio, all transcribers busy")
+                run = asyncio.run(saturation.saturate(running, samples))
+                found.say(f"the same windows bare, batch {plan.batch}")
+                best = saturation.bare_on(
+                    processes, run.chunks, folder / "long.npy", batch=plan.batch, each=plan.bare_windows
+                )
+                many = _Many(run=run, best=best)
+                turns.append(saturation.results(run, best, cores=plan.transcribers))
+                print(micro.shown([row for row in turns[-1] if row.id in {1, 2}]), flush=True)
+            rows = [*results.mean(turns), saturation.packing(run, samples)]
             if 1 in plan.metrics:
                 rows.append(saturation.usual(plan.model, run.chunks, folder / "long.npy", cores=plan.transcribers))
             found.add([row for row in rows if row.id in plan.metrics])
@@ -189,6 +195,7 @@ def plan_of(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--transcribers", type=int, default=min(usable_cores(), 8), help="one thread each")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=0.0, help="of the long recording; 0: 14 per transcriber")
+    parser.add_argument("--turns", type=int, default=2, help="of suite and bare model at the long recording")
     parser.add_argument("--results", type=Path, default=HERE / "results.json")
     given = parser.parse_args(arguments)
     wanted = {word.strip() for word in given.only.split(",") if word.strip()}
@@ -204,6 +211,7 @@ def plan_of(arguments: Sequence[str] | None = None) -> Plan:
         transcribers=given.transcribers,
         batch=given.batch,
         minutes=given.minutes or 14.0 * given.transcribers,
+        turns=given.turns,
         bare_windows=2 * given.batch,
         single_windows=6,
         first_texts=12,

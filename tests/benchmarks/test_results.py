@@ -32,6 +32,20 @@ def test_a_metric_measured_anew_loses_its_old_rows() -> None:
     assert [(row.id, row.name) for row in results.merge(ROWS, new)] == [(1, "speed"), (2, "efficiency"), (9, "octets")]
 
 
+def test_turns_are_averaged() -> None:
+    """Value and reference each; a row without a reference keeps none."""
+    turns = [
+        [
+            Result(id=1, name="speed", value=one, unit="s/s", reference=one + 1),
+            Result(id=6, name="gap", value=one, unit=""),
+        ]
+        for one in (7.0, 9.0)
+    ]
+    speed, gap = results.mean(turns)
+    assert (speed.name, speed.value, speed.reference) == ("speed", 8.0, 9.0)
+    assert (gap.value, gap.reference) == (8.0, None)
+
+
 @pytest.mark.parametrize(
     ("value", "compare", "goal", "met"),
     [(0.95, ">=", 0.95, True), (0.9, ">=", 0.95, False), (5.0, "<", 5.0, False), (0.0, "<=", 0.0, True)],

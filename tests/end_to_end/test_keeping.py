@@ -142,7 +142,7 @@ def test_a_backup_of_a_running_suite_is_finished_by_another(tmp_path: Path) -> N
     (tmp_path / "b").mkdir()
     with running_suite(tmp_path / "a") as suite, Client(suite.address) as client:
         done = client.transcribe(SHORT, options=OPTIONS)
-        job = client.create_job(repeated("ko-150s", 4), options=OPTIONS)
+        job = client.create_job(repeated("ko-150s", 2), options=OPTIONS)
         for event in client.watch(job.id):
             if isinstance(event.body, ChunkText):
                 saved = sayit("backup", str(backups), "--data", str(suite.data), "--keep", "1")

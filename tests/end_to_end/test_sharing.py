@@ -23,7 +23,7 @@ def test_a_short_file_does_not_wait_for_a_long_one(tmp_path: Path) -> None:
     """A 10 s file sent while a 10 min file runs is done while the long one has done a few chunks more."""
     model = tmp_path / "small-shaped"
     build(model)
-    with running_suite(tmp_path, "--model", str(model)) as suite, Client(suite.address) as client:
+    with running_suite(tmp_path, "--model", str(model), SAYIT_BATCH="2") as suite, Client(suite.address) as client:
         long = client.create_job(repeated("ko-150s", 4), options=FEW_TOKENS)
         second = client.create_job(repeated("en-90s", 3), options=FEW_TOKENS)
         while client.get(long.id).progress.chunks_done < 2:

@@ -23,6 +23,7 @@ from .harness import (
     LONG,
     OPTIONS,
     SEED,
+    SLOW_FAULTS,
     SLOW_OPTIONS,
     SLOW_SHAPE,
     Report,
@@ -85,7 +86,7 @@ def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run
 def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path) -> Iterator[RunningSuite]:
     """A suite with the slow model."""
     arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(slow_model))
-    with running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **FAST_FAULTS) as suite:
+    with running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **SLOW_FAULTS) as suite:
         yield suite
 
 
@@ -98,7 +99,7 @@ def shared_heavy_suite(
         yield request.getfixturevalue("shared_slow_suite")
         return
     arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
-    with running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **FAST_FAULTS) as suite:
+    with running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **SLOW_FAULTS) as suite:
         yield suite
 
 

@@ -44,6 +44,8 @@ FAST_FAULTS = {
     "SAYIT_REPORT_S": "0.5",
     "SAYIT_SLOW_READER_S": str(SLOW_READER_S),
 }
+#: Random weights leave gaps everywhere, and each would be looked at twice.
+SLOW_FAULTS = {**FAST_FAULTS, "SAYIT_SECOND_LOOKS": "0"}
 
 
 @dataclass

@@ -19,8 +19,9 @@ ROUNDS = 10 if LONG else 1
 async def test_rolling_restart(chaos: Chaos, load: Load, report: Report) -> None:
     """Fewer than one client in two hundred meets an error, after its retries, and no job fails."""
     running = asyncio.create_task(load.run(at_once=5))
+    names = chaos.names if LONG else ["scheduler", "gateway", "transcriber-1"]
     for _ in range(ROUNDS):
-        for name in chaos.names:
+        for name in names:
             await chaos.busy(3)
             pid = chaos.pid(name)
             chaos.send(name, signal.SIGTERM)
@@ -30,4 +31,4 @@ async def test_rolling_restart(chaos: Chaos, load: Load, report: Report) -> None
     await load.judge(chaos.books, report)
     if len(load.errors) > load.asked * 0.005:
         report.wrong.append(f"{len(load.errors)} of {load.asked} clients met errors")
-    report.conclude(least=min(LEAST_HITS, ROUNDS * len(chaos.names) * 3 // 5))
+    report.conclude(least=min(LEAST_HITS, ROUNDS * len(names) * 3 // 5))

@@ -33,7 +33,7 @@ SAME_KEY = 50 if LONG else 25
 #: How long uploads may take to be gone.
 GONE_WITHIN_S = 60.0
 #: How much the bridge may grow: a message for the gateway per sender, and what connections cost besides.
-GROWTH_MB = 20.0 + 0.262 * (SLOW + SAME_KEY + 7 * EACH)
+GROWTH_MB = 60.0 + 0.262 * (SLOW + SAME_KEY + 7 * EACH)
 IDLE_S = 1.0
 AUDIO = (RECORDINGS / "en-8s.flac").read_bytes()
 

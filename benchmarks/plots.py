@@ -198,7 +198,8 @@ def _measure(size: Size, *, transcribers: int, batch: int, duration_s: float) ->
     with suite.running(size.folder, transcribers=transcribers, SAYIT_BATCH=str(batch)) as running:
         target = Target(address=running.address, tokens=TOKENS)
         load = measure_load(target, scaling[-1]["speed"], duration_s=duration_s, shrink=_SHRINK)
-    about = f"{model}; {transcribers} transcribers with one thread each; {duration_s:g} s of Poisson arrivals a point"
+    arrivals_of = f"{duration_s:g} s of Poisson arrivals a point, of files of 1 to 100 s"
+    about = f"{model}; {transcribers} transcribers with one thread each; {arrivals_of}"
     _write("load.json", about, load)
 
 

@@ -199,6 +199,8 @@ def plan_of(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--results", type=Path, default=HERE / "results.json")
     given = parser.parse_args(arguments)
     wanted = {word.strip() for word in given.only.split(",") if word.strip()}
+    if given.turns < 1:
+        parser.error("--turns takes 1 or more")
     known = {str(number) for number in range(1, 13)}
     if wanted - known - {ETA}:
         parser.error("--only takes metrics from 1 to 12, and eta")

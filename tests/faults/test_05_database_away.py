@@ -25,7 +25,7 @@ from .load import Load, texts_without_faults
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 #: The longest time for which somebody else holds the database. SQLite waits 5 s for a lock, then it is an error.
-LONGEST_LOCK_S = 30.0 if LONG else 7.0
+LONGEST_LOCK_S = 30.0 if LONG else 6.0
 #: So soon whoever asks hears that nothing can be stored: SQLite's 5 s, once behind somebody else and once for itself,
 #: in each of the two transactions of a request.
 REFUSED_WITHIN_S = 25.0

@@ -19,7 +19,7 @@ ROUNDS = 10 if LONG else 1
 async def test_rolling_restart(chaos: Chaos, load: Load, report: Report) -> None:
     """Fewer than one client in two hundred meets an error, after its retries, and no job fails."""
     running = asyncio.create_task(load.run(at_once=5))
-    names = chaos.names if LONG else ["scheduler", "gateway", "transcriber-1"]
+    names = chaos.names if LONG else ["valkey", "scheduler", "gateway", "transcriber-1"]
     for _ in range(ROUNDS):
         for name in names:
             await chaos.busy(3)

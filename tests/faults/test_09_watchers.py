@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 
 WATCHERS = 200 if LONG else 40
 JOBS = 4 if LONG else 1
-#: Each job's audio: some dozens of chunks.
-AUDIO_S = 900.0 if LONG else 100.0
+#: Each job's audio: some dozens of chunks, or a few.
+AUDIO_S = 900.0 if LONG else 120.0
 SLEEPERS = 20
 #: With its words, a long job's events are more than the window of a watcher that does not read.
 WATCHED = replace(OPTIONS, word_timestamps=True)

@@ -23,7 +23,7 @@ from .harness import LONG, OPTIONS, SLOW_OPTIONS, Report, speech
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
-CANCELS = 36 if LONG else 5
+CANCELS = 36 if LONG else 4
 #: Of the cancels, those that have to find the job MERGING.
 MERGING = 10 if LONG else 2
 DEADLINES = 15 if LONG else 3

@@ -42,13 +42,14 @@ async def servicer_at() -> AsyncIterator[tuple[health.aio.HealthServicer, str]]:
         yield running
 
 
-def self_signed(folder: Path, days: int = 2) -> tuple[Path, Path]:
+def self_signed(folder: Path, names: str = "DNS:stt.example", *more: str) -> tuple[Path, Path]:
     """A certificate for a host that nobody here asks for, and its key."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl here to make a certificate with")
-    certificate, key = folder / f"{days}.pem", folder / f"{days}.key"
+    certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-subj", "/CN=x", "-addext", "subjectAltName=DNS:stt.example", "-days", str(days)]
+    command += ["-subj", "/CN=common.example", *(["-addext", f"subjectAltName={names}"] if names else [])]
+    command += ["-days", "2", *more]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     return certificate, key
 
@@ -75,9 +76,10 @@ async def test_the_command_says_it_by_exit_status(servicer_at: tuple[health.aio.
     assert await asyncio.gather(_status(address), _status("127.0.0.1:1"), _status()) == [0, 1, 2]
 
 
-async def test_a_server_with_tls_is_asked_over_tls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", ["DNS:stt.example", "DNS:*.example,IP:10.0.0.1", "IP:::1,IP:10.0.0.1", ""])
+async def test_a_server_with_tls_is_asked_over_tls(names: str, tmp_path: Path) -> None:
     """Whatever name its certificate has; the command knows from the server's own setting, and NOT_SERVING stays so."""
-    pair = self_signed(tmp_path)
+    pair = self_signed(tmp_path, names)
     async with serving(pair) as (servicer, address):
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         assert await probe.is_serving(address, tls=True)
@@ -88,11 +90,23 @@ async def test_a_server_with_tls_is_asked_over_tls(tmp_path: Path) -> None:
         assert await probe.answers(address, tls=True)
 
 
+async def test_a_certificate_that_no_client_takes_makes_nobody_ill(tmp_path: Path) -> None:
+    """One that is expired, or (which is easier to make) not meant for servers: a new process would have it as well."""
+    pair = self_signed(tmp_path, "DNS:stt.example", "-addext", "extendedKeyUsage=clientAuth")
+    async with serving(pair) as (_, address):
+        assert await probe.is_serving(address, tls=True)
+        assert await probe.answers(address, tls=True)
+
+
 async def test_what_speaks_no_tls_or_stands_still_is_not_healthy(
     servicer_at: tuple[health.aio.HealthServicer, str],
 ) -> None:
-    """A server without TLS, nobody, and a listener that never answers: not serving, in time."""
+    """A server without TLS, nobody, and a listener that never answers: not serving, in time.
+
+    The command then asks without TLS: parts with and without it may share an environment.
+    """
     assert not await probe.is_serving(servicer_at[1], tls=True)
+    assert await _status(servicer_at[1], SAYIT_TLS_CERT_FILE="cert.pem") == 0
     assert not await probe.is_serving("127.0.0.1:1", tls=True)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sayit.chassis.start import split_address
 
@@ -29,7 +31,8 @@ async def presented(address: str) -> Presented:
     """What the server at "host:port" presents.
 
     Raises:
-        OSError: nobody speaks TLS there, or the certificate is not valid today.
+        ssl.SSLCertVerificationError: it presents a certificate that no client takes, such as an expired one.
+        OSError: nobody speaks TLS there.
     """
     unverified = _context()
     unverified.verify_mode = ssl.CERT_NONE
@@ -42,12 +45,14 @@ async def presented(address: str) -> Presented:
     return Presented(certificate=ssl.DER_cert_to_PEM_cert(der).encode(), name=first_name(certificate))
 
 
-def first_name(certificate: Mapping[str, object]) -> str:
-    """The first host name or address of a certificate as `SSLObject.getpeercert` tells it; empty if it has none."""
+def first_name(certificate: Mapping[str, Any]) -> str:
+    """A name of a certificate as `SSLObject.getpeercert` tells it: a host's, an address, or its common name; or ""."""
     names = certificate.get("subjectAltName", ())
-    assert isinstance(names, tuple)
-    found = [value for kind, value in names if kind in {"DNS", "IP Address"}]
-    return str(found[0]).replace("*", "any", 1) if found else ""
+    hosts = [value.replace("*", "any", 1) for kind, value in names if kind == "DNS"]
+    addresses = [ipaddress.ip_address(value).compressed for kind, value in names if kind == "IP Address"]
+    subject = (entry for relative in certificate.get("subject", ()) for entry in relative)
+    common = [value for kind, value in subject if kind == "commonName" and not names]
+    return str(next(iter([*hosts, *addresses, *common]), ""))
 
 
 def _context() -> ssl.SSLContext:
@@ -57,7 +62,7 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-async def _shaken(address: str, context: ssl.SSLContext) -> tuple[bytes, Mapping[str, object]]:
+async def _shaken(address: str, context: ssl.SSLContext) -> tuple[bytes, Mapping[str, Any]]:
     """Shakes hands; the certificate in DER and, where it was verified, what it says."""
     _, writer = await asyncio.open_connection(*split_address(address), ssl=context)
     shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")

@@ -139,7 +139,7 @@ class JobStore(Protocol):
         """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
 
         Chunks that have a text are done, and their events are written. Chunks that have none may be lost together with
-        the machine's power, until something durable is written after them: the file is there, and is cut again.
+        the power of the caller's machine, until something durable is written after them: the file is cut again.
 
         `declared` are the samples that the file says it has, `channels` are those that are transcribed side by side.
 

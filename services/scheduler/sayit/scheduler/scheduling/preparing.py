@@ -173,7 +173,7 @@ class Preparer:
             return
         if count > from_cache:
             await asyncio.sleep(_CLAIMED_WITHIN_S)
-        await self._jobs.finish_preparing(
+        finished = await self._jobs.finish_preparing(
             job.id,
             owner,
             samples=summary.samples,
@@ -184,6 +184,8 @@ class Preparer:
             ],
             warnings=summary.warnings,
         )
+        if not finished:
+            return
         self._all_done()
         await self._notices.wake(job.id)
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)

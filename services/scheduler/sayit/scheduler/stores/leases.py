@@ -153,8 +153,10 @@ class SqlLeases:
             job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
             return None if job is None else _add(connection, job, new, limit=limit)
 
-        # An event that was seen must not be forgotten. Without one a transcriber need not wait for the disk.
-        return await self._database.write(add, durable=any(chunk.output is not None for chunk in new))
+        # An event that was seen must not be forgotten. Without one a transcriber need not wait for the disk, if whoever
+        # cuts the file would be gone as well: a PostgreSQL that crashes alone would leave a job without some chunks.
+        forgettable = self._database.is_sqlite and all(chunk.output is None for chunk in new)
+        return await self._database.write(add, durable=not forgettable)
 
     @writes
     def finish_preparing(
@@ -223,7 +225,7 @@ def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
-    """Writes into a job that the owner still holds; what adding chunks needs to know of it, or nothing."""
+    """Writes into a job that the owner still holds; what is to be known of it then, or nothing."""
     statement = update(jobs).where(*_owned(job_id, owner)).values(**values)
     return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done, jobs.c.options)
 

@@ -8,7 +8,8 @@ What differs from arq's own worker, and why:
 - It takes its first chunk at once, and each further one a little later, the more it holds: whoever holds less gets
   there first, so a transcriber holds more than it decodes only when the others are busy, too.
 - Two slots beyond the others are for urgent messages only, so that bulk work which waits here is not in their way.
-- A message is claimed as soon as it is locked, for its id says all; arq reads it meanwhile.
+- A message is claimed as soon as it is locked, for its id says all; arq reads it meanwhile. The bell names it, so that
+  an idle worker locks it without reading the queue.
 - A slot is taken until the chunk is done, although the arq job ends with the answer to the claim.
 - Redis errors are survived everywhere: while polling, and when a finished message is to be removed, which is tried
   until it works. arq's worker exits, or leaves the message in the queue and locked.
@@ -99,7 +100,7 @@ class DoorbellWorker(Worker):
         self._modesty_s = modesty_s
         self._runner = runner
         self._bell = asyncio.Event()
-        #: The message that the bell rang for last, if nobody has looked at the queue since.
+        #: The message that the bell rang for last while nothing was held, if the queue was not looked at since.
         self._rung_for: bytes | None = None
         self._away_until_s = 0.0
         self._away_delay_s = _BACKOFF_S[0]
@@ -190,7 +191,7 @@ class DoorbellWorker(Worker):
         """Starts the first message in the queue that it may have, if there is one and a slot."""
         rung_for, self._rung_for = self._rung_for, None
         if self.free > -_URGENT_SLOTS and self.allow_pick_jobs and not self._away_for_s():
-            # To whoever has nothing to do, what the bell rang for is the queue's first: it need not be read.
+            # Who had nothing to do when it rang has seen the queue empty, so this is its first message.
             if rung_for is not None and not self._taken and await self._start(rung_for):
                 return
             last = self.queue_read_limit - 1
@@ -297,7 +298,8 @@ class DoorbellWorker(Worker):
                         await pubsub.ping()
                     elif message["type"] in {"message", "subscribe"}:
                         delay_s = _BACKOFF_S[0]
-                        self._rung_for = message["data"] or None if message["type"] == "message" else None
+                        if message["type"] == "message" and not self._taken:
+                            self._rung_for = message["data"] or None
                         self.ring()
                     asked = message is None
             except _Gone as error:

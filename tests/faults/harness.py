@@ -160,7 +160,7 @@ def clips() -> tuple[Clip, ...]:
     """Pieces of 2 to 8 s of Korean speech, and a longer one, which becomes several chunks."""
     rng = random.Random(SEED)
     samples, rate = soundfile.read(RECORDINGS / "ko-150s.flac", dtype="int16")
-    lengths = [rng.uniform(2.0, 8.0) for _ in range(12 if LONG else 4)] + [65.0 if LONG else 40.0]
+    lengths = [rng.uniform(2.0, 8.0) for _ in range(12 if LONG else 4)] + [40.0]
     found = []
     for number, length_s in enumerate(lengths):
         start = int(rng.uniform(0, len(samples) / rate - length_s) * rate)

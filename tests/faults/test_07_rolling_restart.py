@@ -1,4 +1,4 @@
-"""Fault test 7: every part is asked to end, one after the other, round after round."""
+"""Fault test 7: every part of ours is asked to end, one after the other, round after round; Redis is fault test 2's."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ROUNDS = 10 if LONG else 1
 async def test_rolling_restart(chaos: Chaos, load: Load, report: Report) -> None:
     """Fewer than one client in two hundred meets an error, after its retries, and no job fails."""
     running = asyncio.create_task(load.run(at_once=5))
-    names = chaos.names if LONG else ["valkey", "scheduler", "gateway", "transcriber-1"]
-    for _ in range(ROUNDS):
+    names = [name for name in chaos.names if name != "valkey"]
+    while report.injected < ROUNDS * len(names) or report.faults < LEAST_HITS:
         for name in names:
             await chaos.busy(3)
             pid = chaos.pid(name)
@@ -31,4 +31,4 @@ async def test_rolling_restart(chaos: Chaos, load: Load, report: Report) -> None
     await load.judge(chaos.books, report)
     if len(load.errors) > load.asked * 0.005:
         report.wrong.append(f"{len(load.errors)} of {load.asked} clients met errors")
-    report.conclude(least=min(LEAST_HITS, ROUNDS * len(names) * 3 // 5))
+    report.conclude()

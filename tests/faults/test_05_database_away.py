@@ -30,7 +30,7 @@ LONGEST_LOCK_S = 30.0 if LONG else 6.0
 #: in each of the two transactions of a request.
 REFUSED_WITHIN_S = 25.0
 #: How often the disk is full. Each time costs what was being prepared its lease of half a minute.
-DISKS = 5 if LONG else 1
+DISKS = 4 if LONG else 1
 _ALLOWED = {ErrorKind.UNAVAILABLE, ErrorKind.OVERLOADED}
 
 

@@ -18,7 +18,7 @@ from .several import Several, judge
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 #: How often it is away; every part of the service has to notice and to come back each time.
-TIMES = 6 if LONG else 1
+TIMES = 5 if LONG else 1
 #: The first time it is away for as long as the bar says.
 LONGEST_S = 30.0 if LONG else 1.0
 #: So soon a request hears that nothing can be stored.

@@ -21,7 +21,7 @@ from .load import Load
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 WATCHERS = 200 if LONG else 40
-JOBS = 4 if LONG else 1
+JOBS = 3 if LONG else 1
 #: Each job's audio: some dozens of chunks, or a few.
 AUDIO_S = 900.0 if LONG else 120.0
 SLEEPERS = 20

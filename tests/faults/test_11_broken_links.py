@@ -16,7 +16,7 @@ from .load import Load, texts_without_faults
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
-FAULTS = max(LEAST_HITS, 40 if LONG else 5)
+FAULTS = max(LEAST_HITS, 32 if LONG else 5)
 #: Longer than a lease.
 STALL_S = (0.5, 4.0 if LONG else 2.5)
 #: Nobody may connect more often than so, per link and fault on it.

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 #: Jobs that one tenant may have, and that the flooding one keeps.
 ROOM = 24 if LONG else 14
 #: Jobs of the other.
-MODEST = 6 if LONG else 1
+MODEST = 5 if LONG else 1
 #: Chunks of the flood that may be begun between the moment a chunk of somebody else is due and the moment it is begun:
 #: those in the queue already, which are not taken back.
 _AHEAD = 6

@@ -173,6 +173,15 @@ def _postgres_programs() -> Path | None:
     return next((place for place in found if (place / "postgres").exists() and (place / "initdb").exists()), None)
 
 
+def _copied(programs: Path, folder: Path) -> Path:
+    """The wheel's programs in a folder that anybody may enter; the libraries that they load lie beside the package."""
+    package = programs.parents[1]
+    for part in package, package.with_name(f"{package.name}.libs"):
+        if part.exists():
+            shutil.copytree(part, folder / part.name)
+    return folder / programs.relative_to(package.parent)
+
+
 @contextmanager
 def _postgres() -> Iterator[PostgresServer]:
     """A server; without its programs the test is skipped."""
@@ -186,8 +195,7 @@ def _postgres() -> Iterator[PostgresServer]:
         if user:
             shutil.chown(folder, user, _group(user))
             if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
-                # Nobody may not enter root's home; it gets a copy.
-                programs = shutil.copytree(programs.parent, folder / "programs") / "bin"
+                programs = _copied(programs, folder)
         with PostgresServer(programs=programs, folder=folder, user=user).started() as server:
             yield server
     finally:

@@ -21,6 +21,7 @@ from .harness import (
     FAST_FAULTS,
     HEAVY_SHAPE,
     LONG,
+    NO_BRIDGE,
     OPTIONS,
     SEED,
     SLOW_FAULTS,
@@ -35,9 +36,6 @@ from .several import PostgresBooks, Several
 
 if TYPE_CHECKING:
     from conftest import PostgresServer
-
-#: Work comes over gRPC here; what breaks over HTTP is fault test 14's.
-NO_BRIDGE = ("--rest", "none")
 
 
 @pytest.fixture

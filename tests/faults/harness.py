@@ -24,6 +24,8 @@ LONG = os.environ.get("SAYIT_FAULTS") == "long"
 SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "4"))
 #: Faults that must hit work in progress, or a test proves nothing.
 LEAST_HITS = 30 if LONG else 2
+#: Arguments of a suite: work comes over gRPC; what breaks over HTTP is fault test 14's.
+NO_BRIDGE = ("--rest", "none")
 #: Jobs use one temperature without fallback, so the text is the same however often a chunk is attempted.
 OPTIONS = Options(language="ko", temperature=0.0)
 #: With random weights a chunk always says the same amount, and takes about a second on one core.

@@ -19,7 +19,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from tests.end_to_end.helper import running_suite
 
 from .chaos import Chaos
-from .harness import FAST_FAULTS, LEAST_HITS, LONG, OPTIONS, Report, clips
+from .harness import FAST_FAULTS, LEAST_HITS, LONG, NO_BRIDGE, OPTIONS, Report, clips
 from .load import Load, texts_without_faults
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
@@ -61,7 +61,7 @@ async def test_disk_full(tmp_path: Path, report: Report) -> None:
     """A full disk costs requests an error, never an accepted job; with room again everything goes on by itself."""
     folder = tmp_path / "small"
     folder.mkdir()
-    with _small_disk(folder), running_suite(folder, **FAST_FAULTS, SAYIT_MIN_FREE_MB="0") as suite:
+    with _small_disk(folder), running_suite(folder, *NO_BRIDGE, **FAST_FAULTS, SAYIT_MIN_FREE_MB="0") as suite:
         chaos = Chaos(suite, report)
         texts = await texts_without_faults(suite.address, clips(), OPTIONS)
         load = Load(suite.address, clips(), texts, OPTIONS, report.seed)

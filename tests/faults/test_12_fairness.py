@@ -15,12 +15,12 @@ from sayit.speech.jobs import Completed
 from tests.end_to_end.helper import running_suite
 
 from .chaos import Chaos
-from .harness import LONG, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
+from .harness import LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 #: Jobs that one tenant may have, and that the flooding one keeps.
-ROOM = 24 if LONG else 14
+ROOM = 24 if LONG else 10
 #: Jobs of the other.
 MODEST = 5 if LONG else 1
 #: Chunks of the flood that may be begun between the moment a chunk of somebody else is due and the moment it is begun:
@@ -38,7 +38,7 @@ async def test_fairness(tmp_path: Path, heavy_model: Path, report: Report, rng: 
         "SAYIT_MAX_ACTIVE_JOBS_PER_TENANT": str(ROOM),
         "SAYIT_SLOTS": "2",
     }
-    with running_suite(tmp_path, "--model", str(heavy_model), **settings) as suite:
+    with running_suite(tmp_path, *NO_BRIDGE, "--model", str(heavy_model), **settings) as suite:
         chaos = Chaos(suite, report)
         flooding = asyncio.create_task(_flood(suite.address, flood, report))
         async with AsyncClient(suite.address, api_key=modest, retry_s=0.0) as client:

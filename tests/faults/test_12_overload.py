@@ -13,7 +13,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from tests.end_to_end.helper import running_suite
 
 from .chaos import Chaos
-from .harness import LEAST_HITS, LONG, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
+from .harness import LEAST_HITS, LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
 from .load import Load, texts_without_faults
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
@@ -32,7 +32,7 @@ GROWTH_MB = 150.0
 async def test_overload(tmp_path: Path, heavy_model: Path, report: Report, rng: random.Random) -> None:
     """What was admitted is finished, the rest is refused with a time to come back, and memory stays bounded."""
     settings = {**SLOW_FAULTS, "SAYIT_MAX_ACTIVE_JOBS": str(ROOM)}
-    with running_suite(tmp_path, "--model", str(heavy_model), **settings) as suite:
+    with running_suite(tmp_path, *NO_BRIDGE, "--model", str(heavy_model), **settings) as suite:
         chaos = Chaos(suite, report)
         short = clips()[:3]
         texts = await texts_without_faults(suite.address, short, SLOW_OPTIONS)

@@ -40,9 +40,9 @@ pytestmark = [pytest.mark.faults]
 LONG = os.environ.get("SAYIT_FAULTS") == "long"
 SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "13"))
 #: Mutations through the real pool, a child each.
-POOLED = 200 if LONG else 25
+POOLED = 200 if LONG else 15
 #: Mutations through the batch child.
-BATCHED = 10_000 if LONG else 500
+BATCHED = 10_000 if LONG else 300
 #: Of the corpus, each so many-th file goes through the real pool; all go through the batch child.
 POOLED_STEP = 1 if LONG else 12
 #: What one file may cost.

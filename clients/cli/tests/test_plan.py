@@ -138,7 +138,7 @@ def test_ports_lie_below_the_kernels_own_range() -> None:
 
 
 def test_the_bridge_knows_the_gateway_by_its_certificate(options: SuiteOptions, tmp_path: Path) -> None:
-    """With TLS it trusts that very certificate, under the name in it; what the user says goes before."""
+    """With TLS, be it from a file of settings, it trusts that very certificate; what the user says goes before."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl here to make a certificate with")
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
@@ -152,6 +152,10 @@ def test_the_bridge_knows_the_gateway_by_its_certificate(options: SuiteOptions, 
     assert bridge["SAYIT_GATEWAY_ROOT_CERTIFICATES"] == certificate
     assert made.rest == "https://127.0.0.1:3000"
     assert made.tls
+    file = tmp_path / "settings"
+    file.write_text("".join(f"{name}={value}\n" for name, value in secured.items() if "TLS" in name))
+    told = plan(dataclasses.replace(options, environment={**options.environment, "SAYIT_SETTINGS_FILE": str(file)}))
+    assert (told.tls, told.parts[5].environment["SAYIT_GATEWAY_ROOT_CERTIFICATES"]) == (True, certificate)
     named = plan(dataclasses.replace(options, environment={**secured, "SAYIT_GATEWAY_NAME": "other"}))
     assert named.parts[5].environment["SAYIT_GATEWAY_NAME"] == "other"
 

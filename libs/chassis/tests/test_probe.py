@@ -84,6 +84,8 @@ async def test_a_server_with_tls_is_asked_over_tls(names: str, tmp_path: Path) -
         await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
         assert await probe.is_serving(address, tls=True)
         assert await _status(address, SAYIT_TLS_CERT_FILE=str(pair[0])) == 0
+        (tmp_path / "settings").write_text(f"SAYIT_TLS_CERT_FILE={pair[0]}\n")
+        assert await _status(address, SAYIT_SETTINGS_FILE=str(tmp_path / "settings")) == 0
         assert not await probe.is_serving(address, timeout_s=1.0)
         await servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         assert not await probe.is_serving(address, tls=True)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from sayit.chassis.settings import ServiceSettings, SettingDoc, describe
+from sayit.chassis.settings import ServiceSettings, SettingDoc, describe, told
 
 
 class ToySettings(ServiceSettings):
@@ -44,6 +44,19 @@ def test_secret_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "from-file" not in repr(settings)
     monkeypatch.setenv("SAYIT_TOKEN", "from-variable")
     assert ToySettings(needed="x").token.get_secret_value() == "from-variable"
+
+
+def test_onlookers_see_variables_and_file_together(tmp_path: Path) -> None:
+    """A variable wins, what is empty is not said, and a file that cannot be read says nothing."""
+    file = tmp_path / "settings"
+    file.write_text("SAYIT_THREADS=2\nSAYIT_TOKEN=a\nSAYIT_FOLDER=\n")
+    named = {"SAYIT_SETTINGS_FILE": str(file)}
+    assert told(named | {"SAYIT_THREADS": "4", "SAYIT_TOKEN": ""}) == named | {
+        "SAYIT_THREADS": "4",
+        "SAYIT_TOKEN": "a",
+    }
+    file.write_text("no setting")
+    assert told(named | {"SAYIT_THREADS": "4"}) == named | {"SAYIT_THREADS": "4"}
 
 
 def test_missing_secret_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

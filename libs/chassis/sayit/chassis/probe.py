@@ -1,8 +1,8 @@
 """Asks a server for its health over grpc.health.v1.
 
 Supervisors call `is_serving`; containers run `python -m sayit.chassis.probe HOST:PORT [SERVICE]`, which asks over TLS
-first where SAYIT_TLS_CERT_FILE is set. Where no client takes the server's certificate (it has expired), that it shakes
-hands is enough: to start it again would not make it valid.
+first where the settings name a certificate. Where no client takes the server's certificate (it has expired), that it
+shakes hands is enough: to start it again would not make it valid.
 """
 
 from __future__ import annotations
@@ -70,8 +70,19 @@ def main(arguments: list[str]) -> int:
         return 2
     service = arguments[1] if len(arguments) == 2 else ""
     # One environment may be shared by parts that speak TLS and parts that do not.
-    ways = (True, False) if os.environ.get("SAYIT_TLS_CERT_FILE") else (False,)
+    ways = (True, False) if _with_certificate() else (False,)
     return 0 if any(asyncio.run(is_serving(arguments[0], service=service, tls=tls)) for tls in ways) else 1
+
+
+def _with_certificate() -> bool:
+    """Whether the settings of this process name a certificate."""
+    if os.environ.get("SAYIT_TLS_CERT_FILE"):
+        return True
+    if not os.environ.get("SAYIT_SETTINGS_FILE"):
+        return False
+    from sayit.chassis.settings import told  # noqa: PLC0415 - takes longer to import than a probe takes
+
+    return bool(told(os.environ).get("SAYIT_TLS_CERT_FILE"))
 
 
 if __name__ == "__main__":

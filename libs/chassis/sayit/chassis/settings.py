@@ -5,7 +5,9 @@ A setting marked `RELOADABLE` takes effect while the process runs, see `reload`.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -151,6 +153,19 @@ def read_settings_file(path: Path) -> dict[str, str]:
             value = value[1:-1]
         values[name] = value
     return values
+
+
+def told(environment: Mapping[str, str]) -> dict[str, str]:
+    """All that an environment and its file of settings say; variables win, empty ones count as unset.
+
+    For those who only look on: a file that cannot be read says nothing here, and its process refuses to start.
+    """
+    said: dict[str, str] = {}
+    if environment.get(SETTINGS_FILE_VARIABLE):
+        with contextlib.suppress(SettingsError):
+            said = read_settings_file(Path(environment[SETTINGS_FILE_VARIABLE]))
+    said |= {name: value for name, value in environment.items() if value}
+    return {name: value for name, value in said.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)

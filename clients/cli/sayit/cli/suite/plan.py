@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sayit.chassis import settings
 from sayit.chassis.start import split_address
 from sayit.cli.suite import checks, ports, valkey
 from sayit.cli.suite.certificate import name_in
@@ -119,7 +120,8 @@ def plan(options: SuiteOptions) -> SuitePlan:
     gateway = options.listen if not options.listen.endswith(":0") else options.listen[:-1] + str(next(numbers))
     rest = options.rest if not options.rest.endswith(":0") else options.rest[:-1] + str(next(numbers))
     common = _common(options, redis_url=redis_url, scheduler=scheduler)
-    tls = bool(common.get("SAYIT_TLS_CERT_FILE"))
+    told = settings.told(common)
+    tls = bool(told.get("SAYIT_TLS_CERT_FILE"))
 
     def service(name: str, module: str, address: str, **own: str) -> PartSpec:
         metrics = local(next(numbers))
@@ -146,7 +148,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
         name = f"transcriber-{number}"
         services.append(service(name, "sayit.transcriber", listen, SAYIT_TRANSCRIBER_LISTEN=listen, **own))
     if rest:
-        reached = {"SAYIT_BRIDGE_LISTEN": rest, "SAYIT_GATEWAY_ADDRESS": _reachable(gateway), **_trust(common)}
+        reached = {"SAYIT_BRIDGE_LISTEN": rest, "SAYIT_GATEWAY_ADDRESS": _reachable(gateway), **_trust(told)}
         bridge = service("bridge", "sayit.bridge", rest, **reached)
         services.append(dataclasses.replace(bridge, **checks.of_bridge(_reachable(rest), tls=tls)))
     return SuitePlan(
@@ -194,18 +196,18 @@ def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[st
     return defaults | {name: value for name, value in user.items() if value} | ours
 
 
-def _trust(common: Mapping[str, str]) -> dict[str, str]:
+def _trust(told: Mapping[str, str]) -> dict[str, str]:
     """How the bridge knows the gateway: with TLS by the very certificate, unless the user says otherwise."""
-    certificate = common.get("SAYIT_TLS_CERT_FILE", "")
+    certificate = told.get("SAYIT_TLS_CERT_FILE", "")
     if not certificate:
         return {}
     trust = {
         "SAYIT_GATEWAY_TLS": "true",
         "SAYIT_GATEWAY_ROOT_CERTIFICATES": certificate,
         # It is reached by an address of this machine, which few certificates name.
-        "SAYIT_GATEWAY_NAME": name_in(certificate, common.get("SAYIT_TLS_KEY_FILE", "")),
+        "SAYIT_GATEWAY_NAME": name_in(certificate, told.get("SAYIT_TLS_KEY_FILE", "")),
     }
-    return {name: common.get(name) or value for name, value in trust.items()}
+    return {name: told.get(name) or value for name, value in trust.items()}
 
 
 def _valkey(options: SuiteOptions, port: int, password: str) -> tuple[PartSpec, str]:

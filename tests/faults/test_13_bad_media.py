@@ -41,9 +41,10 @@ LONG = os.environ.get("SAYIT_FAULTS") == "long"
 SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "13"))
 #: Mutations through the real pool, a child each.
 POOLED = 200 if LONG else 15
-#: Mutations through the batch child.
+#: Mutations through batch children, and how many of these decode side by side.
 BATCHED = 10_000 if LONG else 300
-#: Of the corpus, each so many-th file goes through the real pool; all go through the batch child.
+CHILDREN = 2
+#: Of the corpus, each so many-th file goes through the real pool; all go through a batch child.
 POOLED_STEP = 1 if LONG else 12
 #: What one file may cost.
 MAX_S = 10.0
@@ -168,7 +169,8 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, capsys: pytest.Capt
         if kind != "decoded":
             findings.wrong.append(f"the pool no longer decodes: {kind}")
     replaced = await _try_batch(bad_files, findings)
-    replaced += await _try_batch(mutations(seeds(), seed=SEED + 1, count=BATCHED), findings)
+    shares = [mutations(seeds(), seed=SEED + 1 + part, count=BATCHED // CHILDREN) for part in range(CHILDREN)]
+    replaced += sum(await asyncio.gather(*(_try_batch(share, findings) for share in shares)))
     if canaries.touched:
         findings.wrong.append(f"a canary was touched: {canaries.calls}")
     left = {child.pid for child in psutil.Process().children(recursive=True)} - before

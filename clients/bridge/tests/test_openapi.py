@@ -89,7 +89,6 @@ def test_whatever_is_sent_the_answer_is_as_described(bridge_url: str) -> None:
 
         @settings(
             max_examples=12,
-            deadline=None,
             database=None,
             derandomize=True,
             phases=[Phase.explicit, Phase.generate],

@@ -102,6 +102,34 @@ def test_clicking_a_word_plays_from_there_and_marks_it(page: Page) -> None:
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled()
 
 
+def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> None:
+    """Words to expect and boxes become the job's options; what was not touched stays the service's."""
+    page.get_by_text("More options").click()
+    page.get_by_label("Names and terms to expect").fill(" gRPC, 김민아 ")
+    page.get_by_label("Numbers as digits").check()
+    page.get_by_label("A speaker on each channel").check()
+    upload(page, "en-8s.flac")
+    job = finished(page)
+    options = httpx.get(f"{bridge_url}/v1/jobs/{job}", trust_env=False).json()["options"]
+    said = [options[name] for name in ("hotwords", "formatting", "channels", "mask_profanity", "task")]
+    assert said == ["gRPC, 김민아", True, "split", False, "transcribe"]
+
+
+def test_a_browser_without_the_audio_takes_the_file(page: Page, browser: Browser, bridge_url: str) -> None:
+    """Words can be heard once it has it, and are not said to be before."""
+    upload(page, "en-8s.flac")
+    job = finished(page)
+    expect(page.locator(".text-hint")).to_contain_text("Click a word to hear it")
+    with opened(browser, f"{bridge_url}/#/jobs/{job}") as other:
+        finished(other)
+        expect(other.locator(".text-hint")).to_have_text("Double-click a word to correct it.")
+        with other.expect_file_chooser() as choosing:
+            other.get_by_role("button", name="Choose the file").click()
+        choosing.value.set_files(RECORDINGS / "en-8s.flac")
+        expect(other.locator(".text-hint")).to_contain_text("Click a word to hear it")
+        expect(other.get_by_role("button", name="Play", exact=True)).to_be_enabled()
+
+
 def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bridge_url: str) -> None:
     """Corrections are in every form, stay after a reload, and can be undone."""
     upload(page, "en-8s.flac")

@@ -24,7 +24,7 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 
 from . import values
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=50)
 
 
 @few
@@ -48,7 +48,7 @@ def test_job_round_trips(value):
     assert wire.job_from_proto(wire.job_to_proto(value)) == value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(values.events)
 def test_event_round_trips(value):
     """Every kind of event comes back as it was."""

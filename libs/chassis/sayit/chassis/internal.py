@@ -36,7 +36,7 @@ _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     # A restarted scheduler is back within seconds; gRPC's own backoff grows to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2_000),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.use_local_subchannel_pool", 1),
     # Our services reach each other directly, whatever the environment says about the way out.
     ("grpc.enable_http_proxy", 0),

@@ -50,7 +50,7 @@ def heard(seed: int, vocabulary: int, *, distinct_within: int) -> tuple[list[str
     return spoken, " ".join(each.text for each in result.segments).split()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1_000_000))
 def test_distinct_words_are_neither_lost_nor_doubled(seed: int) -> None:
     """With times off by up to 0.4 s, words that differ from their neighbours come out exactly as they were said."""

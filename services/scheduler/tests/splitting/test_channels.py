@@ -57,7 +57,7 @@ def test_every_channel_is_cut_as_if_it_were_alone() -> None:
     assert not splitter.speech[3]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(1, 200_000), min_size=1, max_size=4).filter(lambda sizes: sum(sizes) > 3_000))
 def test_numbers_do_not_depend_on_how_the_bytes_arrive(blocks: list[int]) -> None:
     """Whoever prepares the recording again after a crash gives every chunk the number that it had."""

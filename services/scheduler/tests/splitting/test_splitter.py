@@ -53,7 +53,7 @@ def check(chunks: list[ReadyChunk], samples: np.ndarray, splitter: Splitter) -> 
     assert all(covered[a:b].all() for a, b in splitter.speech)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(scripts)
 def test_no_detected_speech_is_lost_and_no_chunk_is_too_long(script: list[tuple[float, float]]) -> None:
     """Whatever is said and whatever pauses there are, chunks are in order, fit a window and cover all speech."""
@@ -62,7 +62,7 @@ def test_no_detected_speech_is_lost_and_no_chunk_is_too_long(script: list[tuple[
     check(chunks, samples, splitter)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(scripts, st.lists(st.integers(1, 90_001), min_size=1, max_size=4).filter(lambda sizes: sum(sizes) > 2_000))
 def test_chunks_do_not_depend_on_how_the_bytes_arrive(script: list[tuple[float, float]], blocks: list[int]) -> None:
     """Blocks of any size, odd ones too, give the same chunks as one block."""

@@ -21,11 +21,12 @@ MOST_FIRST_STARTS = 5
 EXIT_CANNOT_WORK = 2
 _SHORTEST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
-#: A part that was healthy this long starts with the shortest pause again.
-_SOUND_AFTER_S = 5.0
+#: A part that has been healthy for so long before it ended starts with the shortest pause again.
+_SOUND_AFTER_S = 2.0
 _CHECK_EVERY_S = 0.1
-#: How often a part that is healthy is looked at.
+#: How often a part that is healthy is looked at, and one that was.
 _WATCH_EVERY_S = 2.0
+_WATCH_ILL_EVERY_S = 0.5
 _LOG_LINES = 8
 
 
@@ -106,6 +107,8 @@ class Part:
         self._stopping = asyncio.Event()
         self._gone = asyncio.Event()
         self._ever_healthy = False
+        #: When it became healthy in this life; None before.
+        self._healthy_since_s: float | None = None
         self._log_start = 0
 
     @property
@@ -121,11 +124,12 @@ class Part:
         """
         failures = 0
         while not self._stopping.is_set():
-            began = time.monotonic()
+            self._healthy_since_s = None
             status = await self._run_once()
             if self._stopping.is_set():
                 return
-            sound = self._ever_healthy and time.monotonic() - began >= _SOUND_AFTER_S
+            since_s = self._healthy_since_s
+            sound = since_s is not None and time.monotonic() - since_s >= _SOUND_AFTER_S
             failures = 1 if sound else failures + 1
             how = _how_it_ended(status)
             if self._hopeless(status, failures):
@@ -195,10 +199,10 @@ class Part:
         """Until it is dead for too long: stopped, wedged, or by its own word unable to get on."""
         lives = self.spec.lives or self.spec.check
         limit_s = self.spec.dead_limit_s
-        pause_s = min(_WATCH_EVERY_S, limit_s / 4)
         last_alive = time.monotonic()
         while not self._stopping.is_set():
-            await asyncio.sleep(pause_s)
+            every_s = _WATCH_EVERY_S if self.healthy.is_set() else _WATCH_ILL_EVERY_S
+            await asyncio.sleep(min(every_s, limit_s / 4))
             healthy = await self.spec.check()
             if healthy is not self.healthy.is_set():
                 self._show(healthy=healthy)
@@ -228,6 +232,7 @@ class Part:
         if self._ever_healthy:
             self._around.say(f"{self.spec.name} is back (process {self.pid}).")
         self._ever_healthy = True
+        self._healthy_since_s = time.monotonic()
         self._show(healthy=True)
         return True
 

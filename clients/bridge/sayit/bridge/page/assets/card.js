@@ -150,5 +150,6 @@ export async function removeAsked(job) {
 export async function repeat(job) {
   const audio = await audioOf(job.id);
   if (!audio) return complain(new Error(t("player.missing")));
-  send([new File([audio], job.name, { type: audio.type })], { language: job.language || "auto", model: job.model });
+  const { language, model, expected, wishes } = job;
+  send([new File([audio], job.name, { type: audio.type })], { language: language || "auto", model, expected, wishes });
 }

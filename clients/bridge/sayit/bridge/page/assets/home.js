@@ -1,17 +1,17 @@
 /** The first view: where recordings come in, and the list of all of them. */
 
-import { largestUpload, listModels } from "./api.js";
+import { largestUpload } from "./api.js";
 import { jobCard, sendingCard } from "./card.js";
 import { h, icon } from "./dom.js";
 import { currentHistory, onHistory, showOlder } from "./history.js";
-import { remember, spokenLanguage, t } from "./i18n.js";
+import { t } from "./i18n.js";
+import { optionFields } from "./optionfields.js";
 import { toast } from "./overlays.js";
 import { recordPanel } from "./recordpanel.js";
 import { currentSendings, send } from "./sending.js";
 
 /** @import {Card} from "./card.js" */
 
-const LANGUAGES = { ko: "한국어", en: "English", ja: "日本語", zh: "中文" };
 const ACCEPTED = "audio/*,video/mp4,video/webm,.mp3,.wav,.m4a,.mp4,.aac,.flac,.ogg,.oga,.opus,.webm";
 
 /**
@@ -123,51 +123,6 @@ function anywhere(take, over) {
     take([...(event.dataTransfer?.files ?? [])]);
   });
   return () => ended.abort();
-}
-
-function optionFields() {
-  const chosenLanguage = spokenLanguage();
-  const choices = Object.entries({ auto: t("options.auto"), ...LANGUAGES }).map(([value, label]) =>
-    h(
-      "label",
-      null,
-      h("input", {
-        type: "radio",
-        name: "spoken",
-        value,
-        checked: value === chosenLanguage,
-        onchange: () => remember("sayit.spoken", value),
-      }),
-      h("span", { lang: value === "auto" ? null : value }, label),
-    ),
-  );
-  const select = h("select", { id: "model" });
-  const quality = h("div", { class: "field", hidden: true }, h("label", { for: "model" }, t("options.quality")), select);
-  listModels()
-    .then((models) => {
-      for (const { name, isDefault } of models) {
-        select.append(
-          h(
-            "option",
-            { value: isDefault ? "" : name, selected: isDefault },
-            isDefault ? t("options.default", { model: name }) : name,
-          ),
-        );
-      }
-      quality.hidden = models.length === 0;
-    })
-    .catch(() => undefined); // the default is taken then
-  const element = h(
-    "div",
-    { class: "options" },
-    h("fieldset", { class: "field" }, h("legend", null, t("options.language")), h("div", { class: "segmented" }, ...choices)),
-    quality,
-  );
-  const chosen = () => ({
-    language: element.querySelector("input:checked")?.getAttribute("value") ?? "auto",
-    model: select.value,
-  });
-  return { element, chosen };
 }
 
 function historyList() {

@@ -53,6 +53,7 @@ class JobView {
     this.player = createPlayer(id, {
       onTime: (seconds) => this.text.showTime(seconds),
       wordAt: (seconds) => this.text.wordAt(seconds),
+      onAudio: (playable) => this.tools.setAudible(playable),
     });
     this.tools = textTools(this.text, () => this.job);
     main.append(

@@ -93,7 +93,7 @@ document.addEventListener("drop", (event) => {
   const files = [...(event.dataTransfer?.files ?? [])];
   if (event.defaultPrevented || !files.length) return;
   event.preventDefault();
-  send(files, { language: spokenLanguage(), model: "" });
+  send(files, { language: spokenLanguage(), model: "", expected: "", wishes: [] });
   location.hash = "#/";
 });
 window.addEventListener("beforeunload", (event) => {

@@ -13,7 +13,7 @@ const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 
 /**
  * @param {string} id the job's
- * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null}} text
+ * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null, onAudio: (playable: boolean) => void}} text
  */
 export function createPlayer(id, text) {
   const player = new Player(id, text);
@@ -32,7 +32,7 @@ class Player {
 
   /**
    * @param {string} id
-   * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null}} text
+   * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null, onAudio: (playable: boolean) => void}} text
    */
   constructor(id, text) {
     this.id = id;
@@ -61,7 +61,7 @@ class Player {
     );
     const { signal } = this.#leaving;
     for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#playing(), { signal });
-    this.audio.addEventListener("error", () => this.#url && this.#explain(t("player.unplayable")), { signal });
+    this.audio.addEventListener("error", () => this.#url && this.#refused(), { signal });
     document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
     this.#playing();
     this.#draw();
@@ -81,11 +81,17 @@ class Player {
     this.#url = URL.createObjectURL(blob);
     this.audio.src = this.#url;
     this.button.disabled = this.speed.disabled = false;
+    this.text.onAudio(true);
     const kept = await peaksOf(this.id);
     const peaks = kept ?? (await measure(blob));
     if (!peaks || this.#leaving.signal.aborted) return;
     this.wave.setPeaks(peaks);
     if (!kept) void keepPeaks(this.id, peaks);
+  }
+
+  #refused() {
+    this.text.onAudio(false);
+    this.#explain(t("player.unplayable"));
   }
 
   #offerFile() {

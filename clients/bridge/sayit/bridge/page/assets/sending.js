@@ -5,8 +5,8 @@ import { pause } from "./events.js";
 import { t } from "./i18n.js";
 import { carry } from "./uploading.js";
 
-/** @import {Options, Parcel} from "./uploading.js" */
-/** @import {Job} from "./wire.js" */
+/** @import {Parcel} from "./uploading.js" */
+/** @import {Job, Options} from "./wire.js" */
 
 /**
  * @typedef {Parcel & {

@@ -29,7 +29,7 @@ export function textTools(text, job) {
     edit.setAttribute("aria-pressed", String(editing));
     edit.lastChild?.replaceWith(h("span", null, t(editing ? "text.edit.done" : "text.edit")));
     text.setEditing(editing);
-    hint.textContent = t(editing ? "text.edit.hint" : "text.hint");
+    updateHint();
   });
   const copying = h("button", { type: "button", class: "quiet" }, icon("copy", 18), h("span", null, t("text.copy")));
   copying.addEventListener("click", () => {
@@ -52,7 +52,13 @@ export function textTools(text, job) {
       if (transcript) void download(transcript, form, job(), text.edits.size > 0);
     },
   }));
-  const hint = h("p", { class: "text-hint" }, t("text.hint"));
+  const hint = h("p", { class: "text-hint" });
+  let audible = false;
+  const updateHint = () => {
+    const editing = edit.getAttribute("aria-pressed") === "true";
+    hint.textContent = t(editing ? "text.edit.hint" : audible ? "text.hint" : "text.hint.unheard");
+  };
+  updateHint();
   const count = h("span", null);
   const undo = h("button", { type: "button", class: "link", onclick: () => text.undoEdits() }, t("text.edits.undo"));
   const edits = h("p", { class: "text-edits", role: "status", hidden: true }, count, undo);
@@ -74,7 +80,12 @@ export function textTools(text, job) {
     edits.hidden = text.edits.size === 0;
     count.textContent = counted("text.edits", text.edits.size);
   };
-  return { element, update };
+  /** @param {boolean} heard whether there is audio to hear words in */
+  const setAudible = (heard) => {
+    audible = heard;
+    updateHint();
+  };
+  return { element, update, setAudible };
 }
 
 /** @param {string} text */

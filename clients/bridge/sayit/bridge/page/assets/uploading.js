@@ -2,13 +2,12 @@
 
 import { ApiError, problemFrom } from "./api.js";
 import { transfer } from "./transfer.js";
-import { jobOf } from "./wire.js";
+import { jobOf, requested } from "./wire.js";
 
-/** @import {Job} from "./wire.js" */
+/** @import {Job, Options} from "./wire.js" */
 /** @import {Watcher} from "./transfer.js" */
 
 /**
- * @typedef {{language: string, model: string}} Options
  * @typedef {{key: string, file: File, options: Options, upload: string}} Parcel `upload`: where its pieces go, empty before
  */
 
@@ -32,8 +31,8 @@ export function carry(parcel, watcher) {
  * @param {Watcher} watcher
  */
 async function atOnce({ key, file, options }, watcher) {
-  const query = new URLSearchParams({ language: options.language, word_timestamps: "true", filename: file.name });
-  if (options.model) query.set("model", options.model);
+  const query = new URLSearchParams({ filename: file.name });
+  for (const [name, value] of Object.entries(requested(options))) query.set(name, String(value));
   // Whatever the browser takes it for: the service looks at the content.
   const own = { "Content-Type": "application/octet-stream", "Idempotency-Key": key };
   const answer = await transfer("POST", `/v1/jobs?${query}`, own, file, watcher);
@@ -64,7 +63,7 @@ async function inPieces(parcel, watcher) {
   const job = {
     upload_id: parcel.upload.split("/").at(-1),
     filename: file.name,
-    options: { language: options.language, model: options.model, word_timestamps: true },
+    options: requested(options),
   };
   const body = new Blob([JSON.stringify(job)]);
   const own = { "Content-Type": "application/json", "Idempotency-Key": key };

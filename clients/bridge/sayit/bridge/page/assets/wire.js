@@ -7,14 +7,46 @@
  * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
- *   id: string, state: State, name: string, language: string, model: string, progress: Progress, created: Date,
- *   expires: Date | null, error: string, cached: boolean, warnings: string[], lastSeq: number
+ *   id: string, state: State, name: string, language: string, model: string, expected: string, wishes: Wish[],
+ *   progress: Progress, created: Date, expires: Date | null, error: string, cached: boolean, warnings: string[], lastSeq: number
  * }} Job
  * @typedef {{segments: Segment[], language: string, duration: number, raw: any}} Transcript
+ * @typedef {"formatting" | "channels" | "profanity" | "translate"} Wish
+ * @typedef {{language: string, model: string, expected: string, wishes: readonly Wish[]}} Options `expected`: words
  */
 
 /** @type {State[]} */
 const ENDED = ["completed", "failed", "cancelled"];
+
+/** @type {Record<Wish, Record<string, string | boolean>>} */
+const WISHES = {
+  formatting: { formatting: true },
+  channels: { channels: "split" },
+  profanity: { mask_profanity: true },
+  translate: { task: "translate" },
+};
+
+/**
+ * The options of a request: what is not wished is the service's to choose.
+ *
+ * @param {Options} options
+ * @returns {Record<string, string | boolean>}
+ */
+export function requested({ language, model, expected, wishes }) {
+  return {
+    language,
+    word_timestamps: true,
+    ...(model && { model }),
+    ...(expected && { hotwords: expected }),
+    ...Object.assign({}, ...wishes.map((wish) => WISHES[wish])),
+  };
+}
+
+/** @param {any} options a job's */
+function wishesIn(options) {
+  const all = /** @type {Wish[]} */ (Object.keys(WISHES));
+  return all.filter((wish) => Object.entries(WISHES[wish]).every(([name, value]) => options[name] === value));
+}
 
 /** @param {State} state */
 export function isEnded(state) {
@@ -32,6 +64,8 @@ export function jobOf(value) {
     name: value.filename ?? "",
     language: value.options?.language ?? "",
     model: value.model ?? "",
+    expected: value.options?.hotwords ?? "",
+    wishes: wishesIn(value.options ?? {}),
     progress: progressOf(value.progress ?? {}),
     created: new Date(value.created_at),
     expires: value.expires_at ? new Date(value.expires_at) : null,

@@ -33,6 +33,18 @@ hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fails where groups have no effect, as with pytest 9.2 and xdist 3.8: each worker would start every shared suite.
+
+    https://github.com/pytest-dev/pytest-xdist/issues/1386
+    """
+    if getattr(config.option, "loadgroup", False):  # only xdist's workers have it
+        ignored = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        if ignored:
+            raise pytest.UsageError(f"xdist ignores the groups of {len(ignored)} tests, such as {ignored[0]}")
+
+
 @contextmanager
 def _running(folder: Path) -> Iterator[ValkeyServer]:
     """A server on a port of its own; a port that another process took in between costs another try."""

@@ -38,7 +38,7 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
     telemetry.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    # All is written and closed; what is left is memory. The kernel frees it at once, the interpreter in up to half a second.
+    # All is written and closed; what is left is memory: the kernel frees it at once, the interpreter in half a second.
     os._exit(0)
 
 

@@ -123,6 +123,7 @@ def test_every_sentence_is_used_and_none_is_missing() -> None:
     assert asked <= keys
     built = ("state.", "warning.", "text.download.", "progress.queue.", "text.edits.")
     quoted = set(re.findall(r'"([\w.]+)"', code))
+    quoted |= {f"options.{word}" for word in quoted}
     assert {key for key in keys - quoted if not key.startswith(built)} == set()
 
 

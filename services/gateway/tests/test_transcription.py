@@ -228,7 +228,7 @@ _FORMATS = {
 async def test_transcript_is_rendered_in_pieces(number: Any, form: Format) -> None:
     """A format gives the rendered text, in pieces of at most 256 KiB, however long it is."""
     async with suite() as s:
-        s.fake.transcript = transcript(700, text="안녕하세요 " * 50)
+        s.fake.transcript = transcript(360, text="안녕하세요 " * 50)
         request = transcription_service_pb2.GetTranscriptRequest(job_id="job-1", format=number)
         pieces = [part.content async for part in s.jobs.GetTranscript(request)]
     assert len(pieces) > 1

@@ -1,4 +1,4 @@
-"""Files share the transcribers: shown with a model of Whisper Small's shape, for the bundled one is done too soon."""
+"""Files share the transcribers: shown with a model of Whisper Base's shape, for the bundled one is done too soon."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.small_shaped import build
+from benchmarks.small_shaped import Shape, build
 from sayit.client import Client
 from sayit.speech.options import Options
 
 from .helper import RECORDINGS, repeated, running_suite
 
-pytestmark = pytest.mark.xdist_group("small")
+pytestmark = pytest.mark.xdist_group("sharing")
 
 #: No words come out of random weights; a few tokens are enough to keep an engine busy.
 FEW_TOKENS = Options(language="ko", temperature=0.0, beam_size=1, max_tokens_per_window=4)
@@ -21,8 +21,8 @@ FEW_TOKENS = Options(language="ko", temperature=0.0, beam_size=1, max_tokens_per
 
 def test_a_short_file_does_not_wait_for_a_long_one(tmp_path: Path) -> None:
     """A 10 s file sent while a 10 min file runs is done while the long one has done a few chunks more."""
-    model = tmp_path / "small-shaped"
-    build(model)
+    model = tmp_path / "base-shaped"
+    build(model, Shape(width=512, layers=6, heads=8))
     with running_suite(tmp_path, "--model", str(model), SAYIT_BATCH="2") as suite, Client(suite.address) as client:
         long = client.create_job(repeated("ko-150s", 4), options=FEW_TOKENS)
         second = client.create_job(repeated("en-90s", 3), options=FEW_TOKENS)

@@ -19,6 +19,8 @@ from sayit.cli.suite import ready
 
 from .helper import alive, eventually, kill
 
+pytestmark = pytest.mark.xdist_group("cli")  # they share a suite
+
 RECORDINGS = Path(__file__).parents[3] / "recordings"
 SHORT = str(RECORDINGS / "en-8s.flac")
 LONG = str(RECORDINGS / "ko-150s.flac")

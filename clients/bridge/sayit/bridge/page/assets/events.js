@@ -120,6 +120,7 @@ async function once(id, afterSeq, signal, take) {
  */
 export function pause(ms, signal) {
   return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {
       clearTimeout(timer);

@@ -62,6 +62,9 @@ export function lookNow() {
 export async function keepLooking() {
   document.addEventListener("visibilitychange", lookNow);
   for (;;) {
+    // Who wants a look while one is under way may know more than it will see: another one follows at once.
+    waiting = new AbortController();
+    const { signal } = waiting;
     let next = jobs.some(({ state }) => !isEnded(state)) ? RUNNING_MS : IDLE_MS;
     if (!document.hidden) {
       try {
@@ -73,8 +76,7 @@ export async function keepLooking() {
         next = Math.max(CUT_OFF_MS, error instanceof ApiError ? error.retryAfterS * 1000 : 0);
       }
     }
-    waiting = new AbortController();
-    await pause(next, waiting.signal);
+    await pause(next, signal);
   }
 }
 

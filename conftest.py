@@ -211,7 +211,8 @@ def _postgres() -> Iterator[PostgresServer]:
     try:
         if user:
             shutil.chown(folder, user, _group(user))
-            if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+            from_wheel = programs.parent.name == "pginstall"
+            if from_wheel and not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
                 programs = _copied(programs, folder)
         with PostgresServer(programs=programs, folder=folder, user=user).started() as server:
             yield server

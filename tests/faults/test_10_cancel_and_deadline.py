@@ -23,10 +23,13 @@ from .harness import LONG, OPTIONS, SLOW_OPTIONS, Report, speech
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
-CANCELS = 36 if LONG else 4
+CANCELS = 40 if LONG else 4
 #: Of the cancels, those that have to find the job MERGING.
 MERGING = 10 if LONG else 2
 DEADLINES = 15 if LONG else 3
+ON_ENGINE = " on the engine"
+#: What the scheduler counts as not decoded for cancelled jobs.
+SAVED = "sayit_cancelled_audio_seconds_total"
 _LAST_STATES = ("merging", "completed", "cancelled", "failed")
 #: After a cancel at most the engine's call of that moment goes on.
 _LET_GO_S = 30.0
@@ -37,19 +40,20 @@ _NEWS_S = 0.2
 async def test_cancel(heavy_chaos: Chaos, report: Report, rng: random.Random) -> None:
     """A job has one end whenever it is cancelled; no attempt begins after it, and no event comes after it."""
     states: Counter[str] = Counter()
+    saved_before_s = heavy_chaos.metric("scheduler", SAVED)
     async with AsyncClient(heavy_chaos.suite.address, retry_s=60.0) as client:
         for number in range(CANCELS):
             report.operations += 1
             job = await client.create_job(speech(70.0, gain=1 - number / 1000), options=SLOW_OPTIONS)
-            if number % 4 == 3:  # chance alone may never meet a busy engine
+            if number % 4 == 3:  # by chance alone a busy engine may never be met
                 await heavy_chaos.on_engine(job.id)
             else:
                 await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 1.0), rng.uniform(0.0, 6.0))))
             before = (await client.get(job.id)).state
-            stage = "engine" if any(each.on_engine for each in _held(heavy_chaos, job.id)) else ""
+            stage = ON_ENGINE if any(each.on_engine for each in _held(heavy_chaos, job.id)) else ""
             ended = await client.cancel(job.id)
             cancelled_s = time.time()
-            states[f"{before}{' on the engine' if stage else ''}"] += 1
+            states[f"{before}{stage}"] += 1
             report.fault("cancel", hit=not before.terminal)
             if ended.state not in {JobState.CANCELLED, JobState.COMPLETED}:
                 report.wrong.append(f"{job.id} is {ended.state} after its cancellation")
@@ -57,6 +61,9 @@ async def test_cancel(heavy_chaos: Chaos, report: Report, rng: random.Random) ->
             await _no_further_window(heavy_chaos, job.id, report)
             await _one_end(client, heavy_chaos, job.id, ended.state, cancelled_s, report)
     report.figures["cancelled_in"] = dict(states)
+    report.figures["saved_audio_s"] = saved_s = round(heavy_chaos.metric("scheduler", SAVED) - saved_before_s, 1)
+    if not any(state.endswith(ON_ENGINE) for state in states) or not saved_s:
+        report.wrong.append(f"cancelled in {dict(states)} only, which saved {saved_s} s")
     report.conclude()
 
 

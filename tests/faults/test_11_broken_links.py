@@ -1,4 +1,4 @@
-"""Fault test 11: every link between two parts is delayed, stalled and reset."""
+"""Fault test 11: every link between two parts is delayed, stalled and reset; that to PostgreSQL is fault test 5's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from .books import Books
 from .by_hand import Linked, linked_suite
 from .harness import FAST_FAULTS, LEAST_HITS, LONG, OPTIONS, Report, clips, until
 from .load import Load, texts_without_faults
+from .over_rest import ask_over_rest
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
-FAULTS = max(LEAST_HITS, 32 if LONG else 5)
+FAULTS = max(LEAST_HITS, 35 if LONG else 7)
 #: Longer than a lease.
-STALL_S = (0.5, 4.0 if LONG else 2.5)
+STALL_S = (0.5, 4.0 if LONG else 2.2)
+DELAYED_S = (1.0, 3.0) if LONG else (0.5, 1.0)
 #: Nobody may connect more often than so, per link and fault on it.
 CONNECTIONS_PER_FAULT = 60
 
@@ -29,7 +31,8 @@ async def test_broken_links(tmp_path: Path, own_redis: ValkeyServer, report: Rep
         texts = await texts_without_faults(suite.address, clips(), OPTIONS)
         books = Books(suite.data)
         load = Load(suite.address, clips(), texts, OPTIONS, rng.getrandbits(32))
-        running = asyncio.create_task(load.run(at_once=6))
+        over_rest = ask_over_rest(suite.rest, load, random.Random(rng.random()))
+        running = asyncio.gather(load.run(at_once=5), over_rest)
         links = list(suite.proxies)
         while report.injected < FAULTS or report.faults < LEAST_HITS:
             link = links[report.injected % len(links)]
@@ -61,6 +64,6 @@ async def _hurt(suite: Linked, link: str, rng: random.Random, report: Report) ->
         proxy.resume()
     else:
         proxy.delay_s = rng.uniform(0.02, 0.3)
-        await asyncio.sleep(rng.uniform(1.0, 3.0))
+        await asyncio.sleep(rng.uniform(*DELAYED_S))
         proxy.delay_s = 0.0
     report.fault(f"{kind} {link}", hit=links > 0 and (kind != "delay" or proxy.moved > moved))

@@ -20,7 +20,7 @@ from .harness import LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 #: Jobs that one tenant may have, and that the flooding one keeps.
-ROOM = 24 if LONG else 10
+ROOM = 24 if LONG else 13
 #: Jobs of the other.
 MODEST = 5 if LONG else 1
 #: Chunks of the flood that may be begun between the moment a chunk of somebody else is due and the moment it is begun:

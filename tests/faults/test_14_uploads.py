@@ -153,9 +153,7 @@ async def test_bad_uploads(suite: RunningSuite, report: Report, rng: random.Rand
             report.wrong.append(f"the bridge grew by {growth_mb:.0f} MB")
         await _all_ended(client, report)
     report.figures["uploads_gone_after_s"] = round(await _uploads_gone(suite.data, report), 1)
-    left = [str(path) for path in suite.data.rglob("*.tmp")]
-    if left:
-        report.wrong.append(f"temporary files stay: {left[:3]}")
+    report.figures["files_gone_after_s"] = round(await _files_gone(suite.data, report), 1)
     report.conclude(least=max(LEAST_HITS, EACH * len(EXPECTED)))
 
 
@@ -208,6 +206,23 @@ async def _uploads_gone(data: Path, report: Report) -> float:
             return time.monotonic() - began_s
         if time.monotonic() - began_s > GONE_WITHIN_S:
             report.wrong.append(f"{left} uploads stay")
+            return GONE_WITHIN_S
+        await asyncio.sleep(0.5)
+
+
+async def _files_gone(data: Path, report: Report) -> float:
+    """Seconds until no file is left but what jobs were made of: no scratch, no staged object, no half upload."""
+    began_s = time.monotonic()
+    while True:
+        with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
+            used = {row[0] for row in connection.execute("SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL")}
+        left = [path for path in (data / "scratch").rglob("*") if path.is_file()]
+        left += (data / "objects").rglob("*#*")
+        left += [folder for folder in (data / "objects" / "uploads").glob("*") if folder.name not in used]
+        if not left:
+            return time.monotonic() - began_s
+        if time.monotonic() - began_s > GONE_WITHIN_S:
+            report.wrong.append(f"files stay: {[str(path) for path in left[:3]]}")
             return GONE_WITHIN_S
         await asyncio.sleep(0.5)
 

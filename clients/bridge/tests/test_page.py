@@ -123,7 +123,9 @@ def test_every_sentence_is_used_and_none_is_missing() -> None:
     assert asked <= keys
     built = ("state.", "warning.", "text.download.", "progress.queue.", "text.edits.")
     quoted = set(re.findall(r'"([\w.]+)"', code))
-    quoted |= {f"options.{word}" for word in quoted}
+    boxes = re.search(r"const BOXES = \[(.*?)\]", code)
+    assert boxes
+    quoted |= {f"options.{name}" for name in re.findall(r'"(\w+)"', boxes[1])}
     assert {key for key in keys - quoted if not key.startswith(built)} == set()
 
 

@@ -51,7 +51,7 @@ def test_clean_end_is_0() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_process_cleanly(number: signal.Signals) -> None:
     """The first signal sets the event; main cleans up and the exit code is 0."""
-    with _process("print('up', flush=True); await stop.wait(); print('down', flush=True)") as process:
+    with _process("print('up', flush=True); await stop.wait(); print('down')") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(number)

@@ -37,7 +37,10 @@ class Reload(Generic[Settings]):
         self._followers: list[Callable[[Settings], None]] = [lambda now: telemetry.set_log_level(now.log_level)]
 
     def follow(self, apply: Callable[[Settings], None]) -> None:
-        """Calls `apply` with the settings that hold after every change of a reloadable one."""
+        """Calls `apply` with the settings that hold now whenever they were read again.
+
+        Also when none has changed: a file that one of them names may have.
+        """
         self._followers.append(apply)
 
     def again(self) -> None:
@@ -52,8 +55,8 @@ class Reload(Generic[Settings]):
         taken = [name for name in changed if is_reloadable(fields[name])]
         if taken:
             self.settings = self.settings.model_copy(update={name: getattr(fresh, name) for name in taken})
-            for apply in self._followers:
-                apply(self.settings)
+        for apply in self._followers:
+            apply(self.settings)
         telemetry.logger().info(
             "settings_reloaded",
             in_effect=[_variable(name) for name in taken],

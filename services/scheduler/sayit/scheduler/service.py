@@ -220,6 +220,10 @@ async def running(
         def adopt(now: SchedulerSettings) -> None:
             limits.adopt(limits_of(now, limits.presets))
             stores.jobs.result_ttl_s = stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
+            try:
+                guard.adopt(load_phrases(now.guard_phrases))
+            except PhrasesError as error:
+                telemetry.logger().error("guard_phrases_not_reloaded", cause=str(error))
 
         if reload is not None:
             reload.follow(adopt)

@@ -105,6 +105,7 @@ class SchedulerSettings(ServiceSettings):
     guard_phrases: Path | None = Field(
         None,
         description="File of more phrases that Whisper invents, one a line; docs/quality.md explains the form.",
+        json_schema_extra=RELOADABLE,
     )
     presets: Path | None = Field(
         None,

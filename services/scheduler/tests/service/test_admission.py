@@ -16,6 +16,7 @@ from sayit.chassis.errors import error_of_call
 from sayit.chassis.reload import Reload
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import resources_pb2 as pb
+from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
 
 from .helper import ALICE, BOB, RECORDINGS, Suite, Transcriber, suite
@@ -127,3 +128,53 @@ async def test_limits_change_while_it_runs(tmp_path: Path, redis_url: str) -> No
         bound = 2
         reload.again()
         assert await s.create(SHORT + b"x")
+
+
+async def test_guard_phrases_change_while_it_runs(tmp_path: Path, redis_url: str) -> None:
+    """A file that was edited under the same name holds for the next chunk; one that is wrong changes nothing."""
+    phrases = tmp_path / "phrases"
+    phrases.write_text("")
+    reloads: list[Reload] = []
+    async with suite(
+        tmp_path, redis_url, reloads=reloads, guard_phrases=phrases, second_looks=False, cache_ttl_h=0.0
+    ) as s:
+        reload = reloads[0]
+        reload._read = lambda: s.settings
+        worker = Transcriber(s)
+        await worker.report()
+        heard = []
+        for number, content in enumerate((b"", "!구독과 좋아요 꼭\n".encode(), b"\xff\xfe")):
+            phrases.write_bytes(content)
+            reload.again()
+            job = await s.create(SHORT + b"x" * number)
+            await (await worker.claim(*await worker.take())).finish("구독과 좋아요 꼭", avg_logprob=-0.1)
+            await s.until(job.id, pb.JOB_STATE_COMPLETED)
+            heard.append((await s.transcript(job.id)).text)
+    assert heard == ["구독과 좋아요 꼭", "", ""]
+
+
+async def test_the_status_says_what_is_away(tmp_path: Path, own_redis: ValkeyServer) -> None:
+    """Transcribers that are missing, a queue that is gone and back: each part's state, and the worst of them all."""
+
+    async def states(s: Suite) -> dict[str, int]:
+        with principal.use(ALICE):
+            status = await s.jobs.GetStatus(system_pb.GetStatusRequest())
+        return {"": status.state} | {part.name: part.state for part in status.parts}
+
+    async with suite(tmp_path, f"{own_redis.connection_url}/0", transcribers_expected=2) as s:
+        assert (await states(s))["transcribers"] == system_pb.PART_STATE_DOWN
+        await Transcriber(s).report()
+        found = await states(s)
+        assert found.pop("") == found.pop("transcribers") == system_pb.PART_STATE_DEGRADED
+        assert set(found.values()) == {system_pb.PART_STATE_OK}
+        own_redis.terminate()
+        found = await states(s)
+        assert (found[""], found["queue"], found["database"]) == (
+            system_pb.PART_STATE_DOWN,
+            system_pb.PART_STATE_DOWN,
+            system_pb.PART_STATE_OK,
+        )
+        own_redis.start()
+        async with asyncio.timeout(30):
+            while (await states(s))["queue"] != system_pb.PART_STATE_OK:  # noqa: ASYNC110 - another process's state
+                await asyncio.sleep(0.1)

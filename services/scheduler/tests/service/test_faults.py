@@ -13,6 +13,8 @@ from sayit.v1 import resources_pb2 as pb
 
 from .helper import ENDED, LONG, SHORT, Transcriber, suite
 
+pytestmark = pytest.mark.usefixtures("both_databases")
+
 
 async def test_a_broken_call_frees_the_chunk_at_once(tmp_path: Path, redis_url: str) -> None:
     """A transcriber that dies while the chunk is on the engine costs one crash; the next attempt has a new token."""

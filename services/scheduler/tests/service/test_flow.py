@@ -15,6 +15,8 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 
 from .helper import ALICE, BOB, ENDED, LONG, SHORT, Transcriber, kind_of, suite
 
+pytestmark = pytest.mark.usefixtures("both_databases")
+
 
 async def test_a_short_file_becomes_one_interactive_chunk_and_a_transcript(tmp_path: Path, redis_url: str) -> None:
     """A short file is one chunk of exactly its audio; its text is the transcript; events are numbered without gaps."""

@@ -58,7 +58,7 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         )
         model = settings.model_name or folder.name
         engine.start()
-        # A call of the model cannot be interrupted; the process ends when it does.
+        # A call of the model cannot be interrupted; the process ends without waiting for it.
         stack.callback(engine.close)
         limit_mb = settings.memory_limit_mb or _GROWTH * resident_mb() + _GROWTH_MB
         channel = await stack.enter_async_context(internal_channel(settings.scheduler_address, settings))
@@ -133,11 +133,11 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
 
 
 async def _watch(engine: Engine, server: Running, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
-    """Says NOT_SERVING while a call of the model takes too long, so that a supervisor restarts the process."""
+    """Says NOT_SERVING while the engine stands, so that a supervisor restarts the process."""
     healthy = True
     while True:
         await asyncio.sleep(every_s)
-        stuck = engine.busy_for_s > stuck_after_s
+        stuck = engine.broken or engine.busy_for_s > stuck_after_s
         if stuck is healthy:
             healthy = not stuck
             telemetry.logger().error(

@@ -75,7 +75,8 @@ class TranscriberSettings(ServiceSettings):
     stuck_after_s: float = Field(
         default=300.0,
         gt=0,
-        description="Seconds after which a call of the model counts as stuck and the transcriber as not serving.",
+        description="Seconds after which a call of the model counts as stuck, or making a chunk ready for it, and the "
+        "transcriber as not serving.",
     )
 
     def engine_threads(self) -> int:

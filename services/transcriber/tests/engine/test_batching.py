@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import wait
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from prometheus_client import REGISTRY
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO
 from sayit.transcriber.engine import Engine, EngineCancelled
+from sayit.transcriber.engine.calling import Caller
+from sayit.transcriber.engine.chunk import HeldChunk
 
 from .helper import options, recording
 
@@ -220,6 +223,38 @@ def test_who_waits_leaves_at_once(micro):
             held[0].future.result(60)
         assert held[1].future.result(60).segments
         assert len(whisper.calls) == 3
+
+
+def test_a_preparation_that_stands_counts_as_busy(micro, monkeypatch):
+    """Making features ready for the model may hang as well as the model."""
+    go = threading.Event()
+    monkeypatch.setattr(HeldChunk, "prepare", lambda *_: go.wait(30))
+    with engine_of(micro) as (engine, _):
+        held = engine.submit(recording("ko-8s"), options())
+        engine.start()
+        while not engine.busy_for_s:
+            time.sleep(0.01)
+        go.set()
+        assert held.future.exception(60)  # there is nothing to decode
+        assert engine.busy_for_s == 0
+        assert not engine.broken
+
+
+def test_an_engine_whose_thread_died_is_broken(micro, monkeypatch):
+    """An error outside of any chunk ends a thread: whoever watches can tell."""
+
+    def die(*_):
+        raise SystemExit
+
+    monkeypatch.setattr(Caller, "make", die)
+    with engine_of(micro) as (engine, _):
+        assert not engine.broken
+        engine.submit(recording("ko-8s"), options())
+        engine.start()
+        deadline = time.monotonic() + 60
+        while not engine.broken:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_no_call_before_it_is_known(micro):

@@ -70,6 +70,7 @@ class FakeEngine:
         self.asked: list[dict[str, bool]] = []
         self.windows_begun = 0
         self.busy_since_s: float | None = None
+        self.broken = False
         self.executor = ThreadPoolExecutor(1)
 
     @property

@@ -60,7 +60,7 @@ async def test_leaving_is_said_at_once() -> None:
 
 
 async def test_a_stuck_engine_is_not_serving() -> None:
-    """A call of the model that takes too long turns health to NOT_SERVING, and its end back to SERVING."""
+    """A call of the model that takes too long turns health to NOT_SERVING, its end back, a broken engine for good."""
     async with (
         bench() as work,
         serving(address="127.0.0.1:0", register=lambda _: None, service_names=(), grace_s=0.1) as server,
@@ -73,6 +73,8 @@ async def test_a_stuck_engine_is_not_serving() -> None:
             await until(lambda: "the engine is stuck" in [line["event"] for line in lines])
             work.engine.go.set()
             await until(lambda: "the engine goes on" in [line["event"] for line in lines])
+            work.engine.broken = True
+            await until(lambda: [line["event"] for line in lines].count("the engine is stuck") == 2)
         watching.cancel()
 
 

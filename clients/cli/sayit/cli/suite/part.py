@@ -21,7 +21,7 @@ MOST_FIRST_STARTS = 5
 EXIT_CANNOT_WORK = 2
 _SHORTEST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
-#: A part that has been healthy for so long before it ended starts with the shortest pause again.
+#: A part that was healthy for so long before it ended starts with the shortest pause again.
 _SOUND_AFTER_S = 2.0
 _CHECK_EVERY_S = 0.1
 #: How often a part that is healthy is looked at, and one that was.
@@ -64,7 +64,8 @@ class PartSpec:
     believes_exit: bool = True
     #: Whether SIGHUP makes it read its settings again.
     reloads: bool = False
-    #: Called with the number of failures before it is started again; says what it mended, if anything.
+    #: Called with the number of failures before it is started again after a life in which it never was healthy; says
+    #: what it mended, if anything.
     mend: Callable[[int], str] = field(default=_nothing)
 
 
@@ -107,7 +108,8 @@ class Part:
         self._stopping = asyncio.Event()
         self._gone = asyncio.Event()
         self._ever_healthy = False
-        #: When it became healthy in this life; None before.
+        #: Of this life: how long it was healthy up to its last illness, and since when it has been again.
+        self._healthy_s = 0.0
         self._healthy_since_s: float | None = None
         self._log_start = 0
 
@@ -115,6 +117,12 @@ class Part:
     def log(self) -> Path:
         """Where it logs."""
         return logs.path_of(self._around.logs, self.spec.name)
+
+    @property
+    def _healthy_for_s(self) -> float:
+        """How long it was healthy in this life, in seconds."""
+        since_s = self._healthy_since_s
+        return self._healthy_s + (0.0 if since_s is None else time.monotonic() - since_s)
 
     async def keep(self) -> None:
         """Keeps it running until `stop` was called.
@@ -124,13 +132,11 @@ class Part:
         """
         failures = 0
         while not self._stopping.is_set():
-            self._healthy_since_s = None
+            self._healthy_s, self._healthy_since_s = 0.0, None
             status = await self._run_once()
             if self._stopping.is_set():
                 return
-            since_s = self._healthy_since_s
-            sound = since_s is not None and time.monotonic() - since_s >= _SOUND_AFTER_S
-            failures = 1 if sound else failures + 1
+            failures = 1 if self._healthy_for_s >= _SOUND_AFTER_S else failures + 1
             how = _how_it_ended(status)
             if self._hopeless(status, failures):
                 raise PartFailedError(
@@ -214,6 +220,7 @@ class Part:
                 return
 
     def _show(self, *, healthy: bool) -> None:
+        self._healthy_s, self._healthy_since_s = self._healthy_for_s, time.monotonic() if healthy else None
         if healthy:
             self.healthy.set()
         else:
@@ -232,7 +239,6 @@ class Part:
         if self._ever_healthy:
             self._around.say(f"{self.spec.name} is back (process {self.pid}).")
         self._ever_healthy = True
-        self._healthy_since_s = time.monotonic()
         self._show(healthy=True)
         return True
 
@@ -247,8 +253,7 @@ class Part:
         if failures >= 3:
             for line in logs.last_lines(self.log, 1, since=self._log_start):
                 self._around.say(f"  its last word ({failures} failures in a row, log: {self.log}): {line}")
-        mended = self.spec.mend(failures)
-        if mended:
+        if not self._healthy_for_s and (mended := self.spec.mend(failures)):
             self._around.say(mended)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), pause_s)

@@ -27,6 +27,10 @@ class HallucinationGuard:
     def __init__(self, phrases: Phrases) -> None:
         self._phrases = phrases
 
+    def adopt(self, phrases: Phrases) -> None:
+        """Judges by other known inventions from now on."""
+        self._phrases = phrases
+
     def chunk(self, segments: Sequence[Segment], guard: Guard) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
         """What stays of one chunk, and what goes, before anything else is known of the recording."""
         (kept,), removed = self.recording([segments], guard, speech=None)

@@ -58,6 +58,7 @@ class Engine:
         self._in_call: tuple[HeldChunk, ...] = ()
         self._in_preparation: HeldChunk | None = None
         self._call_began_s: float | None = None
+        self._preparation_began_s: float | None = None
         self._call_ended_s: float | None = None
         self._bulk_waits_since_s: float | None = None
         self._closing = False
@@ -106,9 +107,14 @@ class Engine:
 
     @property
     def busy_for_s(self) -> float:
-        """Seconds that the running call has taken; 0 between calls."""
-        began_s = self._call_began_s
-        return 0.0 if began_s is None else time.monotonic() - began_s
+        """Seconds that the running call, or the preparation of a chunk, has taken; 0 between them."""
+        began_s = [at_s for at_s in (self._call_began_s, self._preparation_began_s) if at_s is not None]
+        return time.monotonic() - min(began_s) if began_s else 0.0
+
+    @property
+    def broken(self) -> bool:
+        """Whether one of its threads has ended though it was not closed: nothing will be decoded any more."""
+        return not self._closing and any(thread.ident and not thread.is_alive() for thread in self._threads)
 
     def warm_up(self) -> None:
         """Runs every kind of call once at full size, so that the first chunk meets no first time; before `start`."""
@@ -215,7 +221,7 @@ class Engine:
             except Exception as caught:  # noqa: BLE001 - whatever it is, it is this chunk's, and the others go on
                 error = caught
             with self._changed:
-                self._in_preparation = None
+                self._in_preparation = self._preparation_began_s = None
                 chunk.prepared = True
                 cancelled = chunk.cancelled
                 if error is None and not cancelled and not chunk.done:
@@ -228,6 +234,7 @@ class Engine:
             while not self._closing:
                 self._in_preparation = self._table.unprepared()
                 if self._in_preparation is not None:
+                    self._preparation_began_s = time.monotonic()
                     return self._in_preparation
                 self._changed.wait()
         return None

@@ -36,10 +36,12 @@ SLOW_SHAPE = Shape(width=384, layers=4, heads=6)
 #: What contention, cancel and overload are tested with, where no transcriber has to load it twice.
 HEAVY_SHAPE = SMALL if LONG else SLOW_SHAPE
 #: A watcher that reads nothing for so long is cut off.
-SLOW_READER_S = 4.0
+SLOW_READER_S = 4.0 if LONG else 2.0
 #: Short leases, so that hundreds of faults fit; the text comes from the engine, never from the cache.
 FAST_FAULTS = {
     "SAYIT_CACHE_TTL_H": "0",
+    # Few slots mean small batches, and warming up for larger ones is most of a transcriber's start.
+    "SAYIT_BATCH": "2",
     "SAYIT_LEASE_S": "2",
     "SAYIT_HEARTBEAT_S": "0.5",
     "SAYIT_REDISPATCH_S": "3",

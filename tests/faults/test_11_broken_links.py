@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark
 FAULTS = max(LEAST_HITS, 35 if LONG else 7)
 #: Longer than a lease.
 STALL_S = (0.5, 4.0 if LONG else 2.2)
+BETWEEN_S = (0.3, 1.0) if LONG else (0.1, 0.3)
 DELAYED_S = (1.0, 3.0) if LONG else (0.5, 1.0)
 #: Nobody may connect more often than so, per link and fault on it.
 CONNECTIONS_PER_FAULT = 60
@@ -38,7 +39,7 @@ async def test_broken_links(tmp_path: Path, own_redis: ValkeyServer, report: Rep
             link = links[report.injected % len(links)]
             await until(lambda: len(books.unfinished()) >= 3, "work to disturb")
             await _hurt(suite, link, rng, report)
-            await asyncio.sleep(rng.uniform(0.3, 1.0))
+            await asyncio.sleep(rng.uniform(*BETWEEN_S))
         load.enough()
         await running
         await load.judge(books, report)

@@ -216,7 +216,7 @@ async def _files_gone(data: Path, report: Report) -> float:
     while True:
         with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
             used = {row[0] for row in connection.execute("SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL")}
-        left = [path for path in (data / "scratch").rglob("*") if path.is_file()]
+        left = [path for path in (data / "scratch").rglob("*") if path.is_file() and path.suffix != ".lock"]
         left += (data / "objects").rglob("*#*")
         left += [folder for folder in (data / "objects" / "uploads").glob("*") if folder.name not in used]
         if not left:

@@ -45,6 +45,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"xdist ignores the groups of {len(ignored)} tests, such as {ignored[0]}")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what tests recorded for the summary where they ran in workers, whose own lines go nowhere."""
+    if not terminalreporter.config.getoption("numprocesses", None):
+        return
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "teardown":
+            for name, value in report.user_properties:
+                if name == "line of the summary":
+                    terminalreporter.write_line(str(value))
+
+
 @contextmanager
 def _running(folder: Path) -> Iterator[ValkeyServer]:
     """A server on a port of its own; a port that another process took in between costs another try."""

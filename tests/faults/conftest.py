@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from .harness import (
     SLOW_OPTIONS,
     SLOW_SHAPE,
     Report,
+    Tell,
     clips,
     write_report,
 )
@@ -39,14 +40,26 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def report(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Report]:
+def tell(record_property: Callable[[str, object], None], capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Prints a test's seed and counts, now or with the summary, and writes them down."""
+
+    def tell(entry: dict[str, object]) -> None:
+        line = f"fault test {entry['test']}: {json.dumps(entry)}"
+        record_property("line of the summary", line)
+        with capsys.disabled():
+            print(f"\n{line}")  # noqa: T201 - it is the result; a worker's goes nowhere
+        write_report(entry)
+
+    return tell
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest, tell: Tell) -> Iterator[Report]:
     """The test's report; printed and written at its end, whatever its end is."""
     number = int(request.path.stem.split("_")[1])
     report = Report(test=number, name=request.node.name.removeprefix("test_"), seed=SEED)
     yield report
-    with capsys.disabled():
-        print(f"\nfault test {number}: {json.dumps(report.as_dict())}")  # noqa: T201 - seed and counts are the result
-    write_report(report.as_dict())
+    tell(report.as_dict())
 
 
 @pytest.fixture

@@ -121,6 +121,10 @@ class Report:
         }
 
 
+#: Prints and writes down an entry of the report.
+Tell = Callable[[dict[str, object]], None]
+
+
 def write_report(entry: dict[str, object]) -> None:
     """Appends an entry to the JSON list in the file named by SAYIT_FAULTS_REPORT, if one is named."""
     target = os.environ.get("SAYIT_FAULTS_REPORT")

@@ -15,7 +15,7 @@ from .harness import FAST_FAULTS, LEAST_HITS, LONG, OPTIONS, Report, clips, unti
 from .load import Load, texts_without_faults
 from .over_rest import ask_over_rest
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 FAULTS = max(LEAST_HITS, 35 if LONG else 7)
 #: Longer than a lease.

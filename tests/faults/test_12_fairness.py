@@ -17,7 +17,7 @@ from tests.end_to_end.helper import running_suite
 from .chaos import Chaos
 from .harness import LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Jobs that one tenant may have, and that the flooding one keeps.
 ROOM = 24 if LONG else 13

@@ -16,7 +16,7 @@ from .chaos import Chaos
 from .harness import LEAST_HITS, LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
 from .load import Load, texts_without_faults
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Jobs that the suite may hold.
 ROOM = 10 if LONG else 4

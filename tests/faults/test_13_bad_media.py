@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import os
 import socket
 import threading
@@ -29,7 +28,7 @@ import pytest
 from sayit.scheduler.decoding import DecodeLimits, DecoderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
-from .harness import write_report
+from .harness import Tell
 from .media_batch import BatchChild
 from .media_corpus import BadFile, corpus
 from .media_mutations import mutations
@@ -156,7 +155,7 @@ def canaries(tmp_path: Path) -> Iterator[Canaries]:
 
 
 @pytest.mark.timeout(3_600)
-async def test_bad_media(canaries: Canaries, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_bad_media(canaries: Canaries, tmp_path: Path, tell: Tell) -> None:
     """No file reaches beyond its decoder, each ends in audio or a typed error, and everything goes on."""
     findings = Findings(reads_noticed=canaries.tells_reads)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -178,7 +177,7 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, capsys: pytest.Capt
         findings.wrong.append(f"processes left: {left}")
     if findings.peak_mb > MAX_MB:
         findings.wrong.append(f"a child held {findings.peak_mb:.0f} MB")
-    _report(findings, replaced, time.monotonic() - began, capsys)
+    tell(_report(findings, replaced, time.monotonic() - began))
     assert not findings.wrong
     assert findings.outcomes["decoded"] > findings.files * 0.2, "most mutations should still get past the header"
 
@@ -232,8 +231,8 @@ def _largest_child_mb() -> float:
     return held / 1e6
 
 
-def _report(findings: Findings, replaced: int, took_s: float, capsys: pytest.CaptureFixture[str]) -> None:
-    report = {
+def _report(findings: Findings, replaced: int, took_s: float) -> dict[str, object]:
+    return {
         "test": 13,
         "seed": SEED,
         "operations": findings.files,
@@ -250,6 +249,3 @@ def _report(findings: Findings, replaced: int, took_s: float, capsys: pytest.Cap
         "took_s": round(took_s, 1),
         "wrong": findings.wrong[:20],
     }
-    with capsys.disabled():
-        print(f"\nfault test 13: {json.dumps(report)}")  # noqa: T201 - seed and counts belong to the result
-    write_report(report)

@@ -22,7 +22,7 @@ from tests.end_to_end.helper import RECORDINGS, RunningSuite, running_suite
 
 from .harness import FAST_FAULTS, LEAST_HITS, LONG, Report
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Bad senders of each kind.
 EACH = 40 if LONG else 3

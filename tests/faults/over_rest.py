@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -37,14 +38,10 @@ async def _patiently(client: httpx.AsyncClient, method: str, path: str, **reques
     """The answer's JSON; asks again where that may help."""
     async with asyncio.timeout(_PATIENCE_S):
         while True:
-            try:
+            with suppress(httpx.TransportError):
                 answer = await client.request(method, path, **request)
-            except httpx.TransportError:
-                await asyncio.sleep(0.2)
-                continue
-            if answer.status_code in _PASSING:
-                await asyncio.sleep(0.2)
-                continue
-            answer.raise_for_status()
-            found: dict[str, Any] = answer.json()
-            return found
+                if answer.status_code not in _PASSING:
+                    answer.raise_for_status()
+                    found: dict[str, Any] = answer.json()
+                    return found
+            await asyncio.sleep(0.2)

@@ -6,9 +6,9 @@ import asyncio
 import itertools
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,16 @@ class Several:
         return [name for name in self.cluster.addresses if name.startswith("scheduler")]
 
 
-async def judge(several: Several, loads: Sequence[Load], report: Report) -> None:
-    """The common oracle for every gateway's clients."""
+@asynccontextmanager
+async def at_work(several: Several, report: Report, rng: random.Random) -> AsyncIterator[list[Load]]:
+    """Clients of every gateway at work while the block runs; then the common oracle judges what they were promised."""
+    loads = several.loads(rng)
+    running = asyncio.gather(*(load.run(at_once=3) for load in loads))
+    try:
+        yield loads
+    finally:
+        for load in loads:
+            load.enough()
+    await running
     for load in loads:
         await load.judge(several.books, report)

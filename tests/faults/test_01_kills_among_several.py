@@ -9,7 +9,7 @@ import pytest
 
 from .chaos import SPARED
 from .harness import LONG, Report, until
-from .several import Several, judge
+from .several import Several, at_work
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("several"), pytest.mark.timeout(900)]
 
@@ -20,9 +20,7 @@ KILLS = 12 if LONG else 2
 async def test_random_kills_among_several(shared_several: Several, report: Report, rng: random.Random) -> None:
     """Every accepted job completes once: whoever is left goes on, and who comes back joins in."""
     cluster, books = shared_several.cluster, shared_several.books
-    loads = shared_several.loads(rng)
-    running = asyncio.gather(*(load.run(at_once=3) for load in loads))
-    try:
+    async with at_work(shared_several, report, rng):
         while report.faults < KILLS:
             await until(lambda: len(books.unfinished()) >= 3, "work to disturb")
             name = rng.choice(sorted(cluster.processes))
@@ -37,9 +35,4 @@ async def test_random_kills_among_several(shared_several: Several, report: Repor
             cluster.start(name)
             if name in cluster.addresses:
                 await cluster.serving(name)
-    finally:
-        for load in loads:
-            load.enough()
-    await running
-    await judge(shared_several, loads, report)
     report.conclude(least=KILLS)

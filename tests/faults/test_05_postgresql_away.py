@@ -13,7 +13,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 from .harness import LONG, SLOW_OPTIONS, Report, until
 from .load import Load
-from .several import Several, judge
+from .several import Several, at_work
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("several"), pytest.mark.timeout(900)]
 
@@ -28,9 +28,7 @@ BACK_WITHIN_S = 30.0
 
 async def test_postgresql_away(shared_several: Several, report: Report, rng: random.Random) -> None:
     """While it is away nothing is acknowledged; when it is back everything goes on by itself, and nothing is lost."""
-    loads = shared_several.loads(rng)
-    running = asyncio.gather(*(load.run(at_once=3) for load in loads))
-    try:
+    async with at_work(shared_several, report, rng) as loads:
         for number in range(TIMES):
             await until(lambda: len(shared_several.books.unfinished()) >= 3, "work to disturb")
             report.fault("PostgreSQL away", hit=bool(shared_several.books.unfinished()))
@@ -50,11 +48,6 @@ async def test_postgresql_away(shared_several: Several, report: Report, rng: ran
             report.most("slowest_recovery_s", took_s)
             if took_s > BACK_WITHIN_S:
                 report.wrong.append(f"work went on only after {took_s:.0f} s")
-    finally:
-        for load in loads:
-            load.enough()
-    await running
-    await judge(shared_several, loads, report)
     report.conclude(least=TIMES)
 
 

@@ -17,7 +17,7 @@ import pytest
 from sayit.client import AsyncClient
 
 from .harness import LONG, SLOW_OPTIONS, Report, until
-from .several import Several, judge
+from .several import Several, at_work
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("several"), pytest.mark.timeout(900)]
 
@@ -31,10 +31,8 @@ ELSEWHERE_S = 30.0
 async def test_stopped_scheduler(shared_several: Several, report: Report, rng: random.Random) -> None:
     """Its claims go to the other, what it writes afterwards is void and counted, and no transcriber is blamed."""
     books = shared_several.books
-    loads = shared_several.loads(rng)
     crashed, late = books.outcomes().get("crashed", 0), books.late_writes()
-    running = asyncio.gather(*(load.run(at_once=3) for load in loads))
-    try:
+    async with at_work(shared_several, report, rng):
         while report.injected < STOPS:
             await until(lambda: any(each.on_engine for each in books.running()), "a chunk on an engine")
             pid = shared_several.cluster.processes[rng.choice(shared_several.schedulers)].pid
@@ -47,11 +45,6 @@ async def test_stopped_scheduler(shared_several: Several, report: Report, rng: r
             await asyncio.sleep(1.0)
         if LONG:
             await _share_goes_elsewhere(shared_several, report)
-    finally:
-        for load in loads:
-            load.enough()
-    await running
-    await judge(shared_several, loads, report)
     report.figures["late_writes"] = late = books.late_writes() - late
     report.figures["outcomes"] = outcomes = books.outcomes()
     if LONG and not late:

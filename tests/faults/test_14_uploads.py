@@ -10,7 +10,7 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,8 +152,8 @@ async def test_bad_uploads(suite: RunningSuite, report: Report, rng: random.Rand
         if growth_mb > GROWTH_MB:
             report.wrong.append(f"the bridge grew by {growth_mb:.0f} MB")
         await _all_ended(client, report)
-    report.figures["uploads_gone_after_s"] = round(await _uploads_gone(suite.data, report), 1)
-    report.figures["files_gone_after_s"] = round(await _files_gone(suite.data, report), 1)
+    report.figures["uploads_gone_after_s"] = await _gone("uploads", lambda: _uploads_left(suite.data), report)
+    report.figures["files_gone_after_s"] = await _gone("files", lambda: _files_left(suite.data), report)
     report.conclude(least=max(LEAST_HITS, EACH * len(EXPECTED)))
 
 
@@ -193,38 +193,31 @@ async def _all_ended(client: httpx.AsyncClient, report: Report) -> None:
     report.operations += len(jobs)
 
 
-async def _uploads_gone(data: Path, report: Report) -> float:
-    """Seconds until no upload is left that no job uses."""
-    began_s = time.monotonic()
-    while True:
-        with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
-            sql = (
-                "SELECT count(*) FROM uploads WHERE id NOT IN (SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL)"
-            )
-            (left,) = connection.execute(sql).fetchone()
-        if not left:
-            return time.monotonic() - began_s
-        if time.monotonic() - began_s > GONE_WITHIN_S:
-            report.wrong.append(f"{left} uploads stay")
-            return GONE_WITHIN_S
-        await asyncio.sleep(0.5)
+def _uploads_left(data: Path) -> list[str]:
+    """Uploads that no job uses."""
+    with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
+        sql = "SELECT id FROM uploads WHERE id NOT IN (SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL)"
+        return [row[0] for row in connection.execute(sql)]
 
 
-async def _files_gone(data: Path, report: Report) -> float:
-    """Seconds until no file is left but what jobs were made of: no scratch, no staged object, no half upload."""
+def _files_left(data: Path) -> list[Path]:
+    """Files that no job was made of: scratch, staged objects, half uploads."""
+    with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
+        used = {row[0] for row in connection.execute("SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL")}
+    left = [path for path in (data / "scratch").rglob("*") if path.is_file() and path.suffix != ".lock"]
+    left += (data / "objects").rglob("*#*")
+    return left + [folder for folder in (data / "objects" / "uploads").glob("*") if folder.name not in used]
+
+
+async def _gone(what: str, left: Callable[[], Sequence[object]], report: Report) -> float:
+    """Seconds until nothing is left."""
     began_s = time.monotonic()
-    while True:
-        with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
-            used = {row[0] for row in connection.execute("SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL")}
-        left = [path for path in (data / "scratch").rglob("*") if path.is_file() and path.suffix != ".lock"]
-        left += (data / "objects").rglob("*#*")
-        left += [folder for folder in (data / "objects" / "uploads").glob("*") if folder.name not in used]
-        if not left:
-            return time.monotonic() - began_s
+    while found := left():
         if time.monotonic() - began_s > GONE_WITHIN_S:
-            report.wrong.append(f"files stay: {[str(path) for path in left[:3]]}")
+            report.wrong.append(f"{len(found)} {what} stay: {', '.join(map(str, found[:3]))}")
             return GONE_WITHIN_S
         await asyncio.sleep(0.5)
+    return round(time.monotonic() - began_s, 1)
 
 
 def _head(length: int) -> bytes:

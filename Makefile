@@ -43,7 +43,7 @@ test: setup ## pass all tests, with coverage
 	@$(BIN)/python -m pytest -n auto --dist loadgroup --reruns 1 --rerun-except "[0-9]+ lost, [0-9]+ doubled" --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=80
 
-# Both lists of seeds and counts are printed; the long version's is also written down.
+# Seeds and counts are printed; the long version's are also written down.
 faults: setup ## inject faults for a long time (under 30 minutes), report in tests/faults/report.json; SHORT=1: as `make test` does
 ifdef SHORT
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -m faults tests/faults

@@ -7,7 +7,7 @@ import { remember, spokenLanguage, t } from "./i18n.js";
 /** @import {Options, Wish} from "./wire.js" */
 
 const LANGUAGES = { ko: "한국어", en: "English", ja: "日本語", zh: "中文" };
-/** The service refuses more. */
+/** In characters; the service refuses more. */
 const MOST_EXPECTED = 2000;
 /** @type {Wish[]} */
 const BOXES = ["formatting", "channels", "profanity", "translate"];

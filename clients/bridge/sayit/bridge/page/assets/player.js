@@ -9,11 +9,17 @@ import { createWaveform } from "./waveform.js";
 
 /** @import {Segment, Word} from "./wire.js" */
 
+/**
+ * @typedef {{
+ *   onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null, onAudio: (playable: boolean) => void
+ * }} Listener
+ */
+
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 
 /**
  * @param {string} id the job's
- * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null, onAudio: (playable: boolean) => void}} text
+ * @param {Listener} text
  */
 export function createPlayer(id, text) {
   const player = new Player(id, text);
@@ -32,7 +38,7 @@ class Player {
 
   /**
    * @param {string} id
-   * @param {{onTime: (seconds: number) => void, wordAt: (seconds: number) => Word | null, onAudio: (playable: boolean) => void}} text
+   * @param {Listener} text
    */
   constructor(id, text) {
     this.id = id;

@@ -19,7 +19,8 @@ $(VENV)/.ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version), once; this takes a minute or two ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip install -qq --no-deps --require-hashes -r constraints.txt
+	@$(BIN)/python -m pip check
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 

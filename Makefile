@@ -8,20 +8,29 @@ GEN := protos/gen/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup run up test faults bench bench-plots check lint types imports protos protos-check docs docs-check openapi \
-	constraints clean
+	pins clean
 .DEFAULT_GOAL := help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-$(VENV)/.ready: constraints.txt pyproject.toml
+# The lists in requirements/ are complete and are installed as they are: pip resolves nothing, builds nothing and looks for
+# nothing newer, so what others publish cannot change what is set up. `pip check` then says whether the list is consistent.
+PIP_INSTALL := -m pip install -qq --no-deps
+PINNED := --require-hashes --only-binary :all: -r
+
+define venv
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version), once; this takes a minute or two ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --no-deps --require-hashes -r constraints.txt
+	@echo "Setting up $(1) with $$($(PYTHON) --version), once; this takes a minute or two ..."
+	@$(PYTHON) -m venv --clear $(1)
+	@$(1)/bin/python $(PIP_INSTALL) $(PINNED) $(2)
+endef
+
+$(VENV)/.ready: requirements/development.txt pyproject.toml clients/python/pyproject.toml
+	$(call venv,$(VENV),requirements/development.txt)
+	@$(BIN)/python $(PIP_INSTALL) --no-build-isolation -e clients/python -e .
 	@$(BIN)/python -m pip check
-	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 setup: $(VENV)/.ready ## create the environment in .venv; the command is then .venv/bin/sayit
@@ -37,11 +46,9 @@ run: setup ## start the suite, transcribe AUDIO=file in LANGUAGE=ko|en|auto with
 up: setup ## start the suite and keep it running
 	@$(BIN)/sayit up $(if $(MODEL),--model "$(MODEL)")
 
-# Real processes on shared machines are late now and then: a test that fails is tried once more, and the result says so.
-# What was lost or doubled once is a defect, though, and no second try hides it.
 test: setup ## pass all tests, with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --reruns 1 --rerun-except "[0-9]+ lost, [0-9]+ doubled" --cov --cov-report= $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=80
 
 # Seeds and counts are printed; the long version's are also written down.
@@ -75,9 +82,14 @@ types: setup ## mypy, strict
 imports: setup ## who may import whom
 	@$(BIN)/lint-imports
 
-protos: setup ## generate the Python code of the protos
+# Generated code asks for the versions that generated it, so it is generated with the oldest that the client supports.
+.venv-generation/.ready: requirements/generation.txt
+	$(call venv,.venv-generation,requirements/generation.txt)
+	@touch $@
+
+protos: setup .venv-generation/.ready ## generate the Python code of the protos
 	@rm -rf $(GEN) && mkdir -p $(GEN)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos \
+	@PATH="$(CURDIR)/$(BIN):$$PATH" .venv-generation/bin/python -W ignore -m grpc_tools.protoc -I protos \
 		--python_out=$(GEN) --grpc_python_out=$(GEN) --mypy_out=quiet:$(GEN) --mypy_grpc_out=quiet:$(GEN) $(PROTOS)
 
 protos-check: protos ## fail if the committed generated code differs from the protos
@@ -95,9 +107,13 @@ docs-check: setup ## fail if a generated page differs from the code
 	@$(BIN)/sayit config --markdown | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs" >&2; exit 1; }
 	@$(BIN)/python -m benchmarks.page --check
 
-constraints: ## pin all dependencies anew, for every platform, with hashes (needs uv)
-	@uv pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --upgrade -o constraints.txt
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-annotate --upgrade
+
+pins: ## renew all pins: packages for every platform, with hashes, and the digest of the base image (needs uv and docker)
+	@$(COMPILE) pyproject.toml --all-extras --no-emit-package sayit-client -o requirements/development.txt
+	@for list in generation floor; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
+	@digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{json .Manifest.Digest}}' | tr -d '"') \
+		&& test -n "$$digest" && sed -i.old -E "s/@sha256:[0-9a-f]{64}/@$$digest/" deploy/Dockerfile && rm deploy/Dockerfile.old
 
 clean: ## delete the environment and everything built
-	@rm -rf $(VENV) .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venv-generation .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
-"""Prints the part of constraints.txt that one extra of SayIt needs, for `pip install --require-hashes -r`.
+"""Prints the part of requirements/development.txt that one extra of SayIt needs, for `pip install --require-hashes -r`.
 
-Runs in an environment into which the whole of constraints.txt is installed, whose metadata says who needs whom:
-`python deploy/requirements.py gateway`.
+Runs in an environment into which the whole of requirements/development.txt is installed, whose metadata says who needs whom:
+`python deploy/requirements.py 'sayit[gateway]'`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-_OWN_NAME = "sayit"
+#: Our two distributions, and where their metadata lies.
+_PROJECTS = {"sayit": ROOT / "pyproject.toml", "sayit-client": ROOT / "clients" / "python" / "pyproject.toml"}
 
 
-def closure(extra: str, project: dict[str, object]) -> set[str]:
-    """Canonical names of everything that `sayit[extra]` needs on this platform."""
+def closure(requirement: str) -> set[str]:
+    """Canonical names of all packages that `requirement`, such as `sayit[gateway]`, needs on this platform, ours excepted."""
     seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [Requirement(f"{_OWN_NAME}[{extra}]")]
+    waiting = [Requirement(requirement)]
     while waiting:
-        requirement = waiting.pop()
-        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        one = waiting.pop()
+        key = (canonicalize_name(one.name), frozenset(one.extras))
         if key not in seen:
             seen.add(key)
-            waiting.extend(_needs(requirement, project))
-    return {name for name, _ in seen} - {_OWN_NAME}
+            waiting.extend(_needs(one))
+    return {name for name, _ in seen} - set(_PROJECTS)
 
 
 def blocks(constraints: str) -> dict[str, list[str]]:
@@ -50,14 +51,12 @@ def blocks(constraints: str) -> dict[str, list[str]]:
     return found
 
 
-def _needs(requirement: Requirement, project: dict[str, object]) -> Iterable[Requirement]:
+def _needs(requirement: Requirement) -> Iterable[Requirement]:
     extras = requirement.extras or {""}
-    if canonicalize_name(requirement.name) == _OWN_NAME:
-        optional = project["optional-dependencies"]
-        assert isinstance(optional, dict)
-        own = project["dependencies"]
-        assert isinstance(own, list)
-        texts = [*own, *(text for extra in extras if extra for text in optional[extra])]
+    if path := _PROJECTS.get(canonicalize_name(requirement.name)):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        optional = project.get("optional-dependencies", {})
+        texts = [*project["dependencies"], *(text for extra in extras if extra for text in optional[extra])]
     else:
         texts = metadata.requires(requirement.name) or []
     environment = {str(name): str(value) for name, value in default_environment().items()}
@@ -67,11 +66,10 @@ def _needs(requirement: Requirement, project: dict[str, object]) -> Iterable[Req
             yield need
 
 
-def main(extra: str) -> None:
+def main(requirement: str) -> None:
     """Prints the pins."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    pins = blocks((ROOT / "constraints.txt").read_text(encoding="utf-8"))
-    for name in sorted(closure(extra, project)):
+    pins = blocks((ROOT / "requirements" / "development.txt").read_text(encoding="utf-8"))
+    for name in sorted(closure(requirement)):
         sys.stdout.writelines(pin + "\n" for pin in pins[name])
 
 

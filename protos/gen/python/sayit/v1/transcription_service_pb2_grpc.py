@@ -7,7 +7,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 from sayit.v1 import transcription_service_pb2 as sayit_dot_v1_dot_transcription__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -20,14 +20,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in sayit/v1/transcription_service_pb2_grpc.py depends on'
+        + f' but the generated code in sayit/v1/transcription_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class TranscriptionServiceStub:
+class TranscriptionServiceStub(object):
     """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
@@ -85,7 +85,7 @@ class TranscriptionServiceStub:
                 _registered_method=True)
 
 
-class TranscriptionServiceServicer:
+class TranscriptionServiceServicer(object):
     """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
@@ -210,7 +210,7 @@ def add_TranscriptionServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class TranscriptionService:
+class TranscriptionService(object):
     """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """

@@ -6,7 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sayit.v1 import upload_service_pb2 as sayit_dot_v1_dot_upload__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -19,14 +19,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in sayit/v1/upload_service_pb2_grpc.py depends on'
+        + f' but the generated code in sayit/v1/upload_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class UploadServiceStub:
+class UploadServiceStub(object):
     """Receives a file in as many calls as it takes.
     """
 
@@ -58,7 +58,7 @@ class UploadServiceStub:
                 _registered_method=True)
 
 
-class UploadServiceServicer:
+class UploadServiceServicer(object):
     """Receives a file in as many calls as it takes.
     """
 
@@ -121,7 +121,7 @@ def add_UploadServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class UploadService:
+class UploadService(object):
     """Receives a file in as many calls as it takes.
     """
 

@@ -6,7 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sayit.v1 import vocabulary_service_pb2 as sayit_dot_v1_dot_vocabulary__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -19,14 +19,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in sayit/v1/vocabulary_service_pb2_grpc.py depends on'
+        + f' but the generated code in sayit/v1/vocabulary_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class VocabularyServiceStub:
+class VocabularyServiceStub(object):
     """Keeps the caller's vocabularies. A job that names one in `options.vocabulary` takes its words and its text as they are
     when the job is accepted; what happens to the vocabulary later does not change the job.
     """
@@ -59,7 +59,7 @@ class VocabularyServiceStub:
                 _registered_method=True)
 
 
-class VocabularyServiceServicer:
+class VocabularyServiceServicer(object):
     """Keeps the caller's vocabularies. A job that names one in `options.vocabulary` takes its words and its text as they are
     when the job is accepted; what happens to the vocabulary later does not change the job.
     """
@@ -123,7 +123,7 @@ def add_VocabularyServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class VocabularyService:
+class VocabularyService(object):
     """Keeps the caller's vocabularies. A job that names one in `options.vocabulary` takes its words and its text as they are
     when the job is accepted; what happens to the vocabulary later does not change the job.
     """

@@ -5,7 +5,7 @@ import warnings
 
 from sayit.internal.v1 import chunk_service_pb2 as sayit_dot_internal_dot_v1_dot_chunk__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in sayit/internal/v1/chunk_service_pb2_grpc.py depends on'
+        + f' but the generated code in sayit/internal/v1/chunk_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class ChunkServiceStub:
+class ChunkServiceStub(object):
     """Hands out chunks and takes their text.
     """
 
@@ -47,7 +47,7 @@ class ChunkServiceStub:
                 _registered_method=True)
 
 
-class ChunkServiceServicer:
+class ChunkServiceServicer(object):
     """Hands out chunks and takes their text.
     """
 
@@ -90,7 +90,7 @@ def add_ChunkServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class ChunkService:
+class ChunkService(object):
     """Hands out chunks and takes their text.
     """
 

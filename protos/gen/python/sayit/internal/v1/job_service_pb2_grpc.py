@@ -10,7 +10,7 @@ from sayit.v1 import transcription_service_pb2 as sayit_dot_v1_dot_transcription
 from sayit.v1 import upload_service_pb2 as sayit_dot_v1_dot_upload__service__pb2
 from sayit.v1 import vocabulary_service_pb2 as sayit_dot_v1_dot_vocabulary__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.74.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -23,14 +23,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in sayit/internal/v1/job_service_pb2_grpc.py depends on'
+        + f' but the generated code in sayit/internal/v1/job_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class JobServiceStub:
+class JobServiceStub(object):
     """The scheduler's side of the public API. Messages are the public ones; the principal travels in metadata.
     """
 
@@ -127,7 +127,7 @@ class JobServiceStub:
                 _registered_method=True)
 
 
-class JobServiceServicer:
+class JobServiceServicer(object):
     """The scheduler's side of the public API. Messages are the public ones; the principal travels in metadata.
     """
 
@@ -346,7 +346,7 @@ def add_JobServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class JobService:
+class JobService(object):
     """The scheduler's side of the public API. Messages are the public ones; the principal travels in metadata.
     """
 

@@ -16,7 +16,8 @@ help: ## this list
 
 # The lists in requirements/ are complete and are installed as they are: pip resolves nothing, builds nothing and looks for
 # nothing newer, so what others publish cannot change what is set up. `pip check` then says whether the list is consistent.
-PIP_INSTALL := -m pip install -qq --no-deps
+PIP := -m pip
+PIP_INSTALL = $(PIP) install -qq --no-deps
 PINNED := --require-hashes --only-binary :all: -r
 
 define venv
@@ -30,7 +31,7 @@ endef
 $(VENV)/.ready: requirements/development.txt pyproject.toml clients/python/pyproject.toml
 	$(call venv,$(VENV),requirements/development.txt)
 	@$(BIN)/python $(PIP_INSTALL) --no-build-isolation -e clients/python -e .
-	@$(BIN)/python -m pip check
+	@$(BIN)/python $(PIP) check
 	@touch $@
 
 setup: $(VENV)/.ready ## create the environment in .venv; the command is then .venv/bin/sayit

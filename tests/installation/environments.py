@@ -1,0 +1,81 @@
+"""Environments that hold exactly what one requirement needs, made of the packages that the tests run on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """A virtual environment without pip of its own."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    def run(self, *command: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Runs a program of the environment, outside the repository and without the caller's settings."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAYIT_", "PYTHON", "COV_"))}
+        kept["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{kept['PATH']}"
+        return subprocess.run(
+            [self.folder / "bin" / command[0], *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env=kept,
+            timeout=timeout,
+        )
+
+    def pip(self, *arguments: str | Path) -> str:
+        """Runs pip on the environment and returns what it says."""
+        command = [sys.executable, "-m", "pip", "--python", self.python, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def needed(requirement: str) -> list[str]:
+    """Names of the packages that `requirement` of ours needs, by the tool that the images use."""
+    command = [sys.executable, str(ROOT / "deploy" / "requirements.py"), requirement]
+    pins = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sorted({line.split("==")[0] for line in pins.splitlines() if "==" in line and not line.startswith(" ")})
+
+
+def made(folder: Path, packages: Iterable[str], wheels: Iterable[Path]) -> Environment:
+    """An environment in `folder` with `packages` as they are installed here, and `wheels` installed by pip."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    environment = Environment(folder=folder)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site = folder / "lib" / version / "site-packages"
+    for package in packages:
+        for file in metadata.files(package) or ():
+            if ".." in file.parts or file.suffix == ".pyc":
+                continue
+            target = site / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(Path(str(file.locate())), target)
+    environment.pip("install", "-q", "--no-deps", "--no-index", *wheels)
+    return environment
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -1,5 +1,5 @@
 # SayIt. `make help` lists the targets. Python 3.11+ and make are all that has to be installed beforehand.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -116,5 +116,7 @@ pins: ## renew all pins: packages for every platform, with hashes, and the diges
 	@digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{json .Manifest.Digest}}' | tr -d '"') \
 		&& test -n "$$digest" && sed -i.old -E "s/@sha256:[0-9a-f]{64}/@$$digest/" deploy/Dockerfile && rm deploy/Dockerfile.old
 
-clean: ## delete the environment and everything built
-	@rm -rf $(VENV) .venv-generation .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## delete the environments, caches and everything built; recordings, models and data stay
+	@rm -rf .venv .venv-generation .coverage .coverage.* htmlcov build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache tests/faults/report.json clients/typescript/node_modules clients/typescript/dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -28,5 +28,6 @@ def test_a_passage_in_another_script_is_in_its_language_unless_it_sounds_otherwi
 
     passage = Passage(start_s=6.0, end_s=7.5, tokens=tokens)
     [found] = tagged([passage], WINDOW, "ko", ("ko", "en"), read=lambda ids: TEXTS[tuple(ids)], hear=hear)
-    assert found.spoken == (None if spoken is None else (spoken[0], pytest.approx(spoken[1])))
+    heard = found.spoken and (found.spoken.language, pytest.approx(found.spoken.probability))
+    assert heard == spoken
     assert asked in ([], [(100, 150)])

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine import metrics
 from sayit.transcriber.engine.calling import Caller, model_at_work
-from sayit.transcriber.engine.chunk import HeldChunk, OnTurn, OnWindow, Samples
 from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.decode_session import DecodeSession, Samples
 from sayit.transcriber.engine.planning import Bounds, Call, next_call
+from sayit.transcriber.engine.request import EngineRequest, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.table import Table
 from sayit.transcriber.engine.warming import warm_up
@@ -55,8 +56,8 @@ class Engine:
         #: Guards everything below; announces whatever may matter to one of the threads.
         self._changed = threading.Condition()
         self._table = Table(batch)
-        self._in_call: tuple[HeldChunk, ...] = ()
-        self._in_preparation: HeldChunk | None = None
+        self._in_call: tuple[EngineRequest, ...] = ()
+        self._in_preparation: EngineRequest | None = None
         self._call_began_s: float | None = None
         self._preparation_began_s: float | None = None
         self._call_ended_s: float | None = None
@@ -142,7 +143,7 @@ class Engine:
         alone: bool = False,
         on_turn: OnTurn = lambda go: go(),
         on_window: OnWindow = lambda _: None,
-    ) -> HeldChunk:
+    ) -> EngineRequest:
         """Takes a chunk; its `future` will have the text. May be called from any thread, also before `start`.
 
         The future ends with EngineCancelled if the chunk was cancelled or the engine closed, with a SayItError
@@ -159,9 +160,8 @@ class Engine:
 
         Both are called in the engine's threads, and must be quick.
         """
-        chunk = HeldChunk(
-            pcm,
-            options,
+        chunk = EngineRequest(
+            session=DecodeSession(self._whisper, pcm, options),
             interactive=interactive,
             alone=alone,
             on_turn=on_turn,
@@ -176,7 +176,7 @@ class Engine:
         chunk.future.set_exception(EngineCancelled())
         return chunk
 
-    def _give_up(self, chunk: HeldChunk) -> None:
+    def _give_up(self, chunk: EngineRequest) -> None:
         """Cancels a chunk; a thread that is busy with it ends it itself."""
         with self._changed:
             if chunk.cancelled or chunk.ended:
@@ -186,7 +186,7 @@ class Engine:
                 return
         self._end(chunk, EngineCancelled())
 
-    def _end(self, chunk: HeldChunk, error: BaseException | None = None) -> None:
+    def _end(self, chunk: EngineRequest, error: BaseException | None = None) -> None:
         """Lets a chunk go with its text or with an error, and its place to the next."""
         with self._changed:
             if chunk.ended:
@@ -204,7 +204,7 @@ class Engine:
         """Seats who has a place, and tells them; with the lock held."""
         for chunk in self._table.admit() if not self._closing else ():
 
-            def go(chunk: HeldChunk = chunk) -> None:
+            def go(chunk: EngineRequest = chunk) -> None:
                 with self._changed:
                     chunk.going = True
                     self._changed.notify_all()
@@ -217,19 +217,19 @@ class Engine:
             error: Exception | None = None
             try:
                 with model_at_work():
-                    chunk.prepare(self._whisper)
+                    chunk.session.prepare()
             except Exception as caught:  # noqa: BLE001 - whatever it is, it is this chunk's, and the others go on
                 error = caught
             with self._changed:
                 self._in_preparation = self._preparation_began_s = None
                 chunk.prepared = True
                 cancelled = chunk.cancelled
-                if error is None and not cancelled and not chunk.done:
+                if error is None and not cancelled and not chunk.session.done:
                     self._admit()
                     continue
             self._end(chunk, EngineCancelled() if cancelled else error)
 
-    def _next_to_prepare(self) -> HeldChunk | None:
+    def _next_to_prepare(self) -> EngineRequest | None:
         with self._changed:
             while not self._closing:
                 self._in_preparation = self._table.unprepared()
@@ -246,7 +246,7 @@ class Engine:
             with self._changed:
                 self._in_call, self._call_began_s = (), None
             for chunk, error in zip(call.chunks, errors, strict=True):
-                if error is not None or chunk.done:
+                if error is not None or chunk.session.done:
                     self._end(chunk, error)
                 elif chunk.cancelled:
                     self._end(chunk, EngineCancelled())

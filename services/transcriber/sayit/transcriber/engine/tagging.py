@@ -46,7 +46,7 @@ def tagged(
         if written in {"", language} or frames < MIN_STEP_FRAMES:
             return passage
         [heard] = hear([(first, frames)])
-        [share] = [each.probability for each in shares([*heard.items()], languages) if each.language == written]
-        return replace(passage, spoken=(written, share)) if share >= AUDIBLE else passage
+        [spoken] = [each for each in shares([*heard.items()], languages) if each.language == written]
+        return replace(passage, spoken=spoken) if spoken.probability >= AUDIBLE else passage
 
     return tuple(map(tag, passages))

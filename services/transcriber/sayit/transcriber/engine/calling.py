@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sayit.chassis.telemetry import logger
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.transcriber.engine import metrics
+from sayit.transcriber import metrics
 from sayit.transcriber.engine.cost import CostModel
 from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import Generated

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayit.speech.options import DecodeOptions
-from sayit.transcriber.engine import metrics
+from sayit.transcriber import metrics
 from sayit.transcriber.engine.calling import Caller, model_at_work
 from sayit.transcriber.engine.cost import CostModel
 from sayit.transcriber.engine.decode_session import DecodeSession, Samples
@@ -28,10 +28,6 @@ from sayit.transcriber.models import ModelNotAvailableError, check_folder
 if TYPE_CHECKING:
     from sayit.transcriber.engine.whisper import Whisper
 
-#: Windows decoded in one call unless told otherwise; the gain of more is small and their memory is not.
-BATCH = 8
-#: Longest call with interactive work about, and otherwise, in seconds.
-CALL_S, BULK_CALL_S = 5.0, 20.0
 #: Interactive work may keep bulk work from the model for so long; then bulk work has a call of its own.
 _BULK_TURN_S = 15.0
 
@@ -41,21 +37,17 @@ class Engine:
 
     Args:
         whisper: the model.
-        batch: windows decoded in one call, at least 1.
-        call_s: longest call with interactive work in it or waiting, as far as that can be known before; 0: no limit.
-        bulk_call_s: longest call otherwise; 0: no limit.
+        bounds: how large a call may be.
     """
 
-    def __init__(
-        self, whisper: Whisper, *, batch: int = BATCH, call_s: float = CALL_S, bulk_call_s: float = BULK_CALL_S
-    ) -> None:
+    def __init__(self, whisper: Whisper, bounds: Bounds) -> None:
         self._whisper = whisper
-        self._bounds = Bounds(batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
+        self._bounds = bounds
         self._cost = CostModel()
         self._caller = Caller(whisper, self._cost)
         #: Guards everything below; announces whatever may matter to one of the threads.
         self._changed = threading.Condition()
-        self._table = Table(batch)
+        self._table = Table(bounds.batch)
         self._in_call: tuple[EngineRequest, ...] = ()
         self._in_preparation: EngineRequest | None = None
         self._call_began_s: float | None = None
@@ -69,16 +61,7 @@ class Engine:
         ]
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        *,
-        threads: int,
-        compute_type: str = "default",
-        batch: int = BATCH,
-        call_s: float = CALL_S,
-        bulk_call_s: float = BULK_CALL_S,
-    ) -> Engine:
+    def load(cls, folder: Path, *, threads: int, compute_type: str = "default", bounds: Bounds | None = None) -> Engine:
         """Loads a CTranslate2 Whisper folder into memory; blocks for as long as that takes.
 
         The numeric libraries read their thread count when they are first imported. This sets OMP_NUM_THREADS for
@@ -89,9 +72,7 @@ class Engine:
             folder: a folder with model.bin, config.json, tokenizer.json and a vocabulary.
             threads: threads of each call of the model, at least 1; processes × threads ≤ physical cores.
             compute_type: CTranslate2's, such as "int8"; "default" takes what the weights are stored in.
-            batch: as in the constructor.
-            call_s: as in the constructor.
-            bulk_call_s: as in the constructor.
+            bounds: how large a call may be.
 
         Raises:
             ModelNotAvailableError: the folder is incomplete, or CTranslate2 cannot load it.
@@ -104,7 +85,7 @@ class Engine:
             whisper = Whisper(folder, threads=max(1, threads), compute_type=compute_type)
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelNotAvailableError(folder.name, f"it cannot be loaded ({error})") from error
-        return cls(whisper, batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
+        return cls(whisper, bounds or Bounds())
 
     @property
     def busy_for_s(self) -> float:

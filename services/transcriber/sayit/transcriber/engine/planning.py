@@ -35,12 +35,12 @@ class Call:
 class Bounds:
     """How large a call may be."""
 
-    #: Windows in one call of the decoder.
-    batch: int
-    #: Longest call with interactive work in it, or while interactive work is about, in seconds.
-    call_s: float
-    #: Longest call otherwise, in seconds.
-    bulk_call_s: float
+    #: Windows in one call of the decoder, at least 1; the gain of more is small and their memory is not.
+    batch: int = 8
+    #: Longest call with interactive work in it or waiting, as far as that can be known before, in seconds; 0: no limit.
+    call_s: float = 5.0
+    #: Longest call otherwise, in seconds; 0: no limit.
+    bulk_call_s: float = 20.0
 
 
 def next_call(

@@ -16,7 +16,7 @@ from sayit.chassis.server import Running, serving
 from sayit.chassis.start import StartError
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
-from sayit.transcriber.engine import Engine
+from sayit.transcriber.engine import Bounds, Engine
 from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
 from sayit.transcriber.work.memory import resident_mb, watch_memory
@@ -50,39 +50,29 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         server = await stack.enter_async_context(
             serving(address=settings.transcriber_listen, register=lambda _: None, service_names=(), grace_s=1.0)
         )
-        folder = _model(settings)
-        # The engine and the digest read the same files; side by side they take hardly longer than the engine alone.
-        engine, revised = await asyncio.gather(
-            asyncio.to_thread(_warm_engine, folder, settings),
-            asyncio.to_thread(revision, folder.path, compute_type=settings.compute_type),
-        )
-        model = settings.model_name or folder.name
+        engine, model, revised = await _warm(settings)
         engine.start()
         # A call of the model cannot be interrupted; the process ends without waiting for it.
         stack.callback(engine.close)
         limit_mb = settings.memory_limit_mb or _GROWTH * resident_mb() + _GROWTH_MB
         channel = await stack.enter_async_context(internal_channel(settings.scheduler_address, settings))
-        transcriber_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
         stub = chunk_service_pb2_grpc.ChunkServiceStub(channel)
         slots = settings.held_chunks()
-        runner = Runner(stub=stub, engine=engine, transcriber_id=transcriber_id)
-        reporter = Reporter(
-            stub=stub, runner=runner, transcriber_id=transcriber_id, model=model, revision=revised, slots=slots
-        )
+        own_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
+        runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
+        reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
         worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=slots)
         async with worker.working(), asyncio.TaskGroup() as tasks:
-            loops = [
-                tasks.create_task(reporter.run(), name="report"),
-                tasks.create_task(_watch(engine, server, settings.stuck_after_s), name="watch the engine"),
-                tasks.create_task(
-                    watch_memory(runner, limit_mb=limit_mb, stop_taking=worker.stop_taking, leave=leave),
-                    name="watch the memory",
-                ),
-            ]
+            loops = (
+                reporter.run(),
+                _watch(engine, server, settings.stuck_after_s),
+                watch_memory(runner, limit_mb=limit_mb, stop_taking=worker.stop_taking, leave=leave),
+            )
+            running_loops = [tasks.create_task(loop) for loop in loops]
             await server.set_serving(True)
             telemetry.logger().info(
                 "transcriber is up",
-                transcriber_id=transcriber_id,
+                transcriber_id=own_id,
                 model=model,
                 revision=revised[:12],
                 slots=slots,
@@ -96,17 +86,23 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
                 yield server
             finally:
                 worker.stop_taking()
-                for loop in loops:
+                for loop in running_loops:
                     loop.cancel()
                 await server.set_serving(False)
                 await asyncio.gather(runner.drain(settings.grace_s), reporter.leave())
 
 
-def _model(settings: TranscriberSettings) -> models.ModelFolder:
+async def _warm(settings: TranscriberSettings) -> tuple[Engine, str, str]:
+    """The engine, warm, its model's name and its revision."""
     folder = models.find(settings.model)
     if folder is None:
         raise StartError(f"the model '{settings.model}' is not on this machine: name a CTranslate2 Whisper folder")
-    return folder
+    # The engine and the digest read the same files; side by side they take hardly longer than the engine alone.
+    engine, revised = await asyncio.gather(
+        asyncio.to_thread(_warm_engine, folder, settings),
+        asyncio.to_thread(revision, folder.path, compute_type=settings.compute_type),
+    )
+    return engine, settings.model_name or folder.name, revised
 
 
 def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> Engine:
@@ -116,9 +112,7 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
         folder.path,
         threads=settings.engine_threads(),
         compute_type=settings.compute_type,
-        batch=settings.batch,
-        call_s=settings.call_s,
-        bulk_call_s=settings.bulk_call_s,
+        bounds=Bounds(batch=settings.batch, call_s=settings.call_s, bulk_call_s=settings.bulk_call_s),
     )
     loaded = time.monotonic()
     engine.warm_up()

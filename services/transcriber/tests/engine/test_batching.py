@@ -12,9 +12,9 @@ from prometheus_client import REGISTRY
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO
-from sayit.transcriber.engine import Engine, EngineCancelled
+from sayit.transcriber.engine import Bounds, Engine, EngineCancelled
 from sayit.transcriber.engine.calling import Caller
-from sayit.transcriber.engine.chunk import HeldChunk
+from sayit.transcriber.engine.decode_session import DecodeSession
 
 from .helper import options, recording
 
@@ -65,7 +65,7 @@ class Spied:
 def engine_of(micro, batch=8, act=lambda call, count: None):
     """An engine that has not begun, and the model that it will call."""
     whisper = Spied(micro._whisper, act)
-    engine = Engine(whisper, batch=batch)
+    engine = Engine(whisper, Bounds(batch=batch))
     try:
         yield engine, whisper
     finally:
@@ -228,13 +228,13 @@ def test_who_waits_leaves_at_once(micro):
 def test_a_preparation_that_stands_counts_as_busy(micro, monkeypatch):
     """Making features ready for the model may hang as well as the model."""
     go = threading.Event()
-    prepare = HeldChunk.prepare
+    prepare = DecodeSession.prepare
 
-    def hang(chunk, whisper):
+    def hang(session):
         go.wait(30)
-        prepare(chunk, whisper)
+        prepare(session)
 
-    monkeypatch.setattr(HeldChunk, "prepare", hang)
+    monkeypatch.setattr(DecodeSession, "prepare", hang)
     with engine_of(micro) as (engine, _):
         held = engine.submit(recording("ko-8s"), options())
         engine.start()

@@ -3,6 +3,7 @@ import pytest
 from sayit.speech.transcript import SuppressionReason, Word
 from sayit.transcriber.engine.decoding import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
 from sayit.transcriber.engine.fallback import Generated, Outcome
+from sayit.transcriber.engine.language import Candidate
 
 from .helper import options
 
@@ -45,7 +46,7 @@ def outcome(text="", *, temperature=0.0, silent=False):
 def decoding(seconds, *splits, **changes):
     """A chunk of this length whose windows will split like this."""
     made = ChunkDecoding(duration_s=seconds, frames=int(seconds * 100), options=options(**changes))
-    made.speak("ko", 0.9, Letters(*splits))
+    made.speak(Candidate(language="ko", probability=0.9), Letters(*splits))
     return made
 
 
@@ -110,7 +111,7 @@ def test_a_rest_that_may_be_silent_is_believed(last_s, changes):
 def test_decoding_always_advances():
     """A model that wants to go on from where it is does not keep the chunk for ever."""
     made = ChunkDecoding(duration_s=2.0, frames=200, options=options())
-    made.speak("ko", 1.0, Letters(*[((), 0)] * 100))
+    made.speak(Candidate(language="ko", probability=1.0), Letters(*[((), 0)] * 100))
     starts = []
     while (window := made.next_window()) is not None:
         starts.append(window.start_frame)

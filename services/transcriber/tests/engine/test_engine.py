@@ -13,6 +13,7 @@ from sayit.speech.options import AUTO, Options, Task, resolve
 from sayit.speech.transcript import SuppressionReason
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.engine.decoding import ChunkDecoding
+from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.models import ModelNotAvailableError, bundled
 
 from .helper import UNJUDGED, label, options, recording, run, words_of
@@ -216,7 +217,7 @@ def test_new_tokens_are_counted_exactly(talkative):
     for prompt, limit, new in (("", 40, 40), ("여름 커피 " * 100, 40, 40), ("", 0, 224), ("여름 커피 " * 300, 0, 222)):
         asked = options(prompt=prompt, max_tokens_per_window=limit, beam_size=1)
         decoding = ChunkDecoding(duration_s=29, frames=2900, options=asked)
-        decoding.speak("ko", 1.0, vocabulary)
+        decoding.speak(Candidate(language="ko", probability=1.0), vocabulary)
         encoding = whisper.encode(whisper.padded(features, decoding.next_window()))
         [generated] = whisper.generate([(encoding, decoding.fallback().next_attempt())])
         assert len(generated.tokens) == new
@@ -309,7 +310,7 @@ def test_an_ended_chunk_keeps_nothing_large(micro):
         assert listens() is None
     finally:
         gc.enable()
-    assert sum(value.nbytes for value in vars(chunk).values() if isinstance(value, np.ndarray)) == 0
+    assert sum(value.nbytes for value in vars(chunk.session).values() if isinstance(value, np.ndarray)) == 0
 
 
 class Listener:

@@ -6,20 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from sayit.transcriber.engine.chunk import Step
 from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import Attempt
-from sayit.transcriber.engine.planning import Bounds, CallKind, next_call
+from sayit.transcriber.engine.planning import Bounds, next_call
+from sayit.transcriber.engine.request import EngineRequest
 from sayit.transcriber.engine.table import Table
 
 BOUNDS = Bounds(batch=4, call_s=5.0, bulk_call_s=20.0)
-
-
-class Chunk(SimpleNamespace):
-    """What planning and the table read of a chunk; equal to itself only."""
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
 
 
 def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, length=3, temperature=0.0, alone=False):
@@ -27,15 +21,22 @@ def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, len
     attempt = Attempt(
         prompt=(1,) * length, temperature=temperature, beam_size=1, patience=1.0, best_of=2, max_new_tokens=100
     )
-    return Chunk(
-        step=step, since_s=since_s, interactive=interactive, singly=singly, attempt=attempt, alone=alone, prepared=True
+    return EngineRequest(
+        session=SimpleNamespace(step=step, since_s=since_s, attempt=attempt),
+        interactive=interactive,
+        alone=alone,
+        on_turn=print,
+        on_window=print,
+        give_up=print,
+        prepared=True,
+        singly=singly,
     )
 
 
 def plan(*table, cost=None, brief=False, bulk_first=False):
-    """The next call: its kind and the places of its chunks on the table."""
+    """The next call: its step and the places of its chunks on the table."""
     call = next_call(table, bounds=BOUNDS, cost=cost or CostModel(), brief=brief, bulk_first=bulk_first)
-    return call and (call.kind, [table.index(each) for each in call.chunks])
+    return call and (call.step, [table.index(each) for each in call.chunks])
 
 
 def costly(window_s=2.0):
@@ -54,51 +55,51 @@ def test_nothing_to_do():
 
 def test_one_chunk_waits_for_nobody():
     """A chunk alone is encoded, decoded and aligned at once, whatever the batch may hold."""
-    for step, kind in zip(Step, CallKind, strict=True):
-        assert plan(chunk(step)) == (kind, [0])
+    for step in Step:
+        assert plan(chunk(step)) == (step, [0])
 
 
 def test_bulk_windows_are_encoded_one_by_one_and_decoded_together():
     """Encoding fills the batch, oldest first; then one call decodes all of it, and no more than it holds."""
-    assert plan(chunk(), chunk(Step.ENCODE, 2), chunk(Step.ENCODE, 1)) == (CallKind.ENCODE, [2])
-    assert plan(*[chunk()] * 1, chunk(), chunk(), chunk(), chunk(Step.ENCODE))[0] is CallKind.DECODE
-    kind, members = plan(*(chunk(since_s=number) for number in range(6)))
-    assert (kind, members) == (CallKind.DECODE, [0, 1, 2, 3])
+    assert plan(chunk(), chunk(Step.ENCODE, 2), chunk(Step.ENCODE, 1)) == (Step.ENCODE, [2])
+    assert plan(*[chunk()] * 1, chunk(), chunk(), chunk(), chunk(Step.ENCODE))[0] is Step.DECODE
+    step, members = plan(*(chunk(since_s=number) for number in range(6)))
+    assert (step, members) == (Step.DECODE, [0, 1, 2, 3])
 
 
 def test_words_come_before_other_windows():
     """Alignment is short and lets a chunk go."""
-    assert plan(chunk(Step.ENCODE), chunk(), chunk(Step.ALIGN, 9)) == (CallKind.ALIGN, [2])
+    assert plan(chunk(Step.ENCODE), chunk(), chunk(Step.ALIGN, 9)) == (Step.ALIGN, [2])
 
 
 @pytest.mark.parametrize("other", [{"length": 4}, {"temperature": 0.2}, {"singly": True}])
 def test_what_cannot_share_a_call_does_not_block(other):
     """Prompts of another length, samples and suspects are decoded in calls of their own, by age."""
     table = [chunk(since_s=1), chunk(since_s=2, **other), chunk(since_s=3), chunk(since_s=4)]
-    assert plan(*table) == (CallKind.DECODE, [0, 2, 3])
-    table[1].since_s = 0
-    assert plan(*table) == (CallKind.DECODE, [1])
+    assert plan(*table) == (Step.DECODE, [0, 2, 3])
+    table[1].session.since_s = 0
+    assert plan(*table) == (Step.DECODE, [1])
 
 
 def test_interactive_goes_first_and_takes_bulk_along():
     """An interactive window is encoded and decoded before any bulk one; bulk ones that are encoded share its call."""
     bulk = [chunk(since_s=0), chunk(Step.ENCODE, 0)]
-    assert plan(*bulk, chunk(Step.ENCODE, 9, interactive=True), brief=True) == (CallKind.ENCODE, [2])
-    assert plan(*bulk, chunk(since_s=9, interactive=True), brief=True) == (CallKind.DECODE, [2, 0])
+    assert plan(*bulk, chunk(Step.ENCODE, 9, interactive=True), brief=True) == (Step.ENCODE, [2])
+    assert plan(*bulk, chunk(since_s=9, interactive=True), brief=True) == (Step.DECODE, [2, 0])
 
 
 def test_two_interactive_chunks_do_not_wait_for_each_other_but_a_backlog_is_batched():
     """The second one's encoding does not delay the first one's text, unless many wait."""
     first, second, third = chunk(interactive=True), *(chunk(Step.ENCODE, 1, interactive=True) for _ in range(2))
-    assert plan(first, second) == (CallKind.DECODE, [0])
-    assert plan(first, second, third)[0] is CallKind.ENCODE
+    assert plan(first, second) == (Step.DECODE, [0])
+    assert plan(first, second, third)[0] is Step.ENCODE
 
 
 def test_a_call_that_others_wait_for_is_short():
     """At 2 s a window two fit into 5 s; without interactive work about, the whole batch fits into 20 s."""
     table = [chunk(since_s=number) for number in range(4)]
-    assert plan(*table, cost=costly(), brief=True) == (CallKind.DECODE, [0, 1])
-    assert plan(*table, cost=costly(), brief=False) == (CallKind.DECODE, [0, 1, 2, 3])
+    assert plan(*table, cost=costly(), brief=True) == (Step.DECODE, [0, 1])
+    assert plan(*table, cost=costly(), brief=False) == (Step.DECODE, [0, 1, 2, 3])
     table[0].interactive = True
     assert len(plan(*table, cost=costly())[1]) == 2
     assert len(plan(*table, cost=costly(30.0))[1]) == 1, "one window is decoded however long it takes"
@@ -107,8 +108,8 @@ def test_a_call_that_others_wait_for_is_short():
 def test_bulk_has_its_turn():
     """Bulk work that was passed over for long leads a call, if it has anything to do."""
     table = [chunk(interactive=True), chunk(Step.ENCODE, 5)]
-    assert plan(*table, bulk_first=True) == (CallKind.ENCODE, [1])
-    assert plan(table[0], bulk_first=True) == (CallKind.DECODE, [0])
+    assert plan(*table, bulk_first=True) == (Step.ENCODE, [1])
+    assert plan(table[0], bulk_first=True) == (Step.DECODE, [0])
 
 
 def test_the_cost_model_finds_what_was_measured():

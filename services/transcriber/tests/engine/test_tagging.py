@@ -1,7 +1,7 @@
 import pytest
 
 from sayit.transcriber.engine.decoding import Passage, Window
-from sayit.transcriber.engine.tagging import tagged
+from sayit.transcriber.engine.language_search import tagged
 
 WINDOW = Window(start_frame=500, frames=1000)
 TEXTS = {(1,): "오늘 날씨", (2,): "monday morning", (3,): "API 서버"}
@@ -28,5 +28,6 @@ def test_a_passage_in_another_script_is_in_its_language_unless_it_sounds_otherwi
 
     passage = Passage(start_s=6.0, end_s=7.5, tokens=tokens)
     [found] = tagged([passage], WINDOW, "ko", ("ko", "en"), read=lambda ids: TEXTS[tuple(ids)], hear=hear)
-    assert found.spoken == (None if spoken is None else (spoken[0], pytest.approx(spoken[1])))
+    heard = found.spoken and (found.spoken.language, pytest.approx(found.spoken.probability))
+    assert heard == spoken
     assert asked in ([], [(100, 150)])

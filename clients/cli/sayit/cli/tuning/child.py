@@ -28,7 +28,7 @@ from faster_whisper.audio import decode_audio
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import Options, resolve
-from sayit.transcriber.engine import Engine
+from sayit.transcriber.engine import Bounds, Engine
 
 #: Eight seconds of Korean, spoken by a synthesizer.
 _SPEECH = Path(__file__).parent / "speech.flac"
@@ -44,7 +44,8 @@ _REPETITIONS = 2
 
 def main(folder: str, threads: str, batch: str, compute_type: str) -> None:
     """Measures what it is told to."""
-    engine = Engine.load(Path(folder), threads=int(threads), compute_type=compute_type, batch=int(batch))
+    bounds = Bounds(batch=int(batch))
+    engine = Engine.load(Path(folder), threads=int(threads), compute_type=compute_type, bounds=bounds)
     engine.warm_up()
     engine.start()
     short = np.asarray(decode_audio(str(_SPEECH)), np.float32)

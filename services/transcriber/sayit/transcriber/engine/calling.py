@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from sayit.chassis.telemetry import logger
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.transcriber.engine import metrics
-from sayit.transcriber.engine.chunk import HeldChunk
+from sayit.transcriber import metrics
 from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import Generated
-from sayit.transcriber.engine.planning import Call, CallKind
+from sayit.transcriber.engine.planning import Call
+from sayit.transcriber.engine.request import EngineRequest
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.whisper import Whisper
@@ -38,7 +39,7 @@ class Caller:
         chunks = call.chunks
         errors: list[Exception | None] = [None] * len(chunks)
         answers: list[Generated] = []
-        windows = [chunk.windows for chunk in chunks]
+        windows = [chunk.session.windows for chunk in chunks]
         began_s = time.monotonic()
         try:
             with model_at_work():
@@ -47,30 +48,22 @@ class Caller:
             errors = _blame(call, error)
         self._account(call, answers, began_s)
         for number, answer in enumerate(answers):
-            errors[number] = self._hand_over(chunks[number], answer)
+            errors[number] = _hand_over(chunks[number], answer)
         for number, chunk in enumerate(chunks):
-            if errors[number] is None and chunk.windows > windows[number]:
+            if errors[number] is None and chunk.session.windows > windows[number]:
                 errors[number] = _tell(chunk)
         return errors
 
     def _ask(self, call: Call) -> list[Generated]:
-        match call.kind:
-            case CallKind.ENCODE:
-                call.chunks[0].encode(self._whisper)
-                return []
-            case CallKind.DECODE:
-                return self._whisper.generate([(chunk.encoding, chunk.attempt) for chunk in call.chunks])
-            case CallKind.ALIGN:
-                call.chunks[0].align(self._whisper)
-                return []
-
-    def _hand_over(self, chunk: HeldChunk, answer: Generated) -> Exception | None:
-        try:
-            with model_at_work():
-                chunk.take(answer, self._whisper)
-        except Exception as error:  # noqa: BLE001 - as above
-            return error
-        return None
+        sessions = [chunk.session for chunk in call.chunks]
+        match call.step:
+            case Step.ENCODE:
+                sessions[0].encode()
+            case Step.DECODE:
+                return self._whisper.generate([(session.encoding, session.attempt) for session in sessions])
+            case Step.ALIGN:
+                sessions[0].align()
+        return []
 
     def _account(self, call: Call, answers: list[Generated], began_s: float) -> None:
         """Who took how long: the chunks, the cost model, the metrics."""
@@ -78,14 +71,14 @@ class Caller:
         seconds = self.ended_s - began_s
         for chunk in call.chunks:
             chunk.compute_s += seconds / len(call.chunks)
-        metrics.CALLS.labels(call.kind.value).inc()
-        metrics.SECONDS.labels(call.kind.value).inc(seconds)
-        if call.kind is CallKind.ENCODE:
+        metrics.CALLS.labels(call.step.value).inc()
+        metrics.SECONDS.labels(call.step.value).inc(seconds)
+        if call.step is Step.ENCODE:
             metrics.WINDOWS.inc()
         if answers:
             metrics.BATCH.observe(len(answers))
             longest = max(len(each.tokens) for each in answers)
-            width = call.chunks[0].attempt.width
+            width = call.chunks[0].session.attempt.width
             self._cost.decoded(seconds, windows=len(answers), width=width, tokens=max(1, longest))
 
 
@@ -99,11 +92,21 @@ def _blame(call: Call, error: Exception) -> list[Exception | None]:
     return [None] * len(call.chunks)
 
 
-def _tell(chunk: HeldChunk) -> Exception | None:
+def _hand_over(chunk: EngineRequest, answer: Generated) -> Exception | None:
+    chunk.singly = False
+    try:
+        with model_at_work():
+            chunk.session.take(answer)
+    except Exception as error:  # noqa: BLE001 - as above
+        return error
+    return None
+
+
+def _tell(chunk: EngineRequest) -> Exception | None:
     """Says what a chunk's windows said so far, unless its end will; what the listener raises is the chunk's error."""
-    if not chunk.done and not chunk.cancelled:
+    if not chunk.session.done and not chunk.cancelled:
         try:
-            chunk.tell()
+            chunk.on_window(chunk.text())
         except Exception as error:  # noqa: BLE001 - it reaches whoever waits for the chunk
             return error
     return None

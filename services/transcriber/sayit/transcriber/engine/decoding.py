@@ -1,7 +1,7 @@
 """One chunk's decoding as a state machine: which window is next, with which prompt, and what is kept of its text.
 
     while (window := decoding.next_window()) is not None:
-        if not decoding.language: decoding.speak(language, probability, vocabulary)      # once
+        if not decoding.language: decoding.speak(candidate, vocabulary)                  # once
         fallback = decoding.fallback()
         …                                                                                # attempts, see `fallback`
         passages = decoding.judge(fallback.outcome)
@@ -18,12 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
 from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Outcome
+from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.result import ChunkText
+
+if TYPE_CHECKING:
+    from sayit.transcriber.engine.whisper import WhisperVocabulary
 
 #: Frames of log-mel features per second of audio.
 FRAMES_PER_SECOND = 100
@@ -69,29 +73,8 @@ class Passage:
     #: Token ids, timestamps included.
     tokens: tuple[int, ...]
     words: tuple[Word, ...] = ()
-    #: Its language and the probability of that, where they are not those of the window.
-    spoken: tuple[str, float] | None = None
-
-
-class Vocabulary(Protocol):
-    """A model's tokens in one language and task."""
-
-    #: Announces the context.
-    start_of_previous: int
-    #: Start of transcript, language, task.
-    start_sequence: tuple[int, ...]
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """The token ids of a text."""
-        ...
-
-    def text(self, tokens: Sequence[int]) -> str:
-        """The text of token ids, timestamps left out."""
-        ...
-
-    def split(self, tokens: Sequence[int], window: Window) -> tuple[tuple[Passage, ...], int]:
-        """A window's tokens cut at their timestamps, and the frame from which to go on."""
-        ...
+    #: Its language, where that is not the window's.
+    spoken: Candidate | None = None
 
 
 class ChunkDecoding:
@@ -105,15 +88,15 @@ class ChunkDecoding:
     """
 
     def __init__(self, *, duration_s: float, frames: int, options: DecodeOptions, start_frame: int = 0) -> None:
-        self.language = ""
-        self.language_probability = 0.0
+        #: The language, once it is known.
+        self.spoken: Candidate | None = None
         #: End of the last word kept, in seconds; alignment continues from it.
         self.last_word_end_s = start_frame / FRAMES_PER_SECOND
         self._start_frame = start_frame
         self._duration_s = duration_s
         self._frames = frames
         self._options = options
-        self._vocabulary: Vocabulary | None = None
+        self._vocabulary: WhisperVocabulary | None = None
         self._hotwords: tuple[int, ...] = ()
         self._context: list[int] = []
         self._next_frame = start_frame
@@ -133,9 +116,20 @@ class ChunkDecoding:
             self._window = Window(start_frame=self._next_frame, frames=min(left, WINDOW_FRAMES))
         return self._window
 
-    def speak(self, language: str, probability: float, vocabulary: Vocabulary) -> None:
+    @property
+    def language(self) -> str:
+        """Its code; empty before it is known."""
+        return self.spoken.language if self.spoken else ""
+
+    @property
+    def vocabulary(self) -> WhisperVocabulary:
+        """The model's tokens in the language."""
+        assert self._vocabulary is not None, "the language is not known yet"
+        return self._vocabulary
+
+    def speak(self, candidate: Candidate, vocabulary: WhisperVocabulary) -> None:
         """Sets the language, and with it the tokens; another one may be set until the first window is judged."""
-        self.language, self.language_probability, self._vocabulary = language, probability, vocabulary
+        self.spoken, self._vocabulary = candidate, vocabulary
         self._context.clear()
         if self._options.prompt.strip():
             self._context.extend(vocabulary.encode(" " + self._options.prompt.strip()))
@@ -144,7 +138,7 @@ class ChunkDecoding:
 
     def fallback(self) -> Fallback:
         """The attempts at the window."""
-        vocabulary = self._spoken()
+        vocabulary = self.vocabulary
         # Prompt and hotwords each may fill the context; together they must leave half of the positions to the text.
         recent = min(len(self._context), CONTEXT_TOKENS // 2)
         hotwords = self._hotwords[: CONTEXT_TOKENS - recent]
@@ -154,7 +148,7 @@ class ChunkDecoding:
 
     def judge(self, outcome: Outcome) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
-        window, vocabulary = self._open(), self._spoken()
+        window, vocabulary = self._open(), self.vocabulary
         self._outcome = outcome
         self._windows += 1
         if outcome.silent:
@@ -189,7 +183,7 @@ class ChunkDecoding:
 
     def keep(self, passages: tuple[Passage, ...]) -> None:
         """Takes the window's passages, with words or without, as segments and as context; the window is done."""
-        outcome, vocabulary = self._outcome, self._spoken()
+        outcome, vocabulary = self._outcome, self.vocabulary
         assert outcome is not None, "judge the window first"
         # Without context the prompt is all that a window begins with, and it stays.
         carries = self._options.within_chunk_context
@@ -208,7 +202,7 @@ class ChunkDecoding:
         return ChunkText(
             segments=tuple(self._segments),
             language=self.language,
-            language_probability=self.language_probability,
+            language_probability=self.spoken.probability if self.spoken else 0.0,
             suppressed=tuple(self._suppressed),
             compute_s=compute_s,
             windows=self._windows,
@@ -216,14 +210,15 @@ class ChunkDecoding:
         )
 
     def _segment(self, passage: Passage, text: str, outcome: Outcome) -> Segment:
-        language, probability = passage.spoken or (self.language, self.language_probability)
+        spoken = passage.spoken or self.spoken
+        assert spoken is not None, "text has a language"
         return Segment(
             id=len(self._segments),
             start_s=self._clipped(passage.start_s),
             end_s=self._clipped(passage.end_s),
             text=text,
-            language=language,
-            language_probability=probability,
+            language=spoken.language,
+            language_probability=spoken.probability,
             avg_logprob=outcome.generated.avg_logprob,
             compression_ratio=outcome.compression_ratio,
             no_speech_prob=outcome.generated.no_speech_prob,
@@ -242,10 +237,6 @@ class ChunkDecoding:
 
     def _clipped(self, seconds: float) -> float:
         return round(min(max(seconds, self._start_frame / FRAMES_PER_SECOND), self._duration_s), 3)
-
-    def _spoken(self) -> Vocabulary:
-        assert self._vocabulary is not None, "the language is not known yet"
-        return self._vocabulary
 
     def _open(self) -> Window:
         assert self._window is not None, "no window is open"

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayit.speech.options import DecodeOptions
-from sayit.transcriber.engine import metrics
+from sayit.transcriber import metrics
 from sayit.transcriber.engine.calling import Caller, model_at_work
-from sayit.transcriber.engine.chunk import HeldChunk, OnTurn, OnWindow, Samples
 from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.decode_session import DecodeSession, Samples
 from sayit.transcriber.engine.planning import Bounds, Call, next_call
+from sayit.transcriber.engine.request import EngineRequest, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.table import Table
 from sayit.transcriber.engine.warming import warm_up
@@ -27,10 +28,6 @@ from sayit.transcriber.models import ModelNotAvailableError, check_folder
 if TYPE_CHECKING:
     from sayit.transcriber.engine.whisper import Whisper
 
-#: Windows decoded in one call unless told otherwise; the gain of more is small and their memory is not.
-BATCH = 8
-#: Longest call with interactive work about, and otherwise, in seconds.
-CALL_S, BULK_CALL_S = 5.0, 20.0
 #: Interactive work may keep bulk work from the model for so long; then bulk work has a call of its own.
 _BULK_TURN_S = 15.0
 
@@ -40,23 +37,19 @@ class Engine:
 
     Args:
         whisper: the model.
-        batch: windows decoded in one call, at least 1.
-        call_s: longest call with interactive work in it or waiting, as far as that can be known before; 0: no limit.
-        bulk_call_s: longest call otherwise; 0: no limit.
+        bounds: how large a call may be.
     """
 
-    def __init__(
-        self, whisper: Whisper, *, batch: int = BATCH, call_s: float = CALL_S, bulk_call_s: float = BULK_CALL_S
-    ) -> None:
+    def __init__(self, whisper: Whisper, bounds: Bounds) -> None:
         self._whisper = whisper
-        self._bounds = Bounds(batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
+        self._bounds = bounds
         self._cost = CostModel()
         self._caller = Caller(whisper, self._cost)
         #: Guards everything below; announces whatever may matter to one of the threads.
         self._changed = threading.Condition()
-        self._table = Table(batch)
-        self._in_call: tuple[HeldChunk, ...] = ()
-        self._in_preparation: HeldChunk | None = None
+        self._table = Table(bounds.batch)
+        self._in_call: tuple[EngineRequest, ...] = ()
+        self._in_preparation: EngineRequest | None = None
         self._call_began_s: float | None = None
         self._preparation_began_s: float | None = None
         self._call_ended_s: float | None = None
@@ -68,16 +61,7 @@ class Engine:
         ]
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        *,
-        threads: int,
-        compute_type: str = "default",
-        batch: int = BATCH,
-        call_s: float = CALL_S,
-        bulk_call_s: float = BULK_CALL_S,
-    ) -> Engine:
+    def load(cls, folder: Path, *, threads: int, compute_type: str = "default", bounds: Bounds | None = None) -> Engine:
         """Loads a CTranslate2 Whisper folder into memory; blocks for as long as that takes.
 
         The numeric libraries read their thread count when they are first imported. This sets OMP_NUM_THREADS for
@@ -88,9 +72,7 @@ class Engine:
             folder: a folder with model.bin, config.json, tokenizer.json and a vocabulary.
             threads: threads of each call of the model, at least 1; processes × threads ≤ physical cores.
             compute_type: CTranslate2's, such as "int8"; "default" takes what the weights are stored in.
-            batch: as in the constructor.
-            call_s: as in the constructor.
-            bulk_call_s: as in the constructor.
+            bounds: how large a call may be.
 
         Raises:
             ModelNotAvailableError: the folder is incomplete, or CTranslate2 cannot load it.
@@ -103,7 +85,7 @@ class Engine:
             whisper = Whisper(folder, threads=max(1, threads), compute_type=compute_type)
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelNotAvailableError(folder.name, f"it cannot be loaded ({error})") from error
-        return cls(whisper, batch=batch, call_s=call_s, bulk_call_s=bulk_call_s)
+        return cls(whisper, bounds or Bounds())
 
     @property
     def busy_for_s(self) -> float:
@@ -142,7 +124,7 @@ class Engine:
         alone: bool = False,
         on_turn: OnTurn = lambda go: go(),
         on_window: OnWindow = lambda _: None,
-    ) -> HeldChunk:
+    ) -> EngineRequest:
         """Takes a chunk; its `future` will have the text. May be called from any thread, also before `start`.
 
         The future ends with EngineCancelled if the chunk was cancelled or the engine closed, with a SayItError
@@ -159,9 +141,8 @@ class Engine:
 
         Both are called in the engine's threads, and must be quick.
         """
-        chunk = HeldChunk(
-            pcm,
-            options,
+        chunk = EngineRequest(
+            session=DecodeSession(self._whisper, pcm, options),
             interactive=interactive,
             alone=alone,
             on_turn=on_turn,
@@ -176,7 +157,7 @@ class Engine:
         chunk.future.set_exception(EngineCancelled())
         return chunk
 
-    def _give_up(self, chunk: HeldChunk) -> None:
+    def _give_up(self, chunk: EngineRequest) -> None:
         """Cancels a chunk; a thread that is busy with it ends it itself."""
         with self._changed:
             if chunk.cancelled or chunk.ended:
@@ -186,7 +167,7 @@ class Engine:
                 return
         self._end(chunk, EngineCancelled())
 
-    def _end(self, chunk: HeldChunk, error: BaseException | None = None) -> None:
+    def _end(self, chunk: EngineRequest, error: BaseException | None = None) -> None:
         """Lets a chunk go with its text or with an error, and its place to the next."""
         with self._changed:
             if chunk.ended:
@@ -204,7 +185,7 @@ class Engine:
         """Seats who has a place, and tells them; with the lock held."""
         for chunk in self._table.admit() if not self._closing else ():
 
-            def go(chunk: HeldChunk = chunk) -> None:
+            def go(chunk: EngineRequest = chunk) -> None:
                 with self._changed:
                     chunk.going = True
                     self._changed.notify_all()
@@ -217,19 +198,19 @@ class Engine:
             error: Exception | None = None
             try:
                 with model_at_work():
-                    chunk.prepare(self._whisper)
+                    chunk.session.prepare()
             except Exception as caught:  # noqa: BLE001 - whatever it is, it is this chunk's, and the others go on
                 error = caught
             with self._changed:
                 self._in_preparation = self._preparation_began_s = None
                 chunk.prepared = True
                 cancelled = chunk.cancelled
-                if error is None and not cancelled and not chunk.done:
+                if error is None and not cancelled and not chunk.session.done:
                     self._admit()
                     continue
             self._end(chunk, EngineCancelled() if cancelled else error)
 
-    def _next_to_prepare(self) -> HeldChunk | None:
+    def _next_to_prepare(self) -> EngineRequest | None:
         with self._changed:
             while not self._closing:
                 self._in_preparation = self._table.unprepared()
@@ -246,7 +227,7 @@ class Engine:
             with self._changed:
                 self._in_call, self._call_began_s = (), None
             for chunk, error in zip(call.chunks, errors, strict=True):
-                if error is not None or chunk.done:
+                if error is not None or chunk.session.done:
                     self._end(chunk, error)
                 elif chunk.cancelled:
                     self._end(chunk, EngineCancelled())

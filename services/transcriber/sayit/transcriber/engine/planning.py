@@ -14,45 +14,37 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
-from sayit.transcriber.engine.chunk import HeldChunk, Step
 from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.decode_session import Step
+from sayit.transcriber.engine.request import EngineRequest
 
 #: With so many interactive chunks at once there is a backlog, and they are decoded together, too.
 _BACKLOG = 3
-
-
-class CallKind(Enum):
-    """The model's calls."""
-
-    ENCODE = "encode"
-    DECODE = "decode"
-    ALIGN = "align"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """A call of the model for one or several chunks."""
 
-    kind: CallKind
-    chunks: tuple[HeldChunk, ...]
+    step: Step
+    chunks: tuple[EngineRequest, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
     """How large a call may be."""
 
-    #: Windows in one call of the decoder.
-    batch: int
-    #: Longest call with interactive work in it, or while interactive work is about, in seconds.
-    call_s: float
-    #: Longest call otherwise, in seconds.
-    bulk_call_s: float
+    #: Windows in one call of the decoder, at least 1; the gain of more is small and their memory is not.
+    batch: int = 8
+    #: Longest call with interactive work in it or waiting, as far as that can be known before, in seconds; 0: no limit.
+    call_s: float = 5.0
+    #: Longest call otherwise, in seconds; 0: no limit.
+    bulk_call_s: float = 20.0
 
 
 def next_call(
-    table: Sequence[HeldChunk], *, bounds: Bounds, cost: CostModel, brief: bool, bulk_first: bool
+    table: Sequence[EngineRequest], *, bounds: Bounds, cost: CostModel, brief: bool, bulk_first: bool
 ) -> Call | None:
     """The call to make now; None where no chunk is ready for one.
 
@@ -63,7 +55,9 @@ def next_call(
         brief: interactive work is about, so that no call should take long.
         bulk_first: it is the bulk chunks' turn.
     """
-    ready = sorted((chunk for chunk in table if chunk.step is not None), key=lambda chunk: chunk.since_s)
+    ready = sorted(
+        (chunk for chunk in table if chunk.session.step is not None), key=lambda chunk: chunk.session.since_s
+    )
     interactive = [chunk for chunk in ready if chunk.interactive]
     bulk = [chunk for chunk in ready if not chunk.interactive]
     lane = bulk if bulk and (bulk_first or not interactive) else interactive
@@ -71,27 +65,27 @@ def next_call(
         return None
     aligning = _first(lane, Step.ALIGN)
     if aligning is not None:  # short, and it finishes a window
-        return Call(kind=CallKind.ALIGN, chunks=(aligning,))
+        return Call(step=Step.ALIGN, chunks=(aligning,))
     encoding, decoding = _first(lane, Step.ENCODE), _first(lane, Step.DECODE)
     if decoding is None:
         assert encoding is not None, "a chunk that is ready wants something"
-        return Call(kind=CallKind.ENCODE, chunks=(encoding,))
+        return Call(step=Step.ENCODE, chunks=(encoding,))
     limit_s = bounds.call_s if brief or decoding.interactive else bounds.bulk_call_s
     room = _room(decoding, limit_s, bounds.batch, cost)
-    waiting = sum(chunk.step is Step.DECODE for chunk in lane)
+    waiting = sum(chunk.session.step is Step.DECODE for chunk in lane)
     gather = waiting < room and (lane is bulk or len(lane) >= _BACKLOG)
     if encoding is not None and gather:
-        return Call(kind=CallKind.ENCODE, chunks=(encoding,))
-    return Call(kind=CallKind.DECODE, chunks=_group(decoding, lane, ready, room))
+        return Call(step=Step.ENCODE, chunks=(encoding,))
+    return Call(step=Step.DECODE, chunks=_group(decoding, lane, ready, room))
 
 
-def _first(lane: Sequence[HeldChunk], step: Step) -> HeldChunk | None:
-    return next((chunk for chunk in lane if chunk.step is step), None)
+def _first(lane: Sequence[EngineRequest], step: Step) -> EngineRequest | None:
+    return next((chunk for chunk in lane if chunk.session.step is step), None)
 
 
-def _room(leader: HeldChunk, limit_s: float, batch: int, cost: CostModel) -> int:
+def _room(leader: EngineRequest, limit_s: float, batch: int, cost: CostModel) -> int:
     """How many windows the leader's call may decode."""
-    attempt = leader.attempt
+    attempt = leader.session.attempt
     if leader.singly:
         return 1
     return cost.most_windows(
@@ -100,16 +94,16 @@ def _room(leader: HeldChunk, limit_s: float, batch: int, cost: CostModel) -> int
 
 
 def _group(
-    leader: HeldChunk, lane: Sequence[HeldChunk], ready: Sequence[HeldChunk], room: int
-) -> tuple[HeldChunk, ...]:
+    leader: EngineRequest, lane: Sequence[EngineRequest], ready: Sequence[EngineRequest], room: int
+) -> tuple[EngineRequest, ...]:
     """The leader and those that can be decoded with it, its own lane first, longest waiting first."""
     others = [*lane, *(chunk for chunk in ready if chunk not in lane)]
     fitting = (
         chunk
         for chunk in others
         if chunk is not leader
-        and chunk.step is Step.DECODE
+        and chunk.session.step is Step.DECODE
         and not chunk.singly
-        and chunk.attempt.group == leader.attempt.group
+        and chunk.session.attempt.group == leader.session.attempt.group
     )
     return (leader, *(chunk for chunk, _ in zip(fitting, range(room - 1), strict=False)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayit.transcriber.engine.chunk import HeldChunk
+from sayit.transcriber.engine.request import EngineRequest
 
 
 class Table:
@@ -21,36 +21,36 @@ class Table:
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._waiting: list[HeldChunk] = []
-        self._seated: list[HeldChunk] = []
+        self._waiting: list[EngineRequest] = []
+        self._seated: list[EngineRequest] = []
 
     @property
-    def seated(self) -> Sequence[HeldChunk]:
+    def seated(self) -> Sequence[EngineRequest]:
         """Those on the table."""
         return self._seated
 
     @property
-    def held(self) -> Sequence[HeldChunk]:
+    def held(self) -> Sequence[EngineRequest]:
         """All of them."""
         return [*self._seated, *self._waiting]
 
-    def arrive(self, chunk: HeldChunk) -> None:
+    def arrive(self, chunk: EngineRequest) -> None:
         """Takes a chunk in."""
         self._waiting.append(chunk)
         # The sort is stable: within a lane who came first is first.
         self._waiting.sort(key=lambda each: not each.interactive)
 
-    def leave(self, chunk: HeldChunk) -> None:
+    def leave(self, chunk: EngineRequest) -> None:
         """Lets a chunk go, wherever it is."""
         for group in (self._waiting, self._seated):
             if chunk in group:
                 group.remove(chunk)
 
-    def unprepared(self) -> HeldChunk | None:
+    def unprepared(self) -> EngineRequest | None:
         """The chunk whose features are needed next."""
         return next((chunk for chunk in self._waiting if not chunk.prepared), None)
 
-    def admit(self) -> list[HeldChunk]:
+    def admit(self) -> list[EngineRequest]:
         """Seats those who are prepared and have a place now; returns them."""
         admitted = []
         for chunk in [each for each in self._waiting if each.prepared]:

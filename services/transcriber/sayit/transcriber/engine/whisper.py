@@ -37,7 +37,7 @@ Encoding = Any
 
 
 class WhisperVocabulary:
-    """A model's tokens in one language and task; implements the decoding's port."""
+    """A model's tokens in one language and task."""
 
     def __init__(self, model: WhisperModel, language: str, task: Task) -> None:
         multilingual = model.model.is_multilingual

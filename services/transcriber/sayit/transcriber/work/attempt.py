@@ -24,7 +24,7 @@ from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.wire import seconds_of_duration
-from sayit.transcriber.engine import ChunkText, Engine, EngineCancelled, HeldChunk
+from sayit.transcriber.engine import ChunkText, Engine, EngineCancelled, EngineRequest
 from sayit.transcriber.work.messages import chunk_output_to_proto, decode_options_from_proto
 from sayit.transcriber.work.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop, Tally
 
@@ -64,7 +64,7 @@ class Attempt:
         self._call: grpc.aio.StreamStreamCall[pb.RunChunkRequest, pb.RunChunkResponse]
         self._stub = stub
         self._engine = engine
-        self._held: HeldChunk | None = None
+        self._held: EngineRequest | None = None
         self._turn: asyncio.Task[None] | None = None
         self._transcriber_id = transcriber_id
         self._stage: pb.ChunkStage.ValueType = pb.CHUNK_STAGE_WAITING

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 
 from sayit.chassis.telemetry import logger
-from sayit.transcriber.work import metrics
+from sayit.transcriber import metrics
 from sayit.transcriber.work.runner import Runner
 
 _CHECK_S = 1.0

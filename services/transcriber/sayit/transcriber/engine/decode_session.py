@@ -1,0 +1,228 @@
+"""One chunk's decoding with the model: which call it is ready for next, and what the answers make of it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sayit.speech.audio import SAMPLE_RATE_HZ
+from sayit.speech.options import DecodeOptions
+from sayit.transcriber.engine.changes import Stretch
+from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
+from sayit.transcriber.engine.language import Candidate
+from sayit.transcriber.engine.language_search import LanguageSearch
+from sayit.transcriber.engine.result import ChunkText, joined
+from sayit.transcriber.engine.trial import Trial
+
+if TYPE_CHECKING:
+    from sayit.transcriber.engine.whisper import Encoding, Whisper
+
+#: float32[n], mono 16 kHz, -1 to 1.
+Samples = npt.NDArray[np.float32]
+
+
+class Step(Enum):
+    """A call of the model that a chunk is ready for."""
+
+    ENCODE = "encode"
+    DECODE = "decode"
+    ALIGN = "align"
+
+
+class DecodeSession:
+    """`prepare` runs in one thread, before anything else; everything after it belongs to the engine's thread.
+
+    Args:
+        whisper: the model.
+        pcm: float32[n] in -1 to 1 or s16le bytes, mono 16 kHz.
+        options: how to decode it.
+    """
+
+    def __init__(self, whisper: Whisper, pcm: Samples | bytes | bytearray, options: DecodeOptions) -> None:
+        #: What it is ready for; None while it is not, and once nothing is left to decode.
+        self.step: Step | None = None
+        #: Since when it has been ready for that; monotonic seconds.
+        self.since_s = time.monotonic()
+        #: Windows that are done.
+        self.windows = 0
+        #: The attempt that `Step.DECODE` is about.
+        self.attempt: Attempt
+        #: The encoder's output for its window.
+        self.encoding: Encoding = None
+        self._whisper = whisper
+        self._pcm: Samples | bytes | bytearray = pcm
+        self._options = options
+        self._features: npt.NDArray[np.float32]
+        self._padded: npt.NDArray[np.float32]
+        self._languages: LanguageSearch
+        #: Stretches whose decoding has not begun; None while nobody has listened for changes of the language.
+        self._stretches: deque[Stretch] | None = None
+        #: What a closer look said of the stretch being decoded.
+        self._hint = ""
+        self._decoding: ChunkDecoding
+        self._finished: list[ChunkText] = []
+        #: Windows that were encoded only to be cut at a change of language.
+        self._cut_windows = 0
+        self._window: Window | None = None
+        self._trial: Trial
+        self._passages: tuple[Passage, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to decode."""
+        return self._window is None
+
+    def text(self, compute_s: float) -> ChunkText:
+        """The text so far, which took the engine so long."""
+        text = joined([*self._finished, self._decoding.text(compute_s)])
+        return replace(text, windows=text.windows + self._cut_windows)
+
+    def prepare(self) -> None:
+        """Samples and features: all that needs no model.
+
+        Raises:
+            SayItError: INVALID_LANGUAGE where the model knows none of the languages.
+        """
+        self._languages = LanguageSearch(self._whisper, self._options)
+        samples = _samples(self._pcm)
+        self._pcm = b""
+        self._features = self._whisper.features(samples)
+        self._duration_s = len(samples) / SAMPLE_RATE_HZ
+        if self._languages.only:
+            self._stretches = deque()
+        self._begin(Stretch(start_frame=0, end_frame=self._frames, language=""))
+
+    def encode(self) -> None:
+        """Encodes its window. On the first one of a stretch it detects the language if that is to be detected.
+
+        On the chunk's first window it also listens for changes of the language. Where it finds one, the window's
+        encoding is of no further use: the chunk is cut, and its stretches are encoded by themselves.
+        """
+        self.encoding = self._whisper.encode(self._padded)
+        if self._stretches is None and self._is_cut():
+            return
+        spoken = self._decoding.spoken
+        if spoken is None:
+            fallbacks = [(each, self._speak(each)) for each in self._languages.candidates(self.encoding, self._hint)]
+        else:
+            self._languages.settle()
+            fallbacks = [(spoken, self._decoding.fallback())]
+        self._trial = Trial(fallbacks, self._languages.scripts, self._options.compression_ratio_threshold)
+        self._attempt_next()
+
+    def take(self, generated: Generated) -> None:
+        """Takes the decoder's answer to its attempt; its window may be done then."""
+        self._trial.take(generated)
+        self._attempt_next()
+
+    def align(self) -> None:
+        """Gives its window's passages words; its window is done then."""
+        assert self._window is not None
+        decoding = self._decoding
+        self._keep(
+            self._whisper.align(
+                self.encoding, self._window, self._passages, decoding.vocabulary, decoding.last_word_end_s
+            )
+        )
+
+    def let_go(self) -> None:
+        """Drops what is large; only its text is left."""
+        self._pcm, self.encoding = b"", None
+        self._features = self._padded = np.empty((0, 0), np.float32)
+
+    @property
+    def _frames(self) -> int:
+        """Frames of audio in the features; one more pads them."""
+        return int(self._features.shape[-1]) - 1
+
+    def _begin(self, stretch: Stretch) -> None:
+        """Decodes this stretch from now on."""
+        ends = stretch.end_frame >= self._frames
+        self._decoding = ChunkDecoding(
+            duration_s=self._duration_s if ends else stretch.end_frame / FRAMES_PER_SECOND,
+            frames=stretch.end_frame,
+            options=self._options,
+            start_frame=stretch.start_frame,
+        )
+        self._hint = stretch.language
+        if self._languages.only:
+            self._speak(self._languages.only)
+        self._go_on()
+
+    def _speak(self, candidate: Candidate) -> Fallback:
+        """The attempts at its window in this language, which is the stretch's from now on."""
+        vocabulary = self._whisper.vocabulary(candidate.language, self._options.task)
+        self._decoding.speak(candidate, vocabulary)
+        return self._decoding.fallback()
+
+    def _is_cut(self) -> bool:
+        """Listens for changes of the language; whether there was one, and the chunk is cut there."""
+        assert self._window is not None
+        found = deque(self._languages.stretches(self.encoding, self._features[:, : self._window.frames]))
+        self._stretches = found
+        if len(found) == 1:
+            self._hint = found.pop().language
+            return False
+        # What lies behind the first window, in a chunk longer than any of ours, is the last stretch's.
+        found.append(replace(found.pop(), end_frame=self._frames))
+        self._cut_windows, self.encoding = 1, None
+        self._begin(found.popleft())
+        return True
+
+    def _attempt_next(self) -> None:
+        attempt = self._trial.next_attempt()
+        if attempt is None and (rival := self._languages.rival(self._trial)) is not None:
+            # Detection was sure, and the text is in another language's script all the same.
+            self._trial.add(rival, self._speak(rival))
+            attempt = self._trial.next_attempt()
+        if attempt is not None:
+            self.attempt = attempt
+            self._wait_for(Step.DECODE)
+            return
+        candidate, outcome = self._trial.verdict
+        if candidate != self._decoding.spoken:
+            self._speak(candidate)
+        self._passages = self._decoding.judge(outcome)
+        if self._passages and self._options.word_timestamps:
+            self._wait_for(Step.ALIGN)
+        else:
+            self._keep(self._passages)
+
+    def _keep(self, passages: tuple[Passage, ...]) -> None:
+        assert self._window is not None
+        self._decoding.keep(self._languages.tagged(passages, self._window, self.encoding, self._decoding))
+        self._passages, self.encoding = (), None
+        self.windows += 1
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Cuts the next window out, if there is one."""
+        self._window = self._decoding.next_window()
+        if self._window is not None:
+            self._padded = self._whisper.padded(self._features, self._window)
+            self._wait_for(Step.ENCODE)
+        elif self._stretches:
+            self._finished.append(self._decoding.text(0.0))
+            self._begin(self._stretches.popleft())
+        else:
+            self.step = None
+
+    def _wait_for(self, step: Step) -> None:
+        """It is ready for this from now on."""
+        self.step, self.since_s = step, time.monotonic()
+
+
+def _samples(pcm: Samples | bytes | bytearray) -> Samples:
+    """float32[n]; the only copy of s16le bytes is the conversion."""
+    if isinstance(pcm, np.ndarray):
+        return pcm
+    samples: Samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
+    samples *= np.float32(1.0 / 32768.0)
+    return samples

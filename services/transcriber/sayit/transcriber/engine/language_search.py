@@ -1,0 +1,114 @@
+"""Which languages a chunk's windows are decoded in: what the model hears and what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sayit.speech.options import DecodeOptions, Task
+from sayit.transcriber.engine.changes import Hear, Stretch, stretches
+from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.language import Candidate, allowed, contenders, shares, written_in
+from sayit.transcriber.engine.trial import Trial
+
+if TYPE_CHECKING:
+    from sayit.transcriber.engine.whisper import Encoding, Whisper
+
+#: Least share of the probability that makes a script credible. Labelled segments of the recordings whose language is
+#: detected wrongly in a window of their own have more than this, but for two of 380.
+AUDIBLE = 0.1
+
+
+class LanguageSearch:
+    """Answers for one chunk; all of it is asked of encodings that are there anyway.
+
+    Raises:
+        SayItError: INVALID_LANGUAGE where the model knows none of the languages.
+    """
+
+    def __init__(self, whisper: Whisper, options: DecodeOptions) -> None:
+        self._whisper = whisper
+        #: What the chunk may be in.
+        self._allowed = allowed(options, whisper.languages)
+        #: The languages that a text's script may tell; none where it is translated.
+        self.scripts = self._allowed if options.task is Task.TRANSCRIBE else ()
+        #: The languages that the stretch may be in, while its first window is decoded.
+        self._heard: Sequence[Candidate] = ()
+
+    @property
+    def only(self) -> Candidate | None:
+        """The chunk's language where that is fixed."""
+        return Candidate(language=self._allowed[0], probability=1.0) if len(self._allowed) == 1 else None
+
+    def stretches(self, encoding: Encoding, features: npt.NDArray[np.float32]) -> tuple[Stretch, ...]:
+        """The parts of a window (log-mel float32[bands, n], unpadded) in one language each; usually one."""
+        return stretches(lambda places: self._whisper.languages_within(encoding, places), features, self._allowed)
+
+    def candidates(self, encoding: Encoding, hint: str) -> tuple[Candidate, ...]:
+        """The languages to decode a stretch's first window in; see `contenders`."""
+        self._heard = shares(self._whisper.language_probabilities(encoding), self._allowed)
+        return contenders(self._heard, hint)
+
+    def rival(self, trial: Trial) -> Candidate | None:
+        """The language whose script the text is in though another was detected without doubt."""
+        return next((each for each in self._heard if each.language == trial.script), None)
+
+    def settle(self) -> None:
+        """The stretch's language is known: later windows have no rivals."""
+        self._heard = ()
+
+    def tagged(
+        self, passages: tuple[Passage, ...], window: Window, encoding: Encoding, decoding: ChunkDecoding
+    ) -> tuple[Passage, ...]:
+        """The window's passages, those in another language than the stretch's with it."""
+        if len(self.scripts) < 2:
+            return passages
+        return tagged(
+            passages,
+            window,
+            decoding.language,
+            self.scripts,
+            read=decoding.vocabulary.text,
+            hear=lambda places: self._whisper.languages_within(encoding, places),
+        )
+
+
+def tagged(
+    passages: Sequence[Passage],
+    window: Window,
+    language: str,
+    languages: Collection[str],
+    *,
+    read: Callable[[Sequence[int]], str],
+    hear: Hear,
+) -> tuple[Passage, ...]:
+    """The passages, those in another language with it and its probability.
+
+    A model may change the language by itself, and a word or two are too short to be cut out. Such a passage shows by
+    its script, and is tagged with that language unless it clearly sounds like another: foreign names are written in
+    their own script, too.
+
+    Args:
+        passages: the window's.
+        window: where they are.
+        language: what the window was decoded in.
+        languages: those that are allowed.
+        read: the text of tokens.
+        hear: detects languages in stretches of the window's encoding.
+    """
+
+    def tag(passage: Passage) -> Passage:
+        written = written_in(read(passage.tokens), languages)
+        first = max(0, round(passage.start_s * FRAMES_PER_SECOND) - window.start_frame)
+        frames = min(window.frames, round(passage.end_s * FRAMES_PER_SECOND) - window.start_frame) - first
+        if written in {"", language} or frames < MIN_STEP_FRAMES:
+            return passage
+        [heard] = hear([(first, frames)])
+        [spoken] = [each for each in shares([*heard.items()], languages) if each.language == written]
+        return replace(passage, spoken=spoken) if spoken.probability >= AUDIBLE else passage
+
+    return tuple(map(tag, passages))

@@ -1,0 +1,73 @@
+"""One chunk that the engine holds, from `submit` until its future is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from sayit.transcriber.engine.decode_session import DecodeSession
+from sayit.transcriber.engine.result import ChunkText
+
+#: Told that a chunk's first call is near, with what to call once whoever must know it does.
+OnTurn = Callable[[Callable[[], None]], None]
+#: Told the text so far.
+OnWindow = Callable[[ChunkText], None]
+
+
+def _running() -> Future[ChunkText]:
+    future: Future[ChunkText] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+@dataclass(eq=False, kw_only=True)
+class EngineRequest:
+    """Who waits for a chunk, in which lane, and how far the engine is with it; its decoding is the `session`."""
+
+    session: DecodeSession
+    #: It goes before bulk work.
+    interactive: bool
+    #: Nothing else is on the engine while it is.
+    alone: bool
+    #: See `Engine.submit`.
+    on_turn: OnTurn
+    #: See `Engine.submit`.
+    on_window: OnWindow
+    #: What `cancel` does.
+    give_up: Callable[[EngineRequest], None]
+    #: The text; EngineCancelled, or what went wrong.
+    future: Future[ChunkText] = field(default_factory=_running)
+    #: Seconds of the engine's time that went into it; calls for several chunks are shared evenly.
+    compute_s: float = 0.0
+    #: Whether its features are there.
+    prepared: bool = False
+    #: Whether it may use the model: it is on the table, and whoever must know it does.
+    going: bool = False
+    #: Whether it must be decoded in calls of its own, because a call for several failed.
+    singly: bool = False
+    #: Whether it was given up.
+    cancelled: bool = False
+    #: Whether the engine has let go of it.
+    ended: bool = False
+
+    def cancel(self) -> None:
+        """Begins no further call; its future ends with EngineCancelled, at once unless a call for it is running."""
+        self.give_up(self)
+
+    def text(self) -> ChunkText:
+        """The text so far."""
+        return self.session.text(self.compute_s)
+
+    def let_go(self) -> None:
+        """Drops what is large, and what leads back to whoever submitted it; only its text is left.
+
+        Whoever submitted it mostly holds it, so they hold each other. Such a cycle waits for the garbage collector's
+        rarest round, in a busy transcriber for hundreds of chunks, and each of them had megabytes of features.
+        """
+        self.session.let_go()
+        self.on_turn = self.on_window = _unheard
+
+
+def _unheard(_: object) -> None:
+    """Nobody listens any more."""

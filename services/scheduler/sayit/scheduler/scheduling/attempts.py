@@ -16,12 +16,13 @@ from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.channels import tagged
 from sayit.scheduler.job.placing import needs_words
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
-from sayit.scheduler.ports import ChunkStore, ObjectStore
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.recalling import ChunkCache
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.chunks import ChunkStore
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
 from sayit.speech.options import DecodeOptions
@@ -67,7 +68,7 @@ class Attempts:
         self,
         *,
         chunks: ChunkStore,
-        objects: ObjectStore,
+        objects: Objects,
         fleet: Fleet,
         notices: Notices,
         limits: Limits,

@@ -11,10 +11,10 @@ from prometheus_client import Counter
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord
-from sayit.scheduler.ports import JobStore
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.audio import seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobError, JobState, Progress

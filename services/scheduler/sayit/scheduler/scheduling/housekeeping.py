@@ -7,10 +7,14 @@ import time
 
 from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd
-from sayit.scheduler.ports import ChunkCacheStore, ChunkStore, FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.chunk_cache import ChunkCacheStore
+from sayit.scheduler.stores.chunks import ChunkStore
+from sayit.scheduler.stores.fleet import FleetStore
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.errors import ErrorKind, SayItError
 
 _CLAIMS_EVERY_S = 1.0
@@ -28,7 +32,7 @@ class Housekeeping:
         chunks: ChunkStore,
         fleet: FleetStore,
         chunk_cache: ChunkCacheStore,
-        objects: ObjectStore,
+        objects: Objects,
         attempts: Attempts,
         notices: Notices,
         looks: Looks,

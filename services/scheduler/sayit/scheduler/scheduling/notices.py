@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sayit.scheduler.ports import EventBus
+from sayit.scheduler.queues.bus import RedisBus
 from sayit.speech import wire
 from sayit.speech.jobs import EventBody, JobEvent
 from sayit.v1 import resources_pb2 as pb
@@ -17,7 +17,7 @@ WAKE = b""
 class Notices:
     """Publishes events; nothing here is durable and nothing raises."""
 
-    def __init__(self, bus: EventBus) -> None:
+    def __init__(self, bus: RedisBus) -> None:
         self._bus = bus
 
     async def wake(self, job_id: str) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sayit.chassis import telemetry
+from sayit.scheduler.decoding import DecoderPool, Decoding
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Dispatch, JobRecord, NewChunk
-from sayit.scheduler.ports import Decoder, Decoding, JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.fleet import Fleet
@@ -26,6 +26,9 @@ from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk, Splitter
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.leases import JobStore
+from sayit.scheduler.stores.uploads import UploadStore
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
@@ -51,8 +54,8 @@ class Preparer:
         *,
         uploads: UploadStore,
         jobs: JobStore,
-        objects: ObjectStore,
-        decoder: Decoder,
+        objects: Objects,
+        decoder: DecoderPool,
         new_splitter: Callable[[], Splitter],
         results: Results,
         notices: Notices,

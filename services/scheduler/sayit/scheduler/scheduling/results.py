@@ -16,7 +16,6 @@ from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import JobRecord
 from sayit.scheduler.looking import Heard, stands, wanted
 from sayit.scheduler.merging import UNKNOWN, Loudness, Merged, merge
-from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
@@ -24,6 +23,9 @@ from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.splitting import LEVEL_SAMPLES
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.chunks import ChunkStore
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -47,7 +49,7 @@ class Results:
         *,
         jobs: JobStore,
         chunks: ChunkStore,
-        objects: ObjectStore,
+        objects: Objects,
         notices: Notices,
         limits: Limits,
         last_work: LastWork,

@@ -7,9 +7,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from sayit.chassis.principal import Principal
-from sayit.scheduler.ports import EventBus, JobStore
+from sayit.scheduler.queues.bus import RedisBus
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.notices import event_of
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed, Failed, JobEvent, JobState, Progress, StateChanged
 
@@ -21,7 +22,7 @@ _BATCH = 200
 class Watching:
     """Streams of events."""
 
-    def __init__(self, *, jobs: JobStore, bus: EventBus, fleet: Fleet) -> None:
+    def __init__(self, *, jobs: JobStore, bus: RedisBus, fleet: Fleet) -> None:
         self._jobs = jobs
         self._bus = bus
         self._fleet = fleet

@@ -31,7 +31,7 @@ ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
 class SqlJobs:
-    """`ports.JobStore` on a database, without the leases (see `SqlLeases`).
+    """The part of `JobStore` that needs no lease.
 
     Args:
         database: where.
@@ -43,7 +43,10 @@ class SqlJobs:
         self.result_ttl_s = result_ttl_s
 
     async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
-        """See the port."""
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
+        """
         try:
             return await self._accept(job, bounds)
         except IntegrityError:
@@ -66,12 +69,12 @@ class SqlJobs:
 
     @reads
     def get_job(self, connection: Connection, tenant: str, job_id: str) -> JobRecord:
-        """See the port."""
+        """Returns a job; JOB_NOT_FOUND for another tenant's, too."""
         return load(connection, tenant, job_id)
 
     @reads
     def find_by_idempotency_key(self, connection: Connection, tenant: str, key: str) -> JobRecord | None:
-        """See the port."""
+        """The job that this key made."""
         return _by_key(connection, tenant, key)
 
     @reads
@@ -85,7 +88,7 @@ class SqlJobs:
         before: tuple[float, str] | None,
         limit: int,
     ) -> list[JobRecord]:
-        """See the port."""
+        """Jobs, newest first, below the key (created, id) of the page before."""
         statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
         if states:
             statement = statement.where(jobs.c.state.in_([state.value for state in states]))
@@ -98,12 +101,12 @@ class SqlJobs:
 
     @reads
     def active_jobs(self, connection: Connection, tenant: str) -> tuple[int, int]:
-        """See the port."""
+        """Jobs that have not ended: (of all tenants, of this one)."""
         return _active(connection, tenant)
 
     @writes
     def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
-        """See the port."""
+        """Cancels a job unless it ended; returns it and whether this call did it."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         if not end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
@@ -113,7 +116,7 @@ class SqlJobs:
 
     @writes
     def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
-        """See the port."""
+        """Forgets a job and puts its objects, and an upload nobody else uses, into the bin."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         forget(connection, job.id)
@@ -121,23 +124,23 @@ class SqlJobs:
 
     @writes
     def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
-        """See the port."""
+        """FAILED, unless the job has ended."""
         return bool(fail(connection, job_id, error, self.result_ttl_s))
 
     @reads
     def events_after(self, connection: Connection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
-        """See the port."""
+        """Durable events after `seq`, in order."""
         return events.after(connection, job_id, seq, limit)
 
     @reads
     def speech(self, connection: Connection, job_id: str) -> tuple[ChannelSpeech, ...]:
-        """See the port."""
+        """Detected speech by channel, once all chunks are known."""
         statement = select(jobs.c.speech).where(jobs.c.id == job_id)
         return codec.speech_of(connection.execute(statement).scalar_one_or_none() or "[]")
 
     @writes
     def cache_put(self, connection: Connection, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
-        """See the port."""
+        """Remembers that this job's transcript answers this key."""
         lock_job(connection, job_id)
         if connection.execute(select(jobs.c.id).where(jobs.c.id == job_id)).first() is None:
             return  # deleted a moment ago
@@ -146,7 +149,7 @@ class SqlJobs:
 
     @reads
     def cache_get(self, connection: Connection, tenant: str, cache_key: str) -> JobRecord | None:
-        """See the port."""
+        """The completed job whose transcript answers this key."""
         statement = (
             select(*BRIEF)
             .join(cache, cache.c.job_id == jobs.c.id)

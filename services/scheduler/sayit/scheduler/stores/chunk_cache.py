@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select, tuple_
 
 from sayit.scheduler.job.records import ChunkOutput, ToRemember
 from sayit.scheduler.stores import codec
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import chunk_cache
@@ -21,11 +21,8 @@ _KEPT_SHARE = 0.9
 _SIZE = func.length(chunk_cache.c.output) + _ROW_BYTES
 
 
-class ChunkCacheStore:
+class ChunkCacheStore(Store):
     """Texts of chunks for other jobs. Each goes with the job it came from, and when it is too old (`expire`)."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @reads
     def recall(self, connection: Connection, tenant: str, keys: Sequence[str]) -> dict[str, ChunkOutput]:

@@ -22,7 +22,7 @@ from sayit.scheduler.job.records import (
 )
 from sayit.scheduler.job.rules import verdict
 from sayit.scheduler.stores import chunk_cache, codec, dispatches, events, sequence
-from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
+from sayit.scheduler.stores.database import Database, Store, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import count_done, enter, visible
 from sayit.scheduler.stores.locks import lock_job, lock_job_of
@@ -82,7 +82,7 @@ _EXPIRED = (
 _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crashes", AttemptEnd.FAILED: "failures"}
 
 
-class ChunkStore:
+class ChunkStore(Store):
     """Chunks, their attempts and leases.
 
     Args:
@@ -91,7 +91,7 @@ class ChunkStore:
     """
 
     def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        self._database = database
+        super().__init__(database)
         self.result_ttl_s = result_ttl_s
 
     @writes_lightly

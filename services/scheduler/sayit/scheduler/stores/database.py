@@ -85,11 +85,14 @@ def database_at(url: str) -> Database:
     return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresqlDatabase(parsed)
 
 
-class _Store(Protocol):
-    _database: Database
+class Store:
+    """What is kept on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
-S = TypeVar("S", bound=_Store)
+S = TypeVar("S", bound=Store)
 _Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 

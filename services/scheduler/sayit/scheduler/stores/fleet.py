@@ -10,7 +10,7 @@ from sayit.scheduler.job.backlog import Backlog, Running, Uncut, Waiting
 from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
 from sayit.scheduler.job.records import ChunkState
 from sayit.scheduler.stores import bin as bins
-from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
+from sayit.scheduler.stores.database import Store, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
@@ -73,11 +73,8 @@ _SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s"))
 _WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recordings()
 
 
-class FleetStore:
+class FleetStore(Store):
     """Transcribers, statistics, and what is to be thrown away."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @writes_lightly
     def report(self, connection: Connection, transcriber: TranscriberRecord) -> None:

@@ -13,7 +13,7 @@ from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Bounds, ChunkState, Full, JobRecord
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.bin import throw_away
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Database, Store, reads, writes
 from sayit.scheduler.stores.locks import lock_job, lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
@@ -30,7 +30,7 @@ UNFINISHED = (ChunkState.HELD.value, ChunkState.DUE.value, ChunkState.RUNNING.va
 ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
-class SqlJobs:
+class SqlJobs(Store):
     """The part of `JobStore` that needs no lease.
 
     Args:
@@ -39,7 +39,7 @@ class SqlJobs:
     """
 
     def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        self._database = database
+        super().__init__(database)
         self.result_ttl_s = result_ttl_s
 
     async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, exists, insert, select, update
 from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, NewLook
 from sayit.scheduler.job.records import ChunkState, Dispatch
 from sayit.scheduler.stores import codec, dispatches
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.tables import chunks, jobs
 from sayit.speech.jobs import JobState
@@ -22,11 +22,8 @@ _OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
 OPEN_LOOKS = exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= LOOK_NUMBERS, _OPEN).correlate(jobs)
 
 
-class LookStore:
+class LookStore(Store):
     """Looks, which are chunks that nobody counts. Claims, results and leases are `ChunkStore`'s."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @writes
     def add(

@@ -7,17 +7,14 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from sayit.scheduler.job.records import PartRecord, UploadRecord
 from sayit.scheduler.stores import codec
 from sayit.scheduler.stores.bin import throw_away
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_upload
 from sayit.scheduler.stores.tables import jobs, upload_parts, uploads
 from sayit.speech.errors import ErrorKind, SayItError
 
 
-class UploadStore:
+class UploadStore(Store):
     """Uploads and their parts."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @writes
     def create_upload(self, connection: Connection, upload: UploadRecord) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import vocabularies
@@ -18,11 +18,8 @@ from sayit.speech.vocabularies import Vocabulary
 Row = Any
 
 
-class VocabularyStore:
+class VocabularyStore(Store):
     """Vocabularies by tenant and name."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     @writes
     def put_vocabulary(self, connection: Connection, tenant: str, vocabulary: Vocabulary, *, most: int) -> Vocabulary:

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.speech import wire
 from sayit.speech.dispatch import queue_name
+from sayit.speech.jobs import Job
 from sayit.speech.options import Options
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -50,6 +51,7 @@ MODEL = "micro"
 MINUTES = 15
 #: Segments of a chunk's text, and words of a segment, as people speak in 26 s.
 SEGMENTS, WORDS = 8, 8
+REPORT = chunk_pb.ReportRequest(transcriber_id="t1", model=MODEL, slots=2, revision="r1")
 #: How long the watchers only wait, in seconds.
 IDLE_S = 6.0
 
@@ -61,7 +63,8 @@ class Watcher:
     #: Number of the last durable event.
     seq: int = 0
     messages: int = 0
-    ended: bool = False
+    #: Whether it has all that happened before it came.
+    caught_up: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def speech() -> bytes:
@@ -145,7 +148,7 @@ async def transcribe(stub: Any, redis: Redis, every_s: float, *, words: bool) ->
 async def report(stub: Any) -> None:
     """Says every second that the transcriber is there."""
     while True:
-        await stub.Report(chunk_pb.ReportRequest(transcriber_id="t1", model=MODEL, slots=2, revision="r1"))
+        await stub.Report(REPORT)
         await asyncio.sleep(1.0)
 
 
@@ -159,7 +162,17 @@ async def watch(channel: grpc.aio.Channel, job_id: str, watcher: Watcher) -> Non
     async for event in method(service_pb.WatchJobRequest(job_id=job_id)):
         watcher.seq = event.seq or watcher.seq
         watcher.messages += 1
-    watcher.ended = True
+        if event.HasField("progress"):  # the first one follows what has happened so far
+            watcher.caught_up.set()
+
+
+async def cut(client: AsyncClient, options: Options) -> Job:
+    """A job whose recording is cut into chunks, all of which wait."""
+    job = await client.create_job(speech(), options=options)
+    while job.progress.chunks_total is None:
+        await asyncio.sleep(0.2)
+        job = await client.get(job.id)
+    return job
 
 
 async def measure(
@@ -183,15 +196,11 @@ async def measure(
     ):
         await asyncio.gather(inside.channel_ready(), outside.channel_ready())
         stub = chunk_service_pb2_grpc.ChunkServiceStub(inside)
+        await stub.Report(REPORT)
         background = [tasks.create_task(report(stub))]
-        while not (await client.models()):
-            await asyncio.sleep(0.2)
-        job = await client.create_job(speech(), options=Options(language="en", word_timestamps=words))
-        while (job := await client.get(job.id)).progress.chunks_total is None:
-            await asyncio.sleep(0.2)
+        job = await cut(client, Options(language="en", word_timestamps=words))
         watching = [tasks.create_task(watch(outside, job.id, each)) for each in watchers]
-        while min(each.seq for each in watchers) < job.last_seq:
-            await asyncio.sleep(0.2)
+        await asyncio.gather(*(each.caught_up.wait() for each in watchers))
         began, used_s = time.monotonic(), cpu_s(*services)
         await asyncio.sleep(IDLE_S)
         idle_share = (cpu_s(*services) - used_s) / (time.monotonic() - began)

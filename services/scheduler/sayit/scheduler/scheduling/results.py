@@ -21,7 +21,6 @@ from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
-from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.splitting import LEVEL_SAMPLES
 from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.stores.chunks import ChunkStore
@@ -50,7 +49,6 @@ class Results:
         jobs: JobStore,
         chunks: ChunkStore,
         objects: Objects,
-        notices: Notices,
         limits: Limits,
         last_work: LastWork,
         guard: HallucinationGuard,
@@ -62,7 +60,6 @@ class Results:
         self._jobs = jobs
         self._chunks = chunks
         self._objects = objects
-        self._notices = notices
         self._limits = limits
         self._last_work = last_work
 
@@ -104,7 +101,6 @@ class Results:
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
                 telemetry.logger().exception("merging failed", job_id=job.id)
                 await self._jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
-            await self._notices.wake(job.id)
             seconds = round(time.perf_counter() - began, 4)
             telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
         return True
@@ -149,7 +145,6 @@ class Results:
         )
         if not completed:
             await self._clear_away(job)
-        await self._notices.wake(job.id)
         return True
 
     async def _merge(self, job: JobRecord, owner: str) -> None:

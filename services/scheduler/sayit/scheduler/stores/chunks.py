@@ -30,7 +30,7 @@ from sayit.scheduler.stores.looks import drop_look
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
-from sayit.speech.jobs import ChunkText, JobEvent, JobState
+from sayit.speech.jobs import ChunkText, JobState
 from sayit.speech.options import Context
 
 #: Unclaimed dispatches that are looked at together.
@@ -159,7 +159,7 @@ class ChunkStore(Store):
     @writes
     def commit(
         self, connection: Connection, claim: Claim, output: ChunkOutput, remember: ToRemember | None = None
-    ) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
+    ) -> JobRecord | None:
         """Stores the chunk's text and its event, and what other jobs may have of it.
 
         None when the attempt is fenced (the late write is counted). A look's text has no event, and nobody counts it.
@@ -172,17 +172,17 @@ class ChunkStore(Store):
             return None
         _end_attempt(connection, claim, "committed", "")
         if claim.look:
-            return load(connection, None, claim.job_id), ()
+            return load(connection, None, claim.job_id)
         counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
         text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
-        appended = events.append(connection, claim.job_id, [text])
+        events.append(connection, claim.job_id, [text])
         if remember is not None:
             chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)
         if claim.options.context is Context.SEQUENTIAL:
             sequence.release(connection, claim.job_id)
         if counts.chunks_done == counts.chunks_total:
             enter(connection, claim.job_id, JobState.MERGING)
-        return load(connection, None, claim.job_id), appended
+        return load(connection, None, claim.job_id)
 
     @writes
     def give_up(

@@ -19,7 +19,7 @@ from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
 from sayit.scheduler.stores.uploads import drop_unused
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
+from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
 
 #: What a job's record needs: all but the spans of speech, which are long and wanted once.
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
@@ -125,12 +125,14 @@ class SqlJobs(Store):
     @writes
     def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
         """FAILED, unless the job has ended."""
-        return bool(fail(connection, job_id, error, self.result_ttl_s))
+        return fail(connection, job_id, error, self.result_ttl_s)
 
     @reads
-    def events_after(self, connection: Connection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
-        """Durable events after `seq`, in order."""
-        return events.after(connection, job_id, seq, limit)
+    def events_after(
+        self, connection: Connection, tenant: str, job_id: str, seq: int, limit: int
+    ) -> tuple[JobRecord, list[bytes]]:
+        """A job, and its durable events after `seq`, serialized, in order; JOB_NOT_FOUND as `get_job`."""
+        return load(connection, tenant, job_id), events.after(connection, job_id, seq, limit)
 
     @reads
     def speech(self, connection: Connection, job_id: str) -> tuple[ChannelSpeech, ...]:
@@ -224,13 +226,14 @@ def end(
     return True
 
 
-def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> tuple[JobEvent, ...]:
-    """FAILED inside the caller's transaction, unless the job has ended; the event, if there is one."""
+def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> bool:
+    """FAILED inside the caller's transaction, unless the job has ended; whether it did."""
     details = json.dumps(error.details, ensure_ascii=False)
     if not end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
-        return ()
+        return False
     reason = JobError(code=error.code, message_en=error.message("en"), message_ko=error.message("ko"))
-    return events.append(connection, job_id, [Failed(error=reason)])
+    events.append(connection, job_id, [Failed(error=reason)])
+    return True
 
 
 def forget(connection: Connection, job_id: str) -> None:

@@ -169,8 +169,8 @@ class JobStore(SqlJobs):
         chunks: int,
         speech: Sequence[ChannelSpeech],
         warnings: Sequence[str],
-    ) -> bool:
-        """All chunks were added: RUNNING, or MERGING when they are done already; False when the lease is lost."""
+    ) -> JobRecord | None:
+        """All chunks were added: RUNNING, or MERGING when they are done already; None when the lease is lost."""
         statement = _kept(
             job_id,
             owner,
@@ -184,9 +184,10 @@ class JobStore(SqlJobs):
             lease_until_s=None,
         )
         job = connection.execute(statement.where(jobs.c.state == JobState.PREPARING.value)).one_or_none()
-        if job is not None:
-            enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
-        return job is not None
+        if job is None:
+            return None
+        enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
+        return load(connection, None, job_id)
 
     @writes
     def complete_job(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sayit.scheduler.stores.chunk_cache import ChunkCacheStore
 from sayit.scheduler.stores.chunks import ChunkStore
-from sayit.scheduler.stores.database import Database, database_at
+from sayit.scheduler.stores.database import Database, Publish, database_at
 from sayit.scheduler.stores.fleet import FleetStore
 from sayit.scheduler.stores.leases import JobStore
 from sayit.scheduler.stores.looks import LookStore
@@ -36,17 +36,19 @@ class Stores:
 
 
 @asynccontextmanager
-async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
+async def opened(url: str, *, result_ttl_s: float, published: Publish | None = None) -> AsyncIterator[Stores]:
     """Migrates the database and opens its stores.
 
     Args:
         url: SQLAlchemy URL with an asynchronous driver.
         result_ttl_s: seconds that an ended job is kept.
+        published: hears of every durable event, once it is committed.
 
     Raises:
         SayItError: UNAVAILABLE when another scheduler holds the SQLite file.
     """
     database = database_at(url)
+    database.published = published
     with _only_one(database):
         await upgrade(database.url)
         try:

@@ -116,7 +116,10 @@ class _Call:
         )
 
     def _counting(self, read: Any, write: Any) -> tuple[Deserialize, Serialize]:
-        """Counts where bytes are bytes: asking a message for its size would serialize it once more."""
+        """Counts where bytes are bytes: asking a message for its size would serialize it once more.
+
+        A handler may return or yield a message that is serialized already: it is sent as it is.
+        """
 
         def counting_read(data: bytes) -> Any:
             self._bytes_in += len(data)
@@ -124,7 +127,7 @@ class _Call:
             return read(data) if read else data
 
         def counting_write(message: Any) -> bytes:
-            data: bytes = write(message) if write else message
+            data: bytes = message if isinstance(message, bytes) else write(message)
             self._bytes_out += len(data)
             self._messages_out += 1
             return data

@@ -51,7 +51,7 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
     credentials = _credentials(settings)
     async with internal_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
-        watching = Watching(scheduler, resume_s=settings.resume_s)
+        watching = Watching(channel, resume_s=settings.resume_s)
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
 
         def adopt(now: GatewaySettings) -> None:

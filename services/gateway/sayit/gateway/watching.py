@@ -1,4 +1,7 @@
-"""Streams a job's events from the scheduler, and goes on where it stopped when the scheduler was away."""
+"""Streams a job's events from the scheduler, and goes on where it stopped when the scheduler was away.
+
+Events pass as the bytes that they are; looked at are their numbers, and which one is the last.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,15 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any
 
 import grpc
 
 from sayit.chassis import telemetry
 from sayit.chassis.errors import is_ours
+from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import resources_pb2, transcription_service_pb2
-
-if TYPE_CHECKING:
-    from sayit.internal.v1.job_service_pb2_grpc import JobServiceAsyncStub
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
@@ -27,20 +28,21 @@ _BROKEN = frozenset(
 )
 
 
-_Call: TypeAlias = "grpc.aio.UnaryStreamCall[transcription_service_pb2.WatchJobRequest, resources_pb2.JobEvent]"
-
-
 class Watching:
     """All streams of events that this gateway relays."""
 
-    def __init__(self, scheduler: JobServiceAsyncStub, *, resume_s: float) -> None:
-        self._scheduler = scheduler
+    def __init__(self, channel: grpc.aio.Channel, *, resume_s: float) -> None:
+        # Not the stub's method, which would make messages of the answers.
+        self._watch: Any = channel.unary_stream(
+            "/sayit.internal.v1.JobService/WatchJob",
+            request_serializer=transcription_service_pb2.WatchJobRequest.SerializeToString,
+        )
         self._resume_s = resume_s
-        self._calls: set[_Call] = set()
+        self._calls: set[Any] = set()
         self._draining = False
 
-    async def events(self, job_id: str, after_seq: int) -> AsyncGenerator[resources_pb2.JobEvent, None]:
-        """The job's events after `after_seq`, durable ones exactly once and in order, until the job ends.
+    async def events(self, job_id: str, after_seq: int) -> AsyncGenerator[bytes]:
+        """The job's serialized events after `after_seq`, durable ones exactly once and in order, until the job ends.
 
         Raises:
             SayItError: UNAVAILABLE when this gateway stops; the client goes on at another one.
@@ -51,14 +53,15 @@ class Watching:
         lost_since: float | None = None
         while True:
             try:
-                async for event in self._until_broken(job_id, seq):
+                async for data in self._until_broken(job_id, seq):
                     lost_since, pause_s = None, _FIRST_PAUSE_S
+                    event = resources_pb2.JobEvent.FromString(data)
                     if event.seq:
                         if event.seq <= seq:
                             continue
                         seq = event.seq
-                    yield event
-                    if _is_last(event):
+                    yield data
+                    if wire.is_last(event):  # whatever the scheduler's stream does next
                         return
                 return
             except grpc.aio.AioRpcError as error:
@@ -69,14 +72,14 @@ class Watching:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def _until_broken(self, job_id: str, after_seq: int) -> AsyncGenerator[resources_pb2.JobEvent, None]:
+    async def _until_broken(self, job_id: str, after_seq: int) -> AsyncGenerator[bytes]:
         if self._is_draining():
             raise _leaving()
-        call = self._scheduler.WatchJob(transcription_service_pb2.WatchJobRequest(job_id=job_id, after_seq=after_seq))
+        call = self._watch(transcription_service_pb2.WatchJobRequest(job_id=job_id, after_seq=after_seq))
         self._calls.add(call)
         try:
-            async for event in call:
-                yield event
+            while (data := await call.read()) is not grpc.aio.EOF:
+                yield data
         except asyncio.CancelledError:
             if self._is_draining() and not _cancelled():
                 raise _leaving() from None
@@ -103,13 +106,6 @@ def _cancelled() -> bool:
 
 def _leaving() -> SayItError:
     return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the gateway stops")
-
-
-def _is_last(event: resources_pb2.JobEvent) -> bool:
-    """Whether the job has ended with this event, whatever the scheduler's stream does next."""
-    which = event.WhichOneof("event")
-    cancelled = which == "state_changed" and event.state_changed.state == resources_pb2.JOB_STATE_CANCELLED
-    return cancelled or which in {"completed", "failed"}
 
 
 def _may_come_back(error: grpc.aio.AioRpcError) -> bool:

@@ -28,7 +28,6 @@ from sayit.scheduler.scheduling.intake import Intake
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
-from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.overview import Overview
 from sayit.scheduler.scheduling.preparing import Preparer
 from sayit.scheduler.scheduling.recalling import ChunkCache
@@ -102,18 +101,17 @@ async def running(
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
         stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
+        redis_url = settings.redis_url.get_secret_value()
+        bus = RedisBus(redis_url)
+        stack.push_async_callback(bus.close)
         stores = await stack.enter_async_context(
-            opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S)
+            opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S, published=bus.publish)
         )
         objects = Objects(settings.storage(), scratch=scratch)
-        redis_url = settings.redis_url.get_secret_value()
         queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
         stack.push_async_callback(queue.close)
         await queue.verify()
-        bus = RedisBus(redis_url)
-        stack.push_async_callback(bus.close)
         decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
-        notices = Notices(bus)
         last_work = LastWork()
         stack.push_async_callback(last_work.wait)
 
@@ -132,7 +130,6 @@ async def running(
             jobs=stores.jobs,
             chunks=stores.chunks,
             objects=objects,
-            notices=notices,
             limits=limits,
             last_work=last_work,
             guard=guard,
@@ -142,7 +139,7 @@ async def running(
             chunks=stores.chunks,
             objects=objects,
             fleet=fleet,
-            notices=notices,
+            bus=bus,
             limits=limits,
             last_work=last_work,
             guard=guard,
@@ -157,7 +154,7 @@ async def running(
             decoder=decoder,
             new_splitter=lambda: Splitter(SplitConfig(), SileroDetector()),
             results=results,
-            notices=notices,
+            bus=bus,
             limits=limits,
             last_work=last_work,
             dispatcher=dispatcher,
@@ -190,14 +187,13 @@ async def running(
             chunk_cache=stores.chunk_cache,
             objects=objects,
             attempts=attempts,
-            notices=notices,
             looks=looks,
         )
         if stores.exclusive:
             await housekeeping.take_over()
         jobs = JobServicer(
             intake=intake,
-            control=Control(jobs=stores.jobs, fleet=fleet, attempts=attempts, notices=notices),
+            control=Control(jobs=stores.jobs, fleet=fleet, attempts=attempts, bus=bus),
             watching=Watching(jobs=stores.jobs, bus=bus, fleet=fleet),
             results=results,
             fleet=fleet,

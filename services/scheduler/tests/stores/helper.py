@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Bounds, ChunkOutput, Full, JobRecord, NewChunk, PartRecord, UploadRecord
+from sayit.scheduler.stores.database import Publish
 from sayit.scheduler.stores.store import Stores, opened
+from sayit.speech import wire
 from sayit.speech.dispatch import ChunkMessage
-from sayit.speech.jobs import JobState
+from sayit.speech.jobs import JobEvent, JobState
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment
+from sayit.v1 import resources_pb2 as pb
 
 #: A time that never comes.
 FAR = 1e12
@@ -21,9 +24,9 @@ SPEECH = ChannelSpeech(channel=0, spans=((0, 50),))
 
 
 @asynccontextmanager
-async def stores(url: str, *, result_ttl_s: float = 3600.0) -> AsyncIterator[Stores]:
+async def stores(url: str, *, result_ttl_s: float = 3600.0, published: Publish | None = None) -> AsyncIterator[Stores]:
     """Opens stores as a scheduler does."""
-    async with opened(url, result_ttl_s=result_ttl_s) as opened_stores:
+    async with opened(url, result_ttl_s=result_ttl_s, published=published) as opened_stores:
         yield opened_stores
 
 
@@ -100,6 +103,12 @@ async def dispatched(s: Stores, job_id: str) -> list[ChunkMessage]:
     messages = [message for message, _ in await s.chunks.unclaimed(before_s=FAR)]
     mine = [message for message in messages if message.chunk_id.rpartition("-")[0] == job_id]
     return sorted(mine, key=lambda message: int(message.chunk_id.rpartition("-")[2]))
+
+
+async def event_log(s: Stores, job_id: str, *, tenant: str = "t") -> list[JobEvent]:
+    """The job's event log."""
+    _, stored = await s.jobs.events_after(tenant, job_id, 0, 1000)
+    return [wire.event_from_proto(pb.JobEvent.FromString(event)) for event in stored]
 
 
 def output(text: str) -> ChunkOutput:

@@ -10,7 +10,7 @@ from sayit.scheduler.stores import codec
 from sayit.speech.jobs import ChunkText, JobState, Progress
 from sayit.speech.transcript import Suppressed, SuppressionReason
 
-from .helper import FAR, SPEECH, accepted, chunk, dispatched, output, stores
+from .helper import FAR, SPEECH, accepted, chunk, dispatched, event_log, output, stores
 
 
 async def test_text_has_the_channel_of_its_chunk(database_url: str) -> None:
@@ -30,7 +30,7 @@ async def test_text_has_the_channel_of_its_chunk(database_url: str) -> None:
             assert claim.channel == claim.index + 1
             await s.chunks.commit(claim, replace(output("a"), suppressed=(removed,)))
         done = await s.chunks.done_chunks(job.id)
-        events = [event.body for event in await s.jobs.events_after(job.id, 0, 100)]
+        events = [event.body for event in await event_log(s, job.id)]
         assert await s.jobs.speech(job.id) == tuple(speech)
     assert [each.channel for each in done] == [1, 2]
     assert [part.channel for each in done for part in (*each.output.segments, *each.output.suppressed)] == [1, 1, 2, 2]

@@ -8,7 +8,7 @@ from sayit.scheduler.job.records import ToRemember
 from sayit.scheduler.stores.store import Stores
 from sayit.speech.jobs import ChunkText, JobState
 
-from .helper import FAR, accepted, chunk, dispatched, output, prepared, stores
+from .helper import FAR, accepted, chunk, dispatched, event_log, output, prepared, stores
 
 
 async def remembered(s: Stores, job_id: str, *, tenant: str = "t", expires_s: float = FAR, text: str = "x") -> None:
@@ -75,7 +75,7 @@ async def test_chunks_with_a_text_are_done_when_they_are_added(database_url: str
         await s.jobs.add_chunks("all", "me", known[2:], scanned=300)
         await s.jobs.finish_preparing("all", "me", samples=300, chunks=3, speech=[], warnings=[])
         assert (await s.jobs.get_job("t", "all")).state is JobState.MERGING
-        told = await s.jobs.events_after("all", 0, 99)
+        told = await event_log(s, "all")
         assert [event.seq for event in told] == list(range(1, len(told) + 1))
         texts = [event.body.segments[0].text for event in told if isinstance(event.body, ChunkText)]
         assert texts == ["text 0", "text 1", "text 2"]

@@ -18,7 +18,7 @@ from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged
 
-from .helper import FAR, accepted, chunk, create, dispatched, output, prepared, stores, uploaded
+from .helper import FAR, accepted, chunk, create, dispatched, event_log, output, prepared, stores, uploaded
 
 ROUNDS = 5
 WIDE = Bounds(jobs=1_000, of_tenant=1_000)
@@ -60,7 +60,7 @@ async def at_once(*work: Awaitable[Any]) -> list[Any]:
 
 async def check_events(s: Stores, job_id: str) -> list[EventBody]:
     """The job's events, numbered without a gap, of which only the last may end it."""
-    events = await s.jobs.events_after(job_id, 0, 1000)
+    events = await event_log(s, job_id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     ends = [i for i, event in enumerate(events) if _is_end(event.body)]
     assert ends in ([], [len(events) - 1])

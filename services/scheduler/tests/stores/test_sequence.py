@@ -53,7 +53,7 @@ async def test_a_chunk_waits_for_the_text_before_it(database_url: str) -> None:
         await s.chunks.commit(third, output("셋"))
         done = await s.chunks.commit(await only_due(s, job_id), output("넷"))
     assert done is not None
-    assert done[0].state is JobState.MERGING
+    assert done.state is JobState.MERGING
 
 
 async def test_what_is_tried_again_has_the_same_text_before_it(database_url: str) -> None:

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler.job.backlog import Backlog, Uncut
 from sayit.scheduler.job.records import AttemptEnd, Claim, PartRecord
+from sayit.scheduler.stores import events
 from sayit.scheduler.stores.migrations import downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
 
-from .helper import FAR, accepted, chunk, dispatched, output, prepared, stores, uploaded
+from .helper import FAR, accepted, chunk, dispatched, event_log, output, prepared, stores, uploaded
 
 
 async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
@@ -85,7 +86,7 @@ async def test_events_are_gapless_under_concurrent_commits(database_url: str) ->
         job = await prepared(s, 12)
         claims = [await claimed(s, job.id, i) for i in range(12)]
         await asyncio.gather(*(s.chunks.commit(claim, output(str(claim.index))) for claim in claims))
-        events = await s.jobs.events_after(job.id, 0, 100)
+        events = await event_log(s, job.id)
         after = await s.jobs.get_job("t", job.id)
         done = await s.chunks.done_chunks(job.id)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
@@ -94,6 +95,25 @@ async def test_events_are_gapless_under_concurrent_commits(database_url: str) ->
     assert after.state is JobState.MERGING
     assert after.samples_done == 1200
     assert [each.output.segments[0].text for each in done] == [str(i) for i in range(12)]
+
+
+async def test_events_are_published_when_they_are_committed(database_url: str) -> None:
+    """What was told to watchers is what the log has, in its order; a transaction that is undone tells nothing."""
+    told: list[tuple[str, bytes]] = []
+    async with stores(database_url, published=lambda job_id, event: told.append((job_id, event))) as s:
+        job = await prepared(s, 2)
+        for index in range(2):
+            await s.chunks.commit(await claimed(s, job.id, index), output("x"))
+        _, logged = await s.jobs.events_after("t", job.id, 0, 100)
+        assert told == [(job.id, event) for event in logged]
+
+        def undone(connection: Connection) -> None:
+            events.append(connection, job.id, [StateChanged(state=JobState.MERGING)])
+            raise SayItError(ErrorKind.INTERNAL)
+
+        with pytest.raises(SayItError):
+            await s.jobs._database.write(undone)
+        assert len(told) == len(logged)
 
 
 async def test_only_the_current_attempt_writes(database_url: str) -> None:
@@ -173,7 +193,7 @@ async def test_a_terminal_state_never_changes(database_url: str) -> None:
             s.jobs.cancel_job("t", job.id),
         )
         assert [outcomes[0], outcomes[1], outcomes[2][1]].count(True) == 1
-        events = await s.jobs.events_after(job.id, 0, 99)
+        events = await event_log(s, job.id)
     ends = [e for e in events if not isinstance(e.body, StateChanged) or e.body.state is JobState.CANCELLED]
     assert len(ends) == 1
 

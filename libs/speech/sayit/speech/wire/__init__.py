@@ -10,6 +10,7 @@ from sayit.speech.wire.formats import format_from_proto, format_to_proto
 from sayit.speech.wire.jobs import (
     event_from_proto,
     event_to_proto,
+    is_last,
     job_error_from_proto,
     job_error_to_proto,
     job_from_proto,
@@ -58,6 +59,7 @@ __all__ = [
     "event_to_proto",
     "format_from_proto",
     "format_to_proto",
+    "is_last",
     "job_error_from_proto",
     "job_error_to_proto",
     "job_from_proto",

@@ -270,6 +270,13 @@ def event_from_proto(message: pb.JobEvent) -> JobEvent:
     )
 
 
+def is_last(message: pb.JobEvent) -> bool:
+    """Whether the job has ended with this event."""
+    which = message.WhichOneof("event")
+    cancelled = which == "state_changed" and message.state_changed.state == pb.JOB_STATE_CANCELLED
+    return cancelled or which in {"completed", "failed"}
+
+
 def _body_from_proto(message: pb.JobEvent) -> EventBody:
     match message.WhichOneof("event"):
         case "state_changed":

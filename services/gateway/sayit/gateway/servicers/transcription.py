@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         self._watchers = watchers
         self._watching = watching
 
-    async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncIterator[resources_pb2.JobEvent]:
+    async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Creates the job and watches it from its first event, in one call."""
         # Room to watch comes first: a job that was accepted is not refused afterwards.
         with self._watchers.taken():
@@ -67,11 +67,9 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         """Passed through."""
         return await self._scheduler.ListJobs(request, timeout=context.time_remaining())
 
-    async def WatchJob(
-        self,
-        request: transcription_service_pb2.WatchJobRequest,
-        context: Any,
-    ) -> AsyncIterator[resources_pb2.JobEvent]:
+    async def WatchJob(  # type: ignore[override] # bytes, which the chassis sends as they are
+        self, request: transcription_service_pb2.WatchJobRequest, context: Any
+    ) -> AsyncGenerator[bytes]:
         """Passed through, across restarts of the scheduler."""
         if request.after_seq < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason="after_seq is negative")

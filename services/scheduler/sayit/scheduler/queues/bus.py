@@ -55,8 +55,11 @@ class RedisBus:
         self._pubsub: PubSub | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def publish(self, job_id: str, payload: bytes = WAKE) -> None:
-        """Hands a payload to the job's watchers; the empty one means: read the event log. Never raises, never waits."""
+    def publish(self, job_id: str, payload: bytes = WAKE) -> None:
+        """Hands a serialized event to the job's watchers; WAKE means: read the event log. Never raises.
+
+        Call it inside the running loop.
+        """
         self._start()
         self._deliver(job_id, payload)
         self._outbound.append((job_id, payload))

@@ -10,7 +10,7 @@ WAKE = b""
 
 
 class Subscription:
-    """An endless async iterator over a job's payloads that a slow reader cannot make grow.
+    """A job's payloads, without end, for one reader, who cannot make them grow by being slow.
 
     When it is full the oldest payload goes; payloads are ephemeral by definition. A wake is never lost: at least one is
     left wherever one was, behind everything that came before it, so that the log is read after the partial texts it
@@ -48,14 +48,15 @@ class Subscription:
         else:
             self.dropped += 1
 
-    def __aiter__(self) -> Subscription:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """The next payload; may be cancelled (by a timeout) without losing one."""
-        while not self._items:
+    async def next(self, timeout_s: float) -> bytes:
+        """The next payload; a wake where none comes in time. May be cancelled without losing one."""
+        if not self._items:
             self._filled.clear()
-            await self._filled.wait()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._filled.wait()
+            except TimeoutError:
+                return WAKE
         payload = self._items.popleft()
         if payload == WAKE:
             self._wakes -= 1

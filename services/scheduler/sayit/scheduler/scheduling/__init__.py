@@ -1,1 +1,1 @@
-"""The scheduler's use cases. They know the ports and the pure domain, and neither gRPC nor SQL nor Redis."""
+"""The scheduler's use cases. They ask stores, queues, storage and decoding, and know neither gRPC nor SQL nor Redis."""

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from prometheus_client import Counter
 
 from sayit.scheduler.job.records import Bounds, Full, JobRecord
-from sayit.scheduler.ports import FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.fleet import FleetStore
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.errors import ErrorKind, SayItError
 
 _REFUSED = Counter("sayit_refused", "New work that was refused, by what was full.", ["full"])
@@ -42,7 +44,7 @@ class Admission:
         *,
         jobs: JobStore,
         fleet: FleetStore,
-        objects: ObjectStore,
+        objects: Objects,
         limits: Limits,
         queue_full: Callable[[], bool],
     ) -> None:

@@ -14,14 +14,16 @@ from prometheus_client import Counter, Histogram
 from sayit.chassis import telemetry
 from sayit.scheduler.guarding import HallucinationGuard
 from sayit.scheduler.job.channels import tagged
+from sayit.scheduler.job.events import event_bytes
 from sayit.scheduler.job.placing import needs_words
 from sayit.scheduler.job.records import AttemptEnd, ChunkOutput, Claim
-from sayit.scheduler.ports import ChunkStore, ObjectStore
+from sayit.scheduler.queues.bus import RedisBus
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
-from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.recalling import ChunkCache
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.chunks import ChunkStore
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
 from sayit.speech.options import DecodeOptions
@@ -67,9 +69,9 @@ class Attempts:
         self,
         *,
         chunks: ChunkStore,
-        objects: ObjectStore,
+        objects: Objects,
         fleet: Fleet,
-        notices: Notices,
+        bus: RedisBus,
         limits: Limits,
         last_work: LastWork,
         guard: HallucinationGuard,
@@ -80,7 +82,7 @@ class Attempts:
         self._chunks = chunks
         self._objects = objects
         self._fleet = fleet
-        self._notices = notices
+        self._bus = bus
         self._guard = guard
         self._cache = cache
         self._chunks_due = chunks_due
@@ -179,7 +181,7 @@ class Attempts:
         shown = tagged(segments, claim.channel)
         if not claim.options.word_timestamps:
             shown = tuple(replace(segment, words=()) for segment in shown)
-        await self._notices.ephemeral(claim.job_id, PartialText(chunk_index=claim.index, segments=shown))
+        self._bus.publish(claim.job_id, event_bytes(claim.job_id, PartialText(chunk_index=claim.index, segments=shown)))
 
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:
         """Stores the chunk's text, exactly once; False when the attempt was fenced.
@@ -189,19 +191,15 @@ class Attempts:
         remember = self._cache.to_remember(claim, output)
         kept, removed = self._guard.chunk(output.segments, claim.options.guard)
         output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
-        committed = await self._chunks.commit(claim, output, remember)
-        self._log(claim, "committed" if committed else "fenced", began_s, compute_s=round(output.compute_s, 3))
+        job = await self._chunks.commit(claim, output, remember)
+        self._log(claim, "committed" if job else "fenced", began_s, compute_s=round(output.compute_s, 3))
         self._chunks_due()
-        if committed is None:
+        if job is None:
             return False
-        job, events = committed
         self._fleet.committed(claim, output.compute_s)
-        await self._notices.events(events)
         if job.state is JobState.MERGING:
             self._all_done()
-            await self._notices.wake(job.id)
-        else:
-            await self._notices.ephemeral(job.id, await self._fleet.estimate(job))
+        self._bus.publish(job.id, event_bytes(job.id, await self._fleet.estimate(job)))
         return True
 
     async def give_up(
@@ -225,7 +223,6 @@ class Attempts:
         self._chunks_due()
         if job is not None and job.state is JobState.FAILED:
             self.stop(job.id)
-            await self._notices.wake(job.id)
 
     def _log(self, claim: Claim, outcome: str, began_s: float, **more: object) -> None:
         seconds = time.time() - began_s

@@ -11,10 +11,11 @@ from prometheus_client import Counter
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import JobRecord
-from sayit.scheduler.ports import JobStore
+from sayit.scheduler.queues.bus import RedisBus
+from sayit.scheduler.queues.subscription import WAKE
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.fleet import Fleet
-from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.audio import seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobError, JobState, Progress
@@ -27,11 +28,11 @@ _MAX_PAGE = 1000
 class Control:
     """What a caller may do with jobs that exist."""
 
-    def __init__(self, *, jobs: JobStore, fleet: Fleet, attempts: Attempts, notices: Notices) -> None:
+    def __init__(self, *, jobs: JobStore, fleet: Fleet, attempts: Attempts, bus: RedisBus) -> None:
         self._jobs = jobs
         self._fleet = fleet
         self._attempts = attempts
-        self._notices = notices
+        self._bus = bus
 
     async def get(self, who: Principal, job_id: str) -> Job:
         """Returns a job with its progress."""
@@ -62,12 +63,11 @@ class Control:
         """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
         await self._cancel(who, job_id)
         await self._jobs.delete_job(who.tenant, job_id)
-        await self._notices.wake(job_id)
+        self._bus.publish(job_id, WAKE)
 
     async def _cancel(self, who: Principal, job_id: str) -> JobRecord:
         job, cancelled = await self._jobs.cancel_job(who.tenant, job_id)
         self._attempts.stop(job_id)
-        await self._notices.wake(job_id)
         if cancelled:
             # Of a recording that is still being decoded only what was seen of it is known.
             known = job.samples_chunked if job.samples_total is None else job.samples_total * job.channels

@@ -11,10 +11,11 @@ from prometheus_client import Counter
 
 from sayit.chassis import telemetry
 from sayit.scheduler.job.records import Dispatch
-from sayit.scheduler.ports import ChunkStore, DispatchQueue
+from sayit.scheduler.queues.arq_queue import ArqQueue
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
+from sayit.scheduler.stores.chunks import ChunkStore
 from sayit.speech.errors import ErrorKind, SayItError
 
 _DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
@@ -27,7 +28,7 @@ _RETRY_S = 1.0
 class Dispatcher:
     """Moves due chunks into the queue."""
 
-    def __init__(self, *, chunks: ChunkStore, queue: DispatchQueue, fleet: Fleet, limits: Limits) -> None:
+    def __init__(self, *, chunks: ChunkStore, queue: ArqQueue, fleet: Fleet, limits: Limits) -> None:
         self.bell = Bell()
         #: Whether the queue has refused a message and not taken one since.
         self.queue_full = False

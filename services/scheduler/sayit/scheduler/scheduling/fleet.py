@@ -13,9 +13,9 @@ from sayit.scheduler.job.estimating import queue_position
 from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.forecasting import Worker, ends, one_by_one_s, preparing_s
 from sayit.scheduler.job.records import Claim, JobRecord
-from sayit.scheduler.ports import FleetStore
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.speeds import Speeds
+from sayit.scheduler.stores.fleet import FleetStore
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
 from sayit.speech.options import Context

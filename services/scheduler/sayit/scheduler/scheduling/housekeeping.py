@@ -7,10 +7,13 @@ import time
 
 from sayit.chassis import telemetry
 from sayit.scheduler.job.records import AttemptEnd
-from sayit.scheduler.ports import ChunkCacheStore, ChunkStore, FleetStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.attempts import Attempts
 from sayit.scheduler.scheduling.looks import Looks
-from sayit.scheduler.scheduling.notices import Notices
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.chunk_cache import ChunkCacheStore
+from sayit.scheduler.stores.chunks import ChunkStore
+from sayit.scheduler.stores.fleet import FleetStore
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.errors import ErrorKind, SayItError
 
 _CLAIMS_EVERY_S = 1.0
@@ -28,9 +31,8 @@ class Housekeeping:
         chunks: ChunkStore,
         fleet: FleetStore,
         chunk_cache: ChunkCacheStore,
-        objects: ObjectStore,
+        objects: Objects,
         attempts: Attempts,
-        notices: Notices,
         looks: Looks,
     ) -> None:
         self._jobs = jobs
@@ -39,7 +41,6 @@ class Housekeeping:
         self._chunk_cache = chunk_cache
         self._objects = objects
         self._attempts = attempts
-        self._notices = notices
         self._looks = looks
 
     async def take_over(self) -> None:
@@ -92,7 +93,6 @@ class Housekeeping:
         for job_id in await self._fleet.overdue(accepted_before_s=now_s - self._attempts.limits.job_ttl_s):
             if await self._jobs.fail_job(job_id, SayItError(ErrorKind.DEADLINE_EXCEEDED)):
                 self._attempts.stop(job_id)
-                await self._notices.wake(job_id)
 
     async def _free_claims(self, now_s: float) -> None:
         for claim in await self._chunks.expired_claims(now_s=now_s):

@@ -9,12 +9,14 @@ from dataclasses import replace
 
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import Hints, JobRecord, PartRecord, UploadRecord
-from sayit.scheduler.ports import JobStore, ObjectStore, UploadStore
 from sayit.scheduler.scheduling.admission import Admission
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.vocabularies import Vocabularies
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.leases import JobStore
+from sayit.scheduler.stores.uploads import UploadStore
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
@@ -34,7 +36,7 @@ class Intake:
         *,
         uploads: UploadStore,
         jobs: JobStore,
-        objects: ObjectStore,
+        objects: Objects,
         fleet: Fleet,
         vocabularies: Vocabularies,
         admission: Admission,

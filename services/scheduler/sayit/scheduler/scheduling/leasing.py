@@ -7,8 +7,8 @@ import time
 from collections.abc import Coroutine
 
 from sayit.chassis import tasks
-from sayit.scheduler.ports import JobStore
 from sayit.scheduler.scheduling.last_work import LastWork
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.errors import SayItError
 
 

@@ -12,9 +12,10 @@ from sayit.chassis import telemetry
 from sayit.scheduler.job.looks import PATIENCE_S, NewLook, Wanted
 from sayit.scheduler.job.records import Dispatch, DoneChunk, JobRecord
 from sayit.scheduler.looking import Heard
-from sayit.scheduler.ports import LookStore, ObjectStore
 from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.last_work import LastWork
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.looks import LookStore
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import SayItError
 
@@ -24,7 +25,7 @@ _LOOKS = Counter("sayit_looks", "Stretches of audio that are decoded once more, 
 class Looks:
     """Begins looks and gives up those that wait for too long."""
 
-    def __init__(self, *, store: LookStore, objects: ObjectStore, dispatcher: Dispatcher, last_work: LastWork) -> None:
+    def __init__(self, *, store: LookStore, objects: Objects, dispatcher: Dispatcher, last_work: LastWork) -> None:
         self.store = store
         self._objects = objects
         self._dispatcher = dispatcher

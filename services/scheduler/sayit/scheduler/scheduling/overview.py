@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from importlib.metadata import version
 
-from sayit.scheduler.ports import DispatchQueue, FleetStore, ObjectStore
+from sayit.scheduler.queues.arq_queue import ArqQueue
 from sayit.scheduler.scheduling.fleet import Fleet
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.fleet import FleetStore
 from sayit.speech.errors import SayItError
 from sayit.speech.system import Part, PartState, SystemStatus, TranscriberStatus
 
@@ -21,9 +23,7 @@ class Overview:
         expected: transcribers that this installation should have; 0 where nobody said.
     """
 
-    def __init__(
-        self, *, store: FleetStore, fleet: Fleet, queue: DispatchQueue, objects: ObjectStore, expected: int
-    ) -> None:
+    def __init__(self, *, store: FleetStore, fleet: Fleet, queue: ArqQueue, objects: Objects, expected: int) -> None:
         self._store = store
         self._fleet = fleet
         self._queue = queue
@@ -83,7 +83,7 @@ def worst(parts: list[Part]) -> PartState:
     return next(state for state in _WORST_FIRST if state is PartState.OK or any(p.state is state for p in parts))
 
 
-async def _part(name: str, store: FleetStore | ObjectStore) -> Part:
+async def _part(name: str, store: FleetStore | Objects) -> Part:
     try:
         await store.check()
     except SayItError as error:

@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from sayit.chassis import telemetry
+from sayit.scheduler.decoding import DecoderPool, Decoding
 from sayit.scheduler.job.channels import ChannelSpeech
+from sayit.scheduler.job.events import event_bytes
 from sayit.scheduler.job.records import Dispatch, JobRecord, NewChunk
-from sayit.scheduler.ports import Decoder, Decoding, JobStore, ObjectStore, UploadStore
+from sayit.scheduler.queues.bus import RedisBus
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.dispatching import Dispatcher
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
-from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.scheduler.scheduling.results import Results
 from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk, Splitter
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.leases import JobStore
+from sayit.scheduler.stores.uploads import UploadStore
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
@@ -51,11 +55,11 @@ class Preparer:
         *,
         uploads: UploadStore,
         jobs: JobStore,
-        objects: ObjectStore,
-        decoder: Decoder,
+        objects: Objects,
+        decoder: DecoderPool,
         new_splitter: Callable[[], Splitter],
         results: Results,
-        notices: Notices,
+        bus: RedisBus,
         limits: Limits,
         last_work: LastWork,
         dispatcher: Dispatcher,
@@ -70,7 +74,7 @@ class Preparer:
         self._decoder = decoder
         self._new_splitter = new_splitter
         self._results = results
-        self._notices = notices
+        self._bus = bus
         self._limits = limits
         self._last_work = last_work
         self._dispatcher = dispatcher
@@ -133,7 +137,6 @@ class Preparer:
             telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
         await self._jobs.fail_job(job.id, error)
-        await self._notices.wake(job.id)
         return error.code
 
     async def _prepare(self, job: JobRecord, owner: str) -> None:
@@ -184,10 +187,10 @@ class Preparer:
             ],
             warnings=summary.warnings,
         )
-        if not finished:
+        if finished is None:
             return
         self._all_done()
-        await self._notices.wake(job.id)
+        self._bus.publish(job.id, event_bytes(job.id, await self._fleet.estimate(finished)))
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
 
     async def _add(
@@ -203,11 +206,7 @@ class Preparer:
             channels=decoding.channels,
             limit=self._dispatcher.limit(job.model),
         )
-        if not await self._last_work.do(self._ring(added, len(new))):
-            return False
-        if _with_text(new):
-            await self._notices.wake(job.id)
-        return True
+        return await self._last_work.do(self._ring(added, len(new)))
 
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
         """Stores chunks' audio and looks whether their text is known; their rows are to be written then."""

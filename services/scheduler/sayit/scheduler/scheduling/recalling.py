@@ -14,10 +14,10 @@ from sayit.scheduler.job.channels import output_of_channel
 from sayit.scheduler.job.placing import needs_words
 from sayit.scheduler.job.recalling import audio_digest, chunk_key, revised, shifted
 from sayit.scheduler.job.records import ChunkOutput, Claim, JobRecord, ToRemember
-from sayit.scheduler.ports import ChunkCacheStore
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.splitting import ReadyChunk
+from sayit.scheduler.stores.chunk_cache import ChunkCacheStore
 from sayit.speech.audio import seconds_of
 from sayit.speech.presets import Presets
 

@@ -16,14 +16,15 @@ from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import JobRecord
 from sayit.scheduler.looking import Heard, stands, wanted
 from sayit.scheduler.merging import UNKNOWN, Loudness, Merged, merge
-from sayit.scheduler.ports import ChunkStore, JobStore, ObjectStore
 from sayit.scheduler.scheduling.bell import Bell
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
-from sayit.scheduler.scheduling.notices import Notices
 from sayit.scheduler.splitting import LEVEL_SAMPLES
+from sayit.scheduler.storage.objects import Objects
+from sayit.scheduler.stores.chunks import ChunkStore
+from sayit.scheduler.stores.leases import JobStore
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -47,8 +48,7 @@ class Results:
         *,
         jobs: JobStore,
         chunks: ChunkStore,
-        objects: ObjectStore,
-        notices: Notices,
+        objects: Objects,
         limits: Limits,
         last_work: LastWork,
         guard: HallucinationGuard,
@@ -60,7 +60,6 @@ class Results:
         self._jobs = jobs
         self._chunks = chunks
         self._objects = objects
-        self._notices = notices
         self._limits = limits
         self._last_work = last_work
 
@@ -102,7 +101,6 @@ class Results:
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
                 telemetry.logger().exception("merging failed", job_id=job.id)
                 await self._jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
-            await self._notices.wake(job.id)
             seconds = round(time.perf_counter() - began, 4)
             telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
         return True
@@ -147,7 +145,6 @@ class Results:
         )
         if not completed:
             await self._clear_away(job)
-        await self._notices.wake(job.id)
         return True
 
     async def _merge(self, job: JobRecord, owner: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sayit.chassis.principal import Principal
 from sayit.scheduler.job.records import Hints
-from sayit.scheduler.ports import VocabularyStore
+from sayit.scheduler.stores.vocabularies import VocabularyStore
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options
 from sayit.speech.vocabularies import MAX_VOCABULARIES, Vocabulary, checked_vocabulary

@@ -1,4 +1,4 @@
-"""`ports.ObjectStore` on obstore."""
+"""Objects on obstore."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class Objects:
         self._scratch = scratch
 
     async def put(self, key: str, data: bytes) -> None:
-        """See the port. obstore writes a file and renames it; durable it is only after fsync of file and folder."""
+        """Stores bytes durably, replacing what was there.
+
+        obstore writes a file and renames it; durable it is only after fsync of file and folder.
+        """
         try:
             await obstore.put_async(self._store, key, data)
             if self._root is not None:
@@ -55,7 +58,7 @@ class Objects:
             raise _unavailable(error) from error
 
     async def get(self, key: str) -> bytes:
-        """See the port."""
+        """The bytes; INTERNAL where they are missing."""
         try:
             found = await obstore.get_async(self._store, key)
             return bytes(await found.bytes_async())
@@ -66,7 +69,7 @@ class Objects:
 
     @asynccontextmanager
     async def file_of(self, keys: Sequence[str]) -> AsyncIterator[Path]:
-        """See the port."""
+        """A local, seekable file that holds these objects one after the other, as long as the context lasts."""
         descriptor, name = tempfile.mkstemp(dir=self._scratch, prefix="original-")
         path = Path(name)
         try:
@@ -80,7 +83,7 @@ class Objects:
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
 
     async def delete(self, key: str) -> None:
-        """See the port."""
+        """Deletes one object; one that is not there is no error."""
         try:
             await obstore.delete_async(self._store, key)
         except FileNotFoundError:
@@ -89,7 +92,7 @@ class Objects:
             raise _unavailable(error) from error
 
     async def delete_prefix(self, prefix: str) -> None:
-        """See the port."""
+        """Deletes everything under a prefix."""
         try:
             if self._root is not None:
                 # Faster than one call per object, and it leaves no empty folders behind.
@@ -102,7 +105,7 @@ class Objects:
             raise _unavailable(error) from error
 
     async def free_bytes(self) -> int | None:
-        """See the port."""
+        """Room that is left; None where nobody can say, as of a bucket."""
         if self._root is None:
             return None
         try:
@@ -111,7 +114,7 @@ class Objects:
             raise _unavailable(error) from error
 
     async def check(self) -> None:
-        """See the port."""
+        """Raises UNAVAILABLE unless the store answers."""
         await self.put("check", b"")
 
 

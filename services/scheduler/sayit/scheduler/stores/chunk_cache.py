@@ -1,4 +1,4 @@
-"""Texts of chunks for other jobs. Each goes with its job, when it is old, or when its tenant has too many."""
+"""Texts of chunks for other jobs: they go with their job, when they are old, or when their tenant has too many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select, tuple_
 
 from sayit.scheduler.job.records import ChunkOutput, ToRemember
 from sayit.scheduler.stores import codec
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import chunk_cache
@@ -21,22 +21,19 @@ _KEPT_SHARE = 0.9
 _SIZE = func.length(chunk_cache.c.output) + _ROW_BYTES
 
 
-class SqlChunkCache:
-    """`ports.ChunkCacheStore` on a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class ChunkCacheStore(Store):
+    """Texts of chunks for other jobs. Each goes with the job it came from, and when it is too old (`expire`)."""
 
     @reads
     def recall(self, connection: Connection, tenant: str, keys: Sequence[str]) -> dict[str, ChunkOutput]:
-        """See the port."""
+        """The tenant's texts under these keys, with times from the chunk's start; without those that there are not."""
         statement = select(chunk_cache.c.cache_key, chunk_cache.c.output).where(
             chunk_cache.c.tenant == tenant, chunk_cache.c.cache_key.in_(keys), chunk_cache.c.expires_s > time.time()
         )
         return {row.cache_key: codec.output_of(row.output) for row in connection.execute(statement)}
 
     async def shrink(self, *, max_bytes: int) -> int:
-        """See the port."""
+        """Forgets the oldest texts of every tenant whose texts take more; returns how many."""
         # The usual answer is "nobody"; it should not cost a write transaction.
         exceeding = await self._exceeding(max_bytes)
         return await self._drop_oldest(exceeding, int(_KEPT_SHARE * max_bytes)) if exceeding else 0

@@ -22,7 +22,7 @@ from sayit.scheduler.job.records import (
 )
 from sayit.scheduler.job.rules import verdict
 from sayit.scheduler.stores import chunk_cache, codec, dispatches, events, sequence
-from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
+from sayit.scheduler.stores.database import Database, Store, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import fail, load
 from sayit.scheduler.stores.leases import count_done, enter, visible
 from sayit.scheduler.stores.locks import lock_job, lock_job_of
@@ -30,7 +30,7 @@ from sayit.scheduler.stores.looks import drop_look
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
 from sayit.speech.dispatch import ChunkMessage
 from sayit.speech.errors import SayItError
-from sayit.speech.jobs import ChunkText, JobEvent, JobState
+from sayit.speech.jobs import ChunkText, JobState
 from sayit.speech.options import Context
 
 #: Unclaimed dispatches that are looked at together.
@@ -82,8 +82,8 @@ _EXPIRED = (
 _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crashes", AttemptEnd.FAILED: "failures"}
 
 
-class SqlChunks:
-    """`ports.ChunkStore` on a database.
+class ChunkStore(Store):
+    """Chunks, their attempts and leases.
 
     Args:
         database: where.
@@ -91,23 +91,26 @@ class SqlChunks:
     """
 
     def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        self._database = database
+        super().__init__(database)
         self.result_ttl_s = result_ttl_s
 
     @writes_lightly
     def dispatch(self, connection: Connection, model: str, *, limit: int) -> list[Dispatch]:
-        """See the port."""
+        """Numbers the chunks that go into the queue next, so that at most about `limit` are there or running.
+
+        Several schedulers take turns, or they would queue twice as much as fits, and in no fair order.
+        """
         return dispatches.take(connection, model, limit=limit)
 
     @reads
     def unclaimed(self, connection: Connection, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
-        """See the port."""
+        """Dispatches (and their models) that nobody has claimed since `before_s`."""
         rows = connection.execute(_UNCLAIMED, {"before_s": before_s}).all()
         return [(ChunkMessage(chunk_id=row.id, dispatch=row.dispatch), row.model) for row in rows]
 
     @writes
     def take_back(self, connection: Connection, messages: Sequence[ChunkMessage]) -> int:
-        """See the port."""
+        """Takes back dispatches that are still unclaimed, so that their chunks go again; returns how many."""
         taken = 0
         for message in messages:
             same = and_(chunks.c.id == message.chunk_id, chunks.c.dispatch == message.dispatch)
@@ -122,7 +125,7 @@ class SqlChunks:
     def claim(
         self, connection: Connection, chunk_id: str, dispatch: int, transcriber_id: str, *, lease_until_s: float
     ) -> Claim | None:
-        """See the port."""
+        """Due → running, attempt + 1; None when the dispatch is stale or the chunk is not due."""
         lock_job_of(connection, chunk_id)
         granted = {"of_chunk": chunk_id, "of_dispatch": dispatch, "until_s": lease_until_s}
         row = connection.execute(_CLAIM, granted).one_or_none()
@@ -149,15 +152,18 @@ class SqlChunks:
     def renew_claim(
         self, connection: Connection, chunk_id: str, attempt: int, *, on_engine: bool, lease_until_s: float
     ) -> bool:
-        """See the port."""
+        """Prolongs a claim; False when the attempt is no longer the current one."""
         current = {"of_chunk": chunk_id, "of_attempt": attempt}
         return connection.execute(_RENEW, {**current, "until_s": lease_until_s, "begun": on_engine}).rowcount == 1
 
     @writes
     def commit(
         self, connection: Connection, claim: Claim, output: ChunkOutput, remember: ToRemember | None = None
-    ) -> tuple[JobRecord, tuple[JobEvent, ...]] | None:
-        """See the port."""
+    ) -> JobRecord | None:
+        """Stores the chunk's text and its event, and what other jobs may have of it.
+
+        None when the attempt is fenced (the late write is counted). A look's text has no event, and nobody counts it.
+        """
         lock_job(connection, claim.job_id)
         output = output_of_channel(output, claim.channel)
         current = {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt}
@@ -166,17 +172,17 @@ class SqlChunks:
             return None
         _end_attempt(connection, claim, "committed", "")
         if claim.look:
-            return load(connection, None, claim.job_id), ()
+            return load(connection, None, claim.job_id)
         counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
         text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
-        appended = events.append(connection, claim.job_id, [text])
+        events.append(connection, claim.job_id, [text])
         if remember is not None:
             chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)
         if claim.options.context is Context.SEQUENTIAL:
             sequence.release(connection, claim.job_id)
         if counts.chunks_done == counts.chunks_total:
             enter(connection, claim.job_id, JobState.MERGING)
-        return load(connection, None, claim.job_id), appended
+        return load(connection, None, claim.job_id)
 
     @writes
     def give_up(
@@ -189,7 +195,11 @@ class SqlChunks:
         delay_s: float = 0.0,
         expired_s: float | None = None,
     ) -> JobRecord | None:
-        """See the port."""
+        """Ends an attempt without a result; None when it was fenced.
+
+        The chunk is due again after `delay_s`, or its job has FAILED; a look is given up. With `expired_s`, only
+        if its lease ran out before that time: it may have been renewed since it was looked at.
+        """
         counter = chunks.c[_COUNTERS[end]]
         current = _current(claim.chunk_id, claim.attempt)
         if expired_s is not None:
@@ -222,12 +232,12 @@ class SqlChunks:
 
     @reads
     def expired_claims(self, connection: Connection, *, now_s: float) -> list[Claim]:
-        """See the port."""
+        """Claims whose lease ran out: their scheduler died, for a living one ends its calls itself."""
         rows = connection.execute(_EXPIRED, {"now_s": now_s}).all()
         return [codec.claim_of(row, row.options, row.traceparent, row.transcriber_id) for row in rows]
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:
-        """See the port."""
+        """All chunks with their text, in order; looks are not among them."""
         rows = await self._done(job_id)
         # Hours of text take a second to read; the loop has heartbeats to answer.
         return await asyncio.to_thread(lambda: [codec.done_chunk_of(row) for row in rows])

@@ -15,9 +15,8 @@ from sayit.scheduler.job.channels import ChannelSpeech, output_of_channel
 from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, Wanted
 from sayit.scheduler.job.records import ChunkOutput, Claim, DoneChunk, Hints, JobRecord, UploadRecord
 from sayit.speech import wire
-from sayit.speech.jobs import EventBody, JobEvent, JobState
+from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
-from sayit.speech.transcript import Coverage, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
 Row = Any
@@ -179,20 +178,13 @@ def speech_text(speech: Sequence[ChannelSpeech]) -> str:
 
 def output_bytes(output: ChunkOutput) -> bytes:
     """A chunk's text to store: a public Transcript message, whose evolution protobuf takes care of."""
-    message = wire.transcript_to_proto(
-        Transcript(
-            segments=output.segments,
-            language=output.language,
-            language_probability=output.language_probability,
-            duration_s=0.0,
-            coverage=Coverage(speech_detected_s=0.0, speech_transcribed_s=0.0),
-            usage=Usage(audio_s=0.0, compute_s=output.compute_s),
-            model="",
-            preset="",
-            suppressed=output.suppressed,
-        )
-    )
-    return message.SerializeToString()
+    return pb.Transcript(
+        segments=map(wire.segment_to_proto, output.segments),
+        language=output.language,
+        language_probability=output.language_probability,
+        usage=pb.Usage(compute=wire.duration_to_proto(output.compute_s)),
+        suppressed=map(wire.suppressed_to_proto, output.suppressed),
+    ).SerializeToString()
 
 
 def done_chunk_of(row: Row) -> DoneChunk:
@@ -247,18 +239,3 @@ def output_of(data: bytes) -> ChunkOutput:
         suppressed=transcript.suppressed,
         compute_s=transcript.usage.compute_s,
     )
-
-
-def event_bytes(event: JobEvent) -> bytes:
-    """An event to store and to publish."""
-    return wire.event_to_proto(event).SerializeToString()
-
-
-def event_of(data: bytes) -> JobEvent:
-    """A stored or published event."""
-    return wire.event_from_proto(pb.JobEvent.FromString(data))
-
-
-def numbered(job_id: str, first_seq: int, bodies: Sequence[EventBody], time_s: float) -> tuple[JobEvent, ...]:
-    """Durable events with their numbers."""
-    return tuple(JobEvent(job_id=job_id, seq=first_seq + i, time_s=time_s, body=body) for i, body in enumerate(bodies))

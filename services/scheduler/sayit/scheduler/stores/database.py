@@ -6,10 +6,11 @@ import asyncio
 import functools
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +23,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[[Connection], R]
+#: Takes a job's id and a serialized event of it; returns at once, and raises nothing.
+Publish = Callable[[str, bytes], None]
 
 #: Connections that are kept; more are opened under load, and closed after use.
 CONNECTIONS = 8
@@ -40,22 +43,26 @@ _POSTGRESQL = {
 #: Seconds until a connection or an answer of PostgreSQL is given up.
 _CONNECT_S = 5.0
 _ANSWER_S = 30.0
+#: Where a connection keeps the events of its transaction.
+_EVENTS = "sayit_events"
 #: SQLSTATE class of values that a column cannot hold, such as a NUL in a text.
 _DATA_EXCEPTION = "22"
 
 
-class Database(Protocol):
-    """Runs transactions. Work is a function of a connection; it is called once, and must not touch the event loop."""
+class Database(ABC):
+    """Runs transactions. Work is a function of a connection; it is called once, and must not touch the event loop.
 
-    @property
-    def url(self) -> URL:
-        """Where it is."""
-        ...
+    Args:
+        url: where it is.
+    """
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether it has one writer, and so one scheduler."""
-        ...
+    #: Whether it has one writer, and so one scheduler.
+    is_sqlite: bool
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        #: What hears of the events that a transaction has appended (`publish`), once it is committed.
+        self.published: Publish | None = None
 
     async def write(self, work: Work[R], *, durable: bool = True) -> R:
         """Runs a transaction that writes; committed at the end, undone by an exception.
@@ -68,15 +75,28 @@ class Database(Protocol):
         Raises:
             SayItError: UNAVAILABLE when the database does not answer or cannot write.
         """
-        ...
+        events: list[tuple[str, bytes]] = []
 
+        def collecting(connection: Connection) -> R:
+            connection.info[_EVENTS] = events
+            return work(connection)
+
+        result = await self._write(collecting, durable=durable)
+        if self.published is not None:
+            for job_id, event in events:
+                self.published(job_id, event)
+        return result
+
+    @abstractmethod
+    async def _write(self, work: Work[R], *, durable: bool) -> R: ...
+
+    @abstractmethod
     async def read(self, work: Work[R]) -> R:
         """Runs a transaction that reads one consistent state."""
-        ...
 
+    @abstractmethod
     async def close(self) -> None:
         """Closes every connection."""
-        ...
 
 
 def database_at(url: str) -> Database:
@@ -85,11 +105,19 @@ def database_at(url: str) -> Database:
     return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresqlDatabase(parsed)
 
 
-class _Store(Protocol):
-    _database: Database
+def publish(connection: Connection, job_id: str, events: Iterable[bytes]) -> None:
+    """Has serialized events published once the caller's transaction is committed, and only then."""
+    connection.info[_EVENTS] += [(job_id, event) for event in events]
 
 
-S = TypeVar("S", bound=_Store)
+class Store:
+    """What is kept on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+S = TypeVar("S", bound=Store)
 _Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 
@@ -124,7 +152,7 @@ def writes_lightly(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[
     return method
 
 
-class SqliteDatabase:
+class SqliteDatabase(Database):
     """SQLite in threads of ours, a whole transaction at a time.
 
     A statement takes microseconds, so the way to another thread and back is what a transaction costs: it is paid once,
@@ -137,7 +165,7 @@ class SqliteDatabase:
     is_sqlite = True
 
     def __init__(self, url: URL) -> None:
-        self.url = url
+        super().__init__(url)
         self._engine: Engine = create_engine(
             url.set(drivername="sqlite"),
             pool_size=_READERS + 1,
@@ -151,8 +179,7 @@ class SqliteDatabase:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="database-write")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database-read")
 
-    async def write(self, work: Work[R], *, durable: bool = True) -> R:
-        """See `Database`."""
+    async def _write(self, work: Work[R], *, durable: bool) -> R:
         return await self._run(self._writer, work, {"sayit_write": True, "sayit_durable": durable})
 
     async def read(self, work: Work[R]) -> R:
@@ -202,7 +229,7 @@ class SqliteDatabase:
             return result
 
 
-class PostgresqlDatabase:
+class PostgresqlDatabase(Database):
     """A pool of connections to PostgreSQL.
 
     Writers run side by side under READ COMMITTED; `locks` says how they keep out of each other's way.
@@ -211,7 +238,7 @@ class PostgresqlDatabase:
     is_sqlite = False
 
     def __init__(self, url: URL) -> None:
-        self.url = url
+        super().__init__(url)
         self._engine: AsyncEngine = create_async_engine(
             url,
             pool_size=CONNECTIONS,
@@ -222,8 +249,7 @@ class PostgresqlDatabase:
         )
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-    async def write(self, work: Work[R], *, durable: bool = True) -> R:
-        """See `Database`."""
+    async def _write(self, work: Work[R], *, durable: bool) -> R:
         with _available():
             async with _connected(self._engine) as connection, connection.begin():
                 if not durable:

@@ -54,7 +54,7 @@ _NUMBER = (
 
 
 def take(connection: Connection, model: str, *, limit: int, patient: bool = True) -> list[Dispatch]:
-    """Numbers the chunks that go into the queue next; see `ports.ChunkStore.dispatch`.
+    """Numbers the chunks that go into the queue next; see `ChunkStore.dispatch`.
 
     Args:
         connection: a transaction that writes.

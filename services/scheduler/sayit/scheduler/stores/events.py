@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from sayit.scheduler.stores import codec
+from sayit.scheduler.job.events import event_bytes
+from sayit.scheduler.stores.database import publish
 from sayit.scheduler.stores.tables import events, jobs
-from sayit.speech.jobs import EventBody, JobEvent
+from sayit.speech.jobs import EventBody
 
 _TAKE_NUMBERS = (
     update(jobs)
@@ -18,25 +18,25 @@ _TAKE_NUMBERS = (
     .returning(jobs.c.last_seq)
 )
 _INSERT = insert(events)
+_AFTER = (
+    select(events.c.payload)
+    .where(events.c.job_id == bindparam("of_job"), events.c.seq > bindparam("seen"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most"))
+)
 
 
-def append(connection: Connection, job_id: str, bodies: Sequence[EventBody]) -> tuple[JobEvent, ...]:
-    """Appends durable events inside the caller's transaction."""
+def append(connection: Connection, job_id: str, bodies: Sequence[EventBody]) -> None:
+    """Appends durable events inside the caller's transaction; they are published when it is committed."""
     if not bodies:
-        return ()
+        return
     last: int = connection.execute(_TAKE_NUMBERS, {"of_job": job_id, "count": len(bodies)}).scalar_one()
-    appended = codec.numbered(job_id, last - len(bodies) + 1, bodies, time.time())
-    rows = [{"job_id": job_id, "seq": event.seq, "payload": codec.event_bytes(event)} for event in appended]
-    connection.execute(_INSERT, rows)
-    return appended
+    numbered = enumerate(bodies, start=last - len(bodies) + 1)
+    appended = [(seq, event_bytes(job_id, body, seq=seq)) for seq, body in numbered]
+    connection.execute(_INSERT, [{"job_id": job_id, "seq": seq, "payload": event} for seq, event in appended])
+    publish(connection, job_id, [event for _, event in appended])
 
 
-def after(connection: Connection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
-    """Events after `seq`, in order."""
-    statement = (
-        select(events.c.payload)
-        .where(events.c.job_id == job_id, events.c.seq > seq)
-        .order_by(events.c.seq)
-        .limit(limit)
-    )
-    return [codec.event_of(payload) for payload in connection.execute(statement).scalars()]
+def after(connection: Connection, job_id: str, seq: int, limit: int) -> list[bytes]:
+    """Events after `seq`, serialized, in order."""
+    return list(connection.execute(_AFTER, {"of_job": job_id, "seen": seq, "most": limit}).scalars())

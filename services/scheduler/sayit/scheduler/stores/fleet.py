@@ -10,7 +10,7 @@ from sayit.scheduler.job.backlog import Backlog, Running, Uncut, Waiting
 from sayit.scheduler.job.fleet import DayStatistics, TranscriberRecord
 from sayit.scheduler.job.records import ChunkState
 from sayit.scheduler.stores import bin as bins
-from sayit.scheduler.stores.database import Database, reads, writes, writes_lightly
+from sayit.scheduler.stores.database import Store, reads, writes, writes_lightly
 from sayit.scheduler.stores.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
@@ -73,34 +73,31 @@ _SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s"))
 _WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recordings()
 
 
-class SqlFleet:
-    """`ports.FleetStore` on a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class FleetStore(Store):
+    """Transcribers, statistics, and what is to be thrown away."""
 
     @writes_lightly
     def report(self, connection: Connection, transcriber: TranscriberRecord) -> None:
-        """See the port."""
+        """Notes what a transcriber said of itself."""
         names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
         values = {name: getattr(transcriber, name) for name in names}
         put(connection, transcribers, {"id": transcriber.id}, values)
 
     @reads
     def transcribers(self, connection: Connection, *, seen_after_s: float) -> list[TranscriberRecord]:
-        """See the port."""
+        """Transcribers that reported lately."""
         rows = connection.execute(_SEEN, {"after_s": seen_after_s}).mappings().all()
         return [TranscriberRecord(**row) for row in rows]
 
     @reads
     def chunks_waiting(self, connection: Connection) -> int:
-        """See the port."""
+        """Due chunks."""
         statement = select(func.count()).select_from(chunks).where(chunks.c.state == ChunkState.DUE.value)
         return connection.execute(statement).scalar_one()
 
     @reads
     def backlog(self, connection: Connection, model: str) -> Backlog:
-        """See the port."""
+        """Chunks without a text, by job and lane, those that transcribers hold, and what is not cut yet."""
         of_model = {"of_model": model}
         return Backlog(
             waiting=[_waiting(row) for row in connection.execute(_WAITING, of_model)],
@@ -110,7 +107,7 @@ class SqlFleet:
 
     @reads
     def statistics(self, connection: Connection, *, since_s: float) -> DayStatistics:
-        """See the port."""
+        """What happened since then."""
         completed = jobs.c.state == JobState.COMPLETED.value
         statement = select(
             func.count(),
@@ -122,7 +119,7 @@ class SqlFleet:
         return DayStatistics(accepted=accepted, completed=done or 0, failed=failed or 0, mean_s=mean)
 
     async def expire(self, *, now_s: float) -> int:
-        """See the port."""
+        """Forgets expired jobs, uploads, cache entries and transcribers; returns how many jobs and uploads went."""
         await self._expire_small(now_s)
         gone = 0
         while batch := await self._expire_batch(now_s):
@@ -155,7 +152,7 @@ class SqlFleet:
 
     @reads
     def overdue(self, connection: Connection, *, accepted_before_s: float) -> list[str]:
-        """See the port."""
+        """Jobs accepted before then that have not ended."""
         statement = (
             select(jobs.c.id).where(jobs.c.state.not_in(ENDED), jobs.c.created_s < accepted_before_s).limit(BATCH)
         )
@@ -163,17 +160,17 @@ class SqlFleet:
 
     @reads
     def bin(self, connection: Connection) -> list[str]:
-        """See the port."""
+        """Prefixes of objects to delete."""
         return bins.contents(connection)
 
     @writes
     def emptied(self, connection: Connection, prefix: str) -> None:
-        """See the port."""
+        """The objects under a prefix are gone. The bin names it for a while longer: somebody may just be writing."""
         bins.emptied(connection, prefix)
 
     @reads
     def check(self, connection: Connection) -> None:
-        """See the port."""
+        """Raises UNAVAILABLE unless the database answers."""
         connection.execute(select(1))
 
 

@@ -13,13 +13,13 @@ from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import Bounds, ChunkState, Full, JobRecord
 from sayit.scheduler.stores import codec, events
 from sayit.scheduler.stores.bin import throw_away
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Database, Store, reads, writes
 from sayit.scheduler.stores.locks import lock_job, lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import attempts, cache, chunks, jobs
 from sayit.scheduler.stores.uploads import drop_unused
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import Failed, JobError, JobEvent, JobState, StateChanged
+from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
 
 #: What a job's record needs: all but the spans of speech, which are long and wanted once.
 BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
@@ -30,8 +30,8 @@ UNFINISHED = (ChunkState.HELD.value, ChunkState.DUE.value, ChunkState.RUNNING.va
 ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
-class SqlJobs:
-    """`ports.JobStore` on a database, without the leases (see `SqlLeases`).
+class SqlJobs(Store):
+    """The part of `JobStore` that needs no lease.
 
     Args:
         database: where.
@@ -39,11 +39,14 @@ class SqlJobs:
     """
 
     def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        self._database = database
+        super().__init__(database)
         self.result_ttl_s = result_ttl_s
 
     async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
-        """See the port."""
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
+        """
         try:
             return await self._accept(job, bounds)
         except IntegrityError:
@@ -66,12 +69,12 @@ class SqlJobs:
 
     @reads
     def get_job(self, connection: Connection, tenant: str, job_id: str) -> JobRecord:
-        """See the port."""
+        """Returns a job; JOB_NOT_FOUND for another tenant's, too."""
         return load(connection, tenant, job_id)
 
     @reads
     def find_by_idempotency_key(self, connection: Connection, tenant: str, key: str) -> JobRecord | None:
-        """See the port."""
+        """The job that this key made."""
         return _by_key(connection, tenant, key)
 
     @reads
@@ -85,7 +88,7 @@ class SqlJobs:
         before: tuple[float, str] | None,
         limit: int,
     ) -> list[JobRecord]:
-        """See the port."""
+        """Jobs, newest first, below the key (created, id) of the page before."""
         statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
         if states:
             statement = statement.where(jobs.c.state.in_([state.value for state in states]))
@@ -98,12 +101,12 @@ class SqlJobs:
 
     @reads
     def active_jobs(self, connection: Connection, tenant: str) -> tuple[int, int]:
-        """See the port."""
+        """Jobs that have not ended: (of all tenants, of this one)."""
         return _active(connection, tenant)
 
     @writes
     def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
-        """See the port."""
+        """Cancels a job unless it ended; returns it and whether this call did it."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         if not end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
@@ -113,7 +116,7 @@ class SqlJobs:
 
     @writes
     def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
-        """See the port."""
+        """Forgets a job and puts its objects, and an upload nobody else uses, into the bin."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         forget(connection, job.id)
@@ -121,23 +124,25 @@ class SqlJobs:
 
     @writes
     def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
-        """See the port."""
-        return bool(fail(connection, job_id, error, self.result_ttl_s))
+        """FAILED, unless the job has ended."""
+        return fail(connection, job_id, error, self.result_ttl_s)
 
     @reads
-    def events_after(self, connection: Connection, job_id: str, seq: int, limit: int) -> list[JobEvent]:
-        """See the port."""
-        return events.after(connection, job_id, seq, limit)
+    def events_after(
+        self, connection: Connection, tenant: str, job_id: str, seq: int, limit: int
+    ) -> tuple[JobRecord, list[bytes]]:
+        """A job, and its durable events after `seq`, serialized, in order; JOB_NOT_FOUND as `get_job`."""
+        return load(connection, tenant, job_id), events.after(connection, job_id, seq, limit)
 
     @reads
     def speech(self, connection: Connection, job_id: str) -> tuple[ChannelSpeech, ...]:
-        """See the port."""
+        """Detected speech by channel, once all chunks are known."""
         statement = select(jobs.c.speech).where(jobs.c.id == job_id)
         return codec.speech_of(connection.execute(statement).scalar_one_or_none() or "[]")
 
     @writes
     def cache_put(self, connection: Connection, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
-        """See the port."""
+        """Remembers that this job's transcript answers this key."""
         lock_job(connection, job_id)
         if connection.execute(select(jobs.c.id).where(jobs.c.id == job_id)).first() is None:
             return  # deleted a moment ago
@@ -146,7 +151,7 @@ class SqlJobs:
 
     @reads
     def cache_get(self, connection: Connection, tenant: str, cache_key: str) -> JobRecord | None:
-        """See the port."""
+        """The completed job whose transcript answers this key."""
         statement = (
             select(*BRIEF)
             .join(cache, cache.c.job_id == jobs.c.id)
@@ -221,13 +226,14 @@ def end(
     return True
 
 
-def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> tuple[JobEvent, ...]:
-    """FAILED inside the caller's transaction, unless the job has ended; the event, if there is one."""
+def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> bool:
+    """FAILED inside the caller's transaction, unless the job has ended; whether it did."""
     details = json.dumps(error.details, ensure_ascii=False)
     if not end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
-        return ()
+        return False
     reason = JobError(code=error.code, message_en=error.message("en"), message_ko=error.message("ko"))
-    return events.append(connection, job_id, [Failed(error=reason)])
+    events.append(connection, job_id, [Failed(error=reason)])
+    return True
 
 
 def forget(connection: Connection, job_id: str) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.records import ChunkOutput, ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.stores import codec, dispatches, events, sequence
-from sayit.scheduler.stores.database import Database, writes
-from sayit.scheduler.stores.jobs import ENDED, end, load
+from sayit.scheduler.stores.database import writes
+from sayit.scheduler.stores.jobs import ENDED, SqlJobs, end, load
 from sayit.scheduler.stores.locks import lock_job, locks_rows
 from sayit.scheduler.stores.looks import OPEN_LOOKS
 from sayit.scheduler.stores.tables import chunks, jobs, uploads
@@ -48,20 +48,11 @@ _COUNT_DONE = (
 )
 
 
-class SqlLeases:
-    """The part of `ports.JobStore` that prepares and merges.
-
-    Args:
-        database: where.
-        result_ttl_s: seconds that an ended job is kept.
-    """
-
-    def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        self._database = database
-        self.result_ttl_s = result_ttl_s
+class JobStore(SqlJobs):
+    """Jobs and their durable events. Whatever changes a job's state appends the event in the same transaction."""
 
     async def lease_preparing(self, owner: str, *, until_s: float, max_bytes: int | None = None) -> JobRecord | None:
-        """See the port."""
+        """Takes an accepted job that nobody prepares, small files first; only files of at most `max_bytes` if given."""
         attempt = {"prepare_attempts": jobs.c.prepare_attempts + 1}
         bound: dict[str, object] = {"in_state": JobState.PREPARING.value}
         if max_bytes is None:
@@ -69,7 +60,7 @@ class SqlLeases:
         return await self._lease(_SMALL_CANDIDATE, {**bound, "max_bytes": max_bytes}, owner, until_s, _SIZE, attempt)
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
-        """See the port."""
+        """Takes a job whose chunks are all done, whose looks all have an end, and that nobody merges."""
         bound: dict[str, object] = {"in_state": JobState.MERGING.value}
         return await self._lease(_MERGEABLE, bound, owner, until_s, jobs.c.created_s, {})
 
@@ -105,13 +96,13 @@ class SqlLeases:
 
     @writes
     def renew_lease(self, connection: Connection, job_id: str, owner: str, *, until_s: float) -> bool:
-        """See the port."""
+        """Prolongs a lease; False when it is lost or the job has ended."""
         renewed = connection.execute(update(jobs).where(*_owned(job_id, owner)).values(lease_until_s=until_s))
         return renewed.rowcount == 1
 
     @writes
     def return_lease(self, connection: Connection, job_id: str, owner: str, *, not_before_s: float) -> None:
-        """See the port."""
+        """Gives a lease back: nothing was wrong with the job, so it does not count as an attempt at preparing it."""
         preparing = case((jobs.c.state == JobState.PREPARING.value, 1), else_=0)
         connection.execute(
             update(jobs)
@@ -125,13 +116,13 @@ class SqlLeases:
 
     @writes
     def drop_leases(self, connection: Connection) -> None:
-        """See the port."""
+        """Frees every job that somebody prepares or merges; only for the one scheduler of a database, at its start."""
         held = jobs.c.lease_owner.is_not(None)
         connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=None))
 
     @writes
     def set_cache_key(self, connection: Connection, job_id: str, owner: str, cache_key: str) -> None:
-        """See the port."""
+        """Notes what the job's content and options hash to."""
         connection.execute(update(jobs).where(*_owned(job_id, owner)).values(cache_key=cache_key))
 
     async def add_chunks(
@@ -145,7 +136,16 @@ class SqlLeases:
         channels: int = 1,
         limit: int = 0,
     ) -> list[Dispatch] | None:
-        """See the port."""
+        """Appends chunks (those there stay) and notes how far the file was read; None when the lease is lost.
+
+        Chunks that have a text are done, and their events are written. Chunks that have none may be lost together with
+        the power of the caller's machine, until something durable is written after them: the file is cut again.
+
+        `declared` are the samples that the file says it has, `channels` are those that are transcribed side by side.
+
+        With a limit, dispatches at once what there is room for, as `ChunkStore.dispatch` does, unless another scheduler
+        does so just now.
+        """
         known = func.coalesce(declared, jobs.c.samples_declared)
         values = {"samples_scanned": scanned, "samples_declared": known, "channels": channels}
 
@@ -169,8 +169,8 @@ class SqlLeases:
         chunks: int,
         speech: Sequence[ChannelSpeech],
         warnings: Sequence[str],
-    ) -> bool:
-        """See the port."""
+    ) -> JobRecord | None:
+        """All chunks were added: RUNNING, or MERGING when they are done already; None when the lease is lost."""
         statement = _kept(
             job_id,
             owner,
@@ -184,9 +184,10 @@ class SqlLeases:
             lease_until_s=None,
         )
         job = connection.execute(statement.where(jobs.c.state == JobState.PREPARING.value)).one_or_none()
-        if job is not None:
-            enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
-        return job is not None
+        if job is None:
+            return None
+        enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
+        return load(connection, None, job_id)
 
     @writes
     def complete_job(
@@ -200,7 +201,7 @@ class SqlLeases:
         samples: int,
         warnings: Sequence[str] = (),
     ) -> bool:
-        """See the port."""
+        """COMPLETED, with its last events; False when the lease is lost or the job has ended. Warnings are added."""
         lock_job(connection, job_id)
         values: dict[str, object] = {"cached": cached, "samples_total": samples}
         if warnings:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, exists, insert, select, update
 from sayit.scheduler.job.looks import LOOK_NUMBERS, Look, NewLook
 from sayit.scheduler.job.records import ChunkState, Dispatch
 from sayit.scheduler.stores import codec, dispatches
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_job
 from sayit.scheduler.stores.tables import chunks, jobs
 from sayit.speech.jobs import JobState
@@ -22,21 +22,17 @@ _OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
 OPEN_LOOKS = exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= LOOK_NUMBERS, _OPEN).correlate(jobs)
 
 
-class SqlLooks:
-    """`ports.LookStore` on a database.
-
-    Args:
-        database: where.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class LookStore(Store):
+    """Looks, which are chunks that nobody counts. Claims, results and leases are `ChunkStore`'s."""
 
     @writes
     def add(
         self, connection: Connection, job_id: str, owner: str, new: Sequence[NewLook], *, round_: int, limit: int = 0
     ) -> list[Dispatch] | None:
-        """See the port."""
+        """Makes looks due and gives the job's lease back: nobody merges it until all of them have an end.
+
+        None when the lease is lost or the job has ended. With a limit, dispatches at once what there is room for.
+        """
         lock_job(connection, job_id)
         held = and_(jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state == JobState.MERGING.value)
         freed = update(jobs).where(held).values(lease_owner=None, lease_until_s=None)
@@ -71,7 +67,7 @@ class SqlLooks:
         return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
 
     async def had(self, job_id: str) -> list[Look]:
-        """See the port."""
+        """All looks at a job's audio, in order, whatever became of them."""
         rows = await self._had(job_id)
         return await asyncio.to_thread(lambda: [codec.look_of(row) for row in rows])
 
@@ -82,7 +78,7 @@ class SqlLooks:
 
     @writes
     def give_up_waiting(self, connection: Connection, *, before_s: float) -> int:
-        """See the port."""
+        """Gives up looks that have been due since before then and that nobody claimed; returns how many."""
         waits = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.number >= LOOK_NUMBERS, chunks.c.due_s < before_s)
         late = select(chunks.c.id).where(waits).with_for_update(skip_locked=True, key_share=True)
         dropped = update(chunks).where(chunks.c.id.in_(late)).values(state=ChunkState.DROPPED.value)

@@ -8,61 +8,58 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayit.scheduler.stores.chunk_cache import SqlChunkCache
-from sayit.scheduler.stores.chunks import SqlChunks
-from sayit.scheduler.stores.database import Database, database_at
-from sayit.scheduler.stores.fleet import SqlFleet
-from sayit.scheduler.stores.jobs import SqlJobs
-from sayit.scheduler.stores.leases import SqlLeases
-from sayit.scheduler.stores.looks import SqlLooks
+from sayit.scheduler.stores.chunk_cache import ChunkCacheStore
+from sayit.scheduler.stores.chunks import ChunkStore
+from sayit.scheduler.stores.database import Database, Publish, database_at
+from sayit.scheduler.stores.fleet import FleetStore
+from sayit.scheduler.stores.leases import JobStore
+from sayit.scheduler.stores.looks import LookStore
 from sayit.scheduler.stores.migrations import upgrade
-from sayit.scheduler.stores.uploads import SqlUploads
-from sayit.scheduler.stores.vocabularies import SqlVocabularies
+from sayit.scheduler.stores.uploads import UploadStore
+from sayit.scheduler.stores.vocabularies import VocabularyStore
 from sayit.speech.errors import ErrorKind, SayItError
-
-
-class SqlJobStore(SqlJobs, SqlLeases):
-    """`ports.JobStore` on a database."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
     """Every store of the scheduler."""
 
-    uploads: SqlUploads
-    jobs: SqlJobStore
-    chunks: SqlChunks
-    looks: SqlLooks
-    chunk_cache: SqlChunkCache
-    fleet: SqlFleet
-    vocabularies: SqlVocabularies
+    uploads: UploadStore
+    jobs: JobStore
+    chunks: ChunkStore
+    looks: LookStore
+    chunk_cache: ChunkCacheStore
+    fleet: FleetStore
+    vocabularies: VocabularyStore
     #: Whether no other scheduler can be on this database.
     exclusive: bool
 
 
 @asynccontextmanager
-async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
+async def opened(url: str, *, result_ttl_s: float, published: Publish | None = None) -> AsyncIterator[Stores]:
     """Migrates the database and opens its stores.
 
     Args:
         url: SQLAlchemy URL with an asynchronous driver.
         result_ttl_s: seconds that an ended job is kept.
+        published: hears of every durable event, once it is committed.
 
     Raises:
         SayItError: UNAVAILABLE when another scheduler holds the SQLite file.
     """
     database = database_at(url)
+    database.published = published
     with _only_one(database):
         await upgrade(database.url)
         try:
             yield Stores(
-                uploads=SqlUploads(database),
-                jobs=SqlJobStore(database, result_ttl_s=result_ttl_s),
-                chunks=SqlChunks(database, result_ttl_s=result_ttl_s),
-                looks=SqlLooks(database),
-                chunk_cache=SqlChunkCache(database),
-                fleet=SqlFleet(database),
-                vocabularies=SqlVocabularies(database),
+                uploads=UploadStore(database),
+                jobs=JobStore(database, result_ttl_s=result_ttl_s),
+                chunks=ChunkStore(database, result_ttl_s=result_ttl_s),
+                looks=LookStore(database),
+                chunk_cache=ChunkCacheStore(database),
+                fleet=FleetStore(database),
+                vocabularies=VocabularyStore(database),
                 exclusive=database.is_sqlite,
             )
         finally:

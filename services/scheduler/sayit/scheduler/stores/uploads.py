@@ -7,27 +7,24 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from sayit.scheduler.job.records import PartRecord, UploadRecord
 from sayit.scheduler.stores import codec
 from sayit.scheduler.stores.bin import throw_away
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_upload
 from sayit.scheduler.stores.tables import jobs, upload_parts, uploads
 from sayit.speech.errors import ErrorKind, SayItError
 
 
-class SqlUploads:
-    """`ports.UploadStore` on a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class UploadStore(Store):
+    """Uploads and their parts."""
 
     @writes
     def create_upload(self, connection: Connection, upload: UploadRecord) -> None:
-        """See the port."""
+        """Opens an upload."""
         values = {name: getattr(upload, name) for name in uploads.c.keys()}  # noqa: SIM118 - a column collection, not a dict
         connection.execute(insert(uploads).values(values))
 
     @reads
     def get_upload(self, connection: Connection, tenant: str, upload_id: str) -> UploadRecord:
-        """See the port."""
+        """Returns an upload; UPLOAD_NOT_FOUND for another tenant's, too."""
         statement = select(uploads).where(uploads.c.id == upload_id, uploads.c.tenant == tenant)
         row = connection.execute(statement).one_or_none()
         if row is None:
@@ -36,7 +33,7 @@ class SqlUploads:
 
     @writes
     def add_part(self, connection: Connection, upload_id: str, part: PartRecord) -> None:
-        """See the port."""
+        """Appends a stored part; UPLOAD_OFFSET_MISMATCH unless it begins where the upload ends."""
         lock_upload(connection, upload_id)
         # What a job was made on is what it was made on: preparing may read it more than once.
         sealed = exists().where(jobs.c.upload_id == upload_id)
@@ -62,14 +59,14 @@ class SqlUploads:
 
     @reads
     def parts(self, connection: Connection, upload_id: str) -> list[PartRecord]:
-        """See the port."""
+        """The parts in order."""
         statement = select(upload_parts).where(upload_parts.c.upload_id == upload_id).order_by(upload_parts.c.offset)
         rows = connection.execute(statement).all()
         return [PartRecord(offset=row.offset, size=row.size, object_key=row.object_key) for row in rows]
 
     @writes
     def delete_upload(self, connection: Connection, tenant: str, upload_id: str) -> None:
-        """See the port."""
+        """Forgets an upload that no job uses and puts its objects into the bin; else UPLOAD_NOT_FOUND."""
         owned = exists().where(uploads.c.id == upload_id, uploads.c.tenant == tenant)
         if not connection.execute(select(owned)).scalar_one() or not drop_unused(connection, upload_id):
             raise _not_found(upload_id)

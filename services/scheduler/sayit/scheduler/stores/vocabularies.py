@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from sayit.scheduler.stores.database import Database, reads, writes
+from sayit.scheduler.stores.database import Store, reads, writes
 from sayit.scheduler.stores.locks import lock_name
 from sayit.scheduler.stores.rows import put
 from sayit.scheduler.stores.tables import vocabularies
@@ -18,15 +18,15 @@ from sayit.speech.vocabularies import Vocabulary
 Row = Any
 
 
-class SqlVocabularies:
-    """`ports.VocabularyStore` on a database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class VocabularyStore(Store):
+    """Vocabularies by tenant and name."""
 
     @writes
     def put_vocabulary(self, connection: Connection, tenant: str, vocabulary: Vocabulary, *, most: int) -> Vocabulary:
-        """See the port."""
+        """Stores a vocabulary in place of the one of its name; TOO_MANY_VOCABULARIES if it would be one too many.
+
+        However many requests arrive together: no tenant has more than `most`.
+        """
         # From counting to committing nobody else may store one of this tenant's.
         lock_name(connection, f"vocabularies {tenant}")
         before = _find(connection, tenant, vocabulary.name)
@@ -44,7 +44,7 @@ class SqlVocabularies:
 
     @reads
     def get_vocabulary(self, connection: Connection, tenant: str, name: str) -> Vocabulary:
-        """See the port."""
+        """Returns a vocabulary; VOCABULARY_NOT_FOUND for another tenant's, too."""
         found = _find(connection, tenant, name)
         if found is None:
             raise _not_found(name)
@@ -52,14 +52,14 @@ class SqlVocabularies:
 
     @reads
     def list_vocabularies(self, connection: Connection, tenant: str) -> list[Vocabulary]:
-        """See the port."""
+        """A tenant's vocabularies by name."""
         rows = connection.execute(select(vocabularies).where(vocabularies.c.tenant == tenant))
         # Sorted here: databases have their own ideas of the order of letters.
         return sorted(map(_vocabulary_of, rows), key=lambda each: each.name)
 
     @writes
     def delete_vocabulary(self, connection: Connection, tenant: str, name: str) -> None:
-        """See the port."""
+        """Forgets a vocabulary; VOCABULARY_NOT_FOUND if there is none."""
         statement = delete(vocabularies).where(vocabularies.c.tenant == tenant, vocabularies.c.name == name)
         if connection.execute(statement).rowcount != 1:
             raise _not_found(name)

@@ -744,18 +744,18 @@ export interface components {
             context: components["schemas"]["Context"];
             /**
              * Formatting
-             * @description Numbers as digits, spaces and punctuation made uniform.
+             * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
              * @default false
              */
             formatting: boolean;
             /**
-             * @description How strictly text goes that probably nobody said.
+             * @description How strictly text is removed that was probably not said.
              * @default standard
              */
             guard: components["schemas"]["Guard"];
             /**
              * Hotwords
-             * @description Words to expect.
+             * @description Words to expect, separated by commas or spaces.
              * @default
              */
             hotwords: string;
@@ -784,7 +784,7 @@ export interface components {
             logprob_threshold?: number | null;
             /**
              * Mask Profanity
-             * @description Swear words behind asterisks.
+             * @description Swear words behind asterisks in the transcript; the raw text is kept.
              * @default false
              */
             mask_profanity: boolean;
@@ -796,7 +796,7 @@ export interface components {
             max_tokens_per_window: number;
             /**
              * Model
-             * @description See `GET /v1/models`; empty takes the default.
+             * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
              * @default
              */
             model: string;
@@ -812,7 +812,7 @@ export interface components {
             patience?: number | null;
             /**
              * Prompt
-             * @description Text that precedes the audio in spirit.
+             * @description Text before the audio: it sets style, names, context.
              * @default
              */
             prompt: string;
@@ -829,7 +829,7 @@ export interface components {
             task: components["schemas"]["Task"];
             /**
              * Temperature
-             * @description One fixed temperature without fallback.
+             * @description One fixed temperature without fallback; without it 0 and the preset's.
              */
             temperature?: number | null;
             /**
@@ -844,7 +844,7 @@ export interface components {
             temperatures: number[];
             /**
              * Vocabulary
-             * @description Name of a vocabulary, see `/v1/vocabularies`.
+             * @description Name of a stored vocabulary. See `/v1/vocabularies`.
              * @default
              */
             vocabulary: string;
@@ -2290,17 +2290,17 @@ export interface operations {
                 language?: string;
                 /** @description `translate` writes English. */
                 task?: components["schemas"]["Task"];
-                /** @description See `GET /v1/models`; empty takes the default. */
+                /** @description Name of a model; empty takes the installation's default. See `GET /v1/models`. */
                 model?: string;
-                /** @description Text that precedes the audio in spirit. */
+                /** @description Text before the audio: it sets style, names, context. */
                 prompt?: string;
-                /** @description Words to expect. */
+                /** @description Words to expect, separated by commas or spaces. */
                 hotwords?: string;
                 /** @description Whether segments carry words with times. */
                 word_timestamps?: boolean;
                 /** @description 0 takes the language's preset. */
                 beam_size?: number;
-                /** @description One fixed temperature without fallback. */
+                /** @description One fixed temperature without fallback; without it 0 and the preset's. */
                 temperature?: number | null;
                 /** @description 0: no limit but the model's. */
                 max_tokens_per_window?: number;
@@ -2310,13 +2310,13 @@ export interface operations {
                 context?: components["schemas"]["Context"];
                 /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
                 channels?: components["schemas"]["Channels"];
-                /** @description Name of a vocabulary, see `/v1/vocabularies`. */
+                /** @description Name of a stored vocabulary. See `/v1/vocabularies`. */
                 vocabulary?: string;
-                /** @description How strictly text goes that probably nobody said. */
+                /** @description How strictly text is removed that was probably not said. */
                 guard?: components["schemas"]["Guard"];
-                /** @description Numbers as digits, spaces and punctuation made uniform. */
+                /** @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept. */
                 formatting?: boolean;
-                /** @description Swear words behind asterisks. */
+                /** @description Swear words behind asterisks in the transcript; the raw text is kept. */
                 mask_profanity?: boolean;
                 /** @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form. */
                 temperatures?: number[];
@@ -2419,18 +2419,18 @@ export interface operations {
                     filename?: string;
                     /**
                      * Formatting
-                     * @description Numbers as digits, spaces and punctuation made uniform.
+                     * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
                      * @default false
                      */
                     formatting?: boolean;
                     /**
-                     * @description How strictly text goes that probably nobody said.
+                     * @description How strictly text is removed that was probably not said.
                      * @default standard
                      */
                     guard?: components["schemas"]["Guard"];
                     /**
                      * Hotwords
-                     * @description Words to expect.
+                     * @description Words to expect, separated by commas or spaces.
                      * @default
                      */
                     hotwords?: string;
@@ -2459,7 +2459,7 @@ export interface operations {
                     logprob_threshold?: number | null;
                     /**
                      * Mask Profanity
-                     * @description Swear words behind asterisks.
+                     * @description Swear words behind asterisks in the transcript; the raw text is kept.
                      * @default false
                      */
                     mask_profanity?: boolean;
@@ -2471,7 +2471,7 @@ export interface operations {
                     max_tokens_per_window?: number;
                     /**
                      * Model
-                     * @description See `GET /v1/models`; empty takes the default.
+                     * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
                      * @default
                      */
                     model?: string;
@@ -2487,7 +2487,7 @@ export interface operations {
                     patience?: number | null;
                     /**
                      * Prompt
-                     * @description Text that precedes the audio in spirit.
+                     * @description Text before the audio: it sets style, names, context.
                      * @default
                      */
                     prompt?: string;
@@ -2504,7 +2504,7 @@ export interface operations {
                     task?: components["schemas"]["Task"];
                     /**
                      * Temperature
-                     * @description One fixed temperature without fallback.
+                     * @description One fixed temperature without fallback; without it 0 and the preset's.
                      */
                     temperature?: number | null;
                     /**
@@ -2519,7 +2519,7 @@ export interface operations {
                     temperatures?: number[];
                     /**
                      * Vocabulary
-                     * @description Name of a vocabulary, see `/v1/vocabularies`.
+                     * @description Name of a stored vocabulary. See `/v1/vocabularies`.
                      * @default
                      */
                     vocabulary?: string;

@@ -13,10 +13,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Transcribe
-         * @description Transcribes a recording: a short one in this call, a longer one as a job to be polled.
-         */
+        /** Transcribes a recording: a short one in this call, a longer one as a job to be polled */
         post: operations["transcribe"];
         delete?: never;
         options?: never;
@@ -32,8 +29,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Transcription
-         * @description A job's state and, at its end, its text. A failed job is told with `success: false` and its error.
+         * A job's state and, at its end, its text
+         * @description A failed job is told with `success: false` and its error.
          */
         get: operations["getTranscription"];
         put?: never;
@@ -51,10 +48,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Healthy
-         * @description How the service is.
-         */
+        /** How the service is */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -90,7 +84,7 @@ export interface paths {
         };
         /**
          * Whether work can be done
-         * @description The parts are named to whoever may see them: everybody without API keys, else with one.
+         * @description The parts are named to a client that may see them: every client without API keys, else one that has a key.
          */
         get: operations["ready"];
         put?: never;
@@ -110,10 +104,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Transcriptions
-         * @description Transcribes a recording, in the same call however long it is.
-         */
+        /** Transcribes a recording, in the same call however long it is */
         post: operations["createTranscription"];
         delete?: never;
         options?: never;
@@ -130,10 +121,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Translations
-         * @description Translates a recording into English, in the same call however long it is.
-         */
+        /** Translates a recording into English, in the same call however long it is */
         post: operations["createTranslation"];
         delete?: never;
         options?: never;
@@ -238,10 +226,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Models
-         * @description Lists the models and OpenAI's names for them.
-         */
+        /** Lists the models and OpenAI's names for them */
         get: operations["listModels"];
         put?: never;
         post?: never;
@@ -258,10 +243,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Model
-         * @description Returns one model.
-         */
+        /** Returns one model */
         get: operations["retrieveModel"];
         put?: never;
         post?: never;
@@ -419,7 +401,7 @@ export interface components {
         };
         /**
          * DiarizedSegment
-         * @description A segment of `diarized_json`; the speaker is empty as long as nobody diarizes.
+         * @description A segment of `diarized_json`; the speaker is empty, because SayIt does not tell speakers apart.
          */
         DiarizedSegment: {
             /** End */
@@ -1894,31 +1876,68 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /** @description Accepted; recordings are always cut at pauses. */
+                    /**
+                     * Chunking Strategy
+                     * @description Accepted; recordings are always cut at pauses.
+                     * @default auto
+                     */
                     chunking_strategy?: string;
                     /**
                      * Format: binary
                      * @description The recording.
                      */
                     file: string;
+                    /**
+                     * Include
+                     * @default []
+                     */
                     "include[]"?: "logprobs"[];
-                    /** @description Words to expect. */
+                    /**
+                     * Keywords
+                     * @description Words to expect, separated by commas or spaces.
+                     * @default []
+                     */
                     "keywords[]"?: string[];
-                    /** @description BCP-47 language; empty: detected. */
+                    /**
+                     * Language
+                     * @description BCP-47 language; empty: detected.
+                     * @default
+                     */
                     language?: string;
-                    /** @description Taken where it is one. */
+                    /**
+                     * Languages
+                     * @description What may be detected; one is taken as it is.
+                     * @default []
+                     */
                     "languages[]"?: string[];
-                    /** @description A name of GET /v1/models; empty: the default. */
+                    /**
+                     * Model
+                     * @description A name of GET /v1/models; empty: the default.
+                     * @default
+                     */
                     model?: string;
+                    /**
+                     * Prompt
+                     * @description Text before the audio: it sets style, names, context.
+                     * @default
+                     */
                     prompt?: string;
                     /**
                      * @default json
                      * @enum {string}
                      */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
-                    /** @default false */
+                    /**
+                     * Stream
+                     * @default false
+                     */
                     stream?: boolean;
+                    /** Temperature */
                     temperature?: number;
+                    /**
+                     * Timestamp Granularities
+                     * @default []
+                     */
                     "timestamp_granularities[]"?: ("word" | "segment")[];
                 };
             };
@@ -2048,31 +2067,68 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /** @description Accepted; recordings are always cut at pauses. */
+                    /**
+                     * Chunking Strategy
+                     * @description Accepted; recordings are always cut at pauses.
+                     * @default auto
+                     */
                     chunking_strategy?: string;
                     /**
                      * Format: binary
                      * @description The recording.
                      */
                     file: string;
+                    /**
+                     * Include
+                     * @default []
+                     */
                     "include[]"?: "logprobs"[];
-                    /** @description Words to expect. */
+                    /**
+                     * Keywords
+                     * @description Words to expect, separated by commas or spaces.
+                     * @default []
+                     */
                     "keywords[]"?: string[];
-                    /** @description BCP-47 language; empty: detected. */
+                    /**
+                     * Language
+                     * @description BCP-47 language; empty: detected.
+                     * @default
+                     */
                     language?: string;
-                    /** @description Taken where it is one. */
+                    /**
+                     * Languages
+                     * @description What may be detected; one is taken as it is.
+                     * @default []
+                     */
                     "languages[]"?: string[];
-                    /** @description A name of GET /v1/models; empty: the default. */
+                    /**
+                     * Model
+                     * @description A name of GET /v1/models; empty: the default.
+                     * @default
+                     */
                     model?: string;
+                    /**
+                     * Prompt
+                     * @description Text before the audio: it sets style, names, context.
+                     * @default
+                     */
                     prompt?: string;
                     /**
                      * @default json
                      * @enum {string}
                      */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
-                    /** @default false */
+                    /**
+                     * Stream
+                     * @default false
+                     */
                     stream?: boolean;
+                    /** Temperature */
                     temperature?: number;
+                    /**
+                     * Timestamp Granularities
+                     * @default []
+                     */
                     "timestamp_granularities[]"?: ("word" | "segment")[];
                 };
             };
@@ -2982,7 +3038,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `text` is another name of `txt`. */
-                format?: components["schemas"]["Format"] | null;
+                format?: components["schemas"]["Format"];
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
             };

@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sayit.bridge.problems import Fault, fault_of, language_of, response
+from sayit.bridge.problems import fault_for, problem_response
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.chassis.start import is_loopback
@@ -218,12 +218,11 @@ class Guards:
             await self._app(scope, receive, send)
             return
         error = SayItError(ErrorKind.PERMISSION_DENIED, cause=why)
-        telemetry.bind(error=error.code, cause=why)
+        fault = fault_for(error, connection)
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-            return
-        fault: Fault = fault_of(error, language_of(connection))
-        await response(fault)(scope, receive, send)
+        else:
+            await problem_response(fault)(scope, receive, send)
 
     def _refusal(self, connection: HTTPConnection, *, changes: bool) -> str:
         """Why the request is refused; empty if it is not."""

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sayit.bridge.openai.forms import AudioRequest, ResponseFormat
-from sayit.bridge.openai.languages import language_name
-from sayit.speech.options import Task
+from sayit.speech.options import LANGUAGES, Task
 from sayit.speech.rendering import Format, render
 from sayit.speech.transcript import Segment, Transcript
 
@@ -89,7 +88,7 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
     translated = request.options.task is Task.TRANSLATE
     reply: dict[str, Any] = {
         "task": request.options.task.value,
-        "language": "english" if translated else language_name(transcript.language),
+        "language": "english" if translated else LANGUAGES.get(transcript.language, transcript.language),
         "duration": _seconds(transcript.duration_s),
         "text": transcript.text,
         "usage": _usage(transcript),

@@ -17,7 +17,7 @@ from sayit.bridge import legacy, native, openai, page
 from sayit.bridge.bodies import Bodies
 from sayit.bridge.deps import Deps
 from sayit.bridge.gateway import Gateway
-from sayit.bridge.middleware import Guards, Headers, Observing, Patience
+from sayit.bridge.middleware import Guards, Observing, Patience
 from sayit.bridge.problems import Form, fault_for, fault_of_status, language_of, problem_response
 from sayit.bridge.schema import openapi_of, operation_id
 from sayit.bridge.settings import BridgeSettings
@@ -80,9 +80,8 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
             max_age=600,
         )
     app.add_middleware(Guards, settings=settings)
-    app.add_middleware(Headers, settings=settings)
     app.add_middleware(Patience)
-    app.add_middleware(Observing)
+    app.add_middleware(Observing, settings=settings)
     return app
 
 

@@ -153,7 +153,7 @@ class Bodies:
             filename=_disposed_name(request),
             size=content_length(request),
         )
-        return Received(upload_id=upload.id, size=upload.received, filename=upload.filename)
+        return Received(upload_id=upload.id, size=upload.received_bytes, filename=upload.filename)
 
     async def _form(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
         boundary = boundary_of(request.headers["content-type"])
@@ -181,7 +181,7 @@ class Bodies:
                 upload = await _send(gateway, opened, data, filename=filename, size=None)
         if upload is None:
             raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
-        return Received(upload_id=upload.id, size=upload.received, filename=filename, fields=fields)
+        return Received(upload_id=upload.id, size=upload.received_bytes, filename=filename, fields=fields)
 
     def too_large(self) -> SayItError:
         """FILE_TOO_LARGE, with the limit."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,18 +28,8 @@ _RECONNECT_S = 60.0
 _TIMEOUT_S = 30.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """A file that is arriving or has arrived."""
-
-    id: str
-    filename: str
-    #: Bytes stored durably; the next byte's offset.
-    received: int
-    #: Bytes announced; None where the client did not know.
-    size: int | None
-    #: When it is deleted unless a job uses it, in seconds since the epoch.
-    expires_at_s: float
+#: A file that is arriving or has arrived.
+Upload = upload_pb.Upload
 
 
 class Gateway(AsyncClient):
@@ -92,7 +81,7 @@ class Gateway(AsyncClient):
     async def create_upload(self, *, filename: str = "", size: int | None = None) -> Upload:
         """Opens an upload; FILE_TOO_LARGE for an announced size above the limit."""
         request = upload_pb.CreateUploadRequest(filename=filename, size_bytes=size)
-        return _upload(await self._connection.unary(self._connection.uploads.CreateUpload, request))
+        return await self._connection.unary(self._connection.uploads.CreateUpload, request)
 
     async def append(self, upload_id: str, offset: int, pieces: AsyncIterator[bytes]) -> Upload:
         """Appends bytes while they arrive and returns the upload as it is then. What `pieces` raises is raised.
@@ -103,12 +92,13 @@ class Gateway(AsyncClient):
         with calling():
             call = self._connection.uploads.AppendUpload(metadata=self._connection.metadata)
             async with sending(call, _append_messages(upload_id, offset, pieces)):
-                return _upload(await call)
+                uploaded: Upload = await call
+                return uploaded
 
     async def get_upload(self, upload_id: str) -> Upload:
         """An upload as it is now."""
         request = upload_pb.GetUploadRequest(upload_id=upload_id)
-        return _upload(await self._connection.unary(self._connection.uploads.GetUpload, request))
+        return await self._connection.unary(self._connection.uploads.GetUpload, request)
 
     async def delete_upload(self, upload_id: str) -> None:
         """Deletes an upload; UPLOAD_NOT_FOUND also for one that a job uses."""
@@ -146,16 +136,6 @@ async def _append_messages(upload_id: str, offset: int, pieces: AsyncIterator[by
     if block:
         yield upload_pb.AppendUploadRequest(data=bytes(block))
     yield upload_pb.AppendUploadRequest(data=b"")
-
-
-def _upload(message: upload_pb.Upload) -> Upload:
-    return Upload(
-        id=message.id,
-        filename=message.filename,
-        received=message.received_bytes,
-        size=message.size_bytes if message.HasField("size_bytes") else None,
-        expires_at_s=wire.epoch_s(message.expire_time),
-    )
 
 
 def _pem(path: Path | None) -> bytes | None:

@@ -122,7 +122,7 @@ async def create_upload(
 async def get_upload(gateway: Caller, upload_id: _UploadId) -> Response:
     """Where an upload goes on."""
     upload = await gateway.get_upload(upload_id)
-    length = {} if upload.size is None else {"Upload-Length": str(upload.size)}
+    length = {"Upload-Length": str(upload.size_bytes)} if upload.HasField("size_bytes") else {}
     return _answer(200, {**_state(upload), **length})
 
 
@@ -208,8 +208,8 @@ def _metadata(header: str) -> dict[str, str]:
 
 def _state(upload: Upload) -> dict[str, str]:
     return {
-        "Upload-Offset": str(upload.received),
-        "Upload-Expires": formatdate(upload.expires_at_s, usegmt=True),
+        "Upload-Offset": str(upload.received_bytes),
+        "Upload-Expires": formatdate(upload.expire_time.ToSeconds(), usegmt=True),
     }
 
 

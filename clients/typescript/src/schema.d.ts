@@ -1037,7 +1037,7 @@ export interface components {
             no_speech_prob: number | null;
             /**
              * Speaker
-             * @description Empty unless somebody diarized.
+             * @description Empty, as speakers are not told apart.
              */
             speaker: string;
             /**
@@ -2464,7 +2464,7 @@ export interface operations {
                     context?: components["schemas"]["Context"];
                     /**
                      * Format: binary
-                     * @description The audio.
+                     * @description The recording.
                      */
                     file: string;
                     /**

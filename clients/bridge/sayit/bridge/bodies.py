@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -50,6 +50,13 @@ class Received:
     filename: str
     #: The form's plain fields in order of arrival; empty where the body was the audio itself.
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def form_content(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A form with a file and these fields, for OpenAPI; routes read it themselves, while it arrives."""
+    file = {"type": "string", "format": "binary", "description": "The recording."}
+    schema = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
+    return {"multipart/form-data": {"schema": schema}}
 
 
 class Bodies:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
+from sayit.bridge.bodies import form_content
 from sayit.bridge.deps import Caller, Parts
 from sayit.bridge.documents import poll_after_ms
 from sayit.bridge.following import ended_within
@@ -36,24 +37,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": envelopes.ErrorEnvelope, "description": "An error in the first backend's envelope."}
     for status in (400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
 }
-_FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "The recording."},
-                        "language": {"type": "string", "description": "ko, en, … or auto; empty: detected."},
-                    },
-                }
-            }
-        },
-    }
-}
-
+_FIELDS = {"language": {"type": "string", "description": "ko, en, … or auto; empty: detected."}}
 
 routes = APIRouter(tags=["app"])
 
@@ -65,7 +49,7 @@ routes = APIRouter(tags=["app"])
         202: {"model": envelopes.TranscribeEnvelope, "description": "The text takes longer: poll the job."},
         **_ERRORS,
     },
-    openapi_extra=_FORM,
+    openapi_extra={"requestBody": {"required": True, "content": form_content(_FIELDS)}},
 )
 async def transcribe(request: Request, deps: Parts, gateway: Caller) -> Response:
     """Transcribes a recording: a short one in this call, a longer one as a job to be polled."""

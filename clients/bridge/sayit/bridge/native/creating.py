@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sayit.bridge.bodies import invalid
+from sayit.bridge.bodies import form_content, invalid
 from sayit.bridge.content import media_type_of
 from sayit.bridge.deps import Caller, Parts
 from sayit.bridge.documents import JobDocument
@@ -56,16 +56,7 @@ def _body() -> dict[str, Any]:
     return {
         "required": True,
         "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "The audio."},
-                        **fields,
-                    },
-                }
-            },
+            **form_content(fields),
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
             "audio/*": {"schema": {"type": "string", "format": "binary"}},
             "application/json": {"schema": upload},

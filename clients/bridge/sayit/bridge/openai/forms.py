@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
+from sayit.bridge.bodies import form_content
 from sayit.bridge.documents import Document
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, OPTIONS, Options, Task, normal_language
@@ -142,9 +143,7 @@ def audio_form(task: Task) -> dict[str, Any]:
     formats = [form for form in ResponseFormat if (form, task) != (ResponseFormat.DIARIZED_JSON, Task.TRANSLATE)]
     schema["properties"]["response_format"] = {"type": "string", "enum": formats, "default": ResponseFormat.JSON}
     fields = {f"{name}[]" if name in _SEVERAL else name: one for name, one in schema["properties"].items()}
-    file = {"type": "string", "format": "binary", "description": "The recording."}
-    form = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
-    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
+    return {"requestBody": {"required": True, "content": form_content(fields)}}
 
 
 def _parsed(fields: Mapping[str, Sequence[str]]) -> AudioForm:

@@ -12,7 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from clients.python.tests.helper import JOB, STORY, Gateway, numbered, segment, serving
-from sayit.bridge.problems import KIND_TO_HTTP, fault_of, language_of, problem, response
+from sayit.bridge.problems import KIND_TO_HTTP, fault_of, language_of, problem, problem_response
 from sayit.bridge.service import running
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
@@ -25,7 +25,7 @@ def test_every_kind_of_error_has_a_status() -> None:
     """The table is complete; what is worth a retry says when, and who is unknown is asked for a key."""
     assert set(KIND_TO_HTTP) == set(ErrorKind)
     for kind in ErrorKind:
-        answer = response(fault_of(SayItError(kind), "en"))
+        answer = problem_response(fault_of(SayItError(kind), "en"))
         assert answer.headers["content-type"] == "application/problem+json"
         assert ("retry-after" in answer.headers) == (answer.status_code in {429, 503})
         assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
@@ -34,9 +34,7 @@ def test_every_kind_of_error_has_a_status() -> None:
 def test_a_problem_names_itself() -> None:
     """RFC 9457's members and ours; the internal cause is not among them."""
     error = SayItError(ErrorKind.OVERLOADED, field="file", retry_after_s=2.2, cause="secret")
-    media_type, body = problem(fault_of(error, "ko"))
-    assert media_type == "application/problem+json"
-    assert body == {
+    assert problem(fault_of(error, "ko")) == {
         "type": "https://sayit.dev/problems/overloaded",
         "title": "Overloaded",
         "status": 429,

@@ -10,7 +10,8 @@ import pytest
 
 from clients.python.tests.helper import AUDIO, FAILURE, JOB, STATUS, STORY, TRANSCRIPT, numbered
 from clients.python.tests.helper import job as a_job
-from sayit.bridge.legacy import SHORT_BYTES, envelopes, health
+from sayit.bridge.legacy import SHORT_BYTES, envelopes
+from sayit.bridge.legacy.health import HealthEnvelope, details
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobState, Progress, StateChanged
 from sayit.speech.system import Part, PartState, SystemStatus
@@ -144,7 +145,7 @@ async def test_health_names_what_the_first_backend_named() -> None:
     async with scripted() as (client, _):
         answer = await client.get("/health")
         assert answer.status_code == 200
-        data = health.HealthEnvelope.model_validate(answer.json()).data
+        data = HealthEnvelope.model_validate(answer.json()).data
         assert data.services is not None
         assert data.stats is not None
         assert (data.status, data.services.workers.online, data.stats.requestsPerDay) == (PartState.OK, 1, 1)
@@ -175,7 +176,7 @@ def test_parts_that_are_down_are_told() -> None:
     status: SystemStatus = replace(
         STATUS, parts=parts, transcribers_online=0, transcribers_expected=4, success_rate=0.98765, mean_time_s=2.3456
     )
-    told = health.details(status)
+    told = details(status)
     assert told["services"] == {
         "whisper": {"status": "down"},
         "redis": {"status": "down"},

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sayit.bridge.openai.forms import AudioRequest, ResponseFormat, audio_request
-from sayit.bridge.openai.languages import NAMES
 from sayit.bridge.openai.models import model_list, parse_aliases, resolve
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import LANGUAGES, Options, Task
+from sayit.speech.options import Options, Task
 from sayit.speech.system import Model
 
 MODELS = (Model(name="small", default=True, transcribers=2), Model(name="medium", default=False, transcribers=1))
@@ -124,11 +123,6 @@ def test_translations_have_no_speakers() -> None:
     """As at OpenAI."""
     with pytest.raises(SayItError, match="response_format"):
         audio_request({"response_format": ["diarized_json"]}, Task.TRANSLATE)
-
-
-def test_every_language_of_whisper_has_a_name() -> None:
-    """`verbose_json` can name whatever is detected."""
-    assert set(NAMES) == LANGUAGES
 
 
 def test_names_of_openai_stand_for_a_model() -> None:

@@ -29,7 +29,7 @@ def strings() -> dict[str, dict[str, str]]:
 async def client() -> Any:
     """An HTTP client of an application that has only the page."""
     app = FastAPI(redirect_slashes=False)
-    app.include_router(page.router())
+    app.include_router(page.routes)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page") as client:
         yield client
 

@@ -13,10 +13,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Transcribe
-         * @description Transcribes a recording: a short one in this call, a longer one as a job to be polled.
-         */
+        /** Transcribes a recording: a short one in this call, a longer one as a job to be polled */
         post: operations["transcribe"];
         delete?: never;
         options?: never;
@@ -32,8 +29,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Transcription
-         * @description A job's state and, at its end, its text. A failed job is told with `success: false` and its error.
+         * A job's state and, at its end, its text
+         * @description A failed job is told with `success: false` and its error.
          */
         get: operations["getTranscription"];
         put?: never;
@@ -51,10 +48,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Healthy
-         * @description How the service is.
-         */
+        /** How the service is */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -90,7 +84,7 @@ export interface paths {
         };
         /**
          * Whether work can be done
-         * @description The parts are named to whoever may see them: everybody without API keys, else with one.
+         * @description The parts are named to a client that may see them: every client without API keys, else one that has a key.
          */
         get: operations["ready"];
         put?: never;
@@ -110,10 +104,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Transcriptions
-         * @description Transcribes a recording, in the same call however long it is.
-         */
+        /** Transcribes a recording, in the same call however long it is */
         post: operations["createTranscription"];
         delete?: never;
         options?: never;
@@ -130,10 +121,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Translations
-         * @description Translates a recording into English, in the same call however long it is.
-         */
+        /** Translates a recording into English, in the same call however long it is */
         post: operations["createTranslation"];
         delete?: never;
         options?: never;
@@ -238,10 +226,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Models
-         * @description Lists the models and OpenAI's names for them.
-         */
+        /** Lists the models and OpenAI's names for them */
         get: operations["listModels"];
         put?: never;
         post?: never;
@@ -258,10 +243,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Model
-         * @description Returns one model.
-         */
+        /** Returns one model */
         get: operations["retrieveModel"];
         put?: never;
         post?: never;
@@ -419,7 +401,7 @@ export interface components {
         };
         /**
          * DiarizedSegment
-         * @description A segment of `diarized_json`; the speaker is empty as long as nobody diarizes.
+         * @description A segment of `diarized_json`; the speaker is empty, because SayIt does not tell speakers apart.
          */
         DiarizedSegment: {
             /** End */
@@ -744,18 +726,18 @@ export interface components {
             context: components["schemas"]["Context"];
             /**
              * Formatting
-             * @description Numbers as digits, spaces and punctuation made uniform.
+             * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
              * @default false
              */
             formatting: boolean;
             /**
-             * @description How strictly text goes that probably nobody said.
+             * @description How strictly text is removed that was probably not said.
              * @default standard
              */
             guard: components["schemas"]["Guard"];
             /**
              * Hotwords
-             * @description Words to expect.
+             * @description Words to expect, separated by commas or spaces.
              * @default
              */
             hotwords: string;
@@ -784,7 +766,7 @@ export interface components {
             logprob_threshold?: number | null;
             /**
              * Mask Profanity
-             * @description Swear words behind asterisks.
+             * @description Swear words behind asterisks in the transcript; the raw text is kept.
              * @default false
              */
             mask_profanity: boolean;
@@ -796,7 +778,7 @@ export interface components {
             max_tokens_per_window: number;
             /**
              * Model
-             * @description See `GET /v1/models`; empty takes the default.
+             * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
              * @default
              */
             model: string;
@@ -812,7 +794,7 @@ export interface components {
             patience?: number | null;
             /**
              * Prompt
-             * @description Text that precedes the audio in spirit.
+             * @description Text before the audio: it sets style, names, context.
              * @default
              */
             prompt: string;
@@ -829,7 +811,7 @@ export interface components {
             task: components["schemas"]["Task"];
             /**
              * Temperature
-             * @description One fixed temperature without fallback.
+             * @description One fixed temperature without fallback; without it 0 and the preset's.
              */
             temperature?: number | null;
             /**
@@ -844,7 +826,7 @@ export interface components {
             temperatures: number[];
             /**
              * Vocabulary
-             * @description Name of a vocabulary, see `/v1/vocabularies`.
+             * @description Name of a stored vocabulary. See `/v1/vocabularies`.
              * @default
              */
             vocabulary: string;
@@ -1055,7 +1037,7 @@ export interface components {
             no_speech_prob: number | null;
             /**
              * Speaker
-             * @description Empty unless somebody diarized.
+             * @description Empty, as speakers are not told apart.
              */
             speaker: string;
             /**
@@ -1894,31 +1876,68 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /** @description Accepted; recordings are always cut at pauses. */
+                    /**
+                     * Chunking Strategy
+                     * @description Accepted; recordings are always cut at pauses.
+                     * @default auto
+                     */
                     chunking_strategy?: string;
                     /**
                      * Format: binary
                      * @description The recording.
                      */
                     file: string;
+                    /**
+                     * Include
+                     * @default []
+                     */
                     "include[]"?: "logprobs"[];
-                    /** @description Words to expect. */
+                    /**
+                     * Keywords
+                     * @description Words to expect, separated by commas or spaces.
+                     * @default []
+                     */
                     "keywords[]"?: string[];
-                    /** @description BCP-47 language; empty: detected. */
+                    /**
+                     * Language
+                     * @description BCP-47 language; empty: detected.
+                     * @default
+                     */
                     language?: string;
-                    /** @description Taken where it is one. */
+                    /**
+                     * Languages
+                     * @description What may be detected; one is taken as it is.
+                     * @default []
+                     */
                     "languages[]"?: string[];
-                    /** @description A name of GET /v1/models; empty: the default. */
+                    /**
+                     * Model
+                     * @description A name of GET /v1/models; empty: the default.
+                     * @default
+                     */
                     model?: string;
+                    /**
+                     * Prompt
+                     * @description Text before the audio: it sets style, names, context.
+                     * @default
+                     */
                     prompt?: string;
                     /**
                      * @default json
                      * @enum {string}
                      */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
-                    /** @default false */
+                    /**
+                     * Stream
+                     * @default false
+                     */
                     stream?: boolean;
+                    /** Temperature */
                     temperature?: number;
+                    /**
+                     * Timestamp Granularities
+                     * @default []
+                     */
                     "timestamp_granularities[]"?: ("word" | "segment")[];
                 };
             };
@@ -2048,31 +2067,68 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": {
-                    /** @description Accepted; recordings are always cut at pauses. */
+                    /**
+                     * Chunking Strategy
+                     * @description Accepted; recordings are always cut at pauses.
+                     * @default auto
+                     */
                     chunking_strategy?: string;
                     /**
                      * Format: binary
                      * @description The recording.
                      */
                     file: string;
+                    /**
+                     * Include
+                     * @default []
+                     */
                     "include[]"?: "logprobs"[];
-                    /** @description Words to expect. */
+                    /**
+                     * Keywords
+                     * @description Words to expect, separated by commas or spaces.
+                     * @default []
+                     */
                     "keywords[]"?: string[];
-                    /** @description BCP-47 language; empty: detected. */
+                    /**
+                     * Language
+                     * @description BCP-47 language; empty: detected.
+                     * @default
+                     */
                     language?: string;
-                    /** @description Taken where it is one. */
+                    /**
+                     * Languages
+                     * @description What may be detected; one is taken as it is.
+                     * @default []
+                     */
                     "languages[]"?: string[];
-                    /** @description A name of GET /v1/models; empty: the default. */
+                    /**
+                     * Model
+                     * @description A name of GET /v1/models; empty: the default.
+                     * @default
+                     */
                     model?: string;
+                    /**
+                     * Prompt
+                     * @description Text before the audio: it sets style, names, context.
+                     * @default
+                     */
                     prompt?: string;
                     /**
                      * @default json
                      * @enum {string}
                      */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
-                    /** @default false */
+                    /**
+                     * Stream
+                     * @default false
+                     */
                     stream?: boolean;
+                    /** Temperature */
                     temperature?: number;
+                    /**
+                     * Timestamp Granularities
+                     * @default []
+                     */
                     "timestamp_granularities[]"?: ("word" | "segment")[];
                 };
             };
@@ -2290,17 +2346,17 @@ export interface operations {
                 language?: string;
                 /** @description `translate` writes English. */
                 task?: components["schemas"]["Task"];
-                /** @description See `GET /v1/models`; empty takes the default. */
+                /** @description Name of a model; empty takes the installation's default. See `GET /v1/models`. */
                 model?: string;
-                /** @description Text that precedes the audio in spirit. */
+                /** @description Text before the audio: it sets style, names, context. */
                 prompt?: string;
-                /** @description Words to expect. */
+                /** @description Words to expect, separated by commas or spaces. */
                 hotwords?: string;
                 /** @description Whether segments carry words with times. */
                 word_timestamps?: boolean;
                 /** @description 0 takes the language's preset. */
                 beam_size?: number;
-                /** @description One fixed temperature without fallback. */
+                /** @description One fixed temperature without fallback; without it 0 and the preset's. */
                 temperature?: number | null;
                 /** @description 0: no limit but the model's. */
                 max_tokens_per_window?: number;
@@ -2310,13 +2366,13 @@ export interface operations {
                 context?: components["schemas"]["Context"];
                 /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
                 channels?: components["schemas"]["Channels"];
-                /** @description Name of a vocabulary, see `/v1/vocabularies`. */
+                /** @description Name of a stored vocabulary. See `/v1/vocabularies`. */
                 vocabulary?: string;
-                /** @description How strictly text goes that probably nobody said. */
+                /** @description How strictly text is removed that was probably not said. */
                 guard?: components["schemas"]["Guard"];
-                /** @description Numbers as digits, spaces and punctuation made uniform. */
+                /** @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept. */
                 formatting?: boolean;
-                /** @description Swear words behind asterisks. */
+                /** @description Swear words behind asterisks in the transcript; the raw text is kept. */
                 mask_profanity?: boolean;
                 /** @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form. */
                 temperatures?: number[];
@@ -2408,7 +2464,7 @@ export interface operations {
                     context?: components["schemas"]["Context"];
                     /**
                      * Format: binary
-                     * @description The audio.
+                     * @description The recording.
                      */
                     file: string;
                     /**
@@ -2419,18 +2475,18 @@ export interface operations {
                     filename?: string;
                     /**
                      * Formatting
-                     * @description Numbers as digits, spaces and punctuation made uniform.
+                     * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
                      * @default false
                      */
                     formatting?: boolean;
                     /**
-                     * @description How strictly text goes that probably nobody said.
+                     * @description How strictly text is removed that was probably not said.
                      * @default standard
                      */
                     guard?: components["schemas"]["Guard"];
                     /**
                      * Hotwords
-                     * @description Words to expect.
+                     * @description Words to expect, separated by commas or spaces.
                      * @default
                      */
                     hotwords?: string;
@@ -2459,7 +2515,7 @@ export interface operations {
                     logprob_threshold?: number | null;
                     /**
                      * Mask Profanity
-                     * @description Swear words behind asterisks.
+                     * @description Swear words behind asterisks in the transcript; the raw text is kept.
                      * @default false
                      */
                     mask_profanity?: boolean;
@@ -2471,7 +2527,7 @@ export interface operations {
                     max_tokens_per_window?: number;
                     /**
                      * Model
-                     * @description See `GET /v1/models`; empty takes the default.
+                     * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
                      * @default
                      */
                     model?: string;
@@ -2487,7 +2543,7 @@ export interface operations {
                     patience?: number | null;
                     /**
                      * Prompt
-                     * @description Text that precedes the audio in spirit.
+                     * @description Text before the audio: it sets style, names, context.
                      * @default
                      */
                     prompt?: string;
@@ -2504,7 +2560,7 @@ export interface operations {
                     task?: components["schemas"]["Task"];
                     /**
                      * Temperature
-                     * @description One fixed temperature without fallback.
+                     * @description One fixed temperature without fallback; without it 0 and the preset's.
                      */
                     temperature?: number | null;
                     /**
@@ -2519,7 +2575,7 @@ export interface operations {
                     temperatures?: number[];
                     /**
                      * Vocabulary
-                     * @description Name of a vocabulary, see `/v1/vocabularies`.
+                     * @description Name of a stored vocabulary. See `/v1/vocabularies`.
                      * @default
                      */
                     vocabulary?: string;
@@ -2982,7 +3038,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `text` is another name of `txt`. */
-                format?: components["schemas"]["Format"] | null;
+                format?: components["schemas"]["Format"];
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
             };

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from google.protobuf.any_pb2 import Any
 from google.rpc import code_pb2
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from sayit.speech import wire
 from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
 from sayit.speech.jobs import JobState
-from sayit.speech.options import AUTO, Options, Task
+from sayit.speech.options import AUTO, DECODING, OPTIONS, Options, Task
 from sayit.speech.system import PartState
 from sayit.speech.transcript import Coverage, Segment, SuppressionReason, Transcript, Usage, Word
 from sayit.speech.wire.times import shortest
@@ -32,6 +34,13 @@ few = settings(max_examples=50)
 def test_options_round_trip(value):
     """Options come back as they were, an absent temperature included."""
     assert wire.options_from_proto(wire.options_to_proto(value)) == value
+
+
+def test_every_option_has_a_rule_and_a_field_of_the_contract():
+    """What is declared is what can be sent, and the other way round."""
+    assert {*OPTIONS, "decoding"} == set(pb.TranscriptionOptions.DESCRIPTOR.fields_by_name)
+    assert set(DECODING) == set(pb.DecodingOverrides.DESCRIPTOR.fields_by_name)
+    assert {field.name for field in fields(Options)} == {*OPTIONS, "decoding"}
 
 
 @few

@@ -13,15 +13,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from sayit.bridge import health, legacy, native, openai, page
+from sayit.bridge import legacy, native, openai, page
 from sayit.bridge.bodies import Bodies
 from sayit.bridge.deps import Deps
 from sayit.bridge.gateway import Gateway
-from sayit.bridge.legacy.envelopes import form as legacy_form
-from sayit.bridge.middleware import Guards, Headers, Observing, Patience
-from sayit.bridge.openai.errors import form as openai_form
-from sayit.bridge.problems import Fault, Form, fault_of, fault_of_status, language_of, problem, response
-from sayit.bridge.schema import openapi_of
+from sayit.bridge.middleware import Guards, Observing, Patience
+from sayit.bridge.problems import Form, fault_for, fault_of_status, language_of, problem_response
+from sayit.bridge.schema import openapi_of, operation_id
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.speech.errors import ErrorKind, SayItError
@@ -35,22 +33,20 @@ _EXPOSED = (
 _SMALLEST_ZIPPED = 1_000
 #: Whose form an error takes, by the beginning of the path that was asked for; all others are problems (RFC 9457).
 _FORMS: Mapping[str, Form] = {
-    "/v1/audio": openai_form,
-    "/v1/models": openai_form,
-    "/api": legacy_form,
-    "/health": legacy_form,
+    "/v1/audio": openai.refusal,
+    "/v1/models": openai.refusal,
+    "/api": legacy.refusal,
+    "/health": legacy.refusal,
 }
 
 
-def create_app(gateway: Gateway, settings: BridgeSettings, *, deps: Deps | None = None) -> FastAPI:
-    """The bridge as an ASGI application.
+def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
+    """The bridge as an ASGI application; `state.deps` holds its parts.
 
-    Args:
-        gateway: who does the work.
-        settings: what was asked for.
-        deps: what the surfaces get; made of the other two by default.
+    Raises:
+        StartError: SAYIT_OPENAI_MODELS cannot be read.
     """
-    deps = deps or Deps(settings=settings, gateway=gateway, bodies=Bodies(settings))
+    known = (SayItError, HTTPException, RequestValidationError, Exception)
     app = FastAPI(
         title="SayIt",
         version=version("sayit"),
@@ -59,13 +55,19 @@ def create_app(gateway: Gateway, settings: BridgeSettings, *, deps: Deps | None 
         redoc_url=None,
         openapi_url="/openapi.json",
         separate_input_output_schemas=False,
+        generate_unique_id_function=operation_id,
         redirect_slashes=False,
+        exception_handlers={**dict.fromkeys(known, _refused), ClientDisconnect: _gone},
     )
-    for surface in (native, openai, legacy, health):
-        app.include_router(surface.router(deps))
-    app.include_router(page.router())
+    app.state.deps = Deps(
+        settings=settings,
+        gateway=gateway,
+        bodies=Bodies(settings),
+        aliases=openai.parse_aliases(settings.openai_models),
+    )
+    for routes in (*native.ROUTES, openai.routes, legacy.routes, page.routes):
+        app.include_router(routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
-    _tell_errors(app)
     # The last one added is the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_ZIPPED, compresslevel=6)
     if settings.origins:
@@ -78,48 +80,35 @@ def create_app(gateway: Gateway, settings: BridgeSettings, *, deps: Deps | None 
             max_age=600,
         )
     app.add_middleware(Guards, settings=settings)
-    app.add_middleware(Headers, settings=settings)
     app.add_middleware(Patience)
-    app.add_middleware(Observing)
+    app.add_middleware(Observing, settings=settings)
     return app
 
 
-def _tell_errors(app: FastAPI) -> None:
+async def _refused(request: Request, error: Exception) -> Response:
     """Every error leaves in the form of the surface whose path was asked for."""
-
-    def told(request: Request, fault: Fault, headers: Mapping[str, str] | None = None) -> Response:
-        path = request.url.path
-        form = next((form for prefix, form in _FORMS.items() if path.startswith(prefix)), problem)
+    path = request.url.path
+    headers: Mapping[str, str] = {}
+    if isinstance(error, HTTPException):
+        fault = fault_of_status(error.status_code, language_of(request))
         telemetry.bind(error=fault.code)
-        return response(fault, form, headers)
+        headers = error.headers or {}
+    elif isinstance(error, RequestValidationError):
+        fault = fault_for(invalid(error), request)
+    elif isinstance(error, SayItError):
+        fault = fault_for(error, request)
+    else:
+        telemetry.logger().error("request_crashed", path=path, exc_info=error)
+        fault = fault_for(SayItError(ErrorKind.INTERNAL), request)
+    form = next((form for prefix, form in _FORMS.items() if path.startswith(prefix)), problem_response)
+    answer = form(fault)
+    answer.headers.update(headers)
+    return answer
 
-    async def ours(request: Request, error: Exception) -> Response:
-        assert isinstance(error, SayItError)
-        if error.cause:
-            telemetry.bind(cause=error.cause)
-        return told(request, fault_of(error, language_of(request)))
 
-    async def of_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return told(request, fault_of_status(error.status_code, language_of(request)), error.headers)
-
-    async def of_validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return told(request, fault_of(invalid(error), language_of(request)))
-
-    async def gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        telemetry.bind(error="CLIENT_GONE")
-        return Response(status_code=499)  # nobody reads it; the log has it
-
-    async def unknown(request: Request, error: Exception) -> Response:
-        telemetry.logger().error("request_crashed", path=request.url.path, exc_info=error)
-        return told(request, fault_of(SayItError(ErrorKind.INTERNAL), language_of(request)))
-
-    app.add_exception_handler(SayItError, ours)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(ClientDisconnect, gone)
-    app.add_exception_handler(Exception, unknown)
+async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    telemetry.bind(error="CLIENT_GONE")
+    return Response(status_code=499)  # the client does not read it; the log has it
 
 
 def invalid(error: RequestValidationError) -> SayItError:

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from sayit.bridge.content import check_head, check_media_type
-from sayit.bridge.forms import FormEvent, PartBegin, PartData, PartEnd, boundary_of, form_events
+from sayit.bridge.content import check_head, check_media_type, media_type_of
+from sayit.bridge.forms import FormEvent, PartBegin, boundary_of, form_events
 from sayit.bridge.gateway import Gateway, Upload
 from sayit.bridge.settings import BridgeSettings
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Bytes of all plain fields of a form.
+Model = TypeVar("Model", bound=BaseModel)
+
+#: Bytes of all plain fields of a form, and of a document in JSON.
 MAX_FIELDS_BYTES = 64 * 1024
 #: What a form may be larger than its file.
 _FORM_OVERHEAD_BYTES = 256 * 1024
@@ -42,10 +48,15 @@ class Received:
     size: int
     #: The file's name as the client gave it; may be empty.
     filename: str
-    #: The file's media type; may be empty.
-    content_type: str
     #: The form's plain fields in order of arrival; empty where the body was the audio itself.
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def form_content(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A form with a file and these fields, for OpenAPI; routes read it themselves, while it arrives."""
+    file = {"type": "string", "format": "binary", "description": "The recording."}
+    schema = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
+    return {"multipart/form-data": {"schema": schema}}
 
 
 class Bodies:
@@ -122,57 +133,62 @@ class Bodies:
         finally:
             self._receiving -= 1
 
+    async def document(self, request: Request, model: type[Model]) -> Model:
+        """The request's body in JSON.
+
+        Raises:
+            SayItError: INVALID_ARGUMENT for what is no JSON, FILE_TOO_LARGE, UPLOAD_TOO_SLOW.
+            RequestValidationError: it is no such document.
+        """
+        body = b"".join([piece async for piece in self.pieces(request, limit=MAX_FIELDS_BYTES)])
+        try:
+            return model.model_validate(json.loads(body))
+        except ValidationError as error:
+            raise invalid(error) from None
+        except (ValueError, RecursionError):
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="body", reason="this is not JSON") from None
+
     async def _receive(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
-        media_type, _ = parse_options_header(request.headers.get("content-type", ""))
-        if media_type == b"multipart/form-data":
+        media_type = media_type_of(request)
+        if media_type == "multipart/form-data":
             return await self._form(request, gateway, opened)
-        check_media_type(media_type.decode("latin-1"))
-        limit = self._settings.max_upload_bytes
-        async with aclosing(self.pieces(request)) as pieces:
-            upload = await _send(
-                gateway,
-                opened,
-                _limited(pieces, limit, self.too_large()),
-                filename=_disposed_name(request),
-                size=content_length(request),
-            )
-        return Received(
-            upload_id=upload.id,
-            size=upload.received,
-            filename=upload.filename,
-            content_type=media_type.decode("latin-1"),
+        check_media_type(media_type)
+        upload = await _send(
+            gateway,
+            opened,
+            self.pieces(request),
+            filename=_disposed_name(request),
+            size=content_length(request),
         )
+        return Received(upload_id=upload.id, size=upload.received_bytes, filename=upload.filename)
 
     async def _form(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
         boundary = boundary_of(request.headers["content-type"])
         fields: dict[str, list[str]] = {}
-        file: PartBegin | None = None
         upload: Upload | None = None
         room = MAX_FIELDS_BYTES
         limit = self._settings.max_upload_bytes
         pieces = self.pieces(request, limit=limit + _FORM_OVERHEAD_BYTES)
         async with aclosing(pieces), aclosing(form_events(pieces, boundary)) as events:
-            async for event in events:
-                assert isinstance(event, PartBegin)  # the others are consumed below
-                if event.filename is None and event.name != "file":
-                    value = await _field(events, event.name, room)
+            async for part in events:
+                assert isinstance(part, PartBegin)  # the others are consumed below
+                if part.filename is None and part.name != "file":
+                    value = await _field(events, part.name, room)
                     room -= len(value)
-                    fields.setdefault(event.name, []).append(value.decode("utf-8", "replace"))
+                    fields.setdefault(part.name, []).append(value.decode("utf-8", "replace"))
                     continue
-                _check_file(event, upload)
-                check_media_type(event.content_type)
-                file = event
+                if part.name != "file":
+                    reason = "the file belongs into the field 'file'"
+                    raise SayItError(ErrorKind.INVALID_ARGUMENT, field=part.name[:64], reason=reason)
+                if upload is not None:
+                    raise SayItError(ErrorKind.INVALID_ARGUMENT, field="file", reason="one request takes one file")
+                check_media_type(part.content_type)
+                filename = part.filename or ""
                 data = _limited(_data(events), limit, self.too_large())
-                upload = await _send(gateway, opened, data, filename=event.filename or "", size=None)
-        if file is None or upload is None:
+                upload = await _send(gateway, opened, data, filename=filename, size=None)
+        if upload is None:
             raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
-        return Received(
-            upload_id=upload.id,
-            size=upload.received,
-            filename=file.filename or "",
-            content_type=file.content_type,
-            fields=fields,
-        )
+        return Received(upload_id=upload.id, size=upload.received_bytes, filename=filename, fields=fields)
 
     def too_large(self) -> SayItError:
         """FILE_TOO_LARGE, with the limit."""
@@ -234,10 +250,10 @@ async def _limited(pieces: AsyncGenerator[bytes, None], limit: int, error: SayIt
 async def _data(events: AsyncGenerator[FormEvent, None]) -> AsyncGenerator[bytes, None]:
     """The bytes of the part that began, up to its end."""
     async for event in events:
-        if isinstance(event, PartEnd):
+        if event is None:
             return
-        assert isinstance(event, PartData)
-        yield event.data
+        assert isinstance(event, bytes)
+        yield event
 
 
 async def _field(events: AsyncGenerator[FormEvent, None], name: str, room: int) -> bytes:
@@ -249,15 +265,12 @@ async def _field(events: AsyncGenerator[FormEvent, None], name: str, room: int) 
     return bytes(value)
 
 
-def _check_file(part: PartBegin, before: Upload | None) -> None:
-    if part.name != "file":
-        reason = "the file belongs into the field 'file'"
-        raise SayItError(ErrorKind.INVALID_ARGUMENT, field=part.name[:64], reason=reason)
-    if before is not None:
-        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="file", reason="one request takes one file")
-
-
 def _disposed_name(request: Request) -> str:
     """The file name in a Content-Disposition header, which a body that is the audio itself may have."""
     _, options = parse_options_header(request.headers.get("content-disposition", ""))
     return options.get(b"filename", b"").decode("utf-8", "replace")
+
+
+def invalid(error: ValidationError) -> RequestValidationError:
+    """The faults of a document as those of the body that it came in."""
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()])

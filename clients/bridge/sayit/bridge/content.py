@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import string
 
+from starlette.requests import Request
+
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: Besides audio/*: containers that also hold video, and what senders say who do not know.
@@ -39,6 +41,11 @@ _SIGNATURES = (
 _TEXT = frozenset(string.printable.encode())
 #: Shorter texts may be anything.
 _SHORTEST_TEXT = 64
+
+
+def media_type_of(request: Request) -> str:
+    """The declared type of a request's body, in lower case, without parameters; empty without one."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def check_media_type(media_type: str) -> None:

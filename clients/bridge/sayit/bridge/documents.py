@@ -14,6 +14,7 @@ from sayit.bridge.options import OptionsDocument
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobError, JobState, Progress
 from sayit.speech.rendering import segment_value, transcript_value
+from sayit.speech.rendering.documents import seconds
 from sayit.speech.transcript import Segment, Transcript
 
 #: How often a polling client should come back: first often, then less (product contract).
@@ -46,7 +47,7 @@ class SegmentDocument(Document):
     text: str
     language: str
     language_probability: float | None = Field(description="Where the language was detected; 1 where it was fixed.")
-    speaker: str = Field(description="Empty unless somebody diarized.")
+    speaker: str = Field(description="Empty, as speakers are not told apart.")
     channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
     avg_logprob: float | None
     compression_ratio: float | None
@@ -199,13 +200,13 @@ def poll_after_ms(job: Job, now_s: float) -> int | None:
 def progress_document(progress: Progress) -> ProgressDocument:
     """How far a job is."""
     return ProgressDocument(
-        audio_done_s=_seconds(progress.audio_done_s),
-        audio_total_s=None if progress.audio_total_s is None else _seconds(progress.audio_total_s),
+        audio_done_s=seconds(progress.audio_done_s),
+        audio_total_s=None if progress.audio_total_s is None else seconds(progress.audio_total_s),
         fraction=None if progress.fraction is None else round(progress.fraction, 4),
         chunks_done=progress.chunks_done,
         chunks_total=progress.chunks_total,
         queue_position=progress.queue_position,
-        eta_s=None if progress.eta_s is None else _seconds(progress.eta_s),
+        eta_s=None if progress.eta_s is None else seconds(progress.eta_s),
     )
 
 
@@ -232,7 +233,3 @@ def time_of_day(epoch_s: float) -> datetime:
 
 def _maybe(epoch_s: float | None) -> datetime | None:
     return None if epoch_s is None else time_of_day(epoch_s)
-
-
-def _seconds(seconds: float) -> float:
-    return round(seconds, 3) + 0.0  # no "-0.0"

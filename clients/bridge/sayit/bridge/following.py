@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from sayit.bridge.gateway import Gateway
 from sayit.chassis import tasks
-from sayit.speech.jobs import Job, JobEvent
+from sayit.speech.jobs import EventBody, Job, JobEvent
 
 
 async def events_and_beats(
@@ -16,7 +17,7 @@ async def events_and_beats(
 ) -> AsyncGenerator[JobEvent | None, None]:
     """A job's events after `after_seq` until its last one; None where nothing came for `every_s` seconds.
 
-    It also ends when the bridge stops: whoever listens goes on elsewhere, after the last number it saw.
+    It also ends when the bridge stops: a client goes on elsewhere, after the last number it saw.
 
     Raises:
         SayItError: what the gateway says, or UNAVAILABLE if it is away for too long.
@@ -41,16 +42,24 @@ async def events_and_beats(
             await tasks.end(ending, *([arriving] if arriving else []))
 
 
-async def ended_within(gateway: Gateway, job: Job, wait_s: float, stopping: asyncio.Event) -> Job:
-    """The job when it has ended, or as it is after `wait_s` seconds."""
+async def ended_within(
+    gateway: Gateway,
+    job: Job,
+    wait_s: float,
+    stopping: asyncio.Event,
+    *,
+    enough: Callable[[EventBody], bool] | None = None,
+) -> Job:
+    """The job when it has ended, or as it is after `wait_s` seconds, or after an event that is enough."""
     if job.state.terminal or wait_s <= 0:
         return job
-    try:
+    # What is enough may have been said before the job was.
+    after_seq = 0 if enough else job.last_seq
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
-            watching = events_and_beats(gateway, job.id, job.last_seq, every_s=wait_s, stopping=stopping)
+            watching = events_and_beats(gateway, job.id, after_seq, every_s=wait_s, stopping=stopping)
             async with aclosing(watching) as events:
-                async for _ in events:
-                    pass
-    except TimeoutError:
-        pass
-    return await gateway.get_job(job.id)
+                async for event in events:
+                    if event is not None and enough is not None and enough(event.body):
+                        break
+    return await gateway.get(job.id)

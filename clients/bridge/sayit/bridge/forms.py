@@ -30,19 +30,8 @@ class PartBegin:
     content_type: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartData:
-    """Bytes of the part that began last."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartEnd:
-    """The part has ended."""
-
-
-FormEvent = PartBegin | PartData | PartEnd
+#: A part begins, bytes of it, or None: it has ended.
+FormEvent = PartBegin | bytes | None
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -97,7 +86,7 @@ class _Found:
             "on_header_end": self._header_end,
             "on_headers_finished": self._headers_finished,
             "on_part_data": self._part_data,
-            "on_part_end": lambda: self._events.append(PartEnd()),
+            "on_part_end": lambda: self._events.append(None),
             "on_end": self._end,
         }
 
@@ -139,7 +128,7 @@ class _Found:
         )
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(PartData(data=data[start:end]))
+        self._events.append(data[start:end])
 
     def _end(self) -> None:
         self.complete = True

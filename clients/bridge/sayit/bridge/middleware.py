@@ -1,4 +1,4 @@
-"""What happens around every request: log line and ids, patience with senders, headers, guards of the browser's user.
+"""What happens around every request: log line, ids and headers, patience with senders, guards of the browser's user.
 
 All are plain ASGI, because bodies and events must pass through as they come.
 """
@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sayit.bridge.problems import Fault, fault_of, language_of, response
+from sayit.bridge.problems import fault_for, problem_response
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.chassis.start import is_loopback
@@ -56,10 +56,15 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Observing:
-    """Gives every request an id and a span, and one line in the log."""
+    """Gives every request an id, a span and a line in the log, and every answer the headers that it does not set."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, settings: BridgeSettings) -> None:
         self._app = app
+        self._headers = dict(_SECURITY)
+        if settings.origins:
+            self._headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        if settings.tls_cert_file is not None:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
@@ -82,7 +87,12 @@ class Observing:
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-Id"] = request_id
+                if scope["path"].startswith("/v1/uploads"):
+                    answer.setdefault("Tus-Resumable", "1.0.0")  # errors too, as tus wants it
+                for name, value in self._headers.items():
+                    answer.setdefault(name, value)
             elif message["type"] == "http.response.body":
                 seen["bytes_out"] += len(message.get("body", b""))
             elif message["type"] == "websocket.accept":
@@ -162,39 +172,10 @@ async def _drain(heard: Receive, is_done: Any) -> None:
         return
 
 
-class Headers:
-    """Adds the security headers that the answer does not set itself."""
-
-    def __init__(self, app: ASGIApp, *, settings: BridgeSettings) -> None:
-        self._app = app
-        self._added = dict(_SECURITY)
-        if settings.origins:
-            self._added["Cross-Origin-Resource-Policy"] = "cross-origin"
-        if settings.tls_cert_file is not None:
-            self._added["Strict-Transport-Security"] = "max-age=31536000"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def say(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if scope["path"].startswith("/v1/uploads"):
-                    headers.setdefault("Tus-Resumable", "1.0.0")  # errors too, as tus wants it
-                for name, value in self._added.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, say)
-
-
 class Guards:
     """Keeps other web pages from using the bridge through its user's browser.
 
-    Without keys, everybody who reaches the bridge is served; a browser on this machine reaches it for any page. So
+    Without keys, every client that reaches the bridge is served; a browser on this machine reaches it for any page. So
     changes and WebSockets of a foreign origin are refused unless it is allowed, and on loopback so is a foreign Host,
     which is how DNS rebinding makes a foreign page look like ours.
     """
@@ -218,12 +199,11 @@ class Guards:
             await self._app(scope, receive, send)
             return
         error = SayItError(ErrorKind.PERMISSION_DENIED, cause=why)
-        telemetry.bind(error=error.code, cause=why)
+        fault = fault_for(error, connection)
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-            return
-        fault: Fault = fault_of(error, language_of(connection))
-        await response(fault)(scope, receive, send)
+        else:
+            await problem_response(fault)(scope, receive, send)
 
     def _refusal(self, connection: HTTPConnection, *, changes: bool) -> str:
         """Why the request is refused; empty if it is not."""

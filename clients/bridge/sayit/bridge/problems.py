@@ -1,6 +1,6 @@
 """Errors in HTTP: the status of every kind, and RFC 9457 problems; other surfaces bring a body of their own.
 
-`Fault` is what happened, free of any surface's form. A surface gives a function that makes its body of it.
+`Fault` is what happened, free of any surface's form. A surface gives a function that makes its answer of it.
 """
 
 from __future__ import annotations
@@ -14,57 +14,42 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 
+from sayit.chassis import telemetry
+from sayit.chassis.errors import KIND_TO_GRPC
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: Types of problems are these and the code in lower case with dashes. They name the kind and need not be fetched.
 TYPE_PREFIX = "https://sayit.dev/problems/"
-#: When to come back where nobody said it, in seconds.
+#: When to come back where the error does not say it, in seconds.
 _RETRY_AFTER_S = 5.0
 
-_BY_STATUS: Mapping[int, tuple[ErrorKind, ...]] = {
-    400: (
-        ErrorKind.FILE_REQUIRED,
-        ErrorKind.INVALID_LANGUAGE,
-        ErrorKind.INVALID_OPTION,
-        ErrorKind.INVALID_VOCABULARY,
-        ErrorKind.INVALID_ARGUMENT,
-    ),
-    401: (ErrorKind.UNAUTHENTICATED,),
-    403: (ErrorKind.PERMISSION_DENIED,),
-    404: (
-        ErrorKind.JOB_NOT_FOUND,
-        ErrorKind.UPLOAD_NOT_FOUND,
-        ErrorKind.MODEL_NOT_AVAILABLE,
-        ErrorKind.VOCABULARY_NOT_FOUND,
-    ),
-    408: (ErrorKind.UPLOAD_TOO_SLOW,),
-    409: (
-        ErrorKind.JOB_NOT_FINISHED,
-        ErrorKind.JOB_FAILED,
-        ErrorKind.JOB_CANCELLED,
-        ErrorKind.UPLOAD_OFFSET_MISMATCH,
-        ErrorKind.UPLOAD_INCOMPLETE,
-        ErrorKind.TOO_MANY_VOCABULARIES,
-    ),
-    413: (ErrorKind.FILE_TOO_LARGE,),
-    415: (ErrorKind.INVALID_FORMAT,),
-    422: (
-        ErrorKind.NO_AUDIO_TRACK,
-        ErrorKind.UNSUPPORTED_AUDIO,
-        ErrorKind.AUDIO_TOO_LONG,
-        ErrorKind.DECODING_FAILED,
-        # As the draft of the Idempotency-Key header wants it for another request under a used key.
-        ErrorKind.IDEMPOTENCY_CONFLICT,
-    ),
-    429: (ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED),
-    500: (ErrorKind.ENGINE_FAILED, ErrorKind.CHUNK_QUARANTINED, ErrorKind.INTERNAL),
-    503: (ErrorKind.UNAVAILABLE,),
-    504: (ErrorKind.DEADLINE_EXCEEDED,),
+#: Where HTTP has a status that says more than gRPC's code does.
+_MORE_EXACT: Mapping[ErrorKind, int] = {
+    ErrorKind.UPLOAD_TOO_SLOW: 408,
+    ErrorKind.FILE_TOO_LARGE: 413,
+    ErrorKind.INVALID_FORMAT: 415,
+    ErrorKind.NO_AUDIO_TRACK: 422,
+    ErrorKind.UNSUPPORTED_AUDIO: 422,
+    ErrorKind.AUDIO_TOO_LONG: 422,
+    ErrorKind.DECODING_FAILED: 422,
+    # As the draft of the Idempotency-Key header wants it for another request under a used key.
+    ErrorKind.IDEMPOTENCY_CONFLICT: 422,
+}
+_BY_CODE: Mapping[str, int] = {
+    "INVALID_ARGUMENT": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "FAILED_PRECONDITION": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
 }
 
 #: The one table from kinds to HTTP's statuses; complete, which a test holds.
 KIND_TO_HTTP: Mapping[ErrorKind, int] = MappingProxyType(
-    {kind: status for status, kinds in _BY_STATUS.items() for kind in kinds}
+    {kind: _MORE_EXACT.get(kind) or _BY_CODE[code.name] for kind, code in KIND_TO_GRPC.items()}
 )
 
 #: What HTTP itself says, in our languages: (code, English, Korean) by status.
@@ -90,14 +75,16 @@ class Fault:
     message: str
     #: The field of the request at fault; empty if none is.
     field: str = ""
+    #: Whether the same request may succeed later without change.
+    retryable: bool = False
     #: When a retry makes sense, in seconds; None if it makes none.
     retry_after_s: float | None = None
     #: The language of the sentence.
     language: str = "en"
 
 
-#: Makes a surface's media type and body of a fault.
-Form = Callable[[Fault], tuple[str, Mapping[str, Any]]]
+#: Tells a fault in a surface's form.
+Form = Callable[[Fault], Response]
 
 
 def language_of(request: HTTPConnection) -> str:
@@ -133,9 +120,16 @@ def fault_of(error: SayItError, language: str) -> Fault:
         code=error.code,
         message=error.message(language),
         field=error.field,
+        retryable=error.kind.retryable,
         retry_after_s=retry_after_s,
         language=language,
     )
+
+
+def fault_for(error: SayItError, request: HTTPConnection) -> Fault:
+    """The fault that an error is to this client; the request's line in the log names it."""
+    telemetry.bind(error=error.code, **({"cause": error.cause} if error.cause else {}))
+    return fault_of(error, language_of(request))
 
 
 def fault_of_status(status: int, language: str) -> Fault:
@@ -144,7 +138,7 @@ def fault_of_status(status: int, language: str) -> Fault:
     return Fault(status=status, code=code, message=korean if language == "ko" else english, language=language)
 
 
-def problem(fault: Fault) -> tuple[str, Mapping[str, Any]]:
+def problem(fault: Fault) -> dict[str, Any]:
     """RFC 9457's problem details; `code`, `field` and `retry_after` are ours."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + fault.code.lower().replace("_", "-"),
@@ -157,15 +151,19 @@ def problem(fault: Fault) -> tuple[str, Mapping[str, Any]]:
         body["field"] = fault.field
     if fault.retry_after_s is not None:
         body["retry_after"] = math.ceil(fault.retry_after_s)
-    return "application/problem+json", body
+    return body
 
 
-def response(fault: Fault, form: Form = problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that tells a fault in a surface's form."""
-    media_type, body = form(fault)
-    sent = {"Content-Language": fault.language, "Cache-Control": "no-store", **(headers or {})}
+def problem_response(fault: Fault) -> Response:
+    """A fault as a problem."""
+    return response(fault, problem(fault), "application/problem+json")
+
+
+def response(fault: Fault, body: Mapping[str, Any], media_type: str = "application/json") -> Response:
+    """The answer that tells a fault with this body."""
+    headers = {"Content-Language": fault.language, "Cache-Control": "no-store"}
     if fault.retry_after_s is not None:
-        sent["Retry-After"] = str(max(1, math.ceil(fault.retry_after_s)))
+        headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after_s)))
     if fault.status == 401:
-        sent["WWW-Authenticate"] = 'Bearer realm="sayit"'
-    return JSONResponse(body, fault.status, headers=sent, media_type=media_type)
+        headers["WWW-Authenticate"] = 'Bearer realm="sayit"'
+    return JSONResponse(body, fault.status, headers=headers, media_type=media_type)

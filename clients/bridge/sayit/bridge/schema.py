@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from sayit.bridge.documents import ProblemDocument, TranscriptDocument
-from sayit.bridge.native.telling import (
-    CompletedEvent,
-    FailedEvent,
-    PartialEvent,
-    ProgressEvent,
-    RefinementEvent,
-    StateEvent,
-    TextEvent,
-)
+from sayit.bridge.native.telling import EventDocuments
 
-_EVENTS: tuple[type[BaseModel], ...] = (
-    StateEvent,
-    TextEvent,
-    RefinementEvent,
-    CompletedEvent,
-    FailedEvent,
-    ProgressEvent,
-    PartialEvent,
-)
+_EVENTS: tuple[type[BaseModel], ...] = get_args(EventDocuments)
 _REF = "#/components/schemas/{model}"
 #: FastAPI's own answer to a wrong request, which is a problem with status 400 here.
 _FASTAPIS_ERRORS = ("HTTPValidationError", "ValidationError")
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of a route's function, in camel case."""
+    first, *others = route.name.split("_")
+    return first + "".join(map(str.title, others))
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
@@ -47,6 +38,11 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for item in document["paths"].values():
         for operation in item.values():
+            # FastAPI has all of the function's docstring as description.
+            summary, _, description = operation.pop("description").partition("\n\n")
+            operation["summary"] = summary.removesuffix(".")
+            if description:
+                operation["description"] = " ".join(description.split())
             refused = operation.get("responses", {}).get("422", {})
             if "HTTPValidationError" in str(refused.get("content", "")):
                 del operation["responses"]["422"]

@@ -11,10 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import uvicorn
+from fastapi import FastAPI
 
 from sayit.bridge.app import create_app
-from sayit.bridge.bodies import Bodies
-from sayit.bridge.deps import Deps
 from sayit.bridge.gateway import Gateway
 from sayit.bridge.protocol import protocol
 from sayit.bridge.settings import BridgeSettings
@@ -44,13 +43,13 @@ async def running(settings: BridgeSettings) -> AsyncIterator[Running]:
     """Runs a bridge while the block runs.
 
     Raises:
-        StartError: wrong settings, the address is taken, certificates cannot be read, or everybody would be served
-            without anybody having asked for that.
+        StartError: wrong settings, the address is taken, certificates cannot be read, or every client would be served
+            although the settings do not ask for that.
     """
     check_free(settings.bridge_listen)
     gateway = Gateway.at(settings)
-    deps = Deps(settings=settings, gateway=gateway, bodies=Bodies(settings))
-    config = _config(settings, deps)
+    app = create_app(gateway, settings)
+    config = _config(settings, app)
     try:
         await _check_exposure(settings, gateway)
         with _bound(settings.bridge_listen) as listening:
@@ -61,7 +60,7 @@ async def running(settings: BridgeSettings) -> AsyncIterator[Running]:
                 yield _describe(settings, listening)
             finally:
                 # Streams end now, and their clients resume; requests under way get the grace time.
-                deps.stopping.set()
+                app.state.deps.stopping.set()
                 server.should_exit = True
                 await serving
     finally:
@@ -76,11 +75,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(settings: BridgeSettings, deps: Deps) -> uvicorn.Config:
+def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
     if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
         raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
     config = uvicorn.Config(
-        create_app(deps.gateway, settings, deps=deps),
+        app,
         http=protocol(header_timeout_s=settings.header_timeout_s, slow_reader_s=settings.slow_reader_s),
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
@@ -88,7 +87,7 @@ def _config(settings: BridgeSettings, deps: Deps) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        # Who is behind a proxy is not our business: nothing here depends on addresses.
+        # Addresses of clients behind a proxy are not needed: nothing here depends on them.
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.presets import (
@@ -14,20 +16,15 @@ from sayit.speech.presets import (
     MAX_TOKEN,
     Presets,
     load_presets,
+    own_data,
 )
 
 Number = TypeVar("Number", int, float)
 
 #: "Detect it": the language option that names no language.
 AUTO = "auto"
-#: Whisper's languages (openai/whisper, tokenizer.py), as BCP-47 primary subtags.
-LANGUAGES = frozenset(
-    (  # noqa: SIM905  # a hundred quoted codes, one a line, say less than this
-        "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt "
-        "la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc "
-        "ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue"
-    ).split()
-)
+#: English names of Whisper's languages by their BCP-47 primary subtags.
+LANGUAGES: Mapping[str, str] = MappingProxyType(own_data("languages.toml"))
 #: The presets that come with SayIt; `auto`'s also serves every language without one of its own.
 PRESETS: Presets = load_presets(LANGUAGES)
 #: What a language that is to be detected may be, unless the request says so.
@@ -82,93 +79,134 @@ class Channels(StrEnum):
     SPLIT = "split"
 
 
+@dataclass(frozen=True)
+class Rule:
+    """What an option means and what it may be. Checks, forms and documents are made of it, so that it is said once."""
+
+    #: For people.
+    text: str
+    _: KW_ONLY
+    #: Least and most of a number, or of every number of a list.
+    limits: tuple[float, float] | None = None
+    #: Most characters of a text, or of every text of a list.
+    chars: int | None = None
+    #: Most values of a list.
+    values: int | None = None
+    examples: tuple[Any, ...] = ()
+
+    def check(self, field: str, value: Any) -> None:
+        """Refuses a value that is not within the limits, with INVALID_OPTION; None is left to the preset."""
+        values = value if isinstance(value, tuple) else (value,)
+        if self.values is not None and len(values) > self.values:
+            raise _invalid(field, f"more than {self.values}")
+        for one in values:
+            if self.chars is not None and len(one) > self.chars:
+                raise _invalid(field, f"longer than {self.chars} characters")
+            if self.limits is not None and one is not None and not self.limits[0] <= one <= self.limits[1]:
+                raise _invalid(field, f"{one} is not between {self.limits[0]} and {self.limits[1]}")
+
+
+def rules_of(kind: type) -> Mapping[str, Rule]:
+    """The rules in the annotations of a class, by field."""
+    hints = get_type_hints(kind, include_extras=True)
+    return MappingProxyType(
+        {name: rule for name, hint in hints.items() for rule in getattr(hint, "__metadata__", ())[:1]}
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecodingOverrides:
     """Decode options in place of the language preset's; None and empty leave the preset's."""
 
-    #: Tried in order, 0 to 1, at most 8.
-    temperatures: tuple[float, ...] = ()
-    #: Samples at temperatures above 0, 1 to 10.
-    best_of: int | None = None
-    #: Beam search patience, 0.1 to 4.
-    patience: float | None = None
-    #: Above it a result is repetitive and fails, 1 to 10.
-    compression_ratio_threshold: float | None = None
-    #: Below it a result is doubtful and fails, -10 to 0.
-    logprob_threshold: float | None = None
-    #: Above it a doubtful result is silence, 0 to 1.
-    no_speech_threshold: float | None = None
-    #: Token ids that are never written, at most 200.
-    suppress_tokens: tuple[int, ...] = ()
+    temperatures: Annotated[
+        tuple[float, ...],
+        Rule(
+            "Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search.",
+            limits=(0.0, 1.0),
+            values=MAX_TEMPERATURES,
+            examples=((0, 0.4),),
+        ),
+    ] = ()
+    best_of: Annotated[
+        int | None, Rule("Samples at temperatures above 0, in place of the preset's.", limits=LIMITS["best_of"])
+    ] = None
+    patience: Annotated[
+        float | None, Rule("Of the beam search, in place of the preset's.", limits=LIMITS["patience"])
+    ] = None
+    compression_ratio_threshold: Annotated[
+        float | None,
+        Rule("Above it a result is repetitive and fails.", limits=LIMITS["compression_ratio_threshold"]),
+    ] = None
+    logprob_threshold: Annotated[
+        float | None, Rule("Below it a result is doubtful and fails.", limits=LIMITS["logprob_threshold"])
+    ] = None
+    no_speech_threshold: Annotated[
+        float | None, Rule("Above it a doubtful result is silence.", limits=LIMITS["no_speech_threshold"])
+    ] = None
+    suppress_tokens: Annotated[
+        tuple[int, ...],
+        Rule("Ids of tokens that are never written.", limits=(0, MAX_TOKEN), values=MAX_SUPPRESSED_TOKENS),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """A request's options, valid once `normalised` returned them."""
 
-    #: A BCP-47 tag, or AUTO.
-    language: str = AUTO
-    task: Task = Task.TRANSCRIBE
-    #: Model name; empty takes the installation's default.
-    model: str = ""
-    #: Text that precedes the audio in spirit: style, names, context.
-    prompt: str = ""
-    #: Words to expect, separated by commas or spaces.
-    hotwords: str = ""
-    #: Whether segments carry words with times.
-    word_timestamps: bool = False
-    #: Beam size 1 to 10; 0 takes the preset's.
-    beam_size: int = 0
-    #: One fixed temperature 0 to 1 without fallback; None takes 0 and the preset's fallback.
-    temperature: float | None = None
-    #: Most new tokens per window, 1 to 224; 0 for no limit but the model's.
-    max_tokens_per_window: int = 0
-    #: Where the language is detected: what it may be; empty means DETECTED_LANGUAGES, ANY_LANGUAGE every language.
-    languages: tuple[str, ...] = ()
-    #: Which earlier text a window is decoded with.
-    context: Context = Context.WITHIN_CHUNK
-    #: What becomes of several audio channels.
-    channels: Channels = Channels.MIX
-    #: Name of a stored vocabulary; empty for none.
-    vocabulary: str = ""
+    language: Annotated[
+        str, Rule('BCP-47 tag such as "ko" or "en-US"; "auto" detects it.', chars=32, examples=("ko",))
+    ] = AUTO
+    task: Annotated[Task, Rule("`translate` writes English.")] = Task.TRANSCRIBE
+    model: Annotated[str, Rule("Name of a model; empty takes the installation's default.", chars=200)] = ""
+    prompt: Annotated[str, Rule("Text before the audio: it sets style, names, context.", chars=MAX_PROMPT_CHARS)] = ""
+    hotwords: Annotated[str, Rule("Words to expect, separated by commas or spaces.", chars=MAX_PROMPT_CHARS)] = ""
+    word_timestamps: Annotated[bool, Rule("Whether segments carry words with times.")] = False
+    beam_size: Annotated[int, Rule("0 takes the language's preset.", limits=(0, LIMITS["beam_size"][1]))] = 0
+    temperature: Annotated[
+        float | None, Rule("One fixed temperature without fallback; without it 0 and the preset's.", limits=(0.0, 1.0))
+    ] = None
+    max_tokens_per_window: Annotated[int, Rule("0: no limit but the model's.", limits=(0, 224))] = 0
+    languages: Annotated[
+        tuple[str, ...],
+        Rule(
+            "Where the language is detected: what it may be; empty means Korean and English, `*` any.",
+            chars=32,
+            values=MAX_LANGUAGES,
+            examples=(("ko", "en", "ja"),),
+        ),
+    ] = ()
+    context: Annotated[
+        Context, Rule("Earlier text that speech is decoded with. `sequential`: one chunk after the other.")
+    ] = Context.WITHIN_CHUNK
+    channels: Annotated[Channels, Rule("`split` transcribes each audio channel by itself, as of a recorded call.")] = (
+        Channels.MIX
+    )
+    vocabulary: Annotated[str, Rule("Name of a stored vocabulary.", chars=64)] = ""
     #: Decode options in place of the preset's.
     decoding: DecodingOverrides = DecodingOverrides()
-    #: How strictly invented text is taken out.
-    guard: Guard = Guard.STANDARD
-    #: Whether the transcript's numbers, spaces and punctuation are made uniform; the raw text is kept.
-    formatting: bool = False
-    #: Whether swear words are masked in the transcript; the raw text is kept.
-    mask_profanity: bool = False
+    guard: Annotated[Guard, Rule("How strictly text is removed that was probably not said.")] = Guard.STANDARD
+    formatting: Annotated[
+        bool, Rule("Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.")
+    ] = False
+    mask_profanity: Annotated[bool, Rule("Swear words behind asterisks in the transcript; the raw text is kept.")] = (
+        False
+    )
 
     def normalised(self) -> Options:
         """These options with a plain language code, or a SayItError that names the field at fault."""
-        _within("beam_size", self.beam_size, 0, 10)
-        _within("max_tokens_per_window", self.max_tokens_per_window, 0, 224)
-        if self.temperature is not None:
-            _within("temperature", self.temperature, 0.0, 1.0)
-        for field in ("prompt", "hotwords"):
-            value: str = getattr(self, field)
-            if len(value) > MAX_PROMPT_CHARS:
-                raise _invalid(field, f"longer than {MAX_PROMPT_CHARS} characters")
-        return Options(
-            language=normal_language(self.language),
-            task=self.task,
-            model=self.model.strip(),
-            prompt=self.prompt.strip(),
-            hotwords=self.hotwords.strip(),
-            word_timestamps=self.word_timestamps,
-            beam_size=self.beam_size,
-            temperature=self.temperature,
-            max_tokens_per_window=self.max_tokens_per_window,
-            languages=_allowed(self.languages, self.language),
-            context=self.context,
-            channels=self.channels,
-            vocabulary=self.vocabulary.strip(),
-            decoding=_overrides(self.decoding, self.temperature),
-            guard=self.guard,
-            formatting=self.formatting,
-            mask_profanity=self.mask_profanity,
-        )
+        language = normal_language(self.language)
+        for name, rule in OPTIONS.items():
+            rule.check(name, getattr(self, name))
+        for name, rule in DECODING.items():
+            rule.check(f"decoding.{name}", getattr(self.decoding, name))
+        if self.decoding.temperatures and self.temperature is not None:
+            raise _invalid("decoding.temperatures", "either one temperature or several")
+        texts = {name: getattr(self, name).strip() for name in ("model", "prompt", "hotwords", "vocabulary")}
+        return replace(self, language=language, languages=_allowed(self.languages, language), **texts)
+
+
+#: The rules of Options' own fields, and of their `decoding`.
+OPTIONS, DECODING = rules_of(Options), rules_of(DecodingOverrides)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,9 +295,7 @@ def _allowed(languages: tuple[str, ...], language: str) -> tuple[str, ...]:
     """The languages that may be detected: plain codes, each once, in the order given."""
     if not languages:
         return ()
-    if len(languages) > MAX_LANGUAGES:
-        raise _invalid("languages", f"more than {MAX_LANGUAGES}")
-    if normal_language(language) != AUTO:
+    if language != AUTO:
         raise _invalid("languages", "only where the language is to be detected")
     if ANY_LANGUAGE in languages:
         return (ANY_LANGUAGE,)
@@ -267,30 +303,6 @@ def _allowed(languages: tuple[str, ...], language: str) -> tuple[str, ...]:
     if AUTO in codes:
         raise _invalid("languages", "'auto' is no language")
     return codes
-
-
-def _overrides(asked: DecodingOverrides, temperature: float | None) -> DecodingOverrides:
-    """The same, if all of it is within its limits."""
-    if asked.temperatures and temperature is not None:
-        raise _invalid("decoding.temperatures", "either one temperature or several")
-    if len(asked.temperatures) > MAX_TEMPERATURES:
-        raise _invalid("decoding.temperatures", f"more than {MAX_TEMPERATURES}")
-    for value in asked.temperatures:
-        _within("decoding.temperatures", value, 0.0, 1.0)
-    for name, (low, high) in LIMITS.items():
-        number = getattr(asked, name, None)
-        if number is not None:
-            _within(f"decoding.{name}", number, low, high)
-    if len(asked.suppress_tokens) > MAX_SUPPRESSED_TOKENS:
-        raise _invalid("decoding.suppress_tokens", f"more than {MAX_SUPPRESSED_TOKENS}")
-    for token in asked.suppress_tokens:
-        _within("decoding.suppress_tokens", token, 0, MAX_TOKEN)
-    return asked
-
-
-def _within(field: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise _invalid(field, f"{value} is not between {low} and {high}")
 
 
 def _invalid(field: str, reason: str) -> SayItError:

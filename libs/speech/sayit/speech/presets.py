@@ -64,15 +64,15 @@ def load_presets(languages: Collection[str], more: Path | None = None) -> Preset
         PresetsError: the file cannot be read, or says something that is no preset.
     """
     # A preset that is wrong here is a defect, which the tests notice: it has no base to lean on.
-    presets = _laid_over({}, _own(), "presets.toml", languages)
+    presets = _laid_over({}, own_data("presets.toml"), "presets.toml", languages)
     if more is not None:
         presets = _laid_over(presets, _read(more), str(more), languages)
     return MappingProxyType(presets)
 
 
-def _own() -> dict[str, Any]:
-    text = (resources.files(__package__) / "data" / "presets.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+def own_data(name: str) -> dict[str, Any]:
+    """A file of `data/`, parsed."""
+    return tomllib.loads((resources.files(__package__) / "data" / name).read_text(encoding="utf-8"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,28 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from starlette.responses import Response
 
-from sayit.bridge.documents import error_document, poll_after_ms
-from sayit.bridge.problems import Fault
+from sayit.bridge.documents import Document, error_document, poll_after_ms
+from sayit.bridge.problems import Fault, response
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState
 from sayit.speech.transcript import Transcript
 
 
-class EnvelopeError(BaseModel):
+class EnvelopeError(Document):
     """What went wrong."""
-
-    model_config = ConfigDict(extra="forbid")
 
     code: str = Field(description="Stable.", examples=["FILE_REQUIRED"])
     message: str = Field(description="A sentence for people, in the language of Accept-Language (en, ko).")
 
 
-class TranscribeData(BaseModel):
+class TranscribeData(Document):
     """A job as the app sees it. `transcription` is there exactly when it is completed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     jobId: str  # noqa: N815 - the app's spelling, here and below
     status: JobState
@@ -38,28 +35,29 @@ class TranscribeData(BaseModel):
     durationMs: int | None = Field(default=None, description="Length of the audio.")  # noqa: N815
 
 
-class TranscribeEnvelope(BaseModel):
+class TranscribeEnvelope(Document):
     """The answer of `/api/transcribe`; `error` is there exactly when `success` is false."""
-
-    model_config = ConfigDict(extra="forbid")
 
     success: bool
     data: TranscribeData | None = None
     error: EnvelopeError | None = None
 
 
-class ErrorEnvelope(BaseModel):
+class ErrorEnvelope(Document):
     """A refusal."""
-
-    model_config = ConfigDict(extra="forbid")
 
     success: Literal[False]
     error: EnvelopeError
 
 
-def form(fault: Fault) -> tuple[str, Mapping[str, Any]]:
+def failure(code: str, message: str, **more: Any) -> dict[str, Any]:
     """The envelope of an error."""
-    return "application/json", {"success": False, "error": {"code": fault.code, "message": fault.message}}
+    return {"success": False, "error": {"code": code, "message": message}, **more}
+
+
+def refusal(fault: Fault) -> Response:
+    """The answer that tells a fault."""
+    return response(fault, failure(fault.code, fault.message))
 
 
 def success(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,8 +94,6 @@ def unfinished(job: Job, language: str, *, now_s: float) -> dict[str, Any]:
         return success(data)
     if job.error is not None:
         told = error_document(job.error, language)
-        error = {"code": told.code, "message": told.message}
-    else:
-        cancelled = SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
-        error = {"code": cancelled.code, "message": cancelled.message(language)}
-    return {"success": False, "error": error, "data": data}
+        return failure(told.code, told.message, data=data)
+    cancelled = SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+    return failure(cancelled.code, cancelled.message(language), data=data)

@@ -5,59 +5,49 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sayit.bridge.documents import Document
 from sayit.bridge.gateway import Gateway
 from sayit.bridge.legacy import envelopes
-from sayit.bridge.problems import fault_of, language_of
+from sayit.bridge.problems import fault_for
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.system import PartState, SystemStatus
 
 
-class ServiceHealth(BaseModel):
+class ServiceHealth(Document):
     """A part."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: PartState
 
 
-class WorkersHealth(BaseModel):
+class WorkersHealth(Document):
     """The transcribers."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: PartState
     online: int
     total: int
 
 
-class Services(BaseModel):
+class Services(Document):
     """The parts that the first backend had: the model, the queue, the transcribers."""
-
-    model_config = ConfigDict(extra="forbid")
 
     whisper: ServiceHealth
     redis: ServiceHealth
     workers: WorkersHealth
 
 
-class Stats(BaseModel):
+class Stats(Document):
     """The last 24 hours; null without any request."""
-
-    model_config = ConfigDict(extra="forbid")
 
     requestsPerDay: int  # noqa: N815 - the app's spelling, here and below
     successRate: float | None  # noqa: N815
     meanTimeMs: int | None  # noqa: N815
 
 
-class HealthData(BaseModel):
+class HealthData(Document):
     """The state; where API keys are asked for, all but `status` and `timestamp` is only for those who have one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     status: PartState
     timestamp: datetime
@@ -67,10 +57,8 @@ class HealthData(BaseModel):
     stats: Stats | None = None
 
 
-class HealthEnvelope(BaseModel):
+class HealthEnvelope(Document):
     """The answer."""
-
-    model_config = ConfigDict(extra="forbid")
 
     success: Literal[True]
     data: HealthData
@@ -118,8 +106,8 @@ def details(status: SystemStatus) -> dict[str, Any]:
 
 
 def _down(error: SayItError, request: Request, known: dict[str, Any] | None = None) -> Response:
-    _, body = envelopes.form(fault_of(error, language_of(request)))
-    content = {**body, "data": _data(PartState.DOWN) | (known or {})}
+    fault = fault_for(error, request)
+    content = envelopes.failure(fault.code, fault.message, data=_data(PartState.DOWN) | (known or {}))
     return JSONResponse(content, 503, headers={"Cache-Control": "no-store", "Retry-After": "5"})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -43,7 +42,7 @@ _ALWAYS = (
 )
 
 
-def problems(*kinds: ErrorKind) -> Mapping[int | str, dict[str, Any]]:
+def problems(*kinds: ErrorKind) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may fail so, besides what every route may."""
     by_status: dict[int, list[str]] = {}
     for kind in (*_ALWAYS, *kinds):

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
-from sayit.bridge.deps import Deps
+from sayit.bridge.deps import Caller, Deps, Parts
 from sayit.bridge.following import events_and_beats
 from sayit.bridge.gateway import Gateway
 from sayit.bridge.native.describing import JobId, problems
 from sayit.bridge.native.telling import event_document
-from sayit.bridge.problems import KIND_TO_HTTP, fault_of, language_of, problem
+from sayit.bridge.problems import KIND_TO_HTTP, fault_for, language_of, problem
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: When a client that lost its stream should come back, in milliseconds.
@@ -24,50 +24,45 @@ _RETRY_MS = 2_000
 _PROTOCOL = "sayit.v1"
 
 
-def router(deps: Deps) -> APIRouter:
-    """Its routes."""
-    routes = APIRouter(tags=["events"])
+routes = APIRouter(prefix="/v1/jobs", tags=["events"])
 
-    @routes.get(
-        "/jobs/{job_id}/events",
-        operation_id="watchJob",
-        summary="A job's events as they happen (server-sent events)",
-        description="`id:` is the number of a durable event; a client that comes back with it in `Last-Event-ID` "
-        "misses nothing. Progress and partial text have no id. Comments keep the connection alive. 204 when there "
-        "is nothing left to come, which ends an EventSource.",
-        response_class=StreamingResponse,
-        responses={
-            200: {
-                "description": "`event: state|text|refinement|completed|failed|progress|partial`, and as data an "
-                "EventDocument in one line.",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            },
-            204: {"description": "The job has ended, and the client has seen its last event."},
-            **problems(ErrorKind.JOB_NOT_FOUND),
+
+@routes.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "`event: state|text|refinement|completed|failed|progress|partial`, and as data an "
+            "EventDocument in one line.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
+        204: {"description": "The job has ended, and the client has seen its last event."},
+        **problems(ErrorKind.JOB_NOT_FOUND),
+    },
+)
+async def watch_job(
+    request: Request,
+    deps: Parts,
+    gateway: Caller,
+    job_id: JobId,
+    after_seq: Annotated[int | None, Query(ge=0, le=2**31, description="As Last-Event-ID, and weaker.")] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**31, alias="Last-Event-ID")] = None,
+) -> Response:
+    """A job's events as they happen (server-sent events).
+
+    `id:` is the number of a durable event; a client that comes back with it in `Last-Event-ID` misses nothing. Progress
+    and partial text have no id. Comments keep the connection alive. 204 when there is nothing left to come, which ends
+    an EventSource.
+    """
+    after = last_event_id if last_event_id is not None else (after_seq or 0)
+    if await _is_over(gateway, job_id, after):
+        return Response(status_code=204)
+    return StreamingResponse(
+        _server_sent(deps, gateway, job_id, after, language_of(request)),
+        media_type="text/event-stream",
+        # X-Accel-Buffering: nginx passes on what it gets, at once.
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
-    async def watch_job(
-        request: Request,
-        job_id: JobId,
-        after_seq: Annotated[int | None, Query(ge=0, le=2**31, description="As Last-Event-ID, and weaker.")] = None,
-        last_event_id: Annotated[int | None, Header(ge=0, le=2**31, alias="Last-Event-ID")] = None,
-    ) -> Response:
-        gateway = deps.gateway_for(request)
-        after = last_event_id if last_event_id is not None else (after_seq or 0)
-        if await _is_over(gateway, job_id, after):
-            return Response(status_code=204)
-        return StreamingResponse(
-            _server_sent(deps, gateway, job_id, after, language_of(request)),
-            media_type="text/event-stream",
-            # X-Accel-Buffering: nginx passes on what it gets, at once.
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
-
-    @routes.websocket("/jobs/{job_id}/ws")
-    async def watch_job_ws(websocket: WebSocket, job_id: str, after_seq: int = 0) -> None:
-        await _over_websocket(deps, websocket, job_id, max(0, after_seq))
-
-    return routes
 
 
 async def _is_over(gateway: Gateway, job_id: str, after: int) -> bool:
@@ -76,7 +71,7 @@ async def _is_over(gateway: Gateway, job_id: str, after: int) -> bool:
     Raises:
         SayItError: JOB_NOT_FOUND; INVALID_ARGUMENT for a number that is still to come.
     """
-    job = await gateway.get_job(job_id)
+    job = await gateway.get(job_id)
     if after > job.last_seq:
         raise SayItError(ErrorKind.INVALID_ARGUMENT, field="Last-Event-ID", reason=f"there is no event {after} yet")
     return job.state.terminal and after == job.last_seq
@@ -102,13 +97,14 @@ async def _server_sent(
         yield f": {error.code}\n\n"
 
 
-async def _over_websocket(deps: Deps, websocket: WebSocket, job_id: str, after: int) -> None:
+@routes.websocket("/{job_id}/ws")
+async def watch_job_ws(websocket: WebSocket, deps: Parts, gateway: Caller, job_id: str, after_seq: int = 0) -> None:
     """Sends events until the last one; what the client sends is not listened to."""
+    after = max(0, after_seq)
     offered = websocket.headers.get("sec-websocket-protocol", "")
     subprotocol = _PROTOCOL if _PROTOCOL in {name.strip() for name in offered.split(",")} else None
     await websocket.accept(subprotocol)
     language = language_of(websocket)
-    gateway = deps.gateway_for(websocket)
     every_s = deps.settings.heartbeat_interval_s
     try:
         if await _is_over(gateway, job_id, after):
@@ -122,7 +118,7 @@ async def _over_websocket(deps: Deps, websocket: WebSocket, job_id: str, after: 
                     await websocket.send_text(event_document(event, language).model_dump_json())
         await websocket.close(1012 if deps.stopping.is_set() else 1000)
     except SayItError as error:
-        _, body = problem(fault_of(error, language))
+        body = problem(fault_for(error, websocket))
         await websocket.send_json({"type": "problem", "problem": body})
         await websocket.close(1011 if KIND_TO_HTTP[error.kind] >= 500 else 1008)
     except WebSocketDisconnect:

@@ -1,15 +1,18 @@
-"""`GET /v1/status`: how the suite is."""
+"""How the suite is: `/v1/status`, and, without a key, `/livez` and `/readyz` for supervisors and load balancers."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from sayit.bridge.deps import Deps
+from sayit.bridge.deps import Caller, Parts
 from sayit.bridge.documents import Document
 from sayit.bridge.native.describing import problems
+from sayit.speech.errors import SayItError
 from sayit.speech.system import PartState
 
 
@@ -48,13 +51,36 @@ class StatusDocument(Document):
     max_upload_bytes: int = Field(description="The largest file that the bridge takes.")
 
 
-def router(deps: Deps) -> APIRouter:
-    """Its route."""
-    routes = APIRouter(tags=["system"])
+routes = APIRouter()
 
-    @routes.get("/status", operation_id="getStatus", summary="How the suite is", responses={**problems()})
-    async def get_status(request: Request) -> StatusDocument:
-        status = await deps.gateway_for(request).status()
-        return StatusDocument.model_validate({**asdict(status), "max_upload_bytes": deps.settings.max_upload_bytes})
 
-    return routes
+@routes.get("/v1/status", tags=["system"], responses=problems())
+async def get_status(deps: Parts, gateway: Caller) -> StatusDocument:
+    """How the suite is."""
+    status = await gateway.status()
+    return StatusDocument.model_validate({**asdict(status), "max_upload_bytes": deps.settings.max_upload_bytes})
+
+
+@routes.get("/livez", tags=["health"])
+async def live() -> dict[str, str]:
+    """Whether the bridge answers."""
+    return {"status": "ok"}
+
+
+@routes.get(
+    "/readyz",
+    tags=["health"],
+    responses={503: {"description": "The gateway does not answer, or the bridge stops."}},
+)
+async def ready(deps: Parts, gateway: Caller) -> Response:
+    """Whether work can be done.
+
+    The parts are named to a client that may see them: every client without API keys, else one that has a key.
+    """
+    serving = not deps.stopping.is_set() and await deps.gateway.is_serving()
+    parts = {"bridge": "ok"}
+    if serving:
+        with contextlib.suppress(SayItError):
+            parts |= {part.name: part.state.value for part in (await gateway.status()).parts}
+    content = {"status": "ok" if serving else "down", "parts": parts}
+    return JSONResponse(content, 200 if serving else 503, headers={"Cache-Control": "no-store"})

@@ -28,79 +28,75 @@ from sayit.speech.jobs import (
 )
 
 
-class StateEvent(Document):
+class _Event(Document):
+    """What all events say."""
+
+    type: str
+    job_id: str
+    seq: int | None
+    time: datetime
+
+
+class _Durable(_Event):
+    seq: int
+
+
+class _Ephemeral(_Event):
+    seq: None = None
+
+
+class StateEvent(_Durable):
     """`event: state`. Durable: the job entered a state."""
 
     type: Literal["state"] = "state"
-    job_id: str
-    seq: int
-    time: datetime
     state: JobState
 
 
-class TextEvent(Document):
+class TextEvent(_Durable):
     """`event: text`. Durable: the final text of one chunk; chunks finish in any order."""
 
     type: Literal["text"] = "text"
-    job_id: str
-    seq: int
-    time: datetime
     chunk_index: int
     segments: list[SegmentDocument]
 
 
-class RefinementEvent(Document):
+class RefinementEvent(_Durable):
     """`event: refinement`. Durable: these segments replace those of the chunks named."""
 
     type: Literal["refinement"] = "refinement"
-    job_id: str
-    seq: int
-    time: datetime
     number: int
     chunk_indexes: list[int]
     segments: list[SegmentDocument]
 
 
-class CompletedEvent(Document):
+class CompletedEvent(_Durable):
     """`event: completed`. Durable and last: the transcript is there."""
 
     type: Literal["completed"] = "completed"
-    job_id: str
-    seq: int
-    time: datetime
     language: str
     duration_s: float
     segment_count: int
     cached: bool
 
 
-class FailedEvent(Document):
+class FailedEvent(_Durable):
     """`event: failed`. Durable and last."""
 
     type: Literal["failed"] = "failed"
-    job_id: str
-    seq: int
-    time: datetime
     error: JobErrorDocument
 
 
-class ProgressEvent(Document):
+class ProgressEvent(_Ephemeral):
     """`event: progress`. Ephemeral: `seq` is null, and so is the SSE id."""
 
     type: Literal["progress"] = "progress"
-    job_id: str
-    seq: None = None
-    time: datetime
     progress: ProgressDocument
 
 
-class PartialEvent(Document):
+class PartialEvent(_Ephemeral):
     """`event: partial`. Ephemeral: what the model says of a chunk before it is final."""
 
     type: Literal["partial"] = "partial"
-    job_id: str
-    seq: None = None
-    time: datetime
     chunk_index: int
     segments: list[SegmentDocument]
 
@@ -110,30 +106,29 @@ EventDocuments = StateEvent | TextEvent | RefinementEvent | CompletedEvent | Fai
 
 def event_document(event: JobEvent, language: str) -> EventDocuments:
     """An event; errors in this language."""
-    shared: dict[str, Any] = {"job_id": event.job_id, "time": time_of_day(event.time_s)}
-    durable: dict[str, Any] = {**shared, "seq": event.seq}
+    said: dict[str, Any] = {"job_id": event.job_id, "time": time_of_day(event.time_s), "seq": event.seq or None}
     match event.body:
         case StateChanged(state=state):
-            return StateEvent(**durable, state=state)
+            return StateEvent(**said, state=state)
         case ChunkText(chunk_index=index, segments=segments):
-            return TextEvent(**durable, chunk_index=index, segments=list(map(segment_document, segments)))
+            return TextEvent(**said, chunk_index=index, segments=list(map(segment_document, segments)))
         case Refinement(number=number, chunk_indexes=indexes, segments=segments):
             return RefinementEvent(
-                **durable, number=number, chunk_indexes=list(indexes), segments=list(map(segment_document, segments))
+                **said, number=number, chunk_indexes=list(indexes), segments=list(map(segment_document, segments))
             )
         case Completed() as body:
             return CompletedEvent(
-                **durable,
+                **said,
                 language=body.language,
                 duration_s=round(body.duration_s, 3),
                 segment_count=body.segment_count,
                 cached=body.cached,
             )
         case Failed(error=error):
-            return FailedEvent(**durable, error=error_document(error, language))
+            return FailedEvent(**said, error=error_document(error, language))
         case Progress() as progress:
-            return ProgressEvent(**shared, progress=progress_document(progress))
+            return ProgressEvent(**said, progress=progress_document(progress))
         case PartialText(chunk_index=index, segments=segments):
-            return PartialEvent(**shared, chunk_index=index, segments=list(map(segment_document, segments)))
+            return PartialEvent(**said, chunk_index=index, segments=list(map(segment_document, segments)))
         case other:
             assert_never(other)

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from sayit.bridge.content import check_media_type
-from sayit.bridge.deps import Deps
+from sayit.bridge.content import check_media_type, media_type_of
+from sayit.bridge.deps import Caller, Deps, Parts
 from sayit.bridge.gateway import Gateway, Upload
 from sayit.bridge.native.describing import problems
 from sayit.speech.errors import ErrorKind, SayItError
@@ -55,121 +55,114 @@ _Metadata = Annotated[
 def _same_version(
     tus_resumable: Annotated[str, Header(alias="Tus-Resumable", description="The protocol's version, 1.0.0.")] = "",
 ) -> None:
-    """Refuses another version; whoever names none is no tus client, and is served as if it had."""
+    """Refuses another version; a client that names none does not speak tus, and is served as if it had."""
     if tus_resumable not in {"", _VERSION}:
         raise HTTPException(412, headers={"Tus-Version": _VERSION})
 
 
+routes = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 _VERSIONED = [Depends(_same_version)]
+_OTHER_VERSION: dict[int | str, dict[str, Any]] = {412: {"description": "Another version of tus."}}
 _BYTES: dict[str, Any] = {
     "requestBody": {"content": {_CHUNK: {"schema": {"type": "string", "format": "binary"}}}, "required": False}
 }
 
 
-def router(deps: Deps) -> APIRouter:
-    """Its routes."""
-    routes = APIRouter(prefix="/uploads", tags=["uploads"])
+@routes.options("", status_code=204)
+async def describe_uploads(deps: Parts) -> Response:
+    """What of tus is supported."""
+    size = str(deps.settings.max_upload_bytes)
+    return _answer(204, {"Tus-Version": _VERSION, "Tus-Extension": _EXTENSIONS, "Tus-Max-Size": size})
 
-    @routes.options("", operation_id="describeUploads", summary="What of tus is supported", status_code=204)
-    async def describe() -> Response:
-        return _answer(
-            204,
-            {
-                "Tus-Version": _VERSION,
-                "Tus-Extension": _EXTENSIONS,
-                "Tus-Max-Size": str(deps.settings.max_upload_bytes),
+
+@routes.post(
+    "",
+    dependencies=_VERSIONED,
+    status_code=201,
+    response_class=Response,
+    openapi_extra=_BYTES,
+    responses={
+        201: {
+            "description": "It is open.",
+            "headers": {
+                "Location": {"schema": {"type": "string"}, "description": "The upload."},
+                "Upload-Offset": {"schema": {"type": "integer"}, "description": "Bytes that are there."},
+                "Upload-Expires": {"schema": {"type": "string"}, "description": "When it is deleted."},
             },
-        )
-
-    @routes.post(
-        "",
-        operation_id="createUpload",
-        dependencies=_VERSIONED,
-        summary="Open a resumable upload; the body may be its beginning",
-        status_code=201,
-        response_class=Response,
-        openapi_extra=_BYTES,
-        responses={
-            201: {
-                "description": "It is open.",
-                "headers": {
-                    "Location": {"schema": {"type": "string"}, "description": "The upload."},
-                    "Upload-Offset": {"schema": {"type": "integer"}, "description": "Bytes that are there."},
-                    "Upload-Expires": {"schema": {"type": "string"}, "description": "When it is deleted."},
-                },
-            },
-            412: {"description": "Another version of tus."},
-            **problems(ErrorKind.FILE_TOO_LARGE, ErrorKind.INVALID_FORMAT, ErrorKind.UPLOAD_TOO_SLOW),
         },
-    )
-    async def create(request: Request, upload_length: _Length, upload_metadata: _Metadata = "") -> Response:
-        told = _metadata(upload_metadata)
-        check_media_type(next((told[name] for name in _TYPES if name in told), "").partition(";")[0].strip().lower())
-        if upload_length > deps.settings.max_upload_bytes:
-            raise deps.bodies.too_large()
-        gateway = deps.gateway_for(request)
-        filename = next((told[name] for name in _NAMES if name in told), "")
-        upload = await gateway.create_upload(filename=filename, size=upload_length)
-        if _media_type(request) == _CHUNK:
-            upload = await _append(deps, request, gateway, upload.id, 0)
-        return _answer(201, {"Location": f"/v1/uploads/{upload.id}", **_state(upload)})
+        **_OTHER_VERSION,
+        **problems(ErrorKind.FILE_TOO_LARGE, ErrorKind.INVALID_FORMAT, ErrorKind.UPLOAD_TOO_SLOW),
+    },
+)
+async def create_upload(
+    request: Request, deps: Parts, gateway: Caller, upload_length: _Length, upload_metadata: _Metadata = ""
+) -> Response:
+    """Open a resumable upload; the body may be its beginning."""
+    told = _metadata(upload_metadata)
+    check_media_type(next((told[name] for name in _TYPES if name in told), "").partition(";")[0].strip().lower())
+    if upload_length > deps.settings.max_upload_bytes:
+        raise deps.bodies.too_large()
+    filename = next((told[name] for name in _NAMES if name in told), "")
+    upload = await gateway.create_upload(filename=filename, size=upload_length)
+    if media_type_of(request) == _CHUNK:
+        upload = await _append(deps, request, gateway, upload.id, 0)
+    return _answer(201, {"Location": f"/v1/uploads/{upload.id}", **_state(upload)})
 
-    @routes.head(
-        "/{upload_id}",
-        operation_id="getUpload",
-        dependencies=_VERSIONED,
-        summary="Where an upload goes on",
-        response_class=Response,
-        responses={
-            200: {"description": "Upload-Offset, Upload-Length, Upload-Expires."},
-            412: {"description": "Another version of tus."},
-            **problems(ErrorKind.UPLOAD_NOT_FOUND),
-        },
-    )
-    async def where(request: Request, upload_id: _UploadId) -> Response:
-        upload = await deps.gateway_for(request).get_upload(upload_id)
-        length = {} if upload.size is None else {"Upload-Length": str(upload.size)}
-        return _answer(200, {**_state(upload), **length})
 
-    @routes.patch(
-        "/{upload_id}",
-        operation_id="appendUpload",
-        dependencies=_VERSIONED,
-        summary="Go on with an upload; what arrived before a break stays",
-        status_code=204,
-        response_class=Response,
-        openapi_extra=_BYTES,
-        responses={
-            204: {"description": "All of it is stored; Upload-Offset says how much that is."},
-            412: {"description": "Another version of tus."},
-            **problems(
-                ErrorKind.UPLOAD_NOT_FOUND,
-                ErrorKind.UPLOAD_OFFSET_MISMATCH,
-                ErrorKind.FILE_TOO_LARGE,
-                ErrorKind.INVALID_FORMAT,
-                ErrorKind.UPLOAD_TOO_SLOW,
-            ),
-        },
-    )
-    async def go_on(request: Request, upload_id: _UploadId, upload_offset: _Offset) -> Response:
-        if _media_type(request) != _CHUNK:
-            raise SayItError(ErrorKind.INVALID_FORMAT, field="Content-Type", cause=f"not {_CHUNK}")
-        upload = await _append(deps, request, deps.gateway_for(request), upload_id, upload_offset)
-        return _answer(204, _state(upload))
+@routes.head(
+    "/{upload_id}",
+    dependencies=_VERSIONED,
+    response_class=Response,
+    responses={
+        200: {"description": "Upload-Offset, Upload-Length, Upload-Expires."},
+        **_OTHER_VERSION,
+        **problems(ErrorKind.UPLOAD_NOT_FOUND),
+    },
+)
+async def get_upload(gateway: Caller, upload_id: _UploadId) -> Response:
+    """Where an upload goes on."""
+    upload = await gateway.get_upload(upload_id)
+    length = {"Upload-Length": str(upload.size_bytes)} if upload.HasField("size_bytes") else {}
+    return _answer(200, {**_state(upload), **length})
 
-    @routes.delete(
-        "/{upload_id}",
-        operation_id="deleteUpload",
-        dependencies=_VERSIONED,
-        summary="Delete an upload that no job uses",
-        status_code=204,
-        responses={412: {"description": "Another version of tus."}, **problems(ErrorKind.UPLOAD_NOT_FOUND)},
-    )
-    async def delete(request: Request, upload_id: _UploadId) -> Response:
-        await deps.gateway_for(request).delete_upload(upload_id)
-        return _answer(204, {})
 
-    return routes
+@routes.patch(
+    "/{upload_id}",
+    dependencies=_VERSIONED,
+    status_code=204,
+    response_class=Response,
+    openapi_extra=_BYTES,
+    responses={
+        204: {"description": "All of it is stored; Upload-Offset says how much that is."},
+        **_OTHER_VERSION,
+        **problems(
+            ErrorKind.UPLOAD_NOT_FOUND,
+            ErrorKind.UPLOAD_OFFSET_MISMATCH,
+            ErrorKind.FILE_TOO_LARGE,
+            ErrorKind.INVALID_FORMAT,
+            ErrorKind.UPLOAD_TOO_SLOW,
+        ),
+    },
+)
+async def append_upload(
+    request: Request, deps: Parts, gateway: Caller, upload_id: _UploadId, upload_offset: _Offset
+) -> Response:
+    """Go on with an upload; what arrived before a break stays."""
+    if media_type_of(request) != _CHUNK:
+        raise SayItError(ErrorKind.INVALID_FORMAT, field="Content-Type", cause=f"not {_CHUNK}")
+    return _answer(204, _state(await _append(deps, request, gateway, upload_id, upload_offset)))
+
+
+@routes.delete(
+    "/{upload_id}",
+    dependencies=_VERSIONED,
+    status_code=204,
+    responses={**_OTHER_VERSION, **problems(ErrorKind.UPLOAD_NOT_FOUND)},
+)
+async def delete_upload(gateway: Caller, upload_id: _UploadId) -> Response:
+    """Delete an upload that no job uses."""
+    await gateway.delete_upload(upload_id)
+    return _answer(204, {})
 
 
 async def _append(deps: Deps, request: Request, gateway: Gateway, upload_id: str, offset: int) -> Upload:
@@ -215,13 +208,9 @@ def _metadata(header: str) -> dict[str, str]:
 
 def _state(upload: Upload) -> dict[str, str]:
     return {
-        "Upload-Offset": str(upload.received),
-        "Upload-Expires": formatdate(upload.expires_at_s, usegmt=True),
+        "Upload-Offset": str(upload.received_bytes),
+        "Upload-Expires": formatdate(upload.expire_time.ToSeconds(), usegmt=True),
     }
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _answer(status: int, headers: dict[str, str]) -> Response:

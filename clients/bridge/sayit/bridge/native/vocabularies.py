@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
-from sayit.bridge.deps import Deps
+from sayit.bridge.deps import Caller, Parts
 from sayit.bridge.documents import Document, time_of_day
 from sayit.bridge.native.describing import problems
-from sayit.bridge.native.reading import json_of
 from sayit.speech.errors import ErrorKind
 from sayit.speech.options import MAX_PROMPT_CHARS
 from sayit.speech.vocabularies import MAX_WORD_CHARS, MAX_WORDS, NAME_PATTERN, Vocabulary
@@ -48,54 +47,47 @@ class VocabularyListDocument(Document):
     vocabularies: list[VocabularyDocument]
 
 
-def router(deps: Deps) -> APIRouter:
-    """Its routes."""
-    routes = APIRouter(prefix="/vocabularies", tags=["vocabularies"])
+routes = APIRouter(prefix="/v1/vocabularies", tags=["vocabularies"])
 
-    @routes.get("", operation_id="listVocabularies", summary="List your vocabularies", responses={**problems()})
-    async def list_vocabularies(request: Request) -> VocabularyListDocument:
-        found = await deps.gateway_for(request).list_vocabularies()
-        return VocabularyListDocument(vocabularies=list(map(_document, found)))
 
-    @routes.get(
-        "/{name}",
-        operation_id="getVocabulary",
-        summary="A vocabulary",
-        responses={**problems(ErrorKind.VOCABULARY_NOT_FOUND)},
-    )
-    async def get_vocabulary(request: Request, name: _Name) -> VocabularyDocument:
-        return _document(await deps.gateway_for(request).get_vocabulary(name))
+@routes.get("", responses=problems())
+async def list_vocabularies(gateway: Caller) -> VocabularyListDocument:
+    """List your vocabularies."""
+    return VocabularyListDocument(vocabularies=list(map(_document, await gateway.list_vocabularies())))
 
-    @routes.put(
-        "/{name}",
-        operation_id="putVocabulary",
-        summary="Store a vocabulary, in place of the one of this name; jobs that were made with that keep its words",
-        responses={
-            **problems(
-                ErrorKind.INVALID_VOCABULARY,
-                ErrorKind.TOO_MANY_VOCABULARIES,
-                ErrorKind.FILE_TOO_LARGE,
-                ErrorKind.UPLOAD_TOO_SLOW,
-            )
-        },
-        openapi_extra={"requestBody": _body()},
-    )
-    async def put_vocabulary(request: Request, name: _Name) -> VocabularyDocument:
-        asked = await json_of(request, deps, WordsDocument)
-        return _document(await deps.gateway_for(request).put_vocabulary(name, asked.words, asked.prompt))
 
-    @routes.delete(
-        "/{name}",
-        operation_id="deleteVocabulary",
-        summary="Delete a vocabulary; jobs that were made with it keep its words",
-        status_code=204,
-        responses={**problems(ErrorKind.VOCABULARY_NOT_FOUND)},
-    )
-    async def delete_vocabulary(request: Request, name: _Name) -> Response:
-        await deps.gateway_for(request).delete_vocabulary(name)
-        return Response(status_code=204)
+@routes.get("/{name}", responses=problems(ErrorKind.VOCABULARY_NOT_FOUND))
+async def get_vocabulary(gateway: Caller, name: _Name) -> VocabularyDocument:
+    """A vocabulary."""
+    return _document(await gateway.get_vocabulary(name))
 
-    return routes
+
+@routes.put(
+    "/{name}",
+    responses=problems(
+        ErrorKind.INVALID_VOCABULARY,
+        ErrorKind.TOO_MANY_VOCABULARIES,
+        ErrorKind.FILE_TOO_LARGE,
+        ErrorKind.UPLOAD_TOO_SLOW,
+    ),
+    # The body, for OpenAPI; the route reads it itself, while it arrives.
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": WordsDocument.model_json_schema()}},
+        }
+    },
+)
+async def put_vocabulary(request: Request, deps: Parts, gateway: Caller, name: _Name) -> VocabularyDocument:
+    """Store a vocabulary, in place of the one of this name; jobs that were made with that keep its words."""
+    asked = await deps.bodies.document(request, WordsDocument)
+    return _document(await gateway.put_vocabulary(name, asked.words, asked.prompt))
+
+
+@routes.delete("/{name}", status_code=204, responses=problems(ErrorKind.VOCABULARY_NOT_FOUND))
+async def delete_vocabulary(gateway: Caller, name: _Name) -> None:
+    """Delete a vocabulary; jobs that were made with it keep its words."""
+    await gateway.delete_vocabulary(name)
 
 
 def _document(vocabulary: Vocabulary) -> VocabularyDocument:
@@ -106,8 +98,3 @@ def _document(vocabulary: Vocabulary) -> VocabularyDocument:
         created_at=time_of_day(vocabulary.created_at_s),
         updated_at=time_of_day(vocabulary.updated_at_s),
     )
-
-
-def _body() -> dict[str, Any]:
-    """The body, for OpenAPI; the route reads it itself, while it arrives."""
-    return {"required": True, "content": {"application/json": {"schema": WordsDocument.model_json_schema()}}}

@@ -5,89 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from sayit.bridge.deps import Deps
-from sayit.bridge.openai import errors, forms, schemas
+from sayit.bridge.deps import Caller, Deps, Parts
+from sayit.bridge.gateway import Gateway
+from sayit.bridge.openai import forms, schemas
 from sayit.bridge.openai.calls import Call
+from sayit.bridge.openai.errors import refusal
 from sayit.bridge.openai.models import model_entry, model_list, parse_aliases, resolve
-from sayit.speech.errors import SayItError
 from sayit.speech.options import Task
+
+__all__ = ["parse_aliases", "refusal", "routes"]
 
 _CALL_ERRORS = (400, 401, 403, 404, 408, 409, 413, 429, 500, 503, 504)
 
-
-def router(deps: Deps) -> APIRouter:
-    """The routes `/v1/audio/…` and `/v1/models`."""
-    routes = APIRouter(tags=["OpenAI"])
-    aliases = parse_aliases(deps.settings.openai_models)
-
-    @routes.post(
-        "/v1/audio/transcriptions",
-        operation_id="createTranscription",
-        responses=_answers(
-            schemas.TranscriptionJson | schemas.TranscriptionVerboseJson | schemas.TranscriptionDiarizedJson
-        ),
-        openapi_extra=schemas.audio_form(translation=False),
-    )
-    async def transcriptions(request: Request) -> Response:
-        """Transcribes a recording, in the same call however long it is."""
-        return await _audio(deps, aliases, request, Task.TRANSCRIBE)
-
-    @routes.post(
-        "/v1/audio/translations",
-        operation_id="createTranslation",
-        responses=_answers(schemas.TranscriptionJson | schemas.TranscriptionVerboseJson),
-        openapi_extra=schemas.audio_form(translation=True),
-    )
-    async def translations(request: Request) -> Response:
-        """Translates a recording into English, in the same call however long it is."""
-        return await _audio(deps, aliases, request, Task.TRANSLATE)
-
-    @routes.get(
-        "/v1/models",
-        operation_id="listModels",
-        response_model=schemas.OpenAIModelList,
-        responses=schemas.error_responses(401, 403, 429, 503),
-    )
-    async def models(request: Request) -> Response:
-        """Lists the models and OpenAI's names for them."""
-        try:
-            found = await deps.gateway_for(request).models()
-        except SayItError as error:
-            return errors.answer(error, request)
-        return JSONResponse({"object": "list", "data": model_list(found, aliases)})
-
-    @routes.get(
-        "/v1/models/{model}",
-        operation_id="retrieveModel",
-        response_model=schemas.OpenAIModel,
-        responses=schemas.error_responses(401, 403, 404, 429, 503),
-    )
-    async def model(request: Request, model: str) -> Response:
-        """Returns one model."""
-        try:
-            entry = model_entry(model, await deps.gateway_for(request).models(), aliases)
-        except SayItError as error:
-            return errors.answer(error, request)
-        return JSONResponse(entry)
-
-    return routes
-
-
-async def _audio(deps: Deps, aliases: dict[str, str], request: Request, task: Task) -> Response:
-    gateway = deps.gateway_for(request)
-    try:
-        async with deps.bodies.received(request, gateway) as received:
-            asked = forms.audio_request(received.fields, task)
-            if asked.options.model:
-                model = resolve(asked.options.model, await gateway.models(), aliases)
-                asked = forms.with_model(asked, model)
-            job = await gateway.create_job(received.upload_id, options=asked.options, filename=received.filename)
-    except SayItError as error:
-        return errors.answer(error, request)
-    return Call(deps=deps, gateway=gateway, http=request, asked=asked, job=job).response()
+routes = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
 def _answers(model: Any) -> dict[int | str, dict[str, Any]]:
@@ -96,3 +28,59 @@ def _answers(model: Any) -> dict[int | str, dict[str, Any]]:
     content = {"text/plain": {"schema": {"type": "string"}}, "text/vtt": {"schema": {"type": "string"}}}
     done = {"model": model, "description": "The transcript.", "content": {**content, "text/event-stream": events}}
     return {200: done, **schemas.error_responses(*_CALL_ERRORS)}
+
+
+@routes.post(
+    "/audio/transcriptions",
+    responses=_answers(
+        schemas.TranscriptionJson | schemas.TranscriptionVerboseJson | schemas.TranscriptionDiarizedJson
+    ),
+    openapi_extra=forms.audio_form(Task.TRANSCRIBE),
+)
+async def create_transcription(request: Request, deps: Parts, gateway: Caller) -> Response:
+    """Transcribes a recording, in the same call however long it is."""
+    return await _audio(deps, gateway, request, Task.TRANSCRIBE)
+
+
+@routes.post(
+    "/audio/translations",
+    responses=_answers(schemas.TranscriptionJson | schemas.TranscriptionVerboseJson),
+    openapi_extra=forms.audio_form(Task.TRANSLATE),
+)
+async def create_translation(request: Request, deps: Parts, gateway: Caller) -> Response:
+    """Translates a recording into English, in the same call however long it is."""
+    return await _audio(deps, gateway, request, Task.TRANSLATE)
+
+
+@routes.get(
+    "/models",
+    response_model=schemas.OpenAIModelList,
+    response_model_exclude_unset=True,
+    responses=schemas.error_responses(401, 403, 429, 503),
+)
+async def list_models(deps: Parts, gateway: Caller) -> dict[str, Any]:
+    """Lists the models and OpenAI's names for them."""
+    return {"object": "list", "data": model_list(await gateway.models(), deps.aliases)}
+
+
+@routes.get(
+    "/models/{model}",
+    response_model=schemas.OpenAIModel,
+    response_model_exclude_unset=True,
+    responses=schemas.error_responses(401, 403, 404, 429, 503),
+)
+async def retrieve_model(deps: Parts, gateway: Caller, model: str) -> dict[str, Any]:
+    """Returns one model."""
+    return model_entry(model, await gateway.models(), deps.aliases)
+
+
+async def _audio(deps: Deps, gateway: Gateway, request: Request, task: Task) -> Response:
+    async with deps.bodies.received(request, gateway) as received:
+        asked = forms.audio_request(received.fields, task)
+        if asked.options.model:
+            model = resolve(asked.options.model, await gateway.models(), deps.aliases)
+            asked = forms.with_model(asked, model)
+        job = await gateway.create_job_from_upload(
+            received.upload_id, options=asked.options, filename=received.filename
+        )
+    return Call(deps=deps, gateway=gateway, http=request, asked=asked, job=job).response()

@@ -18,6 +18,7 @@ from sayit.bridge.openai import errors, replies
 from sayit.bridge.openai.deltas import Delta, Deltas
 from sayit.bridge.openai.forms import AudioRequest, ResponseFormat
 from sayit.bridge.openai.waiting import COMMENT, Held, Pieces, compact
+from sayit.bridge.problems import fault_for
 from sayit.chassis import telemetry
 from sayit.client.reading import error_of_job
 from sayit.speech.errors import ErrorKind, SayItError
@@ -90,7 +91,7 @@ class Call:
             transcript = await self.gateway.transcript(self.job.id)
         except SayItError as error:
             if pieces.begun:
-                await pieces.event(errors.body_of(error, self.http))
+                await pieces.event(errors.body(fault_for(error, self.http)))
                 await pieces.end()
             else:
                 await self._refuse(error, send, pieces)
@@ -112,7 +113,7 @@ class Call:
             # The status is gone. An answer without its end is an error to every client; a whole one would be believed.
             telemetry.logger().warning("answer_broken_off", job_id=self.job.id, code=error.code, cause=error.cause)
             return
-        response = errors.answer(error, self.http)
+        response = errors.refusal(fault_for(error, self.http))
         response.headers[JOB_HEADER] = self.job.id
         await response(self.http.scope, self.http.receive, send)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
+
+from sayit.bridge.bodies import form_content
+from sayit.bridge.documents import Document
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, Options, Task, normal_language
+from sayit.speech.options import AUTO, OPTIONS, Options, Task, normal_language
 
 
 class ResponseFormat(StrEnum):
@@ -48,14 +53,41 @@ class AudioRequest:
 
 #: Formats that can be streamed: events carry text, and segments with speakers.
 _STREAMABLE = frozenset({ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.DIARIZED_JSON})
-#: Fields with one value.
-_SINGLE = frozenset({"model", "language", "prompt", "response_format", "temperature", "stream"})
-#: Fields with any number of values; clients write them with and without brackets.
-_SEVERAL = frozenset(
-    {"timestamp_granularities", "include", "keywords", "languages", "known_speaker_names", "known_speaker_references"}
-)
-#: SayIt cuts every recording at pauses, whatever is said here.
 _CHUNKING = "chunking_strategy"
+
+
+def _checked_chunking(value: str) -> str:
+    """Says yes to what cannot be chosen here: SayIt cuts every recording at pauses."""
+    try:
+        strategy = json.loads(value)
+    except ValueError:
+        strategy = None
+    if value != "auto" and not (isinstance(strategy, dict) and strategy.get("type") == "server_vad"):
+        raise ValueError("neither auto nor an object of type server_vad")
+    return value
+
+
+class AudioForm(Document):
+    """The fields beside the file. Lists may be written with brackets; what is empty counts as not given."""
+
+    model: str = Field(default="", description="A name of GET /v1/models; empty: the default.")
+    language: str = Field(default="", description="BCP-47 language; empty: detected.")
+    languages: tuple[str, ...] = Field(default=(), description="What may be detected; one is taken as it is.")
+    prompt: str = Field(default="", max_length=OPTIONS["prompt"].chars, description=OPTIONS["prompt"].text)
+    temperature: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | SkipJsonSchema[None] = None
+    response_format: ResponseFormat = ResponseFormat.JSON
+    timestamp_granularities: tuple[Literal["word", "segment"], ...] = ()
+    include: tuple[Literal["logprobs"], ...] = ()
+    keywords: tuple[str, ...] = Field(default=(), description=OPTIONS["hotwords"].text)
+    chunking_strategy: Annotated[str, AfterValidator(_checked_chunking)] = Field(
+        default="auto", description="Accepted; recordings are always cut at pauses."
+    )
+    stream: bool = False
+
+
+_SEVERAL = frozenset(name for name, field in AudioForm.model_fields.items() if field.default == ())
+#: OpenAI's fields for speakers, who are not recognised here.
+_SPEAKERS = frozenset({"known_speaker_names", "known_speaker_references"})
 
 
 def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioRequest:
@@ -68,31 +100,35 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
     Raises:
         SayItError: INVALID_OPTION or INVALID_LANGUAGE with the field at fault.
     """
-    single, several = _sorted(fields)
-    if several["known_speaker_names"] or several["known_speaker_references"]:
-        raise _invalid("known_speaker_names", "speakers are not recognised here")
-    form = _choice(ResponseFormat, "response_format", single.get("response_format") or ResponseFormat.JSON.value)
-    granularities = frozenset(several["timestamp_granularities"])
-    logprobs = bool(several["include"])
-    language, languages = _languages(single.get("language", ""), several["languages"])
+    form = _parsed(fields)
+    granularities = form.timestamp_granularities
+    language, languages = _languages(form.language, form.languages)
     request = AudioRequest(
         options=Options(
             language=language,
             languages=languages,
             task=task,
-            model=single.get("model", ""),
-            prompt=single.get("prompt", ""),
-            hotwords=", ".join(several["keywords"]),
-            word_timestamps="word" in granularities or logprobs,
-            temperature=_temperature(single.get("temperature", "")),
+            model=form.model,
+            prompt=form.prompt,
+            hotwords=", ".join(form.keywords),
+            word_timestamps="word" in granularities or bool(form.include),
+            # 0 means to OpenAI what nothing means here: 0 first, more where thresholds fail.
+            temperature=form.temperature or None,
         ).normalised(),
-        response_format=form,
+        response_format=form.response_format,
         segments="segment" in granularities or not granularities,
         words="word" in granularities,
-        stream=_flag("stream", single.get("stream", "")),
-        logprobs=logprobs,
+        stream=form.stream,
+        logprobs=bool(form.include),
     )
-    _check_combination(request, granularities, several["include"])
+    if granularities and form.response_format is not ResponseFormat.VERBOSE_JSON:
+        raise _invalid("timestamp_granularities", "they need response_format=verbose_json")
+    if form.include and form.response_format is not ResponseFormat.JSON:
+        raise _invalid("include", "logprobs need response_format=json")
+    if form.stream and form.response_format not in _STREAMABLE:
+        raise _invalid("stream", f"{form.response_format} cannot be streamed; json, text and diarized_json can")
+    if task is Task.TRANSLATE and form.response_format is ResponseFormat.DIARIZED_JSON:
+        raise _invalid("response_format", "translations have no diarized_json")
     return request
 
 
@@ -101,83 +137,43 @@ def with_model(request: AudioRequest, model: str) -> AudioRequest:
     return replace(request, options=replace(request.options, model=model))
 
 
-def _sorted(fields: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    single: dict[str, str] = {}
-    several: dict[str, list[str]] = {name: [] for name in _SEVERAL}
+def audio_form(task: Task) -> dict[str, Any]:
+    """The documentation of the form."""
+    schema = AudioForm.model_json_schema()
+    formats = [form for form in ResponseFormat if (form, task) != (ResponseFormat.DIARIZED_JSON, Task.TRANSLATE)]
+    schema["properties"]["response_format"] = {"type": "string", "enum": formats, "default": ResponseFormat.JSON}
+    fields = {f"{name}[]" if name in _SEVERAL else name: one for name, one in schema["properties"].items()}
+    return {"requestBody": {"required": True, "content": form_content(fields)}}
+
+
+def _parsed(fields: Mapping[str, Sequence[str]]) -> AudioForm:
+    given: dict[str, Any] = {}
     for written, values in fields.items():
         name = written.removesuffix("[]")
+        said = [value.strip() for value in values if value.strip()]
         if name in _SEVERAL:
-            several[name] += [value.strip() for value in values if value.strip()]
-        elif written in _SINGLE:
-            if len(values) > 1:
-                raise _invalid(written, "given more than once")
-            single[written] = values[0].strip()
-        elif written == _CHUNKING:
-            for value in values:
-                _check_chunking(value.strip())
-        elif not written.startswith(f"{_CHUNKING}["):
-            raise _invalid(written[:64], "there is no such field")
-    return single, several
-
-
-def _check_combination(request: AudioRequest, granularities: frozenset[str], include: list[str]) -> None:
-    if unknown := granularities - {"word", "segment"}:
-        raise _invalid("timestamp_granularities", f"'{min(unknown)[:32]}' is neither word nor segment")
-    if granularities and request.response_format is not ResponseFormat.VERBOSE_JSON:
-        raise _invalid("timestamp_granularities", "they need response_format=verbose_json")
-    if unknown := frozenset(include) - {"logprobs"}:
-        raise _invalid("include", f"'{min(unknown)[:32]}' is not logprobs")
-    if include and request.response_format is not ResponseFormat.JSON:
-        raise _invalid("include", "logprobs need response_format=json")
-    if request.stream and request.response_format not in _STREAMABLE:
-        raise _invalid("stream", f"{request.response_format} cannot be streamed; json, text and diarized_json can")
-    if request.options.task is Task.TRANSLATE and request.response_format is ResponseFormat.DIARIZED_JSON:
-        raise _invalid("response_format", "translations have no diarized_json")
-
-
-def _check_chunking(value: str) -> None:
-    if value in {"", "auto"}:
-        return
+            given[name] = [*given.get(name, ()), *said]
+        elif name in _SPEAKERS and said:
+            raise _invalid("known_speaker_names", "speakers are not recognised here")
+        elif len(values) > 1:
+            raise _invalid(written[:64], "given more than once")
+        elif not (name in _SPEAKERS or written.startswith(f"{_CHUNKING}[")) and (
+            said or written not in AudioForm.model_fields
+        ):
+            given[written] = "".join(said)
     try:
-        strategy = json.loads(value)
-    except ValueError:
-        strategy = None
-    if not (isinstance(strategy, dict) and strategy.get("type") == "server_vad"):
-        raise _invalid(_CHUNKING, "neither auto nor an object of type server_vad")
+        return AudioForm.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _invalid(str(first["loc"][0])[:64], first["msg"]) from None
 
 
-def _languages(language: str, several: list[str]) -> tuple[str, tuple[str, ...]]:
+def _languages(language: str, several: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The one language that is possible; AUTO where there are none or more, and then those that it may be."""
     if language and several:
         raise _invalid("languages", "give either language or languages")
     possible = tuple(dict.fromkeys(normal_language(each) for each in ([language] if language else several)))
     return (possible[0], ()) if len(possible) == 1 else (AUTO, () if AUTO in possible else possible)
-
-
-def _temperature(value: str) -> float | None:
-    """None for 0 as well, which means to OpenAI what nothing means here: 0 first, more where thresholds fail."""
-    if not value:
-        return None
-    try:
-        temperature = float(value)
-    except ValueError:
-        temperature = math.nan
-    if not 0 <= temperature <= 1:
-        raise _invalid("temperature", f"'{value[:32]}' is not between 0 and 1")
-    return temperature or None
-
-
-def _flag(field: str, value: str) -> bool:
-    known = {"": False, "false": False, "0": False, "true": True, "1": True}
-    if value.lower() not in known:
-        raise _invalid(field, f"'{value[:32]}' is neither true nor false")
-    return known[value.lower()]
-
-
-def _choice(choices: type[ResponseFormat], field: str, value: str) -> ResponseFormat:
-    if value not in set(choices):
-        raise _invalid(field, f"'{value[:32]}' is not one of {', '.join(choices)}")
-    return choices(value)
 
 
 def _invalid(field: str, reason: str) -> SayItError:

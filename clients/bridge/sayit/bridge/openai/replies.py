@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sayit.bridge.openai.forms import AudioRequest, ResponseFormat
-from sayit.bridge.openai.languages import language_name
-from sayit.speech.options import Task
+from sayit.speech.options import LANGUAGES, Task
 from sayit.speech.rendering import Format, render
+from sayit.speech.rendering.documents import figure, seconds
 from sayit.speech.transcript import Segment, Transcript
 
 #: Whisper counts positions in frames of 10 ms.
@@ -50,13 +50,13 @@ def delta_event(delta: str, segments: Iterable[Segment], *, logprobs: bool) -> d
 def segment_event(segment: Segment, number: int) -> dict[str, Any]:
     """`transcript.text.segment`: one segment of `diarized_json`.
 
-    The speaker is empty as long as nobody diarizes: naming them all A would claim that one person spoke.
+    The speaker is empty, as speakers are not told apart: naming them all A would claim that one person spoke.
     """
     return {
         "type": "transcript.text.segment",
         "id": f"seg_{number:03}",
-        "start": _seconds(segment.start_s),
-        "end": _seconds(segment.end_s),
+        "start": seconds(segment.start_s),
+        "end": seconds(segment.end_s),
         "speaker": segment.speaker,
         "text": f" {segment.text}",
     }
@@ -89,8 +89,8 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
     translated = request.options.task is Task.TRANSLATE
     reply: dict[str, Any] = {
         "task": request.options.task.value,
-        "language": "english" if translated else language_name(transcript.language),
-        "duration": _seconds(transcript.duration_s),
+        "language": "english" if translated else LANGUAGES.get(transcript.language, transcript.language),
+        "duration": seconds(transcript.duration_s),
         "text": transcript.text,
         "usage": _usage(transcript),
     }
@@ -98,7 +98,7 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
         reply["segments"] = [_segment(segment) for segment in transcript.segments]
     if request.words:
         reply["words"] = [
-            {"word": word.text.strip(), "start": _seconds(word.start_s), "end": _seconds(word.end_s)}
+            {"word": word.text.strip(), "start": seconds(word.start_s), "end": seconds(word.end_s)}
             for segment in transcript.segments
             for word in segment.words
         ]
@@ -110,23 +110,24 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "id": segment.id,
         # Whisper's is the window's place. Windows are not kept, so it is the segment's own.
         "seek": round(segment.start_s * _FRAMES_PER_S),
-        "start": _seconds(segment.start_s),
-        "end": _seconds(segment.end_s),
+        "start": seconds(segment.start_s),
+        "end": seconds(segment.end_s),
         # Segments begin with a space, so that together they are the text.
         "text": f" {segment.text}",
         # Token ids are not kept.
         "tokens": [],
         "temperature": segment.temperature,
-        "avg_logprob": _figure(segment.avg_logprob),
-        "compression_ratio": _figure(segment.compression_ratio),
-        "no_speech_prob": _figure(segment.no_speech_prob),
+        # Clients expect a number, always; a figure that is none counts as 0.
+        "avg_logprob": figure(segment.avg_logprob) or 0.0,
+        "compression_ratio": figure(segment.compression_ratio) or 0.0,
+        "no_speech_prob": figure(segment.no_speech_prob) or 0.0,
     }
 
 
 def _diarized(transcript: Transcript) -> dict[str, Any]:
     return {
         "task": "transcribe",
-        "duration": _seconds(transcript.duration_s),
+        "duration": seconds(transcript.duration_s),
         "text": transcript.text,
         "segments": [segment_event(segment, number) for number, segment in enumerate(transcript.segments)],
         "usage": _usage(transcript),
@@ -139,13 +140,4 @@ def _languages(transcript: Transcript) -> list[dict[str, str]]:
 
 
 def _usage(transcript: Transcript) -> dict[str, Any]:
-    return {"type": "duration", "seconds": _seconds(transcript.usage.audio_s)}
-
-
-def _seconds(seconds: float) -> float:
-    return round(seconds, 3) + 0.0  # no "-0.0"
-
-
-def _figure(value: float) -> float:
-    """Clients expect a number, always; a figure that is none counts as 0."""
-    return round(value, 6) + 0.0 if math.isfinite(value) else 0.0
+    return {"type": "duration", "seconds": seconds(transcript.usage.audio_s)}

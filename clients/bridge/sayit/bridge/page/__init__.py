@@ -1,17 +1,20 @@
 """The web page at `/`: plain modules and style sheets, served as they lie here, without a build step.
 
 The assets' address holds a digest of all of them, so that browsers keep them for ever and never mix two versions; only
-the page itself is asked for again. What is not one of the files read at the start is not found; no path leads away.
+the page itself is asked for again. What is not one of the files that were read once is not found; no path leads away.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, HTTPException, Request, Response
+
+from sayit.bridge.deps import kept
 
 #: Everything comes from here; recordings are played from memory (`blob:`).
 CONTENT_SECURITY_POLICY = (
@@ -39,6 +42,7 @@ class Assets:
     index: bytes
 
 
+@functools.cache
 def read_assets() -> Assets:
     """The files that come with this package."""
     files = dict(sorted(_files(resources.files(__package__) / "assets", "")))
@@ -50,35 +54,28 @@ def read_assets() -> Assets:
     return Assets(files=files, digest=short, index=index)
 
 
-def router() -> APIRouter:
-    """The page and its assets."""
+routes = APIRouter(include_in_schema=False)
+
+
+@routes.get("/")
+@routes.head("/")
+async def index(request: Request) -> Response:
+    """The page."""
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    return kept(request, read_assets().index, _MEDIA_TYPES["html"], headers)
+
+
+@routes.get("/page/{digest}/{path:path}")
+@routes.head("/page/{digest}/{path:path}")
+async def asset(request: Request, digest: str, path: str) -> Response:
+    """A file of the page."""
     assets = read_assets()
-    pages = APIRouter(include_in_schema=False)
-
-    async def index(request: Request) -> Response:
-        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
-        return _answer(request, assets.index, "html", headers)
-
-    async def asset(request: Request, digest: str, path: str) -> Response:
-        content = assets.files.get(path)
-        if content is None:
-            raise HTTPException(404)
-        # A page of another version, while this one replaces it: it gets today's file, but may not keep it.
-        keep = _FOR_EVER if digest == assets.digest else "no-store"
-        return _answer(request, content, path.rpartition(".")[2], {"Cache-Control": keep})
-
-    pages.add_api_route("/", index, methods=["GET", "HEAD"])
-    pages.add_api_route("/page/{digest}/{path:path}", asset, methods=["GET", "HEAD"])
-    return pages
-
-
-def _answer(request: Request, content: bytes, suffix: str, headers: dict[str, str]) -> Response:
-    """The content, or 304 to whoever has it."""
-    headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if headers["ETag"] in known:
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=_MEDIA_TYPES[suffix], headers=headers)
+    content = assets.files.get(path)
+    if content is None:
+        raise HTTPException(404)
+    # A page of another version, while this one replaces it: it gets today's file, but may not keep it.
+    caching = _FOR_EVER if digest == assets.digest else "no-store"
+    return kept(request, content, _MEDIA_TYPES[path.rpartition(".")[2]], {"Cache-Control": caching})
 
 
 def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

@@ -46,16 +46,16 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
     return {
         "text": transcript.text,
         "language": transcript.language,
-        "language_probability": _figure(transcript.language_probability),
-        "duration": _seconds(transcript.duration_s),
+        "language_probability": figure(transcript.language_probability),
+        "duration": seconds(transcript.duration_s),
         "model": transcript.model,
         "preset": transcript.preset,
         "segments": [segment_value(segment) for segment in transcript.segments],
         "coverage": {
-            "speech_detected": _seconds(transcript.coverage.speech_detected_s),
-            "speech_transcribed": _seconds(transcript.coverage.speech_transcribed_s),
+            "speech_detected": seconds(transcript.coverage.speech_detected_s),
+            "speech_transcribed": seconds(transcript.coverage.speech_transcribed_s),
             "gaps": [
-                {"start": _seconds(gap.start_s), "end": _seconds(gap.end_s), "channel": gap.channel}
+                {"start": seconds(gap.start_s), "end": seconds(gap.end_s), "channel": gap.channel}
                 for gap in transcript.coverage.gaps
             ],
         },
@@ -63,13 +63,13 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
             {
                 "text": removed.text,
                 "reason": removed.reason.value,
-                "start": _seconds(removed.start_s),
-                "end": _seconds(removed.end_s),
+                "start": seconds(removed.start_s),
+                "end": seconds(removed.end_s),
                 "channel": removed.channel,
             }
             for removed in transcript.suppressed
         ],
-        "usage": {"audio": _seconds(transcript.usage.audio_s), "compute": _seconds(transcript.usage.compute_s)},
+        "usage": {"audio": seconds(transcript.usage.audio_s), "compute": seconds(transcript.usage.compute_s)},
     }
 
 
@@ -77,17 +77,17 @@ def segment_value(segment: Segment) -> dict[str, object]:
     """A segment in the JSON form."""
     return {
         "id": segment.id,
-        "start": _seconds(segment.start_s),
-        "end": _seconds(segment.end_s),
+        "start": seconds(segment.start_s),
+        "end": seconds(segment.end_s),
         "text": segment.text,
         "language": segment.language,
-        "language_probability": _figure(segment.language_probability),
+        "language_probability": figure(segment.language_probability),
         "speaker": segment.speaker,
         "channel": segment.channel,
-        "avg_logprob": _figure(segment.avg_logprob),
-        "compression_ratio": _figure(segment.compression_ratio),
-        "no_speech_prob": _figure(segment.no_speech_prob),
-        "temperature": _figure(segment.temperature),
+        "avg_logprob": figure(segment.avg_logprob),
+        "compression_ratio": figure(segment.compression_ratio),
+        "no_speech_prob": figure(segment.no_speech_prob),
+        "temperature": figure(segment.temperature),
         "words": [_word(word) for word in segment.words],
     }
 
@@ -95,15 +95,17 @@ def segment_value(segment: Segment) -> dict[str, object]:
 def _word(word: Word) -> dict[str, object]:
     return {
         "text": word.text,
-        "start": _seconds(word.start_s),
-        "end": _seconds(word.end_s),
-        "probability": _figure(word.probability),
+        "start": seconds(word.start_s),
+        "end": seconds(word.end_s),
+        "probability": figure(word.probability),
     }
 
 
-def _seconds(seconds: float) -> float:
-    return round(seconds, 3) + 0.0  # no "-0.0"
+def seconds(value: float) -> float:
+    """Seconds to the millisecond, as every form in JSON has them."""
+    return round(value, 3) + 0.0  # no "-0.0"
 
 
-def _figure(value: float) -> float | None:
+def figure(value: float) -> float | None:
+    """A figure to six places; None for one that JSON cannot say."""
     return round(value, 6) + 0.0 if math.isfinite(value) else None

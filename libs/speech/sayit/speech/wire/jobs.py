@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar, assert_never
+from collections.abc import Mapping, MutableSequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any, assert_never
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import (
@@ -20,54 +22,35 @@ from sayit.speech.jobs import (
     Refinement,
     StateChanged,
 )
-from sayit.speech.options import AUTO, Channels, Context, DecodingOverrides, Guard, Options, Task
+from sayit.speech.options import AUTO, DECODING, OPTIONS, DecodingOverrides, Options
 from sayit.speech.wire.times import duration_to_proto, epoch_s, seconds_of_duration, shortest, timestamp_to_proto
 from sayit.speech.wire.transcripts import segment_from_proto, segment_to_proto
 from sayit.v1 import resources_pb2 as pb
 
-Number = TypeVar("Number", bound=int)
-Value = TypeVar("Value")
-
 _STATES = {state: pb.JobState.Value(f"JOB_STATE_{state.name}") for state in JobState}
 _STATES_OF_PROTO = {number: state for state, number in _STATES.items()}
-_TASKS = {task: pb.Task.Value(f"TASK_{task.name}") for task in Task}
-_TASKS_OF_PROTO = {pb.TASK_UNSPECIFIED: Task.TRANSCRIBE, **{number: task for task, number in _TASKS.items()}}
-_GUARDS = {guard: pb.Guard.Value(f"GUARD_{guard.name}") for guard in Guard}
-_GUARDS_OF_PROTO = {pb.GUARD_UNSPECIFIED: Guard.STANDARD, **{number: guard for guard, number in _GUARDS.items()}}
+_KINDS = {"task": pb.Task, "guard": pb.Guard, "context": pb.Context, "channels": pb.Channels}
+#: Members of our enumerations by field and number; number 0, which says nothing, is the field's default.
+_MEMBERS: Mapping[str, Mapping[int, StrEnum]] = {
+    field: {0: default, **{kind.Value(f"{field}_{member}".upper()): member for member in type(default)}}
+    for field, kind in _KINDS.items()
+    for default in (getattr(Options(), field),)
+}
 
-_CONTEXTS = {context: pb.Context.Value(f"CONTEXT_{context.name}") for context in Context}
-_CONTEXTS_OF_PROTO = {
-    pb.CONTEXT_UNSPECIFIED: Context.WITHIN_CHUNK,
-    **{number: context for context, number in _CONTEXTS.items()},
-}
-_CHANNELS = {channels: pb.Channels.Value(f"CHANNELS_{channels.name}") for channels in Channels}
-_CHANNELS_OF_PROTO = {
-    pb.CHANNELS_UNSPECIFIED: Channels.MIX,
-    **{number: channels for channels, number in _CHANNELS.items()},
-}
+_OPTIONAL = frozenset(
+    field.name
+    for message in (pb.TranscriptionOptions, pb.DecodingOverrides)
+    for field in message.DESCRIPTOR.fields
+    if field.has_presence
+)
 
 
 def options_to_proto(options: Options) -> pb.TranscriptionOptions:
     """Options, valid or not: the server says what is wrong with them."""
-    return pb.TranscriptionOptions(
-        language=options.language,
-        task=_TASKS[options.task],
-        model=options.model,
-        prompt=options.prompt,
-        hotwords=options.hotwords,
-        word_timestamps=options.word_timestamps,
-        beam_size=options.beam_size,
-        temperature=options.temperature,
-        max_tokens_per_window=options.max_tokens_per_window,
-        languages=options.languages,
-        context=_CONTEXTS[options.context],
-        channels=_CHANNELS[options.channels],
-        vocabulary=options.vocabulary,
-        decoding=_overrides_to_proto(options.decoding),
-        guard=_GUARDS[options.guard],
-        formatting=options.formatting,
-        mask_profanity=options.mask_profanity,
-    )
+    values = {name: getattr(options, name) for name in OPTIONS}
+    values |= {field: kind.Value(f"{field}_{values[field]}".upper()) for field, kind in _KINDS.items()}
+    decoding = None if options.decoding == DecodingOverrides() else pb.DecodingOverrides(**asdict(options.decoding))
+    return pb.TranscriptionOptions(**values, decoding=decoding)
 
 
 def options_from_proto(message: pb.TranscriptionOptions) -> Options:
@@ -76,60 +59,24 @@ def options_from_proto(message: pb.TranscriptionOptions) -> Options:
     Raises:
         SayItError: INVALID_OPTION for a task, guard, context or use of channels that this version does not know.
     """
-    return Options(
-        language=message.language or AUTO,
-        task=_known("task", message.task, _TASKS_OF_PROTO),
-        model=message.model,
-        prompt=message.prompt,
-        hotwords=message.hotwords,
-        word_timestamps=message.word_timestamps,
-        beam_size=message.beam_size,
-        temperature=shortest(message.temperature) if message.HasField("temperature") else None,
-        max_tokens_per_window=message.max_tokens_per_window,
-        languages=tuple(message.languages),
-        context=_known("context", message.context, _CONTEXTS_OF_PROTO),
-        channels=_known("channels", message.channels, _CHANNELS_OF_PROTO),
-        vocabulary=message.vocabulary,
-        decoding=_overrides_from_proto(message.decoding),
-        guard=_known("guard", message.guard, _GUARDS_OF_PROTO),
-        formatting=message.formatting,
-        mask_profanity=message.mask_profanity,
-    )
+    values = {name: _value(message, name) for name in OPTIONS}
+    for field, members in _MEMBERS.items():
+        if values[field] not in members:
+            raise SayItError(ErrorKind.INVALID_OPTION, field=field, reason=f"there is no {field} {values[field]}")
+        values[field] = members[values[field]]
+    asked = DECODING if message.HasField("decoding") else ()
+    decoding = DecodingOverrides(**{name: _value(message.decoding, name) for name in asked})
+    return Options(**values | {"language": message.language or AUTO}, decoding=decoding)
 
 
-def _known(field: str, number: Number, values: Mapping[Number, Value]) -> Value:
-    if number not in values:
-        raise SayItError(ErrorKind.INVALID_OPTION, field=field, reason=f"there is no {field} {number}")
-    return values[number]
-
-
-def _overrides_to_proto(asked: DecodingOverrides) -> pb.DecodingOverrides | None:
-    if asked == DecodingOverrides():
+def _value(message: Any, name: str) -> Any:
+    """A field's value: None where it is absent, a tuple for a list."""
+    if name in _OPTIONAL and not message.HasField(name):
         return None
-    return pb.DecodingOverrides(
-        temperatures=asked.temperatures,
-        best_of=asked.best_of,
-        patience=asked.patience,
-        compression_ratio_threshold=asked.compression_ratio_threshold,
-        logprob_threshold=asked.logprob_threshold,
-        no_speech_threshold=asked.no_speech_threshold,
-        suppress_tokens=asked.suppress_tokens,
-    )
-
-
-def _overrides_from_proto(message: pb.DecodingOverrides) -> DecodingOverrides:
-    def given(field: str) -> float | None:
-        return shortest(getattr(message, field)) if message.HasField(field) else None  # type: ignore[arg-type]
-
-    return DecodingOverrides(
-        temperatures=tuple(map(shortest, message.temperatures)),
-        best_of=message.best_of if message.HasField("best_of") else None,
-        patience=given("patience"),
-        compression_ratio_threshold=given("compression_ratio_threshold"),
-        logprob_threshold=given("logprob_threshold"),
-        no_speech_threshold=given("no_speech_threshold"),
-        suppress_tokens=tuple(message.suppress_tokens),
-    )
+    value = getattr(message, name)
+    if isinstance(value, MutableSequence):
+        return tuple(shortest(one) if isinstance(one, float) else one for one in value)
+    return shortest(value) if isinstance(value, float) else value
 
 
 def job_state_to_proto(state: JobState) -> pb.JobState.ValueType:

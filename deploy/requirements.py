@@ -1,6 +1,6 @@
-"""Prints the part of requirements/development.txt that one extra of SayIt needs, for `pip install --require-hashes -r`.
+"""Prints the pins that one extra of SayIt needs, for `pip install --no-deps --require-hashes -r`.
 
-Runs in an environment into which the whole of requirements/development.txt is installed, whose metadata says who needs whom:
+Runs in an environment with all of requirements/development.txt, whose metadata says which package needs which:
 `python deploy/requirements.py 'sayit[gateway]'`.
 """
 
@@ -23,7 +23,7 @@ _PROJECTS = {"sayit": ROOT / "pyproject.toml", "sayit-client": ROOT / "clients" 
 
 
 def closure(requirement: str) -> set[str]:
-    """Canonical names of all packages that `requirement`, such as `sayit[gateway]`, needs on this platform, ours excepted."""
+    """Canonical names of all packages but ours that a requirement, such as `sayit[gateway]`, needs on this platform."""
     seen: set[tuple[str, frozenset[str]]] = set()
     waiting = [Requirement(requirement)]
     while waiting:

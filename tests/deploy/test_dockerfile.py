@@ -114,9 +114,8 @@ def test_the_wheel_needs_no_more_than_what_is_copied() -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_requirements_of_a_target_are_pinned_and_hashed(target: str) -> None:
     """The pins come from the one list, with hashes, and hold what the service imports and not the others' weight."""
-    made = subprocess.run(
-        [sys.executable, str(DEPLOY / "requirements.py"), f"sayit[{target}]"], capture_output=True, text=True, check=True
-    ).stdout
+    command = [sys.executable, str(DEPLOY / "requirements.py"), f"sayit[{target}]"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     pins = set(re.findall(r"^([a-z0-9-]+)==", made, re.MULTILINE))
     assert made.count("--hash=sha256:") >= len(pins)
     assert {"grpcio", "structlog", "grpcio-health-checking"} <= pins

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -13,9 +13,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from clients.python.tests.helper import BROKEN, JOB, STORY, Gateway, numbered, serving, until
+from sayit.bridge.native.telling import DOCUMENTS
 from sayit.bridge.service import running
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import Completed, Failed, JobError, JobState, Refinement, StateChanged
+from sayit.speech.jobs import Completed, EventBody, Failed, JobError, JobState, Progress, Refinement, StateChanged
 
 from .helper import scripted, settings
 
@@ -28,6 +29,12 @@ def parsed(text: str) -> list[dict[str, str]]:
         if fields:
             events.append(fields)
     return events
+
+
+@pytest.mark.parametrize("kind", get_args(EventBody))
+def test_every_kind_of_event_has_a_document(kind: type) -> None:
+    """None is forgotten when a kind is added."""
+    assert kind in {*DOCUMENTS, Failed, Progress}
 
 
 async def test_all_events_with_their_numbers() -> None:

@@ -6,16 +6,18 @@ transcript, `start`, `end` and `duration`).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sayit.bridge.options import OptionsDocument
 from sayit.speech.errors import ErrorKind
-from sayit.speech.jobs import Job, JobError, JobState, Progress
+from sayit.speech.jobs import Job, JobError, JobState
 from sayit.speech.rendering import segment_value, transcript_value
 from sayit.speech.rendering.documents import seconds
-from sayit.speech.transcript import Segment, Transcript
+from sayit.speech.transcript import Transcript
 
 #: How often a polling client should come back: first often, then less (product contract).
 POLL_FIRST_MS, POLL_LATER_MS = 3_000, 5_000
@@ -27,6 +29,10 @@ class Document(BaseModel):
     """A JSON object of ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+#: Seconds, to the millisecond.
+Seconds = Annotated[float, AfterValidator(seconds)]
 
 
 class WordDocument(Document):
@@ -54,6 +60,10 @@ class SegmentDocument(Document):
     no_speech_prob: float | None
     temperature: float | None
     words: list[WordDocument] = Field(description="Empty unless `word_timestamps` was asked for.")
+
+
+#: Segments as jobs have them.
+Segments = list[Annotated[SegmentDocument, BeforeValidator(segment_value)]]
 
 
 class SpanDocument(Document):
@@ -107,13 +117,17 @@ class TranscriptDocument(Document):
 class ProgressDocument(Document):
     """How far a job is."""
 
-    audio_done_s: float
-    audio_total_s: float | None = Field(description="Null until the whole file is decoded.")
-    fraction: float | None = Field(description="Done part of the audio, 0 to 1; null until the length is known.")
+    model_config = ConfigDict(from_attributes=True)
+
+    audio_done_s: Seconds
+    audio_total_s: Seconds | None = Field(description="Null until the whole file is decoded.")
+    fraction: Annotated[float, AfterValidator(partial(round, ndigits=4))] | None = Field(
+        description="Done part of the audio, 0 to 1; null until the length is known."
+    )
     chunks_done: int
     chunks_total: int | None
     queue_position: int | None = Field(description="Chunks of others that go first; null once nothing waits.")
-    eta_s: float | None = Field(description="Estimated seconds until it ends; null while unknown.")
+    eta_s: Seconds | None = Field(description="Estimated seconds until it ends; null while unknown.")
 
 
 class JobErrorDocument(Document):
@@ -176,17 +190,17 @@ def job_document(job: Job, language: str, *, now_s: float, transcript: Transcrip
         filename=job.filename,
         model=job.model,
         options=OptionsDocument.of(job.options),
-        progress=progress_document(job.progress),
-        created_at=time_of_day(job.created_at_s),
-        started_at=_maybe(job.started_at_s),
-        finished_at=_maybe(job.finished_at_s),
-        expires_at=_maybe(job.expires_at_s),
+        progress=job.progress,
+        created_at=job.created_at_s,
+        started_at=job.started_at_s,
+        finished_at=job.finished_at_s,
+        expires_at=job.expires_at_s,
         error=None if job.error is None else error_document(job.error, language),
         cached=job.cached,
         warnings=list(job.warnings),
         last_seq=job.last_seq,
         poll_after_ms=poll_after_ms(job, now_s),
-        transcript=None if transcript is None else transcript_document(transcript),
+        transcript=None if transcript is None else transcript_value(transcript),
     )
 
 
@@ -197,39 +211,7 @@ def poll_after_ms(job: Job, now_s: float) -> int | None:
     return POLL_FIRST_MS if now_s - job.created_at_s < POLL_FIRST_S else POLL_LATER_MS
 
 
-def progress_document(progress: Progress) -> ProgressDocument:
-    """How far a job is."""
-    return ProgressDocument(
-        audio_done_s=seconds(progress.audio_done_s),
-        audio_total_s=None if progress.audio_total_s is None else seconds(progress.audio_total_s),
-        fraction=None if progress.fraction is None else round(progress.fraction, 4),
-        chunks_done=progress.chunks_done,
-        chunks_total=progress.chunks_total,
-        queue_position=progress.queue_position,
-        eta_s=None if progress.eta_s is None else seconds(progress.eta_s),
-    )
-
-
 def error_document(error: JobError, language: str) -> JobErrorDocument:
     """Why a job failed, in this language."""
     message = error.message_ko if language == "ko" and error.message_ko else error.message_en
     return JobErrorDocument(code=error.code, message=message or ErrorKind.of_code(error.code).value.en)
-
-
-def segment_document(segment: Segment) -> SegmentDocument:
-    """A segment."""
-    return SegmentDocument.model_validate(segment_value(segment))
-
-
-def transcript_document(transcript: Transcript) -> TranscriptDocument:
-    """A transcript, as it is rendered as JSON."""
-    return TranscriptDocument.model_validate(transcript_value(transcript))
-
-
-def time_of_day(epoch_s: float) -> datetime:
-    """Seconds since the epoch as a time in UTC."""
-    return datetime.fromtimestamp(epoch_s, UTC)
-
-
-def _maybe(epoch_s: float | None) -> datetime | None:
-    return None if epoch_s is None else time_of_day(epoch_s)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, assert_never
+from typing import Any, Literal
 
 from sayit.bridge.documents import (
     Document,
     JobErrorDocument,
     ProgressDocument,
-    SegmentDocument,
+    Seconds,
+    Segments,
     error_document,
-    progress_document,
-    segment_document,
-    time_of_day,
 )
 from sayit.speech.jobs import (
     ChunkText,
@@ -57,7 +56,7 @@ class TextEvent(_Durable):
 
     type: Literal["text"] = "text"
     chunk_index: int
-    segments: list[SegmentDocument]
+    segments: Segments
 
 
 class RefinementEvent(_Durable):
@@ -66,7 +65,7 @@ class RefinementEvent(_Durable):
     type: Literal["refinement"] = "refinement"
     number: int
     chunk_indexes: list[int]
-    segments: list[SegmentDocument]
+    segments: Segments
 
 
 class CompletedEvent(_Durable):
@@ -74,7 +73,7 @@ class CompletedEvent(_Durable):
 
     type: Literal["completed"] = "completed"
     language: str
-    duration_s: float
+    duration_s: Seconds
     segment_count: int
     cached: bool
 
@@ -98,37 +97,29 @@ class PartialEvent(_Ephemeral):
 
     type: Literal["partial"] = "partial"
     chunk_index: int
-    segments: list[SegmentDocument]
+    segments: Segments
 
 
 EventDocuments = StateEvent | TextEvent | RefinementEvent | CompletedEvent | FailedEvent | ProgressEvent | PartialEvent
 
 
-def event_document(event: JobEvent, language: str) -> EventDocuments:
+#: The document of each body whose fields it takes as they are.
+DOCUMENTS: Mapping[type, type[_Event]] = {
+    StateChanged: StateEvent,
+    ChunkText: TextEvent,
+    Refinement: RefinementEvent,
+    Completed: CompletedEvent,
+    PartialText: PartialEvent,
+}
+
+
+def event_document(event: JobEvent, language: str) -> _Event:
     """An event; errors in this language."""
-    said: dict[str, Any] = {"job_id": event.job_id, "time": time_of_day(event.time_s), "seq": event.seq or None}
+    said: dict[str, Any] = {"job_id": event.job_id, "time": event.time_s, "seq": event.seq or None}
     match event.body:
-        case StateChanged(state=state):
-            return StateEvent(**said, state=state)
-        case ChunkText(chunk_index=index, segments=segments):
-            return TextEvent(**said, chunk_index=index, segments=list(map(segment_document, segments)))
-        case Refinement(number=number, chunk_indexes=indexes, segments=segments):
-            return RefinementEvent(
-                **said, number=number, chunk_indexes=list(indexes), segments=list(map(segment_document, segments))
-            )
-        case Completed() as body:
-            return CompletedEvent(
-                **said,
-                language=body.language,
-                duration_s=round(body.duration_s, 3),
-                segment_count=body.segment_count,
-                cached=body.cached,
-            )
         case Failed(error=error):
             return FailedEvent(**said, error=error_document(error, language))
         case Progress() as progress:
-            return ProgressEvent(**said, progress=progress_document(progress))
-        case PartialText(chunk_index=index, segments=segments):
-            return PartialEvent(**said, chunk_index=index, segments=list(map(segment_document, segments)))
-        case other:
-            assert_never(other)
+            return ProgressEvent(**said, progress=progress)
+        case body:
+            return DOCUMENTS[type(body)](**said, **vars(body))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
 from sayit.bridge.deps import Caller, Parts
-from sayit.bridge.documents import Document, time_of_day
+from sayit.bridge.documents import Document
 from sayit.bridge.native.describing import problems
 from sayit.speech.errors import ErrorKind
 from sayit.speech.options import MAX_PROMPT_CHARS
@@ -95,6 +95,6 @@ def _document(vocabulary: Vocabulary) -> VocabularyDocument:
         name=vocabulary.name,
         words=list(vocabulary.words),
         prompt=vocabulary.prompt,
-        created_at=time_of_day(vocabulary.created_at_s),
-        updated_at=time_of_day(vocabulary.updated_at_s),
+        created_at=vocabulary.created_at_s,
+        updated_at=vocabulary.updated_at_s,
     )

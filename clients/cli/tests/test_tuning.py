@@ -14,14 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sayit.cli.suite import tuned
 from sayit.cli.suite.cores import Workforce
 from sayit.cli.suite.plan import plan
 from sayit.cli.suite.prepare import options
-from sayit.cli.tuning import tuned
-from sayit.cli.tuning.grid import Figures, Goal, Setting, Trial, best, compute_candidates, memory_mb, shape_candidates
+from sayit.cli.suite.tuned import Figures, Goal, Setting, chosen
+from sayit.cli.tuning.grid import Trial, best, compute_candidates, memory_mb, shape_candidates
 from sayit.cli.tuning.measuring import NotMeasuredError
 from sayit.cli.tuning.search import Search
-from sayit.cli.tuning.setting import chosen
 
 from .helper import eventually
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def as_json(value: object) -> None:
-    """Prints a value of the domain, or a list of them, as one JSON document."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    """Prints a value of the domain, or several, as one JSON document."""
+    print(_document(value))
 
 
 def json_line(value: object) -> None:
     """Prints it on a line of its own, at once."""
-    print(json.dumps(plain(value), ensure_ascii=False), flush=True)
+    print(json.dumps(value, ensure_ascii=False, default=vars), flush=True)
 
 
-def plain(value: object) -> object:
-    """Dataclasses as objects, tuples as lists."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+def table_or_json(
+    values: Sequence[T], head: Sequence[str], row: Callable[[T], Sequence[str]], *, as_json: bool
+) -> None:
+    """Prints values, for people with a row each, or for scripts."""
+    if as_json:
+        print(_document(values))
+    else:
+        table(head, map(row, values))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -51,3 +52,7 @@ def moment(epoch_s: float | None) -> str:
 def seconds(value: float | None) -> str:
     """Seconds with one digit; a dash for none."""
     return "-" if value is None else f"{value:.1f} s"
+
+
+def _document(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=vars)

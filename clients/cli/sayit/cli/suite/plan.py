@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sayit.chassis import settings
-from sayit.chassis.start import split_address
+from sayit.chassis.start import StartError, split_address
 from sayit.cli.suite import checks, ports, valkey
 from sayit.cli.suite.certificate import name_in
 from sayit.cli.suite.cores import Workforce
@@ -96,7 +96,7 @@ class SuitePlan:
         return tuple(part for stage in self.stages for part in stage)
 
 
-class MissingProgramError(Exception):
+class MissingProgramError(StartError):
     """No Valkey on this machine, and no address of one."""
 
     def __init__(self) -> None:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from sayit.cli.tuning.grid import Setting, Trial
+from sayit.cli.suite.tuned import Setting
+from sayit.cli.tuning.grid import Trial
 
 #: Shows what is measured, and the setting that is measured now.
 Show = Callable[[Sequence[Trial], Setting | None], None]

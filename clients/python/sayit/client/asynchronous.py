@@ -12,7 +12,6 @@ from typing import Any, Self
 from sayit.client import reading, submitting, vocabularies
 from sayit.client.connection import Connection, Settings
 from sayit.client.following import Cursor, follow
-from sayit.client.patience import Patience
 from sayit.client.sources import Audio, source_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
@@ -229,14 +228,8 @@ class AsyncClient:
 
     async def delete(self, job_id: str) -> None:
         """Deletes a job with its audio and text; a running one is cancelled first."""
-        patience = Patience(self._connection.settings.retry_s)
         request = service_pb.DeleteJobRequest(job_id=job_id)
-        try:
-            await self._connection.unary(self._connection.jobs.DeleteJob, request, patience=patience)
-        except SayItError as error:
-            # The answer to an earlier attempt was lost, not the attempt.
-            if not (error.kind is ErrorKind.JOB_NOT_FOUND and patience.failures):
-                raise
+        await self._connection.delete(self._connection.jobs.DeleteJob, request, ErrorKind.JOB_NOT_FOUND)
 
     async def transcript(self, job_id: str, *, raw: bool = False) -> Transcript:
         """A finished job's transcript; raw, as the model wrote it, whatever writing its options ask for.

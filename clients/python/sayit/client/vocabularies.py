@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sayit.client.connection import Connection
-from sayit.client.patience import Patience
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind
 from sayit.speech.vocabularies import Vocabulary
 from sayit.speech.wire import vocabulary_from_proto
 from sayit.v1 import vocabulary_service_pb2 as pb
@@ -32,11 +31,5 @@ async def every(connection: Connection) -> tuple[Vocabulary, ...]:
 
 async def delete(connection: Connection, name: str) -> None:
     """Deletes a vocabulary."""
-    patience = Patience(connection.settings.retry_s)
     request = pb.DeleteVocabularyRequest(name=name)
-    try:
-        await connection.unary(connection.vocabularies.DeleteVocabulary, request, patience=patience)
-    except SayItError as error:
-        # The answer to an earlier attempt was lost, not the attempt.
-        if not (error.kind is ErrorKind.VOCABULARY_NOT_FOUND and patience.failures):
-            raise
+    await connection.delete(connection.vocabularies.DeleteVocabulary, request, ErrorKind.VOCABULARY_NOT_FOUND)

@@ -61,11 +61,11 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
 
 @contextmanager
 def failing(*kinds: type[Exception], status: Exit = Exit.FAILED) -> Iterator[None]:
-    """Turns these errors, whose text is one line for the user, and every OSError into a Failure."""
+    """Turns these errors, whose text is for the user, and every OSError into a Failure."""
     try:
         yield
     except kinds as error:
-        raise Failure(status, str(error)) from None
+        raise Failure(status, *str(error).splitlines()) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise Failure(status, f"{where}{error.strerror or error}") from None

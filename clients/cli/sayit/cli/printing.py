@@ -6,7 +6,10 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 T = TypeVar("T")
 
@@ -33,15 +36,26 @@ def table_or_json(
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints a table; in a pipe the columns are as wide as they need to be, for `awk` and `cut`."""
-    from rich.console import Console  # noqa: PLC0415 - rich takes a while to import
-    from rich.table import Table  # noqa: PLC0415 - as above
-
-    grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    found = grid()
     for name in head:
-        grid.add_column(name, overflow="fold")
+        found.add_column(name, overflow="fold")
     for row in rows:
-        grid.add_row(*row)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 1_000).print(grid)
+        found.add_row(*row)
+    show(found)
+
+
+def grid() -> Table:
+    """An empty table."""
+    from rich.table import Table  # noqa: PLC0415 - rich takes a while to import
+
+    return Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+
+
+def show(found: Table) -> None:
+    """Prints a table that is made already."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    Console(highlight=False, width=None if sys.stdout.isatty() else 1_000).print(found)
 
 
 def moment(epoch_s: float | None) -> str:

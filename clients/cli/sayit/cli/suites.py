@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sayit.chassis.start import StartError
 from sayit.cli import places
 from sayit.cli.connection import Connection, Wanted
-from sayit.cli.exits import Exit, Failure
+from sayit.cli.exits import Exit, Failure, failing
 from sayit.cli.suite.cores import Workforce
 from sayit.cli.wording import note
 from sayit.client import AsyncClient
@@ -63,10 +64,9 @@ class Own:
         Raises:
             Failure: it cannot be started.
         """
-        from sayit.cli.suite.failures import as_failures  # noqa: PLC0415 - only where a suite is started
-        from sayit.cli.suite.prepare import embedded  # noqa: PLC0415 - as above
+        from sayit.cli.suite.prepare import embedded  # noqa: PLC0415 - only where a suite is started
 
-        with as_failures(Exit.UNAVAILABLE):
+        with failing(StartError, status=Exit.UNAVAILABLE):
             async with (
                 embedded(self.model, self.model_folder, self.workers, say) as address,
                 AsyncClient(address) as client,

@@ -25,7 +25,7 @@ def _made_like(
     constructor: Callable[Concatenate[AsyncClient, _Arguments], None],
 ) -> Callable[[Callable[..., None]], Callable[Concatenate[Client, _Arguments], None]]:
     """Gives a constructor that passes everything on the signature of the one that it passes it to."""
-    return functools.wraps(constructor)  # type: ignore[return-value]  # it is the wrapped one's but for `self`
+    return functools.wraps(constructor)
 
 
 def _blocking(
@@ -34,7 +34,7 @@ def _blocking(
     """The method of AsyncClient, as one that returns when the call has ended."""
 
     @functools.wraps(method)
-    def call(client: Client, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Value:
+    def call(client: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Value:
         return client._loop.run(method(client._async, *args, **kwargs))  # noqa: SLF001 - a method of it
 
     return call
@@ -46,7 +46,7 @@ def _iterating(
     """The method of AsyncClient, as one that returns a plain iterator."""
 
     @functools.wraps(method)
-    def call(client: Client, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[JobEvent]:
+    def call(client: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[JobEvent]:
         return client._iterate(method(client._async, *args, **kwargs))  # noqa: SLF001 - a method of it
 
     return call

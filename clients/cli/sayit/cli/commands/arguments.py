@@ -12,8 +12,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from sayit.cli import places
-from sayit.cli.overrides import decoding_of, separated
-from sayit.speech.options import Channels, Context, Guard, Options
+from sayit.cli.overrides import DECODE_READERS, pairs, separated
+from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
 
 _PANEL = "Which suite"
 
@@ -86,36 +86,25 @@ Threads = Annotated[
 ]
 
 
+def option(field: str, *flags: str, **settings: Any) -> Any:
+    """The option for a field of `Options`, with the text and the limits of its declaration."""
+    rule = OPTIONS[field]
+    least, most = rule.limits or (None, None)
+    names = flags or (f"--{field.replace('_', '-')}",)
+    return typer.Option(*names, help=rule.text, min=least, max=most, **settings)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
     """What a command may say about the text: fields of `Options`, named alike."""
 
-    languages: Annotated[
-        str,
-        typer.Option(
-            "--languages",
-            metavar="LIST",
-            help="Where it is detected: what it may be, such as ko,en,ja, or '*' for any.",
-            show_default="ko,en",
-        ),
-    ] = ""
-    prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = ""
-    hotwords: Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")] = ""
-    vocabulary: Annotated[
-        str,
-        typer.Option(
-            "--vocabulary", metavar="NAME", help="Stored words to expect, see `sayit vocabulary`.", show_default=False
-        ),
-    ] = ""
-    word_timestamps: Annotated[bool, typer.Option("--words", help="Give every word its times (in JSON).")] = False
-    temperature: Annotated[
-        float | None,
-        typer.Option("--temperature", min=0, max=1, help="One fixed temperature.", show_default="0, then the fallback"),
-    ] = None
-    beam_size: Annotated[
-        int,
-        typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
-    ] = 0
+    languages: Annotated[str, option("languages", metavar="LIST", show_default="ko,en")] = ""
+    prompt: Annotated[str, option("prompt")] = ""
+    hotwords: Annotated[str, option("hotwords")] = ""
+    vocabulary: Annotated[str, option("vocabulary", metavar="NAME", show_default=False)] = ""
+    word_timestamps: Annotated[bool, option("word_timestamps", "--words")] = False
+    temperature: Annotated[float | None, option("temperature", show_default="0, then the fallback")] = None
+    beam_size: Annotated[int, option("beam_size", show_default="the language's preset")] = 0
     decoding: Annotated[
         list[str],
         typer.Option(
@@ -126,22 +115,10 @@ class TextOptions:
             show_default=False,
         ),
     ] = field(default_factory=list)
-    context: Annotated[
-        Context,
-        typer.Option(
-            "--context", help="Earlier text to decode with; sequential decodes chunk after chunk, which is slower."
-        ),
-    ] = Context.WITHIN_CHUNK
-    channels: Annotated[
-        Channels,
-        typer.Option("--channels", help="Mix audio channels, or transcribe each by itself, as of a recorded call."),
-    ] = Channels.MIX
-    guard: Annotated[
-        Guard, typer.Option("--guard", help="How strictly text goes that probably nobody said (JSON lists it).")
-    ] = Guard.STANDARD
-    formatting: Annotated[
-        bool, typer.Option("--formatting", help="Numbers as digits, spaces and punctuation made uniform.")
-    ] = False
+    context: Annotated[Context, option("context")] = Context.WITHIN_CHUNK
+    channels: Annotated[Channels, option("channels")] = Channels.MIX
+    guard: Annotated[Guard, option("guard")] = Guard.STANDARD
+    formatting: Annotated[bool, option("formatting")] = False
 
     def options(self, **more: Any) -> Options:
         """As a request has them; `more` are fields of `Options` that not every command has.
@@ -149,7 +126,8 @@ class TextOptions:
         Raises:
             Failure: a decode option is not KEY=VALUE.
         """
-        read = {"languages": separated(self.languages), "decoding": decoding_of(self.decoding)}
+        decoding = DecodingOverrides(**pairs("--decoding", self.decoding, DECODE_READERS))
+        read = {"languages": separated(self.languages), "decoding": decoding}
         return Options(**(vars(self) | read | more))
 
 

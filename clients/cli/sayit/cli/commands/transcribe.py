@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import TextOptions, spread
+from sayit.cli.commands.arguments import TextOptions, option, spread
 from sayit.cli.connection import Wanted
 from sayit.cli.exits import Exit, Failure
 from sayit.cli.transcribing import inputs as sources
@@ -17,7 +17,7 @@ from sayit.cli.transcribing.display import Show, display
 from sayit.cli.transcribing.outputs import Outputs
 from sayit.cli.wording import LocalError, complain, error_line
 from sayit.speech.errors import SayItError
-from sayit.speech.options import Options, Task
+from sayit.speech.options import AUTO, Options, Task
 from sayit.speech.rendering import Format
 
 
@@ -28,14 +28,10 @@ class Transcription:
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Recordings; - reads standard input.", show_default=False)
     ]
-    language: Annotated[
-        str, typer.Option("--language", "-l", help="Language of the speech (ko, en, ja, zh ...), or auto to detect it.")
-    ] = "auto"
+    language: Annotated[str, option("language", "--language", "-l")] = AUTO
     text: TextOptions
-    mask_profanity: Annotated[bool, typer.Option("--mask-profanity", help="Swear words behind asterisks.")] = False
-    task: Annotated[Task, typer.Option("--task", help="Write down the words, or translate them to English.")] = (
-        Task.TRANSCRIBE
-    )
+    mask_profanity: Annotated[bool, option("mask_profanity")] = False
+    task: Annotated[Task, option("task")] = Task.TRANSCRIBE
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT
     output: Annotated[
         str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -20,35 +20,16 @@ from sayit.cli.evaluation.measuring import Measured, Problem, Reading, measure
 from sayit.cli.evaluation.normalising import Normaliser
 from sayit.cli.evaluation.report import Report, ReportError, load, report
 from sayit.cli.exits import HELP, Exit, Failure, failing
-from sayit.cli.overrides import DECODING, separated, with_decoding
+from sayit.cli.overrides import DECODE_READERS, pairs, readers_of
 from sayit.cli.wording import error_line, note
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
-from sayit.speech.options import AUTO, Channels, Context, Guard, Options
+from sayit.speech.options import AUTO, Options
 
-
-def _flag(value: str) -> bool:
-    return {"true": True, "false": False}[value.lower()]
-
-
-#: What `--versus` can change, and how its value is read.
-_CHANGES: dict[str, Callable[[str], object]] = {
-    "language": str,
-    "prompt": str,
-    "hotwords": str,
-    "beam_size": int,
-    "temperature": float,
-    "languages": separated,
-    "context": Context,
-    "channels": Channels,
-    "vocabulary": str,
-    "guard": Guard,
-    "word_timestamps": _flag,
-    "formatting": _flag,
-    "mask_profanity": _flag,
-    **DECODING,
-}
-
+#: What `--versus` cannot change.
+_FIXED = {"model", "task", "max_tokens_per_window", "decoding"}
+#: What it can, and how its value is read.
+_CHANGES = {name: read for name, read in readers_of(Options).items() if name not in _FIXED} | DECODE_READERS
 
 app = typer.Typer(add_completion=False)
 
@@ -73,7 +54,7 @@ class Evaluation:
     versus: Annotated[
         list[str],
         typer.Option(
-            "--versus", metavar="FIELD=VALUE", help="Run a second time with this changed, and compare; may be repeated."
+            "--versus", metavar="KEY=VALUE", help="Run a second time with this changed, and compare; may be repeated."
         ),
     ] = field(default_factory=list)
     compare: Annotated[
@@ -162,19 +143,12 @@ def _configurations(call: Evaluation) -> list[_Configuration]:
     """What `call` asks for, and what `--versus` makes of it."""
     asked = call.text.options()
     found = [_configuration(call.language, asked)]
-    changes: dict[str, object] = {}
-    for text in call.versus:
-        name, _, value = text.partition("=")
-        try:
-            changes[name] = _CHANGES[name](value)
-        except (KeyError, ValueError):
-            possible = ", ".join(_CHANGES)
-            raise Failure(Exit.USAGE, f"--versus {text}: write FIELD=VALUE; fields are {possible}") from None
+    changes = pairs("--versus", call.versus, _CHANGES)
     if changes:
-        language = str(changes.pop("language", call.language))
-        decoding = {name: changes.pop(name) for name in DECODING if name in changes}
-        options = dataclasses.replace(asked, **changes)  # type: ignore[arg-type]  # read by field above
-        found.append(_configuration(language, with_decoding(options, decoding)))
+        language = changes.pop("language", call.language)
+        decoding = {name: changes.pop(name) for name in DECODE_READERS if name in changes}
+        changed = dataclasses.replace(asked, decoding=dataclasses.replace(asked.decoding, **decoding), **changes)
+        found.append(_configuration(language, changed))
     for one in found:
         dataclasses.replace(one.options, language=one.language or "auto").normalised()
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from sayit.cli import interrupt, printing
 from sayit.cli.commands.arguments import AsJson, Data, ModelName, spread
-from sayit.cli.exits import Exit, Failure
+from sayit.cli.exits import Exit, Failure, failing
 from sayit.cli.suite import lock, memory, tuned
 from sayit.cli.suite import model as models
 from sayit.cli.suite.cores import usable_cores
@@ -91,13 +90,10 @@ def _conclude(call: Tuning, trials: list[Trial], chosen: Trial | None, today: tu
     setting = tuned.Tuned(
         goal=call.goal, setting=chosen.setting, figures=chosen.figures, fingerprint=today, measured_s=time.time()
     )
-    try:
+    with failing():
         path = tuned.write(call.data, setting)
-    except OSError as error:
-        raise Failure(Exit.FAILED, f"{call.data} cannot be written: {error.strerror}") from None
     if call.as_json:
         printing.as_json({"chosen": chosen, "trials": trials})
     else:
-        width = None if sys.stdout.isatty() else 1_000
-        Console(highlight=False, width=width).print(display.table(trials, chosen=chosen))
+        printing.show(display.table(trials, chosen=chosen))
     note(f"Best for {call.goal}: {chosen.setting}. `sayit up` takes it from {path}.")

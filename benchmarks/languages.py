@@ -143,15 +143,16 @@ def main() -> int:
 
             _, heard, _ = suite(counted, pcm, options_for(AUTO, 5), SplitConfig())
             written = merged(heard).segments
-            found = word_errors(" ".join(each.text for each in said), " ".join(each.text for each in written))
+            spoken = " ".join(each.text for each in said)
+            found, count = word_errors(spoken, " ".join(each.text for each in written)), len(spoken.split())
             missed = wrong_tags(said, written)
             spans = (f"{low:g}–{high:g} s" for low, high in (material.stretch_s, material.pause_s, material.change_s))
             print(
-                f"| {' | '.join(spans)} | {100 * found.total / found.said:.1f} | {missed} of {len(said)} "
+                f"| {' | '.join(spans)} | {100 * found / count:.1f} | {missed} of {len(said)} "
                 f"| {len(heard.chunks)} | {windows} |",
                 flush=True,
             )
-            errors, words = errors + found.total, words + found.said
+            errors, words = errors + found, words + count
             wrong, tags = wrong + missed, tags + len(said)
     print(f"| all | | | {100 * errors / words:.1f} | {wrong} of {tags} | | |")
     return int(errors > 0.1 * words or wrong > 0.05 * tags)

@@ -253,8 +253,8 @@ def score(label: Label, outcome: Outcome) -> Score:
     written = normalise(outcome.text, label.languages, Normaliser.BASIC)
     found = word_errors(" ".join(word for word, _ in said), written)
     lost, doubled = lost_and_doubled(said, written.split(), outcome.seams)
-    wer = found.total / found.said if found.said else float(bool(found.total))
-    return Score(errors=found.total, wer=wer, lost=lost, doubled=doubled)
+    wer = found / len(said) if said else float(bool(found))
+    return Score(errors=found, wer=wer, lost=lost, doubled=doubled)
 
 
 @dataclass(frozen=True, kw_only=True)

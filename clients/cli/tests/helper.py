@@ -103,7 +103,6 @@ def suite_options(folder: Path) -> SuiteOptions:
         model="micro",
         model_folder=folder,
         redis_url="",
-        logs=folder / "logs",
         grace_s=5.0,
         embedded=False,
         environment=dict(os.environ),

@@ -62,7 +62,25 @@ print("HEAVY", sorted(heavy))
     assert "HEAVY []" in shown
 
 
-@pytest.mark.parametrize("command", ["up", "transcribe", "jobs watch", "keys create", "doctor", "config"])
+@pytest.mark.parametrize(
+    ("command", "missing", "extra"), [("eval", "jiwer", "eval"), ("tune", "ctranslate2", "transcriber")]
+)
+def test_a_command_whose_extra_is_missing_says_so(command: str, missing: str, extra: str) -> None:
+    """One line that says what to install; help of the other commands needs neither."""
+    script = f"""
+import sys
+sys.modules[{missing!r}] = None
+from sayit.cli.__main__ import app
+app(["{command}", "--help"])
+"""
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr == f"This installation has no {missing}; `pip install sayit[{extra}]` brings it.\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "transcribe", "jobs watch", "keys create", "doctor", "config", "eval", "tune"]
+)
 def test_every_command_has_help(command: str) -> None:
     """It can be read, and exits with 0."""
     answer = sayit(*command.split(), "--help")

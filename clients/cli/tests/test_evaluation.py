@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sayit.cli.connection import Connection
+from sayit.cli.commands.arguments import TextOptions
+from sayit.cli.connection import Wanted
 from sayit.cli.evaluation import command, tables
 from sayit.cli.evaluation.comparing import compare
 from sayit.cli.evaluation.labels import Label, Phrase
@@ -21,7 +22,6 @@ from sayit.cli.evaluation.report import ReportError, groups, load, report
 from sayit.cli.evaluation.scoring import character_errors, spaced_alike, word_errors
 from sayit.cli.evaluation.statistics import difference, rate
 from sayit.cli.exits import Exit, Failure
-from sayit.cli.suites import Wanted
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Channels, Context, DecodingOverrides, Options
 from sayit.speech.transcript import Segment, Span
@@ -136,12 +136,11 @@ def test_texts_are_made_comparable(text: str, languages: tuple[str, ...], normal
 
 def test_errors_are_counted() -> None:
     """Words and letters; with nothing said every word written is one too many."""
-    errors = word_errors("a b c d", "a x c d e")
-    assert (errors.substitutions, errors.deletions, errors.insertions, errors.said) == (1, 0, 1, 4)
-    assert word_errors("", "a b").total == 2
-    assert word_errors("a b", "").total == 2
-    assert character_errors("한국 말", "한국말").total == 0
-    assert character_errors("한국 말", "한국 달").total == 1
+    assert word_errors("a b c d", "a x c d e") == 2
+    assert word_errors("", "a b") == 2
+    assert word_errors("a b", "") == 2
+    assert character_errors("한국 말", "한국말") == 0
+    assert character_errors("한국 말", "한국 달") == 1
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_a_report_is_kept_read_and_compared(tmp_path: Path, capsys: pytest.Captu
     assert by_group["language en", "CER"].second == pytest.approx(3 / 6)
     tables.show_report(second, markdown=False)
     tables.show_report(second, markdown=True)
-    assert command.run_comparison(tmp_path / "a.json", tmp_path / "b.json", as_json=False) is Exit.OK
+    command.compare_saved(tmp_path / "a.json", tmp_path / "b.json", as_json=False)
     shown = capsys.readouterr().out
     assert "c: failed [INVALID_FORMAT]" in shown
     assert "| tag fast | 1 | 12 s | 2 | 50.0 |" in shown
@@ -258,29 +257,24 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
             compare(made("하나", "a"), other)
     for text in ("no json", "[]", "{}", json.dumps({"version": 2})):
         with pytest.raises(Failure) as caught:
-            command.run_comparison(_write(tmp_path / "x.json", text), tmp_path / "x.json", as_json=False)
+            command.compare_saved(_write(tmp_path / "x.json", text), tmp_path / "x.json", as_json=False)
         assert caught.value.status is Exit.USAGE
 
 
 def test_a_second_configuration_changes_what_it_is_told(tmp_path: Path) -> None:
     """Options, decode options too; a list of languages means that the labels' own are not asked for."""
-    call = command.Call(
+    call = command.Evaluation(
         folder=tmp_path,
         language="",
-        options=Options(decoding=DecodingOverrides(best_of=2)),
-        versus=("languages=ko,en", "context=sequential", "channels=split", "temperatures=0,0.4", "formatting=true"),
-        normaliser=Normaliser.STANDARD,
-        at_once=1,
-        output=None,
-        as_json=False,
-        markdown=False,
-        suite=Wanted(connection=Connection(), model="", transcribers=None, threads=None),
+        text=TextOptions(decoding=["best_of=2"]),
+        versus=["languages=ko,en", "context=sequential", "channels=split", "temperatures=0,0.4", "formatting=true"],
+        suite=Wanted(),
     )
     first, second = command._configurations(call)
-    assert (first.language, first.options) == ("", call.options)
+    assert (first.language, first.options) == ("", Options(decoding=DecodingOverrides(best_of=2)))
     assert (second.language, second.options.languages) == ("auto", ("ko", "en"))
     assert (second.options.context, second.options.channels) == (Context.SEQUENTIAL, Channels.SPLIT)
     assert second.options.decoding == DecodingOverrides(best_of=2, temperatures=(0.0, 0.4))
     assert second.options.formatting
-    with pytest.raises(Failure, match="fields are language"):
-        command._configurations(dataclasses.replace(call, versus=("beams=3",)))
+    with pytest.raises(Failure, match="keys are language"):
+        command._configurations(dataclasses.replace(call, versus=["beams=3"]))

@@ -31,7 +31,6 @@ def options(tmp_path: Path) -> SuiteOptions:
         model="small",
         model_folder=Path("/models/small"),
         redis_url="",
-        logs=tmp_path / "logs",
         grace_s=30.0,
         embedded=False,
         environment={

@@ -118,8 +118,9 @@ async def test_a_part_that_never_starts_is_given_up_with_its_last_words(tmp_path
     with pytest.raises(PartFailedError) as caught:
         async with running(suite_plan(tmp_path, (good, bad)), said.append):
             pytest.fail("it cannot have started")
-    assert str(caught.value) == "gateway does not start: exit status 1."
-    assert caught.value.lines == ["no such thing as a teapot"]
+    log = tmp_path / "logs" / "gateway.log"
+    lines = ["gateway does not start: exit status 1.", "  no such thing as a teapot", f"  (log: {log})"]
+    assert str(caught.value).splitlines() == lines
     assert sum(line.startswith("gateway ended") for line in said) == 2
     assert (tmp_path / "notes").read_text() == "scheduler\n"
 

@@ -14,14 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sayit.cli.suite import tuned
 from sayit.cli.suite.cores import Workforce
-from sayit.cli.suite.plan import plan
-from sayit.cli.suite.prepare import options
-from sayit.cli.tuning import tuned
-from sayit.cli.tuning.grid import Figures, Goal, Setting, Trial, best, compute_candidates, memory_mb, shape_candidates
+from sayit.cli.suite.plan import SuiteOptions, plan
+from sayit.cli.suite.tuned import Figures, Goal, Setting, chosen
+from sayit.cli.tuning.grid import Trial, best, compute_candidates, memory_mb, shape_candidates
 from sayit.cli.tuning.measuring import NotMeasuredError
 from sayit.cli.tuning.search import Search
-from sayit.cli.tuning.setting import chosen
 
 from .helper import eventually
 
@@ -139,10 +138,10 @@ def test_a_suite_takes_the_tuned_setting(tmp_path: Path, monkeypatch: pytest.Mon
     assert (workers.transcribers, workers.threads) == (1, 1)
     assert variables["SAYIT_COMPUTE_TYPE"] == "float32"
     parts = plan(
-        options(
+        SuiteOptions(
             data=tmp_path,
             listen="127.0.0.1:0",
-            workers=workers,
+            workforce=workers,
             model="mine",
             model_folder=tmp_path,
             grace_s=1.0,

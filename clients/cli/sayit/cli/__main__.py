@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, bridge, evaluate, jobs, keys, system, transcribe, tune, up, vocabulary
+from sayit.cli.commands import backup, bridge, extras, jobs, keys, system, transcribe, up, vocabulary
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -77,12 +77,20 @@ def _flowing(function: Callable[..., object]) -> str:
 
 
 app.command("up", help=_flowing(up.up))(up.up)
-app.command("tune", help=_flowing(tune.tune))(tune.tune)
+app.command(
+    "tune",
+    cls=extras.Extra,
+    help="Measure which transcribers, threads, batch and compute type suit this machine and model, for `sayit up`.",
+)(extras.never)
 app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
 app.command("bridge", help=_flowing(bridge.bridge))(bridge.bridge)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(vocabulary.app, name="vocabulary")
-app.command("eval", epilog=HELP, help=_flowing(evaluate.evaluate))(evaluate.evaluate)
+app.command(
+    "eval",
+    cls=extras.Extra,
+    help="Transcribe labelled recordings and measure the text: errors, seams, inventions, speed.",
+)(extras.never)
 app.command("status")(system.status)
 app.command("models")(system.models)
 app.command("fetch")(system.fetch)

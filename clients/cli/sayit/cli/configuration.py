@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from sayit.chassis.settings import ServiceSettings, SettingDoc, describe
 from sayit.cli import printing
@@ -46,39 +45,28 @@ every start unless you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAUL
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """The settings of one kind of process."""
-
-    title: str
-    settings: tuple[SettingDoc, ...]
-
-
-def sections() -> tuple[Section, ...]:
-    """What all processes share, then what each has of its own."""
+def sections() -> dict[str, tuple[SettingDoc, ...]]:
+    """What all processes share, then what each kind of process has of its own, by title."""
     from sayit.bridge.settings import BridgeSettings  # noqa: PLC0415 - as below
     from sayit.gateway.settings import GatewaySettings  # noqa: PLC0415 - services, needed for this page only
     from sayit.scheduler.settings import SchedulerSettings  # noqa: PLC0415 - as above
     from sayit.transcriber.settings import TranscriberSettings  # noqa: PLC0415 - as above
 
+    kinds: dict[str, type[ServiceSettings]] = {
+        "Gateway": GatewaySettings,
+        "Scheduler": SchedulerSettings,
+        "Transcriber": TranscriberSettings,
+        "Bridge": BridgeSettings,
+    }
     shared = describe(ServiceSettings)
     names = {one.name for one in shared}
-
-    def own(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
-        return tuple(one for one in describe(settings) if one.name not in names)
-
-    return (
-        Section(title="Every process", settings=shared),
-        Section(title="Gateway", settings=own(GatewaySettings)),
-        Section(title="Scheduler", settings=own(SchedulerSettings)),
-        Section(title="Transcriber", settings=own(TranscriberSettings)),
-        Section(title="Bridge", settings=own(BridgeSettings)),
-    )
+    own = {title: tuple(one for one in describe(kind) if one.name not in names) for title, kind in kinds.items()}
+    return {"Every process": shared, **own}
 
 
-def page(parts: Sequence[Section]) -> str:
+def page(parts: Mapping[str, Sequence[SettingDoc]]) -> str:
     """The page."""
-    tables = "\n".join(_table(part) for part in parts)
+    tables = "\n".join(_table(title, settings) for title, settings in parts.items())
     return f"{_HEAD}\n{tables}\n{_COMMAND_LINE}"
 
 
@@ -88,17 +76,16 @@ def show(*, markdown: bool, as_json: bool) -> None:
     if markdown:
         print(page(parts), end="")
     elif as_json:
-        printing.as_json({part.title: part.settings for part in parts})
+        printing.as_json(parts)
     else:
-        rows = (
-            (part.title, one.name, _default(one) or "-", one.description) for part in parts for one in part.settings
-        )
+        every = ((title, one) for title, settings in parts.items() for one in settings)
+        rows = ((title, one.name, _default(one) or "-", one.description) for title, one in every)
         printing.table(("PROCESS", "VARIABLE", "DEFAULT", "MEANING"), rows)
 
 
-def _table(part: Section) -> str:
-    lines = [f"## {part.title}", "", "| Variable | Type | Default | Change | Meaning |", "|---|---|---|---|---|"]
-    for one in part.settings:
+def _table(title: str, settings: Sequence[SettingDoc]) -> str:
+    lines = [f"## {title}", "", "| Variable | Type | Default | Change | Meaning |", "|---|---|---|---|---|"]
+    for one in settings:
         meaning = one.description + (f" Also from a file: `{one.name}_FILE`." if one.secret else "")
         default = f"`{_default(one)}`" if _default(one) else ("required" if one.required else "")
         change = "live" if one.reloadable else "restart"

@@ -1,17 +1,19 @@
-"""How commands reach a suite: the address, the key, and one call on an SDK client."""
+"""How commands reach a suite: what the user said about it, and calls on an SDK client."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sayit.chassis.start import StartError, split_address
-from sayit.cli import interrupt, places
+from sayit.cli import places
+from sayit.cli.commands.arguments import ApiKey, ModelName, Roots, Server, Threads, Transcribers
 from sayit.cli.exits import Exit, Failure
 from sayit.cli.wording import LocalError
-from sayit.client import AsyncClient
+
+if TYPE_CHECKING:
+    from sayit.client import AsyncClient
 
 T = TypeVar("T")
 
@@ -20,38 +22,29 @@ T = TypeVar("T")
 class Connection:
     """What the user said about the suite to talk to."""
 
-    #: host:port; empty looks for one on this machine.
-    server: str = ""
-    #: Empty where the suite has no keys.
-    api_key: str = ""
-    #: PEM file of the certificates to trust; None for a connection without TLS.
-    root_certificates: Path | None = None
+    server: Server = ""
+    api_key: ApiKey = ""
+    root_certificates: Roots = None
 
     def address(self) -> str:
         """The address to connect to.
 
+        A call with nobody at its other end is found out in two seconds, for which a client with retries needs many.
+
         Raises:
             LocalError: NO_SUITE, if nobody listens there.
+            Failure: it is no address.
         """
         address = self.server or places.running_suite(places.default_data())
         if address is None:
             raise LocalError("NO_SUITE", address=places.DEFAULT_ADDRESS)
-        self.check(address)
-        return address
-
-    def check(self, address: str) -> None:
-        """Finds out in two seconds what a client with retries would find out in many.
-
-        Raises:
-            LocalError: NO_SUITE.
-            Failure: it is no address.
-        """
         try:
             split_address(address)
         except StartError:
             raise Failure(Exit.USAGE, f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:50051") from None
         if not places.somebody_listens(address):
             raise LocalError("NO_SUITE", address=address)
+        return address
 
     def client(self, address: str) -> AsyncClient:
         """A client for this address; use it as an async context manager.
@@ -59,6 +52,8 @@ class Connection:
         Raises:
             Failure: the certificates cannot be read.
         """
+        from sayit.client import AsyncClient  # noqa: PLC0415 - gRPC takes a while to import
+
         roots = None
         if self.root_certificates is not None:
             try:
@@ -67,12 +62,25 @@ class Connection:
                 raise Failure(Exit.USAGE, f"{self.root_certificates}: {error.strerror}") from None
         return AsyncClient(address, api_key=self.api_key, root_certificates=roots)
 
-    def call(self, work: Callable[[AsyncClient], Awaitable[T]]) -> T:
-        """Connects, does the work, disconnects."""
-        address = self.address()
+    def call(self, work: Callable[[AsyncClient], Awaitable[T]], address: str = "") -> T:
+        """Connects, does the work, disconnects; without an address to the suite that the user means."""
+        from sayit.cli import interrupt  # noqa: PLC0415 - as above
+
+        where = address or self.address()
 
         async def connected() -> T:
-            async with self.client(address) as client:
+            async with self.client(where) as client:
                 return await work(client)
 
         return interrupt.run(connected)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user said about a suite that may have to be started for the call."""
+
+    connection: Connection = Connection()
+    model: ModelName = ""
+    #: For a suite of our own.
+    transcribers: Transcribers = None
+    threads: Threads = None

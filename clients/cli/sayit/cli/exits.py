@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from importlib import metadata
 
@@ -55,6 +57,18 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
     def status(self) -> int:
         """The exit status that shells expect."""
         return 128 + self.number
+
+
+@contextmanager
+def failing(*kinds: type[Exception], status: Exit = Exit.FAILED) -> Iterator[None]:
+    """Turns these errors, whose text is for the user, and every OSError into a Failure."""
+    try:
+        yield
+    except kinds as error:
+        raise Failure(status, *str(error).splitlines()) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(status, f"{where}{error.strerror or error}") from None
 
 
 def own_version() -> str:

@@ -1,12 +1,12 @@
-"""Options that the command line takes as text: lists, and decode options as KEY=VALUE."""
+"""Options that the command line takes as text: lists, and fields of `Options` as KEY=VALUE."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args, get_origin, get_type_hints
 
 from sayit.cli.exits import Exit, Failure
-from sayit.speech.options import DecodingOverrides, Options
+from sayit.speech.options import DecodingOverrides
 
 
 def separated(text: str) -> tuple[str, ...]:
@@ -14,43 +14,39 @@ def separated(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
-def _floats(text: str) -> tuple[float, ...]:
-    return tuple(map(float, separated(text)))
+def readers_of(kind: type) -> dict[str, Callable[[str], Any]]:
+    """How the value of each field of a class is read."""
+    return {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
 
 
-def _ints(text: str) -> tuple[int, ...]:
-    return tuple(map(int, separated(text)))
-
-
-#: Decode options, and how the value of each is read.
-DECODING: dict[str, Callable[[str], object]] = {
-    "temperatures": _floats,
-    "best_of": int,
-    "patience": float,
-    "compression_ratio_threshold": float,
-    "logprob_threshold": float,
-    "no_speech_threshold": float,
-    "suppress_tokens": _ints,
-}
-
-
-def decoding_of(texts: Sequence[str]) -> DecodingOverrides:
-    """Decode options that were given as KEY=VALUE.
+def pairs(flag: str, texts: Sequence[str], readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """Values that were given as KEY=VALUE.
 
     Raises:
         Failure: one is not.
     """
-    values: dict[str, object] = {}
+    values = {}
     for text in texts:
         name, _, value = text.partition("=")
         try:
-            values[name] = DECODING[name](value)
+            values[name] = readers[name](value)
         except (KeyError, ValueError):
-            possible = ", ".join(DECODING)
-            raise Failure(Exit.USAGE, f"--decoding {text}: write KEY=VALUE; keys are {possible}") from None
-    return DecodingOverrides(**values)  # type: ignore[arg-type]  # read by key above
+            possible = ", ".join(readers)
+            raise Failure(Exit.USAGE, f"{flag} {text}: write KEY=VALUE; keys are {possible}") from None
+    return values
 
 
-def with_decoding(options: Options, values: dict[str, object]) -> Options:
-    """Options with these decode options changed."""
-    return replace(options, decoding=replace(options.decoding, **values))  # type: ignore[arg-type]  # read by key above
+def _reader(hint: Any) -> Callable[[str], Any]:
+    """Of `X`, `X | None`, or `tuple[X, ...]`."""
+    one = next(iter(get_args(hint)), hint)
+    if get_origin(hint) is tuple:
+        return lambda text: tuple(map(one, separated(text)))
+    return _flag if one is bool else one
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+#: Decode options, and how the value of each is read.
+DECODE_READERS = readers_of(DecodingOverrides)

@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+T = TypeVar("T")
 
 
 def as_json(value: object) -> None:
-    """Prints a value of the domain, or a list of them, as one JSON document."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    """Prints a value of the domain, or several, as one JSON document."""
+    print(_document(value))
 
 
 def json_line(value: object) -> None:
     """Prints it on a line of its own, at once."""
-    print(json.dumps(plain(value), ensure_ascii=False), flush=True)
+    print(json.dumps(value, ensure_ascii=False, default=vars), flush=True)
 
 
-def plain(value: object) -> object:
-    """Dataclasses as objects, tuples as lists."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+def table_or_json(
+    values: Sequence[T], head: Sequence[str], row: Callable[[T], Sequence[str]], *, as_json: bool
+) -> None:
+    """Prints values, for people with a row each, or for scripts."""
+    if as_json:
+        print(_document(values))
+    else:
+        table(head, map(row, values))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints a table; in a pipe the columns are as wide as they need to be, for `awk` and `cut`."""
-    from rich.console import Console  # noqa: PLC0415 - rich takes a while to import
-    from rich.table import Table  # noqa: PLC0415 - as above
-
-    grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    found = grid()
     for name in head:
-        grid.add_column(name, overflow="fold")
+        found.add_column(name, overflow="fold")
     for row in rows:
-        grid.add_row(*row)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 1_000).print(grid)
+        found.add_row(*row)
+    show(found)
+
+
+def grid() -> Table:
+    """An empty table."""
+    from rich.table import Table  # noqa: PLC0415 - rich takes a while to import
+
+    return Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+
+
+def show(found: Table) -> None:
+    """Prints a table that is made already."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    Console(highlight=False, width=None if sys.stdout.isatty() else 1_000).print(found)
 
 
 def moment(epoch_s: float | None) -> str:
@@ -51,3 +66,7 @@ def moment(epoch_s: float | None) -> str:
 def seconds(value: float | None) -> str:
     """Seconds with one digit; a dash for none."""
     return "-" if value is None else f"{value:.1f} s"
+
+
+def _document(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=vars)

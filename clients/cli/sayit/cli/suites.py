@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayit.cli import interrupt, places
-from sayit.cli.connection import Connection
-from sayit.cli.exits import Exit, Failure
+from sayit.chassis.start import StartError
+from sayit.cli import places
+from sayit.cli.connection import Connection, Wanted
+from sayit.cli.exits import Exit, Failure, failing
 from sayit.cli.suite.cores import Workforce
 from sayit.cli.wording import note
 from sayit.client import AsyncClient
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the user said about it."""
-
-    connection: Connection
-    #: Name or path; empty for the suite's own.
-    model: str
-    #: For a suite of our own; None takes what fits the machine.
-    transcribers: int | None
-    threads: int | None
+from sayit.speech.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """A suite that is there already."""
 
+    connection: Connection
     address: str
     #: The model to ask it for; empty for its default.
     model: str
+    #: What a user who waits for its start is told: nothing.
+    starting: str = ""
+
+    def asked(self, options: Options) -> Options:
+        """The options with the model."""
+        return dataclasses.replace(options, model=self.model)
+
+    def client(self, say: Callable[[str], None]) -> AbstractAsyncContextManager[AsyncClient]:  # noqa: ARG002 - see Own
+        """A client of it."""
+        return self.connection.client(self.address)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +47,31 @@ class Own:
     model_folder: Path
     workers: Workforce
 
-    def describe(self) -> str:
+    @property
+    def starting(self) -> str:
         """For the user who waits for it."""
-        return (
-            f"model {self.model}, {self.workers.transcribers} transcribers with {self.workers.threads} thread(s) each"
-        )
+        workers = f"{self.workers.transcribers} transcribers with {self.workers.threads} thread(s) each"
+        return f"Starting a suite for this call: model {self.model}, {workers}"
+
+    def asked(self, options: Options) -> Options:
+        """The options: no model is named, for it has one only."""
+        return options
+
+    @asynccontextmanager
+    async def client(self, say: Callable[[str], None]) -> AsyncIterator[AsyncClient]:
+        """Starts it, yields a client of it, and stops it; `say` is told what happens to its parts.
+
+        Raises:
+            Failure: it cannot be started.
+        """
+        from sayit.cli.suite.prepare import embedded  # noqa: PLC0415 - only where a suite is started
+
+        with failing(StartError, status=Exit.UNAVAILABLE):
+            async with (
+                embedded(self.model, self.model_folder, self.workers, say) as address,
+                AsyncClient(address) as client,
+            ):
+                yield client
 
 
 def choose(wanted: Wanted) -> Running | Own:
@@ -60,49 +82,15 @@ def choose(wanted: Wanted) -> Running | Own:
         LocalError: no suite answers at the address given.
         Failure: no suite can be started.
     """
-    if wanted.connection.server:
-        return Running(address=wanted.connection.address(), model=wanted.model)
-    address = places.running_suite(places.default_data())
-    if address and (not wanted.model or _has_model(wanted.connection, address, wanted.model)):
-        return Running(address=address, model=wanted.model)
+    named = bool(wanted.connection.server)
+    address = wanted.connection.address() if named else places.running_suite(places.default_data())
+    if address and (named or not wanted.model or wanted.model in _models(wanted.connection, address)):
+        return Running(connection=wanted.connection, address=address, model=wanted.model)
     return _own(wanted)
 
 
-@asynccontextmanager
-async def connected(
-    connection: Connection, suite: Running | Own, say: Callable[[str], None]
-) -> AsyncIterator[AsyncClient]:
-    """A client of the suite, which is started first and stopped afterwards if it is our own.
-
-    Args:
-        connection: how to reach a running one.
-        suite: the one that `choose` returned.
-        say: told what happens to the parts of our own.
-
-    Raises:
-        Failure: it cannot be started.
-    """
-    if isinstance(suite, Running):
-        async with connection.client(suite.address) as client:
-            yield client
-        return
-    from sayit.cli.suite.failures import as_failures  # noqa: PLC0415 - only where a suite is started
-    from sayit.cli.suite.prepare import embedded  # noqa: PLC0415 - as above
-
-    with as_failures(Exit.UNAVAILABLE):
-        async with (
-            embedded(suite.model, suite.model_folder, suite.workers, say) as address,
-            AsyncClient(address) as client,
-        ):
-            yield client
-
-
-def _has_model(connection: Connection, address: str, model: str) -> bool:
-    async def names() -> set[str]:
-        async with connection.client(address) as client:
-            return {one.name for one in await client.models()}
-
-    return model in interrupt.run(names)
+def _models(connection: Connection, address: str) -> set[str]:
+    return {one.name for one in connection.call(lambda client: client.models(), address)}
 
 
 def _own(wanted: Wanted) -> Own:

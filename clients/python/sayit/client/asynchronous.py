@@ -9,10 +9,9 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from sayit.client import reading, submitting, vocabularies
+from sayit.client import reading, submitting
 from sayit.client.connection import Connection, Settings
 from sayit.client.following import Cursor, follow
-from sayit.client.patience import Patience
 from sayit.client.sources import Audio, source_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
@@ -28,9 +27,11 @@ from sayit.speech.wire import (
     options_to_proto,
     status_from_proto,
     transcript_of_parts,
+    vocabulary_from_proto,
 )
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
+from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
 
 #: The gateway's address on the machine it was started on.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -229,14 +230,8 @@ class AsyncClient:
 
     async def delete(self, job_id: str) -> None:
         """Deletes a job with its audio and text; a running one is cancelled first."""
-        patience = Patience(self._connection.settings.retry_s)
         request = service_pb.DeleteJobRequest(job_id=job_id)
-        try:
-            await self._connection.unary(self._connection.jobs.DeleteJob, request, patience=patience)
-        except SayItError as error:
-            # The answer to an earlier attempt was lost, not the attempt.
-            if not (error.kind is ErrorKind.JOB_NOT_FOUND and patience.failures):
-                raise
+        await self._connection.delete(self._connection.jobs.DeleteJob, request, ErrorKind.JOB_NOT_FOUND)
 
     async def transcript(self, job_id: str, *, raw: bool = False) -> Transcript:
         """A finished job's transcript; raw, as the model wrote it, whatever writing its options ask for.
@@ -259,19 +254,27 @@ class AsyncClient:
         Raises:
             SayItError: INVALID_VOCABULARY, TOO_MANY_VOCABULARIES.
         """
-        return await vocabularies.put(self._connection, name, words, prompt)
+        request = vocabulary_pb.PutVocabularyRequest(name=name, words=words, prompt=prompt)
+        stub = self._connection.vocabularies
+        return vocabulary_from_proto(await self._connection.unary(stub.PutVocabulary, request))
 
     async def get_vocabulary(self, name: str) -> Vocabulary:
         """A vocabulary, or VOCABULARY_NOT_FOUND."""
-        return await vocabularies.get(self._connection, name)
+        request = vocabulary_pb.GetVocabularyRequest(name=name)
+        stub = self._connection.vocabularies
+        return vocabulary_from_proto(await self._connection.unary(stub.GetVocabulary, request))
 
     async def list_vocabularies(self) -> tuple[Vocabulary, ...]:
         """Your vocabularies by name."""
-        return await vocabularies.every(self._connection)
+        request = vocabulary_pb.ListVocabulariesRequest()
+        found = await self._connection.unary(self._connection.vocabularies.ListVocabularies, request)
+        return tuple(map(vocabulary_from_proto, found.vocabularies))
 
     async def delete_vocabulary(self, name: str) -> None:
         """Deletes a vocabulary, or VOCABULARY_NOT_FOUND; jobs that were made with it keep its words."""
-        await vocabularies.delete(self._connection, name)
+        request = vocabulary_pb.DeleteVocabularyRequest(name=name)
+        stub = self._connection.vocabularies
+        await self._connection.delete(stub.DeleteVocabulary, request, ErrorKind.VOCABULARY_NOT_FOUND)
 
     async def models(self) -> tuple[Model, ...]:
         """The models that can be asked for."""

@@ -122,6 +122,16 @@ class Connection:
             except SayItError as error:
                 await patience.wait(error)
 
+    async def delete(self, method: aio.UnaryUnaryMultiCallable[Any, Any], request: Any, missing: ErrorKind) -> None:
+        """Calls a method that deletes, as `unary` does; `missing` is its error where there is nothing to delete."""
+        patience = Patience(self.settings.retry_s)
+        try:
+            await self.unary(method, request, patience=patience)
+        except SayItError as error:
+            # The answer to an earlier attempt was lost, not the attempt.
+            if not (error.kind is missing and patience.failures):
+                raise
+
     async def stream(
         self, method: aio.UnaryStreamMultiCallable[Any, _Response], request: Any
     ) -> AsyncGenerator[_Response, None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from google.protobuf.message import Message
@@ -53,7 +53,9 @@ async def _transcribe_once(
 ) -> AsyncGenerator[JobEvent, None]:
     with calling():
         call = connection.jobs.Transcribe(metadata=connection.metadata)
-        async with sending(call, _transcribe_messages(source, config)):
+        first = service_pb.TranscribeRequest(config=config)
+        messages = _messages(first, source, lambda block: service_pb.TranscribeRequest(audio=block))
+        async with sending(call, messages):
             async for message in call:
                 event = cursor.take(message)
                 if event is not None:
@@ -65,28 +67,34 @@ async def _transcribe_once(
 async def create_job(connection: Connection, source: Source, config: service_pb.JobConfig) -> Job:
     """Sends audio and returns the accepted job; tried again as `transcribe` is."""
     await source.check()
+    first = service_pb.CreateJobRequest(config=config)
     patience = Patience(connection.settings.retry_s)
     while True:
         try:
-            with calling():
-                call = connection.jobs.CreateJob(metadata=connection.metadata)
-                async with sending(call, _create_messages(source, config)):
-                    return job_from_proto(await call)
+            messages = _messages(first, source, lambda block: service_pb.CreateJobRequest(audio=block))
+            return await _create_once(connection, messages)
         except SayItError as error:
             await _before_next_attempt(source, patience, error)
 
 
 async def create_job_from_upload(connection: Connection, upload_id: str, config: service_pb.JobConfig) -> Job:
     """A job on a finished upload; tried again while nobody answers."""
+    request = service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(config=config, upload_id=upload_id))
     patience = Patience(connection.settings.retry_s)
     while True:
         try:
-            with calling():
-                call = connection.jobs.CreateJob(metadata=connection.metadata, timeout=connection.settings.timeout_s)
-                async with sending(call, _from_upload_messages(upload_id, config)):
-                    return job_from_proto(await call)
+            return await _create_once(connection, _alone(request), connection.settings.timeout_s)
         except SayItError as error:
             await patience.wait(error)
+
+
+async def _create_once(
+    connection: Connection, messages: AsyncGenerator[Message, None], timeout_s: float | None = None
+) -> Job:
+    with calling():
+        call = connection.jobs.CreateJob(metadata=connection.metadata, timeout=timeout_s)
+        async with sending(call, messages):
+            return job_from_proto(await call)
 
 
 async def upload(connection: Connection, source: Source, filename: str) -> str:
@@ -104,7 +112,10 @@ async def upload(connection: Connection, source: Source, filename: str) -> str:
         try:
             with calling():
                 call = connection.uploads.AppendUpload(metadata=connection.metadata)
-                async with sending(call, _append_messages(source, opened.id, offset)):
+                start = upload_pb.AppendStart(upload_id=opened.id, offset=offset)
+                first = upload_pb.AppendUploadRequest(start=start)
+                messages = _messages(first, source, lambda block: upload_pb.AppendUploadRequest(data=block), offset)
+                async with sending(call, messages):
                     await call
             return opened.id
         except SayItError as caught:
@@ -127,30 +138,17 @@ async def _before_next_attempt(source: Source, patience: Patience, error: SayItE
     await patience.wait(error)
 
 
-async def _transcribe_messages(source: Source, config: service_pb.JobConfig) -> AsyncGenerator[Message, None]:
-    yield service_pb.TranscribeRequest(config=config)
-    async with aclosing(source.blocks()) as blocks:
-        async for block in blocks:
-            yield service_pb.TranscribeRequest(audio=block)
-    # An empty message says that this was all; the mere end of a stream is also what a dying client looks like.
-    yield service_pb.TranscribeRequest(audio=b"")
-
-
-async def _create_messages(source: Source, config: service_pb.JobConfig) -> AsyncGenerator[Message, None]:
-    yield service_pb.CreateJobRequest(config=config)
-    async with aclosing(source.blocks()) as blocks:
-        async for block in blocks:
-            yield service_pb.CreateJobRequest(audio=block)
-    yield service_pb.CreateJobRequest(audio=b"")
-
-
-async def _from_upload_messages(upload_id: str, config: service_pb.JobConfig) -> AsyncGenerator[Message, None]:
-    yield service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(config=config, upload_id=upload_id))
-
-
-async def _append_messages(source: Source, upload_id: str, offset: int) -> AsyncGenerator[Message, None]:
-    yield upload_pb.AppendUploadRequest(start=upload_pb.AppendStart(upload_id=upload_id, offset=offset))
+async def _messages(
+    first: Message, source: Source, message: Callable[[bytes], Message], offset: int = 0
+) -> AsyncGenerator[Message, None]:
+    """The first message, each block as a message, and the one that ends the audio."""
+    yield first
     async with aclosing(source.blocks(offset)) as blocks:
         async for block in blocks:
-            yield upload_pb.AppendUploadRequest(data=block)
-    yield upload_pb.AppendUploadRequest(data=b"")
+            yield message(block)
+    # An empty message says that this was all; the mere end of a stream is also what a dying client looks like.
+    yield message(b"")
+
+
+async def _alone(message: Message) -> AsyncGenerator[Message, None]:
+    yield message

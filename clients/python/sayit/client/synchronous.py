@@ -5,22 +5,51 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sayit.client.asynchronous import DEFAULT_ADDRESS, AsyncClient
+from sayit.client.asynchronous import AsyncClient
 from sayit.client.sources import Audio
-from sayit.speech.jobs import Job, JobEvent, JobState, Result
+from sayit.speech.jobs import JobEvent, Result
 from sayit.speech.options import Options
-from sayit.speech.rendering import Format
-from sayit.speech.system import Model, SystemStatus
-from sayit.speech.transcript import Transcript
-from sayit.speech.vocabularies import Vocabulary
 
+_Arguments = ParamSpec("_Arguments")
 _Value = TypeVar("_Value")
+
+
+def _made_like(
+    constructor: Callable[Concatenate[AsyncClient, _Arguments], None],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Client, _Arguments], None]]:
+    """Gives a constructor that passes everything on the signature of the one that it passes it to."""
+    return functools.wraps(constructor)
+
+
+def _blocking(
+    method: Callable[Concatenate[AsyncClient, _Arguments], Coroutine[Any, Any, _Value]],
+) -> Callable[Concatenate[Client, _Arguments], _Value]:
+    """The method of AsyncClient, as one that returns when the call has ended."""
+
+    @functools.wraps(method)
+    def call(client: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Value:
+        return client._loop.run(method(client._async, *args, **kwargs))  # noqa: SLF001 - a method of it
+
+    return call
+
+
+def _iterating(
+    method: Callable[Concatenate[AsyncClient, _Arguments], AsyncGenerator[JobEvent, None]],
+) -> Callable[Concatenate[Client, _Arguments], Iterator[JobEvent]]:
+    """The method of AsyncClient, as one that returns a plain iterator."""
+
+    @functools.wraps(method)
+    def call(client: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[JobEvent]:
+        return client._iterate(method(client._async, *args, **kwargs))  # noqa: SLF001 - a method of it
+
+    return call
 
 
 class Client:
@@ -30,28 +59,9 @@ class Client:
     arrive. The calls run on an event loop in a daemon thread, which starts with the first of them.
     """
 
-    def __init__(
-        self,
-        address: str = DEFAULT_ADDRESS,
-        *,
-        api_key: str = "",
-        root_certificates: bytes | None = None,
-        tls: bool = False,
-        insecure: bool = False,
-        reconnect_s: float = 120.0,
-        retry_s: float = 15.0,
-        timeout_s: float = 30.0,
-    ) -> None:
-        self._async = AsyncClient(
-            address,
-            api_key=api_key,
-            root_certificates=root_certificates,
-            tls=tls,
-            insecure=insecure,
-            reconnect_s=reconnect_s,
-            retry_s=retry_s,
-            timeout_s=timeout_s,
-        )
+    @_made_like(AsyncClient.__init__)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._async = AsyncClient(*args, **kwargs)
         self._loop = _LoopThread()
         # A forgotten client is closed too, at the latest when the program ends.
         self._close = weakref.finalize(self, self._loop.close, self._async)
@@ -78,103 +88,32 @@ class Client:
         on_event: Callable[[JobEvent], None] | None = None,
     ) -> Result:
         """See `AsyncClient.transcribe`; `on_event` is called in the caller's thread."""
-        events = self._iterate(
-            self._async.stream(audio, options=options, filename=filename, idempotency_key=idempotency_key)
-        )
-        return self.result(_hear(events, on_event))
-
-    def stream(
-        self, audio: Audio, *, options: Options | None = None, filename: str = "", idempotency_key: str = ""
-    ) -> Iterator[JobEvent]:
-        """See `AsyncClient.stream`."""
-        return self._iterate(
-            self._async.stream(audio, options=options, filename=filename, idempotency_key=idempotency_key)
-        )
-
-    def create_job(
-        self, audio: Audio, *, options: Options | None = None, filename: str = "", idempotency_key: str = ""
-    ) -> Job:
-        """See `AsyncClient.create_job`."""
-        return self._loop.run(
-            self._async.create_job(audio, options=options, filename=filename, idempotency_key=idempotency_key)
-        )
-
-    def upload(self, audio: Audio, *, filename: str = "") -> str:
-        """See `AsyncClient.upload`."""
-        return self._loop.run(self._async.upload(audio, filename=filename))
-
-    def create_job_from_upload(
-        self, upload_id: str, *, options: Options | None = None, filename: str = "", idempotency_key: str = ""
-    ) -> Job:
-        """See `AsyncClient.create_job_from_upload`."""
-        return self._loop.run(
-            self._async.create_job_from_upload(
-                upload_id, options=options, filename=filename, idempotency_key=idempotency_key
-            )
-        )
-
-    def watch(self, job_id: str, after_seq: int = 0) -> Iterator[JobEvent]:
-        """See `AsyncClient.watch`."""
-        return self._iterate(self._async.watch(job_id, after_seq))
+        stream = self._async.stream(audio, options=options, filename=filename, idempotency_key=idempotency_key)
+        return self.result(_hear(self._iterate(stream), on_event))
 
     def wait(self, job_id: str, *, after_seq: int = 0, on_event: Callable[[JobEvent], None] | None = None) -> Result:
         """See `AsyncClient.wait`; `on_event` is called in the caller's thread."""
         _hear(self._iterate(self._async.watch(job_id, after_seq)), on_event)
         return self.result(job_id)
 
-    def result(self, job_id: str) -> Result:
-        """See `AsyncClient.result`."""
-        return self._loop.run(self._async.result(job_id))
-
-    def get(self, job_id: str) -> Job:
-        """See `AsyncClient.get`."""
-        return self._loop.run(self._async.get(job_id))
-
-    def list(
-        self, states: Iterable[JobState] = (), limit: int = 50, *, created_after_s: float | None = None
-    ) -> tuple[Job, ...]:
-        """See `AsyncClient.list`."""
-        return self._loop.run(self._async.list(states, limit, created_after_s=created_after_s))
-
-    def cancel(self, job_id: str) -> Job:
-        """See `AsyncClient.cancel`."""
-        return self._loop.run(self._async.cancel(job_id))
-
-    def delete(self, job_id: str) -> None:
-        """See `AsyncClient.delete`."""
-        self._loop.run(self._async.delete(job_id))
-
-    def transcript(self, job_id: str, *, raw: bool = False) -> Transcript:
-        """See `AsyncClient.transcript`."""
-        return self._loop.run(self._async.transcript(job_id, raw=raw))
-
-    def render(self, job_id: str, form: Format, *, raw: bool = False) -> str:
-        """See `AsyncClient.render`."""
-        return self._loop.run(self._async.render(job_id, form, raw=raw))
-
-    def put_vocabulary(self, name: str, words: Iterable[str] = (), prompt: str = "") -> Vocabulary:
-        """See `AsyncClient.put_vocabulary`."""
-        return self._loop.run(self._async.put_vocabulary(name, words, prompt))
-
-    def get_vocabulary(self, name: str) -> Vocabulary:
-        """See `AsyncClient.get_vocabulary`."""
-        return self._loop.run(self._async.get_vocabulary(name))
-
-    def list_vocabularies(self) -> tuple[Vocabulary, ...]:
-        """See `AsyncClient.list_vocabularies`."""
-        return self._loop.run(self._async.list_vocabularies())
-
-    def delete_vocabulary(self, name: str) -> None:
-        """See `AsyncClient.delete_vocabulary`."""
-        self._loop.run(self._async.delete_vocabulary(name))
-
-    def models(self) -> tuple[Model, ...]:
-        """See `AsyncClient.models`."""
-        return self._loop.run(self._async.models())
-
-    def status(self) -> SystemStatus:
-        """See `AsyncClient.status`."""
-        return self._loop.run(self._async.status())
+    stream = _iterating(AsyncClient.stream)
+    create_job = _blocking(AsyncClient.create_job)
+    upload = _blocking(AsyncClient.upload)
+    create_job_from_upload = _blocking(AsyncClient.create_job_from_upload)
+    watch = _iterating(AsyncClient.watch)
+    result = _blocking(AsyncClient.result)
+    get = _blocking(AsyncClient.get)
+    list = _blocking(AsyncClient.list)
+    cancel = _blocking(AsyncClient.cancel)
+    delete = _blocking(AsyncClient.delete)
+    transcript = _blocking(AsyncClient.transcript)
+    render = _blocking(AsyncClient.render)
+    put_vocabulary = _blocking(AsyncClient.put_vocabulary)
+    get_vocabulary = _blocking(AsyncClient.get_vocabulary)
+    list_vocabularies = _blocking(AsyncClient.list_vocabularies)
+    delete_vocabulary = _blocking(AsyncClient.delete_vocabulary)
+    models = _blocking(AsyncClient.models)
+    status = _blocking(AsyncClient.status)
 
     def _iterate(self, events: AsyncGenerator[JobEvent, None]) -> Generator[JobEvent, None, None]:
         turns = _Turns(events)

@@ -1,15 +1,26 @@
-"""Options that several commands share."""
+"""The options of commands: declared once, and grouped in dataclasses that `spread` shows typer field by field."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from sayit.speech.options import Channels, Context, Guard
+from sayit.cli import places
+from sayit.cli.overrides import DECODE_READERS, pairs, separated
+from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
 
 _PANEL = "Which suite"
+
+
+def _folder(value: str | Path) -> Path:
+    return Path(value).expanduser().absolute()
+
 
 Server = Annotated[
     str,
@@ -43,8 +54,18 @@ Roots = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
-JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.", show_default=False)]
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        envvar="SAYIT_DATA_DIR",
+        help="The suite's folder: everything durable lies there.",
+        parser=_folder,
+        default_factory=places.default_data,
+        show_default="the platform's folder for user data",
+    ),
+]
 ModelName = Annotated[
     str,
     typer.Option(
@@ -63,55 +84,89 @@ Transcribers = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=64, help="Threads of each transcriber.", show_default="by cores")
 ]
-GuardLevel = Annotated[
-    Guard, typer.Option("--guard", help="How strictly text goes that probably nobody said (JSON lists it).")
-]
-Languages = Annotated[
-    str,
-    typer.Option(
-        "--languages",
-        metavar="LIST",
-        help="Where it is detected: what it may be, such as ko,en,ja, or '*' for any.",
-        show_default="ko,en",
-    ),
-]
-ContextOf = Annotated[
-    Context,
-    typer.Option(
-        "--context", help="Earlier text to decode with; sequential decodes chunk after chunk, which is slower."
-    ),
-]
-ChannelUse = Annotated[
-    Channels,
-    typer.Option("--channels", help="Mix audio channels, or transcribe each by itself, as of a recorded call."),
-]
-Prompt = Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")]
-Hotwords = Annotated[str, typer.Option("--hotwords", help="Words to expect, separated by commas.")]
-Temperature = Annotated[
-    float | None,
-    typer.Option("--temperature", min=0, max=1, help="One fixed temperature.", show_default="0, then the fallback"),
-]
-BeamSize = Annotated[
-    int,
-    typer.Option("--beam-size", min=0, max=10, help="Beams of the search.", show_default="the language's preset"),
-]
-VocabularyName = Annotated[
-    str,
-    typer.Option(
-        "--vocabulary", metavar="NAME", help="Stored words to expect, see `sayit vocabulary`.", show_default=False
-    ),
-]
-Decoding = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--decoding",
-        metavar="KEY=VALUE",
-        help="In place of the language's preset; may be repeated: temperatures=0,0.4 best_of=5 patience=1.5 "
-        "compression_ratio_threshold=2 logprob_threshold=-0.8 no_speech_threshold=0.5 suppress_tokens=11,13.",
-        show_default=False,
-    ),
-]
-Formatting = Annotated[
-    bool, typer.Option("--formatting", help="Numbers as digits, spaces and punctuation made uniform.")
-]
-MaskProfanity = Annotated[bool, typer.Option("--mask-profanity", help="Swear words behind asterisks.")]
+
+
+def option(field: str, *flags: str, **settings: Any) -> Any:
+    """The option for a field of `Options`, with the text and the limits of its declaration."""
+    rule = OPTIONS[field]
+    least, most = rule.limits or (None, None)
+    names = flags or (f"--{field.replace('_', '-')}",)
+    return typer.Option(*names, help=rule.text, min=least, max=most, **settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """What a command may say about the text: fields of `Options`, named alike."""
+
+    languages: Annotated[str, option("languages", metavar="LIST", show_default="ko,en")] = ""
+    prompt: Annotated[str, option("prompt")] = ""
+    hotwords: Annotated[str, option("hotwords")] = ""
+    vocabulary: Annotated[str, option("vocabulary", metavar="NAME", show_default=False)] = ""
+    word_timestamps: Annotated[bool, option("word_timestamps", "--words")] = False
+    temperature: Annotated[float | None, option("temperature", show_default="0, then the fallback")] = None
+    beam_size: Annotated[int, option("beam_size", show_default="the language's preset")] = 0
+    decoding: Annotated[
+        list[str],
+        typer.Option(
+            "--decoding",
+            metavar="KEY=VALUE",
+            help="In place of the language's preset; may be repeated: temperatures=0,0.4 best_of=5 patience=1.5 "
+            "compression_ratio_threshold=2 logprob_threshold=-0.8 no_speech_threshold=0.5 suppress_tokens=11,13.",
+            show_default=False,
+        ),
+    ] = field(default_factory=list)
+    context: Annotated[Context, option("context")] = Context.WITHIN_CHUNK
+    channels: Annotated[Channels, option("channels")] = Channels.MIX
+    guard: Annotated[Guard, option("guard")] = Guard.STANDARD
+    formatting: Annotated[bool, option("formatting")] = False
+
+    def options(self, **more: Any) -> Options:
+        """As a request has them; `more` are fields of `Options` that not every command has.
+
+        Raises:
+            Failure: a decode option is not KEY=VALUE.
+        """
+        decoding = DecodingOverrides(**pairs("--decoding", self.decoding, DECODE_READERS))
+        read = {"languages": separated(self.languages), "decoding": decoding}
+        return Options(**(vars(self) | read | more))
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """The command as typer reads it: each field of a dataclass argument is an argument of its own.
+
+    Its help is the docstring's paragraphs without their line ends: the terminal decides where lines end.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    arguments = inspect.signature(command).parameters
+
+    @functools.wraps(command)
+    def called(**values: Any) -> None:
+        command(**{name: _made(name, hints[name], values) for name in arguments})
+
+    parameters = [one for name, each in arguments.items() for one in _parameters(name, hints[name], each.default)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect.signature
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    called.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.__doc__ or "").split("\n\n"))
+    return called
+
+
+def _parameters(name: str, hint: Any, default: Any) -> Iterator[inspect.Parameter]:
+    if is_dataclass(hint):
+        hints = get_type_hints(hint, include_extras=True)
+        for each in fields(hint):
+            yield from _parameters(each.name, hints[each.name], _default(each))
+    else:
+        yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+def _default(one: Field[Any]) -> Any:
+    if one.default_factory is not MISSING:
+        return one.default_factory()
+    return inspect.Parameter.empty if one.default is MISSING else one.default
+
+
+def _made(name: str, hint: Any, values: dict[str, Any]) -> Any:
+    if not (isinstance(hint, type) and is_dataclass(hint)):
+        return values[name]
+    hints = get_type_hints(hint, include_extras=True)
+    return hint(**{each.name: _made(each.name, hints[each.name], values) for each in fields(hint)})

@@ -1,28 +1,29 @@
-# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
+# ruff: noqa: PLC0415 - the scheduler's code is imported where it is needed, so that `sayit --help` is quick
 """`sayit backup` and `sayit restore`."""
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="FOLDER",
-        envvar="SAYIT_DATA_DIR",
-        help="The suite's folder.",
-        show_default="the platform's folder for user data",
-    ),
-]
+from sayit.cli.commands.arguments import Data
+from sayit.cli.exits import Exit, Failure, Interrupted, failing
+from sayit.cli.suite import lock
+from sayit.cli.wording import note
+
+if TYPE_CHECKING:
+    from sayit.scheduler.backup import Places
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def backup(
     target: Annotated[Path, typer.Argument(metavar="PATH", help="An archive to write, or a folder for archives.")],
-    data: Data = None,
+    data: Data,
     every: Annotated[
         str, typer.Option("--every", metavar="TIME", help="Go on: one now and one every 30m, 6h, 1d ... into a folder.")
     ] = "",
@@ -35,14 +36,33 @@ def backup(
     With SAYIT_DATABASE_URL and SAYIT_STORAGE_URL, as the scheduler has them, what lies there is saved.
     The archive holds what people said, keys and secrets: only you can read it, and it belongs to a safe place.
     """
-    from sayit.cli import backups, places
+    if (every or keep) and not target.is_dir():
+        raise Failure(Exit.USAGE, f"{target} is no folder: --every and --keep need one.")
+    if not every:
+        _save_once(target, data, keep)
+        return
+    import asyncio
 
-    backups.save(target, data=data or places.default_data(), every=every, keep=keep)
+    from sayit.cli import interrupt
+
+    pause_s = _seconds_of(every)
+
+    async def keep_saving() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(_save_once, target, data, keep)
+            except Failure as failure:  # it is tried again at its time
+                for line in failure.lines:
+                    note(line)
+            await asyncio.sleep(pause_s)
+
+    with suppress(Interrupted):  # that is how it is told to stop
+        interrupt.run(keep_saving)
 
 
 def restore(
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", exists=True, dir_okay=False, help="What to restore.")],
-    data: Data = None,
+    data: Data,
     replace: Annotated[
         bool, typer.Option("--replace", help="Put data that are there aside, in a folder beside the new ones.")
     ] = False,
@@ -51,6 +71,46 @@ def restore(
 
     With SAYIT_DATABASE_URL and SAYIT_STORAGE_URL they are put there; a PostgreSQL database has to be empty.
     """
-    from sayit.cli import backups, places
+    from sayit.scheduler import backup as saved
 
-    backups.restore(archive, data=data or places.default_data(), replace=replace)
+    holder = lock.holder_of(data)
+    if holder is not None:
+        raise Failure(Exit.FAILED, str(lock.DataInUseError(data, holder)))
+    with failing(saved.BackupError):
+        places = _places(data)
+        done = saved.restore(places, archive, replace=replace)
+    where = data if places.database_file else places.database.render_as_string()
+    print(f"Restored the backup of {done.created} (SayIt {done.version}, {done.objects} objects) into {where}.")
+    note(f"Its settings lie in {done.settings}; nothing reads them by itself.")
+    if done.replaced is not None:
+        note(f"What was there lies in {done.replaced}.")
+
+
+def _seconds_of(text: str) -> int:
+    """A time such as 90s, 30m, 6h or 7d.
+
+    Raises:
+        Failure: it is none.
+    """
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None or int(match[1]) == 0:
+        raise Failure(Exit.USAGE, f"{text!r} is no time: write 30m, 6h or 1d.")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _save_once(target: Path, data: Path, keep: int) -> None:
+    from sayit.scheduler import backup as saved
+
+    with failing(saved.BackupError):
+        made = saved.save(_places(data), target)
+        print(f"{made.path}: {made.size / 1e6:.1f} MB, {made.jobs} jobs, {made.objects} objects", flush=True)
+        if keep:
+            for gone in saved.rotate(target, keep):
+                note(f"{gone.name} is old and deleted.")
+
+
+def _places(data: Path) -> Places:
+    from sayit.scheduler.backup import places_of
+    from sayit.scheduler.settings import SchedulerSettings
+
+    return places_of(SchedulerSettings(data_dir=data))

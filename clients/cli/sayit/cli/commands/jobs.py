@@ -1,88 +1,156 @@
-# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
 """`sayit jobs …`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, AsJson, JobId, JobIds, Roots, Server
-from sayit.speech.jobs import JobState
+from sayit.cli import printing
+from sayit.cli.commands.arguments import AsJson, spread
+from sayit.cli.connection import Connection
+from sayit.cli.exits import Exit
+from sayit.cli.suite.ready import write
+from sayit.cli.transcribing.display import clock
+from sayit.cli.transcribing.sofar import SoFar
+from sayit.cli.wording import LocalError, complain, language, note
+from sayit.speech.errors import SayItError
+from sayit.speech.jobs import Completed, Failed, JobError, JobEvent, JobState, Progress, StateChanged
 from sayit.speech.rendering import Format
+
+if TYPE_CHECKING:
+    from sayit.client import AsyncClient
 
 app = typer.Typer(no_args_is_help=True, help="Look after jobs.")
 
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.", show_default=False)]
+
 
 @app.command("list")
+@spread
 def list_jobs(
+    connection: Connection,
     state: Annotated[list[JobState] | None, typer.Option("--state", help="Only these states; may be repeated.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most jobs to list.")] = 50,
     as_json: AsJson = False,
-    server: Server = "",
-    api_key: ApiKey = "",
-    root_certificates: Roots = None,
 ) -> None:
     """List your jobs, newest first."""
-    from sayit.cli import jobs
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    jobs.show_list(connection, tuple(state or ()), limit, as_json=as_json)
+    found = connection.call(lambda client: client.list(states=state or (), limit=limit))
+    printing.table_or_json(
+        found,
+        ("JOB", "STATE", "CREATED", "AUDIO", "DONE", "LANGUAGE", "MODEL", "FILE"),
+        lambda job: (
+            job.id,
+            str(job.state),
+            printing.moment(job.created_at_s),
+            printing.seconds(job.progress.audio_total_s),
+            _percentage(job.progress),
+            job.options.language,
+            job.model or "-",
+            job.filename or "-",
+        ),
+        as_json=as_json,
+    )
 
 
 @app.command("show")
-def show(
-    job: JobId, as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None
-) -> None:
+@spread
+def show(job: JobId, connection: Connection, as_json: AsJson = False) -> None:
     """Show one job."""
-    from sayit.cli import jobs
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    jobs.show_one(connection, job, as_json=as_json)
+    found = connection.call(lambda client: client.get(job))
+    if as_json:
+        printing.as_json(found)
+        return
+    fields = {
+        "job": found.id,
+        "state": str(found.state),
+        "file": found.filename or "-",
+        "language": found.options.language,
+        "task": str(found.options.task),
+        "model": found.model or "-",
+        "audio": printing.seconds(found.progress.audio_total_s),
+        "done": _percentage(found.progress),
+        "created": printing.moment(found.created_at_s),
+        "started": printing.moment(found.started_at_s),
+        "finished": printing.moment(found.finished_at_s),
+        "expires": printing.moment(found.expires_at_s),
+        "from cache": "yes" if found.cached else "no",
+        "warnings": ", ".join(found.warnings) or "-",
+    }
+    if found.error is not None:
+        fields["error"] = _sentence(found.error)
+    for name, value in fields.items():
+        print(f"{name:10}  {value}")
 
 
 @app.command("watch")
+@spread
 def watch(
     job: JobId,
+    connection: Connection,
     after: Annotated[int, typer.Option("--after", min=0, help="Number of the last event you have seen.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one line of JSON.")] = False,
-    server: Server = "",
-    api_key: ApiKey = "",
-    root_certificates: Roots = None,
 ) -> None:
     """Follow a job until it ends; exit status 1 if it fails or is cancelled."""
-    from sayit.cli import jobs
-    from sayit.cli.connection import Connection
+    so_far = SoFar()
 
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    raise typer.Exit(jobs.watch(connection, job, after, as_json=as_json))
+    def plainly(event: JobEvent) -> None:
+        body = event.body
+        piece = so_far.take(body)
+        if piece is not None:
+            print(f"{clock(piece.start_s):>7}  {piece.text}", flush=True)
+        elif isinstance(body, Failed):
+            note(f"{job}: {_sentence(body.error)}")
+        elif isinstance(body, StateChanged):
+            note(f"{job}: {body.state}")
+
+    def as_line(event: JobEvent) -> None:
+        kind = type(event.body).__name__
+        printing.json_line({"seq": event.seq, "time_s": event.time_s, "type": kind, "body": event.body})
+
+    async def work(client: AsyncClient) -> bool:
+        completed = False
+        async for event in client.watch(job, after_seq=after):
+            (as_line if as_json else plainly)(event)
+            completed = completed or isinstance(event.body, Completed)
+        # Without it: nothing after `after`, or an end without a transcript.
+        return completed or (await client.get(job)).state is JobState.COMPLETED
+
+    raise typer.Exit(Exit.OK if connection.call(work) else Exit.FAILED)
 
 
 @app.command("cancel")
-def cancel(ids: JobIds, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
+@spread
+def cancel(ids: JobIds, connection: Connection) -> None:
     """Cancel jobs; one that has ended stays as it is."""
-    from sayit.cli import jobs
-    from sayit.cli.connection import Connection
 
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    raise typer.Exit(jobs.cancel(connection, ids))
+    async def one(client: AsyncClient, job_id: str) -> str:
+        return str((await client.cancel(job_id)).state)
+
+    _each(connection, ids, one)
 
 
 @app.command("delete")
-def delete(ids: JobIds, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
+@spread
+def delete(ids: JobIds, connection: Connection) -> None:
     """Delete jobs with their audio and text; a running one is cancelled first."""
-    from sayit.cli import jobs
-    from sayit.cli.connection import Connection
 
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    raise typer.Exit(jobs.delete(connection, ids))
+    async def one(client: AsyncClient, job_id: str) -> str:
+        await client.delete(job_id)
+        return "deleted"
+
+    _each(connection, ids, one)
 
 
 @app.command("transcript")
+@spread
 def transcript(
     job: JobId,
+    connection: Connection,
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
     output: Annotated[
         str | None,
@@ -91,13 +159,37 @@ def transcript(
     raw: Annotated[
         bool, typer.Option("--raw", help="As the model wrote it, without formatting and masks that the job asked for.")
     ] = False,
-    server: Server = "",
-    api_key: ApiKey = "",
-    root_certificates: Roots = None,
 ) -> None:
     """Print a finished job's transcript."""
-    from sayit.cli import jobs
-    from sayit.cli.connection import Connection
+    text = connection.call(lambda client: client.render(job, form, raw=raw))
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        return
+    try:
+        write(Path(output), text, mode=0o644)
+    except OSError as error:
+        raise LocalError("NOT_WRITTEN", path=output) from error
 
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    jobs.transcript(connection, job, form, output, raw=raw)
+
+def _each(connection: Connection, ids: list[str], one: Callable[[AsyncClient, str], Awaitable[str]]) -> None:
+    """Does it to each job, says what became of it, and ends the command."""
+
+    async def work(client: AsyncClient) -> Exit:
+        status = Exit.OK
+        for job_id in ids:
+            try:
+                print(f"{job_id}: {await one(client, job_id)}")
+            except SayItError as error:
+                complain(job_id, error)
+                status = Exit.FAILED
+        return status
+
+    raise typer.Exit(connection.call(work))
+
+
+def _percentage(progress: Progress) -> str:
+    return "-" if progress.fraction is None else f"{progress.fraction:.0%}"
+
+
+def _sentence(error: JobError) -> str:
+    return f"{error.message_ko if language() == 'ko' else error.message_en} [{error.code}]"

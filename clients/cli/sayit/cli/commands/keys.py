@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from sayit.cli import printing
 from sayit.cli.commands.arguments import AsJson
-from sayit.cli.exits import Exit, Failure
+from sayit.cli.exits import failing
+from sayit.cli.wording import note
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,14 +34,10 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it: nobody can see it again."""
-    from sayit.cli import printing
-    from sayit.cli.wording import note
     from sayit.gateway import keys
 
-    try:
+    with failing(keys.KeysFileError):
         stored, key = keys.create_key(file, tenant=tenant, name=name)
-    except keys.KeysFileError as error:
-        raise Failure(Exit.FAILED, str(error)) from None
     if as_json:
         printing.as_json({"id": stored.id, "tenant": stored.tenant, "name": stored.name, "key": key})
     else:
@@ -50,20 +48,13 @@ def create(
 @app.command("list")
 def list_keys(file: File, as_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
-    from sayit.cli import printing
     from sayit.gateway import keys
 
-    try:
+    with failing(keys.KeysFileError):
         found = keys.list_keys(file)
-    except keys.KeysFileError as error:
-        raise Failure(Exit.FAILED, str(error)) from None
     if as_json:
-        printing.as_json(
-            [
-                {"id": k.id, "tenant": k.tenant, "name": k.name, "created": k.created, "revoked": k.revoked or None}
-                for k in found
-            ]
-        )
+        names = ("id", "tenant", "name", "created")
+        printing.as_json([{n: getattr(k, n) for n in names} | {"revoked": k.revoked or None} for k in found])
     else:
         printing.table(
             ("KEY", "TENANT", "NAME", "CREATED", "REVOKED"),
@@ -76,8 +67,6 @@ def revoke(key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.
     """Revoke a key; gateways refuse it from the next call on."""
     from sayit.gateway import keys
 
-    try:
+    with failing(keys.KeysFileError):
         stored = keys.revoke_key(file, key)
-    except keys.KeysFileError as error:
-        raise Failure(Exit.FAILED, str(error)) from None
     print(f"{stored.id}: revoked {stored.revoked}")

@@ -1,77 +1,64 @@
-# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
-"""`sayit transcribe`."""
+# ruff: noqa: PLC0415 - the client is imported where it is needed, so that `sayit --help` is quick
+"""`sayit transcribe`: which files, which suite, then the work."""
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import (
-    ApiKey,
-    BeamSize,
-    ChannelUse,
-    ContextOf,
-    Decoding,
-    Formatting,
-    GuardLevel,
-    Hotwords,
-    Languages,
-    MaskProfanity,
-    ModelName,
-    Prompt,
-    Roots,
-    Server,
-    Temperature,
-    Threads,
-    Transcribers,
-    VocabularyName,
-)
-from sayit.cli.transcribing.display import Show
-from sayit.speech.options import Channels, Context, Guard, Task
+from sayit.cli.commands.arguments import TextOptions, option, spread
+from sayit.cli.connection import Wanted
+from sayit.cli.exits import Exit, Failure
+from sayit.cli.transcribing import inputs as sources
+from sayit.cli.transcribing.display import Show, display
+from sayit.cli.transcribing.outputs import Outputs
+from sayit.cli.wording import LocalError, complain, error_line
+from sayit.speech.errors import SayItError
+from sayit.speech.options import AUTO, Options, Task
 from sayit.speech.rendering import Format
 
 
-def transcribe(
+@dataclass(frozen=True, kw_only=True)
+class Transcription:
+    """The arguments."""
+
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Recordings; - reads standard input.", show_default=False)
-    ],
-    language: Annotated[
-        str, typer.Option("--language", "-l", help="Language of the speech (ko, en, ja, zh ...), or auto to detect it.")
-    ] = "auto",
-    languages: Languages = "",
-    form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
+    ]
+    language: Annotated[str, option("language", "--language", "-l")] = AUTO
+    text: TextOptions
+    mask_profanity: Annotated[bool, option("mask_profanity")] = False
+    task: Annotated[Task, option("task")] = Task.TRANSCRIBE
+    form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT
     output: Annotated[
         str | None,
         typer.Option(
             "--output", "-o", metavar="FILE|FOLDER", help="Where the result goes.", show_default="standard output"
         ),
-    ] = None,
-    model: ModelName = "",
-    task: Annotated[Task, typer.Option("--task", help="Write down the words, or translate them to English.")] = (
-        Task.TRANSCRIBE
-    ),
-    prompt: Prompt = "",
-    hotwords: Hotwords = "",
-    vocabulary: VocabularyName = "",
-    words: Annotated[bool, typer.Option("--words", help="Give every word its times (in JSON).")] = False,
-    temperature: Temperature = None,
-    beam_size: BeamSize = 0,
-    decoding: Decoding = None,
-    context: ContextOf = Context.WITHIN_CHUNK,
-    channels: ChannelUse = Channels.MIX,
-    guard: GuardLevel = Guard.STANDARD,
-    formatting: Formatting = False,
-    mask_profanity: MaskProfanity = False,
+    ] = None
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
-    ] = Show.AUTO,
-    server: Server = "",
-    api_key: ApiKey = "",
-    root_certificates: Roots = None,
-    transcribers: Transcribers = None,
-    threads: Threads = None,
-) -> None:
+    ] = Show.AUTO
+    suite: Wanted
+
+    def options(self) -> Options:
+        """Without the model, whose meaning depends on the suite.
+
+        Raises:
+            Failure: they make no sense.
+        """
+        asked = self.text.options(language=self.language, task=self.task, mask_profanity=self.mask_profanity)
+        try:
+            return asked.normalised()
+        except SayItError as error:
+            raise Failure(Exit.USAGE, error_line("sayit", error)) from None
+
+
+@spread
+def transcribe(call: Transcription) -> None:
     """Transcribe recordings: text on standard output, progress on standard error.
 
     Uses the suite at --server, else one that runs on this machine, else starts one for the length of this call and
@@ -79,41 +66,47 @@ def transcribe(
     are headed by their file's name, several JSON results become one array; subtitles and tables of several files need
     --output FOLDER.
     """
-    from sayit.cli.connection import Connection
-    from sayit.cli.overrides import decoding_of, separated
-    from sayit.cli.suites import Wanted
-    from sayit.cli.transcribing import command
-    from sayit.speech.options import Options
+    options = call.options()
+    try:
+        inputs = sources.of_arguments(call.files)
+        outputs = Outputs(inputs, call.form, call.output)
+    except ValueError as error:
+        raise Failure(Exit.USAGE, str(error)) from None
+    if _none_is_there(inputs):
+        raise typer.Exit(Exit.FAILED)
+    from sayit.cli import interrupt, suites
+    from sayit.cli.transcribing.work import Work, transcribe_all
 
-    status = command.run(
-        command.Call(
-            files=tuple(files),
-            options=Options(
-                language=language,
-                task=task,
-                prompt=prompt,
-                hotwords=hotwords,
-                word_timestamps=words,
-                temperature=temperature,
-                beam_size=beam_size,
-                languages=separated(languages),
-                context=context,
-                channels=channels,
-                vocabulary=vocabulary,
-                decoding=decoding_of(decoding or ()),
-                guard=guard,
-                formatting=formatting,
-                mask_profanity=mask_profanity,
-            ),
-            form=form,
-            output=output,
-            suite=Wanted(
-                connection=Connection(server=server, api_key=api_key, root_certificates=root_certificates),
-                model=model,
-                transcribers=transcribers,
-                threads=threads,
-            ),
-            show=progress,
-        )
-    )
-    raise typer.Exit(status)
+    suite = suites.choose(call.suite)
+    work = Work(inputs=inputs, options=suite.asked(options), outputs=outputs, display=display(call.progress, inputs))
+
+    async def main() -> Exit:
+        async with AsyncExitStack() as started:
+            try:
+                with work.display as shown:
+                    if suite.starting:
+                        shown.phase(suite.starting)
+                    client = await started.enter_async_context(suite.client(shown.say))
+                    shown.phase("")
+                    status = await transcribe_all(client, work)
+            finally:
+                outputs.flush()
+            outputs.finish()  # before the suite is stopped: nobody has to wait for that
+        return status
+
+    raise typer.Exit(interrupt.run(main))
+
+
+def _none_is_there(inputs: list[sources.Input]) -> bool:
+    """Whether there is nothing to do: then no suite is started only to say so."""
+    errors = []
+    for one in inputs:
+        try:
+            one.check()
+        except LocalError as error:
+            errors.append((one.shown, error))
+    if len(errors) < len(inputs):
+        return False
+    for shown, problem in errors:
+        complain(shown, problem)
+    return True

@@ -1,22 +1,26 @@
-# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
 """`sayit up`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import Threads, Transcribers
+from sayit.cli.commands.arguments import Data, Threads, Transcribers, spread
 from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
 
 
-def up(
-    transcribers: Transcribers = None,
-    threads: Threads = None,
+@dataclass(frozen=True, kw_only=True)
+class Up:
+    """The arguments."""
+
+    transcribers: Transcribers = None
+    threads: Threads = None
+    #: As `pools.parse` reads them.
     model: Annotated[
-        list[str] | None,
+        list[str],
         typer.Option(
             "--model",
             metavar="NAME|PATH[=N]",
@@ -24,20 +28,11 @@ def up(
             "further model, and =N for its number of transcribers. The first is the default of requests.",
             show_default="small, else the bundled one",
         ),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            metavar="FOLDER",
-            envvar="SAYIT_DATA_DIR",
-            help="Everything durable lies here.",
-            show_default="the platform's folder for user data",
-        ),
-    ] = None,
+    ] = field(default_factory=list)
+    data: Data
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", envvar="SAYIT_LISTEN", help="Where clients connect.")
-    ] = DEFAULT_ADDRESS,
+    ] = DEFAULT_ADDRESS
     rest: Annotated[
         str,
         typer.Option(
@@ -46,13 +41,13 @@ def up(
             envvar="SAYIT_BRIDGE_LISTEN",
             help="Where the web page and the REST API are; `none` starts neither.",
         ),
-    ] = DEFAULT_REST,
+    ] = DEFAULT_REST
     ready_file: Annotated[
         Path | None,
         typer.Option(
             "--ready-file", metavar="FILE", help="Written once all is healthy: addresses and process ids as JSON."
         ),
-    ] = None,
+    ] = None
     redis_url: Annotated[
         str,
         typer.Option(
@@ -62,35 +57,23 @@ def up(
             help="A Redis or Valkey of yours.",
             show_default="starts Valkey",
         ),
-    ] = "",
+    ] = ""
     log_dir: Annotated[
         Path | None, typer.Option("--log-dir", metavar="FOLDER", help="Logs of the parts.", show_default="DATA/logs")
-    ] = None,
+    ] = None
     grace: Annotated[
         float, typer.Option("--grace", min=0, envvar="SAYIT_GRACE_S", help="Seconds that running work gets at the end.")
-    ] = 30.0,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all parts' logs here as well.")] = False,
-) -> None:
+    ] = 30.0
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all parts' logs here as well.")] = False
+
+
+@spread
+def up(call: Up) -> None:
     """Keep a suite running: Valkey, scheduler, gateway, transcribers, REST bridge with web page; Ctrl-C stops it.
 
     A part that dies is started again. A second Ctrl-C does not wait for running work; nothing accepted is lost.
     All other settings are taken from SAYIT_* variables (`sayit config` lists them).
     """
-    from sayit.cli import places
-    from sayit.cli.suite import command
+    from sayit.cli.suite import command  # noqa: PLC0415 - the supervisor takes a while to import
 
-    command.run(
-        command.Call(
-            transcribers=transcribers,
-            threads=threads,
-            models=tuple(model or ()),
-            data=(data or places.default_data()).expanduser().absolute(),
-            listen=listen,
-            rest=rest,
-            ready_file=ready_file.absolute() if ready_file else None,
-            redis_url=redis_url,
-            logs=log_dir.absolute() if log_dir else None,
-            grace_s=grace,
-            verbose=verbose,
-        )
-    )
+    command.run(call)

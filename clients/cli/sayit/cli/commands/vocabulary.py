@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
 """`sayit vocabulary …`."""
 
 from __future__ import annotations
@@ -7,7 +6,11 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, AsJson, Roots, Server
+from sayit.cli import printing
+from sayit.cli.commands.arguments import AsJson, spread
+from sayit.cli.connection import Connection
+from sayit.cli.exits import Exit, Failure
+from sayit.cli.wording import note
 
 app = typer.Typer(no_args_is_help=True, help="Keep words to expect under names, for --vocabulary.")
 
@@ -15,8 +18,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The vocabulary's name
 
 
 @app.command("put")
+@spread
 def put(
     name: Name,
+    connection: Connection,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="WORD", help="Words or quoted phrases.", show_default=False)
     ] = None,
@@ -28,47 +33,48 @@ def put(
     ] = None,
     prompt: Annotated[str, typer.Option("--prompt", help="Text that sets style, names and context.")] = "",
     as_json: AsJson = False,
-    server: Server = "",
-    api_key: ApiKey = "",
-    root_certificates: Roots = None,
 ) -> None:
     """Store words and a text under a name; what the name held before goes."""
-    from sayit.cli import vocabularies
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    vocabularies.put(connection, name, [*(words or ()), *vocabularies.lines(file)], prompt, as_json=as_json)
+    try:
+        found = [*(words or ()), *(line.strip() for line in file or () if line.strip())]
+    except UnicodeDecodeError:
+        raise Failure(Exit.USAGE, "--file: it is no UTF-8 text") from None
+    stored = connection.call(lambda client: client.put_vocabulary(name, found, prompt))
+    if as_json:
+        printing.as_json(stored)
+    else:
+        print(f"{stored.name}: {len(stored.words)} words" + (" and a prompt" if stored.prompt else ""))
 
 
 @app.command("get")
-def get(
-    name: Name, as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None
-) -> None:
+@spread
+def get(name: Name, connection: Connection, as_json: AsJson = False) -> None:
     """Print a vocabulary's words, one a line, as `put --file` reads them."""
-    from sayit.cli import vocabularies
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    vocabularies.get(connection, name, as_json=as_json)
+    found = connection.call(lambda client: client.get_vocabulary(name))
+    if as_json:
+        printing.as_json(found)
+        return
+    if found.prompt:
+        note(f"prompt: {found.prompt}")  # on standard error, for it is no word
+    for word in found.words:
+        print(word)
 
 
 @app.command("list")
-def list_vocabularies(
-    as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None
-) -> None:
+@spread
+def list_vocabularies(connection: Connection, as_json: AsJson = False) -> None:
     """List your vocabularies."""
-    from sayit.cli import vocabularies
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    vocabularies.show_list(connection, as_json=as_json)
+    printing.table_or_json(
+        connection.call(lambda client: client.list_vocabularies()),
+        ("NAME", "WORDS", "PROMPT", "CHANGED"),
+        lambda one: (one.name, str(len(one.words)), one.prompt[:40] or "-", printing.moment(one.updated_at_s)),
+        as_json=as_json,
+    )
 
 
 @app.command("delete")
-def delete(name: Name, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
+@spread
+def delete(name: Name, connection: Connection) -> None:
     """Delete a vocabulary; jobs that were made with it keep its words."""
-    from sayit.cli import vocabularies
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    vocabularies.delete(connection, name)
+    connection.call(lambda client: client.delete_vocabulary(name))
+    print(f"{name}: deleted")

@@ -7,7 +7,6 @@ import os
 import platform
 import resource
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from sayit.chassis.start import StartError, check_free
 from sayit.cli import places
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
 from sayit.cli.suite import checks, lock
-from sayit.cli.suite.cores import TRANSCRIBER_BYTES, transcriber_bytes, usable_cores, workforce
+from sayit.cli.suite.cores import TRANSCRIBER_BYTES, cpu_info, sysctl, transcriber_bytes, usable_cores, workforce
 from sayit.cli.suite.memory import total_bytes
 from sayit.cli.suite.pools import Asked
 
@@ -44,7 +43,7 @@ def vector_units(flags: str | None = None) -> Finding:
     machine = platform.machine()
     if machine not in {"x86_64", "AMD64"}:
         return ok(about, machine)
-    known = set((_cpu_flags() if flags is None else flags).split())
+    known = set((_flags() if flags is None else flags).split())
     if not known:
         return ok(about, machine)
     if "avx2" not in known:
@@ -142,14 +141,5 @@ def running_suite(data: Path) -> Finding:
     return ok(about, f"all {len(described.parts)} parts are healthy, gateway at {described.gateway}{page}")
 
 
-def _cpu_flags() -> str:
-    if sys.platform == "darwin":
-        answer = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "machdep.cpu.leaf7_features"], capture_output=True, text=True, check=False
-        )
-        return answer.stdout.lower()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
+def _flags() -> str:
+    return sysctl("machdep.cpu.leaf7_features").lower() if sys.platform == "darwin" else cpu_info("flags")

@@ -1,69 +1,115 @@
-"""`sayit eval` from its arguments to its exit status."""
+"""`sayit eval`."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from sayit.cli import interrupt, printing, suites
+from sayit.cli.commands.arguments import AsJson, TextOptions, spread
+from sayit.cli.connection import Wanted
 from sayit.cli.evaluation import layouts, tables
 from sayit.cli.evaluation.comparing import compare
 from sayit.cli.evaluation.labels import Label
 from sayit.cli.evaluation.measuring import Measured, Problem, Reading, measure
 from sayit.cli.evaluation.normalising import Normaliser
 from sayit.cli.evaluation.report import Report, ReportError, load, report
-from sayit.cli.exits import Exit, Failure
-from sayit.cli.overrides import DECODING, separated, with_decoding
-from sayit.cli.suites import Wanted
+from sayit.cli.exits import HELP, Exit, Failure, failing
+from sayit.cli.overrides import DECODE_READERS, pairs, readers_of
 from sayit.cli.wording import error_line, note
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
-from sayit.speech.options import AUTO, Channels, Context, Guard, Options
+from sayit.speech.options import AUTO, Options
 
+#: What `--versus` cannot change.
+_FIXED = {"model", "task", "max_tokens_per_window", "decoding"}
+#: What it can, and how its value is read.
+_CHANGES = {name: read for name, read in readers_of(Options).items() if name not in _FIXED} | DECODE_READERS
 
-def _flag(value: str) -> bool:
-    return {"true": True, "false": False}[value.lower()]
-
-
-#: What `--versus` can change, and how its value is read.
-_CHANGES: dict[str, Callable[[str], object]] = {
-    "language": str,
-    "prompt": str,
-    "hotwords": str,
-    "beam_size": int,
-    "temperature": float,
-    "languages": separated,
-    "context": Context,
-    "channels": Channels,
-    "vocabulary": str,
-    "guard": Guard,
-    "word_timestamps": _flag,
-    "formatting": _flag,
-    "mask_profanity": _flag,
-    **DECODING,
-}
+app = typer.Typer(add_completion=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class Evaluation:
     """The arguments."""
 
-    folder: Path
-    #: A code or "auto" for all recordings; empty takes each label's own.
-    language: str
-    #: All but language and model.
-    options: Options
-    #: Changes that make a second configuration: FIELD=VALUE.
-    versus: Sequence[str]
-    normaliser: Normaliser
-    at_once: int
-    #: Where the report goes, too.
-    output: Path | None
-    as_json: bool
-    markdown: bool
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", exists=True, file_okay=False, help="Folder of labelled recordings.", show_default=False
+        ),
+    ] = None
+    language: Annotated[
+        str,
+        typer.Option(
+            "--language", "-l", help="Language to ask for (ko, en, auto ...).", show_default="each label's own"
+        ),
+    ] = ""
+    text: TextOptions
+    versus: Annotated[
+        list[str],
+        typer.Option(
+            "--versus", metavar="KEY=VALUE", help="Run a second time with this changed, and compare; may be repeated."
+        ),
+    ] = field(default_factory=list)
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--compare", metavar="A.json B.json", help="Run nothing; compare two saved reports."),
+    ] = None
+    normaliser: Annotated[
+        Normaliser,
+        typer.Option("--normaliser", help="standard: Whisper's English rules, too; basic: case and punctuation only."),
+    ] = Normaliser.STANDARD
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=64, help="Recordings in the suite at a time.")] = 4
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report there as JSON, too.")
+    ] = None
+    as_json: AsJson = False
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False
     suite: Wanted
+
+
+@app.command("eval", epilog=HELP)
+@spread
+def evaluate(call: Evaluation) -> None:
+    """Transcribe labelled recordings and measure the text: errors, seams, inventions, speed.
+
+    DIR holds recordings with NAME.json or NAME.txt beside them, or is laid out as LibriSpeech or FLEURS. Reported with
+    95 % confidence intervals, by language, length and tag: word and character error rates, words lost and doubled where
+    chunks meet, words invented per hour of silence, real-time factors. Two runs are compared recording by recording.
+    """
+    if call.compare is not None:
+        compare_saved(*call.compare, as_json=call.as_json)
+        return
+    if call.folder is None:
+        raise Failure(Exit.USAGE, "Name a folder of labelled recordings, or two reports with --compare.")
+    try:
+        configurations = _configurations(call)
+    except SayItError as error:
+        raise Failure(Exit.USAGE, error_line("sayit", error)) from None
+    labels = _labels(call.folder)
+    suite = suites.choose(call.suite)
+    if suite.starting:
+        note(suite.starting)
+    configurations = [dataclasses.replace(one, options=suite.asked(one.options)) for one in configurations]
+
+    async def main() -> list[Measured]:
+        async with suite.client(note) as client:
+            return [await _measured(client, labels, one, call.at_once) for one in configurations]
+
+    runs = interrupt.run(main)
+    reports = [
+        report(labels, measured, call.normaliser, {**_model(measured), **one.described()})
+        for measured, one in zip(runs, configurations, strict=True)
+    ]
+    _keep(reports, call.output)
+    _show(reports, call)
+    raise typer.Exit(Exit.FAILED if any(one.failed for one in reports) else Exit.OK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,75 +128,27 @@ class _Configuration:
         return {**changed, "language": self.language or "as labelled"}
 
 
-def run(call: Call) -> Exit:
-    """Transcribes the folder, once or twice, and prints the figures.
-
-    Raises:
-        Failure: the call makes no sense, a label is malformed, or no suite can be started.
-        SayItError: the model is not there.
-        LocalError: no suite answers at the address given.
-    """
-    try:
-        configurations = _configurations(call)
-    except SayItError as error:
-        raise Failure(Exit.USAGE, error_line("sayit", error)) from None
-    labels = _labels(call.folder)
-    target = suites.choose(call.suite)
-    if isinstance(target, suites.Own):
-        note(f"Starting a suite for this call: {target.describe()}")
-    else:
-        configurations = [
-            dataclasses.replace(one, options=dataclasses.replace(one.options, model=target.model))
-            for one in configurations
-        ]
-
-    async def main() -> list[Measured]:
-        async with suites.connected(call.suite.connection, target, note) as client:
-            return [await _measured(client, call, labels, one) for one in configurations]
-
-    runs = interrupt.run(main)
-    reports = [
-        report(labels, measured, call.normaliser, {**_model(measured), **one.described()})
-        for measured, one in zip(runs, configurations, strict=True)
-    ]
-    _keep(reports, call.output)
-    _show(reports, call)
-    return Exit.FAILED if any(one.failed for one in reports) else Exit.OK
-
-
-def run_comparison(first: Path, second: Path, *, as_json: bool) -> Exit:
-    """Compares two saved reports.
+def compare_saved(first: Path, second: Path, *, as_json: bool) -> None:
+    """Prints the differences between two saved reports.
 
     Raises:
         Failure: they cannot be read, or not compared.
     """
-    try:
+    with failing(ReportError, status=Exit.USAGE):
         compared = compare(load(first), load(second))
-    except ReportError as error:
-        raise Failure(Exit.USAGE, str(error)) from None
-    if as_json:
-        printing.as_json(compared)
-    else:
-        tables.show_comparison(compared)
-    return Exit.OK
+    tables.show_comparison(compared, as_json=as_json)
 
 
-def _configurations(call: Call) -> list[_Configuration]:
-    first = _configuration(call.language, call.options)
-    changes: dict[str, object] = {}
-    for text in call.versus:
-        name, _, value = text.partition("=")
-        try:
-            changes[name] = _CHANGES[name](value)
-        except (KeyError, ValueError):
-            possible = ", ".join(_CHANGES)
-            raise Failure(Exit.USAGE, f"--versus {text}: write FIELD=VALUE; fields are {possible}") from None
-    found = [first]
+def _configurations(call: Evaluation) -> list[_Configuration]:
+    """What `call` asks for, and what `--versus` makes of it."""
+    asked = call.text.options()
+    found = [_configuration(call.language, asked)]
+    changes = pairs("--versus", call.versus, _CHANGES)
     if changes:
-        language = str(changes.pop("language", call.language))
-        decoding = {name: changes.pop(name) for name in DECODING if name in changes}
-        options = dataclasses.replace(call.options, **changes)  # type: ignore[arg-type]  # read by field above
-        found.append(_configuration(language, with_decoding(options, decoding)))
+        language = changes.pop("language", call.language)
+        decoding = {name: changes.pop(name) for name in DECODE_READERS if name in changes}
+        changed = dataclasses.replace(asked, decoding=dataclasses.replace(asked.decoding, **decoding), **changes)
+        found.append(_configuration(language, changed))
     for one in found:
         dataclasses.replace(one.options, language=one.language or "auto").normalised()
     return found
@@ -162,17 +160,15 @@ def _configuration(language: str, options: Options) -> _Configuration:
 
 
 def _labels(folder: Path) -> tuple[Label, ...]:
-    try:
+    with failing(layouts.LabelError, UnicodeDecodeError, status=Exit.USAGE):
         labels = layouts.find(folder)
-    except (layouts.LabelError, UnicodeDecodeError) as error:
-        raise Failure(Exit.USAGE, str(error)) from None
     if not labels:
         raise Failure(Exit.USAGE, f"{folder}: no recording has a label beside it (NAME.json or NAME.txt)")
     return labels
 
 
 async def _measured(
-    client: AsyncClient, call: Call, labels: Sequence[Label], configuration: _Configuration
+    client: AsyncClient, labels: Sequence[Label], configuration: _Configuration, at_once: int
 ) -> Measured:
     def done(label: Label, reading: Reading | Problem) -> None:
         if not isinstance(reading, Reading):
@@ -184,7 +180,7 @@ async def _measured(
 
     note(f"{len(labels)} recordings with " + ", ".join(f"{k} {v}" for k, v in configuration.described().items()))
     return await measure(
-        client, labels, configuration.options, language=configuration.language, at_once=call.at_once, done=done
+        client, labels, configuration.options, language=configuration.language, at_once=at_once, done=done
     )
 
 
@@ -198,13 +194,11 @@ def _keep(reports: Sequence[Report], output: Path | None) -> None:
         return
     for place, one in enumerate(reports):
         file = output if not place else output.with_name(f"{output.stem}-versus{output.suffix}")
-        try:
+        with failing():
             one.save(file)
-        except OSError as error:
-            raise Failure(Exit.FAILED, f"{file}: {error.strerror}") from None
 
 
-def _show(reports: Sequence[Report], call: Call) -> None:
+def _show(reports: Sequence[Report], call: Evaluation) -> None:
     compared = compare(*reports) if len(reports) == 2 else []
     if call.as_json:
         printing.as_json({"reports": reports, "comparison": compared} if compared else reports[0])
@@ -212,4 +206,4 @@ def _show(reports: Sequence[Report], call: Call) -> None:
     for one in reports:
         tables.show_report(one, markdown=call.markdown)
     if compared:
-        tables.show_comparison(compared)
+        tables.show_comparison(compared, as_json=False)

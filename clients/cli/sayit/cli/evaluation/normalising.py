@@ -7,6 +7,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 
+from whisper_normalizer.basic import BasicTextNormalizer
+from whisper_normalizer.english import EnglishTextNormalizer
+
 
 class Normaliser(StrEnum):
     """How texts are made comparable before words are counted."""
@@ -24,21 +27,11 @@ def normalise(text: str, languages: tuple[str, ...], normaliser: Normaliser) -> 
     A recording in several languages takes the English rules if English is among them: they change Latin letters only.
     """
     english = normaliser is Normaliser.STANDARD and "en" in languages
-    normal = _english() if english else _basic()
+    normal = _normal(EnglishTextNormalizer if english else BasicTextNormalizer)
     # The English rules decompose letters, which takes Hangul syllables apart.
     return " ".join(unicodedata.normalize("NFC", normal(unicodedata.normalize("NFC", text))).split())
 
 
 @cache
-def _english() -> Callable[[str], str]:
-    # Imported here, so that the command line can name the normalisers where the package is not installed.
-    from whisper_normalizer.english import EnglishTextNormalizer  # noqa: PLC0415 - as said
-
-    return EnglishTextNormalizer()  # type: ignore[no-any-return]  # the package has no types
-
-
-@cache
-def _basic() -> Callable[[str], str]:
-    from whisper_normalizer.basic import BasicTextNormalizer  # noqa: PLC0415 - as above
-
-    return BasicTextNormalizer()  # type: ignore[no-any-return]  # as above
+def _normal(rules: Callable[[], Callable[[str], str]]) -> Callable[[str], str]:
+    return rules()

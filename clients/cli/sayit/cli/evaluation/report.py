@@ -108,7 +108,6 @@ def scored(label: Label, reading: Reading, normaliser: Normaliser) -> Scored:
     transcript = reading.transcript
     said = normalise(label.text, label.languages, normaliser)
     written = normalise(transcript.text, label.languages, normaliser)
-    words, letters = word_errors(said, written), character_errors(said, written)
     respaced = spaced_alike(said, written) if "ko" in label.languages else written
     spoken = comparable(label.words, label.languages)
     heard = comparable([word for one in transcript.segments for word in words_of(one)], label.languages)
@@ -124,11 +123,11 @@ def scored(label: Label, reading: Reading, normaliser: Normaliser) -> Scored:
         duration_s=round(transcript.duration_s, 3),
         said=said,
         written=written,
-        words=words.said,
-        word_errors=words.total,
-        spaced_word_errors=word_errors(said, respaced).total,
-        characters=letters.said,
-        character_errors=letters.total,
+        words=len(said.split()),
+        word_errors=word_errors(said, written),
+        spaced_word_errors=word_errors(said, respaced),
+        characters=len(said.replace(" ", "")),
+        character_errors=character_errors(said, written),
         wall_s=round(reading.wall_s, 3),
         compute_s=round(transcript.usage.compute_s, 3),
         boundaries=None if reading.boundaries is None else len(reading.boundaries),

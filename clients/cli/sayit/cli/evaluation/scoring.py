@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import jiwer
 
 
-@dataclass(frozen=True, kw_only=True)
-class Errors:
-    """Differences between what was said and what was written."""
-
-    #: Units said.
-    said: int
-    substitutions: int = 0
-    deletions: int = 0
-    insertions: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.substitutions + self.deletions + self.insertions
-
-
-def word_errors(said: str, written: str) -> Errors:
+def word_errors(said: str, written: str) -> int:
     """Differing words between two normalised texts (Levenshtein distance over words)."""
     if not said or not written:
-        return _one_sided(len(said.split()), len(written.split()))
-    found = jiwer.process_words(said, written)
-    return Errors(
-        said=len(said.split()),
-        substitutions=found.substitutions,
-        deletions=found.deletions,
-        insertions=found.insertions,
-    )
+        return len(said.split()) + len(written.split())
+    return _distance(jiwer.process_words(said, written))
 
 
-def character_errors(said: str, written: str) -> Errors:
+def character_errors(said: str, written: str) -> int:
     """Differing characters between two normalised texts; spaces do not count, because Korean spacing is a choice."""
     said, written = said.replace(" ", ""), written.replace(" ", "")
-    if not said or not written:
-        return _one_sided(len(said), len(written))
-    found = jiwer.process_characters(said, written)
-    return Errors(
-        said=len(said), substitutions=found.substitutions, deletions=found.deletions, insertions=found.insertions
-    )
+    return _distance(jiwer.process_characters(said, written)) if said and written else len(said) + len(written)
+
+
+def _distance(found: Any) -> int:
+    return int(found.substitutions + found.deletions + found.insertions)
 
 
 def spaced_alike(said: str, written: str) -> str:
@@ -78,7 +55,3 @@ def _word_starts(text: str) -> set[int]:
         starts.add(position)
         position += len(word)
     return starts
-
-
-def _one_sided(said: int, written: int) -> Errors:
-    return Errors(said=said, deletions=said, insertions=written)

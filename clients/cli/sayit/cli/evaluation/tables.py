@@ -39,23 +39,22 @@ def show_report(found: Report, *, markdown: bool) -> None:
         print(f"{name}: failed [{code}]")
 
 
-def show_comparison(compared: Sequence[Compared]) -> None:
+def show_comparison(compared: Sequence[Compared], *, as_json: bool) -> None:
     """Prints a row for every group and measure."""
-    printing.table(
+    printing.table_or_json(
+        compared,
         ("RECORDINGS", "COUNT", "MEASURE", "FIRST %", "SECOND %", "DIFFERENCE (95 %)", "P", "SIGNIFICANT"),
-        (
-            (
-                one.group,
-                str(one.recordings),
-                one.measure,
-                f"{100 * one.difference.first:.2f}",
-                f"{100 * one.difference.second:.2f}",
-                _change(one),
-                f"{one.difference.p:.4f}",
-                "yes" if one.difference.significant else "no",
-            )
-            for one in compared
+        lambda one: (
+            one.group,
+            str(one.recordings),
+            one.measure,
+            f"{100 * one.difference.first:.2f}",
+            f"{100 * one.difference.second:.2f}",
+            _change(one),
+            f"{one.difference.p:.4f}",
+            "yes" if one.difference.significant else "no",
         ),
+        as_json=as_json,
     )
 
 

@@ -7,54 +7,33 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from sayit.chassis.start import StartError, check_free, split_address
 from sayit.cli import interrupt, places
-from sayit.cli.exits import Exit, Interrupted
-from sayit.cli.suite import lock, logs, pools, ports, prepare
+from sayit.cli.commands.up import Up
+from sayit.cli.exits import Interrupted, failing
+from sayit.cli.suite import lock, logs, pools, ports, prepare, tuned
 from sayit.cli.suite import model as models
-from sayit.cli.suite.failures import as_failures
-from sayit.cli.suite.plan import SuitePlan, plan
+from sayit.cli.suite.plan import SuiteOptions, SuitePlan, plan
 from sayit.cli.suite.supervisor import Suite, running
 from sayit.cli.suite.valkey import without_password
-from sayit.cli.tuning import setting
 from sayit.cli.wording import note
 
 #: Said instead of the bridge's address.
 NO_BRIDGE = "none"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """The arguments."""
-
-    transcribers: int | None
-    threads: int | None
-    #: As `pools.parse` reads them, the default one first.
-    models: tuple[str, ...]
-    data: Path
-    listen: str
-    #: Where the REST bridge listens; "none" for no bridge.
-    rest: str
-    ready_file: Path | None
-    redis_url: str
-    logs: Path | None
-    grace_s: float
-    verbose: bool
-
-
-def run(call: Call) -> None:
+def run(call: Up) -> None:
     """Runs a suite until a signal ends it.
 
     Raises:
         Failure: it cannot run; the lines say why.
         SayItError: the model is not there.
     """
-    asked = pools.parse(call.models)
+    asked = pools.parse(call.model)
     transcribers = pools.of_default(asked[0], call.transcribers)
-    with as_failures(Exit.FAILED), contextlib.ExitStack() as held:
+    with failing(StartError), contextlib.ExitStack() as held:
         call.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         listen = _with_port(call.listen)
         holder = lock.Holder(pid=os.getpid(), gateway=listen)
@@ -68,24 +47,25 @@ def run(call: Call) -> None:
         found = pools.resolve_all(asked, models.resolve)
         others = pools.others(asked, found)
         name, folder = found[0]
-        workers, tuned_variables = setting.chosen(
+        workers, tuned_variables = tuned.chosen(
             call.data, name, folder, transcribers=transcribers, threads=call.threads, others=others, say=note
         )
-        chosen = prepare.options(
-            data=call.data,
-            listen=listen,
-            rest=rest,
-            workers=workers,
-            model=name,
-            model_folder=folder,
-            redis_url=call.redis_url,
-            logs=call.logs,
-            grace_s=call.grace_s,
-            others=others,
-            tuned=tuned_variables,
+        the_plan = plan(
+            SuiteOptions(
+                data=call.data,
+                listen=listen,
+                rest=rest,
+                workforce=workers,
+                model=name,
+                model_folder=folder,
+                redis_url=call.redis_url,
+                log_dir=call.log_dir.absolute() if call.log_dir else None,
+                grace_s=call.grace,
+                others=others,
+                tuned=tuned_variables,
+            )
         )
-        the_plan = plan(chosen)
-        ready_files = [call.data / places.READY_FILE, *([call.ready_file] if call.ready_file else [])]
+        ready_files = [call.data / places.READY_FILE, *([call.ready_file.absolute()] if call.ready_file else [])]
         with contextlib.suppress(Interrupted):  # that is how it is told to stop
             interrupt.run(lambda: _keep(the_plan, ready_files, verbose=call.verbose))
         note("All parts have ended.")

@@ -143,9 +143,23 @@ def _v1_quotas(root: Path, paths: Mapping[str, str]) -> list[float]:
     return []
 
 
+def cpu_info(name: str) -> str:
+    """What Linux says under this name of the first CPU; empty where it says nothing, and elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
+
+
+def sysctl(name: str) -> str:
+    """What macOS says under this name; empty where it says nothing."""
+    answer = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
 def _mac_cores() -> int:
     for name in ("hw.perflevel0.physicalcpu", "hw.physicalcpu"):
-        answer = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
-        if answer.returncode == 0 and answer.stdout.strip().isdigit():
-            return max(1, int(answer.stdout))
+        if sysctl(name).isdigit():
+            return max(1, int(sysctl(name)))
     return max(1, os.cpu_count() or 1)

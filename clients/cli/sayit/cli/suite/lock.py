@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sayit.chassis.start import StartError
+
 _FILE = "lock"
 
 
@@ -24,7 +26,7 @@ class Holder:
     gateway: str
 
 
-class DataInUseError(Exception):
+class DataInUseError(StartError):
     """Another suite holds this data folder."""
 
     def __init__(self, data: Path, holder: Holder | None) -> None:

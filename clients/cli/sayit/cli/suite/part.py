@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sayit.chassis.parent import PARENT_FD_VARIABLE
+from sayit.chassis.start import StartError
 from sayit.cli.suite import logs
 from sayit.cli.suite.reaper import Reaper
 
@@ -69,14 +70,12 @@ class PartSpec:
     mend: Callable[[int], str] = field(default=_nothing)
 
 
-class PartFailedError(Exception):
-    """A part cannot be started."""
+class PartFailedError(StartError):
+    """A part cannot be started; below the first line stand the last ones of its log."""
 
     def __init__(self, name: str, how: str, log: Path, lines: list[str]) -> None:
-        self.name = name
-        self.log = log
-        self.lines = lines
-        super().__init__(f"{name} does not start: {how}.")
+        where = [f"(log: {log})"] if log.exists() else []
+        super().__init__("\n  ".join([f"{name} does not start: {how}.", *lines, *where]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sayit.chassis import settings
-from sayit.chassis.start import split_address
+from sayit.chassis.start import StartError, split_address
 from sayit.cli.suite import checks, ports, valkey
 from sayit.cli.suite.certificate import name_in
 from sayit.cli.suite.cores import Workforce
@@ -42,25 +43,30 @@ class SuiteOptions:
     #: Where the gateway listens, "host:port".
     listen: str
     #: Where the REST bridge listens, "host:port"; empty for none.
-    rest: str
+    rest: str = ""
     workforce: Workforce
     #: Name and folder of the model that requests get which name none.
     model: str
     model_folder: Path
     #: A Redis or Valkey of the user's; empty starts our own.
-    redis_url: str
-    #: Folder of the parts' logs.
-    logs: Path
+    redis_url: str = ""
+    #: Folder of the parts' logs; None for one in the data folder.
+    log_dir: Path | None = None
     #: Time that running work gets at the end, in seconds.
     grace_s: float
     #: Whether it lives for one call only, in a folder that is deleted afterwards.
-    embedded: bool
+    embedded: bool = False
     #: The user's environment.
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     #: Models beside that one, and their transcribers, which have as many threads each.
     others: tuple[Pool, ...] = ()
     #: Variables for the transcribers of the first model, where the user does not set them.
     tuned: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the parts' logs."""
+        return self.log_dir or self.data / "logs"
 
     @property
     def pools(self) -> tuple[Pool, ...]:
@@ -96,7 +102,7 @@ class SuitePlan:
         return tuple(part for stage in self.stages for part in stage)
 
 
-class MissingProgramError(Exception):
+class MissingProgramError(StartError):
     """No Valkey on this machine, and no address of one."""
 
     def __init__(self) -> None:

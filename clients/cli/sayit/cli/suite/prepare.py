@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -67,46 +67,6 @@ def chosen_workforce(
     return chosen
 
 
-def options(
-    *,
-    data: Path,
-    listen: str,
-    rest: str = "",
-    workers: Workforce,
-    model: str,
-    model_folder: Path,
-    redis_url: str = "",
-    logs: Path | None = None,
-    grace_s: float,
-    embedded: bool = False,
-    others: Sequence[Pool] = (),
-    tuned: Mapping[str, str] | None = None,
-) -> SuiteOptions:
-    """Makes the folder and puts the options together.
-
-    `others` are models beside the default one, `tuned` variables for the default one's transcribers.
-
-    Raises:
-        OSError: the folder cannot be made.
-    """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return SuiteOptions(
-        data=data,
-        listen=listen,
-        rest=rest,
-        workforce=workers,
-        model=model,
-        model_folder=model_folder,
-        redis_url=redis_url,
-        logs=logs or data / "logs",
-        grace_s=grace_s,
-        embedded=embedded,
-        environment={name: value for name, value in os.environ.items() if value},
-        others=tuple(others),
-        tuned=tuned or {},
-    )
-
-
 def wait_for_orphans(ready_file: Path) -> None:
     """After a supervisor was killed: lets its processes end, which they do by themselves, before others start."""
     left = ready.read(ready_file)
@@ -128,10 +88,10 @@ async def embedded(
     """
     data = Path(tempfile.mkdtemp(prefix="sayit-"))
     try:
-        chosen = options(
+        chosen = SuiteOptions(
             data=data,
             listen="127.0.0.1:0",
-            workers=workers,
+            workforce=workers,
             model=model,
             model_folder=model_folder,
             grace_s=_EMBEDDED_GRACE_S,

@@ -52,19 +52,6 @@ class Ready:
         """As JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
-    @classmethod
-    def from_json(cls, text: str) -> Ready:
-        """From JSON.
-
-        Raises:
-            ValueError: it is none of ours.
-        """
-        try:
-            value = json.loads(text)
-            return cls(**{**value, "parts": tuple(RunningPart(**part) for part in value["parts"])})
-        except (TypeError, KeyError) as error:
-            raise ValueError("not a ready file") from error
-
 
 def write(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Puts the file in place whole, by default for its owner alone: a reader sees the old text or the new."""
@@ -83,6 +70,7 @@ def write(path: Path, text: str, *, mode: int = 0o600) -> None:
 def read(path: Path) -> Ready | None:
     """The suite that the file describes; None without a file, or with one of another kind."""
     try:
-        return Ready.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return Ready(**{**value, "parts": tuple(RunningPart(**part) for part in value["parts"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from sayit.cli.transcribing.display import Pace, clock
+from sayit.cli.transcribing.display import Display, Pace, clock
 from sayit.cli.transcribing.inputs import Input
 from sayit.cli.transcribing.sofar import SoFar
 from sayit.speech.jobs import EventBody, JobState, StateChanged
@@ -42,7 +42,7 @@ class _Row:
         self.active = False
 
 
-class Bars:
+class Bars(Display):
     """Bars on standard error; they vanish at the end, one summary line per file stays."""
 
     def __init__(self, inputs: Sequence[Input], console: Console | None = None) -> None:

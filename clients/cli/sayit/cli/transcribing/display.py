@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol, Self
+from typing import Self
 
 from sayit.cli.transcribing.inputs import Input
 from sayit.cli.transcribing.sofar import SoFar
@@ -28,12 +28,14 @@ class Show(StrEnum):
     NONE = "none"
 
 
-class Display(Protocol):
-    """Follows the jobs; used as a context manager around all of them."""
+class Display:
+    """Follows the jobs, as a context manager around all of them; this one shows only what went wrong."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def phase(self, text: str) -> None:
         """What is going on while no file is; empty for nothing."""
@@ -47,66 +49,52 @@ class Display(Protocol):
     def done(self, index: int, transcript: Transcript) -> None:
         """Its transcript is there."""
 
-    def failed(self, index: int, line: str) -> None:
+    def failed(self, index: int, line: str) -> None:  # noqa: ARG002 - bars need it
         """It failed; the line says why, and is shown whatever the display."""
+        note(line)
 
     def say(self, line: str) -> None:
         """Something that concerns the whole call."""
+        note(line)
 
 
 def display(show: Show, inputs: Sequence[Input]) -> Display:
     """The display for these inputs."""
-    if show is Show.AUTO:
-        show = Show.BARS if sys.stderr.isatty() else Show.NONE
-    if show is Show.BARS:
-        from sayit.cli.transcribing.bars import Bars  # noqa: PLC0415 - rich takes a while to import
+    if show is Show.LINES:
+        return Lines(inputs)
+    if show is Show.NONE or (show is Show.AUTO and not sys.stderr.isatty()):
+        return Display()
+    from sayit.cli.transcribing.bars import Bars  # noqa: PLC0415 - rich takes a while to import
 
-        return Bars(inputs)
-    return Lines(inputs, pieces=show is Show.LINES)
+    return Bars(inputs)
 
 
-class Lines:
-    """Plain lines; with `pieces` also the text as it arrives."""
+class Lines(Display):
+    """The text as it arrives, in plain lines."""
 
-    def __init__(self, inputs: Sequence[Input], *, pieces: bool) -> None:
+    def __init__(self, inputs: Sequence[Input]) -> None:
         self._inputs = inputs
-        self._pieces = pieces
         self._so_far = [SoFar() for _ in inputs]
         self._pace = [Pace() for _ in inputs]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
     def phase(self, text: str) -> None:
-        """Prints it, if pieces are wanted."""
-        if text and self._pieces:
+        """Prints it."""
+        if text:
             note(text)
 
     def begin(self, index: int) -> None:
-        """The input is being sent."""
+        """Starts its clock."""
         self._pace[index].begin()
 
     def event(self, index: int, body: EventBody) -> None:
-        """Prints what it finished, if pieces are wanted."""
+        """Prints what it finished."""
         piece = self._so_far[index].take(body)
-        if piece is not None and self._pieces:
+        if piece is not None:
             note(f"{self._inputs[index].shown} {clock(piece.start_s)} {piece.text}")
 
     def done(self, index: int, transcript: Transcript) -> None:
-        """Prints the summary, if pieces are wanted."""
-        if self._pieces:
-            note(f"{self._inputs[index].shown}: {self._pace[index].summary(transcript)}")
-
-    def failed(self, index: int, line: str) -> None:  # noqa: ARG002 - the protocol's signature
-        """Prints the line."""
-        note(line)
-
-    def say(self, line: str) -> None:
-        """Prints the line."""
-        note(line)
+        """Prints the summary."""
+        note(f"{self._inputs[index].shown}: {self._pace[index].summary(transcript)}")
 
 
 class Pace:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,7 @@ from sayit.cli.transcribing.inputs import Input
 from sayit.cli.transcribing.outputs import Outputs
 from sayit.cli.wording import LocalError, error_line, is_unavailability
 from sayit.client import AsyncClient
-from sayit.speech.errors import ErrorKind, SayItError, Sentence
-from sayit.speech.jobs import Completed, Failed, JobState, StateChanged
+from sayit.speech.errors import SayItError
 from sayit.speech.options import Options
 from sayit.speech.transcript import Transcript
 
@@ -68,25 +66,9 @@ async def _one(client: AsyncClient, work: Work, index: int) -> Exit:
 async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript:
     one = work.inputs[index]
     try:
-        job = await client.create_job(
-            one.audio(), options=work.options, filename=one.filename, idempotency_key=str(uuid.uuid4())
-        )
+        job = await client.create_job(one.audio(), options=work.options, filename=one.filename)
     except OSError as error:
         raise LocalError("FILE_UNREADABLE") from error
     async with interrupt.cancelling(client, job.id):
-        async for event in client.watch(job.id):
-            work.display.event(index, event.body)
-            match event.body:
-                case Completed():
-                    break
-                case Failed() as failed:
-                    raise _error_of(failed)
-                case StateChanged(state=JobState.CANCELLED):
-                    raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
-        return await client.transcript(job.id)
-
-
-def _error_of(failed: Failed) -> SayItError:
-    """The job's own error, in its own words."""
-    error = failed.error
-    return SayItError(ErrorKind.of_code(error.code), sentences=Sentence(en=error.message_en, ko=error.message_ko))
+        result = await client.wait(job.id, on_event=lambda event: work.display.event(index, event.body))
+    return result.transcript

@@ -1,21 +1,24 @@
-"""`sayit tune` from its arguments to the file that `sayit up` reads."""
+"""`sayit tune`: measures, and writes the file that `sayit up` reads."""
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
+import typer
+from ctranslate2 import get_supported_compute_types
 from rich.console import Console
 
 from sayit.cli import interrupt, printing
-from sayit.cli.exits import Exit, Failure
-from sayit.cli.suite import lock, memory
+from sayit.cli.commands.arguments import AsJson, Data, ModelName, spread
+from sayit.cli.exits import Exit, Failure, failing
+from sayit.cli.suite import lock, memory, tuned
 from sayit.cli.suite import model as models
 from sayit.cli.suite.cores import usable_cores
-from sayit.cli.tuning import display, tuned
-from sayit.cli.tuning.grid import Goal, Trial
+from sayit.cli.suite.tuned import Goal
+from sayit.cli.tuning import display
+from sayit.cli.tuning.grid import Trial
 from sayit.cli.tuning.measuring import measure
 from sayit.cli.tuning.search import Search
 from sayit.cli.wording import note
@@ -24,24 +27,36 @@ from sayit.cli.wording import note
 _SPARE_MB = 500
 
 
+app = typer.Typer(add_completion=False)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class Tuning:
     """The arguments."""
 
-    goal: Goal
-    model: str
-    data: Path
-    cores: int | None
-    budget_s: float
-    as_json: bool
+    goal: Annotated[
+        Goal, typer.Option("--goal", help="latency: a short file's wait; throughput: audio per second with a backlog.")
+    ] = Goal.THROUGHPUT
+    model: ModelName = ""
+    data: Data
+    cores: Annotated[
+        int | None,
+        typer.Option("--cores", min=1, max=512, help="Cores that transcribers may fill.", show_default="all usable"),
+    ] = None
+    budget: Annotated[
+        float, typer.Option("--budget", min=1, metavar="SECONDS", help="Nothing new is measured after so long.")
+    ] = 300.0
+    as_json: AsJson = False
 
 
-def run(call: Call) -> None:
-    """Measures, shows what came of it and writes the best.
+@app.command("tune")
+@spread
+def tune(call: Tuning) -> None:
+    """Measure which transcribers, threads, batch and compute type suit this machine and model, for `sayit up`.
 
-    Raises:
-        Failure: nothing could be measured, the setting cannot be written, or a suite runs on the data folder.
-        SayItError: the model is not there.
+    Real processes with your model work on eight seconds of speech and on full chunks; the machine should do nothing
+    else meanwhile. The best setting is written into the data folder, and `sayit up` takes it from there as long as
+    machine and model are the same. Ctrl-C changes nothing.
     """
     holder = lock.holder_of(call.data)
     if holder is not None:
@@ -51,23 +66,23 @@ def run(call: Call) -> None:
     name, folder = models.resolve(call.model)
     today = tuned.fingerprint(name, folder)
     cores = call.cores or usable_cores()
-    note(f"Measuring {name} on {cores} of {today.cores} cores, for {call.goal}; about {call.budget_s / 60:.0f} min.")
+    note(f"Measuring {name} on {cores} of {today.cores} cores, for {call.goal}; about {call.budget / 60:.0f} min.")
     console = Console(stderr=True, highlight=False)
     free = memory.free_bytes()
     with display.live(console) as show:
         search = Search(
             folder=folder,
             goal=call.goal,
-            budget_s=call.budget_s,
+            budget_s=call.budget,
             free_mb=None if free is None else free / 1e6 - _SPARE_MB,
             measure=measure,
             show=show,
         )
-        chosen = interrupt.run(lambda: search.run(cores, _compute_types()))
+        chosen = interrupt.run(lambda: search.run(cores, sorted(get_supported_compute_types("cpu"))))
     _conclude(call, search.trials, chosen, today)
 
 
-def _conclude(call: Call, trials: list[Trial], chosen: Trial | None, today: tuned.Fingerprint) -> None:
+def _conclude(call: Tuning, trials: list[Trial], chosen: Trial | None, today: tuned.Fingerprint) -> None:
     if chosen is None or chosen.figures is None:
         raise Failure(
             Exit.FAILED, "Nothing could be measured:", *(f"  {each.setting}: {each.reason}" for each in trials)
@@ -75,19 +90,10 @@ def _conclude(call: Call, trials: list[Trial], chosen: Trial | None, today: tune
     setting = tuned.Tuned(
         goal=call.goal, setting=chosen.setting, figures=chosen.figures, fingerprint=today, measured_s=time.time()
     )
-    try:
+    with failing():
         path = tuned.write(call.data, setting)
-    except OSError as error:
-        raise Failure(Exit.FAILED, f"{call.data} cannot be written: {error.strerror}") from None
     if call.as_json:
         printing.as_json({"chosen": chosen, "trials": trials})
     else:
-        width = None if sys.stdout.isatty() else 1_000
-        Console(highlight=False, width=width).print(display.table(trials, chosen=chosen))
+        printing.show(display.table(trials, chosen=chosen))
     note(f"Best for {call.goal}: {chosen.setting}. `sayit up` takes it from {path}.")
-
-
-def _compute_types() -> list[str]:
-    import ctranslate2  # noqa: PLC0415 - a library of the transcriber, needed for this question only
-
-    return sorted(ctranslate2.get_supported_compute_types("cpu"))

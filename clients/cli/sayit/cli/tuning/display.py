@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from sayit.cli.tuning.grid import Setting, Trial
+from sayit.cli import printing
+from sayit.cli.suite.tuned import Setting
+from sayit.cli.tuning.grid import Trial
 
 #: Shows what is measured, and the setting that is measured now.
 Show = Callable[[Sequence[Trial], Setting | None], None]
@@ -18,7 +20,7 @@ _COLUMNS = ("WORKERS", "THREADS", "BATCH", "COMPUTE TYPE", "8 S FILE", "× REAL 
 
 def table(trials: Sequence[Trial], now: Setting | None = None, chosen: Trial | None = None) -> Table:
     """All trials; the chosen one is bold."""
-    grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    grid = printing.grid()
     for column in _COLUMNS:
         grid.add_column(column, justify="left" if column == "COMPUTE TYPE" else "right", no_wrap=True)
     grid.add_column("")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+
+from sayit.cli.suite.tuned import Figures, Goal, Setting
 
 #: Windows that may be decoded together.
 BATCHES = (8, 4, 1)
@@ -12,40 +13,6 @@ BATCHES = (8, 4, 1)
 COMPUTE_TYPES = ("int8", "int8_float32", "int8_bfloat16", "bfloat16", "float32")
 #: Values this near to the best count as equal; then the other figure, and after it memory, decides.
 _AS_GOOD = 0.03
-
-
-class Goal(StrEnum):
-    """What to tune for."""
-
-    #: A short file's time on an idle suite.
-    LATENCY = "latency"
-    #: Audio-seconds per second with a backlog.
-    THROUGHPUT = "throughput"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One way to run the transcribers."""
-
-    transcribers: int
-    threads: int
-    batch: int
-    compute_type: str
-
-    def __str__(self) -> str:
-        return f"{self.transcribers} × {self.threads} thread(s), batch {self.batch}, {self.compute_type}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What a setting did."""
-
-    #: Time of an 8 s file on one transcriber while the others idle.
-    latency_s: float
-    #: Audio-seconds per second of all transcribers together, with a backlog.
-    speed: float
-    #: Resident memory of one transcriber at its largest.
-    rss_mb: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sayit.cli.tuning.grid import Figures, Setting
+from sayit.cli.suite.tuned import Figures, Setting
 
 #: Longest line that is shown of a process that failed.
 _REASON_CHARS = 160

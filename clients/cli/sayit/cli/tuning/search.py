@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from sayit.cli.suite.tuned import Figures, Goal, Setting
 from sayit.cli.tuning.display import Show
-from sayit.cli.tuning.grid import Figures, Goal, Setting, Trial, best, compute_candidates, memory_mb, shape_candidates
+from sayit.cli.tuning.grid import Trial, best, compute_candidates, memory_mb, shape_candidates
 from sayit.cli.tuning.measuring import NotMeasuredError
 
 #: Measures a setting of the model in a folder.

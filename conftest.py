@@ -28,6 +28,9 @@ _FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections
 #: PostgreSQL refuses to run as root; this account exists on every Unix.
 _NOBODY = "nobody"
 
+# Before NumPy is imported, as a scheduler does: workers of one machine must not wait for each other's threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # How long an example takes says more about the machine's neighbours than about our code.
 hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")

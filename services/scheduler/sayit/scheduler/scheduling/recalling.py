@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
@@ -17,9 +18,11 @@ from sayit.scheduler.job.records import ChunkOutput, Claim, JobRecord, ToRemembe
 from sayit.scheduler.ports import ChunkCacheStore
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
-from sayit.scheduler.splitting import ReadyChunk
 from sayit.speech.audio import seconds_of
 from sayit.speech.presets import Presets
+
+if TYPE_CHECKING:  # NumPy is loaded by the first recording
+    from sayit.scheduler.splitting import ReadyChunk
 
 _LOOKED_FOR = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
 

@@ -23,7 +23,6 @@ from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
 from sayit.scheduler.scheduling.notices import Notices
-from sayit.scheduler.splitting import LEVEL_SAMPLES
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -233,6 +232,8 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) 
 
 
 def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:
+    from sayit.scheduler.splitting import LEVEL_SAMPLES  # noqa: PLC0415 - NumPy is loaded by the first recording
+
     levels = {heard.channel: heard.levels for heard in speech if heard.levels}
     return Loudness(levels=levels, step_s=seconds_of(LEVEL_SAMPLES))
 

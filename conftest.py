@@ -259,6 +259,6 @@ def postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}"
+        return f"sqlite:///{tmp_path / 'sayit.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url

@@ -15,7 +15,7 @@ from sayit.scheduler.stores.fleet import SqlFleet
 from sayit.scheduler.stores.jobs import SqlJobs
 from sayit.scheduler.stores.leases import SqlLeases
 from sayit.scheduler.stores.looks import SqlLooks
-from sayit.scheduler.stores.migrations import upgrade
+from sayit.scheduler.stores.migrations import is_newest, upgrade
 from sayit.scheduler.stores.uploads import SqlUploads
 from sayit.scheduler.stores.vocabularies import SqlVocabularies
 from sayit.speech.errors import ErrorKind, SayItError
@@ -45,7 +45,7 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
     """Migrates the database and opens its stores.
 
     Args:
-        url: SQLAlchemy URL with an asynchronous driver.
+        url: SQLAlchemy URL, with an asynchronous driver unless it is SQLite's.
         result_ttl_s: seconds that an ended job is kept.
 
     Raises:
@@ -53,7 +53,8 @@ async def opened(url: str, *, result_ttl_s: float) -> AsyncIterator[Stores]:
     """
     database = database_at(url)
     with _only_one(database):
-        await upgrade(database.url)
+        if not await database.write(is_newest):
+            await upgrade(database.url)
         try:
             yield Stores(
                 uploads=SqlUploads(database),

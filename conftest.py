@@ -28,6 +28,9 @@ _FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections
 #: PostgreSQL refuses to run as root; this account exists on every Unix.
 _NOBODY = "nobody"
 
+# Before NumPy is imported, as a scheduler does: workers of one machine must not wait for each other's threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # How long an example takes says more about the machine's neighbours than about our code.
 hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")
@@ -256,6 +259,6 @@ def postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}"
+        return f"sqlite:///{tmp_path / 'sayit.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url

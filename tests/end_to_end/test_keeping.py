@@ -171,7 +171,7 @@ def test_backups_on_a_schedule_take_turns(tmp_path: Path, postgres_url: str) -> 
     data, backups, said = tmp_path / "data", tmp_path / "backups", tmp_path / "said"
     data.mkdir()
     backups.mkdir()
-    asyncio.run(upgrade(make_url(f"sqlite+aiosqlite:///{data / 'sayit.db'}")))
+    asyncio.run(upgrade(make_url(f"sqlite:///{data / 'sayit.db'}")))
     command = [sys.executable, "-m", "sayit.cli", "backup", str(backups), "--data", str(data)]
     with said.open("w") as err:
         process = subprocess.Popen([*command, "--every", "1s", "--keep", "2"], stdout=subprocess.PIPE, stderr=err)

@@ -25,7 +25,8 @@ import av
 import psutil
 import pytest
 
-from sayit.scheduler.decoding import DecodeLimits, DecoderPool
+from sayit.scheduler.decoding.limits import DecodeLimits
+from sayit.scheduler.decoding.pool import DecoderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .harness import Tell

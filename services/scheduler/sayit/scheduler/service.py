@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -14,7 +16,8 @@ from sayit.chassis.reload import Reload
 from sayit.chassis.server import Running, serving
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
-from sayit.scheduler.decoding import DecodeLimits, DecoderPool
+from sayit.scheduler.decoding.limits import DecodeLimits
+from sayit.scheduler.decoding.pool import DecoderPool
 from sayit.scheduler.guarding import HallucinationGuard, PhrasesError, load_phrases
 from sayit.scheduler.queues.arq_queue import ArqQueue
 from sayit.scheduler.queues.bus import RedisBus
@@ -37,13 +40,14 @@ from sayit.scheduler.scheduling.watching import Watching
 from sayit.scheduler.servicers.chunks import ChunkServicer
 from sayit.scheduler.servicers.jobs import JobServicer
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.scheduler.splitting import SplitConfig, Splitter
 from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.storage.scratch import scratch_folder
 from sayit.scheduler.stores.store import opened
-from sayit.scheduler.voice import SileroDetector
 from sayit.speech.options import LANGUAGES
 from sayit.speech.presets import Presets, PresetsError, load_presets
+
+if TYPE_CHECKING:
+    from sayit.scheduler.splitting import ChannelSplitter
 
 SERVICES = tuple(
     service.full_name
@@ -78,6 +82,17 @@ def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
         report_s=settings.report_s,
         presets=presets,
     )
+
+
+def new_splitter(*, channels: int, numbered: bool) -> ChannelSplitter:
+    """The splitter of one recording."""
+    # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Loaded by the first recording: 20 MB that an idle scheduler does not need.
+    from sayit.scheduler.splitting import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
+    from sayit.scheduler.voice import SileroDetector  # noqa: PLC0415
+
+    return ChannelSplitter(lambda: Splitter(SplitConfig(), SileroDetector()), channels=channels, numbered=numbered)
 
 
 @asynccontextmanager
@@ -152,7 +167,7 @@ async def running(
             jobs=stores.jobs,
             objects=objects,
             decoder=decoder,
-            new_splitter=lambda: Splitter(SplitConfig(), SileroDetector()),
+            new_splitter=new_splitter,
             results=results,
             bus=bus,
             limits=limits,

@@ -123,7 +123,7 @@ class SchedulerSettings(ServiceSettings):
     def database(self) -> str:
         """The database's URL."""
         given = self.database_url.get_secret_value()
-        return given or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'sayit.db'}"
+        return given or f"sqlite:///{self.data_dir.resolve() / 'sayit.db'}"
 
     def storage(self) -> str:
         """The object store's URL."""

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sayit.scheduler.decoding import CHANNELS_CHANGED, DecodeLimits, DecoderPool, DecodeSummary
 from sayit.scheduler.decoding.decoder import BLOCK_BYTES, decode
+from sayit.scheduler.decoding.limits import CHANNELS_CHANGED, DecodeLimits, DecodeSummary
+from sayit.scheduler.decoding.pool import DecoderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .media import RECIPES, RECORDINGS, encoded, wav

@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from sayit.scheduler.decoding import DecodeLimits, DecoderPool, Decoding
+from sayit.scheduler.decoding.limits import DecodeLimits
+from sayit.scheduler.decoding.pool import DecoderPool, Decoding
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .media import RECIPES, RECORDINGS, SECONDS, encoded, wav
@@ -263,7 +264,7 @@ async def test_a_killed_parent_takes_its_children_along(long_wav: Path) -> None:
     """After kill -9 of the parent neither the child at work nor the warm one stays."""
     script = textwrap.dedent(f"""
         import asyncio
-        from sayit.scheduler.decoding import DecoderPool
+        from sayit.scheduler.decoding.pool import DecoderPool
         async def main():
             async with DecoderPool() as pool, pool.decode({str(long_wav)!r}) as decoding:
                 await anext(decoding)

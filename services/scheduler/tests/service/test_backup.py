@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler import backup
 from sayit.scheduler.backup import BackupError, Places
 from sayit.scheduler.settings import SchedulerSettings
+from sayit.scheduler.stores.database import database_at
 from sayit.scheduler.stores.migrations import upgrade
 from sayit.v1 import resources_pb2 as pb
 
@@ -297,10 +297,9 @@ async def _newer(url: str) -> None:
 
 
 async def _execute(url: str, statement: str) -> None:
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.execute(text(statement))
-    await engine.dispose()
+    database = database_at(url)
+    await database.write(lambda connection: connection.execute(text(statement)))
+    await database.close()
 
 
 class _Bucket(BaseHTTPRequestHandler):

@@ -31,7 +31,7 @@ def _without_leases(rows: Rows) -> Rows:
 
 async def test_every_value_survives_the_way_to_sqlite_and_back(tmp_path: Path, shared_postgres: PostgresServer) -> None:
     """Rows of every table, out of every schema that there has been, are the same in another database."""
-    file = URL.create("sqlite+aiosqlite", database=str(tmp_path / "copy.db"))
+    file = URL.create("sqlite", database=str(tmp_path / "copy.db"))
     with shared_postgres.database() as url:
         source = make_url(url)
         async with stores(url) as s:

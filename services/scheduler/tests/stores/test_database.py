@@ -60,7 +60,7 @@ async def test_a_broken_statement_is_an_absent_database(database: Database) -> N
 
 async def test_a_cancelled_writer_has_written_nothing(tmp_path: Path) -> None:
     """A caller that goes away during its transaction waits for its end, which undoes it; others go on."""
-    database = database_at(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    database = database_at(f"sqlite:///{tmp_path / 'x.db'}")
     await database.write(lambda connection: connection.execute(text("CREATE TABLE t (x INTEGER)")))
     begun, go_on = threading.Event(), threading.Event()
 
@@ -93,7 +93,7 @@ async def test_only_durable_writes_wait_for_the_disk(database: Database) -> None
 
 async def test_a_locked_file_is_soon_an_absent_database(tmp_path: Path) -> None:
     """While somebody else holds the file everybody hears of it in time, instead of one after the other."""
-    opened = database_at(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}")
+    opened = database_at(f"sqlite:///{tmp_path / 'd.db'}")
     await opened.write(lambda connection: connection.execute(text("CREATE TABLE t (x INTEGER)")))
     with closing(sqlite3.connect(tmp_path / "d.db", isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")

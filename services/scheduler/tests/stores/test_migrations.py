@@ -8,11 +8,11 @@ from typing import Any
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.records import AttemptEnd, ToRemember
-from sayit.scheduler.stores.migrations import config, downgrade, upgrade
+from sayit.scheduler.stores.database import database_at
+from sayit.scheduler.stores.migrations import NEWEST, config, downgrade, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
 from sayit.speech.jobs import JobState
@@ -67,10 +67,9 @@ def rows_of(connection: Connection) -> Rows:
 
 async def rows_at(url: URL) -> Rows:
     """Every table's rows as they are now."""
-    engine = create_async_engine(url)
-    async with engine.connect() as connection:
-        found = await connection.run_sync(rows_of)
-    await engine.dispose()
+    database = database_at(url.render_as_string(hide_password=False))
+    found = await database.read(rows_of)
+    await database.close()
     return found
 
 
@@ -83,6 +82,7 @@ async def test_data_survives_every_step_back_and_forth(database_url: str) -> Non
     assert set(before) == set(metadata.tables)
     assert all(before.values()), "a table was left empty, so its migration would not be tested"
     revisions = [script.revision for script in ScriptDirectory.from_config(config(url)).walk_revisions()]
+    assert revisions[0] == NEWEST
     for revision in revisions:
         await downgrade(url, revision)
         older = await rows_at(url)

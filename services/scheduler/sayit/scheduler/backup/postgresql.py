@@ -87,7 +87,7 @@ async def _dump(url: URL, target: Path) -> None:
         if not await connection.run_sync(lambda sync: inspect(sync).has_table(_VERSION)):
             raise BackupError(f"There is no SayIt in the database {url.database}.")
         revision = (await connection.execute(text(f"SELECT version_num FROM {_VERSION}"))).scalar_one()  # noqa: S608
-        await upgrade(_sqlite(target, asynchronous=True), revision)
+        await upgrade(_sqlite(target), revision)
         await connection.run_sync(_into_file, target)
     await engine.dispose()
 
@@ -108,7 +108,7 @@ async def _require_empty(url: URL) -> None:
 
 
 async def _load(source: Path, url: URL) -> None:
-    await upgrade(_sqlite(source, asynchronous=True))
+    await upgrade(_sqlite(source))
     await upgrade(url)
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": _CONNECT_S})
     async with engine.begin() as connection:
@@ -168,5 +168,5 @@ def _opened(path: Path) -> closing[Connection]:
     return closing(create_engine(_sqlite(path), poolclass=NullPool).connect())
 
 
-def _sqlite(path: Path, *, asynchronous: bool = False) -> URL:
-    return URL.create("sqlite+aiosqlite" if asynchronous else "sqlite", database=str(path))
+def _sqlite(path: Path) -> URL:
+    return URL.create("sqlite", database=str(path))

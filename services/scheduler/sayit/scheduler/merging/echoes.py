@@ -7,14 +7,13 @@ at the same time and either that channel is clearly louder, or both channels are
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
-
-import numpy as np
-from numpy.typing import NDArray
+from statistics import fmean
 
 from sayit.scheduler.merging.words import words_of
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason
@@ -41,11 +40,11 @@ class Loudness:
     #: Seconds.
     step_s: float
 
-    def during(self, channel: int, segment: Segment) -> NDArray[np.float64]:
-        """The channel's levels while the segment is said, in dB, `float64[n]`, n > 0 within the recording."""
+    def during(self, channel: int, segment: Segment) -> bytes:
+        """The channel's levels while the segment is said, in dB; at least one within the recording."""
         first = int(segment.start_s / self.step_s)
-        last = max(int(np.ceil(segment.end_s / self.step_s)), first + 1)
-        return np.frombuffer(self.levels.get(channel, b""), np.uint8)[first:last].astype(float)
+        last = max(math.ceil(segment.end_s / self.step_s), first + 1)
+        return self.levels.get(channel, b"")[first:last]
 
 
 #: Nothing is known, and nothing is taken for an echo.
@@ -93,12 +92,12 @@ def _is_echo(segment: Segment, other: int, theirs: Sequence[Segment], loudness: 
 
 def _quieter(segment: Segment, other: int, loudness: Loudness) -> bool:
     ours, others = (loudness.during(channel, segment) for channel in (segment.channel, other))
-    if len(ours) == 0 or len(ours) != len(others):
+    if not ours or len(ours) != len(others):
         return False
-    if segment.channel > other and np.abs(ours - others).max() <= _SAME_SIGNAL_DB:
+    if segment.channel > other and all(abs(a - b) <= _SAME_SIGNAL_DB for a, b in zip(ours, others, strict=True)):
         return True
-    our_db, other_db = (10 * np.log10((10 ** (levels / 10)).mean()) for levels in (ours, others))
-    return bool(other_db - our_db >= _LOUDER_DB)
+    our_db, other_db = (10 * math.log10(fmean(10 ** (level / 10) for level in levels)) for levels in (ours, others))
+    return other_db - our_db >= _LOUDER_DB
 
 
 def _meanwhile(segment: Segment, theirs: Sequence[Segment]) -> Iterable[Segment]:

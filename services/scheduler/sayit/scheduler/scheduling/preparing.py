@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sayit.chassis import telemetry
 from sayit.scheduler.decoding import DecoderPool, Decoding
@@ -26,7 +26,6 @@ from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.recalling import ChunkCache
 from sayit.scheduler.scheduling.results import Results
-from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk, Splitter
 from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.stores.leases import JobStore
 from sayit.scheduler.stores.uploads import UploadStore
@@ -35,12 +34,23 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
 from sayit.speech.presets import Presets
 
+if TYPE_CHECKING:  # NumPy is loaded by the first recording
+    from sayit.scheduler.splitting import ChannelSplitter, ReadyChunk
+
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
 _POLL_S = 1.0
 _RETRY_S = 2.0
 #: An idle transcriber claims a chunk within this time, unless the database's writer waits for the disk meanwhile.
 _CLAIMED_WITHIN_S = 0.015
+
+
+class NewSplitter(Protocol):
+    """Makes the splitter of one recording; may take a moment, in a thread."""
+
+    def __call__(self, *, channels: int, numbered: bool) -> ChannelSplitter:
+        """See `ChannelSplitter`."""
+        ...
 
 
 class Preparer:
@@ -57,7 +67,7 @@ class Preparer:
         jobs: JobStore,
         objects: Objects,
         decoder: DecoderPool,
-        new_splitter: Callable[[], Splitter],
+        new_splitter: NewSplitter,
         results: Results,
         bus: RedisBus,
         limits: Limits,
@@ -162,7 +172,7 @@ class Preparer:
 
         async with self._decoder.decode(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
-            splitter = ChannelSplitter(self._new_splitter, channels=decoding.channels, numbered=split)
+            splitter = await asyncio.to_thread(self._new_splitter, channels=decoding.channels, numbered=split)
             async for block in decoding:
                 rest += block
                 if len(rest) >= _FEED_BYTES * decoding.channels:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
@@ -16,10 +17,12 @@ from sayit.scheduler.job.recalling import audio_digest, chunk_key, revised, shif
 from sayit.scheduler.job.records import ChunkOutput, Claim, JobRecord, ToRemember
 from sayit.scheduler.scheduling.fleet import Fleet
 from sayit.scheduler.scheduling.limits import Limits
-from sayit.scheduler.splitting import ReadyChunk
 from sayit.scheduler.stores.chunk_cache import ChunkCacheStore
 from sayit.speech.audio import seconds_of
 from sayit.speech.presets import Presets
+
+if TYPE_CHECKING:  # NumPy is loaded by the first recording
+    from sayit.scheduler.splitting import ReadyChunk
 
 _LOOKED_FOR = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
 

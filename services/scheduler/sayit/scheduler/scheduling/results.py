@@ -21,7 +21,6 @@ from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.scheduling.leasing import leased
 from sayit.scheduler.scheduling.limits import Limits
 from sayit.scheduler.scheduling.looks import Looks
-from sayit.scheduler.splitting import LEVEL_SAMPLES
 from sayit.scheduler.storage.objects import Objects
 from sayit.scheduler.stores.chunks import ChunkStore
 from sayit.scheduler.stores.leases import JobStore
@@ -230,6 +229,8 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) 
 
 
 def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:
+    from sayit.scheduler.splitting import LEVEL_SAMPLES  # noqa: PLC0415 - NumPy is loaded by the first recording
+
     levels = {heard.channel: heard.levels for heard in speech if heard.levels}
     return Loudness(levels=levels, step_s=seconds_of(LEVEL_SAMPLES))
 

@@ -10,15 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sayit.speech.errors import ErrorKind, SayItError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,7 +102,10 @@ class Database(ABC):
 
 
 def database_at(url: str) -> Database:
-    """The database that an SQLAlchemy URL names."""
+    """The database that an SQLAlchemy URL names.
+
+    SQLite needs no driver in it; one that is named, such as aiosqlite in URLs of earlier versions, is not used.
+    """
     parsed = make_url(url)
     return SqliteDatabase(parsed) if parsed.get_backend_name() == "sqlite" else PostgresqlDatabase(parsed)
 
@@ -165,9 +170,9 @@ class SqliteDatabase(Database):
     is_sqlite = True
 
     def __init__(self, url: URL) -> None:
-        super().__init__(url)
+        super().__init__(url.set(drivername="sqlite"))
         self._engine: Engine = create_engine(
-            url.set(drivername="sqlite"),
+            self.url,
             pool_size=_READERS + 1,
             max_overflow=0,
             pool_timeout=10.0,
@@ -238,6 +243,9 @@ class PostgresqlDatabase(Database):
     is_sqlite = False
 
     def __init__(self, url: URL) -> None:
+        # SQLAlchemy's asynchronous half takes 4 MB, and SQLite does without it.
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+
         super().__init__(url)
         self._engine: AsyncEngine = create_async_engine(
             url,

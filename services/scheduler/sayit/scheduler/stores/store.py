@@ -14,7 +14,7 @@ from sayit.scheduler.stores.database import Database, Publish, database_at
 from sayit.scheduler.stores.fleet import FleetStore
 from sayit.scheduler.stores.leases import JobStore
 from sayit.scheduler.stores.looks import LookStore
-from sayit.scheduler.stores.migrations import upgrade
+from sayit.scheduler.stores.migrations import is_newest, upgrade
 from sayit.scheduler.stores.uploads import UploadStore
 from sayit.scheduler.stores.vocabularies import VocabularyStore
 from sayit.speech.errors import ErrorKind, SayItError
@@ -40,7 +40,7 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
     """Migrates the database and opens its stores.
 
     Args:
-        url: SQLAlchemy URL with an asynchronous driver.
+        url: SQLAlchemy URL, with an asynchronous driver unless it is SQLite's.
         result_ttl_s: seconds that an ended job is kept.
         published: hears of every durable event, once it is committed.
 
@@ -50,7 +50,8 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
     database = database_at(url)
     database.published = published
     with _only_one(database):
-        await upgrade(database.url)
+        if not await database.write(is_newest):
+            await upgrade(database.url)
         try:
             yield Stores(
                 uploads=UploadStore(database),

@@ -1,11 +1,12 @@
-"""Alembic's entry: runs the migrations on the asynchronous engine of the URL it is given."""
+"""Alembic's entry: runs the migrations on the database of the URL it is given."""
 
 from __future__ import annotations
 
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -21,8 +22,15 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def _main() -> None:
-    engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
+def _migrate_sqlite(url: URL) -> None:
+    engine = create_engine(url.set(drivername="sqlite"), poolclass=NullPool)
+    with engine.begin() as connection:
+        _migrate(connection)
+    engine.dispose()
+
+
+async def _migrate_postgresql(url: URL) -> None:
+    engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
         # Several schedulers may start at once; the others find the work done.
         await connection.run_sync(lock_name, "migrate")
@@ -30,4 +38,8 @@ async def _main() -> None:
     await engine.dispose()
 
 
-asyncio.run(_main())
+_url: URL = context.config.attributes["url"]
+if _url.get_backend_name() == "sqlite":
+    _migrate_sqlite(_url)
+else:
+    asyncio.run(_migrate_postgresql(_url))

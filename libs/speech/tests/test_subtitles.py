@@ -10,8 +10,8 @@ import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import pysubs2
+import pytest
 import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -165,7 +165,7 @@ def test_preset_decodes_at_temperature_zero_first(micro):
 
 
 def test_no_text_holds_half_a_character(micro):
-    """Wherever a text's tokens are cut, whole characters are left: of 뷁, three tokens, one token or two say nothing."""
+    """Wherever a text's tokens are cut, whole characters are left: one or two of the three of 뷁 say nothing."""
     vocabulary = micro._whisper.vocabulary("ko", Task.TRANSCRIBE)
     tokens = vocabulary.encode("뷁쑛 오늘 날씨")
     texts = [vocabulary.text(tokens[:end]).strip() for end in range(len(tokens) + 1)]

@@ -750,7 +750,7 @@ export interface components {
             language: string;
             /**
              * Languages
-             * @description Where the language is detected: what it may be; empty means Korean and English, `*` any. Commas separate several in a query or a form.
+             * @description Where the language is detected: what it may be; empty or `*`: every language of the model. Commas separate several in a query or a form.
              * @default []
              * @example [
              *       "ko",
@@ -2360,7 +2360,7 @@ export interface operations {
                 temperature?: number | null;
                 /** @description 0: no limit but the model's. */
                 max_tokens_per_window?: number;
-                /** @description Where the language is detected: what it may be; empty means Korean and English, `*` any. Commas separate several in a query or a form. */
+                /** @description Where the language is detected: what it may be; empty or `*`: every language of the model. Commas separate several in a query or a form. */
                 languages?: string[];
                 /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
                 context?: components["schemas"]["Context"];
@@ -2499,7 +2499,7 @@ export interface operations {
                     language?: string;
                     /**
                      * Languages
-                     * @description Where the language is detected: what it may be; empty means Korean and English, `*` any. Commas separate several in a query or a form.
+                     * @description Where the language is detected: what it may be; empty or `*`: every language of the model. Commas separate several in a query or a form.
                      * @default []
                      * @example [
                      *       "ko",

@@ -27,9 +27,7 @@ AUTO = "auto"
 LANGUAGES: Mapping[str, str] = MappingProxyType(own_data("languages.toml"))
 #: The presets that come with SayIt; `auto`'s also serves every language without one of its own.
 PRESETS: Presets = load_presets(LANGUAGES)
-#: What a language that is to be detected may be, unless the request says so.
-DETECTED_LANGUAGES = ("ko", "en")
-#: In the list of languages: every one that the model knows.
+#: In the list of languages: every one that the model knows, as an empty list says, too.
 ANY_LANGUAGE = "*"
 #: Most languages of such a list.
 MAX_LANGUAGES = 10
@@ -169,7 +167,7 @@ class Options:
     languages: Annotated[
         tuple[str, ...],
         Rule(
-            "Where the language is detected: what it may be; empty means Korean and English, `*` any.",
+            "Where the language is detected: what it may be; empty or `*`: every language of the model.",
             chars=32,
             values=MAX_LANGUAGES,
             examples=(("ko", "en", "ja"),),
@@ -281,7 +279,7 @@ def resolve(options: Options, presets: Presets = PRESETS) -> DecodeOptions:
         logprob_threshold=_first_given(asked.logprob_threshold, preset.logprob_threshold),
         no_speech_threshold=_first_given(asked.no_speech_threshold, preset.no_speech_threshold),
         max_tokens_per_window=options.max_tokens_per_window,
-        languages=() if ANY_LANGUAGE in options.languages else options.languages or DETECTED_LANGUAGES,
+        languages=() if ANY_LANGUAGE in options.languages else options.languages,
         within_chunk_context=options.context is not Context.NONE,
         suppress_tokens=asked.suppress_tokens or preset.suppress_tokens,
     )

@@ -1,15 +1,16 @@
 import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO
+from sayit.speech.options import AUTO, LANGUAGES
 from sayit.transcriber.engine.fallback import Fallback, Generated, Outcome
-from sayit.transcriber.engine.language import Candidate, allowed, better, contenders, shares, written_in
+from sayit.transcriber.engine.language import Candidate, allowed, better, contenders, is_foreign, is_written_in, shares
 from sayit.transcriber.engine.trial import Trial
 
 from .helper import options
 
 HEARD = [("ja", 0.5), ("ko", 0.3), ("en", 0.1), ("zh", 0.1)]
 KNOWN = {"ko", "en", "ja", "zh"}
+BY_SCRIPT = {"by_script": True, "compression_ratio_threshold": 2.4}
 
 
 def candidates(**probabilities):
@@ -95,14 +96,14 @@ def test_a_clear_language_has_no_rival():
 def test_the_better_text_is_kept(first, second, best):
     """Speech before silence, fluent before repetitive, then the likelier text, then the likelier language."""
     ko, en = candidates(ko=0.6, en=0.4)
-    assert better([(ko, first), (en, second)], ("ko", "en"), 2.4) == best
+    assert better([(ko, first), (en, second)], **BY_SCRIPT) == best
 
 
 def test_a_trial_decodes_every_language_and_keeps_the_best():
     """Each language has attempts of its own, with fallback; the verdict is the better outcome."""
     ko, en = candidates(ko=0.6, en=0.4)
     asked = options(temperatures=(0.0, 0.4))
-    trial = Trial([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], ("ko", "en"), 2.4)
+    trial = Trial([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], **BY_SCRIPT)
     answers = {(1, 0.0): -3.0, (1, 0.4): -0.9, (2, 0.0): -0.5}
     tried = []
     while (attempt := trial.next_attempt()) is not None:
@@ -117,40 +118,49 @@ def test_a_trial_decodes_every_language_and_keeps_the_best():
 def test_a_text_in_another_script_names_its_language():
     """What was decoded in one language and written in another's script is to be tried in that, too."""
     ko, en = candidates(ko=0.95, en=0.05)
-    for text, script in (("hello", "en"), ("사진", ""), ("사진 hello", "")):
-        trial = Trial([(ko, Fallback((1,), options()))], ("ko", "en"), 2.4)
+    for text, foreign in (("hello", "hello"), ("사진", ""), ("사진 hello", "")):
+        trial = Trial([(ko, Fallback((1,), options()))], **BY_SCRIPT)
         trial.next_attempt()
         trial.take(Generated(tokens=(1,), text=text, avg_logprob=-0.5, no_speech_prob=0.0))
         assert trial.next_attempt() is None
-        assert trial.script == script
+        assert trial.foreign_text == foreign
     trial.add(en, Fallback((2,), options()))
     assert trial.next_attempt().prompt == (2,)
     trial.take(Generated(tokens=(1,), text="hello", avg_logprob=-0.6, no_speech_prob=0.0))
-    assert trial.script == ""
+    assert trial.foreign_text == ""
 
 
 def test_a_translation_says_nothing_of_its_language():
     """Without languages to tell by script, English text of Korean speech raises no doubt, and only its worth counts."""
     ko, en = candidates(ko=0.6, en=0.4)
-    trial = Trial([(ko, Fallback((1,), options()))], (), 2.4)
+    trial = Trial([(ko, Fallback((1,), options()))], by_script=False, compression_ratio_threshold=2.4)
     trial.next_attempt()
     trial.take(Generated(tokens=(1,), text="photo", avg_logprob=-0.4, no_speech_prob=0.0))
-    assert trial.script == ""
-    assert better([(ko, outcome(-0.4, text="photo")), (en, outcome(-0.5, text="photo"))], (), 2.4) == 0
+    assert trial.foreign_text == ""
+    both = [(ko, outcome(-0.4, text="photo")), (en, outcome(-0.5, text="photo"))]
+    assert better(both, by_script=False, compression_ratio_threshold=2.4) == 0
 
 
 @pytest.mark.parametrize(
-    ("text", "languages", "language"),
+    ("text", "language", "written", "foreign"),
     [
-        ("오늘 날씨", ("ko", "en"), "ko"),
-        ("hello, 2 teachers!", ("ko", "en"), "en"),
-        ("내일 API 서버 start", ("ko", "en"), ""),
-        ("12 34", ("ko", "en"), ""),
-        ("guten tag", ("en", "de"), ""),
-        ("日本", ("ja", "zh"), ""),
-        ("こんにちは", ("ja", "zh"), "ja"),
+        ("오늘 날씨", "ko", True, False),
+        ("오늘 날씨", "en", False, True),
+        ("hello, 2 teachers!", "de", True, False),
+        ("내일 API 서버 start", "ko", False, False),
+        ("12 34", "ko", False, False),
+        ("日本", "ja", True, False),
+        ("日本", "yue", True, False),
+        ("こんにちは", "zh", False, True),
+        ("Привет", "sr", True, False),
+        ("hello", "xx", False, False),
     ],
 )
-def test_script_tells_some_languages(text, languages, language):
-    """A text is in a language by its script only if no other of the allowed ones is written in it."""
-    assert written_in(text, languages) == language
+def test_script_speaks_for_and_against_a_language(text, language, written, foreign):
+    """Nine of ten letters decide; a text of two scripts, one without letters and an unknown language say nothing."""
+    assert (is_written_in(text, language), is_foreign(text, language)) == (written, foreign)
+
+
+def test_the_scripts_of_all_languages_are_known():
+    """Every language of Whisper's has a script."""
+    assert [code for code in sorted(LANGUAGES) if not is_foreign("Ꭰ", code)] == []

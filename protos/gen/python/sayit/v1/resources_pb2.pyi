@@ -297,8 +297,8 @@ class TranscriptionOptions(_message.Message):
     """Whether swear words are masked in the transcript. Events and the stored text stay raw."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where the language is detected: the languages it may be, as BCP-47 tags, at most 10; empty means Korean and
-        English. Whatever Whisper knows is allowed by "*".
+        """Where the language is detected: the languages it may be, as BCP-47 tags, at most 10; empty or "*"
+        means all that the model knows.
         """
 
     @_builtins.property

@@ -114,7 +114,11 @@ class DecodeSession:
         else:
             self._languages.settle()
             fallbacks = [(spoken, self._decoding.fallback())]
-        self._trial = Trial(fallbacks, self._languages.scripts, self._options.compression_ratio_threshold)
+        self._trial = Trial(
+            fallbacks,
+            by_script=self._languages.by_script,
+            compression_ratio_threshold=self._options.compression_ratio_threshold,
+        )
         self._attempt_next()
 
     def take(self, generated: Generated) -> None:

@@ -16,26 +16,43 @@ ENGLISH = "en"
 #: Below it the most likely language is in doubt, and the second is decoded as well. The bundled model detects 4 of 190
 #: labelled segments of the recordings wrongly, each by itself in a window; those of a second and longer are below it.
 DOUBT = 0.8
-#: Scripts of the languages that are not written in Latin letters; by the first word of the letters' Unicode names.
-_SCRIPTS: Mapping[str, frozenset[str]] = {
-    "ko": frozenset({"HANGUL"}),
-    "ja": frozenset({"HIRAGANA", "KATAKANA", "CJK"}),
-    "zh": frozenset({"CJK"}),
-    "yue": frozenset({"CJK"}),
-    "ru": frozenset({"CYRILLIC"}),
-    "uk": frozenset({"CYRILLIC"}),
-    "bg": frozenset({"CYRILLIC"}),
-    "el": frozenset({"GREEK"}),
-    "th": frozenset({"THAI"}),
-    "hi": frozenset({"DEVANAGARI"}),
-    "ar": frozenset({"ARABIC"}),
-    "fa": frozenset({"ARABIC"}),
-    "he": frozenset({"HEBREW"}),
+#: Languages by the script that they are written in: the first word of its letters' Unicode names.
+_WRITTEN: Mapping[str, str] = {
+    "ARABIC": "ar fa ur ps sd",
+    "ARMENIAN": "hy",
+    "BENGALI": "bn as",
+    "CJK": "zh yue ja",
+    "CYRILLIC": "ru uk bg mk be kk tg mn tt ba sr uz",
+    "DEVANAGARI": "hi mr ne sa",
+    "ETHIOPIC": "am",
+    "GEORGIAN": "ka",
+    "GREEK": "el",
+    "GUJARATI": "gu",
+    "GURMUKHI": "pa",
+    "HANGUL": "ko",
+    "HEBREW": "he yi",
+    "HIRAGANA": "ja",
+    "KANNADA": "kn",
+    "KATAKANA": "ja",
+    "KHMER": "km",
+    "LAO": "lo",
+    "LATIN": "en de es fr it pt nl pl tr sv da no nn fi cs ro hu id ms vi ca hr lt la mi cy sk lv sl et br eu is sq sw "
+    "gl yo so af oc uz fo ht mt lb mg haw ln ha jw su tl bs az sn sr tk",
+    "MALAYALAM": "ml",
+    "MYANMAR": "my",
+    "SINHALA": "si",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "THAI": "th",
+    "TIBETAN": "bo",
 }
-#: Languages that are written in Latin letters, as far as a text in them is told from the ones above.
-_LATIN = frozenset(
-    ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "tr", "sv", "da", "no", "fi", "cs", "ro", "hu", "id", "ms", "vi")
-)
+_SCRIPTS = {
+    language: frozenset(script for script, codes in _WRITTEN.items() if language in codes.split())
+    for codes in _WRITTEN.values()
+    for language in codes.split()
+}
+#: So many of a text's letters tell its script: a foreign name does not change a sentence's language.
+_CLEAR = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,33 +109,35 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
 
 
 def better(
-    outcomes: Sequence[tuple[Candidate, Outcome]], languages: Collection[str], compression_ratio_threshold: float
+    outcomes: Sequence[tuple[Candidate, Outcome]], *, by_script: bool, compression_ratio_threshold: float
 ) -> int:
     """Which of a window's decodings in several languages to keep.
 
     Speech before silence, text that is not repetitive before text that is, text in its language's own script before
-    text in that of another allowed one, then the mean log probability per token; of equals the first.
+    text in another one (unless it is a translation), then the mean log probability per token; of equals the first.
     """
 
     def worth(number: int) -> tuple[bool, bool, bool, float]:
         candidate, outcome = outcomes[number]
         fluent = outcome.compression_ratio <= compression_ratio_threshold
-        fitting = written_in(outcome.generated.text, languages) in {"", candidate.language}
+        fitting = not (by_script and is_foreign(outcome.generated.text, candidate.language))
         return not outcome.silent, fluent, fitting, outcome.generated.avg_logprob
 
     return max(range(len(outcomes)), key=worth)
 
 
-def written_in(text: str, languages: Collection[str]) -> str:
-    """The only one of these languages that a text can be written in, by its script; empty where that is unclear.
+def is_foreign(text: str, language: str) -> bool:
+    """Whether a text is in another script than the language's."""
+    return language in _SCRIPTS and _share(text, language) <= 1 - _CLEAR
 
-    Nine of ten letters must be of the language's script: a foreign name does not change a sentence's language.
-    """
+
+def is_written_in(text: str, language: str) -> bool:
+    """Whether a text is in the language's script; so one text may be in many languages."""
+    return _share(text, language) >= _CLEAR
+
+
+def _share(text: str, language: str) -> float:
+    """The part of a text's letters that are of the language's scripts; between both answers where it has none."""
     letters = Counter(unicodedata.name(letter, "?").split()[0] for letter in text if letter.isalpha())
-    enough = 0.9 * letters.total()
-    fitting = [code for code in languages if 0 < enough <= sum(letters[script] for script in _scripts(code))]
-    return fitting[0] if len(fitting) == 1 else ""
-
-
-def _scripts(language: str) -> frozenset[str]:
-    return frozenset({"LATIN"}) if language in _LATIN else _SCRIPTS.get(language, frozenset())
+    own = sum(letters[script] for script in _SCRIPTS.get(language, ()))
+    return own / letters.total() if letters else 0.5

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sayit.speech.options import DecodeOptions, Task
 from sayit.transcriber.engine.changes import Hear, Stretch, stretches
 from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
-from sayit.transcriber.engine.language import Candidate, allowed, contenders, shares, written_in
+from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
 from sayit.transcriber.engine.trial import Trial
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class LanguageSearch:
         self._whisper = whisper
         #: What the chunk may be in.
         self._allowed = allowed(options, whisper.languages)
-        #: The languages that a text's script may tell; none where it is translated.
-        self.scripts = self._allowed if options.task is Task.TRANSCRIBE else ()
+        #: Whether a text's script tells its language.
+        self.by_script = options.task is Task.TRANSCRIBE and len(self._allowed) > 1
         #: The languages that the stretch may be in, while its first window is decoded.
         self._heard: Sequence[Candidate] = ()
 
@@ -55,7 +55,8 @@ class LanguageSearch:
 
     def rival(self, trial: Trial) -> Candidate | None:
         """The language whose script the text is in though another was detected without doubt."""
-        return next((each for each in self._heard if each.language == trial.script), None)
+        text = trial.foreign_text
+        return next((each for each in self._heard if text and is_written_in(text, each.language)), None)
 
     def settle(self) -> None:
         """The stretch's language is known: later windows have no rivals."""
@@ -65,13 +66,13 @@ class LanguageSearch:
         self, passages: tuple[Passage, ...], window: Window, encoding: Encoding, decoding: ChunkDecoding
     ) -> tuple[Passage, ...]:
         """The window's passages, those in another language than the stretch's with it."""
-        if len(self.scripts) < 2:
+        if not self.by_script:
             return passages
         return tagged(
             passages,
             window,
             decoding.language,
-            self.scripts,
+            self._allowed,
             read=decoding.vocabulary.text,
             hear=lambda places: self._whisper.languages_within(encoding, places),
         )
@@ -102,13 +103,14 @@ def tagged(
     """
 
     def tag(passage: Passage) -> Passage:
-        written = written_in(read(passage.tokens), languages)
+        text = read(passage.tokens)
         first = max(0, round(passage.start_s * FRAMES_PER_SECOND) - window.start_frame)
         frames = min(window.frames, round(passage.end_s * FRAMES_PER_SECOND) - window.start_frame) - first
-        if written in {"", language} or frames < MIN_STEP_FRAMES:
+        if not is_foreign(text, language) or frames < MIN_STEP_FRAMES:
             return passage
         [heard] = hear([(first, frames)])
-        [spoken] = [each for each in shares([*heard.items()], languages) if each.language == written]
-        return replace(passage, spoken=spoken) if spoken.probability >= AUDIBLE else passage
+        written = (each for each in shares([*heard.items()], languages) if is_written_in(text, each.language))
+        spoken = next(written, None)
+        return replace(passage, spoken=spoken) if spoken and spoken.probability >= AUDIBLE else passage
 
     return tuple(map(tag, passages))

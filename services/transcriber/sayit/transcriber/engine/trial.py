@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated, Outcome
-from sayit.transcriber.engine.language import Candidate, better, written_in
+from sayit.transcriber.engine.language import Candidate, better, is_foreign
 
 
 class Trial:
@@ -16,18 +16,19 @@ class Trial:
 
     Args:
         fallbacks: the attempts in each language, the likelier language first, at least one.
-        languages: those that are allowed; none where the text is a translation, whose script tells nothing.
+        by_script: whether a text's script tells its language; not so where it is a translation.
         compression_ratio_threshold: above it a text is repetitive.
     """
 
     def __init__(
         self,
         fallbacks: Sequence[tuple[Candidate, Fallback]],
-        languages: Collection[str],
+        *,
+        by_script: bool,
         compression_ratio_threshold: float,
     ) -> None:
         self._fallbacks = list(fallbacks)
-        self._languages = languages
+        self._by_script = by_script
         self._threshold = compression_ratio_threshold
         self._current: Fallback | None = None
 
@@ -49,19 +50,19 @@ class Trial:
     def verdict(self) -> tuple[Candidate, Outcome]:
         """The language that the window is in after all, and its text."""
         outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
-        return outcomes[better(outcomes, self._languages, self._threshold)]
+        return outcomes[better(outcomes, by_script=self._by_script, compression_ratio_threshold=self._threshold)]
 
     @property
-    def script(self) -> str:
-        """The allowed language that the text shows to be another than the one it was decoded in; empty for none.
+    def foreign_text(self) -> str:
+        """The text if its script shows that it is in another language than the one it was decoded in; empty if not.
 
         Only for one language's attempts: where several were tried, this was weighed.
         """
-        if len(self._fallbacks) > 1:
+        if len(self._fallbacks) > 1 or not self._by_script:
             return ""
         [(candidate, fallback)] = self._fallbacks
-        written = written_in(fallback.outcome.generated.text, self._languages)
-        return "" if written == candidate.language else written
+        text = fallback.outcome.generated.text
+        return text if is_foreign(text, candidate.language) else ""
 
     def add(self, candidate: Candidate, fallback: Fallback) -> None:
         """One more language to try."""

@@ -32,6 +32,9 @@ MAX_INITIAL_TIMESTAMP = 50
 #: Punctuation that belongs to the word behind it, and to the word before it (faster-whisper's defaults).
 PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 
+#: What the tokenizer writes for bytes that are no character.
+_NO_CHARACTER = "\ufffd"
+
 #: The encoder's output for one window: a CTranslate2 StorageView, float[1, 1500, d].
 Encoding = Any
 
@@ -55,9 +58,12 @@ class WhisperVocabulary:
         return tuple(self.tokenizer.encode(text))
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of token ids, timestamps left out."""
-        text: str = self.tokenizer.decode(list(tokens))
-        return text
+        """The text of token ids, timestamps left out, and only whole characters.
+
+        A token may end inside a character. Where the next one is missing (a limit of tokens, a timestamp, a model that
+        lost the thread), half a character is left, and it is dropped.
+        """
+        return _whole(self.tokenizer.decode(list(tokens)))
 
     def split(self, tokens: Sequence[int], window: Window) -> tuple[tuple[Passage, ...], int]:
         """A window's tokens cut at their timestamps, and the frame from which to go on."""
@@ -228,8 +234,12 @@ def _readable(encoding: Encoding) -> Encoding:
     return encoding if encoding.dtype == float32 else encoding.to(float32)
 
 
+def _whole(text: str) -> str:
+    return text.replace(_NO_CHARACTER, "")
+
+
 def _worded(passage: dict[str, Any]) -> Passage:
-    words = tuple(map(_word, passage["words"]))
+    words = tuple(_word(word) for word in passage["words"] if _whole(word["word"]).strip())
     start_s, end_s = float(passage["start"]), float(passage["end"])
     if words:
         # faster-whisper moves a first or last word that is too long towards its segment, but not always into it.
@@ -239,7 +249,7 @@ def _worded(passage: dict[str, Any]) -> Passage:
 
 def _word(word: dict[str, Any]) -> Word:
     return Word(
-        text=word["word"],
+        text=_whole(word["word"]),
         start_s=float(word["start"]),
         end_s=float(word["end"]),
         probability=float(word["probability"]),

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, bridge, evaluate, jobs, keys, system, transcribe, tune, up, vocabulary
+from sayit.cli.commands import backup, bridge, evaluate, jobs, keys, models, system, transcribe, tune, up, vocabulary
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -84,8 +84,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.command("eval", epilog=HELP, help=_flowing(evaluate.evaluate))(evaluate.evaluate)
 app.command("status")(system.status)
-app.command("models")(system.models)
-app.command("fetch")(system.fetch)
+app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command("backup", help=_flowing(backup.backup))(backup.backup)
 app.command("restore")(backup.restore)

@@ -74,6 +74,9 @@ def evaluate(
         Normaliser,
         typer.Option("--normaliser", help="standard: Whisper's English rules, too; basic: case and punctuation only."),
     ] = Normaliser.STANDARD,
+    tag: Annotated[
+        str, typer.Option("--tag", metavar="TAG", help="Only recordings with this tag.", show_default=False)
+    ] = "",
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=64, help="Recordings in the suite at a time.")] = 4,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report there as JSON, too.")
@@ -111,6 +114,7 @@ def evaluate(
     status = command.run(
         command.Call(
             folder=folder,
+            tag=tag,
             language=language,
             options=Options(
                 prompt=prompt,

@@ -51,6 +51,8 @@ class Call:
     """The arguments."""
 
     folder: Path
+    #: Only recordings that have it; empty for all.
+    tag: str
     #: A code or "auto" for all recordings; empty takes each label's own.
     language: str
     #: All but language and model.
@@ -94,7 +96,7 @@ def run(call: Call) -> Exit:
         configurations = _configurations(call)
     except SayItError as error:
         raise Failure(Exit.USAGE, error_line("sayit", error)) from None
-    labels = _labels(call.folder)
+    labels = _labels(call.folder, call.tag)
     target = suites.choose(call.suite)
     if isinstance(target, suites.Own):
         note(f"Starting a suite for this call: {target.describe()}")
@@ -161,14 +163,17 @@ def _configuration(language: str, options: Options) -> _Configuration:
     return _Configuration(language=AUTO if options.languages and not language else language, options=options)
 
 
-def _labels(folder: Path) -> tuple[Label, ...]:
+def _labels(folder: Path, tag: str) -> tuple[Label, ...]:
     try:
         labels = layouts.find(folder)
     except (layouts.LabelError, UnicodeDecodeError) as error:
         raise Failure(Exit.USAGE, str(error)) from None
     if not labels:
         raise Failure(Exit.USAGE, f"{folder}: no recording has a label beside it (NAME.json or NAME.txt)")
-    return labels
+    tagged = tuple(label for label in labels if not tag or tag in label.tags)
+    if not tagged:
+        raise Failure(Exit.USAGE, f"{folder}: no label has the tag '{tag}'")
+    return tagged
 
 
 async def _measured(

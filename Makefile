@@ -36,13 +36,16 @@ $(VENV)/.ready: requirements/development.txt pyproject.toml clients/python/pypro
 
 setup: $(VENV)/.ready ## create the environment in .venv; the command is then .venv/bin/sayit
 
-# What `make run` transcribes, in which language, with which model (a name such as small, or a CTranslate2 folder).
-AUDIO ?= recordings/ko-150s.flac
-LANGUAGE ?= $(if $(filter recordings/ko-150s.flac,$(AUDIO)),ko,auto)
+# What `make run` transcribes, in which language, with which model (a name such as small, or a CTranslate2 folder). Unasked
+# it is real speech; the bundled model knows only its own recordings.
+AUDIO ?=
+LANGUAGE ?= auto
 MODEL ?=
 
 run: setup ## start the suite, transcribe AUDIO=file in LANGUAGE=ko|en|auto with MODEL=name|folder, stop the suite
-	@$(BIN)/sayit transcribe "$(AUDIO)" --language "$(LANGUAGE)" $(if $(MODEL),--model "$(MODEL)")
+	@model="$(MODEL)"; test -n "$$model" || { model=$$($(BIN)/sayit models pull) && model=$${model%% *}; } || exit; \
+	case "$$model" in micro) audio=recordings/ko-150s.flac ;; *) audio=recordings/sonnet-2.mp3 ;; esac; \
+	$(BIN)/sayit transcribe "$(or $(AUDIO),$$audio)" --language "$(LANGUAGE)" --model "$$model"
 
 up: setup ## start the suite and keep it running
 	@$(BIN)/sayit up $(if $(MODEL),--model "$(MODEL)")

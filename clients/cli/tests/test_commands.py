@@ -54,7 +54,6 @@ print("HEAVY", sorted(heavy))
         "doctor",
         "config",
         "version",
-        "fetch",
         "vocabulary",
     ):
         assert f" {command} " in shown

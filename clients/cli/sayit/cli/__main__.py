@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import wording
-from sayit.cli.commands import backup, bridge, extras, jobs, keys, system, transcribe, up, vocabulary
+from sayit.cli.commands import backup, bridge, extras, jobs, keys, models, system, transcribe, up, vocabulary
 from sayit.cli.exits import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
@@ -92,8 +92,7 @@ app.command(
     help="Transcribe labelled recordings and measure the text: errors, seams, inventions, speed.",
 )(extras.never)
 app.command("status")(system.status)
-app.command("models")(system.models)
-app.command("fetch")(system.fetch)
+app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.command("backup", help=_flowing(backup.backup))(backup.backup)
 app.command("restore")(backup.restore)

@@ -37,6 +37,7 @@ Flags win over variables.
 | `SAYIT_GATEWAY_ADDRESS` | `sayit bridge --gateway` | The gateway that a bridge of its own talks to. |
 | `SAYIT_REDIS_URL` | `sayit up --redis-url` | A Redis or Valkey of yours; without it `sayit up` starts Valkey. |
 | `SAYIT_GRACE_S` | `sayit up --grace` | Seconds that running work gets when the suite stops. |
+| `SAYIT_MODELS_DIR` | | Folder of models, a sub-folder each; by default in the user's cache. |
 
 `sayit up` itself sets, for its parts: the addresses between them, `SAYIT_DATA_DIR`, `SAYIT_INTERNAL_SECRET` (new with
 every start unless you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_MODELS_EXPECTED`,

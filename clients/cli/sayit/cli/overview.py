@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sayit.cli import printing
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sayit.cli import places, printing
 from sayit.cli.connection import Connection
 from sayit.cli.exits import Exit
 from sayit.cli.transcribing.display import clock
 from sayit.speech.system import PartState, SystemStatus
+
+if TYPE_CHECKING:
+    from sayit.transcriber.models import ModelFolder
 
 
 def show_status(connection: Connection, *, as_json: bool) -> Exit:
@@ -20,15 +26,44 @@ def show_status(connection: Connection, *, as_json: bool) -> Exit:
 
 
 def show_models(connection: Connection, *, as_json: bool) -> None:
-    """Prints the models of a suite."""
-    models = list(connection.call(lambda client: client.models()))
+    """Prints the models of a suite; unless one was named, those of this machine, and of the suite if one runs here."""
+    suite = connection.server or places.running_suite(places.default_data())
+    served = {one.name: one for one in connection.call(lambda client: client.models())} if suite else {}
+    here = {} if connection.server else {one.name: one.path for one in _local()}
+    found = [
+        {
+            "name": name,
+            "transcribers": served[name].transcribers if name in served else 0,
+            "default": name in served and served[name].default,
+            "bytes": sum(file.stat().st_size for file in here[name].iterdir()) if name in here else None,
+            "folder": str(here[name]) if name in here else None,
+        }
+        for name in dict.fromkeys((*served, *here))
+    ]
     if as_json:
-        printing.as_json(models)
+        printing.as_json(found)
         return
     printing.table(
-        ("MODEL", "TRANSCRIBERS", ""),
-        ((one.name, str(one.transcribers), "default" if one.default else "") for one in models),
+        ("MODEL", "TRANSCRIBERS", "", "SIZE", "FOLDER"),
+        (
+            (
+                str(one["name"]),
+                str(one["transcribers"]) if suite else "-",
+                "default" if one["default"] else "",
+                f"{one['bytes'] / 1e6:.0f} MB" if isinstance(one["bytes"], int) else "-",
+                str(one["folder"] or "-"),
+            )
+            for one in found
+        ),
     )
+
+
+def _local() -> Sequence[ModelFolder]:
+    try:
+        from sayit.transcriber import models  # noqa: PLC0415 - a service's package, perhaps not installed
+    except ModuleNotFoundError:
+        return ()
+    return models.local()
 
 
 def _print(status: SystemStatus) -> None:

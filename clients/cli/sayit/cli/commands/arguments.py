@@ -72,7 +72,7 @@ ModelName = Annotated[
         "--model",
         metavar="NAME|PATH",
         help="Whisper model: small, medium, large-v3-turbo ..., or a CTranslate2 folder.",
-        show_default="small, else the bundled one",
+        show_default="small, else base, else the bundled one",
     ),
 ]
 Transcribers = Annotated[

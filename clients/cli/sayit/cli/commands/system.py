@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
-"""`sayit status`, `sayit models`, `sayit fetch`, `sayit doctor`, `sayit config`, `sayit version`."""
+"""`sayit status`, `sayit doctor`, `sayit config`, `sayit version`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,6 @@ def status(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", r
 
     connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
     raise typer.Exit(overview.show_status(connection, as_json=as_json))
-
-
-def models(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
-    """List the models that a suite serves now."""
-    from sayit.cli import overview
-    from sayit.cli.connection import Connection
-
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    overview.show_models(connection, as_json=as_json)
 
 
 def doctor(
@@ -55,14 +46,6 @@ def doctor(
             data=data or places.default_data(), models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json
         )
     )
-
-
-def fetch(model: Annotated[str, typer.Argument(metavar="NAME", help="small, medium, large-v3-turbo ...")]) -> None:
-    """Fetch a model to this machine, so that a suite can start without a network; prints its folder."""
-    from sayit.cli.suite.model import resolve
-
-    _, folder = resolve(model)
-    print(folder)
 
 
 def config(

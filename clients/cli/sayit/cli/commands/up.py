@@ -26,7 +26,7 @@ class Up:
             metavar="NAME|PATH[=N]",
             help="Whisper model: small, medium, large-v3-turbo ..., or a CTranslate2 folder; give it again for each "
             "further model, and =N for its number of transcribers. The first is the default of requests.",
-            show_default="small, else the bundled one",
+            show_default="small, else base, else the bundled one",
         ),
     ] = field(default_factory=list)
     data: Data

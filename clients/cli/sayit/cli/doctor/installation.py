@@ -100,19 +100,18 @@ def model(requested: str) -> Finding:
         from sayit.transcriber import models  # noqa: PLC0415 - a service's package, perhaps not installed whole
     except ImportError as error:
         return fail(about, f"cannot be examined: {error}", _REINSTALL)
-    name = requested or models.DEFAULT
     try:
-        found = models.find(name)
+        found = models.find(requested) if requested else models.default()
     except SayItError as error:
         return fail(about, error.message("en"), "Name a complete CTranslate2 Whisper folder.")
     if found is not None:
         return ok(about, f"{found.name} in {found.path}")
     if requested:
-        return warn(about, f"{name} is not here", "It is fetched at the first start, which needs a network connection.")
+        return warn(about, f"{requested} is not here", f"Fetch it: sayit models pull {requested}")
     return warn(
         about,
-        f"{name} is not here; without it the bundled model knows only its synthetic vocabulary",
-        "It is fetched at the first start with a network connection; or name a CTranslate2 folder with --model.",
+        f"neither {models.DEFAULT} nor {models.STAND_IN} is here; the bundled model knows its own vocabulary only",
+        "Fetch one: sayit models pull; or name a CTranslate2 folder with --model.",
     )
 
 
@@ -124,7 +123,7 @@ def folder_of(requested: str) -> Path | None:
     except ImportError:
         return None
     try:
-        found = models.find(requested or models.DEFAULT)
+        found = models.find(requested) if requested else models.default()
     except SayItError:
         return None
     return found.path if found else None

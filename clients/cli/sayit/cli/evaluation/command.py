@@ -65,6 +65,9 @@ class Evaluation:
         Normaliser,
         typer.Option("--normaliser", help="standard: Whisper's English rules, too; basic: case and punctuation only."),
     ] = Normaliser.STANDARD
+    tag: Annotated[
+        str, typer.Option("--tag", metavar="TAG", help="Only recordings with this tag.", show_default=False)
+    ] = ""
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=64, help="Recordings in the suite at a time.")] = 4
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report there as JSON, too.")
@@ -92,7 +95,7 @@ def evaluate(call: Evaluation) -> None:
         configurations = _configurations(call)
     except SayItError as error:
         raise Failure(Exit.USAGE, error_line("sayit", error)) from None
-    labels = _labels(call.folder)
+    labels = _labels(call.folder, call.tag)
     suite = suites.choose(call.suite)
     if suite.starting:
         note(suite.starting)
@@ -159,12 +162,15 @@ def _configuration(language: str, options: Options) -> _Configuration:
     return _Configuration(language=AUTO if options.languages and not language else language, options=options)
 
 
-def _labels(folder: Path) -> tuple[Label, ...]:
+def _labels(folder: Path, tag: str) -> tuple[Label, ...]:
     with failing(layouts.LabelError, UnicodeDecodeError, status=Exit.USAGE):
         labels = layouts.find(folder)
     if not labels:
         raise Failure(Exit.USAGE, f"{folder}: no recording has a label beside it (NAME.json or NAME.txt)")
-    return labels
+    tagged = tuple(label for label in labels if not tag or tag in label.tags)
+    if not tagged:
+        raise Failure(Exit.USAGE, f"{folder}: no label has the tag '{tag}'")
+    return tagged
 
 
 async def _measured(

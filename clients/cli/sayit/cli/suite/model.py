@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from sayit.cli.wording import note
+
+#: Seconds between two lines about a download, where they cannot replace one another.
+PLAIN_LINES_S = 5.0
 
 
 def resolve(requested: str) -> tuple[str, Path]:
@@ -25,16 +29,20 @@ def resolve(requested: str) -> tuple[str, Path]:
 
 
 class _OneLine:
-    """A line on the terminal that replaces itself; nothing at all in a pipe."""
+    """A line on the terminal that replaces itself; in a pipe a line every PLAIN_LINES_S."""
 
     def __init__(self) -> None:
         self._length = 0
+        self._said_s = time.monotonic()
 
     def show(self, text: str) -> None:
         if sys.stderr.isatty():
             sys.stderr.write("\r" + text.ljust(self._length))
             sys.stderr.flush()
             self._length = len(text)
+        elif time.monotonic() - self._said_s >= PLAIN_LINES_S:
+            note(text)
+            self._said_s = time.monotonic()
 
     def end(self) -> None:
         if self._length:

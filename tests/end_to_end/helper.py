@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,6 @@ RECORDINGS = ROOT / "recordings"
 class RunningSuite:
     """A suite of real processes."""
 
-    process: subprocess.Popen[bytes]
     ready_file: Path
     data: Path
 
@@ -39,6 +38,16 @@ class RunningSuite:
         return found
 
     @property
+    def supervisor(self) -> int:
+        """The process id of `sayit up`."""
+        return int(self.ready["pid"])
+
+    @property
+    def said(self) -> str:
+        """What `sayit up` has printed."""
+        return self.ready_file.with_name("up.log").read_text()
+
+    @property
     def address(self) -> str:
         """The gateway's address."""
         return str(self.ready["gateway"])
@@ -47,6 +56,17 @@ class RunningSuite:
     def rest(self) -> str:
         """Base URL of the REST bridge."""
         return str(self.ready["rest"])
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every part is there and works."""
+        return all(part["pid"] and part["healthy"] for part in self.ready["parts"])
+
+    def log_lines(self, part: str, event: str) -> list[dict[str, object]]:
+        """A part's log lines of one kind."""
+        text = (self.data / "logs" / f"{part}.log").read_text()
+        found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [line for line in found if line["event"] == event]
 
     def pid(self, part: str) -> int:
         """A part's process id."""
@@ -66,9 +86,19 @@ class RunningSuite:
         return ""
 
 
+def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Waits for something that is bound to happen."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
 @contextmanager
-def running_suite(folder: Path, *arguments: str, **environment: str) -> Iterator[RunningSuite]:
-    """Starts `sayit up` in a folder and stops it as Ctrl-C would; fails if a process stays."""
+def running_suite(
+    folder: Path, *arguments: str, end: signal.Signals = signal.SIGINT, **environment: str
+) -> Iterator[RunningSuite]:
+    """Starts `sayit up` in a folder and stops it as Ctrl-C would; fails if it does not end well or a process stays."""
     ready_file = folder / "ready.json"
     command = [sys.executable, "-m", "sayit.cli", "up", "--data", str(folder / "data"), "--listen", "127.0.0.1:0"]
     defaults = ["--transcribers", "2", "--threads", "1", "--rest", "127.0.0.1:0"]
@@ -88,11 +118,15 @@ def running_suite(folder: Path, *arguments: str, **environment: str) -> Iterator
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("the suite did not start:\n" + (folder / "up.log").read_text())
             time.sleep(0.05)
-        yield RunningSuite(process=process, ready_file=ready_file, data=folder / "data")
+        yield RunningSuite(ready_file=ready_file, data=folder / "data")
         family = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0, (folder / "up.log").read_text()
+        process.send_signal(end)
+        said = f"exit status {process.wait(60)}\n{(folder / 'up.log').read_text()}"
+        assert process.returncode == 0, said
+        assert "\nStopping ...\n" in said, said
+        assert said.endswith("\nAll parts have ended.\n"), said
         assert psutil.wait_procs(family, timeout=5)[1] == [], "processes were left behind"
+        assert not ready_file.exists()
     finally:
         log.close()
         if process.poll() is None:
@@ -113,10 +147,10 @@ def word_error_rate(reference: str, text: str) -> float:
     return float(jiwer.wer(" ".join(reference.split()), " ".join(text.split()))) * 100
 
 
-def repeated(name: str, times: int) -> bytes:
-    """A recording several times over, as WAV."""
+def repeated(name: str, times: int, *, gain: float = 1.0) -> bytes:
+    """A recording several times over, as WAV; another gain makes another file of it, which no cache knows."""
     samples, rate = soundfile.read(RECORDINGS / f"{name}.flac", dtype="int16")
-    return wav(np.tile(samples, times), rate)
+    return wav(np.tile((samples * gain).astype(np.int16), times), rate)
 
 
 def wav(samples: np.ndarray[Any, Any], rate: int = 16_000) -> bytes:

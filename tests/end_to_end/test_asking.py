@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
@@ -15,7 +17,6 @@ from sayit.transcriber.models import bundled
 
 from .helper import RECORDINGS, RunningSuite
 
-pytestmark = pytest.mark.xdist_group("suite")
 ENGLISH = RECORDINGS / "en-8s.flac"
 
 
@@ -66,13 +67,14 @@ def test_a_vocabulary_by_sdk_and_command_line(suite: RunningSuite) -> None:
         assert (error.value.kind, error.value.field) == (ErrorKind.VOCABULARY_NOT_FOUND, "vocabulary")
 
 
-def test_options_of_the_command_line_reach_the_job(suite: RunningSuite) -> None:
+def test_options_of_the_command_line_reach_the_job(suite: RunningSuite, tmp_path: Path) -> None:
     """All of them at once; and the raw text of a job that was formatted."""
     options = ["--languages", "ko,en", "--context", "none", "--guard", "off", "--formatting", "--mask-profanity"]
     decoding = ["--decoding", "temperatures=0,0.3", "--decoding", "logprob_threshold=-0.9"]
-    written = json.loads(sayit(suite, "transcribe", str(ENGLISH), "--format", "json", *options, *decoding))
+    file = shutil.copy(ENGLISH, tmp_path / "all-options.flac")
+    written = json.loads(sayit(suite, "transcribe", str(file), "--format", "json", *options, *decoding))
     with Client(suite.address) as client:
-        job = client.list(limit=1)[0]
+        (job,) = [each for each in client.list() if each.filename == file.name]
         raw = client.transcript(job.id, raw=True)
     asked = job.options
     assert (asked.languages, asked.context, asked.guard) == (("ko", "en"), "none", "off")

@@ -16,9 +16,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
 
-from .helper import RECORDINGS, RunningSuite, repeated, running_suite, wav
-
-pytestmark = pytest.mark.xdist_group("suite")
+from .helper import RECORDINGS, RunningSuite, repeated, wav
 
 SHORT = RECORDINGS / "ko-8s.flac"
 UNKNOWN_ID = "0" * 32
@@ -123,21 +121,3 @@ def test_one_bad_file_among_good_ones(suite: RunningSuite, tmp_path: Path) -> No
     assert "안녕" in done.stdout or "숫자" in done.stdout
     assert "FILE_REQUIRED" in done.stderr
     assert "missing.wav" in done.stderr
-
-
-def test_limits_of_size_and_length(tmp_path: Path) -> None:
-    """Too many bytes are refused while they arrive; too much audio fails the job."""
-    with (
-        running_suite(tmp_path, SAYIT_MAX_UPLOAD_MB="3", SAYIT_MAX_AUDIO_S="60") as suite,
-        Client(suite.address) as client,
-    ):
-        with pytest.raises(SayItError) as error:
-            client.transcribe(repeated("ko-150s", 2))
-        assert error.value.kind is ErrorKind.FILE_TOO_LARGE
-        assert "3 MB" in error.value.message("ko")
-        with pytest.raises(SayItError) as error:
-            client.upload(repeated("ko-150s", 2))
-        assert error.value.kind is ErrorKind.FILE_TOO_LARGE
-        with pytest.raises(SayItError) as error:
-            client.transcribe(RECORDINGS / "en-90s.flac")
-        assert error.value.kind is ErrorKind.AUDIO_TOO_LONG

@@ -13,8 +13,6 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 from .helper import RECORDINGS, RunningSuite
 
-pytestmark = pytest.mark.xdist_group("suite")
-
 #: Name, container, codec, options of the container.
 FORMATS = [
     ("wav", "wav", "pcm_s16le", {}),

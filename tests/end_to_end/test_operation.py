@@ -1,4 +1,4 @@
-"""What operators see: traces, metrics, logs, keys, memory, reflection."""
+"""What operators see: metrics, logs, memory, reflection."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import threading
 import time
 import urllib.request
-from concurrent import futures
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -17,53 +15,13 @@ import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from sayit.client import Client
-from sayit.gateway import keys
-from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options
 
-from .helper import RECORDINGS, RunningSuite, repeated, running_suite, wav
-
-pytestmark = pytest.mark.xdist_group("suite")
+from .helper import RECORDINGS, RunningSuite, repeated, wav
 
 SHORT = RECORDINGS / "ko-8s.flac"
-
-
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps the spans it is sent, as (service, trace id, name)."""
-
-    def __init__(self) -> None:
-        self.spans: list[tuple[str, bytes, str]] = []
-
-    def Export(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
-        """Takes spans."""
-        for resource in request.resource_spans:
-            service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
-            self.spans += [(service, s.trace_id, s.name) for scope in resource.scope_spans for s in scope.spans]
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-def test_one_trace_spans_the_way_of_a_job(tmp_path: Path) -> None:
-    """Gateway, scheduler and transcriber put their spans of one job into one trace, without its text."""
-    collector = Collector()
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with running_suite(tmp_path, SAYIT_OTLP_ENDPOINT=f"http://127.0.0.1:{port}") as suite:
-        with Client(suite.address) as client:
-            text = client.transcribe(SHORT, options=Options(language="ko")).transcript.text
-        logs = "".join(path.read_text() for path in (suite.data / "logs").iterdir())
-    server.stop(0)
-    (trace,) = {trace for _, trace, name in collector.spans if name.endswith("TranscriptionService/Transcribe")}
-    services = {service for service, of, _ in collector.spans if of == trace}
-    assert services == {"sayit-gateway", "sayit-scheduler", "sayit-transcriber"}
-    assert not any(word in name for word in text.split() for _, _, name in collector.spans if len(word) > 1)
-    assert text
-    assert text not in logs
-    assert text.split()[0] not in logs
 
 
 def test_every_service_has_metrics_and_one_line_per_call_and_chunk(suite: RunningSuite) -> None:
@@ -119,24 +77,8 @@ def test_a_client_that_knows_nothing_can_call_by_reflection(suite: RunningSuite)
     assert {part.name for part in status.parts} >= {"gateway", "scheduler", "database", "queue", "storage"}
 
 
-def test_keys_separate_tenants(tmp_path: Path) -> None:
-    """With a keys file nobody enters without a key, and one tenant's job does not exist for another."""
-    file = tmp_path / "keys.json"
-    alice, bob = (keys.create_key(file, tenant=name, name=name)[1] for name in ("alice", "bob"))
-    with running_suite(tmp_path, SAYIT_API_KEYS_FILE=str(file)) as suite:
-        with Client(suite.address) as nobody, pytest.raises(SayItError) as error:
-            nobody.status()
-        assert error.value.kind is ErrorKind.UNAUTHENTICATED
-        with Client(suite.address, api_key=alice) as a, Client(suite.address, api_key=bob) as b:
-            job = a.transcribe(SHORT).job
-            with pytest.raises(SayItError) as error:
-                b.get(job.id)
-            assert error.value.kind is ErrorKind.JOB_NOT_FOUND
-            assert not list(b.list())
-            assert [each.id for each in a.list()] == [job.id]
-
-
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("mortal")  # nobody else's work may take memory meanwhile
+def test_memory_does_not_grow_with_the_file(mortal_suite: RunningSuite) -> None:
     """Half an hour of audio takes gateway and scheduler no more memory than a few minutes do."""
     speech = repeated("ko-8s", 1)
     samples = np.frombuffer(speech[44:], np.int16)
@@ -144,10 +86,10 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     quiet = (rng.standard_normal(16_000 * 300) * 3).astype(np.int16)
     few = np.concatenate([samples, quiet, samples])
     many = np.concatenate([few] * 6)
-    with running_suite(tmp_path) as suite, Client(suite.address) as client:
+    with Client(mortal_suite.address) as client:
         peaks = {}
         for name, audio in (("warm", few), ("few", few[:-1]), ("many", many)):
-            peaks[name] = peak_memory(suite, lambda audio=audio: client.transcribe(wav(audio)))
+            peaks[name] = peak_memory(mortal_suite, lambda audio=audio: client.transcribe(wav(audio)))
     for part in ("gateway", "scheduler"):
         growth_mb = (peaks["many"][part] - peaks["few"][part]) / 1e6
         assert growth_mb < 40, f"{part} grew by {growth_mb:.0f} MB for {len(many) * 2 / 1e6:.0f} MB of audio"

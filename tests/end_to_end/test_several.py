@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from sayit.client import AsyncClient, Client
 from sayit.speech.jobs import ChunkText, Completed, Job, JobState
 from sayit.speech.options import Options
 
 from .cluster import running_cluster
 from .helper import RECORDINGS, RunningSuite
-
-pytestmark = pytest.mark.xdist_group("suite")
 
 OPTIONS = Options(language="ko", temperature=0.0)
 JOBS = 2

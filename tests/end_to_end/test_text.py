@@ -21,8 +21,6 @@ from sayit.transcriber.models import bundled
 
 from .helper import RECORDINGS, RunningSuite, label, wav, word_error_rate
 
-pytestmark = pytest.mark.xdist_group("suite")
-
 
 @functools.cache
 def direct_model() -> WhisperModel:

@@ -28,7 +28,7 @@ def flush(chaos: Chaos, report: Report) -> None:
 
 def truncate(chaos: Chaos, report: Report, *, share: float) -> None:
     """Redis is killed, and of its append-only file only the beginning is left when the supervisor starts it again."""
-    supervisor = chaos.suite.process.pid
+    supervisor = chaos.suite.supervisor
     os.kill(supervisor, signal.SIGSTOP)
     try:
         pid = chaos.pid("valkey")

@@ -1,16 +1,16 @@
-"""One real suite with a bridge for all tests that ask for it; mark them xdist_group("bridge")."""
+"""The bridge of the real suite that all tests share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from .helper import suite_with_bridge
+if TYPE_CHECKING:
+    from tests.end_to_end.helper import RunningSuite
 
 
-@pytest.fixture(scope="session")
-def bridge_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def bridge_url(suite: RunningSuite) -> str:
     """Base URL of a bridge on a real suite with the bundled model."""
-    with suite_with_bridge(tmp_path_factory.mktemp("suite")) as url:
-        yield url
+    return suite.rest

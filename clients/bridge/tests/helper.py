@@ -1,12 +1,9 @@
-"""A bridge for tests: on a real suite, or on a gateway of a few lines."""
+"""A bridge for tests, on a gateway of a few lines."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,6 @@ import httpx
 from clients.python.tests.helper import Gateway, serving
 from sayit.bridge.service import running
 from sayit.bridge.settings import BridgeSettings
-from tests.end_to_end.helper import running_suite
 
 ROOT = Path(__file__).parents[3]
 RECORDINGS = ROOT / "recordings"
@@ -42,53 +38,3 @@ async def scripted(**values: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Gate
     gateway = Gateway()
     async with serving(gateway) as address, bridge_on(address, **values) as client:
         yield client, gateway
-
-
-@contextmanager
-def suite_with_bridge(folder: Path, **values: Any) -> Iterator[str]:
-    """A real suite with the bundled model; yields its bridge's URL.
-
-    Args:
-        folder: an empty one.
-        values: settings for a bridge of one's own, in a thread; without any it is the one of the suite.
-    """
-    with running_suite(folder) as suite:
-        if not values:
-            yield suite.rest
-            return
-        with bridge_thread(suite.address, **values) as url:
-            yield url
-
-
-@contextmanager
-def bridge_thread(address: str, **values: Any) -> Iterator[str]:
-    """A bridge in a thread of its own; yields its URL."""
-    started: threading.Event = threading.Event()
-    found: dict[str, Any] = {}
-
-    async def serve() -> None:
-        async with running(settings(gateway_address=address, **values)) as bridge:
-            found.update(url=bridge.url, loop=asyncio.get_running_loop(), stop=asyncio.Event())
-            started.set()
-            await found["stop"].wait()
-
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
-            found["error"] = error
-        finally:
-            started.set()
-
-    thread = threading.Thread(target=run, name="bridge")
-    thread.start()
-    started.wait()
-    try:
-        if "error" in found:
-            raise found["error"]
-        yield found["url"]
-    finally:
-        with contextlib.suppress(KeyError, RuntimeError):
-            found["loop"].call_soon_threadsafe(found["stop"].set)
-        thread.join(30)
-        assert not thread.is_alive(), "the bridge did not stop"

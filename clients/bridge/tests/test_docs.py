@@ -11,7 +11,6 @@ import pytest
 
 from .helper import RECORDINGS, ROOT
 
-pytestmark = pytest.mark.xdist_group("bridge")
 PAGE = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 

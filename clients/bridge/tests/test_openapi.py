@@ -19,8 +19,6 @@ from sayit.bridge.app import create_app
 from sayit.bridge.gateway import Gateway
 from sayit.bridge.settings import BridgeSettings
 
-pytestmark = pytest.mark.xdist_group("bridge")
-
 
 @schemathesis.serializer("application/offset+octet-stream", "audio/*")
 def _as_it_is(_context: Any, value: Any) -> bytes:

@@ -15,7 +15,7 @@ from tests.end_to_end.helper import RECORDINGS, label, repeated, word_error_rate
 
 from .browsing import cut_once, finished, keep_headers, opened, running_browser, shown_text, upload
 
-pytestmark = pytest.mark.xdist_group("bridge")
+pytestmark = pytest.mark.xdist_group("page")  # one browser for all
 
 #: Asks the page's own store for a job's audio.
 KEPT_AUDIO = """async (job) => {
@@ -59,7 +59,9 @@ def transcript(bridge_url: str, job: str, form: str) -> str:
 
 def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, bridge_url: str, tmp_path: Path) -> None:
     """Its words are there before it is done, and in the end they are those of the service."""
-    (tmp_path / "once.wav").write_bytes(repeated("ko-150s", 1))  # another file than other tests send: no cache
+    (tmp_path / "once.wav").write_bytes(
+        repeated("ko-150s", 1, gain=0.8)
+    )  # another file than other tests send: no cache
     page.set_input_files(".drop input[type=file]", str(tmp_path / "once.wav"))
     page.wait_for_function(GROWING)
     job = finished(page)
@@ -70,7 +72,7 @@ def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, bridge_url
 
 def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, bridge_url: str, tmp_path: Path) -> None:
     """It goes in pieces and on where it was; after a reload the events go on behind the last one that was seen."""
-    (tmp_path / "long.wav").write_bytes(repeated("ko-150s", 2))
+    (tmp_path / "long.wav").write_bytes(repeated("ko-150s", 2, gain=0.7))
     offsets = cut_once(page, "**/v1/uploads/*", method="PATCH", nth=2)
     page.set_input_files(".drop input[type=file]", str(tmp_path / "long.wav"))
     page.wait_for_url("**/#/jobs/*")

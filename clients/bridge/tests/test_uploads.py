@@ -15,7 +15,6 @@ from tusclient.client import TusClient
 
 from .helper import RECORDINGS
 
-pytestmark = pytest.mark.xdist_group("bridge")
 SHORT = (RECORDINGS / "en-8s.flac").read_bytes()
 TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK = {**TUS, "Content-Type": "application/offset+octet-stream"}

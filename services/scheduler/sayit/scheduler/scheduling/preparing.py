@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sayit.chassis import telemetry
-from sayit.scheduler.decoding import DecoderPool, Decoding
+from sayit.scheduler.decoding.pool import DecoderPool, Decoding
 from sayit.scheduler.job.channels import ChannelSpeech
 from sayit.scheduler.job.events import event_bytes
 from sayit.scheduler.job.records import Dispatch, JobRecord, NewChunk

@@ -68,7 +68,8 @@ class Network:
             padded[:, 1:-1] = found
             taps = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1)[:, ::stride].swapaxes(2, 3)
             found = np.maximum(_product(taps.reshape(count, taps.shape[1], 3 * width), kernel) + bias, 0)
-        return found[:, 0] @ self._from_input + self._gate_bias
+        gates: Floats = found[:, 0] @ self._from_input + self._gate_bias
+        return gates
 
     def step(self, features: Floats, state: State) -> tuple[float, State]:
         """One frame further: the logit of its probability, and the new state."""

@@ -1,6 +1,6 @@
 """The schema's history: `upgrade` brings a database to a version of it, `is_newest` tells whether there is need to.
 
-Alembic is imported where it works, and only there: it takes 10 MB and half a second, and most starts need it for nothing.
+Alembic is imported only where it migrates: it takes 10 MB and half a second, and most starts do not need it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from sayit.client import AsyncClient
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.speech import wire
-from sayit.speech.dispatch import queue_name
+from sayit.speech.chunk_queue import queue_name
 from sayit.speech.jobs import Job
 from sayit.speech.options import Options
 from sayit.v1 import resources_pb2 as pb

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sayit.speech.timing import spread
 from sayit.speech.transcript import Coverage, Segment, Suppressed, SuppressionReason, Transcript, Usage, Word
+from sayit.speech.word_times import spread
 
 
 def _transcript(language: str, *segments: Segment, suppressed: tuple[Suppressed, ...] = ()) -> Transcript:

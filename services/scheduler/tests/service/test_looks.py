@@ -10,7 +10,7 @@ import pytest
 
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.speech import wire
-from sayit.speech.dispatch import queue_name
+from sayit.speech.chunk_queue import queue_name
 from sayit.v1 import resources_pb2 as pb
 
 from .helper import LONG, SHORT, Attempt, Suite, Transcriber, suite

@@ -11,7 +11,7 @@ from sayit.scheduler.job.records import Bounds, ChunkOutput, Full, JobRecord, Ne
 from sayit.scheduler.stores.database import Publish
 from sayit.scheduler.stores.store import Stores, opened
 from sayit.speech import wire
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.jobs import JobEvent, JobState
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment

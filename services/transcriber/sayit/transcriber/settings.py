@@ -7,7 +7,7 @@ import os
 from pydantic import Field, SecretStr
 
 from sayit.chassis.settings import ServiceSettings
-from sayit.speech.dispatch import PREFETCHED
+from sayit.speech.chunk_queue import PREFETCHED
 
 #: More threads gain little on one Whisper; more processes do.
 _MOST_DEFAULT_THREADS = 4

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sayit.internal.v1 import chunk_service_pb2 as pb
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Task
 from sayit.transcriber.work.runner import Claim

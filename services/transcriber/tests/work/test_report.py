@@ -8,7 +8,7 @@ import grpc
 from structlog.testing import capture_logs
 
 from sayit.chassis.server import serving
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.transcriber import service
 from sayit.transcriber.work.memory import resident_mb, watch_memory
 from sayit.transcriber.work.report import Reporter

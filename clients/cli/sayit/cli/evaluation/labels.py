@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sayit.speech.options import AUTO
-from sayit.speech.timing import spread
 from sayit.speech.transcript import Span, Word
+from sayit.speech.word_times import spread
 
 #: Stretches without speech that are shorter than this are pauses, not silence.
 SILENCE_S = 2.0

@@ -12,7 +12,7 @@ from sayit.cli.evaluation.measuring import Measured, Reading
 from sayit.cli.evaluation.normalising import Normaliser, normalise
 from sayit.cli.evaluation.places import comparable, invented, lost_and_doubled
 from sayit.cli.evaluation.scoring import character_errors, spaced_alike, word_errors
-from sayit.speech.timing import words_of
+from sayit.speech.word_times import words_of
 
 #: Of the JSON; another number for another meaning of a key.
 _VERSION = 1

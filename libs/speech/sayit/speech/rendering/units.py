@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sayit.speech.rendering.text import is_wide, line, ms, width
-from sayit.speech.timing import in_order, spread
 from sayit.speech.transcript import Segment, Word
+from sayit.speech.word_times import in_order, spread
 
 #: Cells of a line, as broadcasters have them: 42 of Latin, 16 of full width (Netflix Timed Text Style Guides, general
 #: requirements and Korean).

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sayit.scheduler.guarding.levels import Level
-from sayit.speech.timing import words_of
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
+from sayit.speech.word_times import words_of
 
 #: The longest phrase that is looked for, in words.
 _LONGEST_PHRASE = 8

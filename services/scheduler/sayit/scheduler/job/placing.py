@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
 
 from sayit.speech.audio import samples_of, seconds_of
-from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment, Suppressed, Word
+from sayit.speech.word_times import in_order
 
 #: A segment does not go on across a pause that more than this was left out of; a second of it is still there.
 _WIDE_S = 1.0

@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from sayit.scheduler.job.records import ChunkOutput
 from sayit.speech.options import Context, Options, resolve
 from sayit.speech.presets import Presets
-from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment
+from sayit.speech.word_times import in_order
 
 #: Counted up when the meaning of a key or of what is kept under it changes.
 _FORM = 1

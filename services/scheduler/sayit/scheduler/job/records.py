@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from sayit.scheduler.job.changes import UNCHANGED, DecodeChanges
 from sayit.speech.audio import seconds_of
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.jobs import JobState, Progress
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment, Suppressed

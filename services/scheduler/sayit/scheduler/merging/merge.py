@@ -12,8 +12,8 @@ from sayit.scheduler.merging.seams import join
 from sayit.scheduler.merging.values import Merged, Refinement, TranscribedChunk
 from sayit.scheduler.merging.words import kept_segments, words_of
 from sayit.speech.languages import main_language
-from sayit.speech.timing import in_order
 from sayit.speech.transcript import Segment, Span, Suppressed
+from sayit.speech.word_times import in_order
 
 #: Looks at the segments of all chunks, channel by channel in order, and says which stay, and what text goes.
 Review = Callable[[Sequence[tuple[Segment, ...]]], tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]]

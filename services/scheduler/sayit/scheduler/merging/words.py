@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
-from sayit.speech import timing
+from sayit.speech import word_times
 from sayit.speech.transcript import Segment, Word
 
 
@@ -30,7 +30,7 @@ def words_of(segments: tuple[Segment, ...]) -> list[PlacedWord]:
     return [
         PlacedWord(word=word, key=comparable(word.text), segment=index)
         for index, segment in enumerate(segments)
-        for word in timing.words_of(segment)
+        for word in word_times.words_of(segment)
     ]
 
 

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from sayit.chassis.start import StartError
-from sayit.speech.dispatch import RUN_CHUNK, ChunkMessage, doorbell, dumps, queue_name, score_of
+from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, doorbell, dumps, queue_name, score_of
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: A message nobody takes disappears after this time; the scheduler has dispatched its chunk again long before.

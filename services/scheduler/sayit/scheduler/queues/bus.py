@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from sayit.chassis.tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.scheduler.queues.subscription import WAKE, Subscription
-from sayit.speech.dispatch import events_channel
+from sayit.speech.chunk_queue import events_channel
 
 #: Payloads that one watcher may have unread.
 _SUBSCRIPTION_LIMIT = 256

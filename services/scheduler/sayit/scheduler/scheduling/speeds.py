@@ -20,7 +20,7 @@ from sayit.scheduler.job.fleet import TranscriberRecord
 from sayit.scheduler.job.forecasting import Worker
 from sayit.scheduler.job.rules import cost
 from sayit.speech.audio import SAMPLE_RATE_HZ, samples_of
-from sayit.speech.dispatch import PREFETCHED
+from sayit.speech.chunk_queue import PREFETCHED
 
 #: After so many seconds of engine time a measurement counts half.
 _HALF_LIFE_S = 60.0

@@ -28,7 +28,7 @@ from sayit.scheduler.stores.leases import count_done, enter, visible
 from sayit.scheduler.stores.locks import lock_job, lock_job_of
 from sayit.scheduler.stores.looks import drop_look
 from sayit.scheduler.stores.tables import attempts, chunks, jobs
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobState
 from sayit.speech.options import Context

@@ -11,7 +11,7 @@ from sayit.scheduler.job.records import ChunkState, Dispatch, DueChunk, InFlight
 from sayit.scheduler.job.rules import fair_order, room
 from sayit.scheduler.stores.locks import lock_name, locks_rows, try_lock_name
 from sayit.scheduler.stores.tables import chunks
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 
 #: Chunks that could be in the queue but are not.
 _UNDISPATCHED = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s.is_(None))

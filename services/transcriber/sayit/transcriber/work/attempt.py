@@ -21,7 +21,7 @@ import grpc
 from sayit.chassis.telemetry import logger
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.audio import SAMPLE_BYTES, seconds_of
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.wire import seconds_of_duration
 from sayit.transcriber.engine import ChunkText, Engine, EngineCancelled, EngineRequest

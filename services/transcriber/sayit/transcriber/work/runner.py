@@ -11,7 +11,7 @@ from opentelemetry.trace import Span
 
 from sayit.chassis.telemetry import logger, span_from
 from sayit.internal.v1 import chunk_service_pb2 as pb
-from sayit.speech.dispatch import ChunkMessage
+from sayit.speech.chunk_queue import ChunkMessage
 from sayit.transcriber import metrics
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.work.attempt import Attempt

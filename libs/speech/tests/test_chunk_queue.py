@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sayit.speech.dispatch import ChunkMessage, doorbell, dumps, events_channel, loads, queue_name
+from sayit.speech.chunk_queue import ChunkMessage, doorbell, dumps, events_channel, loads, queue_name
 
 
 def test_names_are_apart():

@@ -7,8 +7,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sayit.speech.timing import in_order, spread, words_of
 from sayit.speech.transcript import Segment, Word
+from sayit.speech.word_times import in_order, spread, words_of
 
 from . import values
 

@@ -21,7 +21,7 @@ from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 #: Listens, watches its parent as the services do, notes its end, and ends on SIGTERM.
 SERVER = """
 import asyncio, os, signal, sys
-from sayit.chassis.parent import watch_parent
+from sayit.chassis.parent_watch import watch_parent
 
 async def main(port, notes, name):
     stop = asyncio.Event()

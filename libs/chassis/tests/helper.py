@@ -12,8 +12,8 @@ from typing import Any
 import grpc
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.internal import internal_channel, internal_interceptors
 from sayit.chassis.server import Running, serving
+from sayit.chassis.service_auth import internal_channel, internal_interceptors
 from sayit.chassis.settings import ServiceSettings
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.speech.errors import ErrorKind, SayItError

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.internal import internal_channel
+from sayit.chassis.service_auth import internal_channel
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, GetJobRequest, WatchJobRequest

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from sayit.chassis.calls import CallInterceptor
 from sayit.chassis.errors import error_of_call
+from sayit.chassis.interceptors import CallInterceptor
 from sayit.speech.errors import ErrorKind
 
 

@@ -15,8 +15,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.internal import internal_interceptors
 from sayit.chassis.server import Running, serving
+from sayit.chassis.service_auth import internal_interceptors
 from sayit.gateway.service import running
 from sayit.gateway.settings import GatewaySettings
 from sayit.internal.v1 import job_service_pb2_grpc

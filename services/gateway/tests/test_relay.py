@@ -11,7 +11,7 @@ import pytest
 
 from sayit.chassis import principal
 from sayit.chassis.errors import STATUS_DETAILS_KEY, error_of_call, status_of
-from sayit.chassis.internal import internal_channel
+from sayit.chassis.service_auth import internal_channel
 from sayit.gateway import relay
 from sayit.gateway.relay import UploadMessages, relay_upload
 from sayit.internal.v1 import job_service_pb2_grpc

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from sayit.bridge.gateway import Gateway
-from sayit.chassis import tasks
+from sayit.chassis import background_tasks
 from sayit.speech.jobs import EventBody, Job, JobEvent
 
 
@@ -39,7 +39,7 @@ async def events_and_beats(
                     return
                 yield event
         finally:
-            await tasks.end(ending, *([arriving] if arriving else []))
+            await background_tasks.end(ending, *([arriving] if arriving else []))
 
 
 async def ended_within(

@@ -15,7 +15,7 @@ import sys
 import grpc
 from grpc_health.v1 import health_pb2
 
-from sayit.chassis.presented import presented
+from sayit.chassis.tls_probe import presented
 
 _CHECK = "/grpc.health.v1.Health/Check"
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from sayit.chassis import telemetry
-from sayit.chassis.parent import watch_parent
+from sayit.chassis.parent_watch import watch_parent
 from sayit.chassis.settings import PREFIX
 from sayit.chassis.start import StartError
 from sayit.speech.errors import SayItError

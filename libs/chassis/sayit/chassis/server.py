@@ -11,7 +11,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sayit.chassis.calls import CallInterceptor
+from sayit.chassis.interceptors import CallInterceptor
 from sayit.chassis.start import StartError, check_free, is_unix
 
 #: Largest message between our services, in bytes.

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.calls import is_open
+from sayit.chassis.interceptors import is_open
 from sayit.chassis.principal import LOCAL, Principal
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.keys import KeyRing

@@ -9,9 +9,9 @@ from pathlib import Path
 import grpc
 
 from sayit.chassis import telemetry
-from sayit.chassis.internal import internal_channel
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
+from sayit.chassis.service_auth import internal_channel
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.access import PrincipalInterceptor, check_exposure
 from sayit.gateway.admission import Slots

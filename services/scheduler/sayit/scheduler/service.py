@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from sayit.chassis import tasks, telemetry
-from sayit.chassis.internal import internal_interceptors
+from sayit.chassis import background_tasks, telemetry
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import Running, serving
+from sayit.chassis.service_auth import internal_interceptors
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.decoding.limits import DecodeLimits
@@ -294,4 +294,4 @@ async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[Non
         yield
     finally:
         task.remove_done_callback(ended)
-        await tasks.end(task)
+        await background_tasks.end(task)

@@ -20,9 +20,9 @@ from redis.asyncio import Redis
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.internal import internal_channel
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
+from sayit.chassis.service_auth import internal_channel
 from sayit.client.sending import sending
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc

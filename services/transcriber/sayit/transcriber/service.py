@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from sayit.chassis import telemetry
-from sayit.chassis.internal import internal_channel
 from sayit.chassis.server import Running, serving
+from sayit.chassis.service_auth import internal_channel
 from sayit.chassis.start import StartError
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models

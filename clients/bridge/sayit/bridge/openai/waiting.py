@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sayit.chassis import tasks
+from sayit.chassis import background_tasks
 
 #: A comment in server-sent events: clients skip it, proxies see traffic.
 COMMENT = b": still transcribing\n\n"
@@ -33,10 +33,10 @@ class Held(Response):
             if working.done():
                 working.result()
                 return
-            await tasks.end(working)
+            await background_tasks.end(working)
             await self._gone()
         finally:
-            await tasks.end(working, leaving)
+            await background_tasks.end(working, leaving)
 
 
 class Pieces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from sayit.chassis.presented import first_name
+from sayit.chassis.tls_probe import first_name
 
 
 def name_in(certificate: str, key: str) -> str:

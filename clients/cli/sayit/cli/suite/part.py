@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sayit.chassis.parent import PARENT_FD_VARIABLE
+from sayit.chassis.parent_watch import PARENT_FD_VARIABLE
 from sayit.chassis.start import StartError
 from sayit.cli.suite import logs
 from sayit.cli.suite.reaper import Reaper

@@ -1,6 +1,6 @@
 """Ends the parts if the supervisor is killed outright.
 
-Our own services watch the supervisor themselves (`sayit.chassis.parent`); Valkey cannot, and a stopped or wedged
+Our own services watch the supervisor themselves (`sayit.chassis.parent_watch`); Valkey cannot, and a stopped or wedged
 process will not. So a shell of about one megabyte holds the reading end of a pipe on which process ids are noted;
 when the pipe closes without a farewell it ends them all. A part notes its own id before it becomes the program it is
 to run: there is no moment at which a part runs and nobody would end it.

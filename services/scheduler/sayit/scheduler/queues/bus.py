@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from sayit.chassis.tasks import end
+from sayit.chassis.background_tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.scheduler.queues.subscription import WAKE, Subscription
 from sayit.speech.chunk_queue import events_channel

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 
-from sayit.chassis import tasks
+from sayit.chassis import background_tasks
 from sayit.scheduler.scheduling.last_work import LastWork
 from sayit.scheduler.stores.leases import JobStore
 from sayit.speech.errors import SayItError
@@ -33,11 +33,11 @@ async def leased(
     try:
         await asyncio.wait((task, keeper), return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
-        await tasks.end(keeper, task)
+        await background_tasks.end(keeper, task)
         await last_work.do(jobs.return_lease(job_id, owner, not_before_s=0.0))
         raise
     finally:
-        await tasks.end(keeper, task)
+        await background_tasks.end(keeper, task)
     if task.cancelled():
         return False
     task.result()

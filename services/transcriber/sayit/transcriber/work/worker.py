@@ -33,7 +33,7 @@ from arq.worker import RetryJob, Worker, func
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-from sayit.chassis.tasks import end
+from sayit.chassis.background_tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, doorbell, dumps, is_interactive, loads, queue_name
 from sayit.transcriber.work.runner import CLAIM_TIMEOUT_S, Claim, Runner

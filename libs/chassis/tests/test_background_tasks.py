@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sayit.chassis import tasks
+from sayit.chassis import background_tasks
 
 
 async def test_a_task_that_swallows_a_cancellation_ends_as_well() -> None:
@@ -23,7 +23,7 @@ async def test_a_task_that_swallows_a_cancellation_ends_as_well() -> None:
 
     task = asyncio.create_task(stubborn())
     await asyncio.sleep(0)
-    await asyncio.wait_for(tasks.end(task), 10)
+    await asyncio.wait_for(background_tasks.end(task), 10)
     assert task.cancelled()
     assert swallowed == 2
 
@@ -36,5 +36,5 @@ async def test_ended_tasks_and_their_errors_are_left_alone() -> None:
 
     task = asyncio.create_task(failing())
     await asyncio.wait([task])
-    await tasks.end(task)
+    await background_tasks.end(task)
     assert isinstance(task.exception(), ValueError)

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from sayit.chassis.parent import watch_parent
+from sayit.chassis.parent_watch import watch_parent
 
 _CHILD = """
 import asyncio, sys, time
-from sayit.chassis.parent import watch_parent
+from sayit.chassis.parent_watch import watch_parent
 
 async def main():
     stop = asyncio.Event()

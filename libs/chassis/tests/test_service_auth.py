@@ -11,10 +11,10 @@ import grpc
 import pytest
 
 from sayit.chassis import principal
-from sayit.chassis.internal import _CHANNEL_OPTIONS, internal_channel, target
+from sayit.chassis.background_tasks import end
 from sayit.chassis.principal import Principal
+from sayit.chassis.service_auth import _CHANNEL_OPTIONS, internal_channel, target
 from sayit.chassis.start import StartError
-from sayit.chassis.tasks import end
 from sayit.v1.transcription_service_pb2 import GetJobRequest
 
 from .helper import JOBS, Jobs, Stubs, service, settings
@@ -128,7 +128,7 @@ class Relay:
 async def test_a_peer_that_stands_still_gets_no_more_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection is given up once it leaves a ping unanswered; from then on all calls go to the others."""
     quick = [(name, 300 if name in PINGING else value) for name, value in _CHANNEL_OPTIONS]
-    monkeypatch.setattr("sayit.chassis.internal._CHANNEL_OPTIONS", quick)
+    monkeypatch.setattr("sayit.chassis.service_auth._CHANNEL_OPTIONS", quick)
     monkeypatch.setattr("sayit.chassis.server.MIN_PING_INTERVAL_MS", 100)
     healthy, stuck = Counting(), Counting()
     async with AsyncExitStack() as stack:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import grpc
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.calls import TRACEPARENT_KEY, is_open
+from sayit.chassis.interceptors import TRACEPARENT_KEY, is_open
 from sayit.chassis.principal import PRINCIPAL_METADATA_KEY, Principal
 from sayit.chassis.server import INTERNAL_MESSAGE_BYTES
 from sayit.chassis.settings import ServiceSettings

@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from sayit.client import Client
-from sayit.gateway import keys
+from sayit.gateway.auth import keys
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sayit.client import AsyncClient
-from sayit.gateway.keys import create_key
+from sayit.gateway.auth.keys import create_key
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed
 from tests.end_to_end.helper import running_suite

@@ -12,8 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sayit.chassis.principal import Principal
 from sayit.chassis.start import StartError
-from sayit.gateway.access import check_exposure
-from sayit.gateway.keys import create_key, revoke_key
+from sayit.gateway.auth.access import check_exposure
+from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.service import running
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import system_service_pb2, system_service_pb2_grpc

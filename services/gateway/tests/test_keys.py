@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sayit.chassis.principal import Principal
-from sayit.gateway.keys import KeyRing, KeysFileError, create_key, list_keys, revoke_key
+from sayit.gateway.auth.keys import KeyRing, KeysFileError, create_key, list_keys, revoke_key
 
 
 @pytest.fixture

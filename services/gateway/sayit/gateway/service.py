@@ -13,16 +13,16 @@ from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
 from sayit.chassis.service_auth import internal_channel
 from sayit.chassis.start import StartError, is_loopback
-from sayit.gateway.access import PrincipalInterceptor, check_exposure
-from sayit.gateway.admission import Slots
-from sayit.gateway.keys import KeyRing
+from sayit.gateway.api.event_stream import Watching
+from sayit.gateway.api.system import SystemServicer
+from sayit.gateway.api.transcription import TranscriptionServicer
+from sayit.gateway.api.uploads import UploadServicer
+from sayit.gateway.api.vocabularies import VocabularyServicer
+from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure
+from sayit.gateway.auth.keys import KeyRing
+from sayit.gateway.limits.slots import Slots
 from sayit.gateway.readiness import following
-from sayit.gateway.servicers.system import SystemServicer
-from sayit.gateway.servicers.transcription import TranscriptionServicer
-from sayit.gateway.servicers.uploads import UploadServicer
-from sayit.gateway.servicers.vocabularies import VocabularyServicer
 from sayit.gateway.settings import GatewaySettings
-from sayit.gateway.watching import Watching
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.v1 import (
     system_service_pb2_grpc,

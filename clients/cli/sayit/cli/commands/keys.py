@@ -34,7 +34,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it: nobody can see it again."""
-    from sayit.gateway import keys
+    from sayit.gateway.auth import keys
 
     with failing(keys.KeysFileError):
         stored, key = keys.create_key(file, tenant=tenant, name=name)
@@ -48,7 +48,7 @@ def create(
 @app.command("list")
 def list_keys(file: File, as_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
-    from sayit.gateway import keys
+    from sayit.gateway.auth import keys
 
     with failing(keys.KeysFileError):
         found = keys.list_keys(file)
@@ -65,7 +65,7 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
 @app.command("revoke")
 def revoke(key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")], file: File) -> None:
     """Revoke a key; gateways refuse it from the next call on."""
-    from sayit.gateway import keys
+    from sayit.gateway.auth import keys
 
     with failing(keys.KeysFileError):
         stored = keys.revoke_key(file, key)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import telemetry
-from sayit.gateway.admission import Slots
-from sayit.gateway.relay import UploadMessages, relay_upload
-from sayit.gateway.watching import Watching
+from sayit.gateway.api.event_stream import Watching
+from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
+from sayit.gateway.limits.slots import Slots
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.rendering import render

@@ -11,7 +11,7 @@ from sayit.chassis import principal, telemetry
 from sayit.chassis.interceptors import is_open
 from sayit.chassis.principal import LOCAL, Principal
 from sayit.chassis.start import StartError, is_loopback
-from sayit.gateway.keys import KeyRing
+from sayit.gateway.auth.keys import KeyRing
 from sayit.gateway.settings import GatewaySettings
 from sayit.speech.errors import ErrorKind, SayItError
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from sayit.gateway.admission import Slots
-from sayit.gateway.relay import UploadMessages, relay_upload
+from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
+from sayit.gateway.limits.slots import Slots
 from sayit.v1 import upload_service_pb2, upload_service_pb2_grpc
 
 if TYPE_CHECKING:

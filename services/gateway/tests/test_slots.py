@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from sayit.chassis.reload import Reload
-from sayit.gateway.admission import Slots
+from sayit.gateway.limits.slots import Slots
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import transcription_service_pb2
 

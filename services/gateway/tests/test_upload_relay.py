@@ -12,8 +12,8 @@ import pytest
 from sayit.chassis import principal
 from sayit.chassis.errors import STATUS_DETAILS_KEY, error_of_call, status_of
 from sayit.chassis.service_auth import internal_channel
-from sayit.gateway import relay
-from sayit.gateway.relay import UploadMessages, relay_upload
+from sayit.gateway.api import upload_relay
+from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, JobConfig
@@ -73,7 +73,7 @@ async def test_loss_of_the_client_overtakes_the_end_of_its_stream() -> None:
     """The stream of a lost client ends before gRPC cancels the call; the upload is not completed in between."""
     call: Any = RecordingCall()
     task = asyncio.create_task(relay_upload(call, _checked(_messages(_CONFIG, _AUDIO)), end=_END))
-    await asyncio.sleep(relay.SETTLE_S / 4)
+    await asyncio.sleep(upload_relay.SETTLE_S / 4)
     assert call.written == [_CONFIG, _AUDIO]
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -85,7 +85,7 @@ async def test_loss_of_the_client_overtakes_the_end_of_its_stream() -> None:
 
 async def test_explicit_end_is_not_waited_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that says that it sent all is answered without delay."""
-    monkeypatch.setattr(relay, "SETTLE_S", 3600.0)
+    monkeypatch.setattr(upload_relay, "SETTLE_S", 3600.0)
     call: Any = RecordingCall()
     assert await relay_upload(call, _checked(_messages(_CONFIG, _AUDIO, _END)), end=_END) == "job"
     assert call.written == [_CONFIG, _AUDIO, _END]

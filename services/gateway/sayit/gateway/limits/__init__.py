@@ -1,0 +1,1 @@
+"""How much one gateway serves at once."""

@@ -162,7 +162,7 @@ class _Model:
         from faster_whisper.tokenizer import Tokenizer  # noqa: PLC0415 - as above
         from faster_whisper.transcribe import get_suppressed_tokens  # noqa: PLC0415 - as above
 
-        from sayit.scheduler.voice import SileroDetector  # noqa: PLC0415 - as above
+        from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415 - as above
 
         self._whisper = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1)
         tokenizer = Tokenizer(self._whisper.hf_tokenizer, True, task="transcribe", language="ko")

@@ -41,14 +41,14 @@ from sayit.cli.evaluation.layouts import find
 from sayit.cli.evaluation.normalising import Normaliser, normalise
 from sayit.cli.evaluation.places import comparable, lost_and_doubled
 from sayit.cli.evaluation.scoring import word_errors
-from sayit.scheduler.job.channels import ChannelSpeech
-from sayit.scheduler.job.looks import Look
-from sayit.scheduler.job.placing import Placing, needs_words
-from sayit.scheduler.job.records import ChunkOutput, DoneChunk
-from sayit.scheduler.looking import Heard, stands, wanted
-from sayit.scheduler.merging import Merged, merge
-from sayit.scheduler.splitting import ReadyChunk, SplitConfig, Splitter
-from sayit.scheduler.voice import SileroDetector
+from sayit.scheduler.assemble.merge import Merged, merge
+from sayit.scheduler.assemble.redecode import Heard, stands, wanted
+from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter
+from sayit.scheduler.ingest.vad import SileroDetector
+from sayit.scheduler.jobs.channels import ChannelSpeech
+from sayit.scheduler.jobs.records import ChunkOutput, DoneChunk, ReadyChunk
+from sayit.scheduler.jobs.redecodes import Look
+from sayit.scheduler.jobs.time_mapping import Placing, needs_words
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import AUTO, PRESETS, DecodeOptions, Options, resolve
 from sayit.speech.transcript import Segment, Span, Word

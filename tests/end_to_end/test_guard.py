@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sayit.scheduler.guarding import HallucinationGuard, load_phrases
+from sayit.scheduler.assemble.hallucination import HallucinationGuard, load_phrases
 from sayit.speech.options import Guard, Options, resolve
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.models import bundled

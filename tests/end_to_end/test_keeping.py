@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from sayit.client import Client
-from sayit.scheduler.stores.migrations import upgrade
+from sayit.scheduler.db.migrations import upgrade
 from sayit.speech.jobs import ChunkText
 from sayit.speech.options import Options
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sayit.scheduler.decoding.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
 
 _CHILD = Path(__file__).with_name("media_batch_child.py")
 #: Files after which a child is replaced, as memory of earlier files must not hide what one costs.

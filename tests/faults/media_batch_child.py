@@ -11,19 +11,19 @@ import json
 import struct
 import sys
 
-from sayit.scheduler.decoding import confinement
-from sayit.scheduler.decoding.decoder import decode
-from sayit.scheduler.decoding.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader import sandbox
+from sayit.scheduler.ingest.audio_reader.demux import decode
+from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
 from sayit.speech.errors import SayItError
 
 
 def main() -> None:
     """Runs until its input ends."""
     limits = DecodeLimits(**json.loads(sys.argv[1]))
-    confinement.confine(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
+    sandbox.confine(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
     while header := sys.stdin.buffer.read(4):
         content = sys.stdin.buffer.read(struct.unpack("!I", header)[0])
-        sys.stdout.write(json.dumps(_outcome(content, limits) | {"peak_mb": confinement.resident_mb()}) + "\n")
+        sys.stdout.write(json.dumps(_outcome(content, limits) | {"peak_mb": sandbox.resident_mb()}) + "\n")
         sys.stdout.flush()
 
 

@@ -20,7 +20,7 @@ _LARGE = frozenset({"wav-s16-192k-5.1", "wav-f32-96k"})
 @cache
 def media() -> ModuleType:
     """The encoder of the decoder's own tests; test folders are no packages, so it is loaded from its file."""
-    path = Path(__file__).parents[2] / "services/scheduler/tests/decoding/media.py"
+    path = Path(__file__).parents[2] / "services/scheduler/tests/ingest/audio_reader/media.py"
     spec = importlib.util.spec_from_file_location("decoding_test_media", path)
     assert spec is not None
     assert spec.loader is not None

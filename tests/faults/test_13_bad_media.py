@@ -25,8 +25,8 @@ import av
 import psutil
 import pytest
 
-from sayit.scheduler.decoding.limits import DecodeLimits
-from sayit.scheduler.decoding.pool import DecoderPool
+from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.pool import DecoderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .harness import Tell
@@ -227,7 +227,7 @@ def _largest_child_mb() -> float:
     held = 0
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if any("sayit.scheduler.decoding" in argument for argument in child.cmdline()):
+            if any("sayit.scheduler.ingest.audio_reader" in argument for argument in child.cmdline()):
                 held = max(held, child.memory_info().rss)
     return held / 1e6
 

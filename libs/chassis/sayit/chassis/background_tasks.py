@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 #: How long a cancelled task may take to end before it is cancelled again.
 _AGAIN_S = 0.5
+_T = TypeVar("_T")
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
@@ -19,3 +21,27 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=_AGAIN_S)
+
+
+class LastWork:
+    """Runs what must not be cancelled with its caller, such as giving a chunk back, and waits for it at the end."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def do(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Runs the work in a task of its own; a cancelled caller stops waiting, the work goes on."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    async def wait(self) -> None:
+        """Returns once everything is done; for the end of the process, before the database is closed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain when the caller could not

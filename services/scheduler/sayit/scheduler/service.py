@@ -11,43 +11,43 @@ from typing import TYPE_CHECKING
 import grpc
 
 from sayit.chassis import background_tasks, telemetry
+from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import Running, serving
 from sayit.chassis.service_auth import internal_interceptors
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
-from sayit.scheduler.decoding.limits import DecodeLimits
-from sayit.scheduler.decoding.pool import DecoderPool
-from sayit.scheduler.guarding import HallucinationGuard, PhrasesError, load_phrases
-from sayit.scheduler.queues.arq_queue import ArqQueue
-from sayit.scheduler.queues.bus import RedisBus
-from sayit.scheduler.scheduling.admission import Admission
-from sayit.scheduler.scheduling.attempts import Attempts
-from sayit.scheduler.scheduling.control import Control
-from sayit.scheduler.scheduling.dispatching import Dispatcher
-from sayit.scheduler.scheduling.fleet import Fleet
-from sayit.scheduler.scheduling.housekeeping import Housekeeping
-from sayit.scheduler.scheduling.intake import Intake
-from sayit.scheduler.scheduling.last_work import LastWork
-from sayit.scheduler.scheduling.limits import Limits
-from sayit.scheduler.scheduling.looks import Looks
-from sayit.scheduler.scheduling.overview import Overview
-from sayit.scheduler.scheduling.preparing import Preparer
-from sayit.scheduler.scheduling.recalling import ChunkCache
-from sayit.scheduler.scheduling.results import Results
-from sayit.scheduler.scheduling.vocabularies import Vocabularies
-from sayit.scheduler.scheduling.watching import Watching
-from sayit.scheduler.servicers.chunks import ChunkServicer
-from sayit.scheduler.servicers.jobs import JobServicer
+from sayit.scheduler.api.chunk_service import ChunkServicer
+from sayit.scheduler.api.job_control import Control
+from sayit.scheduler.api.job_service import JobServicer
+from sayit.scheduler.api.system_status import Overview
+from sayit.scheduler.assemble.finalize import Results
+from sayit.scheduler.assemble.hallucination import HallucinationGuard, PhrasesError, load_phrases
+from sayit.scheduler.assemble.redecode.redecodes import Looks
+from sayit.scheduler.cache.chunk_cache import ChunkCache
+from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.db.scratch import scratch_folder
+from sayit.scheduler.db.stores import opened
+from sayit.scheduler.dispatch.attempts import Attempts
+from sayit.scheduler.dispatch.dispatcher import Dispatcher
+from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.events.bus import RedisBus
+from sayit.scheduler.events.stream import Watching
+from sayit.scheduler.ingest.admission import Admission
+from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.pool import DecoderPool
+from sayit.scheduler.ingest.prepare import Preparer
+from sayit.scheduler.ingest.uploads import Intake
+from sayit.scheduler.ingest.vocabularies import Vocabularies
+from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.retention.sweeper import Housekeeping
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.scheduler.storage.objects import Objects
-from sayit.scheduler.storage.scratch import scratch_folder
-from sayit.scheduler.stores.store import opened
 from sayit.speech.options import LANGUAGES
 from sayit.speech.presets import Presets, PresetsError, load_presets
 
 if TYPE_CHECKING:
-    from sayit.scheduler.splitting import ChannelSplitter
+    from sayit.scheduler.ingest.segmentation import ChannelSplitter
 
 SERVICES = tuple(
     service.full_name
@@ -89,8 +89,8 @@ def new_splitter(*, channels: int, numbered: bool) -> ChannelSplitter:
     # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Loaded by the first recording: 20 MB that an idle scheduler does not need.
-    from sayit.scheduler.splitting import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
-    from sayit.scheduler.voice import SileroDetector  # noqa: PLC0415
+    from sayit.scheduler.ingest.segmentation import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
+    from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
 
     return ChannelSplitter(lambda: Splitter(SplitConfig(), SileroDetector()), channels=channels, numbered=numbered)
 

@@ -21,11 +21,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from sayit.scheduler import backup
-from sayit.scheduler.backup import BackupError, Places
+from sayit.scheduler.db.engine import database_at
+from sayit.scheduler.db.migrations import upgrade
+from sayit.scheduler.retention import backup
+from sayit.scheduler.retention.backup import BackupError, Places
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.scheduler.stores.database import database_at
-from sayit.scheduler.stores.migrations import upgrade
 from sayit.v1 import resources_pb2 as pb
 
 from .helper import RECORDINGS, Transcriber, suite
@@ -209,7 +209,7 @@ async def test_a_running_scheduler_is_not_restored_over(tmp_path: Path, redis_ur
 
 def test_audio_that_is_missing_is_no_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row without its object is not saved as if all were well, and no half archive stays."""
-    monkeypatch.setattr("sayit.scheduler.backup.saving._PAUSE_S", 0.0)
+    monkeypatch.setattr("sayit.scheduler.retention.backup.snapshot._PAUSE_S", 0.0)
     there = _installation(tmp_path / "a")
     _names(there, "uploads/u/0")
     with pytest.raises(BackupError, match="missing"):
@@ -368,7 +368,7 @@ def test_what_is_missing_in_a_bucket_is_no_backup(
 ) -> None:
     """As in a folder."""
     assert not bucket
-    monkeypatch.setattr("sayit.scheduler.backup.saving._PAUSE_S", 0.0)
+    monkeypatch.setattr("sayit.scheduler.retention.backup.snapshot._PAUSE_S", 0.0)
     there = _installation(tmp_path / "a")
     _names(there, "uploads/u/0")
     with pytest.raises(BackupError, match="missing"):

@@ -10,7 +10,7 @@ import pytest
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.scheduler.scheduling import fleet
+from sayit.scheduler.dispatch import worker_registry
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -39,7 +39,7 @@ async def test_a_model_that_is_away_is_waited_for(
         waiting = [await s.create(SHORT, model=name) for name in ("medium", "large")]
         await s.until(waiting[0].id, pb.JOB_STATE_RUNNING)
 
-        monkeypatch.setattr(fleet, "AWAY_S", 0.1)
+        monkeypatch.setattr(worker_registry, "AWAY_S", 0.1)
         await asyncio.sleep(0.2)
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await s.create(SHORT, model="medium", language="ko")

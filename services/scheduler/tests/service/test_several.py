@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from sayit.chassis import principal
-from sayit.scheduler.storage.scratch import scratch_folder
+from sayit.scheduler.db.scratch import scratch_folder
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 

@@ -16,7 +16,7 @@ from sayit.cli.suite import lock
 from sayit.cli.wording import note
 
 if TYPE_CHECKING:
-    from sayit.scheduler.backup import Places
+    from sayit.scheduler.retention.backup import Places
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -71,7 +71,7 @@ def restore(
 
     With SAYIT_DATABASE_URL and SAYIT_STORAGE_URL they are put there; a PostgreSQL database has to be empty.
     """
-    from sayit.scheduler import backup as saved
+    from sayit.scheduler.retention import backup as saved
 
     holder = lock.holder_of(data)
     if holder is not None:
@@ -99,7 +99,7 @@ def _seconds_of(text: str) -> int:
 
 
 def _save_once(target: Path, data: Path, keep: int) -> None:
-    from sayit.scheduler import backup as saved
+    from sayit.scheduler.retention import backup as saved
 
     with failing(saved.BackupError):
         made = saved.save(_places(data), target)
@@ -110,7 +110,7 @@ def _save_once(target: Path, data: Path, keep: int) -> None:
 
 
 def _places(data: Path) -> Places:
-    from sayit.scheduler.backup import places_of
+    from sayit.scheduler.retention.backup import places_of
     from sayit.scheduler.settings import SchedulerSettings
 
     return places_of(SchedulerSettings(data_dir=data))

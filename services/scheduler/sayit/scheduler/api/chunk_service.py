@@ -1,0 +1,313 @@
+"""`ChunkService`: what transcribers call. One `RunChunk` call is one attempt at one chunk."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import grpc
+
+from sayit.chassis import telemetry
+from sayit.internal.v1 import chunk_service_pb2 as pb
+from sayit.internal.v1 import chunk_service_pb2_grpc
+from sayit.scheduler.dispatch.attempts import Attempts, StopSignal
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim
+from sayit.scheduler.jobs.time_mapping import Placing
+from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.speech import wire
+from sayit.speech.audio import SAMPLE_BYTES
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import DecodeOptions, Task
+from sayit.speech.transcript import Segment
+from sayit.v1 import resources_pb2
+
+#: Audio bytes per message.
+_MESSAGE_BYTES = 256 * 1024
+_CLAIM_TIMEOUT_S = 10.0
+#: Part of a call's lease after which the one in the database, which is twice as long, is prolonged; without others.
+_RENEW_SHARE = 0.35
+#: How much later a chunk is due whose audio could not be read.
+_RETRY_S = 2.0
+#: A loop that is later than this stood still.
+_LAG_S = 1.0
+_TASKS = {Task.TRANSCRIBE: resources_pb2.TASK_TRANSCRIBE, Task.TRANSLATE: resources_pb2.TASK_TRANSLATE}
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_Inbox = asyncio.Queue[pb.RunChunkRequest | None]
+
+
+class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
+    """Runs attempts and takes reports.
+
+    Args:
+        attempts: what a call may do.
+        fleet: what reports are for.
+        exclusive: whether no other scheduler shares the database, so that nobody else ends attempts.
+    """
+
+    def __init__(self, *, attempts: Attempts, fleet: Fleet, exclusive: bool = False) -> None:
+        self._attempts = attempts
+        self._fleet = fleet
+        self._renew_share = _RENEW_SHARE if exclusive else 0.0
+
+    async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
+        """Notes what a transcriber says of itself."""
+        if not request.transcriber_id or not request.model or request.slots < 0:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="transcriber_id", reason="an incomplete report")
+        interval_s = await self._fleet.report(
+            TranscriberRecord(
+                id=request.transcriber_id[:64],
+                model=request.model[:128],
+                slots=request.slots,
+                busy=request.busy,
+                audio_s=request.audio_s,
+                compute_s=request.compute_s,
+                draining=request.draining,
+                seen_s=time.time(),
+                revision=request.revision[:64],
+            )
+        )
+        return pb.ReportResponse(interval=wire.duration_to_proto(interval_s))
+
+    async def RunChunk(  # type: ignore[override] # a coroutine that writes, which grpc.aio takes as well
+        self, request_iterator: AsyncIterator[pb.RunChunkRequest], context: Context
+    ) -> None:
+        """One attempt; a call that ends without a last message gives the chunk back at once."""
+        inbox: _Inbox = asyncio.Queue(maxsize=64)
+        reader = asyncio.create_task(_read(request_iterator, inbox))
+        try:
+            async with asyncio.timeout(_CLAIM_TIMEOUT_S):
+                first = await inbox.get()
+            if first is None or not first.HasField("claim"):
+                raise SayItError(ErrorKind.INVALID_ARGUMENT, field="claim", reason="'claim' was expected here")
+            asked = first.claim
+            claim = await self._attempts.claim(asked.chunk_id, asked.dispatch, asked.transcriber_id)
+            if claim is None:
+                await context.abort(grpc.StatusCode.ABORTED, "the chunk is not due")
+            telemetry.bind(job_id=claim.job_id, chunk_index=claim.index, attempt=claim.attempt)
+            # The call began before anybody knew whose chunk it is; from here on it belongs to the job's trace.
+            with telemetry.span_from(claim.traceparent, "attempt"), self._attempts.stop_signal(claim) as stop:
+                await _Attempt(self._attempts, claim, context, inbox, stop, self._renew_share).run()
+        except TimeoutError:
+            raise SayItError(ErrorKind.DEADLINE_EXCEEDED) from None
+        finally:
+            reader.cancel()
+
+
+class _Attempt:
+    """One granted claim until its end."""
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        claim: Claim,
+        context: Context,
+        inbox: _Inbox,
+        stop: StopSignal,
+        renew_share: float,
+    ) -> None:
+        self._attempts = attempts
+        self._claim = claim
+        self._context = context
+        self._inbox = inbox
+        self._stop = stop
+        self._placing = Placing(claim.pieces)
+        self._began_s = time.time()
+        self._peer_is_lost = False
+        #: Until then (the loop's time) a call that breaks was broken by this process's own standstill.
+        self._excused_until_s = 0.0
+        self._settled = False
+        #: When the lease in the database was prolonged, by the claim first; monotonic seconds.
+        self._renewed_s = time.monotonic()
+        self._renew_share = renew_share
+        self._writing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Sends the chunk out and takes what comes back."""
+        canceller = asyncio.create_task(self._cancel_when_stopped())
+        try:
+            async with asyncio.timeout(2 * self._attempts.limits.lease_s):
+                await self._send_out()
+            await self._take_back()
+        except asyncio.CancelledError:
+            # How gRPC says that the transcriber is gone, unless we end ourselves, when nobody is blamed.
+            self._peer_is_lost = True
+            raise
+        except SayItError as error:
+            # Audio that is gone will not come back, so that counts; a store that is away is nobody's fault.
+            end = AttemptEnd.INTERRUPTED if error.kind.retryable else AttemptEnd.FAILED
+            with suppress(SayItError):
+                await self._give_up(end, error.cause or error.code, delay_s=_RETRY_S)
+            raise
+        finally:
+            canceller.cancel()
+            if not self._settled:
+                # The call's own task may be cancelled already; freeing the chunk must not be.
+                await self._attempts.last_work.do(self._broken())
+
+    async def _send_out(self) -> None:
+        # The claim is answered before the audio is fetched: the transcriber's message ends with the answer.
+        await self._write(assignment=self._assignment())
+        audio = await self._attempts.audio(self._claim)
+        for start in range(0, len(audio), _MESSAGE_BYTES):
+            await self._write(audio=audio[start : start + _MESSAGE_BYTES])
+        await self._write(audio_end=pb.AudioEnd())
+
+    async def _write(self, **message: Any) -> None:
+        """Sends one message; grpc.aio fails when two tasks of a call write at once."""
+        async with self._writing:
+            await self._context.write(pb.RunChunkResponse(**message))
+
+    async def _take_back(self) -> None:
+        while True:
+            message = await self._next()
+            if message is None:
+                self._peer_is_lost = True
+                return
+            kind = message.WhichOneof("message")
+            if kind == "heartbeat":
+                await self._beat(message.heartbeat.stage)
+            elif kind == "partial":
+                await self._attempts.partial(self._claim, _segments(message.partial, self._placing))
+            elif kind in {"result", "failure", "release"}:
+                await self._settle(message)
+                return
+
+    async def _next(self) -> pb.RunChunkRequest | None:
+        """What the transcriber says next; None when it is gone, or silent for a lease.
+
+        Silence is counted heartbeat by heartbeat, not read off a clock: when this process itself stood still (SIGSTOP,
+        a machine that sleeps), what was said meanwhile is about to be heard.
+        """
+        loop, limits = asyncio.get_running_loop(), self._attempts.limits
+        silent_s = 0.0
+        while silent_s < limits.lease_s:
+            began_s = loop.time()
+            try:
+                async with asyncio.timeout(limits.heartbeat_s):
+                    return await self._inbox.get()
+            except TimeoutError:
+                silent_s += limits.heartbeat_s
+            finally:
+                if loop.time() - began_s > limits.heartbeat_s + _LAG_S:
+                    self._excused_until_s = loop.time() + limits.lease_s
+        telemetry.bind(silent=True)
+        return None
+
+    async def _beat(self, stage: pb.ChunkStage.ValueType) -> None:
+        """Notes a heartbeat; the database hears of those that tell it something.
+
+        This call's own lease is the wait for the next message. The one in the database is twice as long, and matters
+        when this process is gone; where other schedulers may end the attempt, every heartbeat asks whether one did.
+        After the last stage the result follows at once, and asks as well.
+        """
+        begins = stage == pb.CHUNK_STAGE_ON_ENGINE and not self._stop.on_engine
+        self._stop.on_engine = stage == pb.CHUNK_STAGE_ON_ENGINE
+        old = time.monotonic() - self._renewed_s >= self._renew_share * self._attempts.limits.lease_s
+        if stage != pb.CHUNK_STAGE_DONE and (begins or old):
+            await self._renew()
+
+    async def _renew(self) -> None:
+        self._renewed_s = time.monotonic()
+        try:
+            if not await self._attempts.heartbeat(self._claim, on_engine=self._stop.on_engine):
+                await self._send_cancel("superseded")
+        except SayItError as error:
+            # The lease in the database outlives a few heartbeats; a result may still find it back.
+            telemetry.bind(heartbeat_error=error.code)
+
+    async def _settle(self, message: pb.RunChunkRequest) -> None:
+        """The last message: stored first, confirmed then."""
+        if message.HasField("result"):
+            output = _output(message.result, self._placing)
+            committed = await self._attempts.commit(self._claim, output, began_s=self._began_s)
+            self._settled = True
+            if not committed:
+                await self._context.abort(grpc.StatusCode.ABORTED, "the attempt is over")
+        elif message.HasField("failure"):
+            await self._give_up(AttemptEnd.FAILED, message.failure.detail)
+        else:
+            await self._give_up(AttemptEnd.INTERRUPTED, message.release.reason)
+        await self._write(committed=pb.Committed())
+
+    async def _broken(self) -> None:
+        with suppress(SayItError):
+            # Without a database the lease runs out by itself.
+            excused = self._attempts.draining or asyncio.get_running_loop().time() < self._excused_until_s
+            crashed = self._stop.on_engine and self._peer_is_lost and not excused
+            await self._give_up(AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED, "the call broke")
+
+    async def _give_up(self, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> None:
+        await self._attempts.give_up(self._claim, end, detail, began_s=self._began_s, delay_s=delay_s)
+        self._settled = True
+
+    async def _cancel_when_stopped(self) -> None:
+        await self._stop.wait()
+        await self._send_cancel(self._stop.reason)
+
+    async def _send_cancel(self, reason: str) -> None:
+        await self._write(cancel=pb.CancelChunk(reason=reason))
+
+    def _assignment(self) -> pb.Assignment:
+        return pb.Assignment(
+            attempt=self._claim.attempt,
+            job_id=self._claim.job_id,
+            chunk_index=self._claim.index,
+            audio_bytes=self._claim.samples * SAMPLE_BYTES,
+            options=_options(self._attempts.options(self._claim)),
+            heartbeat_interval=wire.duration_to_proto(self._attempts.limits.heartbeat_s),
+            interactive=self._claim.interactive,
+            alone=self._claim.alone,
+            traceparent=self._claim.traceparent,
+        )
+
+
+async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> None:
+    """Moves requests into the inbox; None says that no more will come, however the call ended."""
+    try:
+        async for request in requests:
+            await inbox.put(request)
+    finally:
+        if inbox.full():
+            inbox.get_nowait()  # nobody reads a call that has ended; what was said last does not matter then
+        inbox.put_nowait(None)
+
+
+def _options(options: DecodeOptions) -> pb.DecodeOptions:
+    return pb.DecodeOptions(
+        language=options.language,
+        task=_TASKS[options.task],
+        prompt=options.prompt,
+        hotwords=options.hotwords,
+        word_timestamps=options.word_timestamps,
+        beam_size=options.beam_size,
+        best_of=options.best_of,
+        patience=options.patience,
+        temperatures=options.temperatures,
+        compression_ratio_threshold=options.compression_ratio_threshold,
+        logprob_threshold=options.logprob_threshold,
+        no_speech_threshold=options.no_speech_threshold,
+        max_tokens_per_window=options.max_tokens_per_window,
+        languages=options.languages,
+        within_chunk_context=options.within_chunk_context,
+        suppress_tokens=options.suppress_tokens,
+    )
+
+
+def _segments(output: pb.ChunkOutput, placing: Placing) -> tuple[Segment, ...]:
+    """A chunk's segments, in the recording's time."""
+    return placing.segments(wire.segment_from_proto(segment) for segment in output.segments)
+
+
+def _output(output: pb.ChunkOutput, placing: Placing) -> ChunkOutput:
+    return ChunkOutput(
+        segments=_segments(output, placing),
+        language=output.language,
+        language_probability=output.language_probability,
+        suppressed=tuple(placing.suppressed(wire.suppressed_from_proto(each)) for each in output.suppressed),
+        compute_s=wire.seconds_of_duration(output.compute),
+    )

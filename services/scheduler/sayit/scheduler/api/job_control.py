@@ -1,0 +1,120 @@
+"""Reading, cancelling and deleting jobs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+
+from sayit.chassis import telemetry
+from sayit.chassis.principal import Principal
+from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.dispatch.attempts import Attempts
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.events.bus import RedisBus
+from sayit.scheduler.events.subscription import WAKE
+from sayit.scheduler.jobs.records import JobRecord
+from sayit.speech.audio import seconds_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Job, JobError, JobState, Progress
+
+_SAVED = Counter("sayit_cancelled_audio_seconds", "Audio of cancelled jobs that had no text yet, in seconds.")
+_DEFAULT_PAGE = 50
+_MAX_PAGE = 1000
+
+
+class Control:
+    """What a caller may do with jobs that exist."""
+
+    def __init__(self, *, jobs: JobStore, fleet: Fleet, attempts: Attempts, bus: RedisBus) -> None:
+        self._jobs = jobs
+        self._fleet = fleet
+        self._attempts = attempts
+        self._bus = bus
+
+    async def get(self, who: Principal, job_id: str) -> Job:
+        """Returns a job with its progress."""
+        job = await self._jobs.get_job(who.tenant, job_id)
+        return view(job, await self._fleet.estimate(job))
+
+    async def list(
+        self, who: Principal, *, states: Sequence[JobState], created_after_s: float, page_size: int, page_token: str
+    ) -> tuple[list[Job], str]:
+        """Returns a page of jobs, newest first, and the next page's token (empty on the last page)."""
+        if not 0 <= page_size <= _MAX_PAGE:
+            raise _invalid("page_size", f"{page_size} is not between 0 and {_MAX_PAGE}")
+        size = page_size or _DEFAULT_PAGE
+        before = _position(page_token) if page_token else None
+        found = await self._jobs.list_jobs(
+            who.tenant, states=states, created_after_s=created_after_s, before=before, limit=size + 1
+        )
+        page = found[:size]
+        token = _token(page[-1]) if len(found) > size else ""
+        return [view(job, job.progress()) for job in page], token
+
+    async def cancel(self, who: Principal, job_id: str) -> Job:
+        """Cancels a job; an ended one stays as it is."""
+        job = await self._cancel(who, job_id)
+        return view(job, job.progress())
+
+    async def delete(self, who: Principal, job_id: str) -> None:
+        """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
+        await self._cancel(who, job_id)
+        await self._jobs.delete_job(who.tenant, job_id)
+        self._bus.publish(job_id, WAKE)
+
+    async def _cancel(self, who: Principal, job_id: str) -> JobRecord:
+        job, cancelled = await self._jobs.cancel_job(who.tenant, job_id)
+        self._attempts.stop(job_id)
+        if cancelled:
+            # Of a recording that is still being decoded only what was seen of it is known.
+            known = job.samples_chunked if job.samples_total is None else job.samples_total * job.channels
+            saved_s = seconds_of(max(0, known - job.samples_done))
+            _SAVED.inc(saved_s)
+            telemetry.logger().info(
+                "cancelled", job_id=job.id, tenant=job.tenant, audio_not_transcribed_s=round(saved_s, 1)
+            )
+        return job
+
+
+def view(job: JobRecord, progress: Progress) -> Job:
+    """A job as clients see it."""
+    error = None
+    if job.state is JobState.FAILED:
+        known = SayItError(ErrorKind.of_code(job.error_code))
+        known.details.update(job.error_details)
+        error = JobError(code=job.error_code, message_en=known.message("en"), message_ko=known.message("ko"))
+    return Job(
+        id=job.id,
+        state=job.state,
+        options=job.requested,
+        progress=progress,
+        filename=job.filename,
+        created_at_s=job.created_s,
+        started_at_s=job.started_s,
+        finished_at_s=job.finished_s,
+        expires_at_s=job.expires_s,
+        error=error,
+        model=job.model,
+        cached=job.cached,
+        warnings=job.warnings,
+        last_seq=job.last_seq,
+    )
+
+
+def _token(job: JobRecord) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_s!r} {job.id}".encode()).decode()
+
+
+def _position(token: str) -> tuple[float, str]:
+    try:
+        created, job_id = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        return float(created), job_id
+    except (ValueError, binascii.Error):
+        raise _invalid("page_token", "it was not given out by this service") from None
+
+
+def _invalid(field: str, reason: str) -> SayItError:
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field=field, reason=reason)

@@ -1,0 +1,221 @@
+"""`JobService`: what gateways call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from sayit.chassis import principal, telemetry
+from sayit.internal.v1 import job_service_pb2_grpc
+from sayit.scheduler.api.job_control import Control
+from sayit.scheduler.api.system_status import Overview
+from sayit.scheduler.assemble.finalize import Results
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.events.stream import Watching
+from sayit.scheduler.ingest.uploads import Intake
+from sayit.scheduler.ingest.vocabularies import Vocabularies
+from sayit.scheduler.jobs.records import UploadRecord
+from sayit.speech import wire
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.v1 import resources_pb2 as pb
+from sayit.v1 import system_service_pb2 as system_pb
+from sayit.v1 import transcription_service_pb2 as service_pb
+from sayit.v1 import upload_service_pb2 as upload_pb
+from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class JobServicer(job_service_pb2_grpc.JobServiceServicer):
+    """Translates between messages and use cases."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        control: Control,
+        watching: Watching,
+        results: Results,
+        fleet: Fleet,
+        overview: Overview,
+        vocabularies: Vocabularies,
+    ) -> None:
+        self._intake = intake
+        self._control = control
+        self._watching = watching
+        self._results = results
+        self._fleet = fleet
+        self._overview = overview
+        self._vocabularies = vocabularies
+
+    async def CreateJob(self, request_iterator: AsyncIterator[service_pb.CreateJobRequest], context: Context) -> pb.Job:
+        """Accepts a job on the audio that follows, or on an upload."""
+        who = principal.current()
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None:
+            raise SayItError(ErrorKind.FILE_REQUIRED, field="config")
+        if first.HasField("from_upload"):
+            config = first.from_upload.config
+            record = await self._intake.create_job_on(
+                who,
+                wire.options_from_proto(config.options),
+                first.from_upload.upload_id,
+                filename=config.filename,
+                key=config.idempotency_key,
+                traceparent=telemetry.traceparent(),
+            )
+        elif first.HasField("config"):
+            record = await self._intake.create_job(
+                who,
+                wire.options_from_proto(first.config.options),
+                _audio(requests),
+                filename=first.config.filename,
+                key=first.config.idempotency_key,
+                traceparent=telemetry.traceparent(),
+            )
+        else:
+            raise _out_of_order("config")
+        telemetry.bind(job_id=record.id)
+        return wire.job_to_proto(await self._control.get(who, record.id))
+
+    async def GetJob(self, request: service_pb.GetJobRequest, context: Context) -> pb.Job:
+        """Returns a job."""
+        telemetry.bind(job_id=request.job_id[:64])
+        return wire.job_to_proto(await self._control.get(principal.current(), request.job_id))
+
+    async def ListJobs(self, request: service_pb.ListJobsRequest, context: Context) -> service_pb.ListJobsResponse:
+        """Returns a page of jobs."""
+        jobs, token = await self._control.list(
+            principal.current(),
+            states=[wire.job_state_from_proto(state) for state in request.states],
+            created_after_s=wire.epoch_s(request.created_after) if request.HasField("created_after") else 0.0,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return service_pb.ListJobsResponse(jobs=[wire.job_to_proto(job) for job in jobs], next_page_token=token)
+
+    def WatchJob(self, request: service_pb.WatchJobRequest, context: Context) -> AsyncGenerator[bytes]:  # type: ignore[override]
+        """Streams a job's events, as the bytes that are stored."""
+        telemetry.bind(job_id=request.job_id[:64])
+        return self._watching.watch(principal.current(), request.job_id, request.after_seq)
+
+    async def CancelJob(self, request: service_pb.CancelJobRequest, context: Context) -> pb.Job:
+        """Cancels a job."""
+        telemetry.bind(job_id=request.job_id[:64])
+        return wire.job_to_proto(await self._control.cancel(principal.current(), request.job_id))
+
+    async def DeleteJob(self, request: service_pb.DeleteJobRequest, context: Context) -> Empty:
+        """Deletes a job."""
+        telemetry.bind(job_id=request.job_id[:64])
+        await self._control.delete(principal.current(), request.job_id)
+        return Empty()
+
+    async def GetTranscript(
+        self, request: service_pb.GetTranscriptRequest, context: Context
+    ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
+        """Streams a transcript in parts."""
+        telemetry.bind(job_id=request.job_id[:64])
+        transcript = await self._results.transcript(principal.current(), request.job_id, raw=request.raw)
+        for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
+            yield part
+
+    async def ListModels(
+        self, request: service_pb.ListModelsRequest, context: Context
+    ) -> service_pb.ListModelsResponse:
+        """Lists models."""
+        return service_pb.ListModelsResponse(models=[wire.model_to_proto(m) for m in await self._fleet.models()])
+
+    async def CreateUpload(self, request: upload_pb.CreateUploadRequest, context: Context) -> upload_pb.Upload:
+        """Opens an upload."""
+        size = request.size_bytes if request.HasField("size_bytes") else None
+        return _upload(await self._intake.open_upload(principal.current(), filename=request.filename, size=size))
+
+    async def AppendUpload(
+        self, request_iterator: AsyncIterator[upload_pb.AppendUploadRequest], context: Context
+    ) -> upload_pb.Upload:
+        """Appends to an upload."""
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None or not first.HasField("start"):
+            raise _out_of_order("start")
+        start = first.start
+        return _upload(await self._intake.append(principal.current(), start.upload_id, start.offset, _data(requests)))
+
+    async def GetUpload(self, request: upload_pb.GetUploadRequest, context: Context) -> upload_pb.Upload:
+        """Returns an upload."""
+        return _upload(await self._intake.upload(principal.current(), request.upload_id))
+
+    async def DeleteUpload(self, request: upload_pb.DeleteUploadRequest, context: Context) -> Empty:
+        """Deletes an upload."""
+        await self._intake.delete_upload(principal.current(), request.upload_id)
+        return Empty()
+
+    async def PutVocabulary(
+        self, request: vocabulary_pb.PutVocabularyRequest, context: Context
+    ) -> vocabulary_pb.Vocabulary:
+        """Stores a vocabulary."""
+        stored = await self._vocabularies.put(
+            principal.current(), name=request.name, words=request.words, prompt=request.prompt
+        )
+        return wire.vocabulary_to_proto(stored)
+
+    async def GetVocabulary(
+        self, request: vocabulary_pb.GetVocabularyRequest, context: Context
+    ) -> vocabulary_pb.Vocabulary:
+        """Returns a vocabulary."""
+        return wire.vocabulary_to_proto(await self._vocabularies.get(principal.current(), request.name))
+
+    async def ListVocabularies(
+        self, request: vocabulary_pb.ListVocabulariesRequest, context: Context
+    ) -> vocabulary_pb.ListVocabulariesResponse:
+        """Lists vocabularies."""
+        found = await self._vocabularies.list(principal.current())
+        return vocabulary_pb.ListVocabulariesResponse(vocabularies=map(wire.vocabulary_to_proto, found))
+
+    async def DeleteVocabulary(self, request: vocabulary_pb.DeleteVocabularyRequest, context: Context) -> Empty:
+        """Deletes a vocabulary."""
+        await self._vocabularies.delete(principal.current(), request.name)
+        return Empty()
+
+    async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.Status:
+        """Returns the suite's state."""
+        return wire.status_to_proto(await self._overview.status())
+
+
+async def _audio(requests: AsyncIterator[service_pb.CreateJobRequest]) -> AsyncIterator[bytes]:
+    async for request in requests:
+        if not request.HasField("audio"):
+            raise _out_of_order("audio")
+        if not request.audio:
+            return
+        yield request.audio
+    # A sender that dies looks like one that is done: its stream just ends. Half a file must not become a job.
+    raise SayItError(ErrorKind.UNAVAILABLE, cause="the audio ended without its empty last message")
+
+
+async def _data(requests: AsyncIterator[upload_pb.AppendUploadRequest]) -> AsyncIterator[bytes]:
+    # What arrived of a broken append is kept, so its end needs no mark.
+    async for request in requests:
+        if not request.HasField("data"):
+            raise _out_of_order("data")
+        yield request.data
+
+
+def _out_of_order(expected: str) -> SayItError:
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field=expected, reason=f"'{expected}' was expected here")
+
+
+def _upload(upload: UploadRecord) -> upload_pb.Upload:
+    return upload_pb.Upload(
+        id=upload.id,
+        filename=upload.filename,
+        received_bytes=upload.received,
+        size_bytes=upload.size,
+        create_time=wire.timestamp_to_proto(upload.created_s),
+        expire_time=wire.timestamp_to_proto(upload.expires_s),
+    )

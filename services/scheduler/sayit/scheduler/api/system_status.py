@@ -1,0 +1,91 @@
+"""The state of the suite, as far as the scheduler sees it."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+
+from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.speech.errors import SayItError
+from sayit.speech.system import Part, PartState, SystemStatus, TranscriberStatus
+
+_DAY_S = 86_400.0
+_WORST_FIRST = (PartState.DOWN, PartState.DEGRADED, PartState.OK)
+
+
+class Overview:
+    """Looks at every part.
+
+    Args:
+        expected: transcribers that this installation should have; 0 where nobody said.
+    """
+
+    def __init__(self, *, store: FleetStore, fleet: Fleet, queue: ArqQueue, objects: Objects, expected: int) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._queue = queue
+        self._objects = objects
+        self._expected = expected
+        self._started_s = time.time()
+
+    async def status(self) -> SystemStatus:
+        """The suite without its gateways. Statistics need the database: without it they are empty."""
+        database = await _part("database", self._store)
+        storage = await _part("storage", self._objects)
+        health = await self._queue.check()
+        queue = Part(
+            name="queue",
+            state=PartState.DOWN if not health.reachable else PartState.DEGRADED if health.detail else PartState.OK,
+            detail=health.detail,
+        )
+        parts = [Part(name="scheduler", state=PartState.OK), database, queue, storage]
+        online: tuple[TranscriberStatus, ...] = ()
+        waiting = accepted = 0
+        rate = mean = None
+        if database.state is PartState.OK:
+            online = tuple(
+                TranscriberStatus(id=each.id, model=each.model, slots=each.slots, busy=each.busy, speed=each.speed)
+                for each in await self._fleet.online()
+            )
+            waiting = await self._store.chunks_waiting()
+            day = await self._store.statistics(since_s=time.time() - _DAY_S)
+            accepted, mean = day.accepted, day.mean_s
+            rate = day.completed / (day.completed + day.failed) if day.completed + day.failed else None
+        parts.append(self._transcribers(len(online)))
+        return SystemStatus(
+            state=worst(parts),
+            parts=tuple(parts),
+            transcribers_online=len(online),
+            transcribers_expected=self._expected or len(online),
+            transcribers=online,
+            uptime_s=time.time() - self._started_s,
+            jobs_per_day=accepted,
+            success_rate=rate,
+            mean_time_s=mean,
+            version=version("sayit"),
+            chunks_waiting=waiting,
+        )
+
+    def _transcribers(self, online: int) -> Part:
+        if online == 0:
+            return Part(name="transcribers", state=PartState.DOWN, detail="no transcriber reports")
+        if online < self._expected:
+            detail = f"{online} of {self._expected} report"
+            return Part(name="transcribers", state=PartState.DEGRADED, detail=detail)
+        return Part(name="transcribers", state=PartState.OK)
+
+
+def worst(parts: list[Part]) -> PartState:
+    """The worst state among parts."""
+    return next(state for state in _WORST_FIRST if state is PartState.OK or any(p.state is state for p in parts))
+
+
+async def _part(name: str, store: FleetStore | Objects) -> Part:
+    try:
+        await store.check()
+    except SayItError as error:
+        return Part(name=name, state=PartState.DOWN, detail=error.message("en"))
+    return Part(name=name, state=PartState.OK)

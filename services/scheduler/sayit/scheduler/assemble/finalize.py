@@ -1,0 +1,251 @@
+"""Results: merging a job's chunks into its transcript, keeping it, and answering the same question from the cache."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sayit.chassis import telemetry
+from sayit.chassis.background_tasks import LastWork
+from sayit.chassis.principal import Principal
+from sayit.chassis.wake_up import Bell
+from sayit.scheduler.assemble.formatting import formatted
+from sayit.scheduler.assemble.hallucination import HallucinationGuard
+from sayit.scheduler.assemble.merge import UNKNOWN, Loudness, Merged, merge
+from sayit.scheduler.assemble.redecode import Heard, stands, wanted
+from sayit.scheduler.assemble.redecode.redecodes import Looks
+from sayit.scheduler.db.chunks import ChunkStore
+from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.db.lease_keeper import leased
+from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.jobs.channels import ChannelSpeech
+from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.jobs.records import JobRecord
+from sayit.speech import wire
+from sayit.speech.audio import samples_of, seconds_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
+from sayit.speech.options import Guard, preset_name
+from sayit.speech.presets import Presets
+from sayit.speech.transcript import Segment, Transcript, Usage
+from sayit.v1 import resources_pb2 as pb
+
+_POLL_S = 1.0
+_RETRY_S = 2.0
+#: Segments in one event of a cached answer, which keeps it far below the message limit.
+_SEGMENTS_PER_EVENT = 200
+
+
+class Results:
+    """Turns finished chunks into transcripts, and keeps them."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        chunks: ChunkStore,
+        objects: Objects,
+        limits: Limits,
+        last_work: LastWork,
+        guard: HallucinationGuard,
+        looks: Looks,
+    ) -> None:
+        self.bell = Bell()
+        self._looks = looks
+        self._guard = guard
+        self._jobs = jobs
+        self._chunks = chunks
+        self._objects = objects
+        self._limits = limits
+        self._last_work = last_work
+
+    async def run(self) -> None:
+        """Merges jobs as they are done, until cancelled."""
+        while True:
+            try:
+                merged = await self.merge_next()
+            except SayItError as error:
+                telemetry.logger().warning("merging is delayed", code=error.code, cause=error.cause)
+                merged = False
+                await asyncio.sleep(_RETRY_S)
+            if not merged:
+                await self.bell.wait(_POLL_S)
+
+    async def merge_next(self) -> bool:
+        """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
+        owner = secrets.token_hex(8)
+        job = await self._jobs.lease_merging(owner, until_s=time.time() + self._limits.work_lease_s)
+        if job is None:
+            return False
+        began = time.perf_counter()
+        with telemetry.span_from(job.traceparent, "merge"):
+            try:
+                work = self._merge(job, owner)
+                await leased(
+                    work,
+                    jobs=self._jobs,
+                    job_id=job.id,
+                    owner=owner,
+                    lease_s=self._limits.work_lease_s,
+                    last_work=self._last_work,
+                )
+            except SayItError as error:
+                if error.kind.retryable:
+                    await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+                    raise
+                await self._jobs.fail_job(job.id, error)
+            except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
+                telemetry.logger().exception("merging failed", job_id=job.id)
+                await self._jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
+            seconds = round(time.perf_counter() - began, 4)
+            telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
+        return True
+
+    async def transcript(self, who: Principal, job_id: str, *, raw: bool = False) -> Transcript:
+        """A finished job's transcript, written as its options ask, or, raw, as the model wrote it.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, JOB_CANCELLED, JOB_FAILED.
+        """
+        job = await self._jobs.get_job(who.tenant, job_id)
+        if job.state is JobState.COMPLETED:
+            transcript = await self._load(job.id)
+            return transcript if raw else await asyncio.to_thread(formatted, transcript, job.options)
+        if job.state is JobState.CANCELLED:
+            raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+        if job.state is JobState.FAILED:
+            raise SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
+        raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job.id, retry_after_s=1.0)
+
+    async def answer_from_cache(self, job: JobRecord, owner: str, cache_key: str) -> bool:
+        """Completes a job with the transcript of an earlier one that asked the same; False if there is none."""
+        earlier = await self._jobs.cache_get(job.tenant, cache_key)
+        if earlier is None:
+            return False
+        try:
+            transcript = await self._load(earlier.id)
+        except SayItError:
+            return False  # deleted a moment ago
+        await self._save(job.id, transcript)
+        texts: list[EventBody] = [
+            ChunkText(chunk_index=i, segments=transcript.segments[start : start + _SEGMENTS_PER_EVENT])
+            for i, start in enumerate(range(0, len(transcript.segments), _SEGMENTS_PER_EVENT))
+        ]
+        completed = await self._jobs.complete_job(
+            job.id,
+            owner,
+            events=[*texts, _completed(transcript, cached=True)],
+            cached=True,
+            samples=samples_of(transcript.duration_s),
+            warnings=earlier.warnings,
+        )
+        if not completed:
+            await self._clear_away(job)
+        return True
+
+    async def _merge(self, job: JobRecord, owner: str) -> None:
+        heard = Heard(
+            chunks=tuple(await self._chunks.done_chunks(job.id)),
+            looks=tuple(await self._looks.store.had(job.id)),
+            speech=await self._jobs.speech(job.id),
+            options=job.options,
+            presets=self._limits.presets,
+            samples=job.samples_total or 0,
+        )
+        merged = await asyncio.to_thread(_merged, heard, self._guard)
+        again = await asyncio.to_thread(wanted, heard, merged) if self._limits.second_looks else ()
+        if again and await self._looks.begin(job, owner, heard, again):
+            return  # the job is merged when they have ended
+        transcript = _transcript(job, heard, merged, self._limits.presets)
+        await self._save(job.id, transcript)
+        refinements: list[EventBody] = [
+            Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
+            for number, seam in enumerate(merged.refinements, start=1)
+        ]
+        if job.cache_key and self._limits.cache_ttl_s > 0:
+            # Before the job is complete (until then it answers nothing): its lease, and so our time, ends with it.
+            expires_s = time.time() + self._limits.cache_ttl_s
+            await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
+        completed = await self._jobs.complete_job(
+            job.id,
+            owner,
+            events=[*refinements, _completed(transcript, cached=False)],
+            cached=False,
+            samples=job.samples_total or 0,
+        )
+        if not completed:
+            await self._clear_away(job)
+
+    async def _clear_away(self, job: JobRecord) -> None:
+        """A job that was deleted while it was merged must leave no text behind; its prefix went into the bin before."""
+        try:
+            await self._jobs.get_job(job.tenant, job.id)
+        except SayItError as error:
+            if error.kind is not ErrorKind.JOB_NOT_FOUND:
+                raise
+            await self._objects.delete_prefix(f"jobs/{job.id}/")
+
+    async def _save(self, job_id: str, transcript: Transcript) -> None:
+        data = await asyncio.to_thread(lambda: wire.transcript_to_proto(transcript).SerializeToString())
+        await self._objects.put(_key(job_id), data)
+
+    async def _load(self, job_id: str) -> Transcript:
+        data = await self._objects.get(_key(job_id))
+        return await asyncio.to_thread(lambda: wire.transcript_from_proto(pb.Transcript.FromString(data)))
+
+
+def _key(job_id: str) -> str:
+    return f"jobs/{job_id}/transcript.pb"
+
+
+def _merged(heard: Heard, guard: HallucinationGuard) -> Merged:
+    spoken = heard.spans
+    return merge(
+        stands(heard),
+        speech=spoken,
+        duration_s=seconds_of(heard.samples),
+        review=lambda said: guard.recording(said, heard.options.guard, speech=spoken),
+        loudness=_loudness(heard.speech) if heard.options.guard is not Guard.OFF else UNKNOWN,
+    )
+
+
+def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) -> Transcript:
+    duration_s = seconds_of(heard.samples)
+    outputs = [*(chunk.output for chunk in heard.chunks), *(look.output for look in heard.looks if look.output)]
+    return Transcript(
+        segments=_shown(merged.segments, job),
+        language=merged.language,
+        language_probability=merged.language_probability,
+        duration_s=duration_s,
+        coverage=merged.coverage,
+        usage=Usage(audio_s=duration_s, compute_s=sum(output.compute_s for output in outputs)),
+        model=job.model,
+        preset=preset_name(job.options.language, presets),
+        suppressed=tuple(merged.suppressed),
+    )
+
+
+def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:
+    from sayit.scheduler.jobs.channels import LEVEL_SAMPLES  # noqa: PLC0415 - NumPy is loaded by the first recording
+
+    levels = {heard.channel: heard.levels for heard in speech if heard.levels}
+    return Loudness(levels=levels, step_s=seconds_of(LEVEL_SAMPLES))
+
+
+def _shown(segments: Sequence[Segment], job: JobRecord) -> tuple[Segment, ...]:
+    """Words only where they were asked for; merging needs them in any case."""
+    if job.options.word_timestamps:
+        return tuple(segments)
+    return tuple(replace(segment, words=()) for segment in segments)
+
+
+def _completed(transcript: Transcript, *, cached: bool) -> Completed:
+    return Completed(
+        language=transcript.language,
+        duration_s=transcript.duration_s,
+        segment_count=len(transcript.segments),
+        cached=cached,
+    )

@@ -1,0 +1,11 @@
+"""The hallucination guard: text that nobody said is taken out of the transcript, and listed there with its reason.
+
+Whisper was trained on subtitles of videos, and on silence, music and noise it writes what stood there: thanks for
+watching, a news reader's name, the same words over and over. No single figure tells such text from speech, so several
+are combined: speech detected there, the model's own doubts, repetition, and a list of known phrases. Pure.
+"""
+
+from sayit.scheduler.assemble.hallucination.hallucination_filter import HallucinationGuard
+from sayit.scheduler.assemble.hallucination.phrases import PhrasesError, load_phrases
+
+__all__ = ["HallucinationGuard", "PhrasesError", "load_phrases"]

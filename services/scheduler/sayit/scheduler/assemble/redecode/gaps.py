@@ -1,0 +1,178 @@
+"""Gaps: detected speech that no chunk wrote down is heard once more before it is reported.
+
+The window is another one, with audio around the gap on both sides: where a model loses the thread depends on where its
+windows begin. Below the usual thresholds it is sampled. Of what the look wrote only those words count that lie in the
+gap; what the neighbours say already, or what lies where nobody spoke, is left out.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
+from sayit.scheduler.assemble.merge.words import PlacedWord, kept_segments, words_of
+from sayit.scheduler.assemble.redecode.speech_rate import Pace
+from sayit.scheduler.assemble.redecode.values import Heard
+from sayit.scheduler.jobs.chunk_overrides import DecodeChanges
+from sayit.scheduler.jobs.redecodes import Look, Wanted
+from sayit.speech.audio import samples_of, seconds_of
+from sayit.speech.transcript import Segment, Span, Word
+
+#: Seconds of audio on each side of a gap.
+_AROUND_S = 3.0
+#: Most seconds of a look; longer gaps are heard in parts.
+_LONGEST_S = 28.0
+#: Tried in order where the request does not say: the sure way in the other window, then sampling.
+_TEMPERATURES = (0.0, 0.4)
+#: Times of words and of detected speech differ by this much.
+_SLACK_S = 0.2
+#: The neighbour's word that is equal and this near is the same word.
+_DOUBLE_S = 1.0
+#: Below it the look's text is not believed (Whisper's own threshold for a failed window).
+_LEAST_LOGPROB = -1.0
+
+
+class Gaps:
+    """Speech without text."""
+
+    name = "gap"
+    share = 0.25
+    least = 2
+
+    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+        """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
+        pace = Pace(draft.segments)
+        missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
+        missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
+        missing.sort(key=lambda gap: gap.start_s)
+        places = [place for place in _places(missing) if not any(_covers(look, place) for look in heard.looks)]
+        asked = heard.options
+        own = asked.temperature is not None or bool(asked.decoding.temperatures)
+        changes = DecodeChanges(temperatures=None if own else _TEMPERATURES, word_timestamps=True)
+        return [
+            Wanted(
+                kind=self.name,
+                start_sample=samples_of(max(0.0, place.start_s - _AROUND_S)),
+                end_sample=min(samples_of(place.end_s + _AROUND_S), heard.samples),
+                changes=changes,
+            )
+            for place in sorted(places, key=lambda place: -place.duration_s)
+        ]
+
+    def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
+        """See `Kind`."""
+        now = list(texts)
+        thin = _thin(texts, heard.spans)
+        for look in heard.of_kind(self.name):
+            gone = [segment for segment in thin if _covers(look, segment) and _says_more(look, segment)]
+            filled = _filled(now, look, heard.spans)
+            now = max(filled, _filled(_without(now, gone), look, heard.spans), key=_count) if gone else filled
+        return now
+
+
+def _count(texts: Sequence[TranscribedChunk]) -> int:
+    """Words, so that nothing goes for less than it was."""
+    return sum(len(words_of(text.segments)) for text in texts)
+
+
+def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
+    """Segments in which something is missing."""
+    written = [segment for text in texts for segment in text.segments]
+    pace = Pace(written)
+    return [segment for segment in written if pace.is_thin(segment, speech)]
+
+
+def _without(texts: list[TranscribedChunk], gone: list[Segment]) -> list[TranscribedChunk]:
+    return [
+        replace(text, segments=tuple(each for each in text.segments if each not in gone))
+        if any(text.start_s <= each.end_s and each.start_s <= text.end_s for each in gone)
+        else text
+        for text in texts
+    ]
+
+
+def _says_more(look: Look, thin: Segment) -> bool:
+    """Whether a look heard more words in a segment's time, and is as sure of them."""
+    segments = () if look.output is None else look.output.segments
+    inside = [word.word for word in words_of(segments) if thin.start_s <= word.middle_s <= thin.end_s]
+    if len(inside) <= len(words_of((thin,))):
+        return False
+    sure = _mean_probability(thin.words) if thin.words else math.exp(thin.avg_logprob)
+    return _mean_probability(inside) >= sure
+
+
+def _mean_probability(words: Sequence[Word]) -> float:
+    return statistics.fmean(word.probability for word in words)
+
+
+def _filled(texts: list[TranscribedChunk], look: Look, speech: Sequence[Span]) -> list[TranscribedChunk]:
+    """The chunks with what a look heard where they say nothing."""
+    now = list(texts)
+    for found in _in_gaps(look, now, speech):
+        place = _chunk_at(now, (found.start_s + found.end_s) / 2)
+        said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
+        now[place] = replace(now[place], segments=tuple(said))
+    return now
+
+
+def _places(gaps: Sequence[Span]) -> list[Span]:
+    """Gaps that a look hears together, or parts of long ones."""
+    most_s = _LONGEST_S - 2 * _AROUND_S
+    parts = [
+        Span(start_s=start_s, end_s=min(start_s + most_s, gap.end_s))
+        for gap in gaps
+        for start_s in (gap.start_s + step * most_s for step in range(int(gap.duration_s // most_s) + 1))
+        if start_s < gap.end_s
+    ]
+    places: list[Span] = []
+    for part in parts:
+        if places and part.end_s - places[-1].start_s <= most_s and part.start_s - places[-1].end_s <= _AROUND_S:
+            places[-1] = Span(start_s=places[-1].start_s, end_s=part.end_s)
+        else:
+            places.append(part)
+    return places
+
+
+def _covers(look: Look, place: Span | Segment) -> bool:
+    """Whether a look of any kind has heard a place."""
+    start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
+    return start_s <= place.start_s and place.end_s <= end_s
+
+
+def _chunk_at(texts: Sequence[TranscribedChunk], time_s: float) -> int:
+    """The chunk whose audio holds a time; of two the one that has it further from its edge."""
+    return max(range(len(texts)), key=lambda place: min(time_s - texts[place].start_s, texts[place].end_s - time_s))
+
+
+def _in_gaps(look: Look, texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
+    """What a look wrote where somebody spoke and nothing was written."""
+    if look.output is None:
+        return []
+    segments = tuple(each for each in look.output.segments if each.avg_logprob >= _LEAST_LOGPROB)
+    heard = words_of(segments)
+    start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
+    written = [each for text in texts for each in text.segments if each.start_s < end_s and each.end_s > start_s]
+    neighbours = words_of(tuple(written))
+    new = [
+        _within(word, speech, _SLACK_S) and not _within(word, written, 0.0) and not _is_double(word, neighbours)
+        for word in heard
+    ]
+    return [segment for first, last in _runs(new) for segment in kept_segments(segments, heard, first, last)]
+
+
+def _within(word: PlacedWord, spans: Sequence[Span] | Sequence[Segment], slack_s: float) -> bool:
+    return any(span.start_s - slack_s <= word.middle_s <= span.end_s + slack_s for span in spans)
+
+
+def _is_double(word: PlacedWord, others: Sequence[PlacedWord]) -> bool:
+    return any(other.key == word.key and abs(other.middle_s - word.middle_s) <= _DOUBLE_S for other in others)
+
+
+def _runs(kept: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and end of each row of True."""
+    padded = [False, *kept, False]
+    edges = [place for place in range(len(kept) + 1) if padded[place] != padded[place + 1]]
+    return list(zip(edges[::2], edges[1::2], strict=True))

@@ -1,0 +1,64 @@
+"""The kinds of looks: who wants some, within bounds, and what the chunks say by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
+from sayit.scheduler.assemble.redecode.gaps import Gaps
+from sayit.scheduler.assemble.redecode.languages import Languages
+from sayit.scheduler.assemble.redecode.overlaps import Seams
+from sayit.scheduler.assemble.redecode.values import Heard, Kind
+from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, Wanted
+
+#: In the order in which they choose and judge.
+KINDS: tuple[Kind, ...] = (Languages(), Seams(), Gaps())
+
+
+def wanted(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[Wanted, ...]:
+    """The looks of the next round: none that was had, and of each kind no more than its share.
+
+    Args:
+        heard: a recording whose chunks and looks all have an end.
+        draft: its transcript so far.
+        kinds: who is asked.
+    """
+    if heard.next_round > MAX_ROUNDS:
+        return ()
+    chosen: list[Wanted] = []
+    for kind in kinds:
+        had = {look.wanted for look in heard.of_kind(kind.name)}
+        room = max(kind.least, int(kind.share * len(heard.chunks))) - len(had)
+        asked = [
+            replace(look, channel=channel)
+            for channel in heard.channels
+            for look in kind.wanted(heard.of_channel(channel), _of_channel(draft, channel))
+        ]
+        new = [look for look in dict.fromkeys(asked) if look not in had]
+        chosen += new[: max(0, room)]
+    return tuple(chosen)
+
+
+def stands(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedChunk]:
+    """What the chunks say, looks considered."""
+    texts = heard.texts
+    for kind in kinds:
+        for channel in heard.channels:
+            alone = heard.of_channel(channel)
+            if alone.of_kind(kind.name):
+                places = [place for place, text in enumerate(texts) if text.channel == channel]
+                now = kind.stands([texts[place] for place in places], alone)
+                for place, text in zip(places, now, strict=True):
+                    texts[place] = text
+    return texts
+
+
+def _of_channel(draft: Merged, channel: int) -> Merged:
+    """The part of a transcript that one channel says."""
+    gaps = tuple(gap for gap in draft.coverage.gaps if gap.channel == channel)
+    return replace(
+        draft,
+        segments=tuple(segment for segment in draft.segments if segment.channel == channel),
+        coverage=replace(draft.coverage, gaps=gaps),
+    )

@@ -1,0 +1,116 @@
+"""What kinds of looks decide from, and what a kind is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
+from sayit.scheduler.jobs.channels import ChannelSpeech
+from sayit.scheduler.jobs.records import DoneChunk
+from sayit.scheduler.jobs.redecodes import Look, Wanted
+from sayit.speech.audio import seconds_of
+from sayit.speech.options import Options
+from sayit.speech.presets import Presets
+from sayit.speech.transcript import Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A recording whose chunks are all done."""
+
+    #: In order.
+    chunks: tuple[DoneChunk, ...]
+    #: Looks that were had, in order; none of them still waits.
+    looks: tuple[Look, ...]
+    #: Detected speech of every channel, in samples.
+    speech: tuple[ChannelSpeech, ...]
+    #: What the job asked for.
+    options: Options
+    #: What that means in each language.
+    presets: Presets
+    #: Length of the recording.
+    samples: int
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Detected speech, that of each channel in order."""
+        return tuple(
+            Span(start_s=seconds_of(start), end_s=seconds_of(end), channel=one.channel)
+            for one in self.speech
+            for start, end in one.spans
+        )
+
+    @property
+    def texts(self) -> list[TranscribedChunk]:
+        """What the chunks said, as merging takes it."""
+        return [_transcribed(chunk) for chunk in self.chunks]
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The audio channels that have chunks."""
+        return tuple(sorted({chunk.channel for chunk in self.chunks}))
+
+    def of_channel(self, channel: int) -> Heard:
+        """One channel as if it were the whole recording."""
+        return replace(
+            self,
+            chunks=tuple(chunk for chunk in self.chunks if chunk.channel == channel),
+            looks=tuple(look for look in self.looks if look.wanted.channel == channel),
+            speech=tuple(one for one in self.speech if one.channel == channel),
+        )
+
+    @property
+    def next_round(self) -> int:
+        """The number of the next round of looks, from 1."""
+        return max((look.round for look in self.looks), default=0) + 1
+
+    def of_kind(self, name: str) -> tuple[Look, ...]:
+        """The looks of one kind."""
+        return tuple(look for look in self.looks if look.wanted.kind == name)
+
+
+class Kind(Protocol):
+    """A reason to look again. It is asked about each channel by itself."""
+
+    #: Unique, at most 16 characters; stored in `chunks.look`.
+    name: str
+    #: Most looks of this kind per chunk of the recording ...
+    share: float
+    #: ... and how many there may be in any case.
+    least: int
+
+    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+        """The looks to have, the most useful first. Those that were had already are left out by the caller.
+
+        Args:
+            heard: chunks, and looks of earlier rounds.
+            draft: the transcript as it would be without further looks.
+        """
+        ...
+
+    def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
+        """What the chunks say, by what this kind's looks heard. Chunks stay as many, and keep their places.
+
+        Args:
+            texts: what the chunks say by the kinds before this one.
+            heard: chunks and looks.
+        """
+        ...
+
+
+def _transcribed(chunk: DoneChunk) -> TranscribedChunk:
+    return TranscribedChunk(
+        index=chunk.index,
+        start_s=seconds_of(chunk.start_sample),
+        end_s=seconds_of(chunk.end_sample),
+        hard_start=chunk.hard_start,
+        hard_end=chunk.hard_end,
+        segments=chunk.output.segments,
+        language=chunk.output.language,
+        language_probability=chunk.output.language_probability,
+        suppressed=chunk.output.suppressed,
+        published=chunk.output.segments,
+        channel=chunk.channel,
+    )

@@ -1,0 +1,242 @@
+"""Jobs in the database: acceptance, reading, cancelling, deleting."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sayit.scheduler.db import codec, events
+from sayit.scheduler.db.engine import Database, Store, reads, writes
+from sayit.scheduler.db.locks import lock_job, lock_name
+from sayit.scheduler.db.object_gc import throw_away
+from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
+from sayit.scheduler.db.uploads import drop_unused
+from sayit.scheduler.db.upsert import put
+from sayit.scheduler.jobs.channels import ChannelSpeech
+from sayit.scheduler.jobs.records import Bounds, ChunkState, Full, JobRecord
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
+
+#: What a job's record needs: all but the spans of speech, which are long and wanted once.
+BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
+ENDED = tuple(state.value for state in JobState if state.terminal)
+_LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
+#: States of chunks that are dropped when their job ends.
+UNFINISHED = (ChunkState.HELD.value, ChunkState.DUE.value, ChunkState.RUNNING.value)
+ACTIVE = tuple(state.value for state in JobState if not state.terminal)
+
+
+class SqlJobs(Store):
+    """The part of `JobStore` that needs no lease.
+
+    Args:
+        database: where.
+        result_ttl_s: seconds that an ended job is kept.
+    """
+
+    def __init__(self, database: Database, *, result_ttl_s: float) -> None:
+        super().__init__(database)
+        self.result_ttl_s = result_ttl_s
+
+    async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
+        """
+        try:
+            return await self._accept(job, bounds)
+        except IntegrityError:
+            existing = await self.find_by_idempotency_key(job.tenant, job.idempotency_key)
+            if existing is None:
+                # Not the key: the upload was deleted between its check and this insert.
+                raise SayItError(ErrorKind.UPLOAD_NOT_FOUND, upload_id=job.upload_id) from None
+            return existing, False
+
+    @writes
+    def _accept(self, connection: Connection, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+        # From counting to committing nobody else may accept one.
+        lock_name(connection, "accept")
+        if (full := _full(connection, job.tenant, bounds)) is not None:
+            existing = _by_key(connection, job.tenant, job.idempotency_key)
+            return full if existing is None else (existing, False)
+        connection.execute(insert(jobs).values(codec.job_values(job)))
+        events.append(connection, job.id, [StateChanged(state=job.state)])
+        return load(connection, job.tenant, job.id), True
+
+    @reads
+    def get_job(self, connection: Connection, tenant: str, job_id: str) -> JobRecord:
+        """Returns a job; JOB_NOT_FOUND for another tenant's, too."""
+        return load(connection, tenant, job_id)
+
+    @reads
+    def find_by_idempotency_key(self, connection: Connection, tenant: str, key: str) -> JobRecord | None:
+        """The job that this key made."""
+        return _by_key(connection, tenant, key)
+
+    @reads
+    def list_jobs(
+        self,
+        connection: Connection,
+        tenant: str,
+        *,
+        states: Sequence[JobState],
+        created_after_s: float,
+        before: tuple[float, str] | None,
+        limit: int,
+    ) -> list[JobRecord]:
+        """Jobs, newest first, below the key (created, id) of the page before."""
+        statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
+        if states:
+            statement = statement.where(jobs.c.state.in_([state.value for state in states]))
+        if before is not None:
+            created, job_id = before
+            older = jobs.c.created_s < created
+            statement = statement.where(or_(older, and_(jobs.c.created_s == created, jobs.c.id < job_id)))
+        statement = statement.order_by(jobs.c.created_s.desc(), jobs.c.id.desc()).limit(limit)
+        return [codec.job_of(row) for row in connection.execute(statement).all()]
+
+    @reads
+    def active_jobs(self, connection: Connection, tenant: str) -> tuple[int, int]:
+        """Jobs that have not ended: (of all tenants, of this one)."""
+        return _active(connection, tenant)
+
+    @writes
+    def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
+        """Cancels a job unless it ended; returns it and whether this call did it."""
+        lock_job(connection, job_id)
+        job = load(connection, tenant, job_id)
+        if not end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
+            return job, False
+        events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
+        return load(connection, tenant, job_id), True
+
+    @writes
+    def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
+        """Forgets a job and puts its objects, and an upload nobody else uses, into the bin."""
+        lock_job(connection, job_id)
+        job = load(connection, tenant, job_id)
+        forget(connection, job.id)
+        drop_unused(connection, job.upload_id)
+
+    @writes
+    def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
+        """FAILED, unless the job has ended."""
+        return fail(connection, job_id, error, self.result_ttl_s)
+
+    @reads
+    def events_after(
+        self, connection: Connection, tenant: str, job_id: str, seq: int, limit: int
+    ) -> tuple[JobRecord, list[bytes]]:
+        """A job, and its durable events after `seq`, serialized, in order; JOB_NOT_FOUND as `get_job`."""
+        return load(connection, tenant, job_id), events.after(connection, job_id, seq, limit)
+
+    @reads
+    def speech(self, connection: Connection, job_id: str) -> tuple[ChannelSpeech, ...]:
+        """Detected speech by channel, once all chunks are known."""
+        statement = select(jobs.c.speech).where(jobs.c.id == job_id)
+        return codec.speech_of(connection.execute(statement).scalar_one_or_none() or "[]")
+
+    @writes
+    def cache_put(self, connection: Connection, tenant: str, cache_key: str, job_id: str, *, expires_s: float) -> None:
+        """Remembers that this job's transcript answers this key."""
+        lock_job(connection, job_id)
+        if connection.execute(select(jobs.c.id).where(jobs.c.id == job_id)).first() is None:
+            return  # deleted a moment ago
+        values = {"job_id": job_id, "expires_s": expires_s}
+        put(connection, cache, {"tenant": tenant, "cache_key": cache_key}, values)
+
+    @reads
+    def cache_get(self, connection: Connection, tenant: str, cache_key: str) -> JobRecord | None:
+        """The completed job whose transcript answers this key."""
+        statement = (
+            select(*BRIEF)
+            .join(cache, cache.c.job_id == jobs.c.id)
+            .where(cache.c.tenant == tenant, cache.c.cache_key == cache_key, cache.c.expires_s > time.time())
+            .where(jobs.c.state == JobState.COMPLETED.value)
+        )
+        row = connection.execute(statement).one_or_none()
+        return None if row is None else codec.job_of(row)
+
+
+def _active(connection: Connection, tenant: str) -> tuple[int, int]:
+    own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
+    # Named, not excluded: so the index serves, however many ended jobs are kept.
+    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(ACTIVE))
+    total, mine = connection.execute(statement).one()
+    return int(total), int(mine)
+
+
+def _full(connection: Connection, tenant: str, bounds: Bounds) -> Full | None:
+    total, own = _active(connection, tenant)
+    if total >= bounds.jobs:
+        return Full.JOBS
+    return Full.TENANT if own >= bounds.of_tenant else None
+
+
+def _by_key(connection: Connection, tenant: str, key: str) -> JobRecord | None:
+    if not key:
+        return None
+    statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else codec.job_of(row)
+
+
+def load(connection: Connection, tenant: str | None, job_id: str) -> JobRecord:
+    """A job inside the caller's transaction; without a tenant, anybody's."""
+    row = connection.execute(_LOAD, {"of_job": job_id}).one_or_none()
+    if row is None or (tenant is not None and row.tenant != tenant):
+        raise SayItError(ErrorKind.JOB_NOT_FOUND, job_id=job_id[:64])
+    return codec.job_of(row)
+
+
+def end(
+    connection: Connection, job_id: str, state: JobState, ttl_s: float, owner: str | None = None, **values: object
+) -> bool:
+    """Puts a job that has not ended into a terminal state and drops its unfinished chunks; whether it did.
+
+    With an owner, only while that owner holds the job's lease.
+    """
+    now = time.time()
+    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
+    if owner is not None:
+        statement = statement.where(jobs.c.lease_owner == owner)
+    done = connection.execute(
+        statement.values(
+            state=state.value, finished_s=now, expires_s=now + ttl_s, lease_owner=None, lease_until_s=None, **values
+        )
+    )
+    if done.rowcount != 1:
+        return False
+    connection.execute(
+        update(chunks)
+        .where(chunks.c.job_id == job_id, chunks.c.state.in_(UNFINISHED))
+        .values(state=ChunkState.DROPPED.value, lease_until_s=None)
+    )
+    attempted = select(chunks.c.id).where(chunks.c.job_id == job_id)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.chunk_id.in_(attempted), attempts.c.outcome == "running")
+        .values(outcome="dropped", ended_s=now)
+    )
+    throw_away(connection, f"jobs/{job_id}/chunks/")
+    return True
+
+
+def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> bool:
+    """FAILED inside the caller's transaction, unless the job has ended; whether it did."""
+    details = json.dumps(error.details, ensure_ascii=False)
+    if not end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
+        return False
+    reason = JobError(code=error.code, message_en=error.message("en"), message_ko=error.message("ko"))
+    events.append(connection, job_id, [Failed(error=reason)])
+    return True
+
+
+def forget(connection: Connection, job_id: str) -> None:
+    """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
+    if connection.execute(delete(jobs).where(jobs.c.id == job_id)).rowcount == 1:
+        throw_away(connection, f"jobs/{job_id}/")

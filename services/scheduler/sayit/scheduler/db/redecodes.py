@@ -1,0 +1,91 @@
+"""Second looks in the database: rows of chunks that nobody counts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, insert, select, update
+
+from sayit.scheduler.db import codec, dispatches
+from sayit.scheduler.db.engine import Store, reads, writes
+from sayit.scheduler.db.locks import lock_job
+from sayit.scheduler.db.schema import chunks, jobs
+from sayit.scheduler.jobs.records import ChunkState, Dispatch
+from sayit.scheduler.jobs.redecodes import LOOK_NUMBERS, Look, NewLook
+from sayit.speech.jobs import JobState
+
+_OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
+#: Whether a row of jobs waits for looks. Their numbers find them in the index, however many chunks there are.
+OPEN_LOOKS = exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= LOOK_NUMBERS, _OPEN).correlate(jobs)
+
+
+class LookStore(Store):
+    """Looks, which are chunks that nobody counts. Claims, results and leases are `ChunkStore`'s."""
+
+    @writes
+    def add(
+        self, connection: Connection, job_id: str, owner: str, new: Sequence[NewLook], *, round_: int, limit: int = 0
+    ) -> list[Dispatch] | None:
+        """Makes looks due and gives the job's lease back: nobody merges it until all of them have an end.
+
+        None when the lease is lost or the job has ended. With a limit, dispatches at once what there is room for.
+        """
+        lock_job(connection, job_id)
+        held = and_(jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state == JobState.MERGING.value)
+        freed = update(jobs).where(held).values(lease_owner=None, lease_until_s=None)
+        job = connection.execute(freed.returning(jobs.c.tenant, jobs.c.model)).one_or_none()
+        if job is None:
+            return None
+        now = time.time()
+        rows = [
+            {
+                "id": f"{job_id}-{number}",
+                "job_id": job_id,
+                "number": number,
+                "tenant": job.tenant,
+                "model": job.model,
+                "start_sample": look.wanted.start_sample,
+                "end_sample": look.wanted.end_sample,
+                "samples": sum(end - start for start, end in look.pieces),
+                "pieces": codec.spans_text(look.pieces),
+                "hard_start": False,
+                "hard_end": False,
+                "object_key": look.object_key,
+                "interactive": look.interactive,
+                "channel": look.wanted.channel,
+                "look": look.wanted.kind,
+                "decoding": codec.changes_text(look.wanted.changes),
+                "state": ChunkState.DUE.value,
+                "due_s": now,
+            }
+            for number, look in enumerate(new, start=round_ * LOOK_NUMBERS)
+        ]
+        connection.execute(insert(chunks), rows)
+        return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
+
+    async def had(self, job_id: str) -> list[Look]:
+        """All looks at a job's audio, in order, whatever became of them."""
+        rows = await self._had(job_id)
+        return await asyncio.to_thread(lambda: [codec.look_of(row) for row in rows])
+
+    @reads
+    def _had(self, connection: Connection, job_id: str) -> Sequence[Row[Any]]:
+        mine = and_(chunks.c.job_id == job_id, chunks.c.number >= LOOK_NUMBERS)
+        return connection.execute(select(chunks).where(mine).order_by(chunks.c.number)).all()
+
+    @writes
+    def give_up_waiting(self, connection: Connection, *, before_s: float) -> int:
+        """Gives up looks that have been due since before then and that nobody claimed; returns how many."""
+        waits = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.number >= LOOK_NUMBERS, chunks.c.due_s < before_s)
+        late = select(chunks.c.id).where(waits).with_for_update(skip_locked=True, key_share=True)
+        dropped = update(chunks).where(chunks.c.id.in_(late)).values(state=ChunkState.DROPPED.value)
+        return connection.execute(dropped).rowcount
+
+
+def drop_look(connection: Connection, chunk_id: str) -> None:
+    """Gives a look up, inside the caller's transaction: its job goes on without it."""
+    dropped = {"state": ChunkState.DROPPED.value, "lease_until_s": None}
+    connection.execute(update(chunks).where(chunks.c.id == chunk_id).values(dropped))

@@ -1,0 +1,83 @@
+"""All stores on one database, opened together."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sayit.scheduler.db.chunk_cache import ChunkCacheStore
+from sayit.scheduler.db.chunks import ChunkStore
+from sayit.scheduler.db.engine import Database, Publish, database_at
+from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.db.migrations import is_newest, upgrade
+from sayit.scheduler.db.redecodes import LookStore
+from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.db.uploads import UploadStore
+from sayit.scheduler.db.vocabularies import VocabularyStore
+from sayit.speech.errors import ErrorKind, SayItError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """Every store of the scheduler."""
+
+    uploads: UploadStore
+    jobs: JobStore
+    chunks: ChunkStore
+    looks: LookStore
+    chunk_cache: ChunkCacheStore
+    fleet: FleetStore
+    vocabularies: VocabularyStore
+    #: Whether no other scheduler can be on this database.
+    exclusive: bool
+
+
+@asynccontextmanager
+async def opened(url: str, *, result_ttl_s: float, published: Publish | None = None) -> AsyncIterator[Stores]:
+    """Migrates the database and opens its stores.
+
+    Args:
+        url: SQLAlchemy URL, with an asynchronous driver unless it is SQLite's.
+        result_ttl_s: seconds that an ended job is kept.
+        published: hears of every durable event, once it is committed.
+
+    Raises:
+        SayItError: UNAVAILABLE when another scheduler holds the SQLite file.
+    """
+    database = database_at(url)
+    database.published = published
+    with _only_one(database):
+        if not await database.write(is_newest):
+            await upgrade(database.url)
+        try:
+            yield Stores(
+                uploads=UploadStore(database),
+                jobs=JobStore(database, result_ttl_s=result_ttl_s),
+                chunks=ChunkStore(database, result_ttl_s=result_ttl_s),
+                looks=LookStore(database),
+                chunk_cache=ChunkCacheStore(database),
+                fleet=FleetStore(database),
+                vocabularies=VocabularyStore(database),
+                exclusive=database.is_sqlite,
+            )
+        finally:
+            await database.close()
+
+
+@contextmanager
+def _only_one(database: Database) -> Iterator[None]:
+    """Holds a lock beside an SQLite file: two schedulers on one file would wait for each other's writes all day."""
+    if not database.is_sqlite or not database.url.database or database.url.database == ":memory:":
+        yield
+        return
+    path = Path(database.url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SayItError(ErrorKind.UNAVAILABLE, cause=f"another scheduler uses {path}") from None
+        yield

@@ -1,0 +1,194 @@
+"""Transcribers, statistics and retention in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, select
+
+from sayit.scheduler.db import object_gc as bins
+from sayit.scheduler.db.engine import Store, reads, writes, writes_lightly
+from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
+from sayit.scheduler.db.locks import lock_name
+from sayit.scheduler.db.schema import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads
+from sayit.scheduler.db.uploads import drop_unused
+from sayit.scheduler.db.upsert import put
+from sayit.scheduler.jobs.backlog import Backlog, Running, Uncut, Waiting
+from sayit.scheduler.jobs.records import ChunkState
+from sayit.scheduler.jobs.transcribers import DayStatistics, TranscriberRecord
+from sayit.speech.jobs import JobState
+
+#: Rows deleted in one transaction, so that retention never holds the writers up for long.
+BATCH = 50
+#: Seconds after which a silent transcriber's row goes.
+FORGET_TRANSCRIBER_S = 3600.0
+
+
+def _waiting_of_jobs() -> Select[Any]:
+    length = chunks.c.samples
+    # Chunks that wait for the one before them are work as well.
+    due = and_(chunks.c.state.in_([ChunkState.HELD.value, ChunkState.DUE.value]), chunks.c.dispatched_s.is_(None))
+    open_ = chunks.c.state.in_(UNFINISHED)
+    by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
+    counted = select(
+        *by_job,
+        func.sum(case((due, 1), else_=0)).label("due_chunks"),
+        func.sum(case((due, length), else_=0)).label("due_samples"),
+        func.coalesce(func.min(case((due, chunks.c.due_s))), 0.0).label("due_s"),
+        func.sum(case((due, 0), else_=1)).label("held_chunks"),
+        func.sum(case((due, 0), else_=length)).label("held_samples"),
+    )
+    return counted.where(open_, chunks.c.model == bindparam("of_model")).group_by(*by_job)
+
+
+def _running_chunks() -> Select[Any]:
+    current = and_(attempts.c.chunk_id == chunks.c.id, attempts.c.attempt == chunks.c.attempt)
+    running = (
+        chunks.c.job_id,
+        chunks.c.interactive,
+        chunks.c.samples,
+        attempts.c.transcriber_id,
+        attempts.c.started_s,
+    )
+    return (
+        select(*running)
+        .join(attempts, current)
+        .where(chunks.c.state == ChunkState.RUNNING.value, chunks.c.model == bindparam("of_model"))
+    )
+
+
+def _uncut_recordings() -> Select[Any]:
+    """Recordings of a model that are being cut and say how long they are."""
+    known = (jobs.c.id, jobs.c.tenant, jobs.c.samples_declared, jobs.c.samples_scanned, jobs.c.samples_chunked)
+    return select(*known).where(
+        jobs.c.state.in_(ACTIVE),
+        jobs.c.model == bindparam("of_model"),
+        jobs.c.chunks_total.is_(None),
+        jobs.c.samples_declared > jobs.c.samples_scanned,
+    )
+
+
+# Asked for several times a second, and made once: building a statement takes longer than SQLite takes to answer it.
+_SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s")).order_by(transcribers.c.id)
+_WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recordings()
+
+
+class FleetStore(Store):
+    """Transcribers, statistics, and what is to be thrown away."""
+
+    @writes_lightly
+    def report(self, connection: Connection, transcriber: TranscriberRecord) -> None:
+        """Notes what a transcriber said of itself."""
+        names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
+        values = {name: getattr(transcriber, name) for name in names}
+        put(connection, transcribers, {"id": transcriber.id}, values)
+
+    @reads
+    def transcribers(self, connection: Connection, *, seen_after_s: float) -> list[TranscriberRecord]:
+        """Transcribers that reported lately."""
+        rows = connection.execute(_SEEN, {"after_s": seen_after_s}).mappings().all()
+        return [TranscriberRecord(**row) for row in rows]
+
+    @reads
+    def chunks_waiting(self, connection: Connection) -> int:
+        """Due chunks."""
+        statement = select(func.count()).select_from(chunks).where(chunks.c.state == ChunkState.DUE.value)
+        return connection.execute(statement).scalar_one()
+
+    @reads
+    def backlog(self, connection: Connection, model: str) -> Backlog:
+        """Chunks without a text, by job and lane, those that transcribers hold, and what is not cut yet."""
+        of_model = {"of_model": model}
+        return Backlog(
+            waiting=[_waiting(row) for row in connection.execute(_WAITING, of_model)],
+            running=[Running(**row) for row in connection.execute(_RUNNING, of_model).mappings()],
+            uncut=[_uncut(row) for row in connection.execute(_UNCUT, of_model)],
+        )
+
+    @reads
+    def statistics(self, connection: Connection, *, since_s: float) -> DayStatistics:
+        """What happened since then."""
+        completed = jobs.c.state == JobState.COMPLETED.value
+        statement = select(
+            func.count(),
+            func.sum(case((completed, 1), else_=0)),
+            func.sum(case((jobs.c.state == JobState.FAILED.value, 1), else_=0)),
+            func.avg(case((completed, jobs.c.finished_s - jobs.c.created_s))),
+        ).where(jobs.c.created_s > since_s)
+        accepted, done, failed, mean = connection.execute(statement).one()
+        return DayStatistics(accepted=accepted, completed=done or 0, failed=failed or 0, mean_s=mean)
+
+    async def expire(self, *, now_s: float) -> int:
+        """Forgets expired jobs, uploads, cache entries and transcribers; returns how many jobs and uploads went."""
+        await self._expire_small(now_s)
+        gone = 0
+        while batch := await self._expire_batch(now_s):
+            gone += batch
+        return gone
+
+    @writes
+    def _expire_small(self, connection: Connection, now_s: float) -> None:
+        # One scheduler at a time: deleting the same rows in another order, two could wait for each other.
+        lock_name(connection, "expire")
+        for texts in (cache, chunk_cache):
+            connection.execute(delete(texts).where(texts.c.expires_s < now_s))
+        connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
+
+    @writes
+    def _expire_batch(self, connection: Connection, now_s: float) -> int:
+        lock_name(connection, "expire")
+        old_jobs = select(jobs.c.id, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
+        expired = connection.execute(old_jobs.with_for_update(skip_locked=True)).all()
+        for row in expired:
+            forget(connection, row.id)
+        for upload_id in sorted({row.upload_id for row in expired}):
+            drop_unused(connection, upload_id)
+        used = select(jobs.c.upload_id)
+        old_uploads = select(uploads.c.id).where(uploads.c.expires_s < now_s, uploads.c.id.not_in(used)).limit(BATCH)
+        orphans = connection.execute(old_uploads).scalars().all()
+        for upload_id in sorted(orphans):
+            drop_unused(connection, upload_id)
+        return len(expired) + len(orphans)
+
+    @reads
+    def overdue(self, connection: Connection, *, accepted_before_s: float) -> list[str]:
+        """Jobs accepted before then that have not ended."""
+        statement = (
+            select(jobs.c.id).where(jobs.c.state.not_in(ENDED), jobs.c.created_s < accepted_before_s).limit(BATCH)
+        )
+        return list(connection.execute(statement).scalars())
+
+    @reads
+    def bin(self, connection: Connection) -> list[str]:
+        """Prefixes of objects to delete."""
+        return bins.contents(connection)
+
+    @writes
+    def emptied(self, connection: Connection, prefix: str) -> None:
+        """The objects under a prefix are gone. The bin names it for a while longer: somebody may just be writing."""
+        bins.emptied(connection, prefix)
+
+    @reads
+    def check(self, connection: Connection) -> None:
+        """Raises UNAVAILABLE unless the database answers."""
+        connection.execute(select(1))
+
+
+def _uncut(row: Any) -> Uncut:
+    rest = max(0, row.samples_declared - row.samples_scanned)
+    speaking = row.samples_chunked / row.samples_scanned if row.samples_scanned else 1.0
+    return Uncut(job_id=row.id, tenant=row.tenant, samples=round(rest * speaking))
+
+
+def _waiting(row: Any) -> Waiting:
+    return Waiting(
+        tenant=row.tenant,
+        job_id=row.job_id,
+        interactive=bool(row.interactive),
+        # PostgreSQL's sums of wide integers are decimals.
+        due_chunks=int(row.due_chunks),
+        due_samples=int(row.due_samples),
+        due_s=row.due_s,
+        held_chunks=int(row.held_chunks),
+        held_samples=int(row.held_samples),
+    )

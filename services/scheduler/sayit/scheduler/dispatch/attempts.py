@@ -1,0 +1,246 @@
+"""Attempts: claims, heartbeats, results. One attempt at one chunk is one call of a transcriber."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from prometheus_client import Counter, Histogram
+
+from sayit.chassis import telemetry
+from sayit.chassis.background_tasks import LastWork
+from sayit.scheduler.assemble.hallucination import HallucinationGuard
+from sayit.scheduler.cache.chunk_cache import ChunkCache
+from sayit.scheduler.db.chunks import ChunkStore
+from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.events.bus import RedisBus
+from sayit.scheduler.jobs.channels import tagged
+from sayit.scheduler.jobs.events import event_bytes
+from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim
+from sayit.scheduler.jobs.time_mapping import needs_words
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import JobState, PartialText
+from sayit.speech.options import DecodeOptions
+from sayit.speech.transcript import Segment
+
+_ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["outcome"])
+_SECONDS = Histogram(
+    "sayit_attempt_seconds", "Seconds from claim to result.", buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 40, 80)
+)
+
+
+#: Part of the grace time that is kept for giving back what no engine finished, and its most, in seconds.
+_GIVE_BACK_SHARE = 0.3
+_GIVE_BACK_S = 5.0
+#: How long attempts whose calls were cut off may take to give their chunks back, in seconds.
+_LAST_WORDS_S = 5.0
+
+
+class StopSignal:
+    """Tells one attempt that it is to end."""
+
+    def __init__(self) -> None:
+        #: Whether the engine has begun with the chunk, as the transcriber said last.
+        self.on_engine = False
+        #: Why it is to end; empty as long as it is not.
+        self.reason = ""
+        self._event = asyncio.Event()
+
+    def set(self, reason: str) -> None:
+        """Ends the attempt; the first reason counts."""
+        self.reason = self.reason or reason
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Returns once it is set."""
+        await self._event.wait()
+
+
+class Attempts:
+    """What a transcriber's call may do."""
+
+    def __init__(
+        self,
+        *,
+        chunks: ChunkStore,
+        objects: Objects,
+        fleet: Fleet,
+        bus: RedisBus,
+        limits: Limits,
+        last_work: LastWork,
+        guard: HallucinationGuard,
+        cache: ChunkCache,
+        chunks_due: Callable[[], None],
+        all_done: Callable[[], None],
+    ) -> None:
+        self._chunks = chunks
+        self._objects = objects
+        self._fleet = fleet
+        self._bus = bus
+        self._guard = guard
+        self._cache = cache
+        self._chunks_due = chunks_due
+        self._all_done = all_done
+        self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
+        self._none_live = asyncio.Event()
+        self._none_live.set()
+        self._draining: asyncio.Task[None] | None = None
+        self.limits = limits
+        self.last_work = last_work
+
+    @property
+    def draining(self) -> bool:
+        """Whether this scheduler stops: it grants no more claims, and a call that breaks is not the chunk's fault."""
+        return self._draining is not None
+
+    def drain(self, grace_s: float) -> None:
+        """Ends all attempts in good order: those that wait for an engine now, the others when most of the time is over.
+
+        A transcriber that is told so gives its chunk back, and the chunk is due at once, for whoever dispatches next.
+        """
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain(grace_s))
+
+    async def drained(self) -> None:
+        """Ends the draining; returns once every attempt has ended, for their last words need the database."""
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.wait({self._draining})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._none_live.wait()
+
+    async def _drain(self, grace_s: float) -> None:
+        for signal in self._signals():
+            if not signal.on_engine:
+                signal.set("the scheduler stops")
+        await asyncio.sleep(grace_s - min(grace_s * _GIVE_BACK_SHARE, _GIVE_BACK_S))
+        for signal in self._signals():
+            signal.set("the scheduler stops")
+
+    def _signals(self) -> list[StopSignal]:
+        return [signal for signals in self._live.values() for signal in signals]
+
+    async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str) -> Claim | None:
+        """Claims a chunk; None when somebody else has it, or nobody may have it.
+
+        Raises:
+            SayItError: UNAVAILABLE while this scheduler stops; the message stays, and another answers the next claim.
+        """
+        if self.draining:
+            raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the scheduler stops")
+        claim = await self._chunks.claim(chunk_id, dispatch, transcriber_id, lease_until_s=self._lease_until())
+        _ENDS.labels("claimed" if claim else "refused").inc()
+        return claim
+
+    async def audio(self, claim: Claim) -> bytes:
+        """The chunk's audio: mono 16 kHz s16le."""
+        return await self._objects.get(claim.object_key)
+
+    def options(self, claim: Claim) -> DecodeOptions:
+        """How to decode the chunk."""
+        options = claim.changes.applied(claim.options, self.limits.presets)
+        needed = needs_words(claim.pieces, hard=claim.hard_start or claim.hard_end)
+        return replace(options, word_timestamps=options.word_timestamps or needed)
+
+    @contextmanager
+    def stop_signal(self, claim: Claim) -> Iterator[StopSignal]:
+        """A signal that is set when the job is cancelled or deleted, or this scheduler stops, while the block runs."""
+        signal = StopSignal()
+        self._live[claim.job_id].add(signal)
+        self._none_live.clear()
+        try:
+            yield signal
+        finally:
+            self._live[claim.job_id].discard(signal)
+            if not self._live[claim.job_id]:
+                del self._live[claim.job_id]
+            if not self._live:
+                self._none_live.set()
+
+    def stop(self, job_id: str) -> None:
+        """Tells every attempt at the job's chunks that nobody wants them any more."""
+        for signal in self._live.get(job_id, ()):
+            signal.set("cancelled")
+
+    async def heartbeat(self, claim: Claim, *, on_engine: bool) -> bool:
+        """Prolongs the lease; False when the attempt is no longer the current one."""
+        until_s = self._lease_until()
+        return await self._chunks.renew_claim(claim.chunk_id, claim.attempt, on_engine=on_engine, lease_until_s=until_s)
+
+    async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
+        """Shows watchers the text so far; it is not stored."""
+        if claim.look:
+            return  # watchers know the chunks it looks at; what it changes there they hear at the end
+        shown = tagged(segments, claim.channel)
+        if not claim.options.word_timestamps:
+            shown = tuple(replace(segment, words=()) for segment in shown)
+        self._bus.publish(claim.job_id, event_bytes(claim.job_id, PartialText(chunk_index=claim.index, segments=shown)))
+
+    async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:
+        """Stores the chunk's text, exactly once; False when the attempt was fenced.
+
+        What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
+        """
+        remember = self._cache.to_remember(claim, output)
+        kept, removed = self._guard.chunk(output.segments, claim.options.guard)
+        output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
+        job = await self._chunks.commit(claim, output, remember)
+        self._log(claim, "committed" if job else "fenced", began_s, compute_s=round(output.compute_s, 3))
+        self._chunks_due()
+        if job is None:
+            return False
+        self._fleet.committed(claim, output.compute_s)
+        if job.state is JobState.MERGING:
+            self._all_done()
+        self._bus.publish(job.id, event_bytes(job.id, await self._fleet.estimate(job)))
+        return True
+
+    async def give_up(
+        self,
+        claim: Claim,
+        end: AttemptEnd,
+        detail: str,
+        *,
+        began_s: float,
+        delay_s: float = 0.0,
+        expired_s: float | None = None,
+    ) -> None:
+        """Ends an attempt without a result; the chunk is due again after `delay_s`, or its job has failed.
+
+        With `expired_s`, only if the claim's lease ran out before that time.
+        """
+        job = await self._chunks.give_up(claim, end, detail, delay_s=delay_s, expired_s=expired_s)
+        if job is None and expired_s is not None:
+            return  # another scheduler was faster, or it is alive after all
+        self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])
+        self._chunks_due()
+        if job is not None and job.state is JobState.FAILED:
+            self.stop(job.id)
+
+    def _log(self, claim: Claim, outcome: str, began_s: float, **more: object) -> None:
+        seconds = time.time() - began_s
+        _ENDS.labels(outcome).inc()
+        _SECONDS.observe(seconds)
+        if claim.look:
+            more["look"] = claim.look
+        telemetry.logger().info(
+            "chunk",
+            job_id=claim.job_id,
+            chunk_index=claim.index,
+            attempt=claim.attempt,
+            tenant=claim.tenant,
+            outcome=outcome,
+            seconds=round(seconds, 3),
+            **more,
+        )
+
+    def _lease_until(self) -> float:
+        # Twice what the call itself tolerates: this lease is for when the call's scheduler is gone.
+        return time.time() + 2 * self.limits.lease_s

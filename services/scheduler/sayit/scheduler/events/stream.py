@@ -1,0 +1,67 @@
+"""Watching a job: the event log from any number on, and what is not in it, as it happens.
+
+Events stay the bytes that are stored and published: a watcher costs a look at each one's number, and no conversion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from sayit.chassis.principal import Principal
+from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.events.bus import RedisBus
+from sayit.scheduler.events.subscription import WAKE
+from sayit.scheduler.jobs.events import event_bytes
+from sayit.speech import wire
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Progress
+from sayit.v1 import resources_pb2 as pb
+
+#: Pub/sub may lose a wake-up, so the log is read this often in any case.
+_POLL_S = 2.0
+_BATCH = 200
+
+
+class Watching:
+    """Streams of events."""
+
+    def __init__(self, *, jobs: JobStore, bus: RedisBus, fleet: Fleet) -> None:
+        self._jobs = jobs
+        self._bus = bus
+        self._fleet = fleet
+
+    async def watch(self, who: Principal, job_id: str, after_seq: int) -> AsyncGenerator[bytes]:
+        """Serialized events: durable ones after `after_seq` without gaps, ephemeral ones between them; to the last.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND, also when the job is deleted meanwhile; INVALID_ARGUMENT for a number to come.
+        """
+        async with self._bus.subscribe(job_id) as published:
+            seen = after_seq
+            shown: Progress | None = None
+            while True:
+                job, stored = await self._jobs.events_after(who.tenant, job_id, seen, _BATCH)
+                if not 0 <= seen <= job.last_seq:
+                    reason = f"after_seq is not between 0 and {job.last_seq}"
+                    raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason=reason)
+                for event in stored:
+                    yield event
+                seen += len(stored)
+                if job.state.terminal and seen == job.last_seq:
+                    return
+                if seen < job.last_seq:
+                    continue
+                progress = await self._fleet.estimate(job)
+                if progress != shown:
+                    shown = progress
+                    yield event_bytes(job_id, progress)
+                while (event := await published.next(_POLL_S)) != WAKE:
+                    message = pb.JobEvent.FromString(event)
+                    if message.seq > seen + 1:
+                        break  # one is missing, which the log has
+                    if message.seq in {0, seen + 1}:
+                        yield event
+                        seen = max(seen, message.seq)
+                        if wire.is_last(message):
+                            return

@@ -1,0 +1,110 @@
+"""Admission: whether there is room for new work. What is accepted goes on in any case.
+
+The bounds are looked at twice: before audio is sent, so that nobody sends it in vain, and in the transaction that
+accepts the job, so that requests that arrive together cannot exceed them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import Counter
+
+from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.jobs.records import Bounds, Full, JobRecord
+from sayit.speech.errors import ErrorKind, SayItError
+
+_REFUSED = Counter("sayit_refused", "New work that was refused, by what was full.", ["full"])
+#: Over how long the speed is measured, and how long the measured value serves.
+_MEASURED_OVER_S = 600.0
+_MEASURED_FOR_S = 5.0
+#: Bounds of the retry time. Nobody knows when a disk or a queue is emptied, so these get the longest.
+_SHORTEST_S, _LONGEST_S = 1.0, 60.0
+#: Where nothing was measured yet.
+_UNKNOWN_S = 15.0
+
+
+class Admission:
+    """Refuses new work with OVERLOADED and a time to come back.
+
+    Args:
+        jobs: counts those that have not ended.
+        fleet: says how many ended lately.
+        objects: says how much room it has.
+        limits: the bounds.
+        queue_full: whether the queue has refused a message and not taken one since.
+    """
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        fleet: FleetStore,
+        objects: Objects,
+        limits: Limits,
+        queue_full: Callable[[], bool],
+    ) -> None:
+        self._jobs = jobs
+        self._fleet = fleet
+        self._objects = objects
+        self._limits = limits
+        self._queue_full = queue_full
+        self._measured_until_s = 0.0
+        self._seconds_per_job = _UNKNOWN_S
+
+    async def audio(self) -> None:
+        """Checks that there is room for more audio.
+
+        Raises:
+            SayItError: OVERLOADED.
+        """
+        if self._limits.min_free_bytes == 0:
+            return
+        free = await self._objects.free_bytes()
+        if free is not None and free < self._limits.min_free_bytes:
+            raise _refused("disk", _LONGEST_S)
+
+    async def job(self, tenant: str) -> None:
+        """Checks that there is room for another job of this tenant.
+
+        Raises:
+            SayItError: OVERLOADED.
+        """
+        if self._queue_full():
+            raise _refused("queue", _LONGEST_S)
+        active, own = await self._jobs.active_jobs(tenant)
+        if active >= self._limits.max_active_jobs:
+            raise _refused(Full.JOBS, await self._until_one_ends())
+        if own >= self._limits.max_active_jobs_per_tenant:
+            raise _refused(Full.TENANT, await self._until_one_ends())
+
+    async def accept(self, job: JobRecord) -> tuple[JobRecord, bool]:
+        """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        Raises:
+            SayItError: OVERLOADED.
+        """
+        bounds = Bounds(jobs=self._limits.max_active_jobs, of_tenant=self._limits.max_active_jobs_per_tenant)
+        accepted = await self._jobs.create_job(job, bounds)
+        if isinstance(accepted, Full):
+            raise _refused(accepted, await self._until_one_ends())
+        return accepted
+
+    async def _until_one_ends(self) -> float:
+        """Seconds between two ends of jobs, as measured lately."""
+        now = time.time()
+        if now >= self._measured_until_s:
+            lately = await self._fleet.statistics(since_s=now - _MEASURED_OVER_S)
+            ended = lately.completed + lately.failed
+            self._seconds_per_job = _MEASURED_OVER_S / ended if ended else _UNKNOWN_S
+            self._measured_until_s = now + _MEASURED_FOR_S
+        return min(_LONGEST_S, max(_SHORTEST_S, self._seconds_per_job))
+
+
+def _refused(full: str, retry_after_s: float) -> SayItError:
+    _REFUSED.labels(full).inc()
+    return SayItError(ErrorKind.OVERLOADED, retry_after_s=retry_after_s, cause=f"full: {full}")

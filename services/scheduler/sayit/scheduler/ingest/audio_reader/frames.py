@@ -1,0 +1,164 @@
+"""What the child sends to its parent: frames of one kind byte, a length (u32, big-endian) and a payload.
+
+    READY                          libraries are loaded, a file may come
+    LENGTH   seconds (f64)         at most once, before any audio: how long the file says it is
+    CHANNELS number (u8)           where they are split: once, before any audio, which holds so many, interleaved
+    AUDIO    s16le                 at most one second of one channel, any number of times
+    SUMMARY  JSON                  the last frame of a decoded file: the fields of DecodeSummary
+    ERROR    JSON {code, cause}    the last frame of a file that cannot be decoded
+
+The parent's half of the protocol takes nothing for granted: a child may have been taken over by the file it decodes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import asdict
+
+from sayit.scheduler.ingest.audio_reader.limits import WARNINGS, DecodeSummary
+from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: What comes with the file: its channels are to be mixed, or delivered side by side.
+MIX = b"F"
+SPLIT = b"S"
+READY = b"R"
+AUDIO = b"A"
+LENGTH = b"L"
+CHANNELS = b"C"
+SUMMARY = b"S"
+ERROR = b"E"
+
+#: Bytes of the longest audio frame: one second of one channel.
+MAX_AUDIO_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
+#: Bytes of the longest payload of each kind.
+MAX_BYTES = {READY: 0, LENGTH: 8, CHANNELS: 1, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
+#: Characters of the causes and names that are passed on.
+_MAX_TEXT = 500
+#: The errors a file can earn.
+FILE_ERRORS = frozenset(
+    {
+        ErrorKind.INVALID_FORMAT,
+        ErrorKind.NO_AUDIO_TRACK,
+        ErrorKind.UNSUPPORTED_AUDIO,
+        ErrorKind.AUDIO_TOO_LONG,
+        ErrorKind.DECODING_FAILED,
+    }
+)
+_HEADER = struct.Struct("!cI")
+_SECONDS = struct.Struct("!d")
+HEADER_BYTES = _HEADER.size
+
+
+class BrokenFrameError(Exception):
+    """The child sent something that the protocol does not know."""
+
+
+def pack(kind: bytes, payload: bytes = b"") -> bytes:
+    """One frame."""
+    return _HEADER.pack(kind, len(payload)) + payload
+
+
+def pack_length(seconds: float) -> bytes:
+    """How long the file says it is."""
+    return pack(LENGTH, _SECONDS.pack(seconds))
+
+
+def pack_channels(channels: int) -> bytes:
+    """How many channels the audio holds."""
+    return pack(CHANNELS, bytes([channels]))
+
+
+def pack_summary(summary: DecodeSummary) -> bytes:
+    """The last frame of a decoded file."""
+    return pack(SUMMARY, json.dumps(asdict(summary)).encode())
+
+
+def pack_error(kind: ErrorKind, cause: str) -> bytes:
+    """The last frame of a file that cannot be decoded."""
+    return pack(ERROR, json.dumps({"code": kind.code, "cause": cause[:_MAX_TEXT]}).encode())
+
+
+def unpack_header(header: bytes) -> tuple[bytes, int]:
+    """Kind and payload length of the frame that begins with these HEADER_BYTES.
+
+    Raises:
+        BrokenFrameError: no such kind, or longer than its kind may be.
+    """
+    kind, length = _HEADER.unpack(header)
+    if length > MAX_BYTES.get(kind, -1) or (kind == AUDIO and (length == 0 or length % SAMPLE_BYTES)):
+        raise BrokenFrameError(f"frame {kind!r} of {length} bytes")
+    return kind, length
+
+
+def unpack_length(payload: bytes) -> float:
+    """The seconds in a LENGTH frame.
+
+    Raises:
+        BrokenFrameError: no length.
+    """
+    if len(payload) != _SECONDS.size:
+        raise BrokenFrameError(f"length of {len(payload)} bytes")
+    seconds: float = _SECONDS.unpack(payload)[0]
+    if not 0 < seconds < math.inf:
+        raise BrokenFrameError(f"length of {seconds} s")
+    return seconds
+
+
+def unpack_channels(payload: bytes, *, most: int) -> int:
+    """The number in a CHANNELS frame.
+
+    Raises:
+        BrokenFrameError: no number of channels that a file may have.
+    """
+    if len(payload) != 1 or not 1 <= payload[0] <= most:
+        raise BrokenFrameError(f"channels {payload!r}")
+    return payload[0]
+
+
+def unpack_summary(payload: bytes, *, samples: int) -> DecodeSummary:
+    """The summary in a SUMMARY frame, which must agree with the samples that came.
+
+    Raises:
+        BrokenFrameError: not a summary, or not of this audio.
+    """
+    try:
+        fields = json.loads(payload)
+        summary = DecodeSummary(
+            samples=int(fields["samples"]),
+            container=_text(fields["container"]),
+            codec=_text(fields["codec"]),
+            sample_rate_hz=int(fields["sample_rate_hz"]),
+            channels=int(fields["channels"]),
+            warnings=tuple(str(warning) for warning in fields["warnings"]),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise BrokenFrameError(f"summary: {error}") from error
+    if summary.samples != samples or samples == 0 or not WARNINGS.issuperset(summary.warnings):
+        raise BrokenFrameError(f"summary of {summary.samples} samples after {samples}")
+    return summary
+
+
+def unpack_error(payload: bytes, *, limit_minutes: str) -> SayItError:
+    """The error in an ERROR frame; `limit_minutes` is what the sentence of AUDIO_TOO_LONG needs.
+
+    Raises:
+        BrokenFrameError: not an error that a file can earn.
+    """
+    try:
+        fields = json.loads(payload)
+        kind, cause = ErrorKind.of_code(str(fields["code"])), _text(fields["cause"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise BrokenFrameError(f"error: {error}") from error
+    if kind not in FILE_ERRORS:
+        raise BrokenFrameError(f"error {kind.code}")
+    if kind is ErrorKind.AUDIO_TOO_LONG:
+        return SayItError(kind, cause=cause, limit_minutes=limit_minutes)
+    return SayItError(kind, cause=cause)
+
+
+def _text(value: object) -> str:
+    """Text for logs, without control characters."""
+    return "".join(character if character.isprintable() else "�" for character in str(value)[:_MAX_TEXT])

@@ -1,0 +1,255 @@
+"""Taking in: uploads, and jobs on them. Accepted means that the audio is durable and the job's row is committed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+from sayit.chassis.background_tasks import LastWork
+from sayit.chassis.principal import Principal
+from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.db.uploads import UploadStore
+from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.ingest.admission import Admission
+from sayit.scheduler.ingest.vocabularies import Vocabularies
+from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.jobs.records import Hints, JobRecord, PartRecord, UploadRecord
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import JobState
+from sayit.speech.options import Options
+
+#: Bytes of an upload that are stored together; what one upload keeps in memory.
+PART_BYTES = 1 << 20
+_MEGABYTE = 1_000_000
+_MAX_NAME = 255
+_MAX_KEY = 128
+
+
+class Intake:
+    """Uploads and the creation of jobs."""
+
+    def __init__(
+        self,
+        *,
+        uploads: UploadStore,
+        jobs: JobStore,
+        objects: Objects,
+        fleet: Fleet,
+        vocabularies: Vocabularies,
+        admission: Admission,
+        limits: Limits,
+        last_work: LastWork,
+        accepted: Callable[[], None],
+    ) -> None:
+        self._uploads = uploads
+        self._jobs = jobs
+        self._objects = objects
+        self._fleet = fleet
+        self._vocabularies = vocabularies
+        self._admission = admission
+        self._limits = limits
+        self._last_work = last_work
+        self._accepted = accepted
+
+    async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
+        """Opens an upload.
+
+        Raises:
+            SayItError: FILE_TOO_LARGE for an announced size above the limit, INVALID_ARGUMENT for a negative one,
+                OVERLOADED while there is no room.
+        """
+        if size is not None and size < 0:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="size_bytes", reason="the size is negative")
+        if size is not None:
+            self._within_limit(size)
+        await self._admission.audio()
+        now = time.time()
+        upload = UploadRecord(
+            id=secrets.token_hex(16),
+            tenant=who.tenant,
+            key_id=who.key_id,
+            filename=_display_name(filename),
+            size=size,
+            received=0,
+            created_s=now,
+            expires_s=now + self._limits.upload_ttl_s,
+        )
+        await self._uploads.create_upload(upload)
+        return upload
+
+    async def append(self, who: Principal, upload_id: str, offset: int, data: AsyncIterator[bytes]) -> UploadRecord:
+        """Appends bytes at the upload's end. When the sender breaks off, what arrived stays.
+
+        Raises:
+            SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE, OVERLOADED.
+        """
+        upload = await self._uploads.get_upload(who.tenant, upload_id)
+        if offset != upload.received:
+            raise SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, field="offset", expected=upload.received, offset=offset)
+        await self._admission.audio()
+        await self._receive(upload, data, keep_rest=True)
+        return await self._uploads.get_upload(who.tenant, upload_id)
+
+    async def upload(self, who: Principal, upload_id: str) -> UploadRecord:
+        """Returns an upload."""
+        return await self._uploads.get_upload(who.tenant, upload_id)
+
+    async def delete_upload(self, who: Principal, upload_id: str) -> None:
+        """Deletes an upload that no job uses."""
+        await self._uploads.delete_upload(who.tenant, upload_id)
+
+    async def create_job(
+        self, who: Principal, options: Options, data: AsyncIterator[bytes], *, filename: str, key: str, traceparent: str
+    ) -> JobRecord:
+        """Receives audio and accepts a job on it.
+
+        Raises:
+            SayItError: for options that are not valid, an empty file, too much of it, a full or unavailable service.
+        """
+        options, sent, existing = await self._admit(who, options, key)
+        if existing is not None:
+            return existing
+        await self._admission.job(who.tenant)
+        upload = await self.open_upload(who, filename=filename, size=None)
+        try:
+            received = await self._receive(upload, data, keep_rest=False)
+            _not_empty(received, "audio")
+            return await self._accept(who, options, sent, upload, key, traceparent)
+        except BaseException:
+            # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
+            await self._last_work.do(self._forget(who, upload.id))
+            raise
+
+    async def create_job_on(
+        self, who: Principal, options: Options, upload_id: str, *, filename: str, key: str, traceparent: str
+    ) -> JobRecord:
+        """Accepts a job on a finished upload.
+
+        Raises:
+            SayItError: UPLOAD_NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REQUIRED for an empty one; else as `create_job`.
+        """
+        options, sent, existing = await self._admit(who, options, key)
+        if existing is not None:
+            return existing
+        await self._admission.job(who.tenant)
+        upload = await self._uploads.get_upload(who.tenant, upload_id)
+        if upload.size is not None and upload.received != upload.size:
+            raise SayItError(ErrorKind.UPLOAD_INCOMPLETE, received=upload.received, size=upload.size)
+        _not_empty(upload.received, "upload_id")
+        if filename:
+            upload = replace(upload, filename=_display_name(filename))
+        return await self._accept(who, options, sent, upload, key, traceparent)
+
+    async def _admit(
+        self, who: Principal, options: Options, key: str
+    ) -> tuple[Options, Hints | None, JobRecord | None]:
+        """Valid options with their model and their vocabulary's words, and what was sent of those.
+
+        Or the job that the key has made already: a retry is never turned away, whatever became of the vocabulary.
+        """
+        if len(key) > _MAX_KEY:
+            reason = f"longer than {_MAX_KEY} characters"
+            raise SayItError(ErrorKind.INVALID_OPTION, field="idempotency_key", reason=reason)
+        options = options.normalised()
+        job = await self._jobs.find_by_idempotency_key(who.tenant, key)
+        if job is not None:
+            _same(options, job)
+            return options, None, job
+        options, sent = await self._vocabularies.applied(who, options)
+        return replace(options, model=await self._fleet.model_named(options.model)), sent, None
+
+    async def _accept(
+        self, who: Principal, options: Options, sent: Hints | None, upload: UploadRecord, key: str, traceparent: str
+    ) -> JobRecord:
+        job = JobRecord(
+            id=secrets.token_hex(16),
+            tenant=who.tenant,
+            key_id=who.key_id,
+            upload_id=upload.id,
+            filename=upload.filename,
+            options=options,
+            sent=sent,
+            model=options.model,
+            state=JobState.PREPARING,
+            idempotency_key=key,
+            created_s=time.time(),
+            traceparent=traceparent,
+        )
+        accepted, new = await self._admission.accept(job)
+        if not new:
+            await self._forget(who, upload.id)
+            _same(job.requested, accepted)
+        self._accepted()
+        return accepted
+
+    async def _receive(self, upload: UploadRecord, data: AsyncIterator[bytes], *, keep_rest: bool) -> int:
+        """Stores bytes as they arrive, in parts; returns how many the upload has then."""
+        end = upload.received
+        rest = bytearray()
+        try:
+            async for piece in data:
+                self._within_limit(end + len(rest) + len(piece), announced=upload.size)
+                rest += piece
+                while len(rest) >= PART_BYTES:
+                    part = bytes(rest[:PART_BYTES])
+                    del rest[:PART_BYTES]
+                    end = await self._store_part(upload.id, end, part)
+        except SayItError:
+            raise
+        except BaseException:
+            if keep_rest and rest:
+                await self._store_rest(upload.id, end, rest)
+            raise
+        return await self._store_rest(upload.id, end, rest) if rest else end
+
+    async def _store_rest(self, upload_id: str, end: int, rest: bytearray) -> int:
+        """Stores what is left, also for a sender who is gone: what is here need not be sent again.
+
+        The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
+        """
+        return await self._last_work.do(self._store_part(upload_id, end, bytes(rest)))
+
+    async def _store_part(self, upload_id: str, offset: int, data: bytes) -> int:
+        # Two senders at one offset must not overwrite each other's object before the row decides who was first.
+        key = f"uploads/{upload_id}/{offset:012d}-{secrets.token_hex(4)}"
+        await self._objects.put(key, data)
+        try:
+            await self._uploads.add_part(upload_id, PartRecord(offset=offset, size=len(data), object_key=key))
+        except SayItError as error:
+            if not error.kind.retryable:
+                await self._objects.delete(key)  # no row names it
+            raise
+        return offset + len(data)
+
+    async def _forget(self, who: Principal, upload_id: str) -> None:
+        try:
+            await self._uploads.delete_upload(who.tenant, upload_id)
+        except SayItError:
+            return  # a job took it after all, or the database is away: it expires by itself
+
+    def _within_limit(self, size: int, *, announced: int | None = None) -> None:
+        if announced is not None and size > announced:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="data", reason="more bytes than announced")
+        if size > self._limits.max_upload_bytes:
+            limit_mb = self._limits.max_upload_bytes // _MEGABYTE
+            raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=limit_mb)
+
+
+def _same(options: Options, job: JobRecord) -> None:
+    """Refuses another request under a used key; no model named means whatever was the default then."""
+    if job.requested != (options if options.model else replace(options, model=job.model)):
+        raise SayItError(ErrorKind.IDEMPOTENCY_CONFLICT, field="idempotency_key")
+
+
+def _not_empty(received: int, field: str) -> None:
+    if received == 0:
+        raise SayItError(ErrorKind.FILE_REQUIRED, field=field)
+
+
+def _display_name(filename: str) -> str:
+    """The last part of a name, without control characters; it is shown and never opened."""
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(char for char in name if char.isprintable())[:_MAX_NAME]

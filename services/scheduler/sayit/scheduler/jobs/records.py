@@ -1,0 +1,333 @@
+"""Frozen records of what the scheduler holds durably. Times of day are seconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from sayit.scheduler.jobs.chunk_overrides import UNCHANGED, DecodeChanges
+from sayit.speech.audio import seconds_of
+from sayit.speech.chunk_queue import ChunkMessage
+from sayit.speech.jobs import JobState, Progress
+from sayit.speech.options import Options
+from sayit.speech.transcript import Segment, Suppressed
+
+#: A stretch of samples, `[start, end)`, from the start of the recording.
+SampleSpan = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadRecord:
+    """A file that is arriving or has arrived."""
+
+    id: str
+    tenant: str
+    key_id: str
+    filename: str
+    #: Bytes announced; None where the client did not know.
+    size: int | None
+    #: Bytes stored durably.
+    received: int
+    created_s: float
+    #: When it is deleted unless a job uses it.
+    expires_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRecord:
+    """A stored stretch of an upload."""
+
+    offset: int
+    size: int
+    object_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hints:
+    """A request's own prompt and hotwords, where a vocabulary was put in front of them."""
+
+    prompt: str
+    hotwords: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """A job's row."""
+
+    id: str
+    tenant: str
+    key_id: str
+    upload_id: str
+    filename: str
+    #: How it is decoded: with the words of the vocabulary that it names, as that was when the job was accepted.
+    options: Options
+    model: str
+    state: JobState
+    #: Empty where the client gave none.
+    idempotency_key: str
+    created_s: float
+    started_s: float | None = None
+    finished_s: float | None = None
+    expires_s: float | None = None
+    #: Stable code of the failure; empty unless FAILED.
+    error_code: str = ""
+    error_details: dict[str, str] = field(default_factory=dict)
+    cached: bool = False
+    warnings: tuple[str, ...] = ()
+    last_seq: int = 0
+    #: Samples of the whole recording; None until it is decoded.
+    samples_total: int | None = None
+    #: Samples that the file says it has, once that was read; a guess, which nothing but estimates may rest on.
+    samples_declared: int | None = None
+    #: Samples decoded and searched for speech so far.
+    samples_scanned: int = 0
+    #: Audio channels that are transcribed side by side; 1 where they are mixed, and until the file is opened.
+    channels: int = 1
+    #: Samples that lie in chunks so far, of all channels.
+    samples_chunked: int = 0
+    #: Samples of finished chunks, of all channels.
+    samples_done: int = 0
+    #: All chunks; None until the whole file is cut.
+    chunks_total: int | None = None
+    chunks_done: int = 0
+    #: Content and options, hashed; empty until the original was read.
+    cache_key: str = ""
+    #: What the vocabulary was put in front of; None where the options name none.
+    sent: Hints | None = None
+    #: W3C trace context of the call that created it.
+    traceparent: str = ""
+    #: How often preparing it was begun.
+    prepare_attempts: int = 0
+
+    @property
+    def requested(self) -> Options:
+        """The options as the client sent them, normalised."""
+        if self.sent is None:
+            return self.options
+        return replace(self.options, prompt=self.sent.prompt, hotwords=self.sent.hotwords)
+
+    def progress(self, *, queue_position: int | None = None, eta_s: float | None = None) -> Progress:
+        """How far the job is, its channels on average. Silence counts as done as soon as it is known to be silence."""
+        silent = max(0, self.samples_scanned * self.channels - self.samples_chunked)
+        done = (self.samples_done + silent) // self.channels
+        if self.state is JobState.COMPLETED and self.samples_total is not None:
+            done = self.samples_total
+        elif self.samples_total is not None:
+            done = min(done, self.samples_total)
+        return Progress(
+            audio_done_s=seconds_of(done),
+            audio_total_s=None if self.samples_total is None else seconds_of(self.samples_total),
+            chunks_done=self.chunks_done,
+            chunks_total=self.chunks_total,
+            queue_position=queue_position,
+            eta_s=eta_s,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Jobs that may be accepted and not ended."""
+
+    jobs: int
+    of_tenant: int
+
+
+class Full(StrEnum):
+    """Which bound a job would exceed."""
+
+    #: All tenants' jobs.
+    JOBS = "jobs"
+    #: The tenant's own.
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewChunk:
+    """A chunk whose audio is stored and whose row is to be written."""
+
+    index: int
+    start_sample: int
+    end_sample: int
+    #: Whether it begins inside speech, overlapping the chunk before.
+    hard_start: bool
+    #: Whether it ends inside speech, overlapping the chunk after.
+    hard_end: bool
+    object_key: str
+    #: Dispatched before bulk work: short files and first chunks.
+    interactive: bool
+    #: The stretches of the recording that its audio is made of, in samples; empty for [start_sample, end_sample).
+    pieces: tuple[tuple[int, int], ...] = ()
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
+    #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
+    cache_key: str = ""
+    #: Its text, where an earlier job has had the same chunk; then it is done at once.
+    output: ChunkOutput | None = None
+
+    @property
+    def samples(self) -> int:
+        """Length of its audio."""
+        return sum(end - start for start, end in self.pieces) if self.pieces else self.end_sample - self.start_sample
+
+
+class ChunkState(StrEnum):
+    """Where a chunk is."""
+
+    #: Waits for the text of the chunk before it.
+    HELD = "held"
+    #: To be transcribed; perhaps its message is already in the queue.
+    DUE = "due"
+    #: An attempt holds the lease.
+    RUNNING = "running"
+    #: Its text is stored.
+    DONE = "done"
+    #: Its job ended without it.
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueChunk:
+    """A chunk that may be dispatched, with what fairness needs to know."""
+
+    id: str
+    job_id: str
+    tenant: str
+    model: str
+    index: int
+    #: The dispatch number it has now.
+    dispatch: int
+    interactive: bool
+    due_s: float
+    samples: int
+
+
+#: A chunk's message for the queue, and the chunk.
+Dispatch: TypeAlias = tuple[ChunkMessage, DueChunk]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFlight:
+    """Chunks of one job and lane that are dispatched or running."""
+
+    tenant: str
+    job_id: str
+    interactive: bool
+    chunks: int
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A granted claim: what one attempt at one chunk needs."""
+
+    chunk_id: str
+    #: The fencing token.
+    attempt: int
+    job_id: str
+    tenant: str
+    index: int
+    options: Options
+    object_key: str
+    start_sample: int
+    end_sample: int
+    hard_start: bool
+    hard_end: bool
+    interactive: bool
+    #: Suspected of a crash: it must run alone.
+    alone: bool
+    traceparent: str
+    #: The stretches of the recording that its audio is made of, in samples.
+    pieces: tuple[tuple[int, int], ...]
+    #: Why it is looked at again; empty for a chunk.
+    look: str = ""
+    #: How it is decoded in place of how the job asks.
+    changes: DecodeChanges = UNCHANGED
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
+    #: See `NewChunk`.
+    cache_key: str = ""
+    #: Who holds it; empty where nobody asks.
+    transcriber_id: str = ""
+
+    @property
+    def samples(self) -> int:
+        """Length of its audio."""
+        return sum(end - start for start, end in self.pieces)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToRemember:
+    """A chunk's text for other jobs."""
+
+    #: Chunk and revision of the transcriber, hashed.
+    key: str
+    #: With times from the chunk's start, before the guard.
+    output: ChunkOutput
+    expires_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkOutput:
+    """The text of one chunk; times are from the start of the recording."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    language_probability: float
+    suppressed: tuple[Suppressed, ...]
+    #: Seconds the engine was busy.
+    compute_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoneChunk:
+    """A transcribed chunk, as merging needs it."""
+
+    index: int
+    start_sample: int
+    end_sample: int
+    hard_start: bool
+    hard_end: bool
+    object_key: str
+    output: ChunkOutput
+    #: The stretches of the recording that its audio is made of, in samples.
+    pieces: tuple[tuple[int, int], ...]
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
+
+
+class AttemptEnd(StrEnum):
+    """How an attempt ended without a result."""
+
+    #: Given back undone, or the call broke while the chunk waited: nobody's fault.
+    INTERRUPTED = "interrupted"
+    #: The call broke or fell silent while the chunk was on the engine: the chunk is suspect.
+    CRASHED = "crashed"
+    #: The engine reported an error.
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyChunk:
+    """One chunk, ready to be transcribed. Positions are samples at 16 kHz from the start of the recording."""
+
+    #: Place among the chunks, from 0.
+    index: int
+    #: First sample.
+    start_sample: int
+    #: One past the last sample.
+    end_sample: int
+    #: Whether it begins inside speech, with audio that the chunk before has too.
+    hard_start: bool
+    #: Whether it ends inside speech, with audio that the next chunk has too.
+    hard_end: bool
+    #: Detected speech inside it, without padding.
+    speech: tuple[SampleSpan, ...]
+    #: What of [start_sample, end_sample) it holds, in order; the rest are pauses that were shortened.
+    pieces: tuple[SampleSpan, ...]
+    #: Exactly the pieces' samples: mono 16 kHz s16le.
+    pcm: bytes
+    #: Whether it is the first one of its channel.
+    first: bool
+    #: Its channel, from 1; 0 where channels were mixed.
+    channel: int = 0

@@ -1,0 +1,56 @@
+"""Second looks: stretches of audio that are decoded once more, differently, when a job's chunks are done.
+
+A look is a chunk's row with a kind and a number of its own. It goes through queue, claims, leases and fencing as any
+chunk does, but nobody counts it, no event shows it, and its end without a text ends no job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sayit.scheduler.jobs.chunk_overrides import UNCHANGED, DecodeChanges
+from sayit.scheduler.jobs.records import ChunkOutput
+
+#: Looks of round r are numbered from r times this on: far behind every chunk, and found by a range of the index.
+LOOK_NUMBERS = 1_000_000
+#: How often looks are chosen for a job: later ones may rest on what the first ones heard.
+MAX_ROUNDS = 2
+#: Seconds that a look waits for a transcriber before its job ends without it.
+PATIENCE_S = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A stretch of audio to be decoded once more."""
+
+    #: Why; names who wanted it, at most 16 characters.
+    kind: str
+    start_sample: int
+    end_sample: int
+    #: How it is decoded.
+    changes: DecodeChanges = UNCHANGED
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewLook:
+    """A look whose audio is stored and whose row is to be written."""
+
+    wanted: Wanted
+    object_key: str
+    #: Whether it goes before bulk work, as the chunks of short recordings do.
+    interactive: bool
+    #: The stretches of the recording that its audio is made of, in samples.
+    pieces: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A look that was had, or is being had."""
+
+    wanted: Wanted
+    #: From 1.
+    round: int
+    #: Its text; None while it has none, and for ever where it was given up.
+    output: ChunkOutput | None

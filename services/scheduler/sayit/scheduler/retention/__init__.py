@@ -1,0 +1,1 @@
+"""How long data stays: expiry, garbage collection of objects, backup and restore."""

@@ -1,0 +1,87 @@
+"""Objects out of a folder or a bucket, and back into one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from sayit.scheduler.db.objects import store_at
+from sayit.scheduler.retention.backup.archive import BackupError, Places
+
+#: Objects that are on their way to or from a bucket at once.
+_AT_ONCE = 8
+
+
+def fetch(places: Places, keys: Sequence[str], folder: Path) -> bool:
+    """Brings objects into a folder, except those that lie there already: objects never change.
+
+    Returns:
+        Whether all are there now.
+
+    Raises:
+        BackupError: the bucket does not answer.
+        OSError: the disk does not.
+    """
+    wanted = [key for key in keys if not (folder / key).exists()]
+    if (root := places.objects_folder) is not None:
+        return sum(_linked(root / key, folder / key) for key in wanted) == len(wanted)
+    with _bucket(places) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
+        return sum(threads.map(lambda key: _downloaded(bucket, key, folder / key), wanted)) == len(wanted)
+
+
+def store(places: Places, folder: Path) -> None:
+    """Brings a folder's objects into the bucket; what lies there under other names stays.
+
+    Raises:
+        BackupError: the bucket does not answer.
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    with _bucket(places) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda path: obstore.put(bucket, path.relative_to(folder).as_posix(), path), files))
+
+
+@contextmanager
+def _bucket(places: Places) -> Iterator[ObjectStore]:
+    try:
+        yield store_at(places.objects)
+    except (BaseError, OSError) as error:
+        raise BackupError(f"The bucket {places.objects} does not do it: {str(error).splitlines()[0]}") from None
+
+
+def _downloaded(bucket: ObjectStore, key: str, target: Path) -> bool:
+    """Writes an object into a file; False if it is gone."""
+    try:
+        content = obstore.get(bucket, key)
+    except FileNotFoundError:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    with partial.open("wb") as file:
+        for piece in content.stream():
+            file.write(piece)
+    partial.rename(target)
+    return True
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Links to an object, or copies it where links are not possible; False if it is gone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        try:
+            os.link(source, target)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            shutil.copyfile(source, target)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""The scheduler's use cases. They ask stores, queues, storage and decoding, and know neither gRPC nor SQL nor Redis."""

@@ -1,1 +1,0 @@
-"""Objects (audio, transcripts) through obstore: a local folder on a laptop, S3 or GCS in production."""

@@ -1,0 +1,90 @@
+"""Speech without text is heard once more, and what was missing is put in its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sayit.scheduler.assemble.redecode import Heard, wanted
+from sayit.scheduler.jobs.channels import ChannelSpeech
+from sayit.speech.audio import samples_of, seconds_of
+
+from .helper import chunk, draft, had, heard, said, text
+
+#: Somebody speaks from 0 to 16 s; from 6 to 9 s nothing was written.
+BEFORE = said("one two three four five six", 0.0, 6.0)
+BEHIND = said("ten eleven twelve one two three four", 9.0, 16.0)
+RECORDING = heard(chunk(0, 0.0, 16.0, BEFORE, BEHIND), speech=[(0.0, 16.0)])
+
+
+def looked(recording: Heard, *segments: object) -> Heard:
+    """The same after its one look."""
+    (look,) = wanted(recording, draft(recording))
+    return replace(recording, looks=(had(look, *segments),))  # type: ignore[arg-type]
+
+
+def test_a_gap_is_heard_once_in_another_window() -> None:
+    """The look has audio around the gap and may sample; the same place is never asked for again."""
+    (look,) = wanted(RECORDING, draft(RECORDING))
+    assert (look.kind, seconds_of(look.start_sample), seconds_of(look.end_sample)) == ("gap", 3.0, 12.0)
+    assert look.changes.word_timestamps
+    assert look.changes.temperatures == (0.0, 0.4)
+    for given_up in (looked(RECORDING), looked(RECORDING, said("four five", 3.0, 5.0))):
+        assert wanted(given_up, draft(given_up)) == ()
+        assert text(given_up) == text(RECORDING)
+
+
+def test_only_what_was_missing_is_added() -> None:
+    """Words that the chunk has, and a neighbour's that slipped into the gap, are not doubled; watchers are told."""
+    again = said("four five six seven eight nine ten eleven twelve", 3.1, 12.1)
+    filled = looked(RECORDING, again)
+    assert text(filled) == "one two three four five six seven eight nine ten eleven twelve one two three four"
+    now = draft(filled)
+    assert now.coverage.gaps == ()
+    assert [refined.chunk_indexes for refined in now.refinements] == [(0,)]
+
+
+def test_what_nobody_spoke_is_not_added() -> None:
+    """Text beside detected speech, or text that the model itself doubts, fills nothing."""
+    spoken = ((0, samples_of(7.0)), (samples_of(9.0), samples_of(16.0)))
+    silent = replace(RECORDING, speech=(ChannelSpeech(channel=0, spans=spoken),))
+    invented = said("thank you for watching", 7.5, 8.9)
+    assert text(looked(silent, invented)) == text(silent)
+    doubtful = replace(said("seven eight", 6.5, 8.5), avg_logprob=-1.4)
+    assert text(looked(RECORDING, doubtful)) == text(RECORDING)
+
+
+def test_a_segment_that_ends_early_is_no_gap() -> None:
+    """Where the text beside a gap is short of time, the model's times are wrong and nothing is missing."""
+    hurried = said("one two three four five six", 0.0, 4.0)
+    recording = heard(
+        chunk(0, 0.0, 14.0, hurried, said("one two three", 6.0, 9.0), said("four five six", 9.0, 12.0)),
+        speech=[(0.0, 4.8), (6.0, 12.0)],
+    )
+    assert draft(recording).coverage.gaps != ()
+    assert wanted(recording, draft(recording)) == ()
+
+
+def test_a_segment_that_is_far_too_long_is_heard_once_more() -> None:
+    """The model lost the thread inside a segment: a look that hears more, as surely, replaces it."""
+    thin = said("one nine", 0.0, 9.0, probability=0.4)
+    fine = [said("one two three four five", start, start + 5.0) for start in (9.0, 14.0)]
+    recording = heard(chunk(0, 0.0, 19.0, thin, *fine), speech=[(0.0, 19.0)])
+    more = said("one two three four five six seven eight nine", 0.0, 9.0)
+    assert text(looked(recording, more)).startswith("one two three four five six seven eight nine one two")
+    unsure = said("one two three four five six seven eight nine", 0.0, 9.0, probability=0.2)
+    assert text(looked(recording, unsure)) == text(recording)
+
+
+def test_looks_have_a_bound() -> None:
+    """However many gaps there are, looks cost a share of the chunks, and the longest gaps come first."""
+    chunks = [
+        chunk(index, start, start + 20.0, said("one two three four five", start, start + 5.0))
+        for index, start in enumerate(20.0 * place for place in range(12))
+    ]
+    lengths = [8.0 + index % 3 for index in range(12)]
+    recording = heard(
+        *chunks, speech=[(index * 20.0, index * 20.0 + 5.0 + length) for index, length in enumerate(lengths)]
+    )
+    looks = wanted(recording, draft(recording))
+    assert len(looks) == 3
+    assert {seconds_of(look.end_sample - look.start_sample) for look in looks} == {16.0}

@@ -1,0 +1,117 @@
+"""Migrations on a database that is full: what can survive, survives."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy.engine import URL, make_url
+
+from sayit.scheduler.db.engine import database_at
+from sayit.scheduler.db.migrations import NEWEST, config, downgrade, upgrade
+from sayit.scheduler.db.schema import metadata
+from sayit.scheduler.db.stores import Stores
+from sayit.scheduler.jobs.records import AttemptEnd, ToRemember
+from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.speech.jobs import JobState
+from sayit.speech.vocabularies import Vocabulary
+
+from .helper import accepted, dispatched, output, prepared, stores
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+async def fill(s: Stores) -> None:
+    """Puts rows into every table: jobs in several states, attempts that ended in several ways, a full bin."""
+    job = await prepared(s, 3)
+    for message in await dispatched(s, job.id):
+        claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=time.time() + 60)
+        assert claim is not None
+        if claim.index == 0:
+            await s.chunks.commit(
+                claim, output("안녕"), ToRemember(key="k", output=output("안녕"), expires_s=time.time() + 60)
+            )
+        elif claim.index == 1:
+            await s.chunks.give_up(claim, AttemptEnd.CRASHED, "x")
+    await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
+    await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
+    gone = await accepted(s, "cancelled", key="once")
+    await s.jobs.cancel_job("t", gone.id)
+    await s.fleet.report(
+        TranscriberRecord(
+            id="t1",
+            model="micro",
+            slots=1,
+            busy=0,
+            audio_s=1.5,
+            compute_s=0.5,
+            draining=False,
+            seen_s=time.time(),
+            revision="r1",
+        )
+    )
+
+
+def rows_of(connection: Connection) -> Rows:
+    """Every table's rows, in the order of its key."""
+    found: Rows = {}
+    for name in inspect(connection).get_table_names():
+        if name != "alembic_version":
+            table = Table(name, MetaData(), autoload_with=connection)
+            statement = select(table).order_by(*table.primary_key.columns)
+            found[name] = [dict(row) for row in connection.execute(statement).mappings()]
+    return found
+
+
+async def rows_at(url: URL) -> Rows:
+    """Every table's rows as they are now."""
+    database = database_at(url.render_as_string(hide_password=False))
+    found = await database.read(rows_of)
+    await database.close()
+    return found
+
+
+async def test_data_survives_every_step_back_and_forth(database_url: str) -> None:
+    """From the newest schema back to each older one and forward again: what both know stays, and work goes on."""
+    url = make_url(database_url)
+    async with stores(database_url) as s:
+        await fill(s)
+    before = await rows_at(url)
+    assert set(before) == set(metadata.tables)
+    assert all(before.values()), "a table was left empty, so its migration would not be tested"
+    revisions = [script.revision for script in ScriptDirectory.from_config(config(url)).walk_revisions()]
+    assert revisions[0] == NEWEST
+    for revision in revisions:
+        await downgrade(url, revision)
+        older = await rows_at(url)
+        _unchanged(before, older)
+        await upgrade(url)
+        _unchanged(older, await rows_at(url))
+    async with stores(database_url) as s:
+        assert (await s.jobs.get_job("t", "j")).state is JobState.RUNNING
+        assert [each.output.segments[0].text for each in await s.chunks.done_chunks("j")] == ["안녕"]
+        again = await s.jobs.find_by_idempotency_key("t", "once")
+        assert again is not None
+        assert again.state is JobState.CANCELLED
+
+
+def _unchanged(before: Rows, after: Rows) -> None:
+    """Rows of the tables, and columns, that both schemas have."""
+    for name in before.keys() & after.keys():
+        assert len(before[name]) == len(after[name])
+        for old, new in zip(before[name], after[name], strict=True):
+            common = old.keys() & new.keys()
+            assert {key: old[key] for key in common} == {key: new[key] for key in common}
+
+
+async def test_a_full_database_can_be_taken_back_to_nothing(database_url: str) -> None:
+    """The way back to an empty database works with rows that refer to each other, and so does the way forward again."""
+    url = make_url(database_url)
+    async with stores(database_url) as s:
+        await fill(s)
+    await downgrade(url, "base")
+    assert await rows_at(url) == {}
+    async with stores(database_url) as s:
+        await fill(s)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.transcriber.hub import Hub, HubError
-from sayit.transcriber.registry import NAME, Registry, RegistryError, models_dir
+from sayit.transcriber.package_registry import NAME, Registry, RegistryError, models_dir
 
 #: Fetched when nothing was asked for.
 DEFAULT = "small"

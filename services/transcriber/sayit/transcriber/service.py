@@ -19,10 +19,10 @@ from sayit.transcriber import models
 from sayit.transcriber.engine import Bounds, Engine
 from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
-from sayit.transcriber.work.memory import resident_mb, watch_memory
-from sayit.transcriber.work.report import Reporter
-from sayit.transcriber.work.runner import Runner
-from sayit.transcriber.work.worker import DoorbellWorker
+from sayit.transcriber.worker.arq_loop import DoorbellWorker
+from sayit.transcriber.worker.memory_limit import resident_mb, watch_memory
+from sayit.transcriber.worker.registry_report import Reporter
+from sayit.transcriber.worker.slots import Runner
 
 #: A process that is warm has about the memory it needs. So many times that, and so many MB, is too much.
 _GROWTH, _GROWTH_MB = 2, 512

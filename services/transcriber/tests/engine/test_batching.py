@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO
 from sayit.transcriber.engine import Bounds, Engine, EngineCancelled
-from sayit.transcriber.engine.calling import Caller
 from sayit.transcriber.engine.decode_session import DecodeSession
+from sayit.transcriber.engine.executor import Caller
 
 from .helper import options, recording
 

@@ -12,8 +12,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, Options, Task, resolve
 from sayit.speech.transcript import SuppressionReason
 from sayit.transcriber.engine import Engine
-from sayit.transcriber.engine.decoding import ChunkDecoding
 from sayit.transcriber.engine.language import Candidate
+from sayit.transcriber.engine.windows import ChunkDecoding
 from sayit.transcriber.models import ModelNotAvailableError, bundled
 
 from .helper import UNJUDGED, label, options, recording, run, words_of

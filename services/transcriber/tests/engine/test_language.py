@@ -2,9 +2,9 @@ import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, LANGUAGES
+from sayit.transcriber.engine.candidates import Trial
 from sayit.transcriber.engine.fallback import Fallback, Generated, Outcome
 from sayit.transcriber.engine.language import Candidate, allowed, better, contenders, is_foreign, is_written_in, shares
-from sayit.transcriber.engine.trial import Trial
 
 from .helper import options
 

@@ -23,8 +23,8 @@ The decoding never calls the model: it says what it needs next and takes the ans
 in one call of the model.
 """
 
+from sayit.transcriber.engine.batcher import Bounds
 from sayit.transcriber.engine.engine import Engine
-from sayit.transcriber.engine.planning import Bounds
 from sayit.transcriber.engine.request import EngineRequest
 from sayit.transcriber.engine.result import ChunkText, EngineCancelled
 

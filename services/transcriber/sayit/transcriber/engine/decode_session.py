@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
-from sayit.transcriber.engine.changes import Stretch
-from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.candidates import Trial
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.language_search import LanguageSearch
+from sayit.transcriber.engine.language_segmentation import Stretch
 from sayit.transcriber.engine.result import ChunkText, joined
-from sayit.transcriber.engine.trial import Trial
+from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import Encoding, Whisper
+    from sayit.transcriber.engine.model import Encoding, Whisper
 
 #: float32[n], mono 16 kHz, -1 to 1.
 Samples = npt.NDArray[np.float32]

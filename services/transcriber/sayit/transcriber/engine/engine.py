@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber import metrics
-from sayit.transcriber.engine.calling import Caller, model_at_work
-from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.admission import Table
+from sayit.transcriber.engine.batcher import Bounds, Call, next_call
+from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import DecodeSession, Samples
-from sayit.transcriber.engine.planning import Bounds, Call, next_call
+from sayit.transcriber.engine.executor import Caller, model_at_work
 from sayit.transcriber.engine.request import EngineRequest, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
-from sayit.transcriber.engine.table import Table
-from sayit.transcriber.engine.warming import warm_up
+from sayit.transcriber.engine.warm_up import warm_up
 from sayit.transcriber.models import ModelNotAvailableError, check_folder
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import Whisper
+    from sayit.transcriber.engine.model import Whisper
 
 #: Interactive work may keep bulk work from the model for so long; then bulk work has a call of its own.
 _BULK_TURN_S = 15.0
@@ -79,7 +79,7 @@ class Engine:
         """
         check_folder(folder)
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-        from sayit.transcriber.engine.whisper import Whisper  # noqa: PLC0415 - after the thread count is known
+        from sayit.transcriber.engine.model import Whisper  # noqa: PLC0415 - after the thread count is known
 
         try:
             whisper = Whisper(folder, threads=max(1, threads), compute_type=compute_type)

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sayit.speech.options import DecodeOptions, Task
-from sayit.transcriber.engine.changes import Hear, Stretch, stretches
-from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.candidates import Trial
 from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
-from sayit.transcriber.engine.trial import Trial
+from sayit.transcriber.engine.language_segmentation import Hear, Stretch, stretches
+from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import Encoding, Whisper
+    from sayit.transcriber.engine.model import Encoding, Whisper
 
 #: Least share of the probability that makes a script credible. Labelled segments of the recordings whose language is
 #: detected wrongly in a window of their own have more than this, but for two of 380.

@@ -23,9 +23,9 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import LANGUAGES, Task
 from sayit.speech.transcript import Word
-from sayit.transcriber.engine.decoding import FRAMES_PER_SECOND, Passage, Window
 from sayit.transcriber.engine.fallback import Attempt, Generated
 from sayit.transcriber.engine.language import ENGLISH
+from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, Passage, Window
 
 #: The first timestamp may be at most this far into the window, in steps of 0.02 s (Whisper's default, 1 s).
 MAX_INITIAL_TIMESTAMP = 50

@@ -9,7 +9,7 @@ import psutil
 
 from sayit.chassis.telemetry import logger
 from sayit.transcriber import metrics
-from sayit.transcriber.work.runner import Runner
+from sayit.transcriber.worker.slots import Runner
 
 _CHECK_S = 1.0
 _MB = 1_000_000

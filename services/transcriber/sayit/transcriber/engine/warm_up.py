@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sayit.speech.options import Task
-from sayit.transcriber.engine.changes import CELL_FRAMES
-from sayit.transcriber.engine.cost import CostModel
-from sayit.transcriber.engine.decoding import WINDOW_FRAMES, Passage, Window
+from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.fallback import Attempt
 from sayit.transcriber.engine.language import ENGLISH
+from sayit.transcriber.engine.language_segmentation import CELL_FRAMES
+from sayit.transcriber.engine.windows import WINDOW_FRAMES, Passage, Window
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import Whisper
+    from sayit.transcriber.engine.model import Whisper
 
 #: Windows and new tokens of the calls that warm up: small, both ends of the batch, and different lengths, so that the
 #: cost of a step, of a row and of a window can be told apart.

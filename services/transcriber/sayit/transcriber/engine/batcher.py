@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.request import EngineRequest
 

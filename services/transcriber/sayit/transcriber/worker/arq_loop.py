@@ -36,7 +36,7 @@ from redis.exceptions import RedisError
 from sayit.chassis.background_tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, doorbell, dumps, is_interactive, loads, queue_name
-from sayit.transcriber.work.runner import CLAIM_TIMEOUT_S, Claim, Runner
+from sayit.transcriber.worker.slots import CLAIM_TIMEOUT_S, Claim, Runner
 
 #: A Redis that answers nothing for so long counts as gone; the shared connection is asked after as much silence.
 _QUIET_S = 5.0

@@ -11,7 +11,7 @@ import grpc
 from sayit.chassis.telemetry import logger
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.wire import seconds_of_duration
-from sayit.transcriber.work.runner import Runner
+from sayit.transcriber.worker.slots import Runner
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from sayit.chassis.telemetry import logger
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.transcriber import metrics
-from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.batcher import Call
+from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import Generated
-from sayit.transcriber.engine.planning import Call
 from sayit.transcriber.engine.request import EngineRequest
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import Whisper
+    from sayit.transcriber.engine.model import Whisper
 
 
 class Caller:

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from sayit.chassis.server import serving
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.transcriber import service
-from sayit.transcriber.work.memory import resident_mb, watch_memory
-from sayit.transcriber.work.report import Reporter
-from sayit.transcriber.work.runner import Claim
+from sayit.transcriber.worker.memory_limit import resident_mb, watch_memory
+from sayit.transcriber.worker.registry_report import Reporter
+from sayit.transcriber.worker.slots import Claim
 
 from .fakes import Bench, bench, until
 

@@ -19,7 +19,7 @@ from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
 from sayit.speech.wire import duration_to_proto
 from sayit.transcriber.engine.result import ChunkText, EngineCancelled
-from sayit.transcriber.work.runner import Runner
+from sayit.transcriber.worker.slots import Runner
 
 #: A tenth of a second of a ramp.
 PCM = b"".join(int(number * 20 - 16_000).to_bytes(2, "little", signed=True) for number in range(1_600))

@@ -14,7 +14,7 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Task
-from sayit.transcriber.work.runner import Claim
+from sayit.transcriber.worker.slots import Claim
 
 from .fakes import PCM, Bench, bench, until
 

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from sayit.transcriber.engine.cost import CostModel
+from sayit.transcriber.engine.admission import Table
+from sayit.transcriber.engine.batcher import Bounds, next_call
+from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import Attempt
-from sayit.transcriber.engine.planning import Bounds, next_call
 from sayit.transcriber.engine.request import EngineRequest
-from sayit.transcriber.engine.table import Table
 
 BOUNDS = Bounds(batch=4, call_s=5.0, bulk_call_s=20.0)
 

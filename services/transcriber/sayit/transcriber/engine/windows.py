@@ -27,7 +27,7 @@ from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.result import ChunkText
 
 if TYPE_CHECKING:
-    from sayit.transcriber.engine.whisper import WhisperVocabulary
+    from sayit.transcriber.engine.model import WhisperVocabulary
 
 #: Frames of log-mel features per second of audio.
 FRAMES_PER_SECOND = 100

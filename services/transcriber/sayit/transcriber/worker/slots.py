@@ -14,8 +14,8 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.transcriber import metrics
 from sayit.transcriber.engine import Engine
-from sayit.transcriber.work.attempt import Attempt
-from sayit.transcriber.work.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop
+from sayit.transcriber.worker.attempt import Attempt
+from sayit.transcriber.worker.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub

@@ -25,8 +25,8 @@ from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.wire import seconds_of_duration
 from sayit.transcriber.engine import ChunkText, Engine, EngineCancelled, EngineRequest
-from sayit.transcriber.work.messages import chunk_output_to_proto, decode_options_from_proto
-from sayit.transcriber.work.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop, Tally
+from sayit.transcriber.worker.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop, Tally
+from sayit.transcriber.worker.wire import chunk_output_to_proto, decode_options_from_proto
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub

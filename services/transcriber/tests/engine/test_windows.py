@@ -1,9 +1,9 @@
 import pytest
 
 from sayit.speech.transcript import SuppressionReason, Word
-from sayit.transcriber.engine.decoding import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
 from sayit.transcriber.engine.fallback import Generated, Outcome
 from sayit.transcriber.engine.language import Candidate
+from sayit.transcriber.engine.windows import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
 
 from .helper import options
 

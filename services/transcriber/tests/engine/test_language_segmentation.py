@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sayit.transcriber.engine.changes import stretches
+from sayit.transcriber.engine.language_segmentation import stretches
 
 LANGUAGES = ("ko", "en", "ja")
 

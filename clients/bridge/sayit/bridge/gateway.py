@@ -13,9 +13,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.start import StartError
 from sayit.client import AsyncClient
+from sayit.client.audio_sources import BLOCK_BYTES
 from sayit.client.connection import Connection, Settings, calling
-from sayit.client.sending import sending
-from sayit.client.sources import BLOCK_BYTES
+from sayit.client.stream_writer import sending
 from sayit.speech import wire
 from sayit.speech.jobs import Job, JobState
 from sayit.v1 import transcription_service_pb2 as service_pb

@@ -8,9 +8,9 @@
 It needs grpcio, protobuf and googleapis-common-protos, and no code of any server.
 """
 
-from sayit.client.asynchronous import DEFAULT_ADDRESS, AsyncClient
-from sayit.client.sources import Audio
-from sayit.client.synchronous import Client
+from sayit.client.async_client import DEFAULT_ADDRESS, AsyncClient
+from sayit.client.audio_sources import Audio
+from sayit.client.sync_client import Client
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
 from sayit.speech.options import Channels, Context, DecodingOverrides, Guard, Options, Task

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc import aio
 
-from sayit.client.patience import Patience
+from sayit.client.retry import Patience
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire import error_of_status, kind_of_rpc_code
 from sayit.v1 import (

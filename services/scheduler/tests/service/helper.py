@@ -23,7 +23,7 @@ from sayit.chassis.errors import error_of_call
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
 from sayit.chassis.service_auth import internal_channel
-from sayit.client.sending import sending
+from sayit.client.stream_writer import sending
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.scheduler.service import running

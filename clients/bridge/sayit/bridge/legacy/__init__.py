@@ -21,7 +21,7 @@ from sayit.bridge.legacy.envelopes import refusal
 from sayit.bridge.legacy.health import HealthEnvelope
 from sayit.bridge.legacy.health import answer as health_answer
 from sayit.bridge.problems import language_of
-from sayit.client.reading import error_of_job
+from sayit.client.pages import error_of_job
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import EventBody, Job, JobState, Progress
 from sayit.speech.options import Options

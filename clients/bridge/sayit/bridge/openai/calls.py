@@ -20,7 +20,7 @@ from sayit.bridge.openai.forms import AudioRequest, ResponseFormat
 from sayit.bridge.openai.waiting import COMMENT, Held, Pieces, compact
 from sayit.bridge.problems import fault_for
 from sayit.chassis import telemetry
-from sayit.client.reading import error_of_job
+from sayit.client.pages import error_of_job
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed, Failed, Job, JobEvent, JobState, StateChanged
 

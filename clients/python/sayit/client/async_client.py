@@ -9,10 +9,10 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from sayit.client import reading, submitting
+from sayit.client import pages, uploads
+from sayit.client.audio_sources import Audio, source_of
 from sayit.client.connection import Connection, Settings
-from sayit.client.following import Cursor, follow
-from sayit.client.sources import Audio, source_of
+from sayit.client.event_stream import Cursor, follow
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
 from sayit.speech.options import Options
@@ -139,7 +139,7 @@ class AsyncClient:
         """
         source = source_of(audio)
         config = _config(options, filename or source.filename, idempotency_key)
-        return submitting.transcribe(self._connection, source, config)
+        return uploads.transcribe(self._connection, source, config)
 
     async def create_job(
         self,
@@ -152,7 +152,7 @@ class AsyncClient:
         """Sends audio and returns the job as soon as it is accepted; arguments as for `transcribe`."""
         source = source_of(audio)
         config = _config(options, filename or source.filename, idempotency_key)
-        return await submitting.create_job(self._connection, source, config)
+        return await uploads.create_job(self._connection, source, config)
 
     async def upload(self, audio: Audio, *, filename: str = "") -> str:
         """Uploads audio for a later job and returns the upload's id; after a break it goes on where it was.
@@ -161,14 +161,14 @@ class AsyncClient:
             SayItError: UNAVAILABLE also if the connection broke while reading an iterator, which cannot be read again.
         """
         source = source_of(audio)
-        return await submitting.upload(self._connection, source, filename or source.filename)
+        return await uploads.upload(self._connection, source, filename or source.filename)
 
     async def create_job_from_upload(
         self, upload_id: str, *, options: Options | None = None, filename: str = "", idempotency_key: str = ""
     ) -> Job:
         """Creates a job on a finished upload."""
         config = _config(options, filename, idempotency_key)
-        return await submitting.create_job_from_upload(self._connection, upload_id, config)
+        return await uploads.create_job_from_upload(self._connection, upload_id, config)
 
     def watch(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[JobEvent, None]:
         """Yields a job's events: the durable ones after `after_seq`, then all as they happen, until the last one.
@@ -203,7 +203,7 @@ class AsyncClient:
         if job.state is JobState.CANCELLED:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job_id)
         if job.state is JobState.FAILED and job.error is not None:
-            raise reading.error_of_job(job_id, job.error)
+            raise pages.error_of_job(job_id, job.error)
         return Result(job=job, transcript=await self.transcript(job_id))
 
     async def get(self, job_id: str) -> Job:
@@ -221,7 +221,7 @@ class AsyncClient:
             limit: at most so many.
             created_after_s: only jobs created at or after this time, in seconds since the epoch.
         """
-        return tuple(await reading.newest_jobs(self._connection, states, limit, created_after_s))
+        return tuple(await pages.newest_jobs(self._connection, states, limit, created_after_s))
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels a job; an ended one is returned as it is."""
@@ -240,12 +240,12 @@ class AsyncClient:
             SayItError: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, JOB_NOT_FOUND.
         """
         request = service_pb.GetTranscriptRequest(job_id=job_id, raw=raw)
-        return transcript_of_parts(await reading.transcript_parts(self._connection, request))
+        return transcript_of_parts(await pages.transcript_parts(self._connection, request))
 
     async def render(self, job_id: str, form: Format, *, raw: bool = False) -> str:
         """A finished job's transcript as text, subtitles, JSON or a table; `raw` and errors as for `transcript`."""
         request = service_pb.GetTranscriptRequest(job_id=job_id, format=format_to_proto(form), raw=raw)
-        parts = await reading.transcript_parts(self._connection, request)
+        parts = await pages.transcript_parts(self._connection, request)
         return b"".join(part.content for part in parts).decode()
 
     async def put_vocabulary(self, name: str, words: Iterable[str] = (), prompt: str = "") -> Vocabulary:

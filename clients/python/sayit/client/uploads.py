@@ -7,11 +7,11 @@ from contextlib import aclosing
 
 from google.protobuf.message import Message
 
+from sayit.client.audio_sources import Source
 from sayit.client.connection import Connection, calling
-from sayit.client.following import Cursor, follow
-from sayit.client.patience import Patience, passes
-from sayit.client.sending import sending
-from sayit.client.sources import Source
+from sayit.client.event_stream import Cursor, follow
+from sayit.client.retry import Patience, passes
+from sayit.client.stream_writer import sending
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent
 from sayit.speech.wire import job_from_proto

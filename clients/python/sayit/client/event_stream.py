@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from sayit.client.connection import Connection
-from sayit.client.patience import Patience
+from sayit.client.retry import Patience
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed, Failed, JobEvent, JobState, StateChanged
 from sayit.speech.wire import event_from_proto, job_state_from_proto

@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iter
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sayit.client.asynchronous import AsyncClient
-from sayit.client.sources import Audio
+from sayit.client.async_client import AsyncClient
+from sayit.client.audio_sources import Audio
 from sayit.speech.jobs import JobEvent, Result
 from sayit.speech.options import Options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sayit.client.connection import Connection
-from sayit.client.patience import Patience
+from sayit.client.retry import Patience
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 from sayit.speech.jobs import Job, JobError, JobState
 from sayit.speech.wire import job_from_proto, job_state_to_proto, timestamp_to_proto

@@ -12,7 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from clients.python.tests.helper import JOB, STORY, Gateway, numbered, segment, serving
-from sayit.bridge.problems import KIND_TO_HTTP, fault_of, language_of, problem, problem_response
+from sayit.bridge.http.problems import KIND_TO_HTTP, fault_of, language_of, problem, problem_response
 from sayit.bridge.service import running
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError

@@ -38,7 +38,7 @@ def test_the_commands_work(bridge_url: str, tmp_path: Path) -> None:
 
 def test_the_table_of_statuses_is_the_codes() -> None:
     """Every code stands in the row of its status."""
-    from sayit.bridge.problems import KIND_TO_HTTP  # noqa: PLC0415
+    from sayit.bridge.http.problems import KIND_TO_HTTP  # noqa: PLC0415
 
     rows = {row.split("|")[1]: row for row in PAGE.splitlines() if re.match(r"\| \d", row)}
     for kind, status in KIND_TO_HTTP.items():

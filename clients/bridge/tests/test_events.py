@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from clients.python.tests.helper import BROKEN, JOB, STORY, Gateway, numbered, serving, until
-from sayit.bridge.native.telling import DOCUMENTS
+from sayit.bridge.http.event_schemas import DOCUMENTS
 from sayit.bridge.service import running
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed, EventBody, Failed, JobError, JobState, Progress, Refinement, StateChanged

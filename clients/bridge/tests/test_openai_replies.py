@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from clients.python.tests.helper import TRANSCRIPT
-from sayit.bridge.openai import replies, schemas
-from sayit.bridge.openai.deltas import Deltas
-from sayit.bridge.openai.forms import AudioRequest, ResponseFormat
+from sayit.bridge.http.openai import replies, schemas
+from sayit.bridge.http.openai.deltas import Deltas
+from sayit.bridge.http.openai.form_fields import AudioRequest, ResponseFormat
 from sayit.speech.jobs import ChunkText, EventBody, JobEvent, PartialText, Refinement
 from sayit.speech.options import Options, Task
 from sayit.speech.transcript import Segment, Transcript, Word

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
-from sayit.bridge.app import create_app
-from sayit.bridge.gateway import Gateway
-from sayit.bridge.protocol import protocol
+from sayit.bridge.gateway_client import Gateway
+from sayit.bridge.http.application import create_app
+from sayit.bridge.http.protocol import protocol
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.chassis.start import StartError, check_free, is_loopback, split_address

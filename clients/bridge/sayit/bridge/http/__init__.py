@@ -1,0 +1,1 @@
+"""The HTTP application: one module per surface, and what the surfaces share."""

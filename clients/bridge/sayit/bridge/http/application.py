@@ -1,0 +1,121 @@
+"""The application: every surface's routes, and what holds for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from sayit.bridge import web
+from sayit.bridge.gateway_client import Gateway
+from sayit.bridge.http import app as flutter_app
+from sayit.bridge.http import openai, v1
+from sayit.bridge.http.audio_body import Bodies
+from sayit.bridge.http.dependencies import Deps
+from sayit.bridge.http.middleware import Guards, Observing, Patience
+from sayit.bridge.http.openapi_document import openapi_of, operation_id
+from sayit.bridge.http.problems import Form, fault_for, fault_of_status, language_of, problem_response
+from sayit.bridge.settings import BridgeSettings
+from sayit.chassis import telemetry
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: Headers of ours that a page of another origin may read.
+_EXPOSED = (
+    "Content-Language", "ETag", "Location", "Retry-After", "X-Request-Id", "X-SayIt-Job", "Tus-Extension",
+    "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata",
+    "Upload-Offset",
+)  # fmt: skip
+_SMALLEST_ZIPPED = 1_000
+#: Whose form an error takes, by the beginning of the path that was asked for; all others are problems (RFC 9457).
+_FORMS: Mapping[str, Form] = {
+    "/v1/audio": openai.refusal,
+    "/v1/models": openai.refusal,
+    "/api": flutter_app.refusal,
+    "/health": flutter_app.refusal,
+}
+
+
+def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
+    """The bridge as an ASGI application; `state.deps` holds its parts.
+
+    Raises:
+        StartError: SAYIT_OPENAI_MODELS cannot be read.
+    """
+    known = (SayItError, HTTPException, RequestValidationError, Exception)
+    app = FastAPI(
+        title="SayIt",
+        version=version("sayit"),
+        summary="Speech to text: jobs, live events, resumable uploads.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        separate_input_output_schemas=False,
+        generate_unique_id_function=operation_id,
+        redirect_slashes=False,
+        exception_handlers={**dict.fromkeys(known, _refused), ClientDisconnect: _gone},
+    )
+    app.state.deps = Deps(
+        settings=settings,
+        gateway=gateway,
+        bodies=Bodies(settings),
+        aliases=openai.parse_aliases(settings.openai_models),
+    )
+    for routes in (*v1.ROUTES, openai.routes, flutter_app.routes, web.routes):
+        app.include_router(routes)
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    # The last one added is the outermost.
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_ZIPPED, compresslevel=6)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=["*"],
+            expose_headers=list(_EXPOSED),
+            max_age=600,
+        )
+    app.add_middleware(Guards, settings=settings)
+    app.add_middleware(Patience)
+    app.add_middleware(Observing, settings=settings)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Every error leaves in the form of the surface whose path was asked for."""
+    path = request.url.path
+    headers: Mapping[str, str] = {}
+    if isinstance(error, HTTPException):
+        fault = fault_of_status(error.status_code, language_of(request))
+        telemetry.bind(error=fault.code)
+        headers = error.headers or {}
+    elif isinstance(error, RequestValidationError):
+        fault = fault_for(invalid(error), request)
+    elif isinstance(error, SayItError):
+        fault = fault_for(error, request)
+    else:
+        telemetry.logger().error("request_crashed", path=path, exc_info=error)
+        fault = fault_for(SayItError(ErrorKind.INTERNAL), request)
+    form = next((form for prefix, form in _FORMS.items() if path.startswith(prefix)), problem_response)
+    answer = form(fault)
+    answer.headers.update(headers)
+    return answer
+
+
+async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    telemetry.bind(error="CLIENT_GONE")
+    return Response(status_code=499)  # the client does not read it; the log has it
+
+
+def invalid(error: RequestValidationError) -> SayItError:
+    """The first thing that is wrong with a request, as our error."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part not in {"query", "body", "header", "path"}]
+    name = ".".join(place)[:64] or "body"
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field=name, reason=f"{name}: {first['msg']}")

@@ -1,0 +1,81 @@
+"""What routes of every surface use: the parts that they are given, and answers that a client may keep."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from opentelemetry import trace
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from sayit.bridge.gateway_client import Gateway
+from sayit.bridge.http.audio_body import Bodies
+from sayit.bridge.settings import BridgeSettings
+from sayit.chassis import telemetry
+
+#: A WebSocket's subprotocol that carries an API key.
+KEY_PROTOCOL = "sayit.key."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deps:
+    """The bridge's parts, as its surfaces use them; `app.state.deps`."""
+
+    settings: BridgeSettings
+    #: The gateway, without credentials; routes take `Caller`.
+    gateway: Gateway
+    #: Takes audio out of requests.
+    bodies: Bodies
+    #: The names of OpenAI's models and what they stand for.
+    aliases: Mapping[str, str]
+    #: Set when the bridge stops: streams and waiting requests end at once, their clients go on elsewhere.
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def _parts(connection: HTTPConnection) -> Deps:
+    deps: Deps = connection.app.state.deps
+    return deps
+
+
+#: A parameter of a route: the bridge's parts.
+Parts = Annotated[Deps, Depends(_parts)]
+
+
+async def _caller(connection: HTTPConnection, deps: Parts) -> Gateway:
+    authorization = connection.headers.get("authorization", "")
+    key = connection.headers.get("x-api-key", "")
+    if key and not authorization:
+        authorization = f"Bearer {key}"
+    authorization = authorization or _offered(connection.headers.get("sec-websocket-protocol", ""))
+    inside = trace.get_current_span().get_span_context().is_valid
+    traceparent = telemetry.traceparent() if inside else connection.headers.get("traceparent", "")
+    return deps.gateway.acting_for(authorization=authorization, traceparent=traceparent)
+
+
+#: A parameter of a route: the gateway, called with the credentials of the HTTP request or WebSocket, and in its trace.
+Caller = Annotated[Gateway, Depends(_caller)]
+
+
+def _offered(protocols: str) -> str:
+    """The credentials among the subprotocols of a WebSocket: a browser can send a key nowhere else."""
+    for name in protocols.split(","):
+        if name.strip().startswith(KEY_PROTOCOL):
+            return f"Bearer {name.strip().removeprefix(KEY_PROTOCOL)}"
+    return ""
+
+
+def kept(request: Request, content: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
+    """Content under a tag of its own, or 304 to a client that has it.
+
+    Tags are compared weakly, as RFC 9110 has it, for content that was compressed on the way.
+    """
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    known = {name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
+        return Response(status_code=304, headers={**headers, "ETag": tag})
+    return Response(content, media_type=media_type, headers={**headers, "ETag": tag})

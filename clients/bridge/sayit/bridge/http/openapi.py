@@ -1,0 +1,55 @@
+"""What several routes of `/v1` say about themselves in OpenAPI, and their shared parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+
+from sayit.bridge.http.documents import ProblemDocument
+from sayit.bridge.http.problems import KIND_TO_HTTP
+from sayit.speech.errors import ErrorKind
+
+JobId = Annotated[
+    str,
+    Path(
+        description="The job's id, opaque.",
+        min_length=1,
+        max_length=128,
+        pattern=r"^[0-9A-Za-z_-]+$",
+        examples=["3f0c9a0e5b7d4f4e8a1b2c3d4e5f6071"],
+    ),
+]
+Wait = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds to wait for the job's end before answering; the installation has a limit of its own "
+        "(60 s by default).",
+    ),
+]
+#: What every route may answer.
+_ALWAYS = (
+    ErrorKind.INVALID_ARGUMENT,
+    ErrorKind.UNAUTHENTICATED,
+    ErrorKind.PERMISSION_DENIED,
+    ErrorKind.OVERLOADED,
+    ErrorKind.INTERNAL,
+    ErrorKind.UNAVAILABLE,
+    ErrorKind.DEADLINE_EXCEEDED,
+)
+
+
+def problems(*kinds: ErrorKind) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may fail so, besides what every route may."""
+    by_status: dict[int, list[str]] = {}
+    for kind in (*_ALWAYS, *kinds):
+        by_status.setdefault(KIND_TO_HTTP[kind], []).append(kind.code)
+    # The model in `content` instead of `model`: FastAPI would describe it as application/json.
+    schema = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
+    return {
+        status: {"description": ", ".join(codes), "content": {"application/problem+json": {"schema": schema}}}
+        for status, codes in sorted(by_status.items())
+    }

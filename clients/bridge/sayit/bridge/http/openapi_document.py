@@ -1,0 +1,68 @@
+"""The OpenAPI document: FastAPI's, with what it cannot know and without what is not so."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from sayit.bridge.http.documents import ProblemDocument, TranscriptDocument
+from sayit.bridge.http.event_schemas import EventDocuments
+
+_EVENTS: tuple[type[BaseModel], ...] = get_args(EventDocuments)
+_REF = "#/components/schemas/{model}"
+#: FastAPI's own answer to a wrong request, which is a problem with status 400 here.
+_FASTAPIS_ERRORS = ("HTTPValidationError", "ValidationError")
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of a route's function, in camel case."""
+    first, *others = route.name.split("_")
+    return first + "".join(map(str.title, others))
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        app.openapi_schema = _completed(
+            get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        )
+    return app.openapi_schema
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for item in document["paths"].values():
+        for operation in item.values():
+            # FastAPI has all of the function's docstring as description.
+            summary, _, description = operation.pop("description").partition("\n\n")
+            operation["summary"] = summary.removesuffix(".")
+            if description:
+                operation["description"] = " ".join(description.split())
+            refused = operation.get("responses", {}).get("422", {})
+            if "HTTPValidationError" in str(refused.get("content", "")):
+                del operation["responses"]["422"]
+    for name in _FASTAPIS_ERRORS:
+        schemas.pop(name, None)
+    # Streams and files carry these; no route names them as its model.
+    models: tuple[type[BaseModel], ...] = (*_EVENTS, ProblemDocument, TranscriptDocument)
+    _, more = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
+    for name, schema in more["$defs"].items():
+        schemas.setdefault(name, schema)
+    schemas["EventDocument"] = {
+        "title": "EventDocument",
+        "description": "One event of a job: the data of a server-sent event, or a message of the WebSocket.",
+        "oneOf": [{"$ref": _REF.format(model=event.__name__)} for event in _EVENTS],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {event.model_fields["type"].default: _REF.format(model=event.__name__) for event in _EVENTS},
+        },
+    }
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    # An installation without keys asks for none.
+    document["security"] = [{"key": []}, {}]
+    return document

@@ -1,0 +1,88 @@
+"""The web page at `/`: plain modules and style sheets, served as they lie here, without a build step.
+
+The assets' address holds a digest of all of them, so that browsers keep them for ever and never mix two versions; only
+the page itself is asked for again. What is not one of the files that were read once is not found; no path leads away.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from sayit.bridge.http.dependencies import kept
+
+#: Everything comes from here; recordings are played from memory (`blob:`).
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+_MEDIA_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assets:
+    """The page's files, read once."""
+
+    #: Their content by their path below the folder.
+    files: dict[str, bytes]
+    #: Digest of all of them; part of their address.
+    digest: str
+    #: The page, which names that address.
+    index: bytes
+
+
+@functools.cache
+def read_assets() -> Assets:
+    """The files that come with this package."""
+    files = dict(sorted(_files(resources.files(__package__) / "assets", "")))
+    digest = hashlib.sha256()
+    for path, content in files.items():
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    short = digest.hexdigest()[:16]
+    index = files.pop("index.html").replace(b"{assets}", f"/page/{short}".encode())
+    return Assets(files=files, digest=short, index=index)
+
+
+routes = APIRouter(include_in_schema=False)
+
+
+@routes.get("/")
+@routes.head("/")
+async def index(request: Request) -> Response:
+    """The page."""
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    return kept(request, read_assets().index, _MEDIA_TYPES["html"], headers)
+
+
+@routes.get("/page/{digest}/{path:path}")
+@routes.head("/page/{digest}/{path:path}")
+async def asset(request: Request, digest: str, path: str) -> Response:
+    """A file of the page."""
+    assets = read_assets()
+    content = assets.files.get(path)
+    if content is None:
+        raise HTTPException(404)
+    # A page of another version, while this one replaces it: it gets today's file, but may not keep it.
+    caching = _FOR_EVER if digest == assets.digest else "no-store"
+    return kept(request, content, _MEDIA_TYPES[path.rpartition(".")[2]], {"Cache-Control": caching})
+
+
+def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found = []
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found += _files(entry, f"{prefix}{entry.name}/")
+        elif entry.name.rpartition(".")[2] in _MEDIA_TYPES:
+            found.append((prefix + entry.name, entry.read_bytes()))
+    return found

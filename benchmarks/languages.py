@@ -20,8 +20,8 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from benchmarks.seams import ROOT, Reading, merged, options_for, suite
-from sayit.cli.evaluation.layouts import find
-from sayit.cli.evaluation.scoring import word_errors
+from sayit.eval.layouts import find
+from sayit.eval.scores import word_errors
 from sayit.scheduler.ingest.segmentation import SplitConfig
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import AUTO, DecodeOptions

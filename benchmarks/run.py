@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import bare, eta, material, micro, results, saturation, suite, waiting
 from benchmarks.small_shaped import build
 from benchmarks.steady import percentile
-from sayit.cli.suite.cores import usable_cores
+from sayit.cli.local_suite.cores import usable_cores
 
 HERE = Path(__file__).parent
 #: Metrics by what they are measured on: a suite with the Small-shaped model, and one with the micro model.

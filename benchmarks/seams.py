@@ -36,11 +36,11 @@ from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
-from sayit.cli.evaluation.labels import Label
-from sayit.cli.evaluation.layouts import find
-from sayit.cli.evaluation.normalising import Normaliser, normalise
-from sayit.cli.evaluation.places import comparable, lost_and_doubled
-from sayit.cli.evaluation.scoring import word_errors
+from sayit.eval.error_locations import comparable, lost_and_doubled
+from sayit.eval.labels import Label
+from sayit.eval.layouts import find
+from sayit.eval.normalisation import Normaliser, normalise
+from sayit.eval.scores import word_errors
 from sayit.scheduler.assemble.merge import Merged, merge
 from sayit.scheduler.assemble.redecode import Heard, stands, wanted
 from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sayit.chassis import probe
-from sayit.cli.suite.ports import free_ports
+from sayit.cli.local_suite.ports import free_ports
 
 from .helper import ROOT
 

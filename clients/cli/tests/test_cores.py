@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sayit.cli.suite.cores import Workforce, cgroup_quota, physical_cores, usable_cores, workforce
-from sayit.cli.suite.memory import free_bytes
+from sayit.cli.local_suite.cores import Workforce, cgroup_quota, physical_cores, usable_cores, workforce
+from sayit.cli.local_suite.memory import free_bytes
 
 
 @pytest.mark.parametrize(

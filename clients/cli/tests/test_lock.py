@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sayit.cli.suite import lock
+from sayit.cli.local_suite import lock
 
 from .helper import eventually
 
@@ -42,7 +42,7 @@ def test_a_holder_that_was_killed_holds_no_more_but_is_remembered(tmp_path: Path
     script = f"""
 import sys, time
 from pathlib import Path
-from sayit.cli.suite import lock
+from sayit.cli.local_suite import lock
 with lock.hold(Path({str(tmp_path)!r}), lock.Holder(pid=41, gateway="127.0.0.1:1")):
     print("held", flush=True)
     time.sleep(60)

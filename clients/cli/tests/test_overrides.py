@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sayit.cli.commands.arguments import TextOptions
-from sayit.cli.exits import Failure
+from sayit.cli.exit_codes import Failure
 from sayit.cli.overrides import DECODE_READERS, separated
 from sayit.speech.options import DecodingOverrides
 

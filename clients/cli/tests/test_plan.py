@@ -12,9 +12,9 @@ import pytest
 
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.settings import ServiceSettings, describe
-from sayit.cli.suite import ports
-from sayit.cli.suite.cores import Workforce
-from sayit.cli.suite.plan import SuiteOptions, plan
+from sayit.cli.local_suite import ports
+from sayit.cli.local_suite.cores import Workforce
+from sayit.cli.local_suite.plan import SuiteOptions, plan
 from sayit.gateway.settings import GatewaySettings
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.transcriber.settings import TranscriberSettings

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sayit.cli.suite import ready
-from sayit.cli.suite.part import Part, PartFailedError
-from sayit.cli.suite.supervisor import running
+from sayit.cli.local_suite import suite_file
+from sayit.cli.local_suite.part import Part, PartFailedError
+from sayit.cli.local_suite.supervisor import running
 
 from .helper import BROKEN, HEEDING, SPEAKING, STUBBORN, alive, eventually, kill, spec, suite_plan
 
@@ -31,7 +31,7 @@ async def test_all_parts_are_healthy_then_end_in_order(tmp_path: Path) -> None:
     file = tmp_path / "ready.json"
     plan = suite_plan(tmp_path, (specs["valkey"],), tuple(specs[name] for name in names[1:]))
     async with running(plan, lambda _: None, ready_files=[file]) as suite:
-        described = ready.read(file)
+        described = suite_file.read(file)
         assert described is not None
         assert [(part.name, part.healthy) for part in described.parts] == [(name, True) for name in names]
         pids = [part.pid for part in described.parts]
@@ -175,7 +175,7 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from helper import STUBBORN, spec, suite_plan
-from sayit.cli.suite.supervisor import running
+from sayit.cli.local_suite.supervisor import running
 
 async def main(folder):
     plan = suite_plan(folder, (spec("gateway", folder), spec("valkey", folder, script=STUBBORN)))
@@ -196,7 +196,7 @@ def test_a_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
     """A `kill -9` of the supervisor ends every part, also one that does not listen, and the temporary folder."""
     with _supervisor(tmp_path) as supervisor:
         eventually((tmp_path / "ready.json").exists)
-        described = ready.read(tmp_path / "ready.json")
+        described = suite_file.read(tmp_path / "ready.json")
         assert described is not None
         pids = [part.pid for part in described.parts if part.pid]
         assert len(pids) == 2
@@ -210,7 +210,7 @@ def test_a_killed_supervisor_leaves_no_process_even_without_its_reaper(tmp_path:
     """A new reaper takes over when the first was killed; it learns of the running parts when another is started."""
     with _supervisor(tmp_path) as supervisor:
         eventually((tmp_path / "ready.json").exists)
-        described = ready.read(tmp_path / "ready.json")
+        described = suite_file.read(tmp_path / "ready.json")
         assert described is not None
         stubborn = next(part.pid for part in described.parts if part.name == "valkey")
         gateway = next(part.pid for part in described.parts if part.name == "gateway")
@@ -223,7 +223,7 @@ def test_a_killed_supervisor_leaves_no_process_even_without_its_reaper(tmp_path:
         kill(gateway)
 
         def again() -> bool:
-            now = ready.read(tmp_path / "ready.json")
+            now = suite_file.read(tmp_path / "ready.json")
             return now is not None and all(part.healthy for part in now.parts) and now.parts[0].pid != gateway
 
         eventually(again)

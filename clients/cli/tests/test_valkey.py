@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from sayit.cli.suite import ports, valkey
+from sayit.cli.local_suite import ports, valkey
 
 from .helper import eventually
 

@@ -1,7 +1,7 @@
 """The `sayit` command: keeps a suite running on one machine, transcribes files, looks after jobs, finds what is wrong.
 
-It talks to a suite through the Python SDK only, as any other client would. `suite/` starts and supervises the
-processes of a local installation, `transcribing/` does the work of `sayit transcribe`, `doctor/` examines the
+It talks to a suite through the Python SDK only, as any other client would. `local_suite/` starts and supervises the
+processes of a local installation, `transcription/` does the work of `sayit transcribe`, `doctor/` examines the
 installation, and `commands/` holds one module per command; heavy modules are imported inside the commands, so that
 `sayit --help` is quick.
 """

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sayit.cli import wording
+from sayit.cli import messages
 from sayit.cli.commands import backup, bridge, extras, jobs, keys, models, system, transcribe, up, vocabulary
-from sayit.cli.exits import HELP, Exit, Failure, Interrupted
+from sayit.cli.exit_codes import HELP, Exit, Failure, Interrupted
 from sayit.speech.errors import SayItError
 
 
@@ -33,11 +33,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except Failure as failure:
             for line in failure.lines:
-                wording.note(line)
+                messages.note(line)
             raise typer.Exit(failure.status) from None
-        except (SayItError, wording.LocalError) as error:
-            wording.complain("sayit", error)
-            raise typer.Exit(Exit.UNAVAILABLE if wording.is_unavailability(error) else Exit.FAILED) from None
+        except (SayItError, messages.LocalError) as error:
+            messages.complain("sayit", error)
+            raise typer.Exit(Exit.UNAVAILABLE if messages.is_unavailability(error) else Exit.FAILED) from None
         except Interrupted as interrupted:
             raise typer.Exit(interrupted.status) from None
         except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def common(
 ) -> None:
     """Options of all commands."""
     if lang is not None:
-        wording.choose(lang)
+        messages.choose(lang)
 
 
 def _flowing(function: Callable[..., object]) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sayit.chassis.start import StartError, split_address
-from sayit.cli import places
+from sayit.cli import paths
 from sayit.cli.commands.arguments import ApiKey, ModelName, Roots, Server, Threads, Transcribers
-from sayit.cli.exits import Exit, Failure
-from sayit.cli.wording import LocalError
+from sayit.cli.exit_codes import Exit, Failure
+from sayit.cli.messages import LocalError
 
 if TYPE_CHECKING:
     from sayit.client import AsyncClient
@@ -35,14 +35,14 @@ class Connection:
             LocalError: NO_SUITE, if nobody listens there.
             Failure: it is no address.
         """
-        address = self.server or places.running_suite(places.default_data())
+        address = self.server or paths.running_suite(paths.default_data())
         if address is None:
-            raise LocalError("NO_SUITE", address=places.DEFAULT_ADDRESS)
+            raise LocalError("NO_SUITE", address=paths.DEFAULT_ADDRESS)
         try:
             split_address(address)
         except StartError:
             raise Failure(Exit.USAGE, f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:50051") from None
-        if not places.somebody_listens(address):
+        if not paths.somebody_listens(address):
             raise LocalError("NO_SUITE", address=address)
         return address
 

@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
-from sayit.cli.exits import Interrupted
+from sayit.cli.exit_codes import Interrupted
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
 

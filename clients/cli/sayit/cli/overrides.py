@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sayit.cli.exits import Exit, Failure
+from sayit.cli.exit_codes import Exit, Failure
 from sayit.speech.options import DecodingOverrides
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from sayit.cli import places
+from sayit.cli import paths
 from sayit.cli.overrides import DECODE_READERS, pairs, separated
 from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
 
@@ -62,7 +62,7 @@ Data = Annotated[
         envvar="SAYIT_DATA_DIR",
         help="The suite's folder: everything durable lies there.",
         parser=_folder,
-        default_factory=places.default_data,
+        default_factory=paths.default_data,
         show_default="the platform's folder for user data",
     ),
 ]

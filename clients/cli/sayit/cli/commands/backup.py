@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sayit.cli.commands.arguments import Data
-from sayit.cli.exits import Exit, Failure, Interrupted, failing
-from sayit.cli.suite import lock
-from sayit.cli.wording import note
+from sayit.cli.exit_codes import Exit, Failure, Interrupted, failing
+from sayit.cli.local_suite import lock
+from sayit.cli.messages import note
 
 if TYPE_CHECKING:
     from sayit.scheduler.retention.backup import Places

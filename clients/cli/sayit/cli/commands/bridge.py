@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.places import DEFAULT_REST
+from sayit.cli.paths import DEFAULT_REST
 
 
 def bridge(
@@ -46,9 +46,9 @@ def bridge(
 
     from sayit.bridge.__main__ import main
     from sayit.chassis.process import run
-    from sayit.cli import places
+    from sayit.cli import paths
 
-    found = gateway or places.running_suite(places.default_data()) or places.DEFAULT_ADDRESS
+    found = gateway or paths.running_suite(paths.default_data()) or paths.DEFAULT_ADDRESS
     values: dict[str, object] = {"bridge_listen": listen, "gateway_address": found}
     if root_certificates is not None:
         values["gateway_root_certificates"] = root_certificates

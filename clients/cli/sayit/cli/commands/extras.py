@@ -8,10 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from sayit.cli.exits import Exit, Failure
+from sayit.cli.exit_codes import Exit, Failure
 
 #: The module whose `app` is the command, and the extra of the distribution that installs what it needs.
-COMMANDS = {"eval": ("sayit.cli.evaluation.command", "eval"), "tune": ("sayit.cli.tuning.command", "transcriber")}
+COMMANDS = {"eval": ("sayit.eval.command", "eval"), "tune": ("sayit.tune.command", "transcriber")}
 
 
 class Extra(TyperCommand):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayit.cli import printing
+from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson, spread
 from sayit.cli.connection import Connection
-from sayit.cli.exits import Exit
-from sayit.cli.suite.ready import write
-from sayit.cli.transcribing.display import clock
-from sayit.cli.transcribing.sofar import SoFar
-from sayit.cli.wording import LocalError, complain, language, note
+from sayit.cli.exit_codes import Exit
+from sayit.cli.local_suite.suite_file import write
+from sayit.cli.messages import LocalError, complain, language, note
+from sayit.cli.transcription.display import clock
+from sayit.cli.transcription.live_transcript import SoFar
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import Completed, Failed, JobError, JobEvent, JobState, Progress, StateChanged
 from sayit.speech.rendering import Format
@@ -40,14 +40,14 @@ def list_jobs(
 ) -> None:
     """List your jobs, newest first."""
     found = connection.call(lambda client: client.list(states=state or (), limit=limit))
-    printing.table_or_json(
+    printer.table_or_json(
         found,
         ("JOB", "STATE", "CREATED", "AUDIO", "DONE", "LANGUAGE", "MODEL", "FILE"),
         lambda job: (
             job.id,
             str(job.state),
-            printing.moment(job.created_at_s),
-            printing.seconds(job.progress.audio_total_s),
+            printer.moment(job.created_at_s),
+            printer.seconds(job.progress.audio_total_s),
             _percentage(job.progress),
             job.options.language,
             job.model or "-",
@@ -63,7 +63,7 @@ def show(job: JobId, connection: Connection, as_json: AsJson = False) -> None:
     """Show one job."""
     found = connection.call(lambda client: client.get(job))
     if as_json:
-        printing.as_json(found)
+        printer.as_json(found)
         return
     fields = {
         "job": found.id,
@@ -72,12 +72,12 @@ def show(job: JobId, connection: Connection, as_json: AsJson = False) -> None:
         "language": found.options.language,
         "task": str(found.options.task),
         "model": found.model or "-",
-        "audio": printing.seconds(found.progress.audio_total_s),
+        "audio": printer.seconds(found.progress.audio_total_s),
         "done": _percentage(found.progress),
-        "created": printing.moment(found.created_at_s),
-        "started": printing.moment(found.started_at_s),
-        "finished": printing.moment(found.finished_at_s),
-        "expires": printing.moment(found.expires_at_s),
+        "created": printer.moment(found.created_at_s),
+        "started": printer.moment(found.started_at_s),
+        "finished": printer.moment(found.finished_at_s),
+        "expires": printer.moment(found.expires_at_s),
         "from cache": "yes" if found.cached else "no",
         "warnings": ", ".join(found.warnings) or "-",
     }
@@ -110,7 +110,7 @@ def watch(
 
     def as_line(event: JobEvent) -> None:
         kind = type(event.body).__name__
-        printing.json_line({"seq": event.seq, "time_s": event.time_s, "type": kind, "body": event.body})
+        printer.json_line({"seq": event.seq, "time_s": event.time_s, "type": kind, "body": event.body})
 
     async def work(client: AsyncClient) -> bool:
         completed = False

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli import printing
+from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson
-from sayit.cli.exits import failing
-from sayit.cli.wording import note
+from sayit.cli.exit_codes import failing
+from sayit.cli.messages import note
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ def create(
     with failing(keys.KeysFileError):
         stored, key = keys.create_key(file, tenant=tenant, name=name)
     if as_json:
-        printing.as_json({"id": stored.id, "tenant": stored.tenant, "name": stored.name, "key": key})
+        printer.as_json({"id": stored.id, "tenant": stored.tenant, "name": stored.name, "key": key})
     else:
         note(f"Key {stored.id} of tenant {stored.tenant}; keep it now, it cannot be shown again:")
         print(key)
@@ -54,9 +54,9 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
         found = keys.list_keys(file)
     if as_json:
         names = ("id", "tenant", "name", "created")
-        printing.as_json([{n: getattr(k, n) for n in names} | {"revoked": k.revoked or None} for k in found])
+        printer.as_json([{n: getattr(k, n) for n in names} | {"revoked": k.revoked or None} for k in found])
     else:
-        printing.table(
+        printer.table(
             ("KEY", "TENANT", "NAME", "CREATED", "REVOKED"),
             ((k.id, k.tenant, k.name or "-", k.created, k.revoked or "-") for k in found),
         )

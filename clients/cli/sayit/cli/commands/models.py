@@ -21,12 +21,12 @@ def show(
     root_certificates: Roots = None,
 ) -> None:
     """List the models that a suite serves now and, without --server, those that are on this machine."""
-    from sayit.cli import overview
+    from sayit.cli import suite_status
     from sayit.cli.connection import Connection
 
     if context.invoked_subcommand is None:
         connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-        overview.show_models(connection, as_json=as_json)
+        suite_status.show_models(connection, as_json=as_json)
 
 
 @app.command("pull")
@@ -39,6 +39,6 @@ def pull(
     ] = "",
 ) -> None:
     """Fetch a model to this machine, so that a suite can start without a network; prints its name and folder."""
-    from sayit.cli.suite.model import resolve
+    from sayit.cli.local_suite.model import resolve
 
     print(*resolve(model))

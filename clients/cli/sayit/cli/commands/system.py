@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from sayit.cli.commands.arguments import ApiKey, AsJson, Roots, Server
-from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
+from sayit.cli.paths import DEFAULT_ADDRESS, DEFAULT_REST
 
 
 def status(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
     """Show how a suite is: its parts, transcribers and the last day; exit status 1 if a part is down."""
-    from sayit.cli import overview
+    from sayit.cli import suite_status
     from sayit.cli.connection import Connection
 
     connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
-    raise typer.Exit(overview.show_status(connection, as_json=as_json))
+    raise typer.Exit(suite_status.show_status(connection, as_json=as_json))
 
 
 def doctor(
@@ -38,12 +38,12 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Examine this installation: what is wrong, and what to do about it; exit status 1 if something fails."""
-    from sayit.cli import places
+    from sayit.cli import paths
     from sayit.cli.doctor import report
 
     raise typer.Exit(
         report.run(
-            data=data or places.default_data(), models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json
+            data=data or paths.default_data(), models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json
         )
     )
 
@@ -53,17 +53,17 @@ def config(
     as_json: AsJson = False,
 ) -> None:
     """List all settings (SAYIT_* variables) with their defaults."""
-    from sayit.cli import configuration
+    from sayit.cli import settings_reference
 
-    configuration.show(markdown=markdown, as_json=as_json)
+    settings_reference.show(markdown=markdown, as_json=as_json)
 
 
 def version(as_json: AsJson = False) -> None:
     """Print the version."""
-    from sayit.cli import printing
-    from sayit.cli.exits import own_version
+    from sayit.cli import printer
+    from sayit.cli.exit_codes import own_version
 
     if as_json:
-        printing.as_json({"version": own_version()})
+        printer.as_json({"version": own_version()})
     else:
         print(f"sayit {own_version()}")

@@ -11,11 +11,11 @@ import typer
 
 from sayit.cli.commands.arguments import TextOptions, option, spread
 from sayit.cli.connection import Wanted
-from sayit.cli.exits import Exit, Failure
-from sayit.cli.transcribing import inputs as sources
-from sayit.cli.transcribing.display import Show, display
-from sayit.cli.transcribing.outputs import Outputs
-from sayit.cli.wording import LocalError, complain, error_line
+from sayit.cli.exit_codes import Exit, Failure
+from sayit.cli.messages import LocalError, complain, error_line
+from sayit.cli.transcription import inputs as sources
+from sayit.cli.transcription.display import Show, display
+from sayit.cli.transcription.outputs import Outputs
 from sayit.speech.errors import SayItError
 from sayit.speech.options import AUTO, Options, Task
 from sayit.speech.rendering import Format
@@ -74,10 +74,10 @@ def transcribe(call: Transcription) -> None:
         raise Failure(Exit.USAGE, str(error)) from None
     if _none_is_there(inputs):
         raise typer.Exit(Exit.FAILED)
-    from sayit.cli import interrupt, suites
-    from sayit.cli.transcribing.work import Work, transcribe_all
+    from sayit.cli import interrupt, target
+    from sayit.cli.transcription.work import Work, transcribe_all
 
-    suite = suites.choose(call.suite)
+    suite = target.choose(call.suite)
     work = Work(inputs=inputs, options=suite.asked(options), outputs=outputs, display=display(call.progress, inputs))
 
     async def main() -> Exit:

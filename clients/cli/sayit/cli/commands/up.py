@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sayit.cli.commands.arguments import Data, Threads, Transcribers, spread
-from sayit.cli.places import DEFAULT_ADDRESS, DEFAULT_REST
+from sayit.cli.paths import DEFAULT_ADDRESS, DEFAULT_REST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,6 @@ def up(call: Up) -> None:
     A part that dies is started again. A second Ctrl-C does not wait for running work; nothing accepted is lost.
     All other settings are taken from SAYIT_* variables (`sayit config` lists them).
     """
-    from sayit.cli.suite import command  # noqa: PLC0415 - the supervisor takes a while to import
+    from sayit.cli.local_suite import command  # noqa: PLC0415 - the supervisor takes a while to import
 
     command.run(call)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli import printing
+from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson, spread
 from sayit.cli.connection import Connection
-from sayit.cli.exits import Exit, Failure
-from sayit.cli.wording import note
+from sayit.cli.exit_codes import Exit, Failure
+from sayit.cli.messages import note
 
 app = typer.Typer(no_args_is_help=True, help="Keep words to expect under names, for --vocabulary.")
 
@@ -41,7 +41,7 @@ def put(
         raise Failure(Exit.USAGE, "--file: it is no UTF-8 text") from None
     stored = connection.call(lambda client: client.put_vocabulary(name, found, prompt))
     if as_json:
-        printing.as_json(stored)
+        printer.as_json(stored)
     else:
         print(f"{stored.name}: {len(stored.words)} words" + (" and a prompt" if stored.prompt else ""))
 
@@ -52,7 +52,7 @@ def get(name: Name, connection: Connection, as_json: AsJson = False) -> None:
     """Print a vocabulary's words, one a line, as `put --file` reads them."""
     found = connection.call(lambda client: client.get_vocabulary(name))
     if as_json:
-        printing.as_json(found)
+        printer.as_json(found)
         return
     if found.prompt:
         note(f"prompt: {found.prompt}")  # on standard error, for it is no word
@@ -64,10 +64,10 @@ def get(name: Name, connection: Connection, as_json: AsJson = False) -> None:
 @spread
 def list_vocabularies(connection: Connection, as_json: AsJson = False) -> None:
     """List your vocabularies."""
-    printing.table_or_json(
+    printer.table_or_json(
         connection.call(lambda client: client.list_vocabularies()),
         ("NAME", "WORDS", "PROMPT", "CHANGED"),
-        lambda one: (one.name, str(len(one.words)), one.prompt[:40] or "-", printing.moment(one.updated_at_s)),
+        lambda one: (one.name, str(len(one.words)), one.prompt[:40] or "-", printer.moment(one.updated_at_s)),
         as_json=as_json,
     )
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
-from sayit.cli.suite import valkey
+from sayit.cli.local_suite import valkey
 
 _PYTHON = (3, 11)
 #: What the suite on one machine imports, in pure Python or quick to look for.

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sayit.chassis.start import StartError, check_free
-from sayit.cli import places
+from sayit.cli import paths
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
-from sayit.cli.suite import checks, lock
-from sayit.cli.suite.cores import TRANSCRIBER_BYTES, cpu_info, sysctl, transcriber_bytes, usable_cores, workforce
-from sayit.cli.suite.memory import total_bytes
-from sayit.cli.suite.pools import Asked
+from sayit.cli.local_suite import health_checks, lock
+from sayit.cli.local_suite.cores import TRANSCRIBER_BYTES, cpu_info, sysctl, transcriber_bytes, usable_cores, workforce
+from sayit.cli.local_suite.memory import total_bytes
+from sayit.cli.local_suite.worker_pools import Asked
 
 _GIB = 1024**3
 #: Of gateway, scheduler, decoder and Valkey together.
@@ -120,14 +120,16 @@ def running_suite(data: Path) -> Finding:
     about = "running suite"
     if lock.holder_of(data) is None:
         return ok(about, "none on this data folder")
-    described = places.running_on(data)
+    described = paths.running_on(data)
     if described is None:
         return warn(about, "it is starting, or stopping", "Look again in a minute; its logs are in the data folder.")
     parts = [part for part in described.parts if part.name != "valkey"]
-    looks = {part.name: checks.serving(part.address, tls=described.tls and part.name == "gateway") for part in parts}
+    looks = {
+        part.name: health_checks.serving(part.address, tls=described.tls and part.name == "gateway") for part in parts
+    }
     if described.rest:
         tls = described.rest.startswith("https:")
-        looks["bridge"] = checks.of_bridge(described.rest.rpartition("/")[2], tls=tls)["check"]
+        looks["bridge"] = health_checks.of_bridge(described.rest.rpartition("/")[2], tls=tls)["check"]
 
     async def ask() -> list[bool]:
         return await asyncio.gather(*(looks[part.name]() for part in parts))

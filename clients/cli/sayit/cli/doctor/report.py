@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sayit.cli import printing
+from sayit.cli import printer
 from sayit.cli.doctor import installation, machine
 from sayit.cli.doctor.findings import Finding, Level
-from sayit.cli.exits import Exit
-from sayit.cli.suite import pools
-from sayit.cli.suite.pools import Asked
+from sayit.cli.exit_codes import Exit
+from sayit.cli.local_suite import worker_pools
+from sayit.cli.local_suite.worker_pools import Asked
 
 _SIGNS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 
@@ -19,13 +19,13 @@ _SIGNS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: (
 def run(*, data: Path, models: tuple[str, ...], listen: str, rest: str, as_json: bool) -> Exit:
     """Examines the installation; FAILED if something will not work."""
     findings = []
-    for check in _checks(data, pools.parse(models), listen, rest):
+    for check in _checks(data, worker_pools.parse(models), listen, rest):
         finding = check()
         findings.append(finding)
         if not as_json:
             _print(finding)
     if as_json:
-        printing.as_json(findings)
+        printer.as_json(findings)
     failed = sum(finding.level is Level.FAIL for finding in findings)
     warned = sum(finding.level is Level.WARN for finding in findings)
     if not as_json:

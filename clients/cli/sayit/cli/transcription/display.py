@@ -1,0 +1,136 @@
+"""What the user sees on standard error while jobs run: bars and text on a terminal, plain lines, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Self
+
+from sayit.cli.messages import note
+from sayit.cli.transcription.inputs import Input
+from sayit.cli.transcription.live_transcript import SoFar
+from sayit.speech.jobs import EventBody, JobState, StateChanged
+from sayit.speech.transcript import Transcript
+
+
+class Show(StrEnum):
+    """How much is shown."""
+
+    #: Bars on a terminal, nothing in a pipe.
+    AUTO = "auto"
+    #: Bars and the text as it arrives.
+    BARS = "bars"
+    #: Finished pieces of text as plain lines.
+    LINES = "lines"
+    #: Nothing but errors.
+    NONE = "none"
+
+
+class Display:
+    """Follows the jobs, as a context manager around all of them; this one shows only what went wrong."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def phase(self, text: str) -> None:
+        """What is going on while no file is; empty for nothing."""
+
+    def begin(self, index: int) -> None:
+        """The input is being sent."""
+
+    def event(self, index: int, body: EventBody) -> None:
+        """Something happened to its job."""
+
+    def done(self, index: int, transcript: Transcript) -> None:
+        """Its transcript is there."""
+
+    def failed(self, index: int, line: str) -> None:  # noqa: ARG002 - bars need it
+        """It failed; the line says why, and is shown whatever the display."""
+        note(line)
+
+    def say(self, line: str) -> None:
+        """Something that concerns the whole call."""
+        note(line)
+
+
+def display(show: Show, inputs: Sequence[Input]) -> Display:
+    """The display for these inputs."""
+    if show is Show.LINES:
+        return Lines(inputs)
+    if show is Show.NONE or (show is Show.AUTO and not sys.stderr.isatty()):
+        return Display()
+    from sayit.cli.transcription.progress import Bars  # noqa: PLC0415 - rich takes a while to import
+
+    return Bars(inputs)
+
+
+class Lines(Display):
+    """The text as it arrives, in plain lines."""
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._inputs = inputs
+        self._so_far = [SoFar() for _ in inputs]
+        self._pace = [Pace() for _ in inputs]
+
+    def phase(self, text: str) -> None:
+        """Prints it."""
+        if text:
+            note(text)
+
+    def begin(self, index: int) -> None:
+        """Starts its clock."""
+        self._pace[index].begin()
+
+    def event(self, index: int, body: EventBody) -> None:
+        """Prints what it finished."""
+        piece = self._so_far[index].take(body)
+        if piece is not None:
+            note(f"{self._inputs[index].shown} {clock(piece.start_s)} {piece.text}")
+
+    def done(self, index: int, transcript: Transcript) -> None:
+        """Prints the summary."""
+        note(f"{self._inputs[index].shown}: {self._pace[index].summary(transcript)}")
+
+
+class Pace:
+    """How fast one job goes, from where its audio was accepted."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._accepted: float | None = None
+
+    def begin(self) -> None:
+        """The input is being sent."""
+        self._began = time.monotonic()
+
+    def event(self, body: EventBody) -> None:
+        """Notes when work began."""
+        if self._accepted is None and isinstance(body, StateChanged) and body.state is not JobState.RECEIVING:
+            self._accepted = time.monotonic()
+
+    def speed(self, audio_done_s: float) -> float | None:
+        """Seconds of audio done per second; None before there are any."""
+        elapsed_s = time.monotonic() - (self._accepted or self._began)
+        return audio_done_s / elapsed_s if audio_done_s and elapsed_s > 0 else None
+
+    def summary(self, transcript: Transcript) -> str:
+        """What was done, in one line."""
+        elapsed_s = max(time.monotonic() - self._began, 1e-3)
+        language = transcript.language or "no speech"
+        return (
+            f"{clock(transcript.duration_s)} of audio in {elapsed_s:.1f} s "
+            f"({transcript.duration_s / elapsed_s:.1f} × real time), {language}, {len(transcript.segments)} segments, "
+            f"model {transcript.model}"
+        )
+
+
+def clock(seconds: float) -> str:
+    """1:02:03 or 2:03."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,172 @@
+"""The terminal's display: one bar per file and, for a single file, its text as it arrives."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from sayit.cli.transcription.display import Display, Pace, clock
+from sayit.cli.transcription.inputs import Input
+from sayit.cli.transcription.live_transcript import SoFar
+from sayit.speech.jobs import EventBody, JobState, StateChanged
+from sayit.speech.transcript import Transcript
+
+_WORDS = {
+    None: "waiting",
+    JobState.RECEIVING: "sending",
+    JobState.PREPARING: "transcribing",
+    JobState.RUNNING: "transcribing",
+    JobState.MERGING: "merging",
+}
+#: Of one file's text, the lines that are shown while it grows.
+_TEXT_LINES = 8
+#: Columns for the time in front of it.
+_MARGIN = 9
+
+
+class _Row:
+    """One file's state."""
+
+    def __init__(self) -> None:
+        self.so_far = SoFar()
+        self.pace = Pace()
+        self.state: JobState | None = None
+        self.active = False
+
+
+class Bars(Display):
+    """Bars on standard error; they vanish at the end, one summary line per file stays."""
+
+    def __init__(self, inputs: Sequence[Input], console: Console | None = None) -> None:
+        self._inputs = inputs
+        self._rows = [_Row() for _ in inputs]
+        self._console = console or Console(stderr=True, highlight=False)
+        self._lock = threading.Lock()
+        self._spinner: Spinner | None = None
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._render,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def phase(self, text: str) -> None:
+        """Shows a spinner with the text while no file is under way."""
+        with self._lock:
+            self._spinner = Spinner("dots", text) if text else None
+
+    def begin(self, index: int) -> None:
+        """The input is being sent."""
+        with self._lock:
+            row = self._rows[index]
+            row.active, row.state = True, JobState.RECEIVING
+            row.pace.begin()
+
+    def event(self, index: int, body: EventBody) -> None:
+        """Something happened to its job."""
+        with self._lock:
+            row = self._rows[index]
+            row.pace.event(body)
+            row.so_far.take(body)
+            if isinstance(body, StateChanged):
+                row.state = body.state
+
+    def done(self, index: int, transcript: Transcript) -> None:
+        """Leaves the summary line."""
+        summary = self._end(index).pace.summary(transcript)
+        self._print(Text.assemble(("✓ ", "green"), self._inputs[index].shown, (f"  {summary}", "dim")))
+
+    def failed(self, index: int, line: str) -> None:
+        """Leaves the line."""
+        self._end(index)
+        self._print(Text.assemble(("✗ ", "red"), line))
+
+    def say(self, line: str) -> None:
+        """Leaves the line."""
+        self._print(Text(line))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+    def _end(self, index: int) -> _Row:
+        with self._lock:
+            row = self._rows[index]
+            row.active = False
+            return row
+
+    def _render(self) -> RenderableType:
+        with self._lock:
+            active = [(one, row) for one, row in zip(self._inputs, self._rows, strict=True) if row.active]
+            waiting = sum(row.state is None for row in self._rows)
+            bars = Table.grid(padding=(0, 1))
+            for one, row in active:
+                bars.add_row(*_bar(one, row))
+            shown: list[RenderableType] = [bars] if active or self._spinner is None else [self._spinner]
+            if len(self._inputs) == 1 and active:
+                shown.insert(0, _tail(active[0][1].so_far, self._console.width))
+            if waiting and len(self._inputs) > 1:
+                shown.append(Text(f"{waiting} more to come", style="dim"))
+            return Group(*shown)
+
+
+def _bar(one: Input, row: _Row) -> tuple[RenderableType, ...]:
+    progress = row.so_far.progress
+    total = progress.audio_total_s
+    # Before the first chunk is done there is only silence to count, and its speed would mislead.
+    speed = row.pace.speed(progress.audio_done_s) if progress.chunks_done else None
+    remaining_s = progress.eta_s
+    if speed is None:
+        remaining_s = None
+    elif remaining_s is None and total:
+        remaining_s = max(0.0, total - progress.audio_done_s) / speed
+    name = Text(one.shown, style="bold", overflow="ellipsis", no_wrap=True)
+    name.truncate(30, overflow="ellipsis")
+    bar = ProgressBar(
+        total=total or 1.0, completed=progress.audio_done_s if total else 0.0, width=28, pulse=total is None
+    )
+    amount = f"{progress.audio_done_s:.0f} of {total:.0f} s" if total is not None else f"{progress.audio_done_s:.0f} s"
+    return (
+        name,
+        bar,
+        Text(amount),
+        Text(f"{speed:.1f} ×" if speed else "", style="cyan"),
+        Text(f"{clock(remaining_s + 0.5)} left" if remaining_s is not None else "", style="cyan"),
+        Text(_stage(row), style="dim"),
+    )
+
+
+def _stage(row: _Row) -> str:
+    before = row.so_far.progress.queue_position
+    if before and row.state in {JobState.PREPARING, JobState.RUNNING} and not row.so_far.progress.chunks_done:
+        return f"waiting, {before} chunks before it"
+    return _WORDS.get(row.state, "")
+
+
+def _tail(so_far: SoFar, width: int) -> RenderableType:
+    """The end of the text so far, as many lines as there is room for; what is not final yet is dim."""
+    lines: list[tuple[str, Text]] = []
+    room = Console(width=width)
+    for piece in so_far.pieces():
+        wrapped = Text(piece.text, style="" if piece.final else "dim italic").wrap(room, max(width - _MARGIN - 1, 20))
+        lines.extend((clock(piece.start_s) if number == 0 else "", line) for number, line in enumerate(wrapped))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", width=_MARGIN - 2, style="dim cyan")
+    for time, line in lines[-_TEXT_LINES:]:
+        grid.add_row(time, line)
+    return grid

@@ -70,7 +70,7 @@ SHORT ?=
 
 bench: setup ## measure the twelve metrics beside the bare model (under 15 minutes on 2 cores), or ONLY=4,5 or ONLY=eta
 	@$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
-	@$(BIN)/python -m benchmarks.page
+	@$(BIN)/python -m benchmarks.documentation
 
 bench-plots: setup ## measure throughput and latency over load, and speed over transcribers; draws benchmarks/plots/*.png
 	@$(BIN)/python -m benchmarks.plots $(if $(SHORT),--short)
@@ -102,14 +102,14 @@ protos-check: protos ## fail if the committed generated code differs from the pr
 docs: setup ## write the generated parts of docs/
 	@$(BIN)/sayit config --markdown > docs/configuration.md
 	@$(BIN)/python tests/documentation/error_table.py
-	@$(BIN)/python -m benchmarks.page
+	@$(BIN)/python -m benchmarks.documentation
 
 openapi: setup ## write the OpenAPI document that the TypeScript client is generated from, and its types where node is
 	@$(BIN)/python clients/typescript/generate.py
 
 docs-check: setup ## fail if a generated page differs from the code
 	@$(BIN)/sayit config --markdown | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs" >&2; exit 1; }
-	@$(BIN)/python -m benchmarks.page --check
+	@$(BIN)/python -m benchmarks.documentation --check
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-annotate --upgrade
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import material
-from benchmarks.asking import fixed
-from benchmarks.steady import percentile
+from benchmarks import corpus
 from benchmarks.suite import Suite
+from benchmarks.throughput import percentile
+from benchmarks.workload import fixed
 from sayit.client import AsyncClient
 
 #: Lengths of the recordings in seconds, and when they are sent.
@@ -46,7 +46,7 @@ async def measure(suite: Suite, *, tokens: int = 100) -> list[Estimate]:
 
 async def _one(client: AsyncClient, number: int, tokens: int) -> list[Estimate]:
     seconds, at_s = JOBS[number]
-    audio = material.encoded(material.speech(seconds, seed=6000 + number), "FLAC")
+    audio = corpus.encoded(corpus.speech(seconds, seed=6000 + number), "FLAC")
     await asyncio.sleep(at_s)
     sent_s = time.monotonic()
     job = await client.create_job(audio, options=fixed(tokens))

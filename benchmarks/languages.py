@@ -19,7 +19,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from benchmarks.seams import ROOT, Reading, merged, options_for, suite
+from benchmarks.overlap_alignment import ROOT, Reading, merged, options_for, suite
 from sayit.eval.layouts import find
 from sayit.eval.scores import word_errors
 from sayit.scheduler.ingest.segmentation import SplitConfig

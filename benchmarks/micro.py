@@ -13,11 +13,11 @@ import psutil
 import redis.asyncio
 from numpy.typing import NDArray
 
-from benchmarks import material
-from benchmarks.asking import Timeline, fixed, follow
+from benchmarks import corpus
 from benchmarks.results import Result
-from benchmarks.steady import percentile, slope
 from benchmarks.suite import Suite, engine_end_s
+from benchmarks.throughput import percentile, slope
+from benchmarks.workload import Timeline, fixed, follow
 from sayit.chassis import probe
 from sayit.client import AsyncClient
 
@@ -35,7 +35,7 @@ async def queue(suite: Suite, *, count: int) -> list[Result]:
     seen: list[Timeline] = []
     async with AsyncClient(suite.address) as client:
         for number in range(count):
-            audio = material.encoded(material.speech(2.0, seed=4000 + number))
+            audio = corpus.encoded(corpus.speech(2.0, seed=4000 + number))
             seen.append(await follow(client, audio, fixed(_TOKENS)))
     jobs = {each.job_id: each for each in seen}
     chunks = [chunk for chunk in suite.chunks() if chunk.id.rpartition("-")[0] in jobs]
@@ -107,8 +107,8 @@ def with_gaps(chunks: int, *, seed: int) -> NDArray[np.int16]:
     generator = np.random.default_rng(seed)
     pieces = []
     for number in range(chunks):
-        pieces.append(material.speech(2.0, seed=seed + number, pauses_s=(0.05, 0.1)))
-        pieces.append(generator.normal(0, 3, int(10.5 * material.RATE_HZ)).astype(np.int16))
+        pieces.append(corpus.speech(2.0, seed=seed + number, pauses_s=(0.05, 0.1)))
+        pieces.append(generator.normal(0, 3, int(10.5 * corpus.RATE_HZ)).astype(np.int16))
     return np.concatenate(pieces)
 
 
@@ -121,7 +121,7 @@ async def memory(suite: Suite, *, chunks: int, per_file: int = 100) -> list[Resu
     watching = asyncio.create_task(_watch(suite, processes, growths, committed, done))
     async with AsyncClient(suite.address) as client:
         for number in range(chunks // per_file):
-            audio = material.encoded(with_gaps(per_file, seed=50_000 + 1000 * number), "FLAC")
+            audio = corpus.encoded(with_gaps(per_file, seed=50_000 + 1000 * number), "FLAC")
             await client.transcribe(audio, options=fixed(_TOKENS))
     done.set()
     await watching

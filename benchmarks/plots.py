@@ -25,9 +25,9 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmarks import material, suite
+from benchmarks import corpus, suite
 from benchmarks.load.arrivals import MIX, arrivals
-from benchmarks.load.driving import Target, drive
+from benchmarks.load.driver import Target, drive
 from benchmarks.run import model_folder
 from benchmarks.saturation import TOKENS, saturate
 from benchmarks.small_shaped import SMALL, Shape, build
@@ -72,7 +72,7 @@ def measure_scaling(model: Path, most: int, batch: int, minutes: float) -> list[
     found = []
     for count in range(1, most + 1):
         with suite.running(model, transcribers=count, SAYIT_BATCH=str(batch)) as running:
-            samples = material.speech(minutes * 60 * count, seed=1)
+            samples = corpus.speech(minutes * 60 * count, seed=1)
             many = asyncio.run(saturate(running, samples))
         found.append({"transcribers": count, "speed": many.speed, "rss_mb": many.rss_mb})
         print(found[-1], flush=True)

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import bare, eta, material, micro, results, saturation, suite, waiting
+from benchmarks import bare, corpus, eta, latency, micro, results, saturation, suite
 from benchmarks.small_shaped import build
-from benchmarks.steady import percentile
+from benchmarks.throughput import percentile
 from sayit.cli.local_suite.cores import usable_cores
 
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ def _batched(plan: Plan, folder: Path, processes: list[bare.Bare], found: Findin
     with suite.running(plan.model, transcribers=plan.transcribers, SAYIT_BATCH=str(plan.batch)) as running:
         if 4 in plan.metrics:
             found.say("time to first text")
-            found.add(asyncio.run(waiting.first_text(running, processes[0], folder, count=plan.first_texts)))
+            found.add(asyncio.run(latency.first_text(running, processes[0], folder, count=plan.first_texts)))
         samples = _long(folder, plan.minutes)
         best: list[bare.Figures] = []
         if plan.metrics & SATURATED:
@@ -145,7 +145,7 @@ def _waits(
     if not plan.metrics & {8, 12}:
         return
     if not best:
-        windows = tuple((start, start + 29 * material.RATE_HZ) for start in range(0, 29 * 16_000 * 8, 29 * 16_000))
+        windows = tuple((start, start + 29 * corpus.RATE_HZ) for start in range(0, 29 * 16_000 * 8, 29 * 16_000))
         request = bare.Request(
             audio=str(folder / "long.npy"), windows=windows, batch=plan.batch, tokens=saturation.TOKENS
         )
@@ -154,11 +154,11 @@ def _waits(
     if 8 in plan.metrics:
         found.say("short files behind an hour")
         found.add(
-            asyncio.run(waiting.behind(running, processes[0], folder, hours=1.0, count=plan.short_files, call_s=call_s))
+            asyncio.run(latency.behind(running, processes[0], folder, hours=1.0, count=plan.short_files, call_s=call_s))
         )
     if 12 in plan.metrics:
         found.say("cancels")
-        found.add(asyncio.run(waiting.cancels(running, count=plan.cancels, call_s=call_s)))
+        found.add(asyncio.run(latency.cancels(running, count=plan.cancels, call_s=call_s)))
 
 
 def _single(plan: Plan, folder: Path, processes: list[bare.Bare], many: _Many, found: Findings) -> None:
@@ -178,13 +178,13 @@ def _single(plan: Plan, folder: Path, processes: list[bare.Bare], many: _Many, f
     )
 
 
-def _long(folder: Path, minutes: float) -> material.Samples:
+def _long(folder: Path, minutes: float) -> corpus.Samples:
     """The long recording's beginning, also as a file for bare processes."""
     path = folder / "long.npy"
     if not path.exists():
-        np.save(path, material.speech(max(minutes, 4.0) * 60, seed=1))
-    samples: material.Samples = np.load(path)
-    return samples[: int(minutes * 60 * material.RATE_HZ)]
+        np.save(path, corpus.speech(max(minutes, 4.0) * 60, seed=1))
+    samples: corpus.Samples = np.load(path)
+    return samples[: int(minutes * 60 * corpus.RATE_HZ)]
 
 
 def plan_of(arguments: Sequence[str] | None = None) -> Plan:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from faster_whisper.vad import VadOptions, collect_chunks, get_speech_timestamps
 
-from benchmarks import bare, material, steady
-from benchmarks.asking import fixed
+from benchmarks import bare, corpus, throughput
 from benchmarks.results import Result
 from benchmarks.suite import Chunk, Suite
+from benchmarks.workload import fixed
 from sayit.client import AsyncClient
 
 #: Greedy tokens of a window: about what half a minute of speech takes.
@@ -70,9 +70,9 @@ def _count(suite: Suite) -> _Count:
     )
 
 
-async def saturate(suite: Suite, samples: material.Samples, *, lead_s: float = SMALL_BATCHES_S) -> Saturated:
+async def saturate(suite: Suite, samples: corpus.Samples, *, lead_s: float = SMALL_BATCHES_S) -> Saturated:
     """Transcribes one long recording; what is committed in its first `lead_s` seconds does not count for the speed."""
-    audio = material.encoded(samples, "FLAC")
+    audio = corpus.encoded(samples, "FLAC")
     before = _count(suite)
     async with AsyncClient(suite.address) as client:
         began = time.monotonic()
@@ -80,11 +80,13 @@ async def saturate(suite: Suite, samples: material.Samples, *, lead_s: float = S
         makespan_s = time.monotonic() - began
     after = _count(suite)
     chunks = suite.chunks(result.job.id)
-    commits = [steady.Commit(worker=each.transcriber, time_s=each.committed_s, audio_s=each.audio_s) for each in chunks]
+    commits = [
+        throughput.Commit(worker=each.transcriber, time_s=each.committed_s, audio_s=each.audio_s) for each in chunks
+    ]
     rss_mb = max(size for part, size in suite.rss_mb().items() if part.startswith("transcriber"))
     return Saturated(
         chunks=chunks,
-        speed=steady.steady_speed(commits, not_before_s=min(each.claimed_s for each in chunks) + lead_s),
+        speed=throughput.steady_speed(commits, not_before_s=min(each.claimed_s for each in chunks) + lead_s),
         makespan_s=makespan_s,
         cpu_outside_s=after.cpu_outside_s - before.cpu_outside_s,
         bytes_moved=after.bytes_moved - before.bytes_moved,
@@ -210,7 +212,7 @@ def memory(many: Saturated, *, batch: int, best: Sequence[bare.Figures] = ()) ->
     )
 
 
-def packing(many: Saturated, samples: material.Samples) -> Result:
+def packing(many: Saturated, samples: corpus.Samples) -> Result:
     """Metric 11, on speech with pauses of 0.3 to 1 s; bare is what faster-whisper's batched pipeline makes of it."""
     audio = samples.astype(np.float32) * np.float32(1 / 32768)
     spans = get_speech_timestamps(audio.copy(), VadOptions(min_silence_duration_ms=160, max_speech_duration_s=30))

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.load.arrivals import arrivals
-from benchmarks.load.driving import Target, drive
+from benchmarks.load.driver import Target, drive
 from benchmarks.load.report import text
 
 

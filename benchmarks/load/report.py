@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.steady import percentile
+from benchmarks.throughput import percentile
 
 SHARES = (50, 90, 95, 99)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import eta, material, run
+from benchmarks import corpus, eta, run
 
 
 def test_metrics_can_be_chosen() -> None:
@@ -32,10 +32,10 @@ def test_what_is_no_metric_is_refused(only: str) -> None:
 
 def test_speech_is_as_long_as_asked_and_never_the_same() -> None:
     """The same seed gives the same samples, another seed others; pauses lie within their bounds."""
-    once = material.speech(20, seed=1)
-    assert once.shape == (20 * material.RATE_HZ,)
-    assert np.array_equal(once, material.speech(20, seed=1))
-    assert not np.array_equal(once, material.speech(20, seed=2))
+    once = corpus.speech(20, seed=1)
+    assert once.shape == (20 * corpus.RATE_HZ,)
+    assert np.array_equal(once, corpus.speech(20, seed=1))
+    assert not np.array_equal(once, corpus.speech(20, seed=2))
     loud = np.abs(once).reshape(-1, 160).max(axis=1) > 50
     edges = np.flatnonzero(np.diff(np.concatenate([[True], loud, [True]]).astype(int)))
     pauses_s = np.diff(edges)[::2] / 100

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page, results
+from benchmarks import documentation, results
 from benchmarks.results import Result
 
 ROWS = [
@@ -66,15 +66,15 @@ def test_a_goal_needs_a_comparison_and_the_other_way_round() -> None:
 
 def test_the_page_takes_its_figures_from_the_results(tmp_path: Path) -> None:
     """Only what stands between the marks changes, and filling twice changes nothing."""
-    empty = f"# Performance\n{page.BEGIN}\nold\n{page.END}\nafter\n"
-    assert "Nothing was measured" in page.section(tmp_path)
+    empty = f"# Performance\n{documentation.BEGIN}\nold\n{documentation.END}\nafter\n"
+    assert "Nothing was measured" in documentation.section(tmp_path)
     results.save(tmp_path / "results.json", ROWS)
-    figures = page.section(tmp_path)
+    figures = documentation.section(tmp_path)
     assert "| 2 | efficiency | 0.900 | 1 | ≥ 0.950 | missed |" in figures
-    once = page.filled(empty, figures)
+    once = documentation.filled(empty, figures)
     assert "old" not in once
     assert once.startswith("# Performance\n")
     assert once.endswith("\nafter\n")
-    assert page.filled(once, figures) == once
+    assert documentation.filled(once, figures) == once
     with pytest.raises(ValueError, match="marks"):
-        page.filled("nothing", figures)
+        documentation.filled("nothing", figures)

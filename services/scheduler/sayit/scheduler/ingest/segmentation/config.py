@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
-    """Thresholds and lengths of the splitter; the defaults were measured with `benchmarks/seams.py`."""
+    """Thresholds and lengths of the splitter; the defaults were measured with `benchmarks/overlap_alignment.py`."""
 
     #: A frame with this voice probability begins speech (Silero's default).
     threshold: float = 0.5

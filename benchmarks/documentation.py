@@ -1,7 +1,7 @@
 """Writes the figures of `results.json` and `eta.json` into docs/performance.md, between its two marks.
 
-python -m benchmarks.page            # writes
-python -m benchmarks.page --check    # 1 if the page is not current
+python -m benchmarks.documentation            # writes
+python -m benchmarks.documentation --check    # 1 if the page is not current
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchmarks.steady import Commit, batches, percentile, slope, steady_speed
+from benchmarks.throughput import Commit, batches, percentile, slope, steady_speed
 
 
 def commits(worker: str, *ends: tuple[float, int]) -> list[Commit]:

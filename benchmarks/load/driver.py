@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from benchmarks import material
+from benchmarks import corpus
 from benchmarks.load.arrivals import Arrival
 from benchmarks.load.report import Outcome, Report, report
 from sayit.client import AsyncClient, ErrorKind, JobState, Options, SayItError
@@ -47,8 +47,8 @@ async def drive(target: Target, load: Sequence[Arrival], *, duration_s: float) -
 
 
 def _file(arrival: Arrival) -> bytes:
-    samples = material.speech(arrival.audio_s, seed=arrival.seed, language=arrival.language)
-    return material.encoded(samples, "FLAC")
+    samples = corpus.speech(arrival.audio_s, seed=arrival.seed, language=arrival.language)
+    return corpus.encoded(samples, "FLAC")
 
 
 async def _request(client: AsyncClient, target: Target, arrival: Arrival, audio: bytes, began_s: float) -> Outcome:

@@ -11,7 +11,7 @@ recordings the error rate is more than `--allow` points above the direct run's, 
 or if the suite writes words where nothing is said. Single recordings scatter by several points either way: the micro
 model loses the thread in some windows, and which ones depends on where they begin.
 
-    python benchmarks/seams.py recordings --language auto
+    python benchmarks/overlap_alignment.py recordings --language auto
 """
 
 from __future__ import annotations

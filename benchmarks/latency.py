@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import bare, material
-from benchmarks.asking import cancelled_afterwards, fixed, follow, until_idle
+from benchmarks import bare, corpus
 from benchmarks.results import Result
-from benchmarks.steady import percentile
 from benchmarks.suite import Suite, engine_end_s
+from benchmarks.throughput import percentile
+from benchmarks.workload import cancelled_afterwards, fixed, follow, until_idle
 from sayit.client import AsyncClient
 
 #: What eight seconds of speech say.
@@ -31,8 +31,8 @@ async def first_text(suite: Suite, model: bare.Bare, folder: Path, *, count: int
     async with AsyncClient(suite.address) as client:
         await client.status()
         for number in range(count + 1):
-            samples = material.speech(SHORT_S, seed=1000 + number)
-            seen = await follow(client, material.encoded(samples), fixed(SHORT_TOKENS))
+            samples = corpus.speech(SHORT_S, seed=1000 + number)
+            seen = await follow(client, corpus.encoded(samples), fixed(SHORT_TOKENS))
             assert seen.first_text_s is not None, "a short file has text"
             bare_s = await asyncio.to_thread(_bare_s, model, folder, samples)
             if number:  # the first one meets cold caches
@@ -41,7 +41,7 @@ async def first_text(suite: Suite, model: bare.Bare, folder: Path, *, count: int
     return [_first_text(ours, plain, share) for share in (50, 95)]
 
 
-def _bare_s(model: bare.Bare, folder: Path, samples: material.Samples) -> float:
+def _bare_s(model: bare.Bare, folder: Path, samples: corpus.Samples) -> float:
     """What the bare model needs for a short file, from its samples on."""
     np.save(folder / "short.npy", samples)
     request = bare.Request(
@@ -79,7 +79,7 @@ async def behind(
         count: short files, one after the other.
         call_s: what the bare model needs for one call at the suite's batch size.
     """
-    long = material.encoded(material.speech(hours * 3600, seed=77), "FLAC")
+    long = corpus.encoded(corpus.speech(hours * 3600, seed=77), "FLAC")
     generator = random.Random(8)
     async with AsyncClient(suite.address) as client:
         async with cancelled_afterwards(client, long, fixed(LONG_TOKENS)):
@@ -87,11 +87,11 @@ async def behind(
             jobs = []
             for number in range(count):
                 await asyncio.sleep(generator.uniform(0, 3))
-                audio = material.encoded(material.speech(SHORT_S, seed=2000 + number))
+                audio = corpus.encoded(corpus.speech(SHORT_S, seed=2000 + number))
                 jobs.append((await follow(client, audio, fixed(SHORT_TOKENS))).job_id)
         await _idle(suite)
     plain_s = percentile(
-        [_bare_s(model, folder, material.speech(SHORT_S, seed=2000 + number)) for number in range(min(3, count))], 50
+        [_bare_s(model, folder, corpus.speech(SHORT_S, seed=2000 + number)) for number in range(min(3, count))], 50
     )
     finished = {line["job_id"]: engine_end_s(line) for line in suite.log("transcriber", "chunk") if "commit_ms" in line}
     waits = [max(0.0, finished[job] - chunk.due_s - plain_s) for job in jobs for chunk in suite.chunks(job)]
@@ -117,7 +117,7 @@ async def cancels(suite: Suite, *, count: int, call_s: float) -> list[Result]:
     windows = functools.partial(suite.over_transcribers, "sayit_transcriber_windows_total")
     async with AsyncClient(suite.address) as client:
         for number in range(count):
-            audio = material.encoded(material.speech(600, seed=3000 + number), "FLAC")
+            audio = corpus.encoded(corpus.speech(600, seed=3000 + number), "FLAC")
             job = await client.create_job(audio, options=fixed(LONG_TOKENS))
             await asyncio.sleep(generator.uniform(5, 12))
             await client.cancel(job.id)

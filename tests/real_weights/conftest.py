@@ -29,7 +29,7 @@ def base() -> Path:
 
 @pytest.fixture(scope="session")
 def suite(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
-    """A suite with Whisper base and two transcribers: no answers from the cache, and small batches, which are warm soon."""
+    """A suite with Whisper base and two transcribers: no answers from the cache, and calls of one window."""
     settings = {"SAYIT_CACHE_TTL_H": "0", "SAYIT_BATCH": "1", "SAYIT_LEASE_S": "2"}
     with running_suite(tmp_path_factory.mktemp("real"), "--model", str(base), **settings) as running:
         yield running

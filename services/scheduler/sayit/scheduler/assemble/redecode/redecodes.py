@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import Counter
@@ -22,14 +23,14 @@ from sayit.speech.errors import SayItError
 _LOOKS = Counter("sayit_looks", "Stretches of audio that are decoded once more, by reason.", ["kind"])
 
 
+@dataclass(kw_only=True, eq=False)
 class Looks:
     """Begins looks and gives up those that wait for too long."""
 
-    def __init__(self, *, store: LookStore, objects: Objects, dispatcher: Dispatcher, last_work: LastWork) -> None:
-        self.store = store
-        self._objects = objects
-        self._dispatcher = dispatcher
-        self._last_work = last_work
+    store: LookStore
+    objects: Objects
+    dispatcher: Dispatcher
+    last_work: LastWork
 
     async def begin(self, job: JobRecord, owner: str, heard: Heard, wanted: Sequence[Wanted]) -> bool:
         """Makes looks due, and with that gives the job's lease back; False if none of them can be had.
@@ -45,7 +46,7 @@ class Looks:
                 pcm, pieces = await self._audio(heard.chunks, look)
                 if not pcm:
                     continue
-                await self._objects.put(key, pcm)
+                await self.objects.put(key, pcm)
             except SayItError as error:
                 if error.kind.retryable:
                     raise
@@ -54,10 +55,10 @@ class Looks:
                 new.append(NewLook(wanted=look, object_key=key, interactive=short, pieces=pieces))
         if not new:
             return False
-        limit = self._dispatcher.limit(job.model)
+        limit = self.dispatcher.limit(job.model)
         adding = self.store.add(job.id, owner, new, round_=heard.next_round, limit=limit)
         # Adding ends the lease, and whoever keeps it would end this work before the queue knows.
-        await self._last_work.do(self._ring(adding, job, new))
+        await self.last_work.do(self._ring(adding, job, new))
         return True
 
     async def give_up_late(self) -> None:
@@ -76,9 +77,9 @@ class Looks:
         for kind in kinds:
             _LOOKS.labels(kind).inc()
         telemetry.logger().info("looks", job_id=job.id, tenant=job.tenant, kinds=kinds)
-        await self._dispatcher.ring(dispatched)
+        await self.dispatcher.ring(dispatched)
         if len(dispatched) < len(new):
-            self._dispatcher.bell.ring()
+            self.dispatcher.bell.ring()
 
     async def _audio(self, chunks: Sequence[DoneChunk], look: Wanted) -> tuple[bytes, tuple[tuple[int, int], ...]]:
         """s16le samples of what chunks have of a stretch, and which pieces of the recording they are."""
@@ -88,7 +89,7 @@ class Looks:
         for chunk in chunks:
             if chunk.channel != look.channel or chunk.start_sample >= look.end_sample or chunk.end_sample <= reached:
                 continue
-            data = await self._objects.get(chunk.object_key)
+            data = await self.objects.get(chunk.object_key)
             offset = 0
             for first, last in chunk.pieces:
                 start, end = max(first, reached), min(last, look.end_sample)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.principal import Principal
 from sayit.chassis.wake_up import Bell
 from sayit.scheduler.assemble.formatting import formatted
@@ -19,7 +18,7 @@ from sayit.scheduler.assemble.redecode import Heard, stands, wanted
 from sayit.scheduler.assemble.redecode.redecodes import Looks
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.lease_keeper import leased
+from sayit.scheduler.db.lease_keeper import RETRY_S, Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.limits import Limits
@@ -33,8 +32,6 @@ from sayit.speech.presets import Presets
 from sayit.speech.transcript import Segment, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
-_POLL_S = 1.0
-_RETRY_S = 2.0
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
 _SEGMENTS_PER_EVENT = 200
 
@@ -47,44 +44,28 @@ class Results:
     chunks: ChunkStore
     objects: Objects
     limits: Limits
-    last_work: LastWork
+    leasing: Leasing
     guard: HallucinationGuard
     looks: Looks
     bell: Bell = field(default_factory=Bell, init=False)
 
     async def run(self) -> None:
         """Merges jobs as they are done, until cancelled."""
-        while True:
-            try:
-                merged = await self.merge_next()
-            except SayItError as error:
-                telemetry.logger().warning("merging is delayed", code=error.code, cause=error.cause)
-                merged = False
-                await asyncio.sleep(_RETRY_S)
-            if not merged:
-                await self.bell.wait(_POLL_S)
+        await one_after_the_other(self.merge_next, self.bell, delayed="merging is delayed")
 
     async def merge_next(self) -> bool:
         """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
         owner = secrets.token_hex(8)
-        job = await self.jobs.lease_merging(owner, until_s=time.time() + self.limits.work_lease_s)
+        job = await self.jobs.lease_merging(owner, until_s=self.leasing.until_s())
         if job is None:
             return False
         began = time.perf_counter()
         with telemetry.span_from(job.traceparent, "merge"):
             try:
-                work = self._merge(job, owner)
-                await leased(
-                    work,
-                    jobs=self.jobs,
-                    job_id=job.id,
-                    owner=owner,
-                    lease_s=self.limits.work_lease_s,
-                    last_work=self.last_work,
-                )
+                await self.leasing.leased(job.id, owner, self._merge(job, owner))
             except SayItError as error:
                 if error.kind.retryable:
-                    await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+                    await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + RETRY_S)
                     raise
                 await self.jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import Counter
 
 from sayit.chassis import telemetry
+from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.wake_up import Bell
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
@@ -34,6 +36,7 @@ class Dispatcher:
     queue: ArqQueue
     fleet: Fleet
     limits: Limits
+    last_work: LastWork
     bell: Bell = field(default_factory=Bell, init=False)
     #: Whether the queue has refused a message and not taken one since.
     queue_full: bool = field(default=False, init=False)
@@ -46,13 +49,28 @@ class Dispatcher:
         slots = self.fleet.slots(model)
         return slots + self.limits.dispatch_ahead if slots else 0
 
-    async def ring(self, dispatches: Sequence[Dispatch]) -> None:
-        """Rings for chunks that were dispatched; what the queue does not take now it gets later. Never raises."""
-        self._to_ring += dispatches
+    async def dispatched(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> list[Dispatch] | None:
+        """Adds so many chunks and rings for those that were dispatched with it; returns what adding does.
+
+        It runs to its end also when nobody waits for it any more: what is numbered is to be rung for. What the queue
+        does not take now it gets later.
+        """
+        return await self.last_work.do(self._dispatched(adding, count))
+
+    async def _dispatched(
+        self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int
+    ) -> list[Dispatch] | None:
+        dispatched = await adding
+        if dispatched is None:
+            return None
+        self._to_ring += dispatched
         try:
             await self._ring()
         except SayItError:
             self.bell.ring()
+        if len(dispatched) < count:
+            self.bell.ring()
+        return dispatched
 
     async def run(self) -> None:
         """Dispatches until cancelled."""

@@ -7,18 +7,18 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.wake_up import Bell
 from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.lease_keeper import leased
+from sayit.scheduler.db.lease_keeper import RETRY_S, Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
@@ -28,7 +28,7 @@ from sayit.scheduler.ingest.audio_reader.pool import DecoderPool, Decoding
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.events import event_bytes
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import Dispatch, JobRecord, NewChunk
+from sayit.scheduler.jobs.records import JobRecord, NewChunk
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
@@ -40,18 +40,8 @@ if TYPE_CHECKING:  # NumPy is loaded by the first recording
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
-_POLL_S = 1.0
-_RETRY_S = 2.0
 #: An idle transcriber claims a chunk within this time, unless the database's writer waits for the disk meanwhile.
 _CLAIMED_WITHIN_S = 0.015
-
-
-class NewSplitter(Protocol):
-    """Makes the splitter of one recording; may take a moment, in a thread."""
-
-    def __call__(self, *, channels: int, numbered: bool) -> ChannelSplitter:
-        """See `ChannelSplitter`."""
-        ...
 
 
 @dataclass(kw_only=True, eq=False)
@@ -66,11 +56,12 @@ class Preparer:
     jobs: JobStore
     objects: Objects
     decoder: DecoderPool
-    new_splitter: NewSplitter
+    #: Makes the splitter of a recording of so many channels, numbered or not; may take a moment.
+    new_splitter: Callable[[int, bool], ChannelSplitter]
     results: Results
     bus: RedisBus
     limits: Limits
-    last_work: LastWork
+    leasing: Leasing
     dispatcher: Dispatcher
     fleet: Fleet
     cache: ChunkCache
@@ -83,21 +74,13 @@ class Preparer:
         Args:
             max_bytes: only files of at most this size, so that short recordings never wait behind long ones.
         """
-        while True:
-            try:
-                prepared = await self.prepare_next(max_bytes=max_bytes)
-            except SayItError as error:
-                telemetry.logger().warning("preparing is delayed", code=error.code, cause=error.cause)
-                prepared = False
-                await asyncio.sleep(_RETRY_S)
-            if not prepared:
-                await self.bell.wait(_POLL_S)
+        do_next = partial(self.prepare_next, max_bytes=max_bytes)
+        await one_after_the_other(do_next, self.bell, delayed="preparing is delayed")
 
     async def prepare_next(self, *, max_bytes: int | None = None) -> bool:
         """Prepares one job; False if none waits."""
         owner = secrets.token_hex(8)
-        until_s = time.time() + self.limits.work_lease_s
-        job = await self.jobs.lease_preparing(owner, until_s=until_s, max_bytes=max_bytes)
+        job = await self.jobs.lease_preparing(owner, until_s=self.leasing.until_s(), max_bytes=max_bytes)
         if job is None:
             return False
         # The bell wakes one of the loops; whoever found work lets the next one look.
@@ -107,11 +90,7 @@ class Preparer:
         with telemetry.span_from(job.traceparent, "prepare"):
             try:
                 self._check_attempts(job)
-                work = self._prepare(job, owner)
-                lease_s = self.limits.work_lease_s
-                if not await leased(
-                    work, jobs=self.jobs, job_id=job.id, owner=owner, lease_s=lease_s, last_work=self.last_work
-                ):
+                if not await self.leasing.leased(job.id, owner, self._prepare(job, owner)):
                     outcome = "stopped"
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
@@ -128,7 +107,7 @@ class Preparer:
 
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
-            await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+            await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + RETRY_S)
             telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
         await self.jobs.fail_job(job.id, error)
@@ -157,7 +136,7 @@ class Preparer:
 
         async with self.decoder.decode(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
-            splitter = await asyncio.to_thread(self.new_splitter, channels=decoding.channels, numbered=split)
+            splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, split)
             async for block in decoding:
                 rest += block
                 if len(rest) >= _FEED_BYTES * decoding.channels:
@@ -201,7 +180,7 @@ class Preparer:
             channels=decoding.channels,
             limit=self.dispatcher.limit(job.model),
         )
-        return await self.last_work.do(self._ring(added, len(new)))
+        return await self.dispatcher.dispatched(added, len(new)) is not None
 
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
         """Stores chunks' audio and looks whether their text is known; their rows are to be written then."""
@@ -225,19 +204,6 @@ class Preparer:
                 )
             )
         return new
-
-    async def _ring(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> bool:
-        """Adds chunks and rings for those that were dispatched with it; False when the job is no longer ours.
-
-        It runs to its end also when nobody waits for it any more: what is numbered is to be rung for.
-        """
-        dispatched = await adding
-        if dispatched is None:
-            return False
-        await self.dispatcher.ring(dispatched)
-        if len(dispatched) < count:
-            self.dispatcher.bell.ring()
-        return True
 
 
 def _with_text(new: Sequence[NewChunk]) -> int:

@@ -31,11 +31,20 @@ class RecordingCall:
         self.finished = self.cancelled = False
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def write(self, message: CreateJobRequest) -> None:
-        """Records a message; refuses it once the answer is there, as gRPC does."""
-        if self.answer.done():
-            raise asyncio.InvalidStateError
-        self.written.append(message)
+    @property
+    def _cython_call(self) -> RecordingCall:
+        return self
+
+    async def wait_for_connection(self) -> None:
+        """It is there."""
+
+    def done(self) -> bool:
+        """Whether it has its answer."""
+        return self.answer.done()
+
+    async def send_serialized_message(self, message: bytes) -> None:
+        """Records a message."""
+        self.written.append(CreateJobRequest.FromString(message))
 
     async def done_writing(self) -> None:
         """Answers."""
@@ -46,9 +55,6 @@ class RecordingCall:
         """Records that the call was given up."""
         self.cancelled = not self.answer.done()
         return self.answer.cancel()
-
-    def add_done_callback(self, callback: Any) -> None:
-        """Never calls back: the answers here are no failures."""
 
     def __await__(self) -> Any:
         return self.answer.__await__()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import grpc
@@ -25,9 +27,10 @@ from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.assemble.hallucination import HallucinationGuard, PhrasesError, load_phrases
 from sayit.scheduler.assemble.redecode.redecodes import Looks
 from sayit.scheduler.cache.chunk_cache import ChunkCache
+from sayit.scheduler.db.lease_keeper import Leasing
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.scratch import scratch_folder
-from sayit.scheduler.db.stores import opened
+from sayit.scheduler.db.stores import Stores, opened
 from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
@@ -84,7 +87,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
     )
 
 
-def new_splitter(*, channels: int, numbered: bool) -> ChannelSplitter:
+def new_splitter(channels: int, numbered: bool) -> ChannelSplitter:
     """The splitter of one recording."""
     # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -112,137 +115,17 @@ async def running(
             f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
-    limits = limits_of(settings, _presets(settings))
     async with AsyncExitStack() as stack:
-        scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
-        stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
-        redis_url = settings.redis_url.get_secret_value()
-        bus = RedisBus(redis_url)
-        stack.push_async_callback(bus.close)
-        stores = await stack.enter_async_context(
-            opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S, published=bus.publish)
-        )
-        objects = Objects(settings.storage(), scratch=scratch)
-        queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
-        stack.push_async_callback(queue.close)
-        await queue.verify()
-        decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
-        last_work = LastWork()
-        stack.push_async_callback(last_work.wait)
-
-        fleet = Fleet(
-            store=stores.fleet,
-            default_model=settings.default_model,
-            expected={name.strip() for name in settings.models_expected.split(",")},
-            limits=limits,
-            changed=lambda: dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made after the fleet
-        )
-        dispatcher = Dispatcher(chunks=stores.chunks, queue=queue, fleet=fleet, limits=limits)
-        guard = _guard(settings)
-        looks = Looks(store=stores.looks, objects=objects, dispatcher=dispatcher, last_work=last_work)
-        cache = ChunkCache(store=stores.chunk_cache, fleet=fleet, limits=limits, guard=guard)
-        results = Results(
-            jobs=stores.jobs,
-            chunks=stores.chunks,
-            objects=objects,
-            limits=limits,
-            last_work=last_work,
-            guard=guard,
-            looks=looks,
-        )
-        attempts = Attempts(
-            chunks=stores.chunks,
-            objects=objects,
-            fleet=fleet,
-            bus=bus,
-            limits=limits,
-            last_work=last_work,
-            guard=guard,
-            cache=cache,
-            chunks_due=dispatcher.bell.ring,
-            all_done=results.bell.ring,
-        )
-        preparer = Preparer(
-            uploads=stores.uploads,
-            jobs=stores.jobs,
-            objects=objects,
-            decoder=decoder,
-            new_splitter=new_splitter,
-            results=results,
-            bus=bus,
-            limits=limits,
-            last_work=last_work,
-            dispatcher=dispatcher,
-            fleet=fleet,
-            cache=cache,
-            all_done=results.bell.ring,
-        )
-        vocabularies = Vocabularies(stores.vocabularies)
-        intake = Intake(
-            uploads=stores.uploads,
-            jobs=stores.jobs,
-            objects=objects,
-            fleet=fleet,
-            vocabularies=vocabularies,
-            admission=Admission(
-                jobs=stores.jobs,
-                fleet=stores.fleet,
-                objects=objects,
-                limits=limits,
-                queue_full=lambda: dispatcher.queue_full,
-            ),
-            limits=limits,
-            last_work=last_work,
-            accepted=preparer.bell.ring,
-        )
-        housekeeping = Housekeeping(
-            jobs=stores.jobs,
-            chunks=stores.chunks,
-            fleet=stores.fleet,
-            chunk_cache=stores.chunk_cache,
-            objects=objects,
-            attempts=attempts,
-            looks=looks,
-        )
-        if stores.exclusive:
-            await housekeeping.take_over()
-        jobs = JobServicer(
-            intake=intake,
-            control=Control(jobs=stores.jobs, fleet=fleet, attempts=attempts, bus=bus),
-            watching=Watching(jobs=stores.jobs, bus=bus, fleet=fleet),
-            results=results,
-            fleet=fleet,
-            vocabularies=vocabularies,
-            overview=Overview(
-                store=stores.fleet,
-                fleet=fleet,
-                queue=queue,
-                objects=objects,
-                expected=settings.transcribers_expected,
-            ),
-        )
-
-        def register(server: grpc.aio.Server) -> None:
-            job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
-            chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(
-                ChunkServicer(attempts=attempts, fleet=fleet, exclusive=stores.exclusive), server
-            )
-
-        def adopt(now: SchedulerSettings) -> None:
-            limits.adopt(limits_of(now, limits.presets))
-            stores.jobs.result_ttl_s = stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
-            try:
-                guard.adopt(load_phrases(now.guard_phrases))
-            except PhrasesError as error:
-                telemetry.logger().error("guard_phrases_not_reloaded", cause=str(error))
-
+        wired = await _opened(settings, limits_of(settings, _presets(settings)), _guard(settings), stack)
+        if wired.stores.exclusive:
+            await wired.housekeeping.take_over()
         if reload is not None:
-            reload.follow(adopt)
-        stack.push_async_callback(attempts.drained)
+            reload.follow(wired.adopt)
+        stack.push_async_callback(wired.attempts.drained)
         server = await stack.enter_async_context(
             serving(
                 address=settings.scheduler_listen,
-                register=register,
+                register=wired.register,
                 service_names=SERVICES,
                 interceptors=internal_interceptors(settings),
                 grace_s=settings.grace_s,
@@ -250,18 +133,218 @@ async def running(
             )
         )
         # Entered after the server, so that they end before it: a scheduler that stops begins nothing new.
-        for loop in (dispatcher.run(), results.run(), housekeeping.run()):
+        for loop in wired.loops():
             await stack.enter_async_context(_in_background(loop))
-        await stack.enter_async_context(_in_background(preparer.run(max_bytes=SMALL_FILE_BYTES)))
-        for _ in range(settings.prepare_concurrency):
-            await stack.enter_async_context(_in_background(preparer.run()))
         await server.set_serving(True)
         telemetry.logger().info("scheduler is up", address=server.address)
         try:
             yield server
         finally:
             await server.set_serving(False)
-            attempts.drain(settings.grace_s)
+            wired.attempts.drain(settings.grace_s)
+
+
+async def _opened(
+    settings: SchedulerSettings, limits: Limits, guard: HallucinationGuard, stack: AsyncExitStack
+) -> _Wiring:
+    """Opens what the use cases work with; the stack closes it."""
+    scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
+    stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
+    redis_url = settings.redis_url.get_secret_value()
+    bus = RedisBus(redis_url)
+    stack.push_async_callback(bus.close)
+    stores = await stack.enter_async_context(
+        opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S, published=bus.publish)
+    )
+    objects = Objects(settings.storage(), scratch=scratch)
+    queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
+    stack.push_async_callback(queue.close)
+    await queue.verify()
+    decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
+    last_work = LastWork()
+    stack.push_async_callback(last_work.wait)
+    return _Wiring(
+        settings=settings,
+        limits=limits,
+        guard=guard,
+        stores=stores,
+        objects=objects,
+        queue=queue,
+        bus=bus,
+        decoder=decoder,
+        last_work=last_work,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Wiring:
+    """What the use cases work with; and they themselves, each made when it is first asked for."""
+
+    settings: SchedulerSettings
+    limits: Limits
+    guard: HallucinationGuard
+    stores: Stores
+    objects: Objects
+    queue: ArqQueue
+    bus: RedisBus
+    decoder: DecoderPool
+    last_work: LastWork
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        return Fleet(
+            store=self.stores.fleet,
+            default_model=self.settings.default_model,
+            expected={name.strip() for name in self.settings.models_expected.split(",")},
+            limits=self.limits,
+            changed=lambda: self.dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made with the fleet
+        )
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        return Dispatcher(
+            chunks=self.stores.chunks,
+            queue=self.queue,
+            fleet=self.fleet,
+            limits=self.limits,
+            last_work=self.last_work,
+        )
+
+    @cached_property
+    def looks(self) -> Looks:
+        return Looks(store=self.stores.looks, objects=self.objects, dispatcher=self.dispatcher)
+
+    @cached_property
+    def cache(self) -> ChunkCache:
+        return ChunkCache(store=self.stores.chunk_cache, fleet=self.fleet, limits=self.limits, guard=self.guard)
+
+    @cached_property
+    def leasing(self) -> Leasing:
+        return Leasing(jobs=self.stores.jobs, limits=self.limits, last_work=self.last_work)
+
+    @cached_property
+    def results(self) -> Results:
+        return Results(
+            jobs=self.stores.jobs,
+            chunks=self.stores.chunks,
+            objects=self.objects,
+            limits=self.limits,
+            leasing=self.leasing,
+            guard=self.guard,
+            looks=self.looks,
+        )
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        return Attempts(
+            chunks=self.stores.chunks,
+            objects=self.objects,
+            fleet=self.fleet,
+            bus=self.bus,
+            limits=self.limits,
+            last_work=self.last_work,
+            guard=self.guard,
+            cache=self.cache,
+            chunks_due=self.dispatcher.bell.ring,
+            all_done=self.results.bell.ring,
+        )
+
+    @cached_property
+    def preparer(self) -> Preparer:
+        return Preparer(
+            uploads=self.stores.uploads,
+            jobs=self.stores.jobs,
+            objects=self.objects,
+            decoder=self.decoder,
+            new_splitter=new_splitter,
+            results=self.results,
+            bus=self.bus,
+            limits=self.limits,
+            leasing=self.leasing,
+            dispatcher=self.dispatcher,
+            fleet=self.fleet,
+            cache=self.cache,
+            all_done=self.results.bell.ring,
+        )
+
+    @cached_property
+    def housekeeping(self) -> Housekeeping:
+        return Housekeeping(
+            jobs=self.stores.jobs,
+            chunks=self.stores.chunks,
+            fleet=self.stores.fleet,
+            chunk_cache=self.stores.chunk_cache,
+            objects=self.objects,
+            attempts=self.attempts,
+            looks=self.looks,
+        )
+
+    @cached_property
+    def vocabularies(self) -> Vocabularies:
+        return Vocabularies(self.stores.vocabularies)
+
+    @cached_property
+    def intake(self) -> Intake:
+        admission = Admission(
+            jobs=self.stores.jobs,
+            fleet=self.stores.fleet,
+            objects=self.objects,
+            limits=self.limits,
+            queue_full=lambda: self.dispatcher.queue_full,
+        )
+        return Intake(
+            uploads=self.stores.uploads,
+            jobs=self.stores.jobs,
+            objects=self.objects,
+            fleet=self.fleet,
+            vocabularies=self.vocabularies,
+            admission=admission,
+            limits=self.limits,
+            last_work=self.last_work,
+            accepted=self.preparer.bell.ring,
+        )
+
+    @cached_property
+    def overview(self) -> Overview:
+        return Overview(
+            store=self.stores.fleet,
+            fleet=self.fleet,
+            queue=self.queue,
+            objects=self.objects,
+            expected=self.settings.transcribers_expected,
+        )
+
+    def register(self, server: grpc.aio.Server) -> None:
+        jobs = JobServicer(
+            intake=self.intake,
+            control=Control(jobs=self.stores.jobs, fleet=self.fleet, attempts=self.attempts, bus=self.bus),
+            watching=Watching(jobs=self.stores.jobs, bus=self.bus, fleet=self.fleet),
+            results=self.results,
+            fleet=self.fleet,
+            vocabularies=self.vocabularies,
+            overview=self.overview,
+        )
+        chunks = ChunkServicer(attempts=self.attempts, fleet=self.fleet, exclusive=self.stores.exclusive)
+        job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
+        chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(chunks, server)
+
+    def loops(self) -> Iterator[Coroutine[None, None, None]]:
+        """What a scheduler does by itself."""
+        yield self.dispatcher.run()
+        yield self.results.run()
+        yield self.housekeeping.run()
+        yield self.preparer.run(max_bytes=SMALL_FILE_BYTES)
+        for _ in range(self.settings.prepare_concurrency):
+            yield self.preparer.run()
+
+    def adopt(self, now: SchedulerSettings) -> None:
+        """Lets settings that were read again take effect."""
+        self.limits.adopt(limits_of(now, self.limits.presets))
+        self.stores.jobs.result_ttl_s = self.stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
+        try:
+            self.guard.adopt(load_phrases(now.guard_phrases))
+        except PhrasesError as error:
+            telemetry.logger().error("guard_phrases_not_reloaded", cause=str(error))
 
 
 def _guard(settings: SchedulerSettings) -> HallucinationGuard:

@@ -7,9 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.empty_pb2 import Empty
-
 from sayit.chassis import telemetry
+from sayit.gateway.api import passed
 from sayit.gateway.api.event_stream import Watching
 from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
 from sayit.gateway.limits.slots import Slots
@@ -34,6 +33,12 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         self._watchers = watchers
         self._watching = watching
 
+    GetJob = passed("GetJob")
+    ListJobs = passed("ListJobs")
+    CancelJob = passed("CancelJob")
+    DeleteJob = passed("DeleteJob")
+    ListModels = passed("ListModels")
+
     async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Creates the job and watches it from its first event, in one call."""
         # Room to watch comes first: a job that was accepted is not refused afterwards.
@@ -56,17 +61,6 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         telemetry.bind(job_id=job.id)
         return job
 
-    async def GetJob(self, request: transcription_service_pb2.GetJobRequest, context: Any) -> resources_pb2.Job:
-        """Passed through."""
-        telemetry.bind(job_id=request.job_id[:64])
-        return await self._scheduler.GetJob(request, timeout=context.time_remaining())
-
-    async def ListJobs(
-        self, request: transcription_service_pb2.ListJobsRequest, context: Any
-    ) -> transcription_service_pb2.ListJobsResponse:
-        """Passed through."""
-        return await self._scheduler.ListJobs(request, timeout=context.time_remaining())
-
     async def WatchJob(  # type: ignore[override] # bytes, which the chassis sends as they are
         self, request: transcription_service_pb2.WatchJobRequest, context: Any
     ) -> AsyncGenerator[bytes]:
@@ -78,16 +72,6 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
             async with aclosing(self._watching.events(request.job_id, request.after_seq)) as events:
                 async for event in events:
                     yield event
-
-    async def CancelJob(self, request: transcription_service_pb2.CancelJobRequest, context: Any) -> resources_pb2.Job:
-        """Passed through."""
-        telemetry.bind(job_id=request.job_id[:64])
-        return await self._scheduler.CancelJob(request, timeout=context.time_remaining())
-
-    async def DeleteJob(self, request: transcription_service_pb2.DeleteJobRequest, context: Any) -> Empty:
-        """Passed through."""
-        telemetry.bind(job_id=request.job_id[:64])
-        return await self._scheduler.DeleteJob(request, timeout=context.time_remaining())
 
     async def GetTranscript(
         self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
@@ -112,12 +96,6 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         for start in range(0, len(content), _CONTENT_BYTES):
             piece = content[start : start + _CONTENT_BYTES]
             yield transcription_service_pb2.GetTranscriptResponse(content=piece)
-
-    async def ListModels(
-        self, request: transcription_service_pb2.ListModelsRequest, context: Any
-    ) -> transcription_service_pb2.ListModelsResponse:
-        """Passed through."""
-        return await self._scheduler.ListModels(request, timeout=context.time_remaining())
 
 
 def _as_create_request(

@@ -10,14 +10,13 @@ empty message from the gateway in any case: a gateway that dies cannot look like
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
-from sayit.chassis.errors import is_ours
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: How long after the stream's end the news that the client is gone may still come; up to 5 ms were seen.
@@ -28,7 +27,6 @@ MAX_DATA_BYTES = 1024 * 1024
 
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response")
-_Value = TypeVar("_Value")
 
 
 class UploadMessages(Generic[_Request]):
@@ -114,10 +112,8 @@ async def relay_upload(
         SayItError: the client's messages are not valid.
         grpc.aio.AioRpcError: the scheduler refused, possibly before the client was done.
     """
-    first: list[grpc.aio.AioRpcError] = []
-    call.add_done_callback(lambda ended: first.append(_error_now(ended)))
     pumping = asyncio.create_task(_pump(call, messages))
-    answering = asyncio.create_task(_answer(call, first))
+    answering = asyncio.ensure_future(_answer(call))
     try:
         await asyncio.wait({pumping, answering}, return_when=asyncio.FIRST_COMPLETED)
         if not answering.done() and pumping.result():
@@ -157,44 +153,24 @@ async def _finish(call: Any, answering: asyncio.Task[Any], messages: UploadMessa
 
 
 async def _write(call: Any, message: Message) -> bool:
-    """Writes a message; False where the scheduler has already ended the call, whose answer says why."""
+    """Writes a message; False where the scheduler has already ended the call, whose answer says why.
+
+    It goes below grpc.aio's own `write`, as the SDK does: that one replaces the status that the scheduler sent by an
+    INTERNAL of its own where a write fails because of that very status (grpc/grpc#36066); 8 of 100 early refusals lost
+    their reason so.
+    """
     try:
-        await call.write(message)
-    except (grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError):
+        await call.wait_for_connection()
+        if call.done():
+            return False
+        await call._cython_call.send_serialized_message(message.SerializeToString())  # noqa: SLF001 - see above
+    except (grpc.aio.AioRpcError, grpc.aio.InternalError):
         return False
     return True
 
 
-async def _answer(call: Any, first: list[grpc.aio.AioRpcError]) -> Any:
-    """The call's response.
-
-    grpc.aio replaces the status that the scheduler sent by an INTERNAL of its own where a write fails because of that
-    very status; 8 of 100 early refusals lost their reason so. Hence `first`, the status as it came.
-    """
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        if is_ours(error) or not first:
-            raise
-        raise first[0] from None
-
-
-def _error_now(ended: Any) -> grpc.aio.AioRpcError:
-    """The status of a call that has ended."""
-    trailing = _at_once(ended.trailing_metadata()) or grpc.aio.Metadata()
-    return grpc.aio.AioRpcError(
-        _at_once(ended.code()), grpc.aio.Metadata(), trailing, details=_at_once(ended.details())
-    )
-
-
-def _at_once(coroutine: Coroutine[Any, Any, _Value]) -> _Value:
-    """The result of a coroutine that has nothing to wait for."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        value: _Value = end.value
-        return value
-    raise RuntimeError("the call has not ended")
+async def _answer(call: Any) -> Any:
+    return await call
 
 
 def _invalid(reason: str, *, field: str) -> SayItError:

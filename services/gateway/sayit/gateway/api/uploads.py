@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.empty_pb2 import Empty
-
+from sayit.gateway.api import passed
 from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
 from sayit.gateway.limits.slots import Slots
 from sayit.v1 import upload_service_pb2, upload_service_pb2_grpc
@@ -21,11 +20,9 @@ class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
         self._scheduler = scheduler
         self._slots = slots
 
-    async def CreateUpload(
-        self, request: upload_service_pb2.CreateUploadRequest, context: Any
-    ) -> upload_service_pb2.Upload:
-        """Passed through."""
-        return await self._scheduler.CreateUpload(request, timeout=context.time_remaining())
+    CreateUpload = passed("CreateUpload")
+    GetUpload = passed("GetUpload")
+    DeleteUpload = passed("DeleteUpload")
 
     async def AppendUpload(self, request_iterator: Any, context: Any) -> upload_service_pb2.Upload:
         """Passed through while the bytes arrive."""
@@ -33,11 +30,3 @@ class UploadServicer(upload_service_pb2_grpc.UploadServiceServicer):
         end = upload_service_pb2.AppendUploadRequest(data=b"")
         with self._slots.taken():
             return await relay_upload(self._scheduler.AppendUpload(), messages, end=end)
-
-    async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_service_pb2.Upload:
-        """Passed through."""
-        return await self._scheduler.GetUpload(request, timeout=context.time_remaining())
-
-    async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> Empty:
-        """Passed through."""
-        return await self._scheduler.DeleteUpload(request, timeout=context.time_remaining())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from google.protobuf.empty_pb2 import Empty
-
-from sayit.v1 import vocabulary_service_pb2 as pb
+from sayit.gateway.api import passed
 from sayit.v1 import vocabulary_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -19,18 +17,7 @@ class VocabularyServicer(vocabulary_service_pb2_grpc.VocabularyServiceServicer):
     def __init__(self, scheduler: JobServiceAsyncStub) -> None:
         self._scheduler = scheduler
 
-    async def PutVocabulary(self, request: pb.PutVocabularyRequest, context: Any) -> pb.Vocabulary:
-        """Passed through."""
-        return await self._scheduler.PutVocabulary(request, timeout=context.time_remaining())
-
-    async def GetVocabulary(self, request: pb.GetVocabularyRequest, context: Any) -> pb.Vocabulary:
-        """Passed through."""
-        return await self._scheduler.GetVocabulary(request, timeout=context.time_remaining())
-
-    async def ListVocabularies(self, request: pb.ListVocabulariesRequest, context: Any) -> pb.ListVocabulariesResponse:
-        """Passed through."""
-        return await self._scheduler.ListVocabularies(request, timeout=context.time_remaining())
-
-    async def DeleteVocabulary(self, request: pb.DeleteVocabularyRequest, context: Any) -> Empty:
-        """Passed through."""
-        return await self._scheduler.DeleteVocabulary(request, timeout=context.time_remaining())
+    PutVocabulary = passed("PutVocabulary")
+    GetVocabulary = passed("GetVocabulary")
+    ListVocabularies = passed("ListVocabularies")
+    DeleteVocabulary = passed("DeleteVocabulary")

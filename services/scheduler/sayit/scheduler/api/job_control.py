@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prometheus_client import Counter
 
@@ -25,19 +26,19 @@ _DEFAULT_PAGE = 50
 _MAX_PAGE = 1000
 
 
+@dataclass(kw_only=True, eq=False)
 class Control:
     """What a caller may do with jobs that exist."""
 
-    def __init__(self, *, jobs: JobStore, fleet: Fleet, attempts: Attempts, bus: RedisBus) -> None:
-        self._jobs = jobs
-        self._fleet = fleet
-        self._attempts = attempts
-        self._bus = bus
+    jobs: JobStore
+    fleet: Fleet
+    attempts: Attempts
+    bus: RedisBus
 
     async def get(self, who: Principal, job_id: str) -> Job:
         """Returns a job with its progress."""
-        job = await self._jobs.get_job(who.tenant, job_id)
-        return view(job, await self._fleet.estimate(job))
+        job = await self.jobs.get_job(who.tenant, job_id)
+        return view(job, await self.fleet.estimate(job))
 
     async def list(
         self, who: Principal, *, states: Sequence[JobState], created_after_s: float, page_size: int, page_token: str
@@ -47,7 +48,7 @@ class Control:
             raise _invalid("page_size", f"{page_size} is not between 0 and {_MAX_PAGE}")
         size = page_size or _DEFAULT_PAGE
         before = _position(page_token) if page_token else None
-        found = await self._jobs.list_jobs(
+        found = await self.jobs.list_jobs(
             who.tenant, states=states, created_after_s=created_after_s, before=before, limit=size + 1
         )
         page = found[:size]
@@ -62,12 +63,12 @@ class Control:
     async def delete(self, who: Principal, job_id: str) -> None:
         """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
         await self._cancel(who, job_id)
-        await self._jobs.delete_job(who.tenant, job_id)
-        self._bus.publish(job_id, WAKE)
+        await self.jobs.delete_job(who.tenant, job_id)
+        self.bus.publish(job_id, WAKE)
 
     async def _cancel(self, who: Principal, job_id: str) -> JobRecord:
-        job, cancelled = await self._jobs.cancel_job(who.tenant, job_id)
-        self._attempts.stop(job_id)
+        job, cancelled = await self.jobs.cancel_job(who.tenant, job_id)
+        self.attempts.stop(job_id)
         if cancelled:
             # Of a recording that is still being decoded only what was seen of it is known.
             known = job.samples_chunked if job.samples_total is None else job.samples_total * job.channels

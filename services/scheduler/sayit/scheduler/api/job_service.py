@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -30,27 +31,17 @@ from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+@dataclass(kw_only=True, eq=False)
 class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     """Translates between messages and use cases."""
 
-    def __init__(
-        self,
-        *,
-        intake: Intake,
-        control: Control,
-        watching: Watching,
-        results: Results,
-        fleet: Fleet,
-        overview: Overview,
-        vocabularies: Vocabularies,
-    ) -> None:
-        self._intake = intake
-        self._control = control
-        self._watching = watching
-        self._results = results
-        self._fleet = fleet
-        self._overview = overview
-        self._vocabularies = vocabularies
+    intake: Intake
+    control: Control
+    watching: Watching
+    results: Results
+    fleet: Fleet
+    overview: Overview
+    vocabularies: Vocabularies
 
     async def CreateJob(self, request_iterator: AsyncIterator[service_pb.CreateJobRequest], context: Context) -> pb.Job:
         """Accepts a job on the audio that follows, or on an upload."""
@@ -61,7 +52,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             raise SayItError(ErrorKind.FILE_REQUIRED, field="config")
         if first.HasField("from_upload"):
             config = first.from_upload.config
-            record = await self._intake.create_job_on(
+            record = await self.intake.create_job_on(
                 who,
                 wire.options_from_proto(config.options),
                 first.from_upload.upload_id,
@@ -70,7 +61,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                 traceparent=telemetry.traceparent(),
             )
         elif first.HasField("config"):
-            record = await self._intake.create_job(
+            record = await self.intake.create_job(
                 who,
                 wire.options_from_proto(first.config.options),
                 _audio(requests),
@@ -81,16 +72,16 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         else:
             raise _out_of_order("config")
         telemetry.bind(job_id=record.id)
-        return wire.job_to_proto(await self._control.get(who, record.id))
+        return wire.job_to_proto(await self.control.get(who, record.id))
 
     async def GetJob(self, request: service_pb.GetJobRequest, context: Context) -> pb.Job:
         """Returns a job."""
         telemetry.bind(job_id=request.job_id[:64])
-        return wire.job_to_proto(await self._control.get(principal.current(), request.job_id))
+        return wire.job_to_proto(await self.control.get(principal.current(), request.job_id))
 
     async def ListJobs(self, request: service_pb.ListJobsRequest, context: Context) -> service_pb.ListJobsResponse:
         """Returns a page of jobs."""
-        jobs, token = await self._control.list(
+        jobs, token = await self.control.list(
             principal.current(),
             states=[wire.job_state_from_proto(state) for state in request.states],
             created_after_s=wire.epoch_s(request.created_after) if request.HasField("created_after") else 0.0,
@@ -102,17 +93,17 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def WatchJob(self, request: service_pb.WatchJobRequest, context: Context) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Streams a job's events, as the bytes that are stored."""
         telemetry.bind(job_id=request.job_id[:64])
-        return self._watching.watch(principal.current(), request.job_id, request.after_seq)
+        return self.watching.watch(principal.current(), request.job_id, request.after_seq)
 
     async def CancelJob(self, request: service_pb.CancelJobRequest, context: Context) -> pb.Job:
         """Cancels a job."""
         telemetry.bind(job_id=request.job_id[:64])
-        return wire.job_to_proto(await self._control.cancel(principal.current(), request.job_id))
+        return wire.job_to_proto(await self.control.cancel(principal.current(), request.job_id))
 
     async def DeleteJob(self, request: service_pb.DeleteJobRequest, context: Context) -> Empty:
         """Deletes a job."""
         telemetry.bind(job_id=request.job_id[:64])
-        await self._control.delete(principal.current(), request.job_id)
+        await self.control.delete(principal.current(), request.job_id)
         return Empty()
 
     async def GetTranscript(
@@ -120,7 +111,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
         """Streams a transcript in parts."""
         telemetry.bind(job_id=request.job_id[:64])
-        transcript = await self._results.transcript(principal.current(), request.job_id, raw=request.raw)
+        transcript = await self.results.transcript(principal.current(), request.job_id, raw=request.raw)
         for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
 
@@ -128,12 +119,12 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: service_pb.ListModelsRequest, context: Context
     ) -> service_pb.ListModelsResponse:
         """Lists models."""
-        return service_pb.ListModelsResponse(models=[wire.model_to_proto(m) for m in await self._fleet.models()])
+        return service_pb.ListModelsResponse(models=[wire.model_to_proto(m) for m in await self.fleet.models()])
 
     async def CreateUpload(self, request: upload_pb.CreateUploadRequest, context: Context) -> upload_pb.Upload:
         """Opens an upload."""
         size = request.size_bytes if request.HasField("size_bytes") else None
-        return _upload(await self._intake.open_upload(principal.current(), filename=request.filename, size=size))
+        return _upload(await self.intake.open_upload(principal.current(), filename=request.filename, size=size))
 
     async def AppendUpload(
         self, request_iterator: AsyncIterator[upload_pb.AppendUploadRequest], context: Context
@@ -144,22 +135,22 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         if first is None or not first.HasField("start"):
             raise _out_of_order("start")
         start = first.start
-        return _upload(await self._intake.append(principal.current(), start.upload_id, start.offset, _data(requests)))
+        return _upload(await self.intake.append(principal.current(), start.upload_id, start.offset, _data(requests)))
 
     async def GetUpload(self, request: upload_pb.GetUploadRequest, context: Context) -> upload_pb.Upload:
         """Returns an upload."""
-        return _upload(await self._intake.upload(principal.current(), request.upload_id))
+        return _upload(await self.intake.upload(principal.current(), request.upload_id))
 
     async def DeleteUpload(self, request: upload_pb.DeleteUploadRequest, context: Context) -> Empty:
         """Deletes an upload."""
-        await self._intake.delete_upload(principal.current(), request.upload_id)
+        await self.intake.delete_upload(principal.current(), request.upload_id)
         return Empty()
 
     async def PutVocabulary(
         self, request: vocabulary_pb.PutVocabularyRequest, context: Context
     ) -> vocabulary_pb.Vocabulary:
         """Stores a vocabulary."""
-        stored = await self._vocabularies.put(
+        stored = await self.vocabularies.put(
             principal.current(), name=request.name, words=request.words, prompt=request.prompt
         )
         return wire.vocabulary_to_proto(stored)
@@ -168,23 +159,23 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: vocabulary_pb.GetVocabularyRequest, context: Context
     ) -> vocabulary_pb.Vocabulary:
         """Returns a vocabulary."""
-        return wire.vocabulary_to_proto(await self._vocabularies.get(principal.current(), request.name))
+        return wire.vocabulary_to_proto(await self.vocabularies.get(principal.current(), request.name))
 
     async def ListVocabularies(
         self, request: vocabulary_pb.ListVocabulariesRequest, context: Context
     ) -> vocabulary_pb.ListVocabulariesResponse:
         """Lists vocabularies."""
-        found = await self._vocabularies.list(principal.current())
+        found = await self.vocabularies.list(principal.current())
         return vocabulary_pb.ListVocabulariesResponse(vocabularies=map(wire.vocabulary_to_proto, found))
 
     async def DeleteVocabulary(self, request: vocabulary_pb.DeleteVocabularyRequest, context: Context) -> Empty:
         """Deletes a vocabulary."""
-        await self._vocabularies.delete(principal.current(), request.name)
+        await self.vocabularies.delete(principal.current(), request.name)
         return Empty()
 
     async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.Status:
         """Returns the suite's state."""
-        return wire.status_to_proto(await self._overview.status())
+        return wire.status_to_proto(await self.overview.status())
 
 
 async def _audio(requests: AsyncIterator[service_pb.CreateJobRequest]) -> AsyncIterator[bytes]:

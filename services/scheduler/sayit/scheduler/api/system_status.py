@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from sayit.scheduler.db.objects import Objects
@@ -16,6 +17,7 @@ _DAY_S = 86_400.0
 _WORST_FIRST = (PartState.DOWN, PartState.DEGRADED, PartState.OK)
 
 
+@dataclass(kw_only=True, eq=False)
 class Overview:
     """Looks at every part.
 
@@ -23,19 +25,18 @@ class Overview:
         expected: transcribers that this installation should have; 0 where nobody said.
     """
 
-    def __init__(self, *, store: FleetStore, fleet: Fleet, queue: ArqQueue, objects: Objects, expected: int) -> None:
-        self._store = store
-        self._fleet = fleet
-        self._queue = queue
-        self._objects = objects
-        self._expected = expected
-        self._started_s = time.time()
+    store: FleetStore
+    fleet: Fleet
+    queue: ArqQueue
+    objects: Objects
+    expected: int
+    _started_s: float = field(default_factory=time.time, init=False)
 
     async def status(self) -> SystemStatus:
         """The suite without its gateways. Statistics need the database: without it they are empty."""
-        database = await _part("database", self._store)
-        storage = await _part("storage", self._objects)
-        health = await self._queue.check()
+        database = await _part("database", self.store)
+        storage = await _part("storage", self.objects)
+        health = await self.queue.check()
         queue = Part(
             name="queue",
             state=PartState.DOWN if not health.reachable else PartState.DEGRADED if health.detail else PartState.OK,
@@ -48,10 +49,10 @@ class Overview:
         if database.state is PartState.OK:
             online = tuple(
                 TranscriberStatus(id=each.id, model=each.model, slots=each.slots, busy=each.busy, speed=each.speed)
-                for each in await self._fleet.online()
+                for each in await self.fleet.online()
             )
-            waiting = await self._store.chunks_waiting()
-            day = await self._store.statistics(since_s=time.time() - _DAY_S)
+            waiting = await self.store.chunks_waiting()
+            day = await self.store.statistics(since_s=time.time() - _DAY_S)
             accepted, mean = day.accepted, day.mean_s
             rate = day.completed / (day.completed + day.failed) if day.completed + day.failed else None
         parts.append(self._transcribers(len(online)))
@@ -59,7 +60,7 @@ class Overview:
             state=worst(parts),
             parts=tuple(parts),
             transcribers_online=len(online),
-            transcribers_expected=self._expected or len(online),
+            transcribers_expected=self.expected or len(online),
             transcribers=online,
             uptime_s=time.time() - self._started_s,
             jobs_per_day=accepted,
@@ -72,8 +73,8 @@ class Overview:
     def _transcribers(self, online: int) -> Part:
         if online == 0:
             return Part(name="transcribers", state=PartState.DOWN, detail="no transcriber reports")
-        if online < self._expected:
-            detail = f"{online} of {self._expected} report"
+        if online < self.expected:
+            detail = f"{online} of {self.expected} report"
             return Part(name="transcribers", state=PartState.DEGRADED, detail=detail)
         return Part(name="transcribers", state=PartState.OK)
 

@@ -6,10 +6,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.principal import Principal
 from sayit.chassis.wake_up import Bell
 from sayit.scheduler.assemble.formatting import formatted
@@ -19,7 +18,7 @@ from sayit.scheduler.assemble.redecode import Heard, stands, wanted
 from sayit.scheduler.assemble.redecode.redecodes import Looks
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.lease_keeper import leased
+from sayit.scheduler.db.lease_keeper import RETRY_S, Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.limits import Limits
@@ -33,73 +32,45 @@ from sayit.speech.presets import Presets
 from sayit.speech.transcript import Segment, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
-_POLL_S = 1.0
-_RETRY_S = 2.0
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
 _SEGMENTS_PER_EVENT = 200
 
 
+@dataclass(kw_only=True, eq=False)
 class Results:
     """Turns finished chunks into transcripts, and keeps them."""
 
-    def __init__(
-        self,
-        *,
-        jobs: JobStore,
-        chunks: ChunkStore,
-        objects: Objects,
-        limits: Limits,
-        last_work: LastWork,
-        guard: HallucinationGuard,
-        looks: Looks,
-    ) -> None:
-        self.bell = Bell()
-        self._looks = looks
-        self._guard = guard
-        self._jobs = jobs
-        self._chunks = chunks
-        self._objects = objects
-        self._limits = limits
-        self._last_work = last_work
+    jobs: JobStore
+    chunks: ChunkStore
+    objects: Objects
+    limits: Limits
+    leasing: Leasing
+    guard: HallucinationGuard
+    looks: Looks
+    bell: Bell = field(default_factory=Bell, init=False)
 
     async def run(self) -> None:
         """Merges jobs as they are done, until cancelled."""
-        while True:
-            try:
-                merged = await self.merge_next()
-            except SayItError as error:
-                telemetry.logger().warning("merging is delayed", code=error.code, cause=error.cause)
-                merged = False
-                await asyncio.sleep(_RETRY_S)
-            if not merged:
-                await self.bell.wait(_POLL_S)
+        await one_after_the_other(self.merge_next, self.bell, delayed="merging is delayed")
 
     async def merge_next(self) -> bool:
         """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
         owner = secrets.token_hex(8)
-        job = await self._jobs.lease_merging(owner, until_s=time.time() + self._limits.work_lease_s)
+        job = await self.jobs.lease_merging(owner, until_s=self.leasing.until_s())
         if job is None:
             return False
         began = time.perf_counter()
         with telemetry.span_from(job.traceparent, "merge"):
             try:
-                work = self._merge(job, owner)
-                await leased(
-                    work,
-                    jobs=self._jobs,
-                    job_id=job.id,
-                    owner=owner,
-                    lease_s=self._limits.work_lease_s,
-                    last_work=self._last_work,
-                )
+                await self.leasing.leased(job.id, owner, self._merge(job, owner))
             except SayItError as error:
                 if error.kind.retryable:
-                    await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+                    await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + RETRY_S)
                     raise
-                await self._jobs.fail_job(job.id, error)
+                await self.jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
                 telemetry.logger().exception("merging failed", job_id=job.id)
-                await self._jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
+                await self.jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
             seconds = round(time.perf_counter() - began, 4)
             telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
         return True
@@ -110,7 +81,7 @@ class Results:
         Raises:
             SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, JOB_CANCELLED, JOB_FAILED.
         """
-        job = await self._jobs.get_job(who.tenant, job_id)
+        job = await self.jobs.get_job(who.tenant, job_id)
         if job.state is JobState.COMPLETED:
             transcript = await self._load(job.id)
             return transcript if raw else await asyncio.to_thread(formatted, transcript, job.options)
@@ -122,7 +93,7 @@ class Results:
 
     async def answer_from_cache(self, job: JobRecord, owner: str, cache_key: str) -> bool:
         """Completes a job with the transcript of an earlier one that asked the same; False if there is none."""
-        earlier = await self._jobs.cache_get(job.tenant, cache_key)
+        earlier = await self.jobs.cache_get(job.tenant, cache_key)
         if earlier is None:
             return False
         try:
@@ -134,7 +105,7 @@ class Results:
             ChunkText(chunk_index=i, segments=transcript.segments[start : start + _SEGMENTS_PER_EVENT])
             for i, start in enumerate(range(0, len(transcript.segments), _SEGMENTS_PER_EVENT))
         ]
-        completed = await self._jobs.complete_job(
+        completed = await self.jobs.complete_job(
             job.id,
             owner,
             events=[*texts, _completed(transcript, cached=True)],
@@ -148,28 +119,28 @@ class Results:
 
     async def _merge(self, job: JobRecord, owner: str) -> None:
         heard = Heard(
-            chunks=tuple(await self._chunks.done_chunks(job.id)),
-            looks=tuple(await self._looks.store.had(job.id)),
-            speech=await self._jobs.speech(job.id),
+            chunks=tuple(await self.chunks.done_chunks(job.id)),
+            looks=tuple(await self.looks.store.had(job.id)),
+            speech=await self.jobs.speech(job.id),
             options=job.options,
-            presets=self._limits.presets,
+            presets=self.limits.presets,
             samples=job.samples_total or 0,
         )
-        merged = await asyncio.to_thread(_merged, heard, self._guard)
-        again = await asyncio.to_thread(wanted, heard, merged) if self._limits.second_looks else ()
-        if again and await self._looks.begin(job, owner, heard, again):
+        merged = await asyncio.to_thread(_merged, heard, self.guard)
+        again = await asyncio.to_thread(wanted, heard, merged) if self.limits.second_looks else ()
+        if again and await self.looks.begin(job, owner, heard, again):
             return  # the job is merged when they have ended
-        transcript = _transcript(job, heard, merged, self._limits.presets)
+        transcript = _transcript(job, heard, merged, self.limits.presets)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
             Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
             for number, seam in enumerate(merged.refinements, start=1)
         ]
-        if job.cache_key and self._limits.cache_ttl_s > 0:
+        if job.cache_key and self.limits.cache_ttl_s > 0:
             # Before the job is complete (until then it answers nothing): its lease, and so our time, ends with it.
-            expires_s = time.time() + self._limits.cache_ttl_s
-            await self._jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
-        completed = await self._jobs.complete_job(
+            expires_s = time.time() + self.limits.cache_ttl_s
+            await self.jobs.cache_put(job.tenant, job.cache_key, job.id, expires_s=expires_s)
+        completed = await self.jobs.complete_job(
             job.id,
             owner,
             events=[*refinements, _completed(transcript, cached=False)],
@@ -182,18 +153,18 @@ class Results:
     async def _clear_away(self, job: JobRecord) -> None:
         """A job that was deleted while it was merged must leave no text behind; its prefix went into the bin before."""
         try:
-            await self._jobs.get_job(job.tenant, job.id)
+            await self.jobs.get_job(job.tenant, job.id)
         except SayItError as error:
             if error.kind is not ErrorKind.JOB_NOT_FOUND:
                 raise
-            await self._objects.delete_prefix(f"jobs/{job.id}/")
+            await self.objects.delete_prefix(f"jobs/{job.id}/")
 
     async def _save(self, job_id: str, transcript: Transcript) -> None:
         data = await asyncio.to_thread(lambda: wire.transcript_to_proto(transcript).SerializeToString())
-        await self._objects.put(_key(job_id), data)
+        await self.objects.put(_key(job_id), data)
 
     async def _load(self, job_id: str) -> Transcript:
-        data = await self._objects.get(_key(job_id))
+        data = await self.objects.get(_key(job_id))
         return await asyncio.to_thread(lambda: wire.transcript_from_proto(pb.Transcript.FromString(data)))
 
 

@@ -37,28 +37,28 @@ class Recalled:
     output: ChunkOutput | None
 
 
+@dataclass(kw_only=True, eq=False)
 class ChunkCache:
     """Finds chunks' texts again.
 
     Texts are kept as the engine gave them, before the guard: another level of it, or other phrases, decode nothing.
     """
 
-    def __init__(self, *, store: ChunkCacheStore, fleet: Fleet, limits: Limits, guard: HallucinationGuard) -> None:
-        self._store = store
-        self._fleet = fleet
-        self._limits = limits
-        self._guard = guard
+    store: ChunkCacheStore
+    fleet: Fleet
+    limits: Limits
+    guard: HallucinationGuard
 
     @property
     def _on(self) -> bool:
-        return self._limits.cache_ttl_s > 0 and self._limits.chunk_cache_bytes > 0
+        return self.limits.cache_ttl_s > 0 and self.limits.chunk_cache_bytes > 0
 
     async def recall(self, job: JobRecord, chunks: Sequence[ReadyChunk]) -> list[Recalled]:
         """What is known of a job's chunks, in their order."""
         if not self._on:
             return [Recalled(key="", output=None) for _ in chunks]
-        keys = await asyncio.to_thread(lambda: [_keys(job, chunk, self._limits.presets) for chunk in chunks])
-        revision = await self._fleet.revision(job.model)
+        keys = await asyncio.to_thread(lambda: [_keys(job, chunk, self.limits.presets) for chunk in chunks])
+        revision = await self.fleet.revision(job.model)
         found = await self._found(job, keys, revision) if revision else {}
         recalled = []
         for chunk, own in zip(chunks, keys, strict=True):
@@ -72,13 +72,13 @@ class ChunkCache:
 
     async def _found(self, job: JobRecord, keys: Sequence[tuple[str, ...]], revision: str) -> dict[str, ChunkOutput]:
         wanted = [revised(key, revision) for own in keys for key in own]
-        return await self._store.recall(job.tenant, wanted) if wanted else {}
+        return await self.store.recall(job.tenant, wanted) if wanted else {}
 
     def _again(self, job: JobRecord, chunk: ReadyChunk, text: ChunkOutput) -> ChunkOutput:
         """A kept text as this job's chunk says it; no engine was busy with it."""
         output = shifted(replace(text, compute_s=0.0), seconds_of(chunk.start_sample))
         output = output_of_channel(output, chunk.channel)
-        kept, removed = self._guard.chunk(output.segments, job.options.guard)
+        kept, removed = self.guard.chunk(output.segments, job.options.guard)
         return replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
 
     def to_remember(self, claim: Claim, output: ChunkOutput) -> ToRemember | None:
@@ -87,13 +87,13 @@ class ChunkCache:
         A chunk that ever crashed an engine is decoded again each time. And what a transcriber decodes that has not said
         what it is cannot be told from what another one would.
         """
-        revision = self._fleet.revision_of(claim.transcriber_id)
+        revision = self.fleet.revision_of(claim.transcriber_id)
         if not (self._on and claim.cache_key and revision) or claim.alone:
             return None
         return ToRemember(
             key=revised(claim.cache_key, revision),
             output=shifted(output, -seconds_of(claim.start_sample)),
-            expires_s=time.time() + self._limits.cache_ttl_s,
+            expires_s=time.time() + self.limits.cache_ttl_s,
         )
 
 

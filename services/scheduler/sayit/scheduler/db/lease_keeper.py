@@ -4,54 +4,84 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 
-from sayit.chassis import background_tasks
+from sayit.chassis import background_tasks, telemetry
 from sayit.chassis.background_tasks import LastWork
+from sayit.chassis.wake_up import Bell
 from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.jobs.limits import Limits
 from sayit.speech.errors import SayItError
 
+#: Without a ring the next piece of work is looked for this often, in seconds.
+_POLL_S = 1.0
+#: How long work waits that could not be done now, such as without a database, in seconds.
+RETRY_S = 2.0
 
-async def leased(
-    work: Coroutine[None, None, None],
-    *,
-    jobs: JobStore,
-    job_id: str,
-    owner: str,
-    lease_s: float,
-    last_work: LastWork,
-) -> bool:
-    """Works while a second task keeps the lease; whichever ends first ends the other.
 
-    Cancelled, it gives the lease back: the next scheduler goes on at once, and nothing is held against the job.
+async def one_after_the_other(do_next: Callable[[], Awaitable[bool]], bell: Bell, *, delayed: str) -> None:
+    """Does piece after piece of some work until cancelled.
 
-    Returns:
-        False when the lease was lost meanwhile: the job was cancelled or deleted, or another scheduler has it.
+    Args:
+        do_next: does one piece; False if there is none.
+        bell: says that there may be one again.
+        delayed: what the log says when the work cannot be done now.
     """
-    task = asyncio.create_task(work)
-    keeper = asyncio.create_task(_keep(jobs, job_id, owner, lease_s))
-    try:
-        await asyncio.wait((task, keeper), return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:
-        await background_tasks.end(keeper, task)
-        await last_work.do(jobs.return_lease(job_id, owner, not_before_s=0.0))
-        raise
-    finally:
-        await background_tasks.end(keeper, task)
-    if task.cancelled():
-        return False
-    task.result()
-    return True
-
-
-async def _keep(jobs: JobStore, job_id: str, owner: str, lease_s: float) -> None:
-    until_s = time.time() + lease_s
     while True:
-        await asyncio.sleep(min(1.0, lease_s / 4))
         try:
-            if not await jobs.renew_lease(job_id, owner, until_s=time.time() + lease_s):
-                return
-            until_s = time.time() + lease_s
-        except SayItError:
-            if time.time() > until_s:
-                return
+            done = await do_next()
+        except SayItError as error:
+            telemetry.logger().warning(delayed, code=error.code, cause=error.cause)
+            done = False
+            await asyncio.sleep(RETRY_S)
+        if not done:
+            await bell.wait(_POLL_S)
+
+
+@dataclass(kw_only=True, eq=False)
+class Leasing:
+    """Keeps leases on jobs while they are worked on."""
+
+    jobs: JobStore
+    limits: Limits
+    last_work: LastWork
+
+    def until_s(self) -> float:
+        """When a lease that is taken or prolonged now runs out."""
+        return time.time() + self.limits.work_lease_s
+
+    async def leased(self, job_id: str, owner: str, work: Coroutine[None, None, None]) -> bool:
+        """Works while a second task keeps the lease; whichever ends first ends the other.
+
+        Cancelled, it gives the lease back: the next scheduler goes on at once, and nothing is held against the job.
+
+        Returns:
+            False when the lease was lost meanwhile: the job was cancelled or deleted, or another scheduler has it.
+        """
+        task = asyncio.create_task(work)
+        keeper = asyncio.create_task(self._keep(job_id, owner))
+        try:
+            await asyncio.wait((task, keeper), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await background_tasks.end(keeper, task)
+            await self.last_work.do(self.jobs.return_lease(job_id, owner, not_before_s=0.0))
+            raise
+        finally:
+            await background_tasks.end(keeper, task)
+        if task.cancelled():
+            return False
+        task.result()
+        return True
+
+    async def _keep(self, job_id: str, owner: str) -> None:
+        until_s = self.until_s()
+        while True:
+            await asyncio.sleep(min(1.0, self.limits.work_lease_s / 4))
+            try:
+                if not await self.jobs.renew_lease(job_id, owner, until_s=self.until_s()):
+                    return
+                until_s = self.until_s()
+            except SayItError:
+                if time.time() > until_s:
+                    return

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from prometheus_client import Counter, Histogram
 
@@ -62,37 +62,24 @@ class StopSignal:
         await self._event.wait()
 
 
+@dataclass(kw_only=True, eq=False)
 class Attempts:
     """What a transcriber's call may do."""
 
-    def __init__(
-        self,
-        *,
-        chunks: ChunkStore,
-        objects: Objects,
-        fleet: Fleet,
-        bus: RedisBus,
-        limits: Limits,
-        last_work: LastWork,
-        guard: HallucinationGuard,
-        cache: ChunkCache,
-        chunks_due: Callable[[], None],
-        all_done: Callable[[], None],
-    ) -> None:
-        self._chunks = chunks
-        self._objects = objects
-        self._fleet = fleet
-        self._bus = bus
-        self._guard = guard
-        self._cache = cache
-        self._chunks_due = chunks_due
-        self._all_done = all_done
-        self._live: defaultdict[str, set[StopSignal]] = defaultdict(set)
-        self._none_live = asyncio.Event()
-        self._none_live.set()
-        self._draining: asyncio.Task[None] | None = None
-        self.limits = limits
-        self.last_work = last_work
+    chunks: ChunkStore
+    objects: Objects
+    fleet: Fleet
+    bus: RedisBus
+    limits: Limits
+    last_work: LastWork
+    guard: HallucinationGuard
+    cache: ChunkCache
+    chunks_due: Callable[[], None]
+    all_done: Callable[[], None]
+    _live: defaultdict[str, set[StopSignal]] = field(default_factory=lambda: defaultdict(set), init=False)
+    #: Set whenever a job has no attempt any more.
+    _ended: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _draining: asyncio.Task[None] | None = field(default=None, init=False)
 
     @property
     def draining(self) -> bool:
@@ -114,7 +101,9 @@ class Attempts:
             await asyncio.wait({self._draining})
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_S):
-                await self._none_live.wait()
+                while self._live:
+                    self._ended.clear()
+                    await self._ended.wait()
 
     async def _drain(self, grace_s: float) -> None:
         for signal in self._signals():
@@ -135,13 +124,13 @@ class Attempts:
         """
         if self.draining:
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the scheduler stops")
-        claim = await self._chunks.claim(chunk_id, dispatch, transcriber_id, lease_until_s=self._lease_until())
+        claim = await self.chunks.claim(chunk_id, dispatch, transcriber_id, lease_until_s=self._lease_until())
         _ENDS.labels("claimed" if claim else "refused").inc()
         return claim
 
     async def audio(self, claim: Claim) -> bytes:
         """The chunk's audio: mono 16 kHz s16le."""
-        return await self._objects.get(claim.object_key)
+        return await self.objects.get(claim.object_key)
 
     def options(self, claim: Claim) -> DecodeOptions:
         """How to decode the chunk."""
@@ -154,15 +143,13 @@ class Attempts:
         """A signal that is set when the job is cancelled or deleted, or this scheduler stops, while the block runs."""
         signal = StopSignal()
         self._live[claim.job_id].add(signal)
-        self._none_live.clear()
         try:
             yield signal
         finally:
             self._live[claim.job_id].discard(signal)
             if not self._live[claim.job_id]:
                 del self._live[claim.job_id]
-            if not self._live:
-                self._none_live.set()
+                self._ended.set()
 
     def stop(self, job_id: str) -> None:
         """Tells every attempt at the job's chunks that nobody wants them any more."""
@@ -172,7 +159,7 @@ class Attempts:
     async def heartbeat(self, claim: Claim, *, on_engine: bool) -> bool:
         """Prolongs the lease; False when the attempt is no longer the current one."""
         until_s = self._lease_until()
-        return await self._chunks.renew_claim(claim.chunk_id, claim.attempt, on_engine=on_engine, lease_until_s=until_s)
+        return await self.chunks.renew_claim(claim.chunk_id, claim.attempt, on_engine=on_engine, lease_until_s=until_s)
 
     async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
         """Shows watchers the text so far; it is not stored."""
@@ -181,25 +168,25 @@ class Attempts:
         shown = tagged(segments, claim.channel)
         if not claim.options.word_timestamps:
             shown = tuple(replace(segment, words=()) for segment in shown)
-        self._bus.publish(claim.job_id, event_bytes(claim.job_id, PartialText(chunk_index=claim.index, segments=shown)))
+        self.bus.publish(claim.job_id, event_bytes(claim.job_id, PartialText(chunk_index=claim.index, segments=shown)))
 
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:
         """Stores the chunk's text, exactly once; False when the attempt was fenced.
 
         What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
         """
-        remember = self._cache.to_remember(claim, output)
-        kept, removed = self._guard.chunk(output.segments, claim.options.guard)
+        remember = self.cache.to_remember(claim, output)
+        kept, removed = self.guard.chunk(output.segments, claim.options.guard)
         output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
-        job = await self._chunks.commit(claim, output, remember)
+        job = await self.chunks.commit(claim, output, remember)
         self._log(claim, "committed" if job else "fenced", began_s, compute_s=round(output.compute_s, 3))
-        self._chunks_due()
+        self.chunks_due()
         if job is None:
             return False
-        self._fleet.committed(claim, output.compute_s)
+        self.fleet.committed(claim, output.compute_s)
         if job.state is JobState.MERGING:
-            self._all_done()
-        self._bus.publish(job.id, event_bytes(job.id, await self._fleet.estimate(job)))
+            self.all_done()
+        self.bus.publish(job.id, event_bytes(job.id, await self.fleet.estimate(job)))
         return True
 
     async def give_up(
@@ -216,11 +203,11 @@ class Attempts:
 
         With `expired_s`, only if the claim's lease ran out before that time.
         """
-        job = await self._chunks.give_up(claim, end, detail, delay_s=delay_s, expired_s=expired_s)
+        job = await self.chunks.give_up(claim, end, detail, delay_s=delay_s, expired_s=expired_s)
         if job is None and expired_s is not None:
             return  # another scheduler was faster, or it is alive after all
         self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])
-        self._chunks_due()
+        self.chunks_due()
         if job is not None and job.state is JobState.FAILED:
             self.stop(job.id)
 

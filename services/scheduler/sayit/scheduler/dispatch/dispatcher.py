@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import Counter
 
 from sayit.chassis import telemetry
+from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.wake_up import Bell
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
@@ -25,33 +28,49 @@ _POLL_S = 1.0
 _RETRY_S = 1.0
 
 
+@dataclass(kw_only=True, eq=False)
 class Dispatcher:
     """Moves due chunks into the queue."""
 
-    def __init__(self, *, chunks: ChunkStore, queue: ArqQueue, fleet: Fleet, limits: Limits) -> None:
-        self.bell = Bell()
-        #: Whether the queue has refused a message and not taken one since.
-        self.queue_full = False
-        self._chunks = chunks
-        self._queue = queue
-        self._fleet = fleet
-        self._limits = limits
-        self._to_ring: deque[Dispatch] = deque()
-        self._ringing = asyncio.Lock()
-        self._searched_s = 0.0
+    chunks: ChunkStore
+    queue: ArqQueue
+    fleet: Fleet
+    limits: Limits
+    last_work: LastWork
+    bell: Bell = field(default_factory=Bell, init=False)
+    #: Whether the queue has refused a message and not taken one since.
+    queue_full: bool = field(default=False, init=False)
+    _to_ring: deque[Dispatch] = field(default_factory=deque, init=False)
+    _ringing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _searched_s: float = field(default=0.0, init=False)
 
     def limit(self, model: str) -> int:
         """Chunks that may be in the queue or running, as far as we know now; 0 without transcribers."""
-        slots = self._fleet.slots(model)
-        return slots + self._limits.dispatch_ahead if slots else 0
+        slots = self.fleet.slots(model)
+        return slots + self.limits.dispatch_ahead if slots else 0
 
-    async def ring(self, dispatches: Sequence[Dispatch]) -> None:
-        """Rings for chunks that were dispatched; what the queue does not take now it gets later. Never raises."""
-        self._to_ring += dispatches
+    async def dispatched(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> list[Dispatch] | None:
+        """Adds so many chunks and rings for those that were dispatched with it; returns what adding does.
+
+        It runs to its end also when nobody waits for it any more: what is numbered is to be rung for. What the queue
+        does not take now it gets later.
+        """
+        return await self.last_work.do(self._dispatched(adding, count))
+
+    async def _dispatched(
+        self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int
+    ) -> list[Dispatch] | None:
+        dispatched = await adding
+        if dispatched is None:
+            return None
+        self._to_ring += dispatched
         try:
             await self._ring()
         except SayItError:
             self.bell.ring()
+        if len(dispatched) < count:
+            self.bell.ring()
+        return dispatched
 
     async def run(self) -> None:
         """Dispatches until cancelled."""
@@ -70,8 +89,8 @@ class Dispatcher:
         """Dispatches what there is room for; returns how long to leave the database and the queue alone, in seconds."""
         try:
             await self._ring()
-            for model in await self._fleet.models_online():
-                self._to_ring += await self._chunks.dispatch(model, limit=self.limit(model))
+            for model in await self.fleet.models_online():
+                self._to_ring += await self.chunks.dispatch(model, limit=self.limit(model))
                 await self._ring()
             await self._search()
         except SayItError as error:
@@ -86,10 +105,10 @@ class Dispatcher:
         if now < self._searched_s + _POLL_S:
             return
         self._searched_s = now
-        unclaimed = await self._chunks.unclaimed(before_s=now - self._limits.redispatch_s)
-        lost = await self._queue.lost(unclaimed)
+        unclaimed = await self.chunks.unclaimed(before_s=now - self.limits.redispatch_s)
+        lost = await self.queue.lost(unclaimed)
         if lost:
-            _TAKEN_BACK.inc(await self._chunks.take_back(lost))
+            _TAKEN_BACK.inc(await self.chunks.take_back(lost))
             self.bell.ring()
 
     async def _ring(self) -> None:
@@ -98,7 +117,7 @@ class Dispatcher:
             while self._to_ring:
                 message, chunk = self._to_ring[0]
                 try:
-                    await self._queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
+                    await self.queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
                 except SayItError as error:
                     self.queue_full = error.kind is ErrorKind.OVERLOADED
                     raise

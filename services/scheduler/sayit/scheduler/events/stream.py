@@ -6,6 +6,7 @@ Events stay the bytes that are stored and published: a watcher costs a look at e
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
@@ -23,13 +24,13 @@ _POLL_S = 2.0
 _BATCH = 200
 
 
+@dataclass(kw_only=True, eq=False)
 class Watching:
     """Streams of events."""
 
-    def __init__(self, *, jobs: JobStore, bus: RedisBus, fleet: Fleet) -> None:
-        self._jobs = jobs
-        self._bus = bus
-        self._fleet = fleet
+    jobs: JobStore
+    bus: RedisBus
+    fleet: Fleet
 
     async def watch(self, who: Principal, job_id: str, after_seq: int) -> AsyncGenerator[bytes]:
         """Serialized events: durable ones after `after_seq` without gaps, ephemeral ones between them; to the last.
@@ -37,11 +38,11 @@ class Watching:
         Raises:
             SayItError: JOB_NOT_FOUND, also when the job is deleted meanwhile; INVALID_ARGUMENT for a number to come.
         """
-        async with self._bus.subscribe(job_id) as published:
+        async with self.bus.subscribe(job_id) as published:
             seen = after_seq
             shown: Progress | None = None
             while True:
-                job, stored = await self._jobs.events_after(who.tenant, job_id, seen, _BATCH)
+                job, stored = await self.jobs.events_after(who.tenant, job_id, seen, _BATCH)
                 if not 0 <= seen <= job.last_seq:
                     reason = f"after_seq is not between 0 and {job.last_seq}"
                     raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason=reason)
@@ -52,7 +53,7 @@ class Watching:
                     return
                 if seen < job.last_seq:
                     continue
-                progress = await self._fleet.estimate(job)
+                progress = await self.fleet.estimate(job)
                 if progress != shown:
                     shown = progress
                     yield event_bytes(job_id, progress)

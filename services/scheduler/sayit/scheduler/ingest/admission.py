@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from prometheus_client import Counter
 
@@ -28,6 +29,7 @@ _SHORTEST_S, _LONGEST_S = 1.0, 60.0
 _UNKNOWN_S = 15.0
 
 
+@dataclass(kw_only=True, eq=False)
 class Admission:
     """Refuses new work with OVERLOADED and a time to come back.
 
@@ -39,22 +41,13 @@ class Admission:
         queue_full: whether the queue has refused a message and not taken one since.
     """
 
-    def __init__(
-        self,
-        *,
-        jobs: JobStore,
-        fleet: FleetStore,
-        objects: Objects,
-        limits: Limits,
-        queue_full: Callable[[], bool],
-    ) -> None:
-        self._jobs = jobs
-        self._fleet = fleet
-        self._objects = objects
-        self._limits = limits
-        self._queue_full = queue_full
-        self._measured_until_s = 0.0
-        self._seconds_per_job = _UNKNOWN_S
+    jobs: JobStore
+    fleet: FleetStore
+    objects: Objects
+    limits: Limits
+    queue_full: Callable[[], bool]
+    _measured_until_s: float = field(default=0.0, init=False)
+    _seconds_per_job: float = field(default=_UNKNOWN_S, init=False)
 
     async def audio(self) -> None:
         """Checks that there is room for more audio.
@@ -62,10 +55,10 @@ class Admission:
         Raises:
             SayItError: OVERLOADED.
         """
-        if self._limits.min_free_bytes == 0:
+        if self.limits.min_free_bytes == 0:
             return
-        free = await self._objects.free_bytes()
-        if free is not None and free < self._limits.min_free_bytes:
+        free = await self.objects.free_bytes()
+        if free is not None and free < self.limits.min_free_bytes:
             raise _refused("disk", _LONGEST_S)
 
     async def job(self, tenant: str) -> None:
@@ -74,12 +67,12 @@ class Admission:
         Raises:
             SayItError: OVERLOADED.
         """
-        if self._queue_full():
+        if self.queue_full():
             raise _refused("queue", _LONGEST_S)
-        active, own = await self._jobs.active_jobs(tenant)
-        if active >= self._limits.max_active_jobs:
+        active, own = await self.jobs.active_jobs(tenant)
+        if active >= self.limits.max_active_jobs:
             raise _refused(Full.JOBS, await self._until_one_ends())
-        if own >= self._limits.max_active_jobs_per_tenant:
+        if own >= self.limits.max_active_jobs_per_tenant:
             raise _refused(Full.TENANT, await self._until_one_ends())
 
     async def accept(self, job: JobRecord) -> tuple[JobRecord, bool]:
@@ -88,8 +81,8 @@ class Admission:
         Raises:
             SayItError: OVERLOADED.
         """
-        bounds = Bounds(jobs=self._limits.max_active_jobs, of_tenant=self._limits.max_active_jobs_per_tenant)
-        accepted = await self._jobs.create_job(job, bounds)
+        bounds = Bounds(jobs=self.limits.max_active_jobs, of_tenant=self.limits.max_active_jobs_per_tenant)
+        accepted = await self.jobs.create_job(job, bounds)
         if isinstance(accepted, Full):
             raise _refused(accepted, await self._until_one_ends())
         return accepted
@@ -98,7 +91,7 @@ class Admission:
         """Seconds between two ends of jobs, as measured lately."""
         now = time.time()
         if now >= self._measured_until_s:
-            lately = await self._fleet.statistics(since_s=now - _MEASURED_OVER_S)
+            lately = await self.fleet.statistics(since_s=now - _MEASURED_OVER_S)
             ended = lately.completed + lately.failed
             self._seconds_per_job = _MEASURED_OVER_S / ended if ended else _UNKNOWN_S
             self._measured_until_s = now + _MEASURED_FOR_S

@@ -7,18 +7,18 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.wake_up import Bell
 from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.lease_keeper import leased
+from sayit.scheduler.db.lease_keeper import RETRY_S, Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
@@ -28,7 +28,7 @@ from sayit.scheduler.ingest.audio_reader.pool import DecoderPool, Decoding
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.events import event_bytes
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import Dispatch, JobRecord, NewChunk
+from sayit.scheduler.jobs.records import JobRecord, NewChunk
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
@@ -40,20 +40,11 @@ if TYPE_CHECKING:  # NumPy is loaded by the first recording
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
-_POLL_S = 1.0
-_RETRY_S = 2.0
 #: An idle transcriber claims a chunk within this time, unless the database's writer waits for the disk meanwhile.
 _CLAIMED_WITHIN_S = 0.015
 
 
-class NewSplitter(Protocol):
-    """Makes the splitter of one recording; may take a moment, in a thread."""
-
-    def __call__(self, *, channels: int, numbered: bool) -> ChannelSplitter:
-        """See `ChannelSplitter`."""
-        ...
-
-
+@dataclass(kw_only=True, eq=False)
 class Preparer:
     """Prepares accepted jobs, a few at a time.
 
@@ -61,37 +52,21 @@ class Preparer:
     already there stay.
     """
 
-    def __init__(
-        self,
-        *,
-        uploads: UploadStore,
-        jobs: JobStore,
-        objects: Objects,
-        decoder: DecoderPool,
-        new_splitter: NewSplitter,
-        results: Results,
-        bus: RedisBus,
-        limits: Limits,
-        last_work: LastWork,
-        dispatcher: Dispatcher,
-        fleet: Fleet,
-        cache: ChunkCache,
-        all_done: Callable[[], None],
-    ) -> None:
-        self.bell = Bell()
-        self._uploads = uploads
-        self._jobs = jobs
-        self._objects = objects
-        self._decoder = decoder
-        self._new_splitter = new_splitter
-        self._results = results
-        self._bus = bus
-        self._limits = limits
-        self._last_work = last_work
-        self._dispatcher = dispatcher
-        self._fleet = fleet
-        self._cache = cache
-        self._all_done = all_done
+    uploads: UploadStore
+    jobs: JobStore
+    objects: Objects
+    decoder: DecoderPool
+    #: Makes the splitter of a recording of so many channels, numbered or not; may take a moment.
+    new_splitter: Callable[[int, bool], ChannelSplitter]
+    results: Results
+    bus: RedisBus
+    limits: Limits
+    leasing: Leasing
+    dispatcher: Dispatcher
+    fleet: Fleet
+    cache: ChunkCache
+    all_done: Callable[[], None]
+    bell: Bell = field(default_factory=Bell, init=False)
 
     async def run(self, *, max_bytes: int | None = None) -> None:
         """Prepares jobs, one after the other, until cancelled; several of these may run side by side.
@@ -99,21 +74,13 @@ class Preparer:
         Args:
             max_bytes: only files of at most this size, so that short recordings never wait behind long ones.
         """
-        while True:
-            try:
-                prepared = await self.prepare_next(max_bytes=max_bytes)
-            except SayItError as error:
-                telemetry.logger().warning("preparing is delayed", code=error.code, cause=error.cause)
-                prepared = False
-                await asyncio.sleep(_RETRY_S)
-            if not prepared:
-                await self.bell.wait(_POLL_S)
+        do_next = partial(self.prepare_next, max_bytes=max_bytes)
+        await one_after_the_other(do_next, self.bell, delayed="preparing is delayed")
 
     async def prepare_next(self, *, max_bytes: int | None = None) -> bool:
         """Prepares one job; False if none waits."""
         owner = secrets.token_hex(8)
-        until_s = time.time() + self._limits.work_lease_s
-        job = await self._jobs.lease_preparing(owner, until_s=until_s, max_bytes=max_bytes)
+        job = await self.jobs.lease_preparing(owner, until_s=self.leasing.until_s(), max_bytes=max_bytes)
         if job is None:
             return False
         # The bell wakes one of the loops; whoever found work lets the next one look.
@@ -123,11 +90,7 @@ class Preparer:
         with telemetry.span_from(job.traceparent, "prepare"):
             try:
                 self._check_attempts(job)
-                work = self._prepare(job, owner)
-                lease_s = self._limits.work_lease_s
-                if not await leased(
-                    work, jobs=self._jobs, job_id=job.id, owner=owner, lease_s=lease_s, last_work=self._last_work
-                ):
+                if not await self.leasing.leased(job.id, owner, self._prepare(job, owner)):
                     outcome = "stopped"
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
@@ -139,25 +102,25 @@ class Preparer:
         return True
 
     def _check_attempts(self, job: JobRecord) -> None:
-        if job.prepare_attempts > self._limits.max_prepare_attempts:
+        if job.prepare_attempts > self.limits.max_prepare_attempts:
             raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing never came to its end")
 
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
-            await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+            await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + RETRY_S)
             telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
-        await self._jobs.fail_job(job.id, error)
+        await self.jobs.fail_job(job.id, error)
         return error.code
 
     async def _prepare(self, job: JobRecord, owner: str) -> None:
-        parts = await self._uploads.parts(job.upload_id)
-        async with self._objects.file_of([part.object_key for part in parts]) as path:
-            revision = await self._fleet.revision(job.model)
+        parts = await self.uploads.parts(job.upload_id)
+        async with self.objects.file_of([part.object_key for part in parts]) as path:
+            revision = await self.fleet.revision(job.model)
             if revision:
-                cache_key = await asyncio.to_thread(_cache_key, path, job, self._limits.presets, revision)
-                await self._jobs.set_cache_key(job.id, owner, cache_key)
-                if await self._results.answer_from_cache(job, owner, cache_key):
+                cache_key = await asyncio.to_thread(_cache_key, path, job, self.limits.presets, revision)
+                await self.jobs.set_cache_key(job.id, owner, cache_key)
+                if await self.results.answer_from_cache(job, owner, cache_key):
                     return
             await self._split(job, owner, path)
 
@@ -171,9 +134,9 @@ class Preparer:
             count, from_cache = count + len(new), from_cache + _with_text(new)
             return not new or await self._add(job, owner, new, splitter, decoding)
 
-        async with self._decoder.decode(path, split=split) as decoding:
+        async with self.decoder.decode(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
-            splitter = await asyncio.to_thread(self._new_splitter, channels=decoding.channels, numbered=split)
+            splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, split)
             async for block in decoding:
                 rest += block
                 if len(rest) >= _FEED_BYTES * decoding.channels:
@@ -187,7 +150,7 @@ class Preparer:
             return
         if count > from_cache:
             await asyncio.sleep(_CLAIMED_WITHIN_S)
-        finished = await self._jobs.finish_preparing(
+        finished = await self.jobs.finish_preparing(
             job.id,
             owner,
             samples=summary.samples,
@@ -200,31 +163,31 @@ class Preparer:
         )
         if finished is None:
             return
-        self._all_done()
-        self._bus.publish(job.id, event_bytes(job.id, await self._fleet.estimate(finished)))
+        self.all_done()
+        self.bus.publish(job.id, event_bytes(job.id, await self.fleet.estimate(finished)))
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
 
     async def _add(
         self, job: JobRecord, owner: str, new: Sequence[NewChunk], splitter: ChannelSplitter, decoding: Decoding
     ) -> bool:
         """Makes chunks due, whatever else is to be done with the file; False when the job is no longer ours."""
-        added = self._jobs.add_chunks(
+        added = self.jobs.add_chunks(
             job.id,
             owner,
             new,
             scanned=splitter.total_samples,
             declared=None if decoding.declared_s is None else samples_of(decoding.declared_s),
             channels=decoding.channels,
-            limit=self._dispatcher.limit(job.model),
+            limit=self.dispatcher.limit(job.model),
         )
-        return await self._last_work.do(self._ring(added, len(new)))
+        return await self.dispatcher.dispatched(added, len(new)) is not None
 
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
         """Stores chunks' audio and looks whether their text is known; their rows are to be written then."""
         new: list[NewChunk] = []
-        for chunk, recalled in zip(ready, await self._cache.recall(job, ready), strict=True):
+        for chunk, recalled in zip(ready, await self.cache.recall(job, ready), strict=True):
             key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"
-            await self._objects.put(key, chunk.pcm)
+            await self.objects.put(key, chunk.pcm)
             new.append(
                 NewChunk(
                     index=chunk.index,
@@ -241,19 +204,6 @@ class Preparer:
                 )
             )
         return new
-
-    async def _ring(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> bool:
-        """Adds chunks and rings for those that were dispatched with it; False when the job is no longer ours.
-
-        It runs to its end also when nobody waits for it any more: what is numbered is to be rung for.
-        """
-        dispatched = await adding
-        if dispatched is None:
-            return False
-        await self._dispatcher.ring(dispatched)
-        if len(dispatched) < count:
-            self._dispatcher.bell.ring()
-        return True
 
 
 def _with_text(new: Sequence[NewChunk]) -> int:

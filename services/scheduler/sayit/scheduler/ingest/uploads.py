@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sayit.chassis.background_tasks import LastWork
 from sayit.chassis.principal import Principal
@@ -28,31 +28,19 @@ _MAX_NAME = 255
 _MAX_KEY = 128
 
 
+@dataclass(kw_only=True, eq=False)
 class Intake:
     """Uploads and the creation of jobs."""
 
-    def __init__(
-        self,
-        *,
-        uploads: UploadStore,
-        jobs: JobStore,
-        objects: Objects,
-        fleet: Fleet,
-        vocabularies: Vocabularies,
-        admission: Admission,
-        limits: Limits,
-        last_work: LastWork,
-        accepted: Callable[[], None],
-    ) -> None:
-        self._uploads = uploads
-        self._jobs = jobs
-        self._objects = objects
-        self._fleet = fleet
-        self._vocabularies = vocabularies
-        self._admission = admission
-        self._limits = limits
-        self._last_work = last_work
-        self._accepted = accepted
+    uploads: UploadStore
+    jobs: JobStore
+    objects: Objects
+    fleet: Fleet
+    vocabularies: Vocabularies
+    admission: Admission
+    limits: Limits
+    last_work: LastWork
+    accepted: Callable[[], None]
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
         """Opens an upload.
@@ -65,7 +53,7 @@ class Intake:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="size_bytes", reason="the size is negative")
         if size is not None:
             self._within_limit(size)
-        await self._admission.audio()
+        await self.admission.audio()
         now = time.time()
         upload = UploadRecord(
             id=secrets.token_hex(16),
@@ -75,9 +63,9 @@ class Intake:
             size=size,
             received=0,
             created_s=now,
-            expires_s=now + self._limits.upload_ttl_s,
+            expires_s=now + self.limits.upload_ttl_s,
         )
-        await self._uploads.create_upload(upload)
+        await self.uploads.create_upload(upload)
         return upload
 
     async def append(self, who: Principal, upload_id: str, offset: int, data: AsyncIterator[bytes]) -> UploadRecord:
@@ -86,20 +74,20 @@ class Intake:
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE, OVERLOADED.
         """
-        upload = await self._uploads.get_upload(who.tenant, upload_id)
+        upload = await self.uploads.get_upload(who.tenant, upload_id)
         if offset != upload.received:
             raise SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, field="offset", expected=upload.received, offset=offset)
-        await self._admission.audio()
+        await self.admission.audio()
         await self._receive(upload, data, keep_rest=True)
-        return await self._uploads.get_upload(who.tenant, upload_id)
+        return await self.uploads.get_upload(who.tenant, upload_id)
 
     async def upload(self, who: Principal, upload_id: str) -> UploadRecord:
         """Returns an upload."""
-        return await self._uploads.get_upload(who.tenant, upload_id)
+        return await self.uploads.get_upload(who.tenant, upload_id)
 
     async def delete_upload(self, who: Principal, upload_id: str) -> None:
         """Deletes an upload that no job uses."""
-        await self._uploads.delete_upload(who.tenant, upload_id)
+        await self.uploads.delete_upload(who.tenant, upload_id)
 
     async def create_job(
         self, who: Principal, options: Options, data: AsyncIterator[bytes], *, filename: str, key: str, traceparent: str
@@ -112,7 +100,7 @@ class Intake:
         options, sent, existing = await self._admit(who, options, key)
         if existing is not None:
             return existing
-        await self._admission.job(who.tenant)
+        await self.admission.job(who.tenant)
         upload = await self.open_upload(who, filename=filename, size=None)
         try:
             received = await self._receive(upload, data, keep_rest=False)
@@ -120,7 +108,7 @@ class Intake:
             return await self._accept(who, options, sent, upload, key, traceparent)
         except BaseException:
             # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
-            await self._last_work.do(self._forget(who, upload.id))
+            await self.last_work.do(self._forget(who, upload.id))
             raise
 
     async def create_job_on(
@@ -134,8 +122,8 @@ class Intake:
         options, sent, existing = await self._admit(who, options, key)
         if existing is not None:
             return existing
-        await self._admission.job(who.tenant)
-        upload = await self._uploads.get_upload(who.tenant, upload_id)
+        await self.admission.job(who.tenant)
+        upload = await self.uploads.get_upload(who.tenant, upload_id)
         if upload.size is not None and upload.received != upload.size:
             raise SayItError(ErrorKind.UPLOAD_INCOMPLETE, received=upload.received, size=upload.size)
         _not_empty(upload.received, "upload_id")
@@ -154,12 +142,12 @@ class Intake:
             reason = f"longer than {_MAX_KEY} characters"
             raise SayItError(ErrorKind.INVALID_OPTION, field="idempotency_key", reason=reason)
         options = options.normalised()
-        job = await self._jobs.find_by_idempotency_key(who.tenant, key)
+        job = await self.jobs.find_by_idempotency_key(who.tenant, key)
         if job is not None:
             _same(options, job)
             return options, None, job
-        options, sent = await self._vocabularies.applied(who, options)
-        return replace(options, model=await self._fleet.model_named(options.model)), sent, None
+        options, sent = await self.vocabularies.applied(who, options)
+        return replace(options, model=await self.fleet.model_named(options.model)), sent, None
 
     async def _accept(
         self, who: Principal, options: Options, sent: Hints | None, upload: UploadRecord, key: str, traceparent: str
@@ -178,11 +166,11 @@ class Intake:
             created_s=time.time(),
             traceparent=traceparent,
         )
-        accepted, new = await self._admission.accept(job)
+        accepted, new = await self.admission.accept(job)
         if not new:
             await self._forget(who, upload.id)
             _same(job.requested, accepted)
-        self._accepted()
+        self.accepted()
         return accepted
 
     async def _receive(self, upload: UploadRecord, data: AsyncIterator[bytes], *, keep_rest: bool) -> int:
@@ -210,31 +198,31 @@ class Intake:
 
         The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
         """
-        return await self._last_work.do(self._store_part(upload_id, end, bytes(rest)))
+        return await self.last_work.do(self._store_part(upload_id, end, bytes(rest)))
 
     async def _store_part(self, upload_id: str, offset: int, data: bytes) -> int:
         # Two senders at one offset must not overwrite each other's object before the row decides who was first.
         key = f"uploads/{upload_id}/{offset:012d}-{secrets.token_hex(4)}"
-        await self._objects.put(key, data)
+        await self.objects.put(key, data)
         try:
-            await self._uploads.add_part(upload_id, PartRecord(offset=offset, size=len(data), object_key=key))
+            await self.uploads.add_part(upload_id, PartRecord(offset=offset, size=len(data), object_key=key))
         except SayItError as error:
             if not error.kind.retryable:
-                await self._objects.delete(key)  # no row names it
+                await self.objects.delete(key)  # no row names it
             raise
         return offset + len(data)
 
     async def _forget(self, who: Principal, upload_id: str) -> None:
         try:
-            await self._uploads.delete_upload(who.tenant, upload_id)
+            await self.uploads.delete_upload(who.tenant, upload_id)
         except SayItError:
             return  # a job took it after all, or the database is away: it expires by itself
 
     def _within_limit(self, size: int, *, announced: int | None = None) -> None:
         if announced is not None and size > announced:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="data", reason="more bytes than announced")
-        if size > self._limits.max_upload_bytes:
-            limit_mb = self._limits.max_upload_bytes // _MEGABYTE
+        if size > self.limits.max_upload_bytes:
+            limit_mb = self.limits.max_upload_bytes // _MEGABYTE
             raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=limit_mb)
 
 

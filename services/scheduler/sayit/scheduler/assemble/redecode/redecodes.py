@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prometheus_client import Counter
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
 from sayit.scheduler.assemble.redecode import Heard
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.redecodes import LookStore
@@ -22,14 +21,13 @@ from sayit.speech.errors import SayItError
 _LOOKS = Counter("sayit_looks", "Stretches of audio that are decoded once more, by reason.", ["kind"])
 
 
+@dataclass(kw_only=True, eq=False)
 class Looks:
     """Begins looks and gives up those that wait for too long."""
 
-    def __init__(self, *, store: LookStore, objects: Objects, dispatcher: Dispatcher, last_work: LastWork) -> None:
-        self.store = store
-        self._objects = objects
-        self._dispatcher = dispatcher
-        self._last_work = last_work
+    store: LookStore
+    objects: Objects
+    dispatcher: Dispatcher
 
     async def begin(self, job: JobRecord, owner: str, heard: Heard, wanted: Sequence[Wanted]) -> bool:
         """Makes looks due, and with that gives the job's lease back; False if none of them can be had.
@@ -45,7 +43,7 @@ class Looks:
                 pcm, pieces = await self._audio(heard.chunks, look)
                 if not pcm:
                     continue
-                await self._objects.put(key, pcm)
+                await self.objects.put(key, pcm)
             except SayItError as error:
                 if error.kind.retryable:
                     raise
@@ -54,10 +52,8 @@ class Looks:
                 new.append(NewLook(wanted=look, object_key=key, interactive=short, pieces=pieces))
         if not new:
             return False
-        limit = self._dispatcher.limit(job.model)
-        adding = self.store.add(job.id, owner, new, round_=heard.next_round, limit=limit)
         # Adding ends the lease, and whoever keeps it would end this work before the queue knows.
-        await self._last_work.do(self._ring(adding, job, new))
+        await self.dispatcher.dispatched(self._add(job, owner, new, heard.next_round), len(new))
         return True
 
     async def give_up_late(self) -> None:
@@ -66,19 +62,15 @@ class Looks:
         if late:
             telemetry.logger().warning("second looks are given up", count=late)
 
-    async def _ring(
-        self, adding: Coroutine[Any, Any, list[Dispatch] | None], job: JobRecord, new: Sequence[NewLook]
-    ) -> None:
-        dispatched = await adding
-        if dispatched is None:
-            return  # the job has ended, or is somebody else's
-        kinds = sorted(look.wanted.kind for look in new)
-        for kind in kinds:
-            _LOOKS.labels(kind).inc()
-        telemetry.logger().info("looks", job_id=job.id, tenant=job.tenant, kinds=kinds)
-        await self._dispatcher.ring(dispatched)
-        if len(dispatched) < len(new):
-            self._dispatcher.bell.ring()
+    async def _add(self, job: JobRecord, owner: str, new: Sequence[NewLook], round_: int) -> list[Dispatch] | None:
+        limit = self.dispatcher.limit(job.model)
+        dispatched = await self.store.add(job.id, owner, new, round_=round_, limit=limit)
+        if dispatched is not None:  # else the job has ended, or is somebody else's
+            kinds = sorted(look.wanted.kind for look in new)
+            for kind in kinds:
+                _LOOKS.labels(kind).inc()
+            telemetry.logger().info("looks", job_id=job.id, tenant=job.tenant, kinds=kinds)
+        return dispatched
 
     async def _audio(self, chunks: Sequence[DoneChunk], look: Wanted) -> tuple[bytes, tuple[tuple[int, int], ...]]:
         """s16le samples of what chunks have of a stretch, and which pieces of the recording they are."""
@@ -88,7 +80,7 @@ class Looks:
         for chunk in chunks:
             if chunk.channel != look.channel or chunk.start_sample >= look.end_sample or chunk.end_sample <= reached:
                 continue
-            data = await self._objects.get(chunk.object_key)
+            data = await self.objects.get(chunk.object_key)
             offset = 0
             for first, last in chunk.pieces:
                 start, end = max(first, reached), min(last, look.end_sample)

@@ -57,7 +57,7 @@ _HOUR_S = 3600.0
 _MEGABYTE = 1_000_000
 
 
-def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
+def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> Limits:
     """The use cases' numbers."""
     return Limits(
         max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
@@ -78,14 +78,17 @@ def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
         job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
         presets=presets,
+        sweep_s=sweep_s,
     )
 
 
 @asynccontextmanager
 async def running(
-    settings: SchedulerSettings, reload: Reload[SchedulerSettings] | None = None
+    settings: SchedulerSettings, reload: Reload[SchedulerSettings] | None = None, *, sweep_s: float = 1.0
 ) -> AsyncIterator[Running]:
     """Runs a scheduler while the block runs; limits and lifetimes follow `reload`.
+
+    Every `sweep_s` its loops look for what no bell announced.
 
     At its end it says NOT_SERVING, sends watchers elsewhere, and frees what it prepares or merges for another at once.
     Uploads and chunks on an engine get the grace time; what is left of them then is given back, as an interruption.
@@ -98,7 +101,7 @@ async def running(
             f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
-    limits = limits_of(settings, _presets(settings))
+    limits = limits_of(settings, _presets(settings), sweep_s)
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
         stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
@@ -218,7 +221,7 @@ async def running(
             )
 
         def adopt(now: SchedulerSettings) -> None:
-            limits.adopt(limits_of(now, limits.presets))
+            limits.adopt(limits_of(now, limits.presets, sweep_s))
             stores.jobs.result_ttl_s = stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
             try:
                 guard.adopt(load_phrases(now.guard_phrases))

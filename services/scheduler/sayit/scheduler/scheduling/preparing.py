@@ -33,8 +33,6 @@ from sayit.speech.presets import Presets
 
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
-_POLL_S = 1.0
-_RETRY_S = 2.0
 #: An idle transcriber claims a chunk within this time, unless the database's writer waits for the disk meanwhile.
 _CLAIMED_WITHIN_S = 0.015
 
@@ -90,9 +88,9 @@ class Preparer:
             except SayItError as error:
                 telemetry.logger().warning("preparing is delayed", code=error.code, cause=error.cause)
                 prepared = False
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(2 * self._limits.sweep_s)
             if not prepared:
-                await self.bell.wait(_POLL_S)
+                await self.bell.wait(self._limits.sweep_s)
 
     async def prepare_next(self, *, max_bytes: int | None = None) -> bool:
         """Prepares one job; False if none waits."""
@@ -129,7 +127,7 @@ class Preparer:
 
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
-            await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+            await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + 2 * self._limits.sweep_s)
             telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
         await self._jobs.fail_job(job.id, error)

@@ -33,8 +33,6 @@ from sayit.speech.presets import Presets
 from sayit.speech.transcript import Segment, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
-_POLL_S = 1.0
-_RETRY_S = 2.0
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
 _SEGMENTS_PER_EVENT = 200
 
@@ -72,9 +70,9 @@ class Results:
             except SayItError as error:
                 telemetry.logger().warning("merging is delayed", code=error.code, cause=error.cause)
                 merged = False
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(2 * self._limits.sweep_s)
             if not merged:
-                await self.bell.wait(_POLL_S)
+                await self.bell.wait(self._limits.sweep_s)
 
     async def merge_next(self) -> bool:
         """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
@@ -96,7 +94,7 @@ class Results:
                 )
             except SayItError as error:
                 if error.kind.retryable:
-                    await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + _RETRY_S)
+                    await self._jobs.return_lease(job.id, owner, not_before_s=time.time() + 2 * self._limits.sweep_s)
                     raise
                 await self._jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one

@@ -23,7 +23,7 @@ async def one_after_the_other(
     Args:
         do_next: does one piece; False if there is none.
         bell: says that there may be one again.
-        limits: `sweep_s`, after which the next piece is looked for without a ring; twice that when it could not be done.
+        limits: after `sweep_s` it looks without a ring, too; twice that when the work could not be done.
         delayed: what the log says when the work cannot be done now.
     """
     while True:

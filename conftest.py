@@ -44,6 +44,18 @@ hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")
 
 
+#: Fixtures that one test at a time may use: their tests are a group, which one worker takes. The longest group first.
+_GROUP_OF_FIXTURE = {
+    "shared_suite": "faults",
+    "shared_slow_suite": "slow faults",
+    "shared_heavy_suite": "slow faults",
+    "mortal_suite": "mortal suite",
+    "shared_several": "several",
+    "browser": "browser",
+    "two_models": "two models",
+    "configured": "configured",
+}
+_GROUPS = list(dict.fromkeys(_GROUP_OF_FIXTURE.values()))
 #: Skips that CI expects, by how their reason begins; any other fails the run.
 _EXPECTED_IN_CI = (
     # CI's jobs run in containers, without a docker inside and without the right to mount.
@@ -82,16 +94,34 @@ def _without_unexpected_skip(report: _AnyReport) -> _AnyReport:
     return report
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fails where groups have no effect, as with pytest 9.2 and xdist 3.8: each worker would start every shared suite.
+def pytest_xdist_auto_num_workers() -> int:
+    """More workers than cores: tests wait for processes, leases and one another for most of their time."""
+    return (os.cpu_count() or 1) + 3
 
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Groups tests that share a fixture. What takes long begins first: begun last it would keep all others waiting.
+
+    Fails where groups have no effect, as with pytest 9.2 and xdist 3.8: each worker would start every suite.
     https://github.com/pytest-dev/pytest-xdist/issues/1386
     """
+    for item in items:
+        for fixture in _GROUP_OF_FIXTURE.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(_GROUP_OF_FIXTURE[fixture]))
+    items.sort(key=_turn)
+    yield
     if getattr(config.option, "loadgroup", False):  # only xdist's workers have it
         ignored = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
         if ignored:
             raise pytest.UsageError(f"xdist ignores the groups of {len(ignored)} tests, such as {ignored[0]}")
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    if group:
+        return _GROUPS.index(group.args[0]) if group.args[0] in _GROUPS else len(_GROUPS)
+    return len(_GROUPS) + (1 if item.get_closest_marker("faults") else 2)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -141,7 +171,7 @@ def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def mortal_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
-    """Another one, for one test at a time of xdist_group("mortal"), which kills parts and leaves all of them well.
+    """Another one, for one test at a time, which kills parts and leaves all of them well.
 
     At its end it is stopped as a service manager would stop it.
     """

@@ -10,8 +10,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from sayit.bridge.application import create_app
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http.application import create_app
 from sayit.bridge.settings import BridgeSettings
 
 FOLDER = Path(__file__).parent

@@ -21,8 +21,6 @@ from sayit.speech.options import Options
 
 from .helper import RECORDINGS, RunningSuite, eventually, repeated, running_suite
 
-pytestmark = pytest.mark.xdist_group("configured")
-
 SHORT = RECORDINGS / "ko-8s.flac"
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import pytest
-
 from benchmarks.small_shaped import Shape, build
 from sayit.client import Client
 from sayit.speech.options import Options
 
 from .helper import RECORDINGS, repeated, running_suite
-
-pytestmark = pytest.mark.xdist_group("sharing")
 
 #: No words come out of random weights; a few tokens are enough to keep an engine busy.
 FEW_TOKENS = Options(language="ko", temperature=0.0, beam_size=1, max_tokens_per_window=4)

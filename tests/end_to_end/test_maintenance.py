@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy.engine import make_url
 
 from sayit.client import Client
@@ -20,8 +19,6 @@ from sayit.speech.jobs import ChunkText
 from sayit.speech.options import Options
 
 from .helper import RECORDINGS, RunningSuite, eventually, repeated, running_suite
-
-pytestmark = pytest.mark.xdist_group("mortal")
 
 SHORT = RECORDINGS / "ko-8s.flac"
 OPTIONS = Options(language="ko", temperature=0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import shutil
 import sqlite3
 import subprocess
@@ -23,21 +22,16 @@ from sayit.transcriber import models
 
 from .helper import RECORDINGS, RunningSuite, repeated, running_suite, wav
 
-pytestmark = pytest.mark.xdist_group("models")
-
 SHORT = RECORDINGS / "ko-8s.flac"
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
     """The bundled model, and the same under another name, with one transcriber each."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copytree(models.bundled().path, folder / "echo")
     with running_suite(folder, "--transcribers", "1", "--model", "micro", "--model", f"{folder / 'echo'}=1") as running:
         yield running
-
-
-_TRIES = itertools.count()
 
 
 def attempts(suite: RunningSuite, job_id: str) -> list[str]:
@@ -50,9 +44,9 @@ def attempts(suite: RunningSuite, job_id: str) -> list[str]:
         return [model for (model,) in database.execute(statement, [job_id])]
 
 
-def test_work_goes_to_who_has_the_model(two: RunningSuite) -> None:
+def test_work_goes_to_who_has_the_model(two_models: RunningSuite) -> None:
     """Each job to its own transcriber; short jobs of one model do not wait for a long one of the other."""
-    with Client(two.address) as client:
+    with Client(two_models.address) as client:
         assert [(each.name, each.default) for each in client.models()] == [("echo", False), ("micro", True)]
         long = client.create_job(repeated("ko-150s", 4), options=Options(language="ko"))
         short = [client.transcribe(SHORT, options=Options(language="ko", model="echo", prompt=p)) for p in ("", "가")]
@@ -60,19 +54,19 @@ def test_work_goes_to_who_has_the_model(two: RunningSuite) -> None:
         client.cancel(long.id)
         assert [each.transcript.model for each in short] == ["echo", "echo"]
         for job_id, model in ((long.id, "micro"), *((each.job.id, "echo") for each in short)):
-            assert set(attempts(two, job_id)) == {model}
+            assert set(attempts(two_models, job_id)) == {model}
 
 
-def test_an_unknown_model_is_answered_with_the_list(two: RunningSuite) -> None:
+def test_an_unknown_model_is_answered_with_the_list(two_models: RunningSuite) -> None:
     """Over gRPC, REST and the command line, in both languages, at once."""
-    with Client(two.address) as client, pytest.raises(SayItError) as error:
+    with Client(two_models.address) as client, pytest.raises(SayItError) as error:
         client.create_job(SHORT.read_bytes(), options=Options(model="medium"))
     assert error.value.kind is ErrorKind.MODEL_NOT_AVAILABLE
     english, korean = (error.value.message(language) for language in ("en", "ko"))
     assert "'medium'" in english
     assert english.endswith("available: echo, micro.")
     assert korean.endswith("사용 가능한 모델: echo, micro.")
-    with httpx.Client(base_url=two.rest, timeout=60.0, trust_env=False) as rest:
+    with httpx.Client(base_url=two_models.rest, timeout=60.0, trust_env=False) as rest:
         listed = [each["id"] for each in rest.get("/v1/models").json()["data"]]
         assert {"echo", "micro"} <= set(listed)
         answer = rest.post(
@@ -88,46 +82,45 @@ def test_an_unknown_model_is_answered_with_the_list(two: RunningSuite) -> None:
     for language, sentence in (("en", english), ("ko", korean)):
         command = [sys.executable, "-m", "sayit.cli", "--lang", language, "transcribe", str(SHORT)]
         done = subprocess.run(
-            [*command, "--model", "medium", "--server", two.address], capture_output=True, text=True, check=False
+            [*command, "--model", "medium", "--server", two_models.address], capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
         assert sentence in done.stderr
 
 
-def test_a_model_whose_only_transcriber_was_killed_finishes_its_jobs(two: RunningSuite) -> None:
+def test_a_model_whose_only_transcriber_was_killed_finishes_its_jobs(two_models: RunningSuite) -> None:
     """After kill -9 in the middle of a job, what was accepted is finished after the restart, by the same model."""
     options = Options(language="ko", model="echo", temperature=0.0)
-    with Client(two.address) as client:
+    with Client(two_models.address) as client:
         job = client.create_job(repeated("ko-150s", 2), options=options)
         killed = False
         for event in client.watch(job.id):
             if isinstance(event.body, ChunkText) and not killed:
-                two.kill("transcriber-2")
+                two_models.kill("transcriber-2")
                 killed = True
                 meanwhile = client.create_job(SHORT.read_bytes(), options=options)
         assert killed
         for job_id in (job.id, meanwhile.id):
             list(client.watch(job_id))
             assert client.get(job_id).state is JobState.COMPLETED
-            assert set(attempts(two, job_id)) == {"echo"}
+            assert set(attempts(two_models, job_id)) == {"echo"}
 
 
-def test_an_edited_recording_is_decoded_where_it_changed(two: RunningSuite) -> None:
+def test_an_edited_recording_is_decoded_where_it_changed(two_models: RunningSuite) -> None:
     """The same samples in another file take no engine; a longer one takes it for its tail; the text is the same."""
     samples, _ = soundfile.read(RECORDINGS / "ko-en-180s.flac", dtype="int16")
-    # Another loudness with each try of this test, or the suite would know it all.
-    samples = (samples[: 90 * 16_000] * (1 - next(_TRIES) / 100)).astype(np.int16)
+    samples = samples[: 90 * 16_000]
     tail, _ = soundfile.read(RECORDINGS / "en-8s.flac", dtype="int16")
     longer = wav(np.concatenate([samples, np.zeros(8_000, np.int16), tail]))
     packed = io.BytesIO()
     soundfile.write(packed, samples, 16_000, format="FLAC")
     options = Options(temperature=0.0)
-    with Client(two.address) as client:
+    with Client(two_models.address) as client:
         first = client.transcribe(wav(samples), options=options)
         again = client.transcribe(packed.getvalue(), options=options)
         edited = client.transcribe(longer, options=options)
         other = client.transcribe(longer, options=Options(temperature=0.0, model="echo"))
-    counts = [len(attempts(two, each.job.id)) for each in (first, again, edited, other)]
+    counts = [len(attempts(two_models, each.job.id)) for each in (first, again, edited, other)]
     chunks = [each.job.progress.chunks_total for each in (first, again, edited, other)]
     assert counts[0] == chunks[0]
     assert counts[1] == 0

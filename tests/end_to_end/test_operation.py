@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import numpy as np
 import psutil
-import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -77,7 +76,6 @@ def test_a_client_that_knows_nothing_can_call_by_reflection(suite: RunningSuite)
     assert {part.name for part in status.parts} >= {"gateway", "scheduler", "database", "queue", "storage"}
 
 
-@pytest.mark.xdist_group("mortal")  # nobody else's work may take memory meanwhile
 def test_memory_does_not_grow_with_the_file(mortal_suite: RunningSuite) -> None:
     """Half an hour of audio takes gateway and scheduler no more memory than a few minutes do."""
     speech = repeated("ko-8s", 1)

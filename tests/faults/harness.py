@@ -99,7 +99,7 @@ class Report:
         if self.faults < least:
             self.wrong.append(f"only {self.faults} of {self.injected} faults hit work in progress")
         if self.lost or self.doubled:
-            # First, for `make test` looks for it: this gets no second try.
+            # First, for it is the worst that can be said.
             self.wrong.insert(0, f"{self.lost} lost, {self.doubled} doubled")
         self.concluded = True
         assert not self.wrong, "\n".join(self.wrong[:20])

@@ -11,7 +11,7 @@ from .chaos import SPARED
 from .harness import LONG, Report, until
 from .several import Several, at_work
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("several"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Each waits for a start.
 KILLS = 12 if LONG else 2

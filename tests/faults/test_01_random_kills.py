@@ -11,7 +11,7 @@ from .chaos import Chaos
 from .harness import LEAST_HITS, LONG, Report, until
 from .load import Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 JOBS = 500 if LONG else 12
 BETWEEN_S = (2.0, 5.0) if LONG else (1.0, 2.0)

@@ -12,7 +12,7 @@ from .harness import LONG, Report
 from .load import Load
 from .redis_faults import speed_again
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Kills that hit work in progress: the bar says 20 of them here.
 HITS = 20 if LONG else 2

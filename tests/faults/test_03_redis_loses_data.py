@@ -12,7 +12,7 @@ from .harness import LEAST_HITS, LONG, Report
 from .load import Load
 from .redis_faults import flush, truncate
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: The bar for rebuilding the queue, and what the work in it may take besides.
 REBUILT_WITHIN_S = 30.0 if LONG else 60.0

@@ -16,7 +16,7 @@ from .harness import LEAST_HITS, LONG, Report, until
 from .load import Load
 from .redis_faults import full
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: The scheduler looks once a second, when there is something to queue.
 _NOTICED_S = 10.0

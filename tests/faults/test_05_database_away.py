@@ -22,7 +22,7 @@ from .chaos import Chaos
 from .harness import FAST_FAULTS, LEAST_HITS, LONG, NO_BRIDGE, OPTIONS, Report, clips
 from .load import Load, texts_without_faults
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: The longest time for which somebody else holds the database. SQLite waits 5 s for a lock, then it is an error.
 LONGEST_LOCK_S = 30.0 if LONG else 6.0

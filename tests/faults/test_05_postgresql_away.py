@@ -15,7 +15,7 @@ from .harness import LONG, SLOW_OPTIONS, Report, until
 from .load import Load
 from .several import Several, at_work
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("several"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: How often it is away; every part of the service has to notice and to come back each time.
 TIMES = 5 if LONG else 1

@@ -19,7 +19,7 @@ from sayit.client import AsyncClient
 from .harness import LONG, SLOW_OPTIONS, Report, until
 from .several import Several, at_work
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("several"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 STOPS = 8 if LONG else 1
 #: A call tolerates 2 s of silence here, a claim 4 s, a connection between two parts 12 s.

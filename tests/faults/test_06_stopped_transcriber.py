@@ -14,7 +14,7 @@ from .chaos import Chaos
 from .harness import LEAST_HITS, Report
 from .load import Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 _ELSEWHERE_S = 60.0
 

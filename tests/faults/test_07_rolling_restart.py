@@ -11,7 +11,7 @@ from .chaos import Chaos
 from .harness import LEAST_HITS, LONG, Report
 from .load import Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 ROUNDS = 10 if LONG else 1
 

@@ -16,7 +16,7 @@ from .chaos import Chaos
 from .harness import LEAST_HITS, SLOW_OPTIONS, Report, speech
 from .load import Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: What the bar gives a poisoned job to fail.
 FAILED_WITHIN_S = 60.0

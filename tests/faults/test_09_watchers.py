@@ -18,7 +18,7 @@ from .chaos import Chaos
 from .harness import LONG, OPTIONS, SLOW_READER_S, Report, speech
 from .load import Load
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 WATCHERS = 200 if LONG else 40
 JOBS = 3 if LONG else 1

@@ -21,7 +21,7 @@ from .books import Running
 from .chaos import Chaos
 from .harness import LONG, OPTIONS, SLOW_OPTIONS, Report, speech
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 CANCELS = 40 if LONG else 4
 #: Of the cancels, those that have to find the job MERGING.

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psutil
-import pytest
 
 if TYPE_CHECKING:
     from tests.end_to_end.helper import RunningSuite
 
-pytestmark = pytest.mark.xdist_group("mortal")  # nothing else passes through its bridge meanwhile
 _MEGABYTE = 1_000_000
 #: How much the bridge may grow while so much more passes through.
 GROWTH_MB = 25.0

@@ -15,8 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from sayit.bridge.application import create_app
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http.application import create_app
 from sayit.bridge.settings import BridgeSettings
 
 

@@ -15,8 +15,6 @@ from tests.end_to_end.helper import RECORDINGS, label, repeated, word_error_rate
 
 from .browser import cut_once, finished, keep_headers, opened, running_browser, shown_text, upload
 
-pytestmark = pytest.mark.xdist_group("page")  # one browser for all
-
 #: Asks the page's own store for a job's audio.
 KEPT_AUDIO = """async (job) => {
     const main = document.querySelector("script[type=module]").src;

@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from sayit.cli.local_suite import suite_file
 from tests.end_to_end.helper import RunningSuite
 
@@ -237,7 +235,6 @@ def test_an_interrupt_cancels_the_job(suite: RunningSuite, tmp_path: Path) -> No
     assert [job["state"] for job in jobs(suite, "interrupted.flac")] == ["cancelled"]
 
 
-@pytest.mark.xdist_group("mortal")
 def test_killed_parts_change_nothing_in_the_text(mortal_suite: RunningSuite) -> None:
     """A `kill -9` of a transcriber, the gateway and the scheduler under way: the same text, a little later."""
     call = ["transcribe", LONG, "-l", "ko", "--temperature", "0"]

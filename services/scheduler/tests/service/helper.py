@@ -40,6 +40,8 @@ LONG = (RECORDINGS / "en-90s.flac").read_bytes()
 ENDED = (pb.JOB_STATE_COMPLETED, pb.JOB_STATE_FAILED, pb.JOB_STATE_CANCELLED)
 ALICE = Principal(key_id="k1", tenant="alice")
 BOB = Principal(key_id="k2", tenant="bob")
+#: Seconds between sweeps where a test is about what they find.
+SWEEPING = 0.05
 
 
 def repeated(name: str, times: int) -> bytes:
@@ -119,9 +121,17 @@ class Suite:
 
 @asynccontextmanager
 async def suite(
-    tmp_path: Path, redis_url: str, *, reloads: list[Reload[SchedulerSettings]] | None = None, **settings: Any
+    tmp_path: Path,
+    redis_url: str,
+    *,
+    reloads: list[Reload[SchedulerSettings]] | None = None,
+    sweep_s: float = 1.0,
+    **settings: Any,
 ) -> AsyncIterator[Suite]:
-    """Runs a scheduler; what reloads its settings is put into the list."""
+    """Runs a scheduler; what reloads its settings is put into the list.
+
+    With `SWEEPING` a test need not wait for what is found in sweeps; without it, bells alone have to be quick enough.
+    """
     given = SchedulerSettings(
         scheduler_listen="127.0.0.1:0",
         data_dir=tmp_path / "data",
@@ -134,7 +144,7 @@ async def suite(
     reload = Reload(given)
     if reloads is not None:
         reloads.append(reload)
-    async with running(given, reload) as server, internal_channel(server.address, given) as channel:
+    async with running(given, reload, sweep_s=sweep_s) as server, internal_channel(server.address, given) as channel:
         try:
             yield Suite(
                 address=server.address,

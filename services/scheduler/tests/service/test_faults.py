@@ -11,9 +11,7 @@ import pytest
 
 from sayit.v1 import resources_pb2 as pb
 
-from .helper import ENDED, LONG, SHORT, Transcriber, suite
-
-pytestmark = pytest.mark.usefixtures("both_databases")
+from .helper import ENDED, LONG, SHORT, SWEEPING, Transcriber, suite
 
 
 async def test_a_broken_call_frees_the_chunk_at_once(tmp_path: Path, redis_url: str) -> None:
@@ -34,6 +32,7 @@ async def test_a_broken_call_frees_the_chunk_at_once(tmp_path: Path, redis_url: 
     assert len(texts) == 1
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_a_silent_transcriber_loses_its_chunk_and_its_late_write(tmp_path: Path, redis_url: str) -> None:
     """Without heartbeats the lease ends; the result that comes afterwards is refused and changes nothing."""
     async with suite(tmp_path, redis_url, lease_s=0.5, heartbeat_s=0.1) as s:
@@ -85,18 +84,18 @@ async def test_a_claim_with_an_old_dispatch_number_is_refused(tmp_path: Path, re
 
 async def test_what_waits_in_the_queue_keeps_its_place(tmp_path: Path, redis_url: str) -> None:
     """A dispatch that nobody has claimed for long is not repeated as long as the queue has it."""
-    async with suite(tmp_path, redis_url, redispatch_s=0.1) as s:
+    async with suite(tmp_path, redis_url, redispatch_s=0.1, sweep_s=SWEEPING) as s:
         worker = Transcriber(s)
         await worker.report()
         job = await s.create(SHORT)
         await s.until(job.id, pb.JOB_STATE_RUNNING)
-        await asyncio.sleep(2.2)  # the dispatcher looks once a second
+        await asyncio.sleep(0.1 + 4 * SWEEPING)
         assert await worker.take() == (f"{job.id}-0", 1)
 
 
 async def test_a_lost_queue_is_filled_again(tmp_path: Path, redis_url: str) -> None:
     """When Redis forgets everything, an unclaimed chunk is dispatched again under a new number."""
-    async with suite(tmp_path, redis_url, redispatch_s=0.5) as s:
+    async with suite(tmp_path, redis_url, redispatch_s=0.1, sweep_s=SWEEPING) as s:
         worker = Transcriber(s)
         await worker.report()
         job = await s.create(SHORT)
@@ -107,6 +106,7 @@ async def test_a_lost_queue_is_filled_again(tmp_path: Path, redis_url: str) -> N
         keep.cancel()
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_a_chunk_that_crashes_three_times_fails_its_job(tmp_path: Path, redis_url: str) -> None:
     """A poison chunk is set aside after three crashes, the later ones alone; its job fails with a stable code."""
     async with suite(tmp_path, redis_url) as s:
@@ -146,7 +146,7 @@ async def test_interruptions_never_use_up_a_chunk(tmp_path: Path, redis_url: str
 
 async def test_a_chunk_whose_audio_is_gone_ends_its_job(tmp_path: Path, redis_url: str) -> None:
     """Audio that is missing from the store fails the job after three tries instead of being tried for ever."""
-    async with suite(tmp_path, redis_url) as s:
+    async with suite(tmp_path, redis_url, sweep_s=SWEEPING) as s:
         worker = Transcriber(s)
         await worker.report()
         job = await s.create(SHORT)
@@ -180,6 +180,7 @@ async def test_a_stopping_scheduler_blames_no_chunk(tmp_path: Path, redis_url: s
         runner.cancel()
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_a_restarted_scheduler_goes_on(tmp_path: Path, redis_url: str) -> None:
     """What one scheduler accepted and a transcriber had claimed, the next scheduler finishes."""
     async with suite(tmp_path, redis_url) as s:

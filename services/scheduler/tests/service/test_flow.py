@@ -13,11 +13,10 @@ from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
-from .helper import ALICE, BOB, ENDED, LONG, SHORT, Transcriber, kind_of, suite
-
-pytestmark = pytest.mark.usefixtures("both_databases")
+from .helper import ALICE, BOB, ENDED, LONG, SHORT, SWEEPING, Transcriber, kind_of, suite
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_a_short_file_becomes_one_interactive_chunk_and_a_transcript(tmp_path: Path, redis_url: str) -> None:
     """A short file is one chunk of exactly its audio; its text is the transcript; events are numbered without gaps."""
     async with suite(tmp_path, redis_url) as s:
@@ -51,6 +50,7 @@ async def test_a_short_file_becomes_one_interactive_chunk_and_a_transcript(tmp_p
     assert done.expire_time.ToSeconds() > done.finish_time.ToSeconds() + 23 * 3600
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_a_long_file_runs_in_parallel_and_is_merged_in_order(tmp_path: Path, redis_url: str) -> None:
     """Chunks may finish in any order; the transcript is in order of time."""
     async with suite(tmp_path, redis_url) as s:
@@ -117,15 +117,17 @@ async def test_the_same_text_is_written_as_each_job_asks(tmp_path: Path, redis_u
     assert written == ["씨발, 12%", "씨* ,십이 퍼센트"]
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_overdue_jobs_fail(tmp_path: Path, redis_url: str) -> None:
     """A job whose model never comes back ends, with a code."""
-    async with suite(tmp_path, redis_url, job_ttl_h=1e-5) as s:
+    async with suite(tmp_path, redis_url, job_ttl_h=1e-5, sweep_s=SWEEPING) as s:
         await Transcriber(s).report()
         job = await s.create(SHORT)
         events = await asyncio.wait_for(s.events(job.id), 60)
     assert events[-1].failed.error.code == "DEADLINE_EXCEEDED"
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_cancel_reaches_the_transcriber_and_is_final(tmp_path: Path, redis_url: str) -> None:
     """A cancelled job tells its transcriber, refuses the result, ends its watchers, and stays cancelled."""
     async with suite(tmp_path, redis_url) as s:
@@ -149,9 +151,10 @@ async def test_cancel_reaches_the_transcriber_and_is_final(tmp_path: Path, redis
         assert kind_of(error) is ErrorKind.JOB_CANCELLED
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_delete_removes_every_trace(tmp_path: Path, redis_url: str) -> None:
     """A deleted job is gone for reading and watching, and its audio and text leave the disk."""
-    async with suite(tmp_path, redis_url) as s:
+    async with suite(tmp_path, redis_url, sweep_s=SWEEPING) as s:
         worker = Transcriber(s)
         await worker.report()
         job = await s.create(SHORT)
@@ -173,6 +176,7 @@ async def test_delete_removes_every_trace(tmp_path: Path, redis_url: str) -> Non
             pytest.fail("objects are left")
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_the_same_file_again_is_answered_from_the_cache(tmp_path: Path, redis_url: str) -> None:
     """The same content with the same options needs no transcriber; other options and other tenants do."""
     async with suite(tmp_path, redis_url) as s:
@@ -195,6 +199,7 @@ async def test_the_same_file_again_is_answered_from_the_cache(tmp_path: Path, re
         await worker.claim(*await asyncio.wait_for(worker.take(), 5))
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_list_pages_newest_first(tmp_path: Path, redis_url: str) -> None:
     """Pages follow each other without gaps or repetition; a made-up token is refused."""
     async with suite(tmp_path, redis_url) as s:
@@ -215,15 +220,16 @@ async def test_list_pages_newest_first(tmp_path: Path, redis_url: str) -> None:
     assert listed == made[::-1]
 
 
+@pytest.mark.usefixtures("both_databases")
 async def test_expired_jobs_are_really_deleted(tmp_path: Path, redis_url: str) -> None:
     """After the retention time neither rows nor objects of a job are left."""
-    async with suite(tmp_path, redis_url, result_ttl_h=1e-6) as s:
+    async with suite(tmp_path, redis_url, result_ttl_h=1e-6, sweep_s=SWEEPING) as s:
         worker = Transcriber(s)
         runner = asyncio.create_task(worker.run())
         job = await s.create(SHORT)
         await s.events(job.id)
         runner.cancel()
-    async with suite(tmp_path, redis_url, result_ttl_h=1e-6) as s:
+    async with suite(tmp_path, redis_url, result_ttl_h=1e-6, sweep_s=SWEEPING) as s:
         objects = s.settings.data_dir / "objects"
         for _ in range(800):
             if not [path for path in objects.rglob("*") if path.is_file() and path.stat().st_size]:

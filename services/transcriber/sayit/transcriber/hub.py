@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 #: The hub that faster-whisper's models live on.
 ENDPOINT = "https://huggingface.co"
@@ -68,10 +69,13 @@ class Hub:
         """
         if self.offline:
             return "HF_HUB_OFFLINE forbids to fetch it"
+        # Importing it takes seconds on a busy machine, which are not the hub's.
+        from huggingface_hub import get_session  # noqa: PLC0415 - slow to import, see `download`
+
         answer: list[str] = []
 
         def ask() -> None:
-            answer.append(self._refusal_of_request(repository, timeout_s=within_s))
+            answer.append(self._refusal_of_request(get_session, repository, timeout_s=within_s))
 
         thread = threading.Thread(target=ask, name="hub-probe", daemon=True)
         thread.start()
@@ -114,11 +118,9 @@ class Hub:
     def _folder(self, repository: str) -> Path:
         return self.cache / f"models--{repository.replace('/', '--')}"
 
-    def _refusal_of_request(self, repository: str, *, timeout_s: float) -> str:
+    def _refusal_of_request(self, get_session: Callable[[], Any], repository: str, *, timeout_s: float) -> str:
         """Asks for one small file's headers with the client that downloads: same proxies, same certificates."""
         try:
-            from huggingface_hub import get_session  # noqa: PLC0415 - slow to import, see above
-
             response = get_session().head(f"{self.endpoint}/{repository}/resolve/main/config.json", timeout=timeout_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, the hub did not answer
             return f"{self.endpoint} does not answer ({type(error).__name__})"

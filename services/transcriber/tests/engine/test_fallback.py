@@ -52,6 +52,15 @@ def test_unsure_or_repetitive_results_fall_back():
     assert (outcome.temperature, outcome.generated.text) == (0.4, "fine")
 
 
+def test_more_than_a_voice_can_say_falls_back():
+    """Seventy letters take two seconds and more: in one second of audio they are invented, in three they are not."""
+    text = "the quick brown fox jumps over the lazy dog and runs away from all of them again"
+    for audio_s, temperature in ((1.0, 0.2), (3.0, 0.0)):
+        fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2)), audio_s)
+        answers = [answer(text), answer("fine")] if temperature else [answer(text)]
+        assert outcome_of(fallback, *answers).temperature == temperature
+
+
 def test_when_all_fail_the_likeliest_that_is_not_repetitive_is_taken():
     """A repetitive result loses against an unsure one, however likely it is; the last temperature is reported."""
     fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2, 0.4)))

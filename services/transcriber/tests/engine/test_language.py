@@ -10,7 +10,6 @@ from .helper import options
 
 HEARD = [("ja", 0.5), ("ko", 0.3), ("en", 0.1), ("zh", 0.1)]
 KNOWN = {"ko", "en", "ja", "zh"}
-BY_SCRIPT = {"by_script": True, "compression_ratio_threshold": 2.4}
 
 
 def candidates(**probabilities):
@@ -21,7 +20,7 @@ def candidates(**probabilities):
 def outcome(avg_logprob, *, text="...", ratio=1.0, silent=False):
     """A window's result."""
     generated = Generated(tokens=(1,), text=text, avg_logprob=avg_logprob, no_speech_prob=0.0)
-    return Outcome(generated=generated, compression_ratio=ratio, temperature=0.0, silent=silent)
+    return Outcome(generated=generated, compression_ratio=ratio, temperature=0.0, silent=silent, fluent=ratio <= 2.4)
 
 
 def test_a_fixed_language_is_the_only_one():
@@ -96,14 +95,14 @@ def test_a_clear_language_has_no_rival():
 def test_the_better_text_is_kept(first, second, best):
     """Speech before silence, fluent before repetitive, then the likelier text, then the likelier language."""
     ko, en = candidates(ko=0.6, en=0.4)
-    assert better([(ko, first), (en, second)], **BY_SCRIPT) == best
+    assert better([(ko, first), (en, second)], by_script=True) == best
 
 
 def test_a_trial_decodes_every_language_and_keeps_the_best():
     """Each language has attempts of its own, with fallback; the verdict is the better outcome."""
     ko, en = candidates(ko=0.6, en=0.4)
     asked = options(temperatures=(0.0, 0.4))
-    trial = Trial([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], **BY_SCRIPT)
+    trial = Trial([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], by_script=True)
     answers = {(1, 0.0): -3.0, (1, 0.4): -0.9, (2, 0.0): -0.5}
     tried = []
     while (attempt := trial.next_attempt()) is not None:
@@ -119,7 +118,7 @@ def test_a_text_in_another_script_names_its_language():
     """What was decoded in one language and written in another's script is to be tried in that, too."""
     ko, en = candidates(ko=0.95, en=0.05)
     for text, foreign in (("hello", "hello"), ("사진", ""), ("사진 hello", "")):
-        trial = Trial([(ko, Fallback((1,), options()))], **BY_SCRIPT)
+        trial = Trial([(ko, Fallback((1,), options()))], by_script=True)
         trial.next_attempt()
         trial.take(Generated(tokens=(1,), text=text, avg_logprob=-0.5, no_speech_prob=0.0))
         assert trial.next_attempt() is None
@@ -133,12 +132,12 @@ def test_a_text_in_another_script_names_its_language():
 def test_a_translation_says_nothing_of_its_language():
     """Without languages to tell by script, English text of Korean speech raises no doubt, and only its worth counts."""
     ko, en = candidates(ko=0.6, en=0.4)
-    trial = Trial([(ko, Fallback((1,), options()))], by_script=False, compression_ratio_threshold=2.4)
+    trial = Trial([(ko, Fallback((1,), options()))], by_script=False)
     trial.next_attempt()
     trial.take(Generated(tokens=(1,), text="photo", avg_logprob=-0.4, no_speech_prob=0.0))
     assert trial.foreign_text == ""
     both = [(ko, outcome(-0.4, text="photo")), (en, outcome(-0.5, text="photo"))]
-    assert better(both, by_script=False, compression_ratio_threshold=2.4) == 0
+    assert better(both, by_script=False) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from sayit.speech.transcript import SuppressionReason, Word
@@ -15,6 +16,7 @@ class Letters:
 
     start_of_previous = PREVIOUS
     start_sequence = (START, TRANSCRIBE)
+    end_of_text = 1 << 20
 
     def __init__(self, *splits):
         self.splits = list(splits)
@@ -40,12 +42,12 @@ def passage(text, start_s, end_s, words=()):
 def outcome(text="", *, temperature=0.0, silent=False):
     """A window's result."""
     generated = Generated(tokens=tuple(map(ord, text)), text=text, avg_logprob=-0.5, no_speech_prob=0.1)
-    return Outcome(generated=generated, compression_ratio=1.5, temperature=temperature, silent=silent)
+    return Outcome(generated=generated, compression_ratio=1.5, temperature=temperature, silent=silent, fluent=True)
 
 
-def decoding(seconds, *splits, **changes):
+def decoding(seconds, *splits, loud=None, **changes):
     """A chunk of this length whose windows will split like this."""
-    made = ChunkDecoding(duration_s=seconds, frames=int(seconds * 100), options=options(**changes))
+    made = ChunkDecoding(duration_s=seconds, frames=int(seconds * 100), options=options(**changes), loud=loud)
     made.speak(Candidate(language="ko", probability=0.9), Letters(*splits))
     return made
 
@@ -89,7 +91,12 @@ def test_segments_carry_what_their_window_was_worth():
     )
 
 
-def test_a_rest_too_long_for_a_pause_is_decoded_once_more():
+def loud_until(end_s, seconds):
+    """Speech from the beginning, quiet behind it: of each frame, whether it may be speech."""
+    return np.arange(round(seconds * 100)) < round(end_s * 100)
+
+
+def test_a_rest_in_which_much_is_heard_is_decoded_once_more():
     """Where the model says that nothing follows, and much follows, the rest is a window of its own, once."""
     made = decoding(29.0, ((passage("one", 0, 8),), 2900), ((passage("two", 10, 12),), 2900))
     assert step(made, outcome("one")) == Window(start_frame=0, frames=2900)
@@ -99,11 +106,11 @@ def test_a_rest_too_long_for_a_pause_is_decoded_once_more():
 
 
 @pytest.mark.parametrize(
-    ("last_s", "changes"), [(27.0, {}), (8.0, {"max_tokens_per_window": 8})], ids=["a pause", "a limit of tokens"]
+    ("heard_s", "changes"), [(9.4, {}), (29.0, {"max_tokens_per_window": 8})], ids=["quiet", "a limit of tokens"]
 )
-def test_a_rest_that_may_be_silent_is_believed(last_s, changes):
-    """A rest as long as a pause, and one behind a limit of tokens, need no second look."""
-    made = decoding(29.0, ((passage("one", 0, last_s),), 2900), **changes)
+def test_a_rest_that_may_be_silent_is_believed(heard_s, changes):
+    """A rest in which hardly anything is heard, and one behind a limit of tokens, are not decoded."""
+    made = decoding(29.0, ((passage("one", 0, 8.0),), 2900), loud=loud_until(heard_s, 29), **changes)
     step(made, outcome("one"))
     assert made.next_window() is None
 
@@ -116,17 +123,33 @@ def test_decoding_always_advances():
     while (window := made.next_window()) is not None:
         starts.append(window.start_frame)
         made.keep(made.judge(outcome()))
-    assert starts == list(range(0, 200, 20))
+    assert starts == list(range(0, 160, 20))
 
 
-def test_rest_too_short_for_a_word_is_not_decoded():
-    """The last fifth of a second behind the last timestamp is not worth a window; more is."""
-    made = decoding(10.0, ((passage("a", 0, 9.9),), 985))
+@pytest.mark.parametrize(("heard_s", "decoded"), [(8.45, False), (8.55, True), (10.0, True)])
+def test_a_rest_in_which_hardly_anything_is_heard_is_not_decoded(heard_s, decoded):
+    """The end of a word and the silence behind it are not worth a window; half a second of speech is."""
+    made = decoding(10.0, ((passage("a", 0, 8.0),), 800), loud=loud_until(heard_s, 10))
     step(made, outcome("a"))
-    assert made.next_window() is None
-    made = decoding(10.0, ((passage("a", 0, 9.7),), 970))
-    step(made, outcome("a"))
-    assert made.next_window() == Window(start_frame=970, frames=30)
+    assert made.next_window() == (Window(start_frame=800, frames=200) if decoded else None)
+
+
+def test_a_loop_that_no_voice_can_say_is_said_once():
+    """What is more than its time holds, and goes round, is said once; the rest is reported as repetition."""
+    made = decoding(10.0, ((passage("ko " + "ab " * 60, 0, 2.0), passage("ab " * 12, 2.0, 8.0)), 1000))
+    step(made, outcome("ab"))
+    text = made.text(0)
+    assert [segment.text for segment in text.segments] == ["ko ab", ("ab " * 12).strip()]
+    [gone] = text.suppressed
+    assert (gone.text, gone.reason) == (("ab " * 59).strip(), SuppressionReason.REPETITION)
+
+
+def test_much_text_that_does_not_go_round_stays():
+    """Timestamps may be wrong: only loops are cut."""
+    letters = "".join(map(chr, range(ord("a"), ord("z") + 1))) * 3
+    made = decoding(10.0, ((passage(letters, 0, 0.5),), 1000))
+    step(made, outcome(letters))
+    assert [segment.text for segment in made.text(0).segments] == [letters]
 
 
 def test_short_chunk_is_decoded():

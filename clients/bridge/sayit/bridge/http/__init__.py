@@ -1,1 +1,1 @@
-"""The HTTP application: one module per surface, and what the surfaces share."""
+"""HTTP: one module per surface, and what the surfaces share."""

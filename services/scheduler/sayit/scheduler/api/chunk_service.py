@@ -30,8 +30,6 @@ _MESSAGE_BYTES = 256 * 1024
 _CLAIM_TIMEOUT_S = 10.0
 #: Part of a call's lease after which the one in the database, which is twice as long, is prolonged; without others.
 _RENEW_SHARE = 0.35
-#: How much later a chunk is due whose audio could not be read.
-_RETRY_S = 2.0
 #: A loop that is later than this stood still.
 _LAG_S = 1.0
 _TASKS = {Task.TRANSCRIBE: resources_pb2.TASK_TRANSCRIBE, Task.TRANSLATE: resources_pb2.TASK_TRANSLATE}
@@ -140,8 +138,9 @@ class _Attempt:
         except SayItError as error:
             # Audio that is gone will not come back, so that counts; a store that is away is nobody's fault.
             end = AttemptEnd.INTERRUPTED if error.kind.retryable else AttemptEnd.FAILED
+            delay_s = 2 * self._attempts.limits.sweep_s  # its audio could not be read
             with suppress(SayItError):
-                await self._give_up(end, error.cause or error.code, delay_s=_RETRY_S)
+                await self._give_up(end, error.cause or error.code, delay_s=delay_s)
             raise
         finally:
             canceller.cancel()

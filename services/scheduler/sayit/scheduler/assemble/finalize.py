@@ -18,7 +18,7 @@ from sayit.scheduler.assemble.redecode import Heard, stands, wanted
 from sayit.scheduler.assemble.redecode.redecodes import Looks
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.lease_keeper import RETRY_S, Leasing, one_after_the_other
+from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.limits import Limits
@@ -51,7 +51,7 @@ class Results:
 
     async def run(self) -> None:
         """Merges jobs as they are done, until cancelled."""
-        await one_after_the_other(self.merge_next, self.bell, delayed="merging is delayed")
+        await one_after_the_other(self.merge_next, self.bell, self.limits, delayed="merging is delayed")
 
     async def merge_next(self) -> bool:
         """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
@@ -65,7 +65,7 @@ class Results:
                 await self.leasing.leased(job.id, owner, self._merge(job, owner))
             except SayItError as error:
                 if error.kind.retryable:
-                    await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + RETRY_S)
+                    await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + 2 * self.limits.sweep_s)
                     raise
                 await self.jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one

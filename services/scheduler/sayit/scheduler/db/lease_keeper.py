@@ -14,18 +14,16 @@ from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.jobs.limits import Limits
 from sayit.speech.errors import SayItError
 
-#: Without a ring the next piece of work is looked for this often, in seconds.
-_POLL_S = 1.0
-#: How long work waits that could not be done now, such as without a database, in seconds.
-RETRY_S = 2.0
 
-
-async def one_after_the_other(do_next: Callable[[], Awaitable[bool]], bell: Bell, *, delayed: str) -> None:
+async def one_after_the_other(
+    do_next: Callable[[], Awaitable[bool]], bell: Bell, limits: Limits, *, delayed: str
+) -> None:
     """Does piece after piece of some work until cancelled.
 
     Args:
         do_next: does one piece; False if there is none.
         bell: says that there may be one again.
+        limits: after `sweep_s` it looks without a ring, too; twice that when the work could not be done.
         delayed: what the log says when the work cannot be done now.
     """
     while True:
@@ -34,9 +32,9 @@ async def one_after_the_other(do_next: Callable[[], Awaitable[bool]], bell: Bell
         except SayItError as error:
             telemetry.logger().warning(delayed, code=error.code, cause=error.cause)
             done = False
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(2 * limits.sweep_s)
         if not done:
-            await bell.wait(_POLL_S)
+            await bell.wait(limits.sweep_s)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -24,8 +24,6 @@ from sayit.speech.errors import ErrorKind, SayItError
 _DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
 _TAKEN_BACK = Counter("sayit_dispatches_taken_back", "Dispatches that the queue lost before anybody claimed them.")
 #: Without a ring the database is looked at this often.
-_POLL_S = 1.0
-_RETRY_S = 1.0
 
 
 @dataclass(kw_only=True, eq=False)
@@ -75,7 +73,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Dispatches until cancelled."""
         while True:
-            await self.bell.wait(_POLL_S)
+            await self.bell.wait(self.limits.sweep_s)
             turn = asyncio.create_task(self._turn())
             try:
                 delay_s = await asyncio.shield(turn)
@@ -96,13 +94,13 @@ class Dispatcher:
         except SayItError as error:
             # The database or the queue is away; what is numbered is rung for as soon as it is back.
             telemetry.logger().warning("dispatch is delayed", code=error.code, cause=error.cause)
-            return _RETRY_S
+            return self.limits.sweep_s
         return 0.0
 
     async def _search(self) -> None:
         """Takes back, now and then, what the queue has lost. What merely waits there keeps its place."""
         now = time.time()
-        if now < self._searched_s + _POLL_S:
+        if now < self._searched_s + self.limits.sweep_s:
             return
         self._searched_s = now
         unclaimed = await self.chunks.unclaimed(before_s=now - self.limits.redispatch_s)

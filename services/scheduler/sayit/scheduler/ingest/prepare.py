@@ -18,7 +18,7 @@ from sayit.chassis.wake_up import Bell
 from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.lease_keeper import RETRY_S, Leasing, one_after_the_other
+from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
@@ -75,7 +75,7 @@ class Preparer:
             max_bytes: only files of at most this size, so that short recordings never wait behind long ones.
         """
         do_next = partial(self.prepare_next, max_bytes=max_bytes)
-        await one_after_the_other(do_next, self.bell, delayed="preparing is delayed")
+        await one_after_the_other(do_next, self.bell, self.limits, delayed="preparing is delayed")
 
     async def prepare_next(self, *, max_bytes: int | None = None) -> bool:
         """Prepares one job; False if none waits."""
@@ -107,7 +107,7 @@ class Preparer:
 
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
-            await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + RETRY_S)
+            await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + 2 * self.limits.sweep_s)
             telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
         await self.jobs.fail_job(job.id, error)

@@ -41,6 +41,8 @@ class Limits:
     report_s: float
     #: How each language is decoded.
     presets: Presets
+    #: How often work is looked for that no bell announced, and how long a loop rests after an error.
+    sweep_s: float = 1.0
 
     def adopt(self, other: Limits) -> None:
         """Takes over all numbers of another."""

@@ -17,9 +17,9 @@ from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.jobs.records import AttemptEnd
 from sayit.speech.errors import ErrorKind, SayItError
 
-_CLAIMS_EVERY_S = 1.0
-_BIN_EVERY_S = 5.0
-_EXPIRE_EVERY_S = 10.0
+#: So many sweeps later the bin is emptied again, and what is overdue or expired is looked for.
+_BIN_SWEEPS = 5
+_EXPIRE_SWEEPS = 10
 
 
 @dataclass(kw_only=True, eq=False)
@@ -44,10 +44,11 @@ class Housekeeping:
         bin_at = expire_at = 0.0
         while True:
             now = time.time()
+            sweep_s = self.attempts.limits.sweep_s
             try:
                 await self._free_claims(now)
                 if now >= expire_at:
-                    expire_at = now + _EXPIRE_EVERY_S
+                    expire_at = now + _EXPIRE_SWEEPS * sweep_s
                     await self._fail_overdue(now)
                     await self.looks.give_up_late()
                     gone = await self.fleet.expire(now_s=now)
@@ -55,11 +56,11 @@ class Housekeeping:
                         telemetry.logger().info("expired", count=gone)
                     await self._shrink_cache()
                 if now >= bin_at:
-                    bin_at = now + _BIN_EVERY_S
+                    bin_at = now + _BIN_SWEEPS * sweep_s
                     await self.empty_bin()
             except SayItError as error:
                 telemetry.logger().warning("housekeeping is delayed", code=error.code, cause=error.cause)
-            await asyncio.sleep(_CLAIMS_EVERY_S)
+            await asyncio.sleep(sweep_s)
 
     async def _shrink_cache(self) -> None:
         """Keeps the chunk cache within its bound; one that was switched off is emptied."""

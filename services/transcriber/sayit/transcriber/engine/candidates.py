@@ -17,7 +17,6 @@ class Trial:
     Args:
         fallbacks: the attempts in each language, the likelier language first, at least one.
         by_script: whether a text's script tells its language; not so where it is a translation.
-        compression_ratio_threshold: above it a text is repetitive.
     """
 
     def __init__(
@@ -25,11 +24,9 @@ class Trial:
         fallbacks: Sequence[tuple[Candidate, Fallback]],
         *,
         by_script: bool,
-        compression_ratio_threshold: float,
     ) -> None:
         self._fallbacks = list(fallbacks)
         self._by_script = by_script
-        self._threshold = compression_ratio_threshold
         self._current: Fallback | None = None
 
     def next_attempt(self) -> Attempt | None:
@@ -50,7 +47,7 @@ class Trial:
     def verdict(self) -> tuple[Candidate, Outcome]:
         """The language that the window is in after all, and its text."""
         outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
-        return outcomes[better(outcomes, by_script=self._by_script, compression_ratio_threshold=self._threshold)]
+        return outcomes[better(outcomes, by_script=self._by_script)]
 
     @property
     def foreign_text(self) -> str:

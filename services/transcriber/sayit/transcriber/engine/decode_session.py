@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
+from sayit.transcriber.engine import loudness
 from sayit.transcriber.engine.candidates import Trial
 from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
 from sayit.transcriber.engine.language import Candidate
@@ -94,6 +95,7 @@ class DecodeSession:
         samples = _samples(self._pcm)
         self._pcm = b""
         self._features = self._whisper.features(samples)
+        self._loud = loudness.loud(loudness.levels(self._features[:, : self._frames])) if self._frames > 0 else None
         self._duration_s = len(samples) / SAMPLE_RATE_HZ
         if self._languages.only:
             self._stretches = deque()
@@ -114,11 +116,7 @@ class DecodeSession:
         else:
             self._languages.settle()
             fallbacks = [(spoken, self._decoding.fallback())]
-        self._trial = Trial(
-            fallbacks,
-            by_script=self._languages.by_script,
-            compression_ratio_threshold=self._options.compression_ratio_threshold,
-        )
+        self._trial = Trial(fallbacks, by_script=self._languages.by_script)
         self._attempt_next()
 
     def take(self, generated: Generated) -> None:
@@ -154,6 +152,7 @@ class DecodeSession:
             frames=stretch.end_frame,
             options=self._options,
             start_frame=stretch.start_frame,
+            loud=self._loud,
         )
         self._hint = stretch.language
         if self._languages.only:

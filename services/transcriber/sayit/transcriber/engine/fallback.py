@@ -1,15 +1,16 @@
 """One window's attempts: temperature after temperature, until a result passes Whisper's thresholds.
 
-The rules are those of openai/whisper `transcribe.decode_with_fallback` as faster-whisper 1.2 has them, so
-that the text is the same as theirs.
+The rules are those of openai/whisper `transcribe.decode_with_fallback` as faster-whisper 1.2 has them, so that the text
+is the same as theirs; and a text that no voice can say in the window's time fails as one that repeats itself does.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sayit.speech.options import DecodeOptions
+from sayit.transcriber.engine.pace import is_beyond_a_voice
 
 #: Positions of Whisper's decoder: prompt and new tokens together.
 MAX_POSITIONS = 448
@@ -75,17 +76,26 @@ class Outcome:
     temperature: float
     #: Whether it counts as silence: probably no speech, and a text the model is not sure of.
     silent: bool
+    #: Whether it does not repeat itself, and is no more than a voice can say in the window.
+    fluent: bool
 
 
 class Fallback:
-    """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `outcome`."""
+    """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `outcome`.
 
-    def __init__(self, prompt: tuple[int, ...], options: DecodeOptions) -> None:
+    Args:
+        prompt: what the output continues.
+        options: how to decode.
+        audio_s: how much audio the window has.
+    """
+
+    def __init__(self, prompt: tuple[int, ...], options: DecodeOptions, audio_s: float = 30.0) -> None:
         self._prompt = prompt
+        self._audio_s = audio_s
         self._options = options
         self._suppress_tokens = tuple(sorted(set(options.suppress_tokens)))
         self._left = list(options.temperatures) or [0.0]
-        self._failed: list[tuple[Generated, float]] = []
+        self._failed: list[Outcome] = []
         self._outcome: Outcome | None = None
 
     def next_attempt(self) -> Attempt | None:
@@ -107,19 +117,16 @@ class Fallback:
 
     def take(self, generated: Generated) -> None:
         """Judges the answer to the last attempt: it is the outcome, or one more failure."""
-        options = self._options
-        temperature = self._left.pop(0)
-        ratio = compression_ratio(generated.text)
-        unsure = generated.avg_logprob < options.logprob_threshold
-        silent = unsure and generated.no_speech_prob > options.no_speech_threshold
-        if silent or not (unsure or ratio > options.compression_ratio_threshold):
-            self._settle(generated, ratio, temperature)
+        outcome = self._judged(generated, self._left.pop(0))
+        unsure = generated.avg_logprob < self._options.logprob_threshold
+        if outcome.silent or (outcome.fluent and not unsure):
+            self._outcome = outcome
             return
-        self._failed.append((generated, ratio))
+        self._failed.append(outcome)
         if not self._left:
-            readable = [item for item in self._failed if item[1] <= options.compression_ratio_threshold]
-            best, ratio = max(readable or self._failed, key=lambda item: item[0].avg_logprob)
-            self._settle(best, ratio, temperature)
+            readable = [each for each in self._failed if each.fluent]
+            best = max(readable or self._failed, key=lambda each: each.generated.avg_logprob)
+            self._outcome = replace(best, temperature=outcome.temperature)
 
     @property
     def outcome(self) -> Outcome:
@@ -127,11 +134,18 @@ class Fallback:
         assert self._outcome is not None, "the window still has an attempt to make"
         return self._outcome
 
-    def _settle(self, generated: Generated, ratio: float, temperature: float) -> None:
+    def _judged(self, generated: Generated, temperature: float) -> Outcome:
         options = self._options
+        ratio = compression_ratio(generated.text)
+        sayable = not is_beyond_a_voice(generated.text, self._audio_s)
         confident = generated.avg_logprob > options.logprob_threshold
-        silent = generated.no_speech_prob > options.no_speech_threshold and not confident
-        self._outcome = Outcome(generated=generated, compression_ratio=ratio, temperature=temperature, silent=silent)
+        return Outcome(
+            generated=generated,
+            compression_ratio=ratio,
+            temperature=temperature,
+            silent=generated.no_speech_prob > options.no_speech_threshold and not confident,
+            fluent=sayable and ratio <= options.compression_ratio_threshold,
+        )
 
 
 def compression_ratio(text: str) -> float:

@@ -108,20 +108,17 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
     return (best, others[0]) if others and best.probability < DOUBT else (best,)
 
 
-def better(
-    outcomes: Sequence[tuple[Candidate, Outcome]], *, by_script: bool, compression_ratio_threshold: float
-) -> int:
+def better(outcomes: Sequence[tuple[Candidate, Outcome]], *, by_script: bool) -> int:
     """Which of a window's decodings in several languages to keep.
 
-    Speech before silence, text that is not repetitive before text that is, text in its language's own script before
+    Speech before silence, text that is fluent before text that is not, text in its language's own script before
     text in another one (unless it is a translation), then the mean log probability per token; of equals the first.
     """
 
     def worth(number: int) -> tuple[bool, bool, bool, float]:
         candidate, outcome = outcomes[number]
-        fluent = outcome.compression_ratio <= compression_ratio_threshold
         fitting = not (by_script and is_foreign(outcome.generated.text, candidate.language))
-        return not outcome.silent, fluent, fitting, outcome.generated.avg_logprob
+        return not outcome.silent, outcome.fluent, fitting, outcome.generated.avg_logprob
 
     return max(range(len(outcomes)), key=worth)
 

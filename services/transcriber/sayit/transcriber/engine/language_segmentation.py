@@ -16,9 +16,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from sayit.transcriber.engine import loudness
+from sayit.transcriber.engine.loudness import Levels
+
 #: Hears stretches of the window, each (first frame, frames) and all of one length: codes with their probabilities.
 Hear = Callable[[Sequence[tuple[int, int]]], Sequence[Mapping[str, float]]]
-Levels = npt.NDArray[np.float64]
 
 #: Frames of one glance: less is too short to tell a language.
 CELL_FRAMES = 100
@@ -32,8 +34,6 @@ _MOST_LANGUAGES = 4
 _LEAST_SHARE = 0.1
 #: A glance counts if at least this part of it is loud.
 _HEARD = 0.15
-#: 0.5 in log-mel features is 20 dB.
-_QUIETER = 0.5
 #: A change is looked for so far from where the glances put it, with so much audio on each side of it.
 _SEARCH_FRAMES, _SIDE_FRAMES = 150, 80
 #: Dips that are tried, at least so far from each other, and from the window's ends.
@@ -64,8 +64,8 @@ def stretches(hear: Hear, features: npt.NDArray[np.float32], languages: Collecti
     unknown = Stretch(start_frame=0, end_frame=frames, language="")
     if frames < CELL_FRAMES:
         return (unknown,)
-    levels = _levels(features)
-    loud = _loud(levels)
+    levels = loudness.levels(features)
+    loud = loudness.loud(levels)
     cells = range(0, frames - CELL_FRAMES + 1, CELL_FRAMES)
     starts = [at for at in cells if loud[at : at + CELL_FRAMES].mean() > _HEARD]
     if not starts:
@@ -85,18 +85,6 @@ def stretches(hear: Hear, features: npt.NDArray[np.float32], languages: Collecti
             found.append(Stretch(start_frame=begin, end_frame=cut, language=before))
             begin = cut
     return (*found, Stretch(start_frame=begin, end_frame=frames, language=path[-1]))
-
-
-def _levels(features: npt.NDArray[np.float32]) -> Levels:
-    """Loudness of each frame over 50 ms; float64[n]."""
-    return np.convolve(features.mean(axis=0, dtype=np.float64), np.ones(5) / 5, mode="same")
-
-
-def _loud(levels: Levels) -> npt.NDArray[np.bool_]:
-    """Which frames may be speech: those near the loud ones, and well above the quiet ones."""
-    quiet, loud = (float(level) for level in np.quantile(levels, [0.02, 0.9]))
-    heard: npt.NDArray[np.bool_] = levels > max(loud - _QUIETER, (loud + quiet) / 2)
-    return heard
 
 
 def _table(heard: Sequence[Mapping[str, float]], languages: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -51,6 +51,8 @@ class WhisperVocabulary:
         self.start_of_previous: int = self.tokenizer.sot_prev
         self.start_sequence: tuple[int, ...] = tuple(self.tokenizer.sot_sequence)
         self.suppressed: list[int] = list(get_suppressed_tokens(self.tokenizer, [-1]))
+        #: Text has smaller ids; timestamps have larger ones.
+        self.end_of_text: int = self.tokenizer.eot
         self._model = model
 
     def encode(self, text: str) -> tuple[int, ...]:

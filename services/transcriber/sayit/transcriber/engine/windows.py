@@ -8,10 +8,11 @@
         decoding.keep(passages)                                                          # with words, if wanted
 
 It follows openai/whisper `transcribe` as faster-whisper 1.2 has it: windows of 30 s; the next one starts at the last
-timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Four
-things differ. It always advances. It decodes no rest too short for a word. It does not believe that nothing follows
-where the rest is too long for a pause. And asking for words changes neither the text nor the windows: there,
-faster-whisper moves on to the last word's end instead of the last timestamp.
+timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Five
+things differ. It always advances. It decodes no rest in which hardly anything is heard: there the model says once more
+what its prompt says. It does not believe that nothing follows where much is heard. A loop that no voice can say is cut.
+And asking for words changes neither the text nor the windows: there, faster-whisper moves on to the last word's end
+instead of the last timestamp.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
 from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Outcome
 from sayit.transcriber.engine.language import Candidate
+from sayit.transcriber.engine.pace import is_beyond_a_voice, once
 from sayit.transcriber.engine.result import ChunkText
 
 if TYPE_CHECKING:
@@ -37,11 +42,12 @@ WINDOW_FRAMES = 3_000
 CONTEXT_TOKENS = MAX_POSITIONS // 2 - 1
 #: Text sampled above this temperature is no context for the next window (Whisper's `prompt_reset_on_temperature`).
 CONTEXT_TEMPERATURE = 0.5
-#: 0.2 s, shorter than a spoken word: a rest below it is not worth a window, an advance below it is none.
+#: 0.2 s, shorter than a spoken word: an advance below it is none.
 MIN_STEP_FRAMES = 20
-#: 2.5 s. Chunks end with speech and hold no pause of 2 s, so the model is wrong when it says that nothing follows for
-#: longer than this; the rest is decoded as a window of its own.
-DISBELIEVED_FRAMES = 250
+#: 0.5 s. A rest in which less is loud holds the end of a word, which timestamps come before, and the silence behind it.
+MIN_LOUD_FRAMES = 50
+#: 1.5 s. Where so much is loud the model is wrong when it says that nothing follows; the rest is a window of its own.
+DISBELIEVED_FRAMES = 150
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +91,18 @@ class ChunkDecoding:
         frames: end of the audio in whole frames of the chunk's features.
         options: how to decode.
         start_frame: where the stretch begins.
+        loud: which of the chunk's frames may be speech; all of them where it is left out.
     """
 
-    def __init__(self, *, duration_s: float, frames: int, options: DecodeOptions, start_frame: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        duration_s: float,
+        frames: int,
+        options: DecodeOptions,
+        start_frame: int = 0,
+        loud: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
         #: The language, once it is known.
         self.spoken: Candidate | None = None
         #: End of the last word kept, in seconds; alignment continues from it.
@@ -96,6 +111,7 @@ class ChunkDecoding:
         self._duration_s = duration_s
         self._frames = frames
         self._options = options
+        self._loud = np.ones(frames, np.bool_) if loud is None else loud[:frames]
         self._vocabulary: WhisperVocabulary | None = None
         self._hotwords: tuple[int, ...] = ()
         self._context: list[int] = []
@@ -110,7 +126,7 @@ class ChunkDecoding:
     def next_window(self) -> Window | None:
         """The window to decode now; None at the chunk's end."""
         left = self._frames - self._next_frame
-        if left <= 0 or (self._next_frame > self._start_frame and left < MIN_STEP_FRAMES):
+        if left <= 0 or (self._next_frame > self._start_frame and self._heard_from(self._next_frame) < MIN_LOUD_FRAMES):
             self._window = None
         else:
             self._window = Window(start_frame=self._next_frame, frames=min(left, WINDOW_FRAMES))
@@ -144,7 +160,7 @@ class ChunkDecoding:
         hotwords = self._hotwords[: CONTEXT_TOKENS - recent]
         context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
-        return Fallback((*before, *vocabulary.start_sequence), self._options)
+        return Fallback((*before, *vocabulary.start_sequence), self._options, self._open().frames / FRAMES_PER_SECOND)
 
     def judge(self, outcome: Outcome) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
@@ -169,7 +185,7 @@ class ChunkDecoding:
             if passage.start_s >= passage.end_s or passage.start_s >= self._duration_s:
                 self._suppress(text, SuppressionReason.OUTSIDE_AUDIO, passage.start_s, passage.end_s)
             else:
-                kept.append(passage)
+                kept.append(self._sayable(passage))
         return tuple(kept)
 
     def _is_doubtful(self, window: Window, passages: Sequence[Passage], next_frame: int) -> bool:
@@ -179,7 +195,24 @@ class ChunkDecoding:
             return False
         # A limit of tokens is somebody's wish to know no more of the window.
         limited = self._options.max_tokens_per_window > 0
-        return not limited and end_frame - passages[-1].end_s * FRAMES_PER_SECOND > DISBELIEVED_FRAMES
+        heard = self._heard_from(round(passages[-1].end_s * FRAMES_PER_SECOND))
+        return not limited and heard > DISBELIEVED_FRAMES
+
+    def _heard_from(self, frame: int) -> int:
+        """How many frames from here on may be speech."""
+        return int(np.count_nonzero(self._loud[frame:]))
+
+    def _sayable(self, passage: Passage) -> Passage:
+        """The passage, a loop that no voice can say in its time said once; what went is noted as suppressed."""
+        vocabulary = self.vocabulary
+        if not is_beyond_a_voice(vocabulary.text(passage.tokens), passage.end_s - passage.start_s):
+            return passage
+        text = [token for token in passage.tokens if token < vocabulary.end_of_text]
+        left = once(text)
+        self._suppress(
+            vocabulary.text(text[left:]).strip(), SuppressionReason.REPETITION, passage.start_s, passage.end_s
+        )
+        return replace(passage, tokens=tuple(text[:left])) if left < len(text) else passage
 
     def keep(self, passages: tuple[Passage, ...]) -> None:
         """Takes the window's passages, with words or without, as segments and as context; the window is done."""

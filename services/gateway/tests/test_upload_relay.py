@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from sayit.chassis import principal
-from sayit.chassis.errors import STATUS_DETAILS_KEY, error_of_call, status_of
+from sayit.chassis.errors import error_of_call
 from sayit.chassis.service_auth import internal_channel
 from sayit.gateway.api import upload_relay
 from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
@@ -122,53 +122,6 @@ async def test_invalid_message_cancels_the_call() -> None:
         await relay_upload(call, _checked(_messages(_CONFIG, _CONFIG)), end=_END)
     assert call.cancelled
     assert not call.finished
-
-
-class OverwrittenCall(RecordingCall):
-    """A call as grpc.aio leaves it when a write fails because of the scheduler's refusal: its own status comes last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._ended: Any = None
-
-    def add_done_callback(self, callback: Any) -> None:
-        """Calls back when the refusal arrives."""
-        self._ended = callback
-
-    async def write(self, message: CreateJobRequest) -> None:
-        """Is refused, and then fails by itself."""
-        status = status_of(SayItError(ErrorKind.FILE_TOO_LARGE, limit_mb=1))
-        self._ended(EndedCall(grpc.aio.Metadata((STATUS_DETAILS_KEY, status.SerializeToString()))))
-        own = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, details="Internal error from Core")
-        self.answer.set_exception(own)
-        raise own
-
-
-class EndedCall:
-    """What a done callback is given."""
-
-    def __init__(self, trailing: grpc.aio.Metadata) -> None:
-        self._trailing = trailing
-
-    async def code(self) -> grpc.StatusCode:
-        """The refusal's."""
-        return grpc.StatusCode.INVALID_ARGUMENT
-
-    async def details(self) -> str:
-        """The refusal's."""
-        return "too large"
-
-    async def trailing_metadata(self) -> grpc.aio.Metadata:
-        """The refusal's."""
-        return self._trailing
-
-
-async def test_refusal_wins_over_the_write_that_it_broke() -> None:
-    """The scheduler's reason is what the client hears, also where grpc.aio has replaced it."""
-    call: Any = OverwrittenCall()
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await relay_upload(call, _checked(_messages(_CONFIG, then=asyncio.Event())), end=_END)
-    assert error_of_call(caught.value).kind is ErrorKind.FILE_TOO_LARGE
 
 
 async def test_reason_of_an_early_refusal_is_never_lost() -> None:

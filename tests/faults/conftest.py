@@ -1,4 +1,7 @@
-"""Suites to hurt. Tests of one kind share one: each test leaves it as well as it found it."""
+"""Suites to hurt. Tests of one kind share one: each test leaves it as well as it found it.
+
+They end with the last test of this folder that a process has, for a suite that nobody needs still takes its time.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ def heavy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSuite, dict[str, str]]]:
     """A suite with the bundled model, and what the clips say on it."""
     with running_suite(
@@ -93,7 +96,7 @@ def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run
         yield suite, asyncio.run(texts_without_faults(suite.address, clips(), OPTIONS))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path) -> Iterator[RunningSuite]:
     """A suite with the slow model."""
     arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(slow_model))
@@ -101,7 +104,7 @@ def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path
         yield suite
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_heavy_suite(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[RunningSuite]:
@@ -114,7 +117,7 @@ def shared_heavy_suite(
         yield suite
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_several(
     tmp_path_factory: pytest.TempPathFactory,
     mortal_postgres: PostgresServer,

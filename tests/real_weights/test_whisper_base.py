@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import openai
+import pysubs2
 import pytest
 import soundfile
-import srt
 import webvtt
 
 from sayit.client import Client
@@ -102,13 +102,13 @@ def sonnet(suite: RunningSuite) -> Result:
 def test_subtitles_are_read_by_others(suite: RunningSuite, sonnet: Result) -> None:
     """A sonnet as SRT and WebVTT: cues in order, inside the recording, that say the text."""
     with Client(suite.address) as client:
-        cues = list(srt.parse(client.render(sonnet.job.id, Format.SRT)))
+        cues = pysubs2.SSAFile.from_string(client.render(sonnet.job.id, Format.SRT), format_="srt")
         captions = list(webvtt.from_buffer(io.StringIO(client.render(sonnet.job.id, Format.VTT))))
     assert len(cues) == len(captions) > 8
-    times = [at.total_seconds() for cue in cues for at in (cue.start, cue.end)]
+    times = [at / 1000 for cue in cues for at in (cue.start, cue.end)]
     assert times == sorted(times)
     assert times[-1] <= sonnet.transcript.duration_s + 0.001  # rounded
-    assert words(" ".join(cue.content for cue in cues)) == words(sonnet.transcript.text)
+    assert words(" ".join(cue.plaintext for cue in cues)) == words(sonnet.transcript.text)
     assert words(" ".join(caption.text for caption in captions)) == words(sonnet.transcript.text)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.cli.tests.helper import transcript
 from sayit.cli.commands.arguments import TextOptions
 from sayit.cli.connection import Wanted
 from sayit.cli.exit_codes import Exit, Failure
@@ -25,8 +26,6 @@ from sayit.eval.statistics import difference, rate
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Channels, Context, DecodingOverrides, Options
 from sayit.speech.transcript import Segment, Span
-
-from .helper import transcript
 
 RECORDINGS = Path(__file__).parents[3] / "recordings"
 

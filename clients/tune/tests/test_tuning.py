@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from clients.cli.tests.helper import eventually
 from sayit.cli.local_suite import tuned
 from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.plan import SuiteOptions, plan
@@ -21,8 +22,6 @@ from sayit.cli.local_suite.tuned import Figures, Goal, Setting, chosen
 from sayit.tune.grid import Trial, best, compute_candidates, memory_mb, shape_candidates
 from sayit.tune.measurement import NotMeasuredError
 from sayit.tune.search import Search
-
-from .helper import eventually
 
 SETTING = Setting(transcribers=2, threads=1, batch=8, compute_type="int8")
 

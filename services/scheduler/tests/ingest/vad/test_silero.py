@@ -72,28 +72,25 @@ def test_it_agrees_with_the_packages_own_runtime(name: str) -> None:
     assert np.quantile(difference, 0.95) < 0.1
 
 
-def test_speech_behind_minutes_of_quiet_is_found_as_the_first(real_speech: NDArray[np.int16]) -> None:
-    """Silence, and noise that hardly is any, between two times the same speech take nothing from the second."""
-    noise = np.random.default_rng(0)
-    quiet = np.concatenate(
-        [np.zeros(90 * RATE, np.int16), noise.normal(0, 2, 90 * RATE).round().astype(np.int16)],
-    )
+@pytest.mark.parametrize("between", ["silence", "noise", "hum"])
+def test_speech_behind_minutes_of_quiet_is_found_as_the_first(real_speech: NDArray[np.int16], between: str) -> None:
+    """Three minutes in which hardly anything is heard, between two times the same speech, take nothing of the second.
+
+    Silero 6.0 loses the first 0.7 s of it behind a hum, and 2 s in all.
+    """
+    count = 180 * RATE
+    quiet = {
+        "silence": np.zeros(count),
+        "noise": np.random.default_rng(0).normal(0, 3, count),
+        "hum": 20 * np.sin(2 * np.pi * 50 / RATE * np.arange(count)),
+    }[between]
     first = _speech_in(real_speech)
-    heard = _speech_in(np.concatenate([real_speech, quiet, real_speech]))
-    offset = len(real_speech) + len(quiet)
+    heard = _speech_in(np.concatenate([real_speech, quiet.round().astype(np.int16), real_speech]))
+    offset = len(real_speech) + count
     second = [(start - offset, end - offset) for start, end in heard if end > offset]
     assert len(heard) == len(first) + len(second)
     assert abs(first[0][0] - second[0][0]) <= 0.1 * RATE
     assert _length(second) >= 0.95 * _length(first)
-
-
-def test_where_quiet_is_forgotten_does_not_depend_on_the_calls(real_speech: NDArray[np.int16]) -> None:
-    """The state goes at the same frame, whether a stretch of quiet comes in one call or in many."""
-    samples = np.concatenate([real_speech, np.zeros(512 * 130, np.int16), real_speech[: 512 * 40]])
-    whole = SileroDetector().probabilities(samples)
-    detector = SileroDetector()
-    parts = [detector.probabilities(samples[at : at + 512 * 13]) for at in range(0, len(samples), 512 * 13)]
-    assert np.allclose(np.concatenate(parts), whole, atol=1e-4)
 
 
 def test_nothing_in_nothing_out() -> None:

@@ -37,7 +37,7 @@ SOURCES = ("ko-150s", "en-90s", "ko-en-180s", "ko-longsilence-150s", "ko-8s", "e
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class Corpus:
     """How a recording is assembled; all in seconds."""
 
     stretch_s: Range
@@ -46,15 +46,15 @@ class Material:
 
 
 MATERIALS = (
-    Material(stretch_s=(10, 20), pause_s=(0.3, 0.8), change_s=(0.0, 0.05)),
-    Material(stretch_s=(8, 14), pause_s=(0.3, 0.8), change_s=(0.6, 1.2)),
-    Material(stretch_s=(4, 8), pause_s=(0.3, 0.8), change_s=(0.3, 0.8)),
-    Material(stretch_s=(4, 8), pause_s=(0.1, 0.3), change_s=(0.05, 0.3)),
-    Material(stretch_s=(5, 10), pause_s=(0.0, 0.02), change_s=(0.0, 0.02)),
-    Material(stretch_s=(3, 6), pause_s=(0.05, 0.1), change_s=(0.05, 0.1)),
-    Material(stretch_s=(2, 4), pause_s=(0.3, 0.6), change_s=(0.3, 0.8)),
-    Material(stretch_s=(2, 4), pause_s=(0.0, 0.05), change_s=(0.0, 0.05)),
-    Material(stretch_s=(1, 2), pause_s=(0.3, 0.6), change_s=(0.3, 0.8)),
+    Corpus(stretch_s=(10, 20), pause_s=(0.3, 0.8), change_s=(0.0, 0.05)),
+    Corpus(stretch_s=(8, 14), pause_s=(0.3, 0.8), change_s=(0.6, 1.2)),
+    Corpus(stretch_s=(4, 8), pause_s=(0.3, 0.8), change_s=(0.3, 0.8)),
+    Corpus(stretch_s=(4, 8), pause_s=(0.1, 0.3), change_s=(0.05, 0.3)),
+    Corpus(stretch_s=(5, 10), pause_s=(0.0, 0.02), change_s=(0.0, 0.02)),
+    Corpus(stretch_s=(3, 6), pause_s=(0.05, 0.1), change_s=(0.05, 0.1)),
+    Corpus(stretch_s=(2, 4), pause_s=(0.3, 0.6), change_s=(0.3, 0.8)),
+    Corpus(stretch_s=(2, 4), pause_s=(0.0, 0.05), change_s=(0.0, 0.05)),
+    Corpus(stretch_s=(1, 2), pause_s=(0.3, 0.6), change_s=(0.3, 0.8)),
 )
 
 
@@ -82,7 +82,7 @@ def segments() -> dict[str, list[tuple[NDArray[np.float32], str]]]:
     return found
 
 
-def assembled(seed: int, material: Material) -> tuple[NDArray[np.int16], list[Said]]:
+def assembled(seed: int, corpus: Corpus) -> tuple[NDArray[np.int16], list[Said]]:
     """A recording, and what is said in it."""
     chance, noise, supply = random.Random(seed), np.random.default_rng(seed), segments()
     for each in supply.values():
@@ -103,13 +103,13 @@ def assembled(seed: int, material: Material) -> tuple[NDArray[np.int16], list[Sa
     pause((0.3, 0.3))
     while at < LENGTH_S * SAMPLE_RATE_HZ:
         language = languages[0]
-        until = at + chance.uniform(*material.stretch_s) * SAMPLE_RATE_HZ
+        until = at + chance.uniform(*corpus.stretch_s) * SAMPLE_RATE_HZ
         while at < until:
             samples, text = supply[language][0]
             supply[language].append(supply[language].pop(0))
             said.append(Said(middle_s=(at + len(samples) / 2) / SAMPLE_RATE_HZ, language=language, text=text))
             add(samples)
-            pause(material.pause_s if at < until else material.change_s)
+            pause(corpus.pause_s if at < until else corpus.change_s)
         languages.reverse()
     return (np.concatenate(parts) * 32767).astype("<i2"), said
 
@@ -131,8 +131,8 @@ def main() -> int:
     print("| stretches | pauses | at changes | WER % | wrong tags | chunks | windows |")
     print("|---|---|---|---|---|---|---|")
     with closing(engine):
-        for seed, material in enumerate(MATERIALS):
-            pcm, said = assembled(seed, material)
+        for seed, corpus in enumerate(MATERIALS):
+            pcm, said = assembled(seed, corpus)
             windows = 0
 
             def counted(audio: NDArray[np.float32], options: DecodeOptions) -> Reading:
@@ -146,7 +146,7 @@ def main() -> int:
             spoken = " ".join(each.text for each in said)
             found, count = word_errors(spoken, " ".join(each.text for each in written)), len(spoken.split())
             missed = wrong_tags(said, written)
-            spans = (f"{low:g}–{high:g} s" for low, high in (material.stretch_s, material.pause_s, material.change_s))
+            spans = (f"{low:g}–{high:g} s" for low, high in (corpus.stretch_s, corpus.pause_s, corpus.change_s))
             print(
                 f"| {' | '.join(spans)} | {100 * found / count:.1f} | {missed} of {len(said)} "
                 f"| {len(heard.chunks)} | {windows} |",

@@ -118,13 +118,13 @@ async def memory(suite: Suite, *, chunks: int, per_file: int = 100) -> list[Resu
     processes = {part: found[0] for part, found in suite.processes().items() if part in growths}
     committed = len(suite.chunks())
     done = asyncio.Event()
-    watching = asyncio.create_task(_watch(suite, processes, growths, committed, done))
+    watcher = asyncio.create_task(_watch(suite, processes, growths, committed, done))
     async with AsyncClient(suite.address) as client:
         for number in range(chunks // per_file):
             audio = corpus.encoded(with_gaps(per_file, seed=50_000 + 1000 * number), "FLAC")
             await client.transcribe(audio, options=fixed(_TOKENS))
     done.set()
-    await watching
+    await watcher
     total = len(suite.chunks()) - committed
     found = {part: growth.per_thousand() for part, growth in growths.items()}
     worst = max(found, key=lambda part: found[part][1])

@@ -42,13 +42,13 @@ from sayit.eval.layouts import find
 from sayit.eval.normalisation import Normaliser, normalise
 from sayit.eval.scores import word_errors
 from sayit.scheduler.assemble.merge import Merged, merge
-from sayit.scheduler.assemble.redecode import Heard, stands, wanted
+from sayit.scheduler.assemble.redecode import Heard, redecode_requests, texts_with_redecodes
 from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter
 from sayit.scheduler.ingest.vad import SileroDetector
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkOutput, DoneChunk, ReadyChunk
-from sayit.scheduler.jobs.redecodes import Look
-from sayit.scheduler.jobs.time_mapping import Placing, needs_words
+from sayit.scheduler.jobs.redecodes import Redecode
+from sayit.scheduler.jobs.time_mapping import TimeMapping, needs_words
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import AUTO, PRESETS, DecodeOptions, Options, resolve
 from sayit.speech.transcript import Segment, Span, Word
@@ -67,7 +67,7 @@ class Outcome:
     """One transcript and where its seams are."""
 
     text: str
-    seams: tuple[Span, ...]
+    overlaps: tuple[Span, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ def direct(model: Any, pcm: NDArray[np.int16], options: DecodeOptions) -> Outcom
         for segment in run_model(model, audio[span["start"] : span["end"]], options, words=False)[0]
     ]
     middles = [(a["end"] + b["start"]) // 2 for a, b in pairwise(spans)]
-    return Outcome(text=" ".join(texts), seams=tuple(_span(at, at) for at in middles))
+    return Outcome(text=" ".join(texts), overlaps=tuple(_span(at, at) for at in middles))
 
 
 def split(pcm: NDArray[np.int16], config: SplitConfig) -> tuple[list[ReadyChunk], tuple[tuple[int, int], ...]]:
@@ -165,7 +165,7 @@ def heard_by(
     """The text of these pieces of a recording, with times from its start."""
     segments, language, probability = read(as_float(pcm), options)
     return ChunkOutput(
-        segments=Placing(pieces).segments(segments),
+        segments=TimeMapping(pieces).segments(segments),
         language=language,
         language_probability=probability,
         suppressed=(),
@@ -190,48 +190,48 @@ def done(read: Reader, chunk: ReadyChunk, options: DecodeOptions) -> DoneChunk:
 
 def merged(heard: Heard) -> Merged:
     """The transcript of chunks and looks, without the guard."""
-    return merge(stands(heard), speech=heard.spans, duration_s=heard.samples / SAMPLE_RATE_HZ)
+    return merge(texts_with_redecodes(heard), speech=heard.spans, duration_s=heard.samples / SAMPLE_RATE_HZ)
 
 
-def looked_again(read: Reader, pcm: NDArray[np.int16], heard: Heard) -> Heard:
+def redecoded(read: Reader, pcm: NDArray[np.int16], heard: Heard) -> Heard:
     """The same with all the looks that it makes wanted."""
-    while again := wanted(heard, merged(heard)):
-        looks = [
-            Look(
-                wanted=look,
+    while again := redecode_requests(heard, merged(heard)):
+        redecodes = [
+            Redecode(
+                request=redecode,
                 round=heard.next_round,
                 output=heard_by(
                     read,
-                    pcm[look.start_sample : look.end_sample],
-                    ((look.start_sample, look.end_sample),),
-                    look.changes.applied(heard.options, PRESETS),
+                    pcm[redecode.start_sample : redecode.end_sample],
+                    ((redecode.start_sample, redecode.end_sample),),
+                    redecode.overrides.applied(heard.options, PRESETS),
                 ),
             )
-            for look in again
+            for redecode in again
         ]
-        heard = replace(heard, looks=(*heard.looks, *looks))
+        heard = replace(heard, redecodes=(*heard.redecodes, *redecodes))
     return heard
 
 
 def suite(
-    read: Reader, pcm: NDArray[np.int16], asked: Options, config: SplitConfig, *, looks: bool = True
+    read: Reader, pcm: NDArray[np.int16], asked: Options, config: SplitConfig, *, redecodes: bool = True
 ) -> tuple[Outcome, Heard, float]:
     """Splitter, model, looks, merger; the transcript, what was heard, and the packing ratio."""
     chunks, speech = split(pcm, config)
     options = resolve(asked)
     heard = Heard(
         chunks=tuple(done(read, chunk, options) for chunk in chunks),
-        looks=(),
+        redecodes=(),
         speech=(ChannelSpeech(channel=0, spans=tuple(speech)),),
         options=asked,
         presets=PRESETS,
         samples=len(pcm),
     )
-    if looks:
-        heard = looked_again(read, pcm, heard)
+    if redecodes:
+        heard = redecoded(read, pcm, heard)
     middles = [(a.end_sample + b.start_sample) // 2 for a, b in pairwise(chunks)]
     text = " ".join(segment.text for segment in merged(heard).segments)
-    return Outcome(text=text, seams=tuple(_span(at, at) for at in middles)), heard, _packing(chunks, heard.spans)
+    return Outcome(text=text, overlaps=tuple(_span(at, at) for at in middles)), heard, _packing(chunks, heard.spans)
 
 
 def _packing(chunks: Sequence[ReadyChunk], speech: Sequence[Span]) -> float:
@@ -252,7 +252,7 @@ def score(label: Label, outcome: Outcome) -> Score:
     said = comparable(label.words, label.languages)
     written = normalise(outcome.text, label.languages, Normaliser.BASIC)
     found = word_errors(" ".join(word for word, _ in said), written)
-    lost, doubled = lost_and_doubled(said, written.split(), outcome.seams)
+    lost, doubled = lost_and_doubled(said, written.split(), outcome.overlaps)
     wer = found / len(said) if said else float(bool(found))
     return Score(errors=found, wer=wer, lost=lost, doubled=doubled)
 
@@ -267,16 +267,16 @@ class Comparison:
 
 
 def compare(
-    model: Any, read: Reader, label: Label, language: str, beam_size: int, config: SplitConfig, *, looks: bool
+    model: Any, read: Reader, label: Label, language: str, beam_size: int, config: SplitConfig, *, redecodes: bool
 ) -> Comparison:
     """Runs one recording both ways and prints its line."""
     pcm, _ = sf.read(label.audio, dtype="int16")
     options = options_for(label.language if language == "label" else language, beam_size)
     plain = score(label, direct(model, pcm, resolve(options)))
-    outcome, heard, packing = suite(read, pcm, options, config, looks=looks)
+    outcome, heard, packing = suite(read, pcm, options, config, redecodes=redecodes)
     ours = score(label, outcome)
     hard = sum(chunk.hard_end for chunk in heard.chunks)
-    kinds = Counter(look.wanted.kind for look in heard.looks)
+    kinds = Counter(redecode.request.kind for redecode in heard.redecodes)
     name = f"{label.name} ({options.language})"
     print(
         f"{name:30} {_columns(len(label.words), plain, ours)}",
@@ -319,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--allow", type=float, default=1.0, help="points of word error rate")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=JSON", help="a splitter setting to try")
-    parser.add_argument("--no-looks", dest="looks", action="store_false", help="merge without second looks")
+    parser.add_argument("--no-redecode", dest="redecodes", action="store_false", help="merge without second looks")
     given = parser.parse_args(arguments)
     model = WhisperModel(given.model, device="cpu", compute_type="int8", cpu_threads=given.threads)
     changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.set)}
@@ -330,7 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with closing(engine):
         read = engine_reader(engine) if given.reader == "engine" else faster_whisper_reader(model)
         results = [
-            compare(model, read, label, given.language, given.beam_size, config, looks=given.looks) for label in labels
+            compare(model, read, label, given.language, given.beam_size, config, redecodes=given.redecodes)
+            for label in labels
         ]
     words = sum(each.words for each in results)
     plain = _sum([each.direct for each in results], words)

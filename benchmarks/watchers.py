@@ -199,7 +199,7 @@ async def measure(
         await stub.Report(REPORT)
         background = [tasks.create_task(report(stub))]
         job = await cut(client, Options(language="en", word_timestamps=words))
-        watching = [tasks.create_task(watch(outside, job.id, each)) for each in watchers]
+        watcher = [tasks.create_task(watch(outside, job.id, each)) for each in watchers]
         await asyncio.gather(*(each.caught_up.wait() for each in watchers))
         began, used_s = time.monotonic(), cpu_s(*services)
         await asyncio.sleep(IDLE_S)
@@ -207,7 +207,7 @@ async def measure(
         before = [(each.seq, each.messages) for each in watchers]
         began, used = time.monotonic(), [cpu_s(each) for each in services]
         background.append(tasks.create_task(transcribe(stub, redis, every_s, words=words)))
-        await asyncio.gather(*watching)
+        await asyncio.gather(*watcher)
         lasted_s = time.monotonic() - began
         parts_s = [cpu_s(each) - start for each, start in zip(services, used, strict=True)]
         for task in background:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sayit.scheduler.assemble.hallucination import HallucinationGuard, load_phrases
+from sayit.scheduler.assemble.hallucination import HallucinationFilter, load_phrases
 from sayit.speech.options import Guard, Options, resolve
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.models import bundled
@@ -62,6 +62,6 @@ def test_nothing_is_left_of_what_nobody_said(engine: Engine, sound: str) -> None
     options = resolve(Options(language="ko").normalised())
     written = engine.submit(audio, options).future.result(60).segments
     assert bool(written) == invents
-    (kept,), removed = HallucinationGuard(load_phrases()).recording([written], Guard.STANDARD, speech=())
+    (kept,), removed = HallucinationFilter(load_phrases()).recording([written], Guard.STANDARD, speech=())
     assert kept == ()
     assert " ".join(one.text for one in removed).split() == " ".join(one.text for one in written).split()

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 
 _CHILD = Path(__file__).with_name("media_batch_child.py")
 #: Files after which a child is replaced, as memory of earlier files must not hide what one costs.
@@ -36,7 +36,7 @@ class Outcome:
 class BatchChild:
     """An asynchronous context manager around a replaceable confined child."""
 
-    def __init__(self, limits: DecodeLimits, *, timeout_s: float) -> None:
+    def __init__(self, limits: MediaLimits, *, timeout_s: float) -> None:
         #: Children that died over a file or had to be killed.
         self.replaced = 0
         self._limits = limits

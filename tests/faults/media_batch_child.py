@@ -12,14 +12,14 @@ import struct
 import sys
 
 from sayit.scheduler.ingest.audio_reader import sandbox
-from sayit.scheduler.ingest.audio_reader.demux import decode
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.demux import read_audio
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.speech.errors import SayItError
 
 
 def main() -> None:
     """Runs until its input ends."""
-    limits = DecodeLimits(**json.loads(sys.argv[1]))
+    limits = MediaLimits(**json.loads(sys.argv[1]))
     sandbox.confine(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
     while header := sys.stdin.buffer.read(4):
         content = sys.stdin.buffer.read(struct.unpack("!I", header)[0])
@@ -27,7 +27,7 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def _outcome(content: bytes, limits: DecodeLimits) -> dict[str, object]:
+def _outcome(content: bytes, limits: MediaLimits) -> dict[str, object]:
     received = 0
 
     def count(block: bytes) -> None:
@@ -35,7 +35,7 @@ def _outcome(content: bytes, limits: DecodeLimits) -> dict[str, object]:
         received += len(block)
 
     try:
-        summary = decode(io.BytesIO(content), limits, count)
+        summary = read_audio(io.BytesIO(content), limits, count)
     except SayItError as error:
         return {"kind": error.kind.code}
     except Exception as error:  # noqa: BLE001 - counted: the real child turns it into DECODING_FAILED

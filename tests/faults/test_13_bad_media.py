@@ -25,8 +25,8 @@ import av
 import psutil
 import pytest
 
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
-from sayit.scheduler.ingest.audio_reader.pool import DecoderPool
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
+from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .harness import Tell
@@ -50,7 +50,7 @@ POOLED_STEP = 1 if LONG else 12
 MAX_S = 10.0
 MAX_MB = 512
 #: The bombs need not run for hours to be recognised.
-LIMITS = DecodeLimits(max_audio_s=1_800.0 if LONG else 300.0)
+LIMITS = MediaLimits(max_audio_s=1_800.0 if LONG else 300.0)
 SILENCE_HOURS = 5.0 if LONG else 0.1
 #: One child takes many files here, so its processor time is bounded by the wall clock instead.
 BATCH_LIMITS = replace(LIMITS, cpu_s=100_000)
@@ -162,7 +162,7 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, tell: Tell) -> None
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     began = time.monotonic()
     bad_files = list(corpus(canary_file=str(canaries.file), canary_url=canaries.url, silence_hours=SILENCE_HOURS))
-    async with DecoderPool(LIMITS) as pool:
+    async with AudioReaderPool(LIMITS) as pool:
         await _try_pool(pool, bad_files[::POOLED_STEP], findings, tmp_path / "file")
         await _try_pool(pool, mutations(seeds(), seed=SEED, count=POOLED), findings, tmp_path / "file")
         kind, _ = await _through(pool, tmp_path / "file", media().encoded("mp3"), findings)
@@ -183,7 +183,7 @@ async def test_bad_media(canaries: Canaries, tmp_path: Path, tell: Tell) -> None
     assert findings.outcomes["decoded"] > findings.files * 0.2, "most mutations should still get past the header"
 
 
-async def _try_pool(pool: DecoderPool, files: Iterable[BadFile], findings: Findings, path: Path) -> None:
+async def _try_pool(pool: AudioReaderPool, files: Iterable[BadFile], findings: Findings, path: Path) -> None:
     """Every file through the real pool, a child each."""
     for file in files:
         kind, took_s = await _through(pool, path, file.content, findings)
@@ -204,13 +204,13 @@ async def _try_batch(files: Iterable[BadFile], findings: Findings) -> int:
         return child.replaced
 
 
-async def _through(pool: DecoderPool, path: Path, content: bytes, findings: Findings) -> tuple[str, float]:
+async def _through(pool: AudioReaderPool, path: Path, content: bytes, findings: Findings) -> tuple[str, float]:
     """One file through the real pool: its outcome, and the seconds it took."""
     await asyncio.to_thread(path.write_bytes, content)
     began = time.monotonic()
     samples = 0
     try:
-        async with asyncio.timeout(MAX_S * 3), pool.decode(path) as decoding:
+        async with asyncio.timeout(MAX_S * 3), pool.read(path) as decoding:
             async for block in decoding:
                 samples += len(block) // 2
                 findings.peak_mb = max(findings.peak_mb, _largest_child_mb())

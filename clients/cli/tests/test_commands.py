@@ -12,7 +12,7 @@ import pytest
 
 from sayit.cli import messages, paths, settings_reference
 from sayit.cli.doctor import installation, machine
-from sayit.cli.doctor.findings import Level
+from sayit.cli.doctor.findings import Severity
 from sayit.speech.errors import ErrorKind, SayItError
 
 ROOT = Path(__file__).parents[3]
@@ -203,20 +203,20 @@ def test_the_doctor_finds_this_installation_well(tmp_path: Path) -> None:
 
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each illness is told, with what to do."""
-    assert installation.python((3, 10, 4)).level is Level.FAIL
-    assert installation.packages(["no_such_package"]).level is Level.FAIL
+    assert installation.python((3, 10, 4)).level is Severity.FAIL
+    assert installation.packages(["no_such_package"]).level is Severity.FAIL
     broken = installation.native_libraries(["json", "no_such_library"])
-    assert broken.level is Level.FAIL
+    assert broken.level is Severity.FAIL
     assert broken.found.startswith("no_such_library does not load: ModuleNotFoundError")
-    assert machine.vector_units("fpu sse sse2").level in {Level.WARN, Level.OK}
-    assert installation.model(str(tmp_path)).level is Level.FAIL
+    assert machine.vector_units("fpu sse sse2").level in {Severity.WARN, Severity.OK}
+    assert installation.model(str(tmp_path)).level is Severity.FAIL
     keys = tmp_path / "keys"
     monkeypatch.setenv("SAYIT_API_KEYS_FILE", str(keys))
-    assert installation.keys_file().level is Level.FAIL
+    assert installation.keys_file().level is Severity.FAIL
     keys.touch(mode=0o644)
     assert installation.keys_file().advice == f"chmod 600 {keys}"
     keys.chmod(0o600)
-    assert installation.keys_file().level is Level.OK
+    assert installation.keys_file().level is Severity.OK
 
 
 def test_the_data_folder_is_the_platforms(tmp_path: Path) -> None:

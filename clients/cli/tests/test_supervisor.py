@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from sayit.cli.local_suite import suite_file
-from sayit.cli.local_suite.part import Part, PartFailedError
+from sayit.cli.local_suite.part import PartFailedError, SupervisedPart
 from sayit.cli.local_suite.supervisor import running
 
 from .helper import BROKEN, HEEDING, SPEAKING, STUBBORN, alive, eventually, kill, spec, suite_plan
 
 
-async def _until_other_pid(part: Part, before: int | None) -> None:
+async def _until_other_pid(part: SupervisedPart, before: int | None) -> None:
     while part.pid in {None, before} or not part.healthy.is_set():  # noqa: ASYNC110 - the part's word is its pid
         await asyncio.sleep(0.02)
 

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from sayit.cli.messages import LocalError
 from sayit.cli.transcription import inputs as sources
-from sayit.cli.transcription.display import Pace, Show, clock, display
-from sayit.cli.transcription.live_transcript import SoFar
+from sayit.cli.transcription.display import RunSpeed, Show, clock, display
+from sayit.cli.transcription.live_transcript import LiveTranscript
 from sayit.cli.transcription.outputs import Outputs
-from sayit.cli.transcription.progress import Bars
+from sayit.cli.transcription.progress import ProgressBars
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, JobState, PartialText, Progress, Refinement, StateChanged
 from sayit.speech.rendering import Format
@@ -132,7 +132,7 @@ def test_inputs_are_checked_before_anything_is_started(tmp_path: Path) -> None:
 
 def test_the_text_so_far_is_in_order_of_time() -> None:
     """Finals replace partials, whatever order they come in; a late partial of a finished chunk is nothing."""
-    so_far = SoFar()
+    so_far = LiveTranscript()
     assert so_far.take(PartialText(chunk_index=1, segments=_segments(10, "둘?"))) is None
     piece = so_far.take(ChunkText(chunk_index=2, segments=_segments(20, "셋")))
     assert piece is not None
@@ -146,7 +146,7 @@ def test_the_text_so_far_is_in_order_of_time() -> None:
 
 def test_a_refinement_replaces_the_chunks_it_names() -> None:
     """Two chunks' texts become one."""
-    so_far = SoFar()
+    so_far = LiveTranscript()
     so_far.take(ChunkText(chunk_index=0, segments=_segments(0, "one two")))
     so_far.take(ChunkText(chunk_index=1, segments=_segments(5, "two three")))
     so_far.take(Refinement(number=1, chunk_indexes=(0, 1), segments=_segments(0, "one two", "three")))
@@ -155,7 +155,7 @@ def test_a_refinement_replaces_the_chunks_it_names() -> None:
 
 def test_silence_finishes_no_piece() -> None:
     """A chunk without text shows nothing."""
-    so_far = SoFar()
+    so_far = LiveTranscript()
     assert so_far.take(ChunkText(chunk_index=0, segments=())) is None
     assert so_far.pieces() == []
 
@@ -164,7 +164,7 @@ def test_bars_show_progress_speed_and_text_and_leave_a_summary() -> None:
     """While it runs: the bar and the newest text; afterwards one line."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100, height=30, color_system=None)
-    with Bars(_inputs("talk.m4a"), console) as bars:
+    with ProgressBars(_inputs("talk.m4a"), console) as bars:
         bars.begin(0)
         bars.event(0, StateChanged(state=JobState.RUNNING))
         bars.event(0, Progress(audio_done_s=30, audio_total_s=120, chunks_done=1, chunks_total=4, eta_s=65.2))
@@ -204,4 +204,4 @@ def test_lines_show_each_finished_piece(capsys: pytest.CaptureFixture[str]) -> N
 def test_clocks_and_pace() -> None:
     """Hours only where there are any; no speed before there is progress."""
     assert [clock(0), clock(59.9), clock(61), clock(3661)] == ["0:00", "0:59", "1:01", "1:01:01"]
-    assert Pace().speed(0.0) is None
+    assert RunSpeed().speed(0.0) is None

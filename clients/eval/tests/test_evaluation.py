@@ -11,7 +11,7 @@ import pytest
 
 from clients.cli.tests.helper import transcript
 from sayit.cli.commands.arguments import TextOptions
-from sayit.cli.connection import Wanted
+from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.eval import command, tables
 from sayit.eval.comparison import compare
@@ -267,7 +267,7 @@ def test_a_second_configuration_changes_what_it_is_told(tmp_path: Path) -> None:
         language="",
         text=TextOptions(decoding=["best_of=2"]),
         versus=["languages=ko,en", "context=sequential", "channels=split", "temperatures=0,0.4", "formatting=true"],
-        suite=Wanted(),
+        suite=SuiteChoice(),
     )
     first, second = command._configurations(call)
     assert (first.language, first.options) == ("", Options(decoding=DecodingOverrides(best_of=2)))

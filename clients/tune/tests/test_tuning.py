@@ -19,16 +19,18 @@ from sayit.cli.local_suite import tuned
 from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.plan import SuiteOptions, plan
 from sayit.cli.local_suite.tuned import Figures, Goal, Setting, chosen
-from sayit.tune.grid import Trial, best, compute_candidates, memory_mb, shape_candidates
+from sayit.tune.grid import MeasuredSetting, best, compute_candidates, memory_mb, shape_candidates
 from sayit.tune.measurement import NotMeasuredError
 from sayit.tune.search import Search
 
 SETTING = Setting(transcribers=2, threads=1, batch=8, compute_type="int8")
 
 
-def trial(latency_s: float, speed: float, rss_mb: float = 500, transcribers: int = 2, batch: int = 8) -> Trial:
+def trial(
+    latency_s: float, speed: float, rss_mb: float = 500, transcribers: int = 2, batch: int = 8
+) -> MeasuredSetting:
     """A measured setting."""
-    return Trial(
+    return MeasuredSetting(
         setting=replace(SETTING, transcribers=transcribers, batch=batch),
         figures=Figures(latency_s=latency_s, speed=speed, rss_mb=rss_mb),
     )
@@ -74,7 +76,7 @@ def test_the_goal_decides_which_is_best() -> None:
     assert best([quick, quick_and_faster, fast], Goal.LATENCY) is quick_and_faster
     small = trial(2.0, 16.0, rss_mb=300)
     assert best([fast, small], Goal.THROUGHPUT) is small
-    assert best([Trial(setting=SETTING, reason="no time")], Goal.LATENCY) is None
+    assert best([MeasuredSetting(setting=SETTING, reason="no time")], Goal.LATENCY) is None
 
 
 def test_memory_is_guessed_from_the_likest_measured_setting() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import grpc
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.server import Running, serving
-from sayit.chassis.service_auth import internal_channel, internal_interceptors
+from sayit.chassis.server import RunningServer, serving
+from sayit.chassis.service_auth import service_channel, service_interceptors
 from sayit.chassis.settings import ServiceSettings
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.speech.errors import ErrorKind, SayItError
@@ -83,14 +83,14 @@ def settings(**values: Any) -> ServiceSettings:
 @asynccontextmanager
 async def service(
     jobs: Jobs, *, secret: str = "", interceptors: Sequence[grpc.aio.ServerInterceptor] | None = None, **values: Any
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningServer]:
     """Serves jobs and chunks at a free port."""
 
     def register(server: grpc.aio.Server) -> None:
         job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(Chunks(), server)
 
-    inner = internal_interceptors(settings(internal_secret=secret)) if interceptors is None else interceptors
+    inner = service_interceptors(settings(internal_secret=secret)) if interceptors is None else interceptors
     arguments = {"address": "127.0.0.1:0", "grace_s": 0.5, **values}
     async with serving(register=register, service_names=[JOBS, CHUNKS], interceptors=inner, **arguments) as running:
         yield running
@@ -110,7 +110,7 @@ async def called(jobs: Jobs | None = None, *, secret: str = "", **values: Any) -
     """The service, and stubs that call it."""
     async with (
         service(jobs or Jobs(), secret=secret, **values) as running,
-        internal_channel(running.address, settings(internal_secret=secret)) as channel,
+        service_channel(running.address, settings(internal_secret=secret)) as channel,
     ):
         yield Stubs(channel)
 

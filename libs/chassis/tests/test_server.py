@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.service_auth import internal_channel
+from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, GetJobRequest, WatchJobRequest
@@ -85,7 +85,7 @@ async def test_impossible_address_is_told(address: str) -> None:
 async def test_unix_socket(tmp_path: Path) -> None:
     """A Unix socket is an address like any other."""
     address = f"unix:{tmp_path / 's'}"
-    async with service(Jobs(), address=address) as running, internal_channel(address, settings()) as channel:
+    async with service(Jobs(), address=address) as running, service_channel(address, settings()) as channel:
         assert running.address == address
         with principal.use(_ANNA):
             assert (await Stubs(channel).jobs.GetJob(GetJobRequest(job_id="a"))).id == "anna"
@@ -97,7 +97,7 @@ async def test_stop_waits_for_calls_and_then_ends_them(what: str) -> None:
     jobs = Jobs()
     with principal.use(_ANNA):
         async with service(jobs, grace_s=5.0 if what == "short" else 0.2) as running:
-            channel = internal_channel(running.address, settings())
+            channel = service_channel(running.address, settings())
             call = Stubs(channel).jobs.WatchJob(WatchJobRequest(job_id="nap" if what == "short" else "wait"))
             await call.read()
         if what == "short":
@@ -113,7 +113,7 @@ async def test_resumable_calls_end_when_the_server_stops() -> None:
     jobs = Jobs()
     with principal.use(_ANNA):
         async with service(jobs, grace_s=3600.0, resumable=[f"{JOBS}/WatchJob"]) as running:
-            channel = internal_channel(running.address, settings())
+            channel = service_channel(running.address, settings())
             events = aiter(Stubs(channel).jobs.WatchJob(WatchJobRequest(job_id="wait")))
             await anext(events)
         error = error_of_call(await failure(events))
@@ -143,7 +143,7 @@ async def test_principal_of_whoever_starts_the_server_is_not_its_callers() -> No
     with principal.use(_ANNA):
         running = service(Jobs())
         server = await running.__aenter__()
-    async with internal_channel(server.address, settings()) as channel:
+    async with service_channel(server.address, settings()) as channel:
         assert (
             error_of_call(await failure(Stubs(channel).jobs.GetJob(GetJobRequest()))).kind is ErrorKind.UNAUTHENTICATED
         )
@@ -165,7 +165,7 @@ async def test_strangers_are_kept_out_by_the_secret() -> None:
             assert (await s.jobs.GetJob(GetJobRequest(job_id="a"))).id == "anna"
         async with service(Jobs(), secret="s3cret") as running:
             for stranger in (settings(), settings(internal_secret="wrong")):
-                async with internal_channel(running.address, stranger) as channel:
+                async with service_channel(running.address, stranger) as channel:
                     error = error_of_call(await failure(Stubs(channel).jobs.GetJob(GetJobRequest(job_id="a"))))
                     assert error.kind is ErrorKind.UNAUTHENTICATED
                     assert await _status(channel) == 2
@@ -176,7 +176,7 @@ async def test_retried_methods_survive_a_short_absence() -> None:
     async with service(Jobs()) as running:
         address = running.address
     with principal.use(_ANNA):
-        async with internal_channel(address, settings(), retried=[f"{JOBS}/GetJob"]) as channel:
+        async with service_channel(address, settings(), retried=[f"{JOBS}/GetJob"]) as channel:
             call = asyncio.ensure_future(_awaited(Stubs(channel).jobs.GetJob(GetJobRequest(job_id="a"))))
             await asyncio.sleep(0.3)
             assert not call.done()

@@ -13,7 +13,7 @@ import pytest
 from sayit.chassis import principal
 from sayit.chassis.background_tasks import end
 from sayit.chassis.principal import Principal
-from sayit.chassis.service_auth import _CHANNEL_OPTIONS, internal_channel, target
+from sayit.chassis.service_auth import _CHANNEL_OPTIONS, service_channel, target
 from sayit.chassis.start import StartError
 from sayit.v1.transcription_service_pb2 import GetJobRequest
 
@@ -65,7 +65,7 @@ async def test_calls_go_to_all_peers_and_away_from_a_dead_one() -> None:
         stopped = service(second)
         two = await stopped.__aenter__()
         address = f"{one.address},{two.address}"
-        channel = internal_channel(address, settings(), retried=[f"{JOBS}/GetJob"])
+        channel = service_channel(address, settings(), retried=[f"{JOBS}/GetJob"])
         jobs = Stubs(await stack.enter_async_context(channel)).jobs
         while not second.calls or not first.calls:
             await jobs.GetJob(GetJobRequest(job_id="a"))
@@ -136,7 +136,7 @@ async def test_a_peer_that_stands_still_gets_no_more_calls(monkeypatch: pytest.M
         one = await stack.enter_async_context(service(healthy))
         relay = Relay((await stack.enter_async_context(service(stuck))).address)
         two = await stack.enter_async_context(relay.listening())
-        channel = await stack.enter_async_context(internal_channel(f"{one.address},{two}", settings()))
+        channel = await stack.enter_async_context(service_channel(f"{one.address},{two}", settings()))
         jobs = Stubs(channel).jobs
         while not stuck.calls or not healthy.calls:
             await jobs.GetJob(GetJobRequest(job_id="a"))

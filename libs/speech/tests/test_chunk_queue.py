@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from sayit.speech.chunk_queue import ChunkMessage, doorbell, dumps, events_channel, loads, queue_name
+from sayit.speech.chunk_queue import ChunkMessage, dumps, events_channel, loads, queue_name, wake_up_channel
 
 
 def test_names_are_apart():
     """Queue, doorbell and events of one name never share a key, and two models never share a queue."""
-    names = {queue_name("small"), doorbell("small"), events_channel("small"), queue_name("medium"), doorbell("medium")}
+    names = {
+        queue_name("small"),
+        wake_up_channel("small"),
+        events_channel("small"),
+        queue_name("medium"),
+        wake_up_channel("medium"),
+    }
     assert len(names) == 5
 
 

@@ -15,8 +15,8 @@ from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.server import Running, serving
-from sayit.chassis.service_auth import internal_interceptors
+from sayit.chassis.server import RunningServer, serving
+from sayit.chassis.service_auth import service_interceptors
 from sayit.gateway.service import running
 from sayit.gateway.settings import GatewaySettings
 from sayit.internal.v1 import job_service_pb2_grpc
@@ -207,13 +207,15 @@ def settings(**values: Any) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def scheduler_at(fake: FakeScheduler, address: str = "127.0.0.1:0", secret: str = "") -> AsyncIterator[Running]:
+async def scheduler_at(
+    fake: FakeScheduler, address: str = "127.0.0.1:0", secret: str = ""
+) -> AsyncIterator[RunningServer]:
     """Serves the fake as the scheduler is served; a stop is abrupt."""
     async with serving(
         address=address,
         register=lambda server: job_service_pb2_grpc.add_JobServiceServicer_to_server(fake, server),
         service_names=[SERVICE],
-        interceptors=internal_interceptors(settings(internal_secret=secret)),
+        interceptors=service_interceptors(settings(internal_secret=secret)),
         grace_s=0,
     ) as server:
         await server.set_serving(True)

@@ -11,7 +11,7 @@ import pytest
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.service_auth import internal_channel
+from sayit.chassis.service_auth import service_channel
 from sayit.gateway.api import upload_relay
 from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
 from sayit.internal.v1 import job_service_pb2_grpc
@@ -133,7 +133,7 @@ async def test_reason_of_an_early_refusal_is_never_lost() -> None:
         while True:
             yield CreateJobRequest(audio=b"x" * 250_000)
 
-    async with scheduler_at(fake) as scheduler, internal_channel(scheduler.address, settings()) as channel:
+    async with scheduler_at(fake) as scheduler, service_channel(scheduler.address, settings()) as channel:
         stub = job_service_pb2_grpc.JobServiceStub(channel)
         with principal.use(principal.LOCAL):
             for _ in range(25):

@@ -19,7 +19,7 @@ from sayit.bridge.http import app as flutter_app
 from sayit.bridge.http import openai, v1
 from sayit.bridge.http.audio_body import Bodies
 from sayit.bridge.http.dependencies import Deps
-from sayit.bridge.http.middleware import Guards, Observing, Patience
+from sayit.bridge.http.middleware import Observing, OriginChecks, SlowSenders
 from sayit.bridge.http.openapi_document import openapi_of, operation_id
 from sayit.bridge.http.problems import Form, fault_for, fault_of_status, language_of, problem_response
 from sayit.bridge.settings import BridgeSettings
@@ -81,8 +81,8 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
             expose_headers=list(_EXPOSED),
             max_age=600,
         )
-    app.add_middleware(Guards, settings=settings)
-    app.add_middleware(Patience)
+    app.add_middleware(OriginChecks, settings=settings)
+    app.add_middleware(SlowSenders)
     app.add_middleware(Observing, settings=settings)
     return app
 

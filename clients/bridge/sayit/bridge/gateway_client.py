@@ -14,8 +14,8 @@ from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.start import StartError
 from sayit.client import AsyncClient
 from sayit.client.audio_sources import BLOCK_BYTES
-from sayit.client.connection import Connection, Settings, calling
-from sayit.client.stream_writer import sending
+from sayit.client.connection import GatewayConnection, Settings, errors_translated
+from sayit.client.stream_writer import writing
 from sayit.speech import wire
 from sayit.speech.jobs import Job, JobState
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -39,7 +39,7 @@ class Gateway(AsyncClient):
         connection: an open channel; `acting_for` borrows it.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: GatewayConnection) -> None:
         self._connection = connection
 
     @classmethod
@@ -49,7 +49,7 @@ class Gateway(AsyncClient):
         Raises:
             StartError: the certificates cannot be read.
         """
-        connection = Connection(
+        connection = GatewayConnection(
             Settings(
                 address=settings.gateway_address,
                 api_key="",
@@ -89,9 +89,9 @@ class Gateway(AsyncClient):
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE, OVERLOADED, UNAVAILABLE.
         """
-        with calling():
+        with errors_translated():
             call = self._connection.uploads.AppendUpload(metadata=self._connection.metadata)
-            async with sending(call, _append_messages(upload_id, offset, pieces)):
+            async with writing(call, _append_messages(upload_id, offset, pieces)):
                 uploaded: Upload = await call
                 return uploaded
 

@@ -29,7 +29,7 @@ _BACKLOG = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningBridge:
     """A bridge that runs."""
 
     #: "host:port" with the real port.
@@ -39,7 +39,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: BridgeSettings) -> AsyncIterator[Running]:
+async def running(settings: BridgeSettings) -> AsyncIterator[RunningBridge]:
     """Runs a bridge while the block runs.
 
     Raises:
@@ -141,10 +141,10 @@ async def _check_exposure(settings: BridgeSettings, gateway: Gateway) -> None:
         )
 
 
-def _describe(settings: BridgeSettings, listening: socket.socket) -> Running:
+def _describe(settings: BridgeSettings, listening: socket.socket) -> RunningBridge:
     host, _ = split_address(settings.bridge_listen)
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - compared with
     scheme = "https" if settings.tls_cert_file is not None else "http"
-    return Running(address=f"{shown}:{port}", url=f"{scheme}://{reachable}:{port}")
+    return RunningBridge(address=f"{shown}:{port}", url=f"{scheme}://{reachable}:{port}")

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Connection:
+class SuiteConnection:
     """What the user said about the suite to talk to."""
 
     server: Server = ""
@@ -76,10 +76,10 @@ class Connection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class SuiteChoice:
     """What the user said about a suite that may have to be started for the call."""
 
-    connection: Connection = Connection()
+    connection: SuiteConnection = SuiteConnection()
     model: ModelName = ""
     #: For a suite of our own.
     transcribers: Transcribers = None

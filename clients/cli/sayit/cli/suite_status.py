@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sayit.cli import paths, printer
-from sayit.cli.connection import Connection
+from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit
 from sayit.cli.transcription.display import clock
 from sayit.speech.system import PartState, SystemStatus
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sayit.transcriber.models import ModelFolder
 
 
-def show_status(connection: Connection, *, as_json: bool) -> Exit:
+def show_status(connection: SuiteConnection, *, as_json: bool) -> Exit:
     """Prints the state of a suite."""
     status = connection.call(lambda client: client.status())
     if as_json:
@@ -25,7 +25,7 @@ def show_status(connection: Connection, *, as_json: bool) -> Exit:
     return Exit.FAILED if status.state is PartState.DOWN else Exit.OK
 
 
-def show_models(connection: Connection, *, as_json: bool) -> None:
+def show_models(connection: SuiteConnection, *, as_json: bool) -> None:
     """Prints the models of a suite; unless one was named, those of this machine, and of the suite if one runs here."""
     suite = connection.server or paths.running_suite(paths.default_data())
     served = {one.name: one for one in connection.call(lambda client: client.models())} if suite else {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sayit.chassis.start import StartError
 from sayit.cli import paths
-from sayit.cli.connection import Connection, Wanted
+from sayit.cli.connection import SuiteChoice, SuiteConnection
 from sayit.cli.exit_codes import Exit, Failure, failing
 from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.messages import note
@@ -19,10 +19,10 @@ from sayit.speech.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningSuite:
     """A suite that is there already."""
 
-    connection: Connection
+    connection: SuiteConnection
     address: str
     #: The model to ask it for; empty for its default.
     model: str
@@ -74,7 +74,7 @@ class Own:
                 yield client
 
 
-def choose(wanted: Wanted) -> Running | Own:
+def choose(wanted: SuiteChoice) -> RunningSuite | Own:
     """The suite to use: the one named, else a running one that has the model, else one of our own.
 
     Raises:
@@ -85,15 +85,15 @@ def choose(wanted: Wanted) -> Running | Own:
     named = bool(wanted.connection.server)
     address = wanted.connection.address() if named else paths.running_suite(paths.default_data())
     if address and (named or not wanted.model or wanted.model in _models(wanted.connection, address)):
-        return Running(connection=wanted.connection, address=address, model=wanted.model)
+        return RunningSuite(connection=wanted.connection, address=address, model=wanted.model)
     return _own(wanted)
 
 
-def _models(connection: Connection, address: str) -> set[str]:
+def _models(connection: SuiteConnection, address: str) -> set[str]:
     return {one.name for one in connection.call(lambda client: client.models(), address)}
 
 
-def _own(wanted: Wanted) -> Own:
+def _own(wanted: SuiteChoice) -> Own:
     try:
         from sayit.cli.local_suite import model as models  # noqa: PLC0415 - only where a suite is started
         from sayit.cli.local_suite.prepare import chosen_workforce  # noqa: PLC0415 - as above

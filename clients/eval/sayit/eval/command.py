@@ -13,7 +13,7 @@ import typer
 from sayit.cli import interrupt, printer
 from sayit.cli import target as suite_target
 from sayit.cli.commands.arguments import AsJson, TextOptions, spread
-from sayit.cli.connection import Wanted
+from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import HELP, Exit, Failure, failing
 from sayit.cli.messages import error_line, note
 from sayit.cli.overrides import DECODE_READERS, pairs, readers_of
@@ -75,7 +75,7 @@ class Evaluation:
     ] = None
     as_json: AsJson = False
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False
-    suite: Wanted
+    suite: SuiteChoice
 
 
 @app.command("eval", epilog=HELP)

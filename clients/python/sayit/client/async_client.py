@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sayit.client import pages, uploads
 from sayit.client.audio_sources import Audio, source_of
-from sayit.client.connection import Connection, Settings
+from sayit.client.connection import GatewayConnection, Settings
 from sayit.client.event_stream import Cursor, follow
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
@@ -69,7 +69,7 @@ class AsyncClient:
         retry_s: float = 15.0,
         timeout_s: float = 30.0,
     ) -> None:
-        self._connection = Connection(
+        self._connection = GatewayConnection(
             Settings(
                 address=address,
                 api_key=api_key,

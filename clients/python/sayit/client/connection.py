@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 from grpc import aio
 
-from sayit.client.retry import Patience
+from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire import error_of_status, kind_of_rpc_code
 from sayit.v1 import (
@@ -71,7 +71,7 @@ class Settings:
         return self
 
 
-class Connection:
+class GatewayConnection:
     """A lazily opened channel with its stubs; it belongs to the event loop that first used it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -81,11 +81,11 @@ class Connection:
         self.metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {key}"),) if key else ()
         self._channel: aio.Channel | None = None
         self._closed = False
-        self._lender: Connection | None = None
+        self._lender: GatewayConnection | None = None
 
-    def on_behalf(self, metadata: Iterable[tuple[str, str]]) -> Connection:
+    def on_behalf(self, metadata: Iterable[tuple[str, str]]) -> GatewayConnection:
         """A connection on this one's channel with other metadata: for whoever calls in the name of many."""
-        borrowed = Connection(self.settings)
+        borrowed = GatewayConnection(self.settings)
         borrowed.metadata = tuple(metadata)
         borrowed._lender = self  # one of us
         return borrowed
@@ -111,32 +111,32 @@ class Connection:
         return system_service_pb2_grpc.SystemServiceStub(self.channel())
 
     async def unary(
-        self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, patience: Patience | None = None
+        self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, retry: RetryBudget | None = None
     ) -> _Response:
         """Calls a method that may be called twice, again and again for `retry_s` while nobody answers."""
-        patience = patience or Patience(self.settings.retry_s)
+        retry = retry or RetryBudget(self.settings.retry_s)
         while True:
             try:
-                with calling():
+                with errors_translated():
                     return await method(request, metadata=self.metadata, timeout=self.settings.timeout_s)
             except SayItError as error:
-                await patience.wait(error)
+                await retry.wait(error)
 
     async def delete(self, method: aio.UnaryUnaryMultiCallable[Any, Any], request: Any, missing: ErrorKind) -> None:
         """Calls a method that deletes, as `unary` does; `missing` is its error where there is nothing to delete."""
-        patience = Patience(self.settings.retry_s)
+        retry = RetryBudget(self.settings.retry_s)
         try:
-            await self.unary(method, request, patience=patience)
+            await self.unary(method, request, retry=retry)
         except SayItError as error:
             # The answer to an earlier attempt was lost, not the attempt.
-            if not (error.kind is missing and patience.failures):
+            if not (error.kind is missing and retry.failures):
                 raise
 
     async def stream(
         self, method: aio.UnaryStreamMultiCallable[Any, _Response], request: Any
     ) -> AsyncGenerator[_Response, None]:
         """One attempt at a call that answers with a stream; leaving the iteration cancels the call."""
-        with calling():
+        with errors_translated():
             call = method(request, metadata=self.metadata)
             try:
                 async for message in call:
@@ -169,7 +169,7 @@ class Connection:
 
 
 @contextmanager
-def calling() -> Iterator[None]:
+def errors_translated() -> Iterator[None]:
     """Turns gRPC's failures into SayItError, and the cancellation of a call by `close` into RuntimeError."""
     try:
         yield

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from sayit.client.connection import Connection
-from sayit.client.retry import Patience
+from sayit.client.connection import GatewayConnection
+from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed, Failed, JobEvent, JobState, StateChanged
 from sayit.speech.wire import event_from_proto, job_state_from_proto
@@ -53,20 +53,20 @@ class Cursor:
         return event
 
 
-async def follow(connection: Connection, cursor: Cursor) -> AsyncGenerator[JobEvent, None]:
+async def follow(connection: GatewayConnection, cursor: Cursor) -> AsyncGenerator[JobEvent, None]:
     """A job's events from the cursor on, until its last one.
 
     Raises:
         SayItError: what the server said, or UNAVAILABLE after `reconnect_s` without any progress.
     """
-    patience = Patience(connection.settings.reconnect_s)
+    retry = RetryBudget(connection.settings.reconnect_s)
     clock = asyncio.get_running_loop()
     while not cursor.is_over():
         started_s = clock.time()
         try:
             async with aclosing(_watch(connection, cursor)) as events:
                 async for event in events:
-                    patience.progress()
+                    retry.progress()
                     yield event
             if cursor.is_over() or await _has_ended(connection, cursor):
                 return
@@ -74,11 +74,11 @@ async def follow(connection: Connection, cursor: Cursor) -> AsyncGenerator[JobEv
         except SayItError as caught:
             error = caught
         if clock.time() - started_s > _HEALTHY_S:
-            patience.progress()
-        await patience.wait(error)
+            retry.progress()
+        await retry.wait(error)
 
 
-async def _watch(connection: Connection, cursor: Cursor) -> AsyncGenerator[JobEvent, None]:
+async def _watch(connection: GatewayConnection, cursor: Cursor) -> AsyncGenerator[JobEvent, None]:
     request = service_pb.WatchJobRequest(job_id=cursor.job_id, after_seq=cursor.seq)
     async with aclosing(connection.stream(connection.jobs.WatchJob, request)) as messages:
         async for message in messages:
@@ -89,7 +89,7 @@ async def _watch(connection: Connection, cursor: Cursor) -> AsyncGenerator[JobEv
                 return
 
 
-async def _has_ended(connection: Connection, cursor: Cursor) -> bool:
+async def _has_ended(connection: GatewayConnection, cursor: Cursor) -> bool:
     """Whether the job's last event was taken by an earlier reader, so that none is left."""
     job = await connection.unary(connection.jobs.GetJob, service_pb.GetJobRequest(job_id=cursor.job_id))
     return job_state_from_proto(job.state).terminal and job.last_seq <= cursor.seq

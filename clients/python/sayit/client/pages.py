@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sayit.client.connection import Connection
-from sayit.client.retry import Patience
+from sayit.client.connection import GatewayConnection
+from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 from sayit.speech.jobs import Job, JobError, JobState
 from sayit.speech.wire import job_from_proto, job_state_to_proto, timestamp_to_proto
@@ -16,19 +16,19 @@ _PAGE = 1000
 
 
 async def transcript_parts(
-    connection: Connection, request: service_pb.GetTranscriptRequest
+    connection: GatewayConnection, request: service_pb.GetTranscriptRequest
 ) -> list[service_pb.GetTranscriptResponse]:
     """All parts of a transcript; from the beginning again where the connection broke."""
-    patience = Patience(connection.settings.retry_s)
+    retry = RetryBudget(connection.settings.retry_s)
     while True:
         try:
             return [part async for part in connection.stream(connection.jobs.GetTranscript, request)]
         except SayItError as error:
-            await patience.wait(error)
+            await retry.wait(error)
 
 
 async def newest_jobs(
-    connection: Connection, states: Iterable[JobState], limit: int, created_after_s: float | None
+    connection: GatewayConnection, states: Iterable[JobState], limit: int, created_after_s: float | None
 ) -> list[Job]:
     """At most `limit` jobs, newest first."""
     request = service_pb.ListJobsRequest(

@@ -13,7 +13,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
-class Patience:
+class RetryBudget:
     """Counts failures until there was no progress for `limit_s` seconds."""
 
     def __init__(self, limit_s: float) -> None:

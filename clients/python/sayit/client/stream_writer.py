@@ -12,7 +12,7 @@ from grpc import aio
 
 
 @asynccontextmanager
-async def sending(call: Any, messages: AsyncGenerator[Message, None]) -> AsyncIterator[None]:
+async def writing(call: Any, messages: AsyncGenerator[Message, None]) -> AsyncIterator[None]:
     """Writes messages to a call while the block waits for its answer; the block's end cancels both.
 
     An error of the server is the answer's business and surfaces there, at once, however much is still to be sent. An

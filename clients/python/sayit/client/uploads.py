@@ -8,10 +8,10 @@ from contextlib import aclosing
 from google.protobuf.message import Message
 
 from sayit.client.audio_sources import Source
-from sayit.client.connection import Connection, calling
+from sayit.client.connection import GatewayConnection, errors_translated
 from sayit.client.event_stream import Cursor, follow
-from sayit.client.retry import Patience, passes
-from sayit.client.stream_writer import sending
+from sayit.client.retry import RetryBudget, passes
+from sayit.client.stream_writer import writing
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent
 from sayit.speech.wire import job_from_proto
@@ -20,7 +20,7 @@ from sayit.v1 import upload_service_pb2 as upload_pb
 
 
 async def transcribe(
-    connection: Connection, source: Source, config: service_pb.JobConfig
+    connection: GatewayConnection, source: Source, config: service_pb.JobConfig
 ) -> AsyncGenerator[JobEvent, None]:
     """Sends audio and yields the job's events until its last one, whatever happens to the connection.
 
@@ -29,7 +29,7 @@ async def transcribe(
     """
     await source.check()
     cursor = Cursor()
-    patience = Patience(connection.settings.retry_s)
+    retry = RetryBudget(connection.settings.retry_s)
     while True:
         try:
             async with aclosing(_transcribe_once(connection, source, config, cursor)) as events:
@@ -42,20 +42,20 @@ async def transcribe(
                 raise
         if cursor.job_id:
             break
-        await _before_next_attempt(source, patience, error)
+        await _before_next_attempt(source, retry, error)
     async with aclosing(follow(connection, cursor)) as events:
         async for event in events:
             yield event
 
 
 async def _transcribe_once(
-    connection: Connection, source: Source, config: service_pb.JobConfig, cursor: Cursor
+    connection: GatewayConnection, source: Source, config: service_pb.JobConfig, cursor: Cursor
 ) -> AsyncGenerator[JobEvent, None]:
-    with calling():
+    with errors_translated():
         call = connection.jobs.Transcribe(metadata=connection.metadata)
         first = service_pb.TranscribeRequest(config=config)
         messages = _messages(first, source, lambda block: service_pb.TranscribeRequest(audio=block))
-        async with sending(call, messages):
+        async with writing(call, messages):
             async for message in call:
                 event = cursor.take(message)
                 if event is not None:
@@ -64,40 +64,40 @@ async def _transcribe_once(
                     return
 
 
-async def create_job(connection: Connection, source: Source, config: service_pb.JobConfig) -> Job:
+async def create_job(connection: GatewayConnection, source: Source, config: service_pb.JobConfig) -> Job:
     """Sends audio and returns the accepted job; tried again as `transcribe` is."""
     await source.check()
     first = service_pb.CreateJobRequest(config=config)
-    patience = Patience(connection.settings.retry_s)
+    retry = RetryBudget(connection.settings.retry_s)
     while True:
         try:
             messages = _messages(first, source, lambda block: service_pb.CreateJobRequest(audio=block))
             return await _create_once(connection, messages)
         except SayItError as error:
-            await _before_next_attempt(source, patience, error)
+            await _before_next_attempt(source, retry, error)
 
 
-async def create_job_from_upload(connection: Connection, upload_id: str, config: service_pb.JobConfig) -> Job:
+async def create_job_from_upload(connection: GatewayConnection, upload_id: str, config: service_pb.JobConfig) -> Job:
     """A job on a finished upload; tried again while nobody answers."""
     request = service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(config=config, upload_id=upload_id))
-    patience = Patience(connection.settings.retry_s)
+    retry = RetryBudget(connection.settings.retry_s)
     while True:
         try:
             return await _create_once(connection, _alone(request), connection.settings.timeout_s)
         except SayItError as error:
-            await patience.wait(error)
+            await retry.wait(error)
 
 
 async def _create_once(
-    connection: Connection, messages: AsyncGenerator[Message, None], timeout_s: float | None = None
+    connection: GatewayConnection, messages: AsyncGenerator[Message, None], timeout_s: float | None = None
 ) -> Job:
-    with calling():
+    with errors_translated():
         call = connection.jobs.CreateJob(metadata=connection.metadata, timeout=timeout_s)
-        async with sending(call, messages):
+        async with writing(call, messages):
             return job_from_proto(await call)
 
 
-async def upload(connection: Connection, source: Source, filename: str) -> str:
+async def upload(connection: GatewayConnection, source: Source, filename: str) -> str:
     """Uploads the source and returns the upload's id; after a break it goes on where the server is.
 
     An upload that was opened but whose id was lost on the way expires at the server.
@@ -107,35 +107,35 @@ async def upload(connection: Connection, source: Source, filename: str) -> str:
     request = upload_pb.CreateUploadRequest(filename=filename, size_bytes=size)
     opened = await connection.unary(connection.uploads.CreateUpload, request)
     offset = opened.received_bytes
-    patience = Patience(connection.settings.reconnect_s)
+    retry = RetryBudget(connection.settings.reconnect_s)
     while True:
         try:
-            with calling():
+            with errors_translated():
                 call = connection.uploads.AppendUpload(metadata=connection.metadata)
                 start = upload_pb.AppendStart(upload_id=opened.id, offset=offset)
                 first = upload_pb.AppendUploadRequest(start=start)
                 messages = _messages(first, source, lambda block: upload_pb.AppendUploadRequest(data=block), offset)
-                async with sending(call, messages):
+                async with writing(call, messages):
                     await call
             return opened.id
         except SayItError as caught:
             error = caught
-        if error.kind is ErrorKind.UPLOAD_OFFSET_MISMATCH and patience.failures:
+        if error.kind is ErrorKind.UPLOAD_OFFSET_MISMATCH and retry.failures:
             # What the broken call had sent was still being stored when the server was asked.
             error = SayItError(ErrorKind.UNAVAILABLE, cause=str(error))
-        await _before_next_attempt(source, patience, error)
+        await _before_next_attempt(source, retry, error)
         found = await connection.unary(connection.uploads.GetUpload, upload_pb.GetUploadRequest(upload_id=opened.id))
         if found.received_bytes > offset:
-            patience.progress()
+            retry.progress()
         offset = found.received_bytes
         if offset == size:
             return opened.id
 
 
-async def _before_next_attempt(source: Source, patience: Patience, error: SayItError) -> None:
+async def _before_next_attempt(source: Source, retry: RetryBudget, error: SayItError) -> None:
     if not source.can_start_again:
         raise error
-    await patience.wait(error)
+    await retry.wait(error)
 
 
 async def _messages(

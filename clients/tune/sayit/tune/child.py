@@ -28,7 +28,7 @@ from faster_whisper.audio import decode_audio
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import Options, resolve
-from sayit.transcriber.engine import Bounds, Engine
+from sayit.transcriber.engine import BatchLimits, Engine
 
 #: Eight seconds of Korean, spoken by a synthesizer.
 _SPEECH = Path(__file__).parent / "speech.flac"
@@ -44,7 +44,7 @@ _REPETITIONS = 2
 
 def main(folder: str, threads: str, batch: str, compute_type: str) -> None:
     """Measures what it is told to."""
-    bounds = Bounds(batch=int(batch))
+    bounds = BatchLimits(batch=int(batch))
     engine = Engine.load(Path(folder), threads=int(threads), compute_type=compute_type, bounds=bounds)
     engine.warm_up()
     engine.start()

@@ -19,7 +19,7 @@ from sayit.cli.local_suite.cores import usable_cores
 from sayit.cli.local_suite.tuned import Goal
 from sayit.cli.messages import note
 from sayit.tune import display
-from sayit.tune.grid import Trial
+from sayit.tune.grid import MeasuredSetting
 from sayit.tune.measurement import measure
 from sayit.tune.search import Search
 
@@ -82,7 +82,9 @@ def tune(call: Tuning) -> None:
     _conclude(call, search.trials, chosen, today)
 
 
-def _conclude(call: Tuning, trials: list[Trial], chosen: Trial | None, today: tuned.Fingerprint) -> None:
+def _conclude(
+    call: Tuning, trials: list[MeasuredSetting], chosen: MeasuredSetting | None, today: tuned.Fingerprint
+) -> None:
     if chosen is None or chosen.figures is None:
         raise Failure(
             Exit.FAILED, "Nothing could be measured:", *(f"  {each.setting}: {each.reason}" for each in trials)

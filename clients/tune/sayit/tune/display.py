@@ -11,21 +11,23 @@ from rich.table import Table
 
 from sayit.cli import printer
 from sayit.cli.local_suite.tuned import Setting
-from sayit.tune.grid import Trial
+from sayit.tune.grid import MeasuredSetting
 
 #: Shows what is measured, and the setting that is measured now.
-Show = Callable[[Sequence[Trial], Setting | None], None]
+Show = Callable[[Sequence[MeasuredSetting], Setting | None], None]
 _COLUMNS = ("WORKERS", "THREADS", "BATCH", "COMPUTE TYPE", "8 S FILE", "× REAL TIME", "MEMORY")
 
 
-def table(trials: Sequence[Trial], now: Setting | None = None, chosen: Trial | None = None) -> Table:
+def table(
+    trials: Sequence[MeasuredSetting], now: Setting | None = None, chosen: MeasuredSetting | None = None
+) -> Table:
     """All trials; the chosen one is bold."""
     grid = printer.grid()
     for column in _COLUMNS:
         grid.add_column(column, justify="left" if column == "COMPUTE TYPE" else "right", no_wrap=True)
     grid.add_column("")
-    for trial in trials:
-        grid.add_row(*_cells(trial), style="bold" if trial is chosen else "")
+    for measured in trials:
+        grid.add_row(*_cells(measured), style="bold" if measured is chosen else "")
     if now is not None:
         grid.add_row(*_setting(now), "", "", "", "measuring ...", style="dim")
     return grid
@@ -45,9 +47,9 @@ def _setting(setting: Setting) -> tuple[str, str, str, str]:
     return str(setting.transcribers), str(setting.threads), str(setting.batch), setting.compute_type
 
 
-def _cells(trial: Trial) -> tuple[str, ...]:
-    figures = trial.figures
+def _cells(measured: MeasuredSetting) -> tuple[str, ...]:
+    figures = measured.figures
     if figures is None:
-        return (*_setting(trial.setting), "", "", "", trial.reason)
-    memory = f"{trial.setting.transcribers} × {figures.rss_mb:.0f} MB"
-    return (*_setting(trial.setting), f"{figures.latency_s:.2f} s", f"{figures.speed:.1f}", memory, "")
+        return (*_setting(measured.setting), "", "", "", measured.reason)
+    memory = f"{measured.setting.transcribers} × {figures.rss_mb:.0f} MB"
+    return (*_setting(measured.setting), f"{figures.latency_s:.2f} s", f"{figures.speed:.1f}", memory, "")

@@ -16,7 +16,7 @@ _AS_GOOD = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class MeasuredSetting:
     """A setting and what came of it."""
 
     setting: Setting
@@ -46,13 +46,15 @@ def shape_candidates(cores: int, compute_type: str) -> list[Setting]:
     return found
 
 
-def memory_mb(setting: Setting, model_bytes: int, measured: Sequence[Trial]) -> float:
+def memory_mb(setting: Setting, model_bytes: int, measured: Sequence[MeasuredSetting]) -> float:
     """What all transcribers of a setting take together: from the likest measured one, else a cautious guess."""
     known = [
-        trial for trial in measured if trial.figures is not None and trial.setting.compute_type == setting.compute_type
+        measured
+        for measured in measured
+        if measured.figures is not None and measured.setting.compute_type == setting.compute_type
     ]
     if known:
-        likest = min(known, key=lambda trial: abs(trial.setting.batch - setting.batch))
+        likest = min(known, key=lambda measured: abs(measured.setting.batch - setting.batch))
         assert likest.figures is not None
         more = max(0, setting.batch - likest.setting.batch)
         one = likest.figures.rss_mb * (1 + 0.05 * more)
@@ -63,12 +65,12 @@ def memory_mb(setting: Setting, model_bytes: int, measured: Sequence[Trial]) -> 
     return one * setting.transcribers
 
 
-def best(trials: Iterable[Trial], goal: Goal) -> Trial | None:
+def best(trials: Iterable[MeasuredSetting], goal: Goal) -> MeasuredSetting | None:
     """The best of the measured ones for the goal; None if none was measured.
 
     Among those as good as the best, the one that is better for the other goal; among those, the one of least memory.
     """
-    pairs = [(trial, trial.figures) for trial in trials if trial.figures is not None]
+    pairs = [(measured, measured.figures) for measured in trials if measured.figures is not None]
     if not pairs:
         return None
 
@@ -78,5 +80,5 @@ def best(trials: Iterable[Trial], goal: Goal) -> Trial | None:
     other = Goal.THROUGHPUT if goal is Goal.LATENCY else Goal.LATENCY
     for each in (goal, other):
         least = min(cost(figures, each) for _, figures in pairs)
-        pairs = [(trial, figures) for trial, figures in pairs if cost(figures, each) <= least * (1 + _AS_GOOD)]
+        pairs = [(measured, figures) for measured, figures in pairs if cost(figures, each) <= least * (1 + _AS_GOOD)]
     return min(pairs, key=lambda pair: pair[1].rss_mb * pair[0].setting.transcribers)[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sayit.cli.local_suite.tuned import Figures, Goal, Setting
 from sayit.tune.display import Show
-from sayit.tune.grid import Trial, best, compute_candidates, memory_mb, shape_candidates
+from sayit.tune.grid import MeasuredSetting, best, compute_candidates, memory_mb, shape_candidates
 from sayit.tune.measurement import NotMeasuredError
 
 #: Measures a setting of the model in a folder.
@@ -30,7 +30,7 @@ class Search:
     def __init__(
         self, *, folder: Path, goal: Goal, budget_s: float, free_mb: float | None, measure: Measure, show: Show
     ) -> None:
-        self.trials: list[Trial] = []
+        self.trials: list[MeasuredSetting] = []
         self._folder = folder
         self._model_bytes = (folder / "model.bin").stat().st_size
         self._goal = goal
@@ -39,20 +39,20 @@ class Search:
         self._measure = measure
         self._show = show
 
-    async def run(self, cores: int, supported: Sequence[str]) -> Trial | None:
+    async def run(self, cores: int, supported: Sequence[str]) -> MeasuredSetting | None:
         """Measures all that fits; returns the best, or None if nothing could be measured."""
         for setting in compute_candidates(cores, supported):
             await self._try(setting)
         first = best(self.trials, self._goal)
         if first is None:
             return await self._smaller(cores, supported)
-        tried = {trial.setting for trial in self.trials}
+        tried = {measured.setting for measured in self.trials}
         for setting in shape_candidates(cores, first.setting.compute_type):
             if setting not in tried:
                 await self._try(setting)
         return best(self.trials, self._goal)
 
-    async def _smaller(self, cores: int, supported: Sequence[str]) -> Trial | None:
+    async def _smaller(self, cores: int, supported: Sequence[str]) -> MeasuredSetting | None:
         """Where a transcriber on every core is too much: fewer of them."""
         count = cores // 2
         while count and best(self.trials, self._goal) is None:
@@ -70,11 +70,11 @@ class Search:
                 figures = await self._measure(setting, self._folder)
             except NotMeasuredError as error:
                 reason = str(error)
-        self.trials.append(Trial(setting=setting, figures=figures, reason=reason))
+        self.trials.append(MeasuredSetting(setting=setting, figures=figures, reason=reason))
         self._show(self.trials, None)
 
     def _obstacle(self, setting: Setting) -> str:
-        if any(trial.figures for trial in self.trials) and time.monotonic() > self._deadline_s:
+        if any(measured.figures for measured in self.trials) and time.monotonic() > self._deadline_s:
             return "no time left"
         wanted_mb = memory_mb(setting, self._model_bytes, self.trials)
         if self._free_mb is not None and wanted_mb > self._free_mb:

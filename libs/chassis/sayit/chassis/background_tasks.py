@@ -23,7 +23,7 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         await asyncio.wait(running, timeout=_AGAIN_S)
 
 
-class LastWork:
+class BackgroundTasks:
     """Runs what must not be cancelled with its caller, such as giving a chunk back, and waits for it at the end."""
 
     def __init__(self) -> None:

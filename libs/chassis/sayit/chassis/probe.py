@@ -15,7 +15,7 @@ import sys
 import grpc
 from grpc_health.v1 import health_pb2
 
-from sayit.chassis.tls_probe import presented
+from sayit.chassis.tls_probe import server_certificate
 
 _CHECK = "/grpc.health.v1.Health/Check"
 
@@ -57,7 +57,7 @@ async def _channel(address: str, tls: bool) -> grpc.aio.Channel:
     options = (("grpc.enable_http_proxy", 0),)
     if not tls:
         return grpc.aio.insecure_channel(address, options=options)
-    found = await presented(address)
+    found = await server_certificate(address)
     named = (("grpc.ssl_target_name_override", found.name),) if found.name else ()
     trust = grpc.ssl_channel_credentials(root_certificates=found.certificate)
     return grpc.aio.secure_channel(address, trust, options=(*options, *named))

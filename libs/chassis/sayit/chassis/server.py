@@ -15,7 +15,7 @@ from sayit.chassis.interceptors import CallInterceptor
 from sayit.chassis.start import StartError, check_free, is_unix
 
 #: Largest message between our services, in bytes.
-INTERNAL_MESSAGE_BYTES = 16 * 1024 * 1024
+SERVICE_MESSAGE_BYTES = 16 * 1024 * 1024
 
 #: Largest message from outside, in bytes: gRPC's own default, four times what an upload's message may hold.
 PUBLIC_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -25,7 +25,7 @@ PUBLIC_MESSAGE_BYTES = 4 * 1024 * 1024
 MIN_PING_INTERVAL_MS = 5_000
 
 
-class Running:
+class RunningServer:
     """A server that runs."""
 
     def __init__(self, address: str, service_names: Sequence[str], health_servicer: health.aio.HealthServicer) -> None:
@@ -49,13 +49,13 @@ async def serving(
     service_names: Sequence[str],
     interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
     credentials: grpc.ServerCredentials | None = None,
-    receive_bytes: int = INTERNAL_MESSAGE_BYTES,
+    receive_bytes: int = SERVICE_MESSAGE_BYTES,
     grace_s: float = 30.0,
     resumable: Sequence[str] = (),
     max_connection_age_s: float = 0.0,
     max_connection_age_grace_s: float = 3600.0,
     slow_reader_s: float = 0.0,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningServer]:
     """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
 
     Args:
@@ -86,7 +86,7 @@ async def serving(
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     reflection.enable_server_reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    running = Running(_bound(server, address, credentials), service_names, health_servicer)
+    running = RunningServer(_bound(server, address, credentials), service_names, health_servicer)
     await running.set_serving(False)
     await server.start()
     try:
@@ -100,7 +100,7 @@ async def serving(
 def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", receive_bytes),
-        ("grpc.max_send_message_length", INTERNAL_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", SERVICE_MESSAGE_BYTES),
         # Without it a second server on the same port starts happily and takes half of the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),

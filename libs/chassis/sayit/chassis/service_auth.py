@@ -13,7 +13,7 @@ import grpc
 from sayit.chassis import principal, telemetry
 from sayit.chassis.interceptors import TRACEPARENT_KEY, is_open
 from sayit.chassis.principal import PRINCIPAL_METADATA_KEY, Principal
-from sayit.chassis.server import INTERNAL_MESSAGE_BYTES
+from sayit.chassis.server import SERVICE_MESSAGE_BYTES
 from sayit.chassis.settings import ServiceSettings
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
@@ -22,8 +22,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 SECRET_METADATA_KEY = "sayit-internal-secret"  # noqa: S105 - the key's name, not the secret
 
 _CHANNEL_OPTIONS: list[tuple[str, int]] = [
-    ("grpc.max_receive_message_length", INTERNAL_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", INTERNAL_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", SERVICE_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", SERVICE_MESSAGE_BYTES),
     # A peer that stands still (SIGSTOP, a machine that sleeps) gets its share of the calls until this notices.
     ("grpc.keepalive_time_ms", 7_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -43,7 +43,7 @@ _CHANNEL_OPTIONS: list[tuple[str, int]] = [
 ]
 
 
-def internal_interceptors(settings: ServiceSettings) -> Sequence[grpc.aio.ServerInterceptor]:
+def service_interceptors(settings: ServiceSettings) -> Sequence[grpc.aio.ServerInterceptor]:
     """Server interceptors of an internal service: the secret is checked where one is set, the principal is set."""
     return (_FromService(settings.internal_secret.get_secret_value()),)
 
@@ -69,7 +69,7 @@ class _FromService(grpc.aio.ServerInterceptor):
             raise SayItError(ErrorKind.UNAUTHENTICATED, cause="wrong or missing internal secret")
 
 
-def internal_channel(address: str, settings: ServiceSettings, *, retried: Sequence[str] = ()) -> grpc.aio.Channel:
+def service_channel(address: str, settings: ServiceSettings, *, retried: Sequence[str] = ()) -> grpc.aio.Channel:
     """A channel to another of our services; every call carries the context's principal and span, and the secret.
 
     Where there are several of that service, calls go to all of them in turn. One that is gone gets no more calls; those
@@ -86,11 +86,11 @@ def internal_channel(address: str, settings: ServiceSettings, *, retried: Sequen
     """
     options = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
     channel = grpc.aio.insecure_channel(target(address), options=options)
-    return _InternalChannel(channel, settings.internal_secret.get_secret_value())
+    return _ServiceChannel(channel, settings.internal_secret.get_secret_value())
 
 
 def target(address: str) -> str:
-    """What gRPC calls an address as `internal_channel` takes it.
+    """What gRPC calls an address as `service_channel` takes it.
 
     Raises:
         StartError: several addresses that are not all IPv4 or all IPv6.
@@ -123,7 +123,7 @@ def _service_config(retried: Sequence[str]) -> str:
     return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": methods})
 
 
-class _InternalChannel(grpc.aio.Channel):
+class _ServiceChannel(grpc.aio.Channel):
     """Adds metadata where a call begins.
 
     It stands in for client interceptors, which in grpc.aio put a queue and a task between the caller and every
@@ -146,23 +146,23 @@ class _InternalChannel(grpc.aio.Channel):
             extended.append((SECRET_METADATA_KEY, self._secret))
         return extended
 
-    def _calling(self, inner: Callable[..., Any]) -> Any:
+    def _with_metadata(self, inner: Callable[..., Any]) -> Any:
         def call(*args: Any, metadata: Any = None, **kwargs: Any) -> Any:
             return inner(*args, metadata=self._extended(metadata), **kwargs)
 
         return call
 
     def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return self._calling(self._channel.unary_unary(*args, **kwargs))
+        return self._with_metadata(self._channel.unary_unary(*args, **kwargs))
 
     def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return self._calling(self._channel.unary_stream(*args, **kwargs))
+        return self._with_metadata(self._channel.unary_stream(*args, **kwargs))
 
     def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return self._calling(self._channel.stream_unary(*args, **kwargs))
+        return self._with_metadata(self._channel.stream_unary(*args, **kwargs))
 
     def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return self._calling(self._channel.stream_stream(*args, **kwargs))
+        return self._with_metadata(self._channel.stream_stream(*args, **kwargs))
 
     async def close(self, grace: float | None = None) -> None:
         await self._channel.close(grace)

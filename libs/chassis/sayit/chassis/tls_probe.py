@@ -18,7 +18,7 @@ from sayit.chassis.start import split_address
 
 
 @dataclass(frozen=True, kw_only=True)
-class Presented:
+class ServerCertificate:
     """What a TLS client needs to trust a server as it is."""
 
     #: The server's certificate, PEM.
@@ -27,7 +27,7 @@ class Presented:
     name: str
 
 
-async def presented(address: str) -> Presented:
+async def server_certificate(address: str) -> ServerCertificate:
     """What the server at "host:port" presents.
 
     Raises:
@@ -42,7 +42,7 @@ async def presented(address: str) -> Presented:
     verified.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     verified.load_verify_locations(cadata=der)
     _, certificate = await _shaken(address, verified)
-    return Presented(certificate=ssl.DER_cert_to_PEM_cert(der).encode(), name=first_name(certificate))
+    return ServerCertificate(certificate=ssl.DER_cert_to_PEM_cert(der).encode(), name=first_name(certificate))
 
 
 def first_name(certificate: Mapping[str, Any]) -> str:

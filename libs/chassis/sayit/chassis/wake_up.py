@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 
-class Bell:
+class WakeUp:
     """Wakes whoever waits; rings are not counted, and one that nobody waited for is kept."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wakes the listener, now or at its next `wait`."""
         self._event.set()
 

@@ -22,7 +22,7 @@ def queue_name(model: str) -> str:
     return f"sayit:queue:{model}"
 
 
-def doorbell(model: str) -> str:
+def wake_up_channel(model: str) -> str:
     """The pub/sub channel that rings when something was enqueued for this model: its arq id, or nothing."""
     return f"sayit:doorbell:{model}"
 

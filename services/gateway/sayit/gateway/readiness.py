@@ -19,7 +19,7 @@ _TIMEOUT_S = 2.0
 
 
 @asynccontextmanager
-async def following(
+async def scheduler_readiness(
     channel: grpc.aio.Channel, set_serving: Callable[[bool], Awaitable[None]], *, interval_s: float = _INTERVAL_S
 ) -> AsyncIterator[None]:
     """Calls `set_serving` whenever the scheduler's health changes, while the block runs."""

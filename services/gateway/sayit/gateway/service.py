@@ -10,10 +10,10 @@ import grpc
 
 from sayit.chassis import telemetry
 from sayit.chassis.reload import Reload
-from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, Running, serving
-from sayit.chassis.service_auth import internal_channel
+from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, RunningServer, serving
+from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError, is_loopback
-from sayit.gateway.api.event_stream import Watching
+from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
 from sayit.gateway.api.uploads import UploadServicer
@@ -21,7 +21,7 @@ from sayit.gateway.api.vocabularies import VocabularyServicer
 from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure
 from sayit.gateway.auth.keys import KeyRing
 from sayit.gateway.limits.slots import Slots
-from sayit.gateway.readiness import following
+from sayit.gateway.readiness import scheduler_readiness
 from sayit.gateway.settings import GatewaySettings
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.v1 import (
@@ -40,7 +40,9 @@ SERVICE_NAMES = (
 
 
 @asynccontextmanager
-async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | None = None) -> AsyncIterator[Running]:
+async def running(
+    settings: GatewaySettings, reload: Reload[GatewaySettings] | None = None
+) -> AsyncIterator[RunningServer]:
     """Runs a gateway while the block runs; it says SERVING while the scheduler does. Limits follow `reload`.
 
     Raises:
@@ -49,9 +51,9 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
     check_exposure(settings)
     keys = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
     credentials = _credentials(settings)
-    async with internal_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
+    async with service_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
-        watching = Watching(channel, resume_s=settings.resume_s)
+        event_relay = EventRelay(channel, resume_s=settings.resume_s)
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
 
         def adopt(now: GatewaySettings) -> None:
@@ -62,7 +64,7 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
 
         def register(server: grpc.aio.Server) -> None:
             transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(
-                TranscriptionServicer(scheduler, watching, uploads=uploads, watchers=watchers), server
+                TranscriptionServicer(scheduler, event_relay, uploads=uploads, watchers=watchers), server
             )
             upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler, uploads), server)
             vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
@@ -80,14 +82,14 @@ async def running(settings: GatewaySettings, reload: Reload[GatewaySettings] | N
                 max_connection_age_s=settings.max_connection_age_s,
                 slow_reader_s=settings.slow_reader_s,
             ) as server,
-            following(channel, server.set_serving),
+            scheduler_readiness(channel, server.set_serving),
         ):
             if credentials is None and not is_loopback(settings.listen):
                 telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")
             try:
                 yield server
             finally:
-                watching.drain()
+                event_relay.drain()
 
 
 #: Storing the same twice is storing it once; deleting is not among them, for the second time finds nothing.

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import grpc
 
 from sayit.chassis import background_tasks, telemetry
-from sayit.chassis.background_tasks import LastWork
+from sayit.chassis.background_tasks import BackgroundTasks
 from sayit.chassis.reload import Reload
-from sayit.chassis.server import Running, serving
-from sayit.chassis.service_auth import internal_interceptors
+from sayit.chassis.server import RunningServer, serving
+from sayit.chassis.service_auth import service_interceptors
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.api.chunk_service import ChunkServicer
@@ -24,8 +24,8 @@ from sayit.scheduler.api.job_control import Control
 from sayit.scheduler.api.job_service import JobServicer
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.finalize import Results
-from sayit.scheduler.assemble.hallucination import HallucinationGuard, PhrasesError, load_phrases
-from sayit.scheduler.assemble.redecode.redecodes import Looks
+from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
+from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.lease_keeper import Leasing
 from sayit.scheduler.db.objects import Objects
@@ -34,17 +34,17 @@ from sayit.scheduler.db.stores import Stores, opened
 from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
-from sayit.scheduler.events.stream import Watching
+from sayit.scheduler.events.stream import EventStream
 from sayit.scheduler.ingest.admission import Admission
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
-from sayit.scheduler.ingest.audio_reader.pool import DecoderPool
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
+from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.scheduler.ingest.prepare import Preparer
 from sayit.scheduler.ingest.uploads import Intake
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.retention.sweeper import Housekeeping
+from sayit.scheduler.retention.sweeper import Sweeper
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech.options import LANGUAGES
 from sayit.speech.presets import Presets, PresetsError, load_presets
@@ -73,7 +73,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
         chunk_cache_bytes=settings.chunk_cache_mb * _MEGABYTE,
-        second_looks=settings.second_looks,
+        redecode=settings.second_looks,
         lease_s=settings.lease_s,
         heartbeat_s=settings.heartbeat_s,
         redispatch_s=settings.redispatch_s,
@@ -102,7 +102,7 @@ def new_splitter(channels: int, numbered: bool) -> ChannelSplitter:
 @asynccontextmanager
 async def running(
     settings: SchedulerSettings, reload: Reload[SchedulerSettings] | None = None, *, sweep_s: float = 1.0
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningServer]:
     """Runs a scheduler while the block runs; limits and lifetimes follow `reload`.
 
     Every `sweep_s` its loops look for what no bell announced.
@@ -119,9 +119,11 @@ async def running(
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
     async with AsyncExitStack() as stack:
-        wired = await _opened(settings, limits_of(settings, _presets(settings), sweep_s), _guard(settings), stack)
+        wired = await _opened(
+            settings, limits_of(settings, _presets(settings), sweep_s), _new_hallucination_filter(settings), stack
+        )
         if wired.stores.exclusive:
-            await wired.housekeeping.take_over()
+            await wired.sweeper.take_over()
         if reload is not None:
             reload.follow(wired.adopt)
         stack.push_async_callback(wired.attempts.drained)
@@ -130,7 +132,7 @@ async def running(
                 address=settings.scheduler_listen,
                 register=wired.register,
                 service_names=SERVICES,
-                interceptors=internal_interceptors(settings),
+                interceptors=service_interceptors(settings),
                 grace_s=settings.grace_s,
                 resumable=("sayit.internal.v1.JobService/WatchJob",),
             )
@@ -139,7 +141,7 @@ async def running(
         for loop in wired.loops():
             await stack.enter_async_context(_in_background(loop))
         await server.set_serving(True)
-        telemetry.logger().info("scheduler is up", address=server.address)
+        telemetry.logger().info("scheduler_up", address=server.address)
         try:
             yield server
         finally:
@@ -148,7 +150,7 @@ async def running(
 
 
 async def _opened(
-    settings: SchedulerSettings, limits: Limits, guard: HallucinationGuard, stack: AsyncExitStack
+    settings: SchedulerSettings, limits: Limits, hallucination_filter: HallucinationFilter, stack: AsyncExitStack
 ) -> _Wiring:
     """Opens what the use cases work with; the stack closes it."""
     scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
@@ -163,19 +165,19 @@ async def _opened(
     queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
     stack.push_async_callback(queue.close)
     await queue.verify()
-    decoder = await stack.enter_async_context(DecoderPool(DecodeLimits(max_audio_s=settings.max_audio_s)))
-    last_work = LastWork()
-    stack.push_async_callback(last_work.wait)
+    reader = await stack.enter_async_context(AudioReaderPool(MediaLimits(max_audio_s=settings.max_audio_s)))
+    background = BackgroundTasks()
+    stack.push_async_callback(background.wait)
     return _Wiring(
         settings=settings,
         limits=limits,
-        guard=guard,
+        hallucination_filter=hallucination_filter,
         stores=stores,
         objects=objects,
         queue=queue,
         bus=bus,
-        decoder=decoder,
-        last_work=last_work,
+        reader=reader,
+        background=background,
     )
 
 
@@ -185,22 +187,22 @@ class _Wiring:
 
     settings: SchedulerSettings
     limits: Limits
-    guard: HallucinationGuard
+    hallucination_filter: HallucinationFilter
     stores: Stores
     objects: Objects
     queue: ArqQueue
     bus: RedisBus
-    decoder: DecoderPool
-    last_work: LastWork
+    reader: AudioReaderPool
+    background: BackgroundTasks
 
     @cached_property
-    def fleet(self) -> Fleet:
-        return Fleet(
-            store=self.stores.fleet,
+    def registry(self) -> WorkerRegistry:
+        return WorkerRegistry(
+            store=self.stores.transcribers,
             default_model=self.settings.default_model,
             expected={name.strip() for name in self.settings.models_expected.split(",")},
             limits=self.limits,
-            changed=lambda: self.dispatcher.bell.ring(),  # noqa: PLW0108 - the dispatcher is made with the fleet
+            changed=lambda: self.dispatcher.wake_up.notify(),  # noqa: PLW0108 - the dispatcher is made with the fleet
         )
 
     @cached_property
@@ -208,22 +210,27 @@ class _Wiring:
         return Dispatcher(
             chunks=self.stores.chunks,
             queue=self.queue,
-            fleet=self.fleet,
+            registry=self.registry,
             limits=self.limits,
-            last_work=self.last_work,
+            background=self.background,
         )
 
     @cached_property
-    def looks(self) -> Looks:
-        return Looks(store=self.stores.looks, objects=self.objects, dispatcher=self.dispatcher)
+    def redecodes(self) -> Redecodes:
+        return Redecodes(store=self.stores.redecodes, objects=self.objects, dispatcher=self.dispatcher)
 
     @cached_property
     def cache(self) -> ChunkCache:
-        return ChunkCache(store=self.stores.chunk_cache, fleet=self.fleet, limits=self.limits, guard=self.guard)
+        return ChunkCache(
+            store=self.stores.chunk_cache,
+            registry=self.registry,
+            limits=self.limits,
+            hallucination_filter=self.hallucination_filter,
+        )
 
     @cached_property
     def leasing(self) -> Leasing:
-        return Leasing(jobs=self.stores.jobs, limits=self.limits, last_work=self.last_work)
+        return Leasing(jobs=self.stores.jobs, limits=self.limits, background=self.background)
 
     @cached_property
     def results(self) -> Results:
@@ -233,8 +240,8 @@ class _Wiring:
             objects=self.objects,
             limits=self.limits,
             leasing=self.leasing,
-            guard=self.guard,
-            looks=self.looks,
+            hallucination_filter=self.hallucination_filter,
+            redecodes=self.redecodes,
         )
 
     @cached_property
@@ -242,14 +249,14 @@ class _Wiring:
         return Attempts(
             chunks=self.stores.chunks,
             objects=self.objects,
-            fleet=self.fleet,
+            registry=self.registry,
             bus=self.bus,
             limits=self.limits,
-            last_work=self.last_work,
-            guard=self.guard,
+            background=self.background,
+            hallucination_filter=self.hallucination_filter,
             cache=self.cache,
-            chunks_due=self.dispatcher.bell.ring,
-            all_done=self.results.bell.ring,
+            chunks_due=self.dispatcher.wake_up.notify,
+            all_done=self.results.wake_up.notify,
         )
 
     @cached_property
@@ -258,28 +265,28 @@ class _Wiring:
             uploads=self.stores.uploads,
             jobs=self.stores.jobs,
             objects=self.objects,
-            decoder=self.decoder,
+            reader=self.reader,
             new_splitter=new_splitter,
             results=self.results,
             bus=self.bus,
             limits=self.limits,
             leasing=self.leasing,
             dispatcher=self.dispatcher,
-            fleet=self.fleet,
+            registry=self.registry,
             cache=self.cache,
-            all_done=self.results.bell.ring,
+            all_done=self.results.wake_up.notify,
         )
 
     @cached_property
-    def housekeeping(self) -> Housekeeping:
-        return Housekeeping(
+    def sweeper(self) -> Sweeper:
+        return Sweeper(
             jobs=self.stores.jobs,
             chunks=self.stores.chunks,
-            fleet=self.stores.fleet,
+            transcribers=self.stores.transcribers,
             chunk_cache=self.stores.chunk_cache,
             objects=self.objects,
             attempts=self.attempts,
-            looks=self.looks,
+            redecodes=self.redecodes,
         )
 
     @cached_property
@@ -290,7 +297,7 @@ class _Wiring:
     def intake(self) -> Intake:
         admission = Admission(
             jobs=self.stores.jobs,
-            fleet=self.stores.fleet,
+            transcribers=self.stores.transcribers,
             objects=self.objects,
             limits=self.limits,
             queue_full=lambda: self.dispatcher.queue_full,
@@ -299,19 +306,19 @@ class _Wiring:
             uploads=self.stores.uploads,
             jobs=self.stores.jobs,
             objects=self.objects,
-            fleet=self.fleet,
+            registry=self.registry,
             vocabularies=self.vocabularies,
             admission=admission,
             limits=self.limits,
-            last_work=self.last_work,
-            accepted=self.preparer.bell.ring,
+            background=self.background,
+            accepted=self.preparer.wake_up.notify,
         )
 
     @cached_property
     def overview(self) -> Overview:
         return Overview(
-            store=self.stores.fleet,
-            fleet=self.fleet,
+            store=self.stores.transcribers,
+            registry=self.registry,
             queue=self.queue,
             objects=self.objects,
             expected=self.settings.transcribers_expected,
@@ -320,14 +327,14 @@ class _Wiring:
     def register(self, server: grpc.aio.Server) -> None:
         jobs = JobServicer(
             intake=self.intake,
-            control=Control(jobs=self.stores.jobs, fleet=self.fleet, attempts=self.attempts, bus=self.bus),
-            watching=Watching(jobs=self.stores.jobs, bus=self.bus, fleet=self.fleet),
+            control=Control(jobs=self.stores.jobs, registry=self.registry, attempts=self.attempts, bus=self.bus),
+            event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, registry=self.registry),
             results=self.results,
-            fleet=self.fleet,
+            registry=self.registry,
             vocabularies=self.vocabularies,
             overview=self.overview,
         )
-        chunks = ChunkServicer(attempts=self.attempts, fleet=self.fleet, exclusive=self.stores.exclusive)
+        chunks = ChunkServicer(attempts=self.attempts, registry=self.registry, exclusive=self.stores.exclusive)
         job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(chunks, server)
 
@@ -335,7 +342,7 @@ class _Wiring:
         """What a scheduler does by itself."""
         yield self.dispatcher.run()
         yield self.results.run()
-        yield self.housekeeping.run()
+        yield self.sweeper.run()
         yield self.preparer.run(max_bytes=SMALL_FILE_BYTES)
         for _ in range(self.settings.prepare_concurrency):
             yield self.preparer.run()
@@ -345,14 +352,14 @@ class _Wiring:
         self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
         self.stores.jobs.result_ttl_s = self.stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
         try:
-            self.guard.adopt(load_phrases(now.guard_phrases))
+            self.hallucination_filter.adopt(load_phrases(now.guard_phrases))
         except PhrasesError as error:
-            telemetry.logger().error("guard_phrases_not_reloaded", cause=str(error))
+            telemetry.logger().error("hallucination_phrases_not_reloaded", cause=str(error))
 
 
-def _guard(settings: SchedulerSettings) -> HallucinationGuard:
+def _new_hallucination_filter(settings: SchedulerSettings) -> HallucinationFilter:
     try:
-        return HallucinationGuard(load_phrases(settings.guard_phrases))
+        return HallucinationFilter(load_phrases(settings.guard_phrases))
     except PhrasesError as error:
         raise StartError(f"SAYIT_GUARD_PHRASES: {error}") from error
 
@@ -372,7 +379,7 @@ async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[Non
 
     def ended(done: asyncio.Task[None]) -> None:
         if not done.cancelled() and owner is not None:
-            telemetry.logger().error("a loop of the scheduler ended", exc_info=done.exception())
+            telemetry.logger().error("scheduler_loop_ended", exc_info=done.exception())
             owner.cancel()
 
     task.add_done_callback(ended)

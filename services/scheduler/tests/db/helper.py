@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from sayit.scheduler.db.engine import Publish
 from sayit.scheduler.db.stores import Stores, opened
 from sayit.scheduler.jobs.channels import ChannelSpeech
-from sayit.scheduler.jobs.records import Bounds, ChunkOutput, Full, JobRecord, NewChunk, PartRecord, UploadRecord
+from sayit.scheduler.jobs.records import ChunkOutput, Full, JobLimits, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.speech import wire
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.jobs import JobEvent, JobState
@@ -68,7 +68,7 @@ async def accepted(s: Stores, job_id: str = "j", *, tenant: str = "t", key: str 
 
 async def create(s: Stores, job: JobRecord, *, most: int = 1_000) -> JobRecord:
     """The job, which must have been accepted."""
-    made = await s.jobs.create_job(job, Bounds(jobs=most, of_tenant=most))
+    made = await s.jobs.create_job(job, JobLimits(jobs=most, of_tenant=most))
     assert not isinstance(made, Full)
     return made[0]
 

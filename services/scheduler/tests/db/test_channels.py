@@ -47,19 +47,19 @@ async def test_progress_is_in_seconds_of_the_recording(database_url: str) -> Non
         both = [replace(chunk(0), channel=1), replace(chunk(0), index=1, channel=2)]
         seen: list[Progress] = []
 
-        async def look() -> None:
+        async def redecode() -> None:
             seen.append((await s.jobs.get_job("t", "j")).progress())
 
         await s.jobs.add_chunks(job.id, "me", both, scanned=200, channels=2)
-        await look()
+        await redecode()
         speech = [ChannelSpeech(channel=number, spans=((0, 100),)) for number in (1, 2, 3, 4)]
         await s.jobs.finish_preparing(job.id, "me", samples=200, chunks=2, speech=speech[:2], warnings=[])
-        await look()
+        await redecode()
         for message in await dispatched(s, job.id):
             claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
             assert claim is not None
             await s.chunks.commit(claim, output("a"))
-            await look()
+            await redecode()
         assert (await s.jobs.get_job("t", "j")).state is JobState.MERGING
     assert [round(one.audio_done_s * 16_000) for one in seen] == [100, 100, 150, 200]
     assert [one.audio_total_s for one in seen] == [None] + [200 / 16_000] * 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sayit.scheduler.db.stores import Stores
-from sayit.scheduler.jobs.records import ToRemember
+from sayit.scheduler.jobs.records import NewCacheEntry
 from sayit.speech.jobs import ChunkText, JobState
 
 from .helper import FAR, accepted, chunk, dispatched, event_log, output, prepared, stores
@@ -18,7 +18,7 @@ async def remembered(s: Stores, job_id: str, *, tenant: str = "t", expires_s: fl
     claim = await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
     assert claim is not None
     assert claim.transcriber_id == "t1"
-    what = ToRemember(key=job_id, output=output(text), expires_s=expires_s)
+    what = NewCacheEntry(key=job_id, output=output(text), expires_s=expires_s)
     assert await s.chunks.commit(claim, output(text), what) is not None
 
 
@@ -27,13 +27,13 @@ async def test_a_text_is_its_tenants_until_it_is_old_or_its_job_is_gone(database
     async with stores(database_url) as s:
         await remembered(s, "a")
         await remembered(s, "old", expires_s=time.time() - 1)
-        found = await s.chunk_cache.recall("t", ["a", "old", "unknown"])
+        found = await s.chunk_cache.lookup("t", ["a", "old", "unknown"])
         assert found == {"a": output("x")}
-        assert await s.chunk_cache.recall("other", ["a"]) == {}
-        await s.fleet.expire(now_s=time.time())
+        assert await s.chunk_cache.lookup("other", ["a"]) == {}
+        await s.transcribers.expire(now_s=time.time())
         assert await s.chunk_cache.shrink(max_bytes=10_000) == 0
         await s.jobs.delete_job("t", "a")
-        assert await s.chunk_cache.recall("t", ["a"]) == {}
+        assert await s.chunk_cache.lookup("t", ["a"]) == {}
 
 
 async def test_a_tenant_that_keeps_too_much_loses_its_oldest(database_url: str) -> None:
@@ -45,9 +45,9 @@ async def test_a_tenant_that_keeps_too_much_loses_its_oldest(database_url: str) 
         assert await s.chunk_cache.shrink(max_bytes=100_000) == 0
         gone = await s.chunk_cache.shrink(max_bytes=7_000)
         assert gone == 6
-        left = await s.chunk_cache.recall("t", [f"a{number}" for number in range(10)])
+        left = await s.chunk_cache.lookup("t", [f"a{number}" for number in range(10)])
         assert sorted(left) == ["a6", "a7", "a8", "a9"]
-        assert await s.chunk_cache.recall("other", ["b"])
+        assert await s.chunk_cache.lookup("other", ["b"])
         assert await s.chunk_cache.shrink(max_bytes=0) == 5
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sayit.scheduler.db.stores import Stores, opened
-from sayit.scheduler.jobs.records import AttemptEnd, Bounds, Claim, PartRecord
+from sayit.scheduler.jobs.records import AttemptEnd, Claim, JobLimits, PartRecord
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged
@@ -21,7 +21,7 @@ from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState,
 from .helper import FAR, accepted, chunk, create, dispatched, event_log, output, prepared, stores, uploaded
 
 ROUNDS = 5
-WIDE = Bounds(jobs=1_000, of_tenant=1_000)
+WIDE = JobLimits(jobs=1_000, of_tenant=1_000)
 LAST = Completed(language="", duration_s=0.0, segment_count=0, cached=False)
 
 
@@ -150,7 +150,7 @@ async def test_bounds_hold_however_many_come_at_once(database_url: str) -> None:
     async with schedulers(database_url) as all_of_them:
         seed = await accepted(all_of_them[0], "seed")
         other = await uploaded(all_of_them[0], "u-other", tenant="other")
-        bounds = Bounds(jobs=9, of_tenant=6)
+        bounds = JobLimits(jobs=9, of_tenant=6)
         jobs = [
             replace(seed, id=f"n{i}")
             if i % 2
@@ -183,8 +183,8 @@ async def test_a_job_and_the_deletion_of_its_upload_meet(database_url: str) -> N
             assert isinstance(job, SayItError) != isinstance(deleted, SayItError)
             if isinstance(job, SayItError):
                 assert job.kind is ErrorKind.UPLOAD_NOT_FOUND
-        bin_ = await a.fleet.bin()
-        assert len(bin_) == len(set(bin_))
+        garbage = await a.transcribers.garbage()
+        assert len(garbage) == len(set(garbage))
 
 
 async def test_two_jobs_of_one_upload_are_deleted_at_once(database_url: str) -> None:
@@ -200,7 +200,7 @@ async def test_two_jobs_of_one_upload_are_deleted_at_once(database_url: str) -> 
             assert sum(isinstance(each, SayItError) for each in done) == 1
             with pytest.raises(SayItError):
                 await a.uploads.get_upload("t", first.upload_id)
-            assert f"uploads/{first.upload_id}/" in await a.fleet.bin()
+            assert f"uploads/{first.upload_id}/" in await a.transcribers.garbage()
 
 
 async def test_retention_runs_at_several_schedulers(database_url: str) -> None:
@@ -212,14 +212,14 @@ async def test_retention_runs_at_several_schedulers(database_url: str) -> None:
             await a.jobs.cancel_job("t", job.id)
         far = time.time() + 7200
         gone = await at_once(
-            a.fleet.expire(now_s=far),
-            b.fleet.expire(now_s=far),
-            c.fleet.expire(now_s=far),
+            a.transcribers.expire(now_s=far),
+            b.transcribers.expire(now_s=far),
+            c.transcribers.expire(now_s=far),
             c.jobs.delete_job("t", "j3"),
         )
         deleted = gone[3] is None
         assert sum(gone[:3]) + deleted == 12
-        assert sorted(await a.fleet.bin()) == sorted(
+        assert sorted(await a.transcribers.garbage()) == sorted(
             prefix for n in range(12) for prefix in (f"jobs/j{n}/", f"jobs/j{n}/chunks/", f"uploads/u-j{n}/")
         )
 
@@ -234,10 +234,10 @@ async def test_upserts_meet(database_url: str) -> None:
         for _ in range(ROUNDS):
             await at_once(
                 *(s.jobs.cache_put("t", "key", job.id, expires_s=FAR) for s, job in zip((a, b, c), jobs, strict=True)),
-                *(s.fleet.report(report) for s in (a, b, c)),
+                *(s.transcribers.report(report) for s in (a, b, c)),
             )
         assert await a.jobs.cache_put("t", "other", "gone", expires_s=FAR) is None
-        assert len(await a.fleet.transcribers(seen_after_s=0)) == 1
+        assert len(await a.transcribers.transcribers(seen_after_s=0)) == 1
 
 
 async def test_parts_of_one_offset_meet(database_url: str) -> None:

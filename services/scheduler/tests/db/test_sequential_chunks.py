@@ -40,16 +40,16 @@ async def test_a_chunk_waits_for_the_text_before_it(database_url: str) -> None:
         job_id = await sequential(s)
         await s.jobs.add_chunks(job_id, "me", [chunk(0), chunk(1)], scanned=200)
         first = await only_due(s, job_id)
-        assert (first.index, first.changes.preceding) == (0, "")
+        assert (first.index, first.overrides.preceding) == (0, "")
         await s.chunks.commit(first, output("가 " * 150 + "끝"))
         second = await only_due(s, job_id)
         assert second.index == 1
-        assert second.changes.preceding == "가 " * 99 + "끝"
+        assert second.overrides.preceding == "가 " * 99 + "끝"
         await s.chunks.commit(second, output("둘"))
         await s.jobs.add_chunks(job_id, "me", [chunk(2), chunk(3)], scanned=400)
         await s.jobs.finish_preparing(job_id, "me", samples=400, chunks=4, speech=[], warnings=[])
         third = await only_due(s, job_id)
-        assert (third.index, third.changes.preceding) == (2, "둘")
+        assert (third.index, third.overrides.preceding) == (2, "둘")
         await s.chunks.commit(third, output("셋"))
         done = await s.chunks.commit(await only_due(s, job_id), output("넷"))
     assert done is not None
@@ -65,8 +65,8 @@ async def test_what_is_tried_again_has_the_same_text_before_it(database_url: str
         once = await only_due(s, job_id)
         await s.chunks.give_up(once, AttemptEnd.CRASHED, "")
         again = await only_due(s, job_id)
-    assert (once.index, once.changes) == (again.index, again.changes)
-    assert again.changes.preceding == "하나"
+    assert (once.index, once.overrides) == (again.index, again.overrides)
+    assert again.overrides.preceding == "하나"
 
 
 async def test_waiting_chunks_end_with_their_job_and_count_as_work(database_url: str) -> None:
@@ -75,9 +75,9 @@ async def test_waiting_chunks_end_with_their_job_and_count_as_work(database_url:
         job_id = await sequential(s)
         await s.jobs.add_chunks(job_id, "me", [chunk(0), chunk(1), chunk(2)], scanned=300)
         claim = await only_due(s, job_id)
-        (waiting,) = (await s.fleet.backlog("micro")).waiting
+        (waiting,) = (await s.transcribers.backlog("micro")).waiting
         assert (waiting.due_chunks, waiting.held_chunks) == (2, 1)
         await s.jobs.cancel_job("t", job_id)
         assert await s.chunks.commit(claim, output("late")) is None
         assert await dispatched(s, job_id) == []
-        assert not (await s.fleet.backlog("micro")).waiting
+        assert not (await s.transcribers.backlog("micro")).waiting

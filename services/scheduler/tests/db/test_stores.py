@@ -15,7 +15,7 @@ from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import downgrade, is_newest, upgrade
 from sayit.scheduler.db.schema import metadata
 from sayit.scheduler.db.stores import Stores
-from sayit.scheduler.jobs.backlog import Backlog, Uncut
+from sayit.scheduler.jobs.backlog import Backlog, UncutRecording
 from sayit.scheduler.jobs.records import AttemptEnd, Claim, PartRecord
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
@@ -227,14 +227,14 @@ async def test_expiry_forgets_rows_and_names_the_objects(database_url: str) -> N
         job = await prepared(s, 1)
         await s.jobs.cancel_job("t", job.id)
         await accepted(s, "kept")
-        assert await s.fleet.expire(now_s=time.time()) == 1
+        assert await s.transcribers.expire(now_s=time.time()) == 1
         with pytest.raises(SayItError):
             await s.jobs.get_job("t", job.id)
-        bin_ = await s.fleet.bin()
-        assert set(bin_) == {"jobs/j/chunks/", "jobs/j/", "uploads/u-j/"}
-        for prefix in bin_:
-            await s.fleet.emptied(prefix)
-        assert set(await s.fleet.bin()) == set(bin_), "somebody may just be writing there"
+        garbage = await s.transcribers.garbage()
+        assert set(garbage) == {"jobs/j/chunks/", "jobs/j/", "uploads/u-j/"}
+        for prefix in garbage:
+            await s.transcribers.forget_garbage(prefix)
+        assert set(await s.transcribers.garbage()) == set(garbage), "somebody may just be writing there"
         assert (await s.jobs.get_job("t", "kept")).state is JobState.PREPARING
 
 
@@ -292,8 +292,8 @@ async def test_jobs_that_never_end_are_found(database_url: str) -> None:
         await prepared(s, 1, "running")
         await prepared(s, 1, "ended")
         await s.jobs.cancel_job("t", "ended")
-        assert await s.fleet.overdue(accepted_before_s=FAR) == ["running"]
-        assert await s.fleet.overdue(accepted_before_s=0.0) == []
+        assert await s.transcribers.overdue(accepted_before_s=FAR) == ["running"]
+        assert await s.transcribers.overdue(accepted_before_s=0.0) == []
 
 
 async def test_the_backlog_is_counted_by_job_and_lane(database_url: str) -> None:
@@ -304,8 +304,8 @@ async def test_the_backlog_is_counted_by_job_and_lane(database_url: str) -> None
         before = time.time()
         await s.chunks.claim(message.chunk_id, message.dispatch, "t1", lease_until_s=FAR)
         await prepared(s, 2, "late")
-        found = await s.fleet.backlog("micro")
-        assert await s.fleet.backlog("other") == Backlog(waiting=[], running=[], uncut=[])
+        found = await s.transcribers.backlog("micro")
+        assert await s.transcribers.backlog("other") == Backlog(waiting=[], running=[], uncut=[])
     early, late = sorted(found.waiting, key=lambda each: each.job_id)
     assert (early.due_chunks, early.due_samples, early.held_chunks, early.held_samples) == (1, 100, 2, 200)
     assert (late.due_chunks, late.due_samples, late.held_chunks, late.held_samples) == (2, 200, 0, 0)
@@ -320,8 +320,8 @@ async def test_what_is_not_cut_yet_is_in_the_backlog_by_its_declared_length(data
     async with stores(database_url) as s:
         await accepted(s, "long")
         await s.jobs.lease_preparing("me", until_s=time.time() + 60)
-        assert not (await s.fleet.backlog("micro")).uncut
+        assert not (await s.transcribers.backlog("micro")).uncut
         await s.jobs.add_chunks("long", "me", [chunk(0)], scanned=200, declared=1000)
-        assert (await s.fleet.backlog("micro")).uncut == [Uncut(job_id="long", tenant="t", samples=400)]
+        assert (await s.transcribers.backlog("micro")).uncut == [UncutRecording(job_id="long", tenant="t", samples=400)]
         await s.jobs.finish_preparing("long", "me", samples=200, chunks=1, speech=[], warnings=[])
-        assert not (await s.fleet.backlog("micro")).uncut
+        assert not (await s.transcribers.backlog("micro")).uncut

@@ -22,8 +22,8 @@ from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
-from sayit.chassis.service_auth import internal_channel
-from sayit.client.stream_writer import sending
+from sayit.chassis.service_auth import service_channel
+from sayit.client.stream_writer import writing
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.scheduler.service import running
@@ -90,7 +90,7 @@ class Suite:
 
         with principal.use(who):
             call = self.jobs.CreateJob()
-            async with sending(call, requests()):
+            async with writing(call, requests()):
                 return await call
 
     async def get(self, job_id: str, *, who: Principal = ALICE) -> pb.Job:
@@ -144,7 +144,7 @@ async def suite(
     reload = Reload(given)
     if reloads is not None:
         reloads.append(reload)
-    async with running(given, reload, sweep_s=sweep_s) as server, internal_channel(server.address, given) as channel:
+    async with running(given, reload, sweep_s=sweep_s) as server, service_channel(server.address, given) as channel:
         try:
             yield Suite(
                 address=server.address,
@@ -181,8 +181,8 @@ class Transcriber:
 
     async def take(self) -> tuple[str, int]:
         """The next (chunk id, dispatch) in the queue; reports now and then, as a transcriber that lives does."""
-        for look in itertools.count(1):
-            if look % 100 == 0:
+        for redecode in itertools.count(1):
+            if redecode % 100 == 0:
                 await self.report()
             found = await self._suite.redis.zpopmin(queue_name(self._model))
             if found:

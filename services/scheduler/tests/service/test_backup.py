@@ -24,7 +24,7 @@ from sqlalchemy import text
 from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import upgrade
 from sayit.scheduler.retention import backup
-from sayit.scheduler.retention.backup import BackupError, Places
+from sayit.scheduler.retention.backup import BackupError, Locations
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.v1 import resources_pb2 as pb
 
@@ -37,9 +37,9 @@ SHORT = (RECORDINGS / "ko-8s.flac").read_bytes()
 LONG = (RECORDINGS / "en-90s.flac").read_bytes()
 
 
-def places(data: Path, **settings: Any) -> Places:
+def places(data: Path, **settings: Any) -> Locations:
     """The default places in a folder."""
-    return backup.places_of(SchedulerSettings(data_dir=data, **settings))
+    return backup.locations_of(SchedulerSettings(data_dir=data, **settings))
 
 
 Urls = dict[str, Any]
@@ -79,14 +79,14 @@ async def test_a_job_that_ran_is_finished_after_the_restore(
         await first.finish("first")
         second = await worker.claim(*await worker.take())
         await second.on_engine()
-        saved = await asyncio.to_thread(backup.save, backup.places_of(s.settings), archive)
+        saved = await asyncio.to_thread(backup.save, backup.locations_of(s.settings), archive)
         seen = (await s.get(job.id)).last_seq
     assert saved.jobs == 2
     assert archive.stat().st_mode & 0o777 == 0o600
     assert list((s.settings.data_dir / "scratch").iterdir()) == []
     there = urls(target)
     settings = SchedulerSettings(data_dir=tmp_path / "c" / "data", **there)
-    restored = await asyncio.to_thread(backup.restore, backup.places_of(settings), archive)
+    restored = await asyncio.to_thread(backup.restore, backup.locations_of(settings), archive)
     assert restored.replaced is None
     async with suite(tmp_path / "c", redis_url, **there) as s:
         await s.redis.flushall()  # another machine's queue knows nothing of it
@@ -111,12 +111,12 @@ async def _reporting(worker: Transcriber) -> None:
         await asyncio.sleep(1)
 
 
-def _file(there: Places) -> Path:
+def _file(there: Locations) -> Path:
     assert there.database_file is not None
     return there.database_file
 
 
-def _installation(data: Path) -> Places:
+def _installation(data: Path) -> Locations:
     """A database of the newest schema without rows, and no objects."""
     found = places(data)
     data.mkdir(parents=True)
@@ -126,7 +126,7 @@ def _installation(data: Path) -> Places:
     return found
 
 
-def _names(there: Places, *keys: str) -> None:
+def _names(there: Locations, *keys: str) -> None:
     """Rows that name objects."""
     with closing(sqlite3.connect(_file(there))) as database:
         rows = [("u", number, 1000, key) for number, key in enumerate(keys)]
@@ -264,7 +264,7 @@ async def test_a_running_scheduler_on_a_server_is_not_restored_over(
     saved = backup.save(_installation(tmp_path / "x"), tmp_path / "b.tar.gz")
     async with suite(tmp_path, redis_url, database_url=SecretStr(postgres_url)) as s:
         with pytest.raises(BackupError, match="stop it first"):
-            await asyncio.to_thread(backup.restore, backup.places_of(s.settings), saved.path)
+            await asyncio.to_thread(backup.restore, backup.locations_of(s.settings), saved.path)
 
 
 def test_a_server_that_cannot_be_saved_says_why(tmp_path: Path, shared_postgres: PostgresServer) -> None:

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
-from sayit.chassis.service_auth import internal_channel
+from sayit.chassis.service_auth import service_channel
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.scheduler.service import running
@@ -73,7 +73,7 @@ async def scheduler(tmp_path: Path, redis_url: str, *, grace_s: float) -> AsyncI
     address = await up
     redis = Redis.from_url(redis_url)
     try:
-        async with internal_channel(address, settings) as channel:
+        async with service_channel(address, settings) as channel:
             yield Stoppable(
                 address=address,
                 settings=settings,

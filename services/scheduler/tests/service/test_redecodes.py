@@ -52,17 +52,17 @@ async def test_a_gap_is_heard_again_before_the_job_ends(tmp_path: Path, redis_ur
     """The look is decoded in its own way, no event shows it as a chunk; its text comes as a refinement."""
     async with suite(tmp_path, redis_url) as s:
         worker = Transcriber(s)
-        job, look = await with_a_gap(s, worker)
+        job, redecode = await with_a_gap(s, worker)
         state = await s.get(job.id)
         assert state.state == pb.JOB_STATE_MERGING
         assert (state.progress.chunks_done, state.progress.chunks_total) == (1, 1)
-        assert look.assignment.interactive
-        assert look.assignment.options.word_timestamps
-        assert list(look.assignment.options.temperatures) == pytest.approx([0.0, 0.4])
-        assert look.assignment.audio_bytes == len(look.audio) > 0
-        await look.say(partial=text_of(("둘 셋", 3.0, 6.0)))
-        await look.say(result=text_of(("둘 셋", 3.0, 6.0)))
-        await look.answer()
+        assert redecode.assignment.interactive
+        assert redecode.assignment.options.word_timestamps
+        assert list(redecode.assignment.options.temperatures) == pytest.approx([0.0, 0.4])
+        assert redecode.assignment.audio_bytes == len(redecode.audio) > 0
+        await redecode.say(partial=text_of(("둘 셋", 3.0, 6.0)))
+        await redecode.say(result=text_of(("둘 셋", 3.0, 6.0)))
+        await redecode.answer()
         events = await s.events(job.id)
         transcript = await s.transcript(job.id)
     assert kinds(events).count("chunk_text") == 1
@@ -91,13 +91,13 @@ async def test_a_look_that_fails_harms_nobody(tmp_path: Path, redis_url: str) ->
     """After three engine errors the job completes with the text that it had."""
     async with suite(tmp_path, redis_url) as s:
         worker = Transcriber(s)
-        job, look = await with_a_gap(s, worker)
+        job, redecode = await with_a_gap(s, worker)
         for _ in range(2):
-            await look.say(failure=chunk_pb.ChunkFailure(detail="broken"))
-            await look.answer()
-            look = await worker.claim(*await worker.take())
-        await look.say(failure=chunk_pb.ChunkFailure(detail="broken"))
-        await look.answer()
+            await redecode.say(failure=chunk_pb.ChunkFailure(detail="broken"))
+            await redecode.answer()
+            redecode = await worker.claim(*await worker.take())
+        await redecode.say(failure=chunk_pb.ChunkFailure(detail="broken"))
+        await redecode.answer()
         done = await s.until(job.id, pb.JOB_STATE_COMPLETED, pb.JOB_STATE_FAILED)
         transcript = await s.transcript(job.id)
     assert done.state == pb.JOB_STATE_COMPLETED
@@ -112,9 +112,9 @@ async def test_a_restarted_scheduler_neither_loses_nor_repeats_a_look(tmp_path: 
     async with suite(tmp_path, redis_url) as s:
         worker = Transcriber(s)
         await worker.report()
-        look = await worker.claim(*await worker.take())
-        await look.say(result=text_of(("둘", 3.0, 4.0)))
-        await look.answer()
+        redecode = await worker.claim(*await worker.take())
+        await redecode.say(result=text_of(("둘", 3.0, 4.0)))
+        await redecode.answer()
         done = await s.until(job.id, pb.JOB_STATE_COMPLETED, pb.JOB_STATE_FAILED)
         transcript = await s.transcript(job.id)
     assert done.state == pb.JOB_STATE_COMPLETED

@@ -27,9 +27,9 @@ NAME = "base"
 #: A folder with one model per sub-folder, named by an environment variable.
 MODELS_DIR_VARIABLE = "SAYIT_MODELS_DIR"
 #: Seconds between two looks at pip's progress, and at another process's lock.
-_LOOK_S = 0.25
+_POLL_S = 0.25
 #: Seconds that pip waits for a connection or for the next bytes, and how often it tries again.
-_PIP_PATIENCE = ("--timeout", "10", "--retries", "1")
+_PIP_RETRIES = ("--timeout", "10", "--retries", "1")
 #: Disk space that is needed in the meantime, as a multiple of what is fetched: pip copies what it has fetched.
 _ROOM = 2.2
 
@@ -108,7 +108,7 @@ class Registry:
                 except BlockingIOError:
                     if not trial:
                         waiting()
-                    time.sleep(_LOOK_S)
+                    time.sleep(_POLL_S)
             yield
 
     def _fetch(self, started: Callable[[int], None], progress: Callable[[int, int], None]) -> None:
@@ -148,7 +148,7 @@ class Registry:
             "--no-input",
             "--disable-pip-version-check",
         ]
-        command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir", *_PIP_PATIENCE]
+        command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache-dir", *_PIP_RETRIES]
         command += ["--dest", str(scratch / "wheels"), "--requirement", str(self.pins)]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(
@@ -204,7 +204,7 @@ class Registry:
 def _status(process: subprocess.Popen[bytes]) -> int | None:
     """The exit status; None if it still runs after a moment."""
     try:
-        return process.wait(_LOOK_S)
+        return process.wait(_POLL_S)
     except subprocess.TimeoutExpired:
         return None
 

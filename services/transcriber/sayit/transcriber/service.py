@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from sayit.chassis import telemetry
-from sayit.chassis.server import Running, serving
-from sayit.chassis.service_auth import internal_channel
+from sayit.chassis.server import RunningServer, serving
+from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
-from sayit.transcriber.engine import Bounds, Engine
+from sayit.transcriber.engine import BatchLimits, Engine
 from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
-from sayit.transcriber.worker.arq_loop import DoorbellWorker
+from sayit.transcriber.worker.arq_loop import WakeableWorker
 from sayit.transcriber.worker.memory_limit import resident_mb, watch_memory
 from sayit.transcriber.worker.registry_report import Reporter
 from sayit.transcriber.worker.slots import Runner
@@ -31,7 +31,7 @@ _WATCH_S = 1.0
 
 
 @asynccontextmanager
-async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> AsyncIterator[Running]:
+async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> AsyncIterator[RunningServer]:
     """Runs a transcriber while the block runs: health answers first, SERVING once the model is warm.
 
     At its end it takes no more work, gives back what waits, and finishes or gives back what is on the engine within
@@ -55,13 +55,13 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         # A call of the model cannot be interrupted; the process ends without waiting for it.
         stack.callback(engine.close)
         limit_mb = settings.memory_limit_mb or _GROWTH * resident_mb() + _GROWTH_MB
-        channel = await stack.enter_async_context(internal_channel(settings.scheduler_address, settings))
+        channel = await stack.enter_async_context(service_channel(settings.scheduler_address, settings))
         stub = chunk_service_pb2_grpc.ChunkServiceStub(channel)
         slots = settings.held_chunks()
         own_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
         runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
         reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
-        worker = DoorbellWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=slots)
+        worker = WakeableWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=slots)
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = (
                 reporter.run(),
@@ -71,7 +71,7 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
             running_loops = [tasks.create_task(loop) for loop in loops]
             await server.set_serving(True)
             telemetry.logger().info(
-                "transcriber is up",
+                "transcriber_up",
                 transcriber_id=own_id,
                 model=model,
                 revision=revised[:12],
@@ -112,12 +112,12 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
         folder.path,
         threads=settings.engine_threads(),
         compute_type=settings.compute_type,
-        bounds=Bounds(batch=settings.batch, call_s=settings.call_s, bulk_call_s=settings.bulk_call_s),
+        bounds=BatchLimits(batch=settings.batch, call_s=settings.call_s, bulk_call_s=settings.bulk_call_s),
     )
     loaded = time.monotonic()
     engine.warm_up()
     telemetry.logger().info(
-        "model is warm",
+        "model_warm",
         model=folder.name,
         load_s=round(loaded - began, 2),
         warm_up_s=round(time.monotonic() - loaded, 2),
@@ -126,7 +126,7 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
     return engine
 
 
-async def _watch(engine: Engine, server: Running, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
+async def _watch(engine: Engine, server: RunningServer, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
     """Says NOT_SERVING while the engine stands, so that a supervisor restarts the process."""
     healthy = True
     while True:

@@ -13,7 +13,7 @@ import soundfile
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions, Task
-from sayit.transcriber.engine import ChunkText, Engine
+from sayit.transcriber.engine import DecodedChunk, Engine
 
 RECORDINGS = Path(__file__).parents[4] / "recordings"
 PLAIN = DecodeOptions(
@@ -51,11 +51,11 @@ def label(name: str) -> dict[str, Any]:
     return value
 
 
-def run(engine: Engine, pcm: npt.NDArray[np.float32], **changes: Any) -> ChunkText:
+def run(engine: Engine, pcm: npt.NDArray[np.float32], **changes: Any) -> DecodedChunk:
     """The chunk's text, nothing watched, nothing cancelled."""
     return engine.submit(pcm, options(**changes)).future.result(60)
 
 
-def words_of(chunk: ChunkText) -> list[str]:
+def words_of(chunk: DecodedChunk) -> list[str]:
     """All words said."""
     return " ".join(segment.text for segment in chunk.segments).split()

@@ -6,23 +6,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from sayit.transcriber.engine.admission import Table
-from sayit.transcriber.engine.batcher import Bounds, next_call
+from sayit.transcriber.engine.admission import EngineSlots
+from sayit.transcriber.engine.batcher import BatchLimits, next_call
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
-from sayit.transcriber.engine.fallback import Attempt
+from sayit.transcriber.engine.fallback import FallbackStep
 from sayit.transcriber.engine.request import EngineRequest
 
-BOUNDS = Bounds(batch=4, call_s=5.0, bulk_call_s=20.0)
+BOUNDS = BatchLimits(batch=4, call_s=5.0, bulk_call_s=20.0)
 
 
 def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, length=3, temperature=0.0, alone=False):
     """A prepared chunk that wants this."""
-    attempt = Attempt(
+    fallback_step = FallbackStep(
         prompt=(1,) * length, temperature=temperature, beam_size=1, patience=1.0, best_of=2, max_new_tokens=100
     )
     return EngineRequest(
-        session=SimpleNamespace(step=step, since_s=since_s, attempt=attempt),
+        session=SimpleNamespace(step=step, since_s=since_s, attempt=fallback_step),
         interactive=interactive,
         alone=alone,
         on_turn=print,
@@ -143,7 +143,7 @@ def _seated(table, *chunks):
 
 def test_places_per_lane():
     """Bulk chunks fill their places in order; interactive ones have places of their own and sit down first."""
-    table = Table(2)
+    table = EngineSlots(2)
     bulk, interactive = [chunk() for _ in range(3)], chunk(interactive=True)
     assert _seated(table, *bulk, interactive) == [interactive, *bulk[:2]]
     table.leave(bulk[0])
@@ -153,7 +153,7 @@ def test_places_per_lane():
 
 def test_who_must_be_alone_is_alone():
     """It sits down when the others have left, nobody joins it, and nobody overtakes it meanwhile."""
-    table = Table(4)
+    table = EngineSlots(4)
     first, suspect, later = chunk(), chunk(alone=True), chunk()
     assert _seated(table, first, suspect, later) == [first]
     table.leave(first)
@@ -165,7 +165,7 @@ def test_who_must_be_alone_is_alone():
 
 def test_chunks_without_features_do_not_hold_places():
     """Who is not prepared is passed over, and is what is prepared next, interactive ones first."""
-    table = Table(1)
+    table = EngineSlots(1)
     first, second = chunk(), chunk(interactive=True)
     first.prepared = second.prepared = False
     third = chunk()

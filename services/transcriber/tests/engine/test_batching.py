@@ -12,9 +12,9 @@ from prometheus_client import REGISTRY
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO
-from sayit.transcriber.engine import Bounds, Engine, EngineCancelled
+from sayit.transcriber.engine import BatchLimits, Engine, EngineCancelled
 from sayit.transcriber.engine.decode_session import DecodeSession
-from sayit.transcriber.engine.executor import Caller
+from sayit.transcriber.engine.executor import Executor
 
 from .helper import options, recording
 
@@ -48,7 +48,7 @@ class Spied:
 
     def generate(self, asked):
         """As the model's, noted."""
-        self._note("generate", *(attempt.prompt for _, attempt in asked))
+        self._note("generate", *(fallback_step.prompt for _, fallback_step in asked))
         return self._whisper.generate(asked)
 
     def _note(self, *call):
@@ -65,7 +65,7 @@ class Spied:
 def engine_of(micro, batch=8, act=lambda call, count: None):
     """An engine that has not begun, and the model that it will call."""
     whisper = Spied(micro._whisper, act)
-    engine = Engine(whisper, Bounds(batch=batch))
+    engine = Engine(whisper, BatchLimits(batch=batch))
     try:
         yield engine, whisper
     finally:
@@ -252,7 +252,7 @@ def test_an_engine_whose_thread_died_is_broken(micro, monkeypatch):
     def die(*_):
         raise SystemError
 
-    monkeypatch.setattr(Caller, "make", die)
+    monkeypatch.setattr(Executor, "make", die)
     with engine_of(micro) as (engine, _):
         assert not engine.broken
         engine.submit(recording("ko-8s"), options())

@@ -230,7 +230,7 @@ def test_new_tokens_are_counted_exactly(talkative):
         decoding = ChunkDecoding(duration_s=29, frames=2900, options=asked)
         decoding.speak(Candidate(language="ko", probability=1.0), vocabulary)
         encoding = whisper.encode(whisper.padded(features, decoding.next_window()))
-        [generated] = whisper.generate([(encoding, decoding.fallback().next_attempt())])
+        [generated] = whisper.generate([(encoding, decoding.fallback().next_step())])
         assert len(generated.tokens) == new
 
 

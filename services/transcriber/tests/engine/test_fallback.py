@@ -14,18 +14,18 @@ def answer(text="one two three", logprob=-0.3, no_speech=0.0):
 def outcome_of(fallback, *answers):
     """Feeds the answers one by one and returns the outcome; all of them must be asked for."""
     for given in answers:
-        assert fallback.next_attempt() is not None
+        assert fallback.next_step() is not None
         fallback.take(given)
-    assert fallback.next_attempt() is None
+    assert fallback.next_step() is None
     return fallback.outcome
 
 
 def test_first_attempt_is_beam_search_and_the_next_is_sampling():
     """Temperatures are tried in order, with the options' beam, patience and best_of."""
     fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2), beam_size=4, patience=2.0, best_of=3))
-    first = fallback.next_attempt()
+    first = fallback.next_step()
     fallback.take(answer(logprob=-2))
-    second = fallback.next_attempt()
+    second = fallback.next_step()
     assert (first.temperature, first.beam_size, first.patience, first.prompt) == (0.0, 4, 2.0, PROMPT)
     assert (second.temperature, second.best_of) == (0.2, 3)
 
@@ -33,7 +33,7 @@ def test_first_attempt_is_beam_search_and_the_next_is_sampling():
 def test_forbidden_tokens_come_in_one_order():
     """However a request names them, attempts that forbid the same tokens fit into one call, and no others do."""
     one, other, none = (
-        Fallback(PROMPT, options(suppress_tokens=tokens)).next_attempt() for tokens in ((7, 3, 7), (3, 7), ())
+        Fallback(PROMPT, options(suppress_tokens=tokens)).next_step() for tokens in ((7, 3, 7), (3, 7), ())
     )
     assert one.suppress_tokens == (3, 7)
     assert one.group == other.group != none.group
@@ -90,9 +90,9 @@ def test_confident_text_is_kept_although_no_speech_is_likely():
 
 def test_limit_of_new_tokens():
     """The text gets at most half of the decoder's positions, the limit, and what the prompt leaves."""
-    assert Fallback(PROMPT, options()).next_attempt().max_new_tokens == MAX_POSITIONS // 2
-    assert Fallback(PROMPT, options(max_tokens_per_window=20)).next_attempt().max_new_tokens == 20
-    assert Fallback((1,) * 230, options()).next_attempt().max_new_tokens == MAX_POSITIONS - 229
+    assert Fallback(PROMPT, options()).next_step().max_new_tokens == MAX_POSITIONS // 2
+    assert Fallback(PROMPT, options(max_tokens_per_window=20)).next_step().max_new_tokens == 20
+    assert Fallback((1,) * 230, options()).next_step().max_new_tokens == MAX_POSITIONS - 229
 
 
 def test_compression_ratio():

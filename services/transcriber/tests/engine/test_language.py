@@ -2,8 +2,8 @@ import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, LANGUAGES
-from sayit.transcriber.engine.candidates import Trial
-from sayit.transcriber.engine.fallback import Fallback, Generated, Outcome
+from sayit.transcriber.engine.candidates import LanguageCandidates
+from sayit.transcriber.engine.fallback import Fallback, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate, allowed, better, contenders, is_foreign, is_written_in, shares
 
 from .helper import options
@@ -20,7 +20,9 @@ def candidates(**probabilities):
 def outcome(avg_logprob, *, text="...", ratio=1.0, silent=False):
     """A window's result."""
     generated = Generated(tokens=(1,), text=text, avg_logprob=avg_logprob, no_speech_prob=0.0)
-    return Outcome(generated=generated, compression_ratio=ratio, temperature=0.0, silent=silent, fluent=ratio <= 2.4)
+    return WindowResult(
+        generated=generated, compression_ratio=ratio, temperature=0.0, silent=silent, fluent=ratio <= 2.4
+    )
 
 
 def test_a_fixed_language_is_the_only_one():
@@ -102,11 +104,11 @@ def test_a_trial_decodes_every_language_and_keeps_the_best():
     """Each language has attempts of its own, with fallback; the verdict is the better outcome."""
     ko, en = candidates(ko=0.6, en=0.4)
     asked = options(temperatures=(0.0, 0.4))
-    trial = Trial([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], by_script=True)
+    trial = LanguageCandidates([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], by_script=True)
     answers = {(1, 0.0): -3.0, (1, 0.4): -0.9, (2, 0.0): -0.5}
     tried = []
-    while (attempt := trial.next_attempt()) is not None:
-        tried.append((attempt.prompt[0], attempt.temperature))
+    while (fallback_step := trial.next_step()) is not None:
+        tried.append((fallback_step.prompt[0], fallback_step.temperature))
         trial.take(Generated(tokens=(1,), text="x", avg_logprob=answers[tried[-1]], no_speech_prob=0.0))
     assert tried == [(1, 0.0), (1, 0.4), (2, 0.0)]
     candidate, kept = trial.verdict
@@ -118,13 +120,13 @@ def test_a_text_in_another_script_names_its_language():
     """What was decoded in one language and written in another's script is to be tried in that, too."""
     ko, en = candidates(ko=0.95, en=0.05)
     for text, foreign in (("hello", "hello"), ("사진", ""), ("사진 hello", "")):
-        trial = Trial([(ko, Fallback((1,), options()))], by_script=True)
-        trial.next_attempt()
+        trial = LanguageCandidates([(ko, Fallback((1,), options()))], by_script=True)
+        trial.next_step()
         trial.take(Generated(tokens=(1,), text=text, avg_logprob=-0.5, no_speech_prob=0.0))
-        assert trial.next_attempt() is None
+        assert trial.next_step() is None
         assert trial.foreign_text == foreign
     trial.add(en, Fallback((2,), options()))
-    assert trial.next_attempt().prompt == (2,)
+    assert trial.next_step().prompt == (2,)
     trial.take(Generated(tokens=(1,), text="hello", avg_logprob=-0.6, no_speech_prob=0.0))
     assert trial.foreign_text == ""
 
@@ -132,8 +134,8 @@ def test_a_text_in_another_script_names_its_language():
 def test_a_translation_says_nothing_of_its_language():
     """Without languages to tell by script, English text of Korean speech raises no doubt, and only its worth counts."""
     ko, en = candidates(ko=0.6, en=0.4)
-    trial = Trial([(ko, Fallback((1,), options()))], by_script=False)
-    trial.next_attempt()
+    trial = LanguageCandidates([(ko, Fallback((1,), options()))], by_script=False)
+    trial.next_step()
     trial.take(Generated(tokens=(1,), text="photo", avg_logprob=-0.4, no_speech_prob=0.0))
     assert trial.foreign_text == ""
     both = [(ko, outcome(-0.4, text="photo")), (en, outcome(-0.5, text="photo"))]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sayit.transcriber.engine.language_segmentation import stretches
+from sayit.transcriber.engine.language_segmentation import language_spans
 
 LANGUAGES = ("ko", "en", "ja")
 
@@ -37,7 +37,7 @@ class Speech:
 
 def cut(speech, heard, languages=LANGUAGES):
     """The stretches as (language, end in seconds)."""
-    found = stretches(heard, speech, languages)
+    found = language_spans(heard, speech, languages)
     assert found[0].start_frame == 0
     assert found[-1].end_frame == speech.shape[1]
     assert [each.end_frame for each in found[:-1]] == [each.start_frame for each in found[1:]]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sayit.speech.transcript import SuppressionReason, Word
-from sayit.transcriber.engine.fallback import Generated, Outcome
+from sayit.transcriber.engine.fallback import Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.windows import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
 
@@ -42,7 +42,7 @@ def passage(text, start_s, end_s, words=()):
 def outcome(text="", *, temperature=0.0, silent=False):
     """A window's result."""
     generated = Generated(tokens=tuple(map(ord, text)), text=text, avg_logprob=-0.5, no_speech_prob=0.1)
-    return Outcome(generated=generated, compression_ratio=1.5, temperature=temperature, silent=silent, fluent=True)
+    return WindowResult(generated=generated, compression_ratio=1.5, temperature=temperature, silent=silent, fluent=True)
 
 
 def decoding(seconds, *splits, loud=None, **changes):
@@ -61,7 +61,7 @@ def step(made, result):
 
 def prompt_of(made):
     """The prompt of the open window."""
-    return made.fallback().next_attempt().prompt
+    return made.fallback().next_step().prompt
 
 
 def test_windows_go_on_where_the_last_one_left_off():
@@ -204,11 +204,11 @@ def test_prompt_and_hotwords_leave_room_for_the_text(prompt, hotwords):
     """However long they are, context and hotwords share half of the positions; the context's end stays."""
     made = decoding(5.0, prompt=prompt, hotwords=hotwords)
     made.next_window()
-    attempt = made.fallback().next_attempt()
-    assert len(attempt.prompt) == 1 + CONTEXT_TOKENS + 2
-    assert attempt.prompt[1:3] == (ord(" "), ord("h"))
-    assert attempt.prompt[-3] == ord("p")
-    assert attempt.max_new_tokens > 200
+    fallback_step = made.fallback().next_step()
+    assert len(fallback_step.prompt) == 1 + CONTEXT_TOKENS + 2
+    assert fallback_step.prompt[1:3] == (ord(" "), ord("h"))
+    assert fallback_step.prompt[-3] == ord("p")
+    assert fallback_step.max_new_tokens > 200
 
 
 def test_text_sampled_wildly_is_no_context():

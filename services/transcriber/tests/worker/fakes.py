@@ -18,20 +18,20 @@ from sayit.internal.v1 import chunk_service_pb2_grpc as rpc
 from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
 from sayit.speech.wire import duration_to_proto
-from sayit.transcriber.engine.result import ChunkText, EngineCancelled
+from sayit.transcriber.engine.result import DecodedChunk, EngineCancelled
 from sayit.transcriber.worker.slots import Runner
 
 #: A tenth of a second of a ramp.
 PCM = b"".join(int(number * 20 - 16_000).to_bytes(2, "little", signed=True) for number in range(1_600))
 
 
-def text_of(*sentences: str, windows: int = 1) -> ChunkText:
+def text_of(*sentences: str, windows: int = 1) -> DecodedChunk:
     """One segment of one second per sentence."""
     segments = tuple(
         Segment(id=number, start_s=float(number), end_s=number + 1.0, text=sentence, language="en")
         for number, sentence in enumerate(sentences)
     )
-    return ChunkText(
+    return DecodedChunk(
         segments=segments,
         language="en",
         language_probability=0.9,
@@ -46,7 +46,7 @@ def text_of(*sentences: str, windows: int = 1) -> ChunkText:
 class FakeHeld:
     """A chunk at the fake engine."""
 
-    future: Future[ChunkText] = field(default_factory=Future)
+    future: Future[DecodedChunk] = field(default_factory=Future)
     compute_s: float = 0.0
     began: bool = False
     cancelled: bool = False
@@ -106,7 +106,7 @@ class FakeEngine:
             self.running.clear()
             self.busy_since_s = None
 
-    def _windows(self, held: FakeHeld, on_window: Any) -> ChunkText:
+    def _windows(self, held: FakeHeld, on_window: Any) -> DecodedChunk:
         """Waits for `go` in every window."""
         for count in (1, 2, 3):
             if held.cancelled:

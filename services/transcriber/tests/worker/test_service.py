@@ -16,7 +16,7 @@ import pytest
 from arq.connections import ArqRedis
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sayit.speech.chunk_queue import RUN_CHUNK, doorbell, dumps, loads, queue_name
+from sayit.speech.chunk_queue import RUN_CHUNK, dumps, loads, queue_name, wake_up_channel
 from sayit.transcriber.settings import TranscriberSettings
 
 from .fakes import FakeScheduler, serve, until
@@ -70,7 +70,7 @@ async def _transcriber(**variables: str) -> AsyncIterator[_Process]:
 
 
 async def _address(started: _Process) -> str:
-    await until(lambda: "transcriber is up" in started.log or started.process.returncode is not None, 60)
+    await until(lambda: "transcriber_up" in started.log or started.process.returncode is not None, 60)
     found = re.search(r'"address": ?"(127\.0\.0\.1:\d+)"', started.log)
     assert found, started.log
     return found[1]
@@ -86,7 +86,7 @@ async def _enqueue(redis_url: str, chunk_id: str) -> None:
     async with ArqRedis.from_url(redis_url) as client:
         client.job_serializer, client.job_deserializer = dumps, loads
         await client.enqueue_job(RUN_CHUNK, chunk_id, 1, _job_id=f"{chunk_id}:1", _queue_name=queue_name("micro"))
-        await client.publish(doorbell("micro"), b"")
+        await client.publish(wake_up_channel("micro"), b"")
 
 
 async def test_a_transcriber_works_and_leaves(redis_url: str) -> None:

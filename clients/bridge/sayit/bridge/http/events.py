@@ -82,9 +82,9 @@ async def _server_sent(
 ) -> AsyncGenerator[str, None]:
     yield f"retry: {_RETRY_MS}\n\n"
     every_s = deps.settings.heartbeat_interval_s
-    watching = events_and_beats(gateway, job_id, after, every_s=every_s, stopping=deps.stopping)
+    watcher = events_and_beats(gateway, job_id, after, every_s=every_s, stopping=deps.stopping)
     try:
-        async with aclosing(watching) as events:
+        async with aclosing(watcher) as events:
             async for event in events:
                 if event is None:
                     yield ": still there\n\n"
@@ -110,8 +110,8 @@ async def watch_job_ws(websocket: WebSocket, deps: Parts, gateway: Caller, job_i
         if await _is_over(gateway, job_id, after):
             await websocket.close(1000)
             return
-        watching = events_and_beats(gateway, job_id, after, every_s=every_s, stopping=deps.stopping)
-        async with aclosing(watching) as events:
+        watcher = events_and_beats(gateway, job_id, after, every_s=every_s, stopping=deps.stopping)
+        async with aclosing(watcher) as events:
             async for event in events:
                 # Between events uvicorn's pings keep the connection alive.
                 if event is not None:

@@ -57,8 +57,8 @@ async def ended_within(
     after_seq = 0 if enough else job.last_seq
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
-            watching = events_and_beats(gateway, job.id, after_seq, every_s=wait_s, stopping=stopping)
-            async with aclosing(watching) as events:
+            watcher = events_and_beats(gateway, job.id, after_seq, every_s=wait_s, stopping=stopping)
+            async with aclosing(watcher) as events:
                 async for event in events:
                     if event is not None and enough is not None and enough(event.body):
                         break

@@ -114,7 +114,7 @@ class Observing:
                 write("request", **{**fields, **own, "request_id": request_id})
 
 
-class Patience:
+class SlowSenders:
     """Answers a sender that is refused before it is done so that it hears the answer.
 
     A connection that is closed with unread bytes is reset, and the answer may be lost with it. So what is still sent is
@@ -172,7 +172,7 @@ async def _drain(heard: Receive, is_done: Any) -> None:
         return
 
 
-class Guards:
+class OriginChecks:
     """Keeps other web pages from using the bridge through its user's browser.
 
     Without keys, every client that reaches the bridge is served; a browser on this machine reaches it for any page. So

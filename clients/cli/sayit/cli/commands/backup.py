@@ -16,7 +16,7 @@ from sayit.cli.local_suite import lock
 from sayit.cli.messages import note
 
 if TYPE_CHECKING:
-    from sayit.scheduler.retention.backup import Places
+    from sayit.scheduler.retention.backup import Locations
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -77,9 +77,9 @@ def restore(
     if holder is not None:
         raise Failure(Exit.FAILED, str(lock.DataInUseError(data, holder)))
     with failing(saved.BackupError):
-        places = _places(data)
-        done = saved.restore(places, archive, replace=replace)
-    where = data if places.database_file else places.database.render_as_string()
+        locations = _locations(data)
+        done = saved.restore(locations, archive, replace=replace)
+    where = data if locations.database_file else locations.database.render_as_string()
     print(f"Restored the backup of {done.created} (SayIt {done.version}, {done.objects} objects) into {where}.")
     note(f"Its settings lie in {done.settings}; nothing reads them by itself.")
     if done.replaced is not None:
@@ -102,15 +102,15 @@ def _save_once(target: Path, data: Path, keep: int) -> None:
     from sayit.scheduler.retention import backup as saved
 
     with failing(saved.BackupError):
-        made = saved.save(_places(data), target)
+        made = saved.save(_locations(data), target)
         print(f"{made.path}: {made.size / 1e6:.1f} MB, {made.jobs} jobs, {made.objects} objects", flush=True)
         if keep:
             for gone in saved.rotate(target, keep):
                 note(f"{gone.name} is old and deleted.")
 
 
-def _places(data: Path) -> Places:
-    from sayit.scheduler.retention.backup import places_of
+def _locations(data: Path) -> Locations:
+    from sayit.scheduler.retention.backup import locations_of
     from sayit.scheduler.settings import SchedulerSettings
 
-    return places_of(SchedulerSettings(data_dir=data))
+    return locations_of(SchedulerSettings(data_dir=data))

@@ -11,12 +11,12 @@ import typer
 
 from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson, spread
-from sayit.cli.connection import Connection
+from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite.suite_file import write
 from sayit.cli.messages import LocalError, complain, language, note
 from sayit.cli.transcription.display import clock
-from sayit.cli.transcription.live_transcript import SoFar
+from sayit.cli.transcription.live_transcript import LiveTranscript
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import Completed, Failed, JobError, JobEvent, JobState, Progress, StateChanged
 from sayit.speech.rendering import Format
@@ -33,7 +33,7 @@ JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.",
 @app.command("list")
 @spread
 def list_jobs(
-    connection: Connection,
+    connection: SuiteConnection,
     state: Annotated[list[JobState] | None, typer.Option("--state", help="Only these states; may be repeated.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most jobs to list.")] = 50,
     as_json: AsJson = False,
@@ -59,7 +59,7 @@ def list_jobs(
 
 @app.command("show")
 @spread
-def show(job: JobId, connection: Connection, as_json: AsJson = False) -> None:
+def show(job: JobId, connection: SuiteConnection, as_json: AsJson = False) -> None:
     """Show one job."""
     found = connection.call(lambda client: client.get(job))
     if as_json:
@@ -91,16 +91,16 @@ def show(job: JobId, connection: Connection, as_json: AsJson = False) -> None:
 @spread
 def watch(
     job: JobId,
-    connection: Connection,
+    connection: SuiteConnection,
     after: Annotated[int, typer.Option("--after", min=0, help="Number of the last event you have seen.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one line of JSON.")] = False,
 ) -> None:
     """Follow a job until it ends; exit status 1 if it fails or is cancelled."""
-    so_far = SoFar()
+    live_transcript = LiveTranscript()
 
     def plainly(event: JobEvent) -> None:
         body = event.body
-        piece = so_far.take(body)
+        piece = live_transcript.take(body)
         if piece is not None:
             print(f"{clock(piece.start_s):>7}  {piece.text}", flush=True)
         elif isinstance(body, Failed):
@@ -125,7 +125,7 @@ def watch(
 
 @app.command("cancel")
 @spread
-def cancel(ids: JobIds, connection: Connection) -> None:
+def cancel(ids: JobIds, connection: SuiteConnection) -> None:
     """Cancel jobs; one that has ended stays as it is."""
 
     async def one(client: AsyncClient, job_id: str) -> str:
@@ -136,7 +136,7 @@ def cancel(ids: JobIds, connection: Connection) -> None:
 
 @app.command("delete")
 @spread
-def delete(ids: JobIds, connection: Connection) -> None:
+def delete(ids: JobIds, connection: SuiteConnection) -> None:
     """Delete jobs with their audio and text; a running one is cancelled first."""
 
     async def one(client: AsyncClient, job_id: str) -> str:
@@ -150,7 +150,7 @@ def delete(ids: JobIds, connection: Connection) -> None:
 @spread
 def transcript(
     job: JobId,
-    connection: Connection,
+    connection: SuiteConnection,
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
     output: Annotated[
         str | None,
@@ -171,7 +171,7 @@ def transcript(
         raise LocalError("NOT_WRITTEN", path=output) from error
 
 
-def _each(connection: Connection, ids: list[str], one: Callable[[AsyncClient, str], Awaitable[str]]) -> None:
+def _each(connection: SuiteConnection, ids: list[str], one: Callable[[AsyncClient, str], Awaitable[str]]) -> None:
     """Does it to each job, says what became of it, and ends the command."""
 
     async def work(client: AsyncClient) -> Exit:

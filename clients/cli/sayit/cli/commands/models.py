@@ -22,10 +22,10 @@ def show(
 ) -> None:
     """List the models that a suite serves now and, without --server, those that are on this machine."""
     from sayit.cli import suite_status
-    from sayit.cli.connection import Connection
+    from sayit.cli.connection import SuiteConnection
 
     if context.invoked_subcommand is None:
-        connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
+        connection = SuiteConnection(server=server, api_key=api_key, root_certificates=root_certificates)
         suite_status.show_models(connection, as_json=as_json)
 
 

@@ -15,9 +15,9 @@ from sayit.cli.paths import DEFAULT_ADDRESS, DEFAULT_REST
 def status(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
     """Show how a suite is: its parts, transcribers and the last day; exit status 1 if a part is down."""
     from sayit.cli import suite_status
-    from sayit.cli.connection import Connection
+    from sayit.cli.connection import SuiteConnection
 
-    connection = Connection(server=server, api_key=api_key, root_certificates=root_certificates)
+    connection = SuiteConnection(server=server, api_key=api_key, root_certificates=root_certificates)
     raise typer.Exit(suite_status.show_status(connection, as_json=as_json))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sayit.cli.commands.arguments import TextOptions, option, spread
-from sayit.cli.connection import Wanted
+from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError, complain, error_line
 from sayit.cli.transcription import inputs as sources
@@ -42,7 +42,7 @@ class Transcription:
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
     ] = Show.AUTO
-    suite: Wanted
+    suite: SuiteChoice
 
     def options(self) -> Options:
         """Without the model, whose meaning depends on the suite.

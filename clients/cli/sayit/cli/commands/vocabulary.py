@@ -8,7 +8,7 @@ import typer
 
 from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson, spread
-from sayit.cli.connection import Connection
+from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import note
 
@@ -21,7 +21,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The vocabulary's name
 @spread
 def put(
     name: Name,
-    connection: Connection,
+    connection: SuiteConnection,
     words: Annotated[
         list[str] | None, typer.Argument(metavar="WORD", help="Words or quoted phrases.", show_default=False)
     ] = None,
@@ -48,7 +48,7 @@ def put(
 
 @app.command("get")
 @spread
-def get(name: Name, connection: Connection, as_json: AsJson = False) -> None:
+def get(name: Name, connection: SuiteConnection, as_json: AsJson = False) -> None:
     """Print a vocabulary's words, one a line, as `put --file` reads them."""
     found = connection.call(lambda client: client.get_vocabulary(name))
     if as_json:
@@ -62,7 +62,7 @@ def get(name: Name, connection: Connection, as_json: AsJson = False) -> None:
 
 @app.command("list")
 @spread
-def list_vocabularies(connection: Connection, as_json: AsJson = False) -> None:
+def list_vocabularies(connection: SuiteConnection, as_json: AsJson = False) -> None:
     """List your vocabularies."""
     printer.table_or_json(
         connection.call(lambda client: client.list_vocabularies()),
@@ -74,7 +74,7 @@ def list_vocabularies(connection: Connection, as_json: AsJson = False) -> None:
 
 @app.command("delete")
 @spread
-def delete(name: Name, connection: Connection) -> None:
+def delete(name: Name, connection: SuiteConnection) -> None:
     """Delete a vocabulary; jobs that were made with it keep its words."""
     connection.call(lambda client: client.delete_vocabulary(name))
     print(f"{name}: deleted")

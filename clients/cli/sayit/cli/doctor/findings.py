@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """How bad it is."""
 
     #: Nothing to do.
@@ -23,7 +23,7 @@ class Finding:
 
     #: What was examined.
     about: str
-    level: Level
+    level: Severity
     #: What is the case.
     found: str
     #: What to do; empty if nothing.
@@ -32,14 +32,14 @@ class Finding:
 
 def ok(about: str, found: str) -> Finding:
     """Nothing to do."""
-    return Finding(about=about, level=Level.OK, found=found)
+    return Finding(about=about, level=Severity.OK, found=found)
 
 
 def warn(about: str, found: str, advice: str) -> Finding:
     """It works, with less than it could."""
-    return Finding(about=about, level=Level.WARN, found=found, advice=advice)
+    return Finding(about=about, level=Severity.WARN, found=found, advice=advice)
 
 
 def fail(about: str, found: str, advice: str) -> Finding:
     """Something will not work."""
-    return Finding(about=about, level=Level.FAIL, found=found, advice=advice)
+    return Finding(about=about, level=Severity.FAIL, found=found, advice=advice)

@@ -124,15 +124,15 @@ def running_suite(data: Path) -> Finding:
     if described is None:
         return warn(about, "it is starting, or stopping", "Look again in a minute; its logs are in the data folder.")
     parts = [part for part in described.parts if part.name != "valkey"]
-    looks = {
+    checked = {
         part.name: health_checks.serving(part.address, tls=described.tls and part.name == "gateway") for part in parts
     }
     if described.rest:
         tls = described.rest.startswith("https:")
-        looks["bridge"] = health_checks.of_bridge(described.rest.rpartition("/")[2], tls=tls)["check"]
+        checked["bridge"] = health_checks.of_bridge(described.rest.rpartition("/")[2], tls=tls)["check"]
 
     async def ask() -> list[bool]:
-        return await asyncio.gather(*(looks[part.name]() for part in parts))
+        return await asyncio.gather(*(checked[part.name]() for part in parts))
 
     answers = asyncio.run(ask())
     ill = [part.name for part, well in zip(parts, answers, strict=True) if not well]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sayit.cli import printer
 from sayit.cli.doctor import installation, machine
-from sayit.cli.doctor.findings import Finding, Level
+from sayit.cli.doctor.findings import Finding, Severity
 from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite import worker_pools
 from sayit.cli.local_suite.worker_pools import Asked
 
-_SIGNS = {Level.OK: ("✓", "green"), Level.WARN: ("!", "yellow"), Level.FAIL: ("✗", "red")}
+_SIGNS = {Severity.OK: ("✓", "green"), Severity.WARN: ("!", "yellow"), Severity.FAIL: ("✗", "red")}
 
 
 def run(*, data: Path, models: tuple[str, ...], listen: str, rest: str, as_json: bool) -> Exit:
@@ -26,8 +26,8 @@ def run(*, data: Path, models: tuple[str, ...], listen: str, rest: str, as_json:
             _print(finding)
     if as_json:
         printer.as_json(findings)
-    failed = sum(finding.level is Level.FAIL for finding in findings)
-    warned = sum(finding.level is Level.WARN for finding in findings)
+    failed = sum(finding.level is Severity.FAIL for finding in findings)
+    warned = sum(finding.level is Severity.WARN for finding in findings)
     if not as_json:
         print(f"\n{failed} failed, {warned} could be better, {len(findings) - failed - warned} ok.")
     return Exit.FAILED if failed else Exit.OK

@@ -93,7 +93,7 @@ class Surroundings:
     changed: Callable[[], None]
 
 
-class Part:
+class SupervisedPart:
     """One process of the suite."""
 
     def __init__(self, spec: PartSpec, around: Surroundings) -> None:
@@ -184,11 +184,11 @@ class Part:
         around.changed()
         if self._stopping.is_set():  # asked to stop while it was being started
             self._signal(signal.SIGTERM)
-        watching = asyncio.create_task(self._watch())
+        watcher = asyncio.create_task(self._watch())
         try:
             return await process.wait()
         finally:
-            watching.cancel()
+            watcher.cancel()
             around.reaper.ended(process.pid)
             self.pid = None
             self._gone.set()

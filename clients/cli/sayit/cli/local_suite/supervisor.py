@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sayit.cli.local_suite import suite_file
-from sayit.cli.local_suite.part import Part, Surroundings
+from sayit.cli.local_suite.part import SupervisedPart, Surroundings
 from sayit.cli.local_suite.plan import SuitePlan
 from sayit.cli.local_suite.reaper import Reaper
 
@@ -27,11 +27,11 @@ class Suite:
         self._ready_files = tuple(ready_files)
         self._complete = False
         self._hurry = False
-        self._parts: list[Part] = []
+        self._parts: list[SupervisedPart] = []
         self._keeping: list[asyncio.Task[None]] = []
 
     @property
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[SupervisedPart]:
         """All parts, in order of start."""
         return self._parts
 
@@ -53,7 +53,7 @@ class Suite:
             PartFailedError: one cannot be started.
         """
         for stage in self.plan.stages:
-            fresh = [Part(spec, around) for spec in stage]
+            fresh = [SupervisedPart(spec, around) for spec in stage]
             self._parts.extend(fresh)
             self._keeping.extend(asyncio.create_task(part.keep(), name=part.spec.name) for part in fresh)
             await self._all_healthy(fresh)
@@ -106,7 +106,7 @@ class Suite:
             tls=self.plan.tls,
         )
 
-    async def _all_healthy(self, parts: Sequence[Part]) -> None:
+    async def _all_healthy(self, parts: Sequence[SupervisedPart]) -> None:
         """Waits for these parts; a part that fails meanwhile, old or new, is raised."""
 
         async def all_healthy() -> None:

@@ -10,7 +10,7 @@ from typing import Self
 
 from sayit.cli.messages import note
 from sayit.cli.transcription.inputs import Input
-from sayit.cli.transcription.live_transcript import SoFar
+from sayit.cli.transcription.live_transcript import LiveTranscript
 from sayit.speech.jobs import EventBody, JobState, StateChanged
 from sayit.speech.transcript import Transcript
 
@@ -64,9 +64,9 @@ def display(show: Show, inputs: Sequence[Input]) -> Display:
         return Lines(inputs)
     if show is Show.NONE or (show is Show.AUTO and not sys.stderr.isatty()):
         return Display()
-    from sayit.cli.transcription.progress import Bars  # noqa: PLC0415 - rich takes a while to import
+    from sayit.cli.transcription.progress import ProgressBars  # noqa: PLC0415 - rich takes a while to import
 
-    return Bars(inputs)
+    return ProgressBars(inputs)
 
 
 class Lines(Display):
@@ -74,8 +74,8 @@ class Lines(Display):
 
     def __init__(self, inputs: Sequence[Input]) -> None:
         self._inputs = inputs
-        self._so_far = [SoFar() for _ in inputs]
-        self._pace = [Pace() for _ in inputs]
+        self._live_transcript = [LiveTranscript() for _ in inputs]
+        self._pace = [RunSpeed() for _ in inputs]
 
     def phase(self, text: str) -> None:
         """Prints it."""
@@ -88,7 +88,7 @@ class Lines(Display):
 
     def event(self, index: int, body: EventBody) -> None:
         """Prints what it finished."""
-        piece = self._so_far[index].take(body)
+        piece = self._live_transcript[index].take(body)
         if piece is not None:
             note(f"{self._inputs[index].shown} {clock(piece.start_s)} {piece.text}")
 
@@ -97,7 +97,7 @@ class Lines(Display):
         note(f"{self._inputs[index].shown}: {self._pace[index].summary(transcript)}")
 
 
-class Pace:
+class RunSpeed:
     """How fast one job goes, from where its audio was accepted."""
 
     def __init__(self) -> None:

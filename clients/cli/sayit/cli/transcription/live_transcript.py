@@ -19,7 +19,7 @@ class Piece:
     final: bool
 
 
-class SoFar:
+class LiveTranscript:
     """Follows one job's events."""
 
     def __init__(self) -> None:

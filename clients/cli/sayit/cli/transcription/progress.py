@@ -13,9 +13,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from sayit.cli.transcription.display import Display, Pace, clock
+from sayit.cli.transcription.display import Display, RunSpeed, clock
 from sayit.cli.transcription.inputs import Input
-from sayit.cli.transcription.live_transcript import SoFar
+from sayit.cli.transcription.live_transcript import LiveTranscript
 from sayit.speech.jobs import EventBody, JobState, StateChanged
 from sayit.speech.transcript import Transcript
 
@@ -36,13 +36,13 @@ class _Row:
     """One file's state."""
 
     def __init__(self) -> None:
-        self.so_far = SoFar()
-        self.pace = Pace()
+        self.live_transcript = LiveTranscript()
+        self.pace = RunSpeed()
         self.state: JobState | None = None
         self.active = False
 
 
-class Bars(Display):
+class ProgressBars(Display):
     """Bars on standard error; they vanish at the end, one summary line per file stays."""
 
     def __init__(self, inputs: Sequence[Input], console: Console | None = None) -> None:
@@ -83,7 +83,7 @@ class Bars(Display):
         with self._lock:
             row = self._rows[index]
             row.pace.event(body)
-            row.so_far.take(body)
+            row.live_transcript.take(body)
             if isinstance(body, StateChanged):
                 row.state = body.state
 
@@ -119,14 +119,14 @@ class Bars(Display):
                 bars.add_row(*_bar(one, row))
             shown: list[RenderableType] = [bars] if active or self._spinner is None else [self._spinner]
             if len(self._inputs) == 1 and active:
-                shown.insert(0, _tail(active[0][1].so_far, self._console.width))
+                shown.insert(0, _tail(active[0][1].live_transcript, self._console.width))
             if waiting and len(self._inputs) > 1:
                 shown.append(Text(f"{waiting} more to come", style="dim"))
             return Group(*shown)
 
 
 def _bar(one: Input, row: _Row) -> tuple[RenderableType, ...]:
-    progress = row.so_far.progress
+    progress = row.live_transcript.progress
     total = progress.audio_total_s
     # Before the first chunk is done there is only silence to count, and its speed would mislead.
     speed = row.pace.speed(progress.audio_done_s) if progress.chunks_done else None
@@ -152,17 +152,17 @@ def _bar(one: Input, row: _Row) -> tuple[RenderableType, ...]:
 
 
 def _stage(row: _Row) -> str:
-    before = row.so_far.progress.queue_position
-    if before and row.state in {JobState.PREPARING, JobState.RUNNING} and not row.so_far.progress.chunks_done:
+    before = row.live_transcript.progress.queue_position
+    if before and row.state in {JobState.PREPARING, JobState.RUNNING} and not row.live_transcript.progress.chunks_done:
         return f"waiting, {before} chunks before it"
     return _WORDS.get(row.state, "")
 
 
-def _tail(so_far: SoFar, width: int) -> RenderableType:
+def _tail(live_transcript: LiveTranscript, width: int) -> RenderableType:
     """The end of the text so far, as many lines as there is room for; what is not final yet is dim."""
     lines: list[tuple[str, Text]] = []
     room = Console(width=width)
-    for piece in so_far.pieces():
+    for piece in live_transcript.pieces():
         wrapped = Text(piece.text, style="" if piece.final else "dim italic").wrap(room, max(width - _MARGIN - 1, 20))
         lines.extend((clock(piece.start_s) if number == 0 else "", line) for number, line in enumerate(wrapped))
     grid = Table.grid(padding=(0, 2))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sayit.speech.rendering.dialogue import Cue, Part, Stretch, crossed, paired
+from sayit.speech.rendering.dialogue import Cue, CuePart, CueSpan, crossed, paired
 from sayit.speech.rendering.text import channel_mark, is_wide, line, width
 from sayit.speech.rendering.units import LINE_CELLS, WIDE_LINE_CELLS, Unit, units_of
 from sayit.speech.transcript import Segment, Transcript
@@ -72,9 +72,9 @@ class _Run:
     units: list[Unit]
 
     @property
-    def stretch(self) -> Stretch:
+    def stretch(self) -> CueSpan:
         end_ms = max(unit.end_ms for unit in self.units)
-        return Stretch(channel=self.channel, start_ms=self.units[0].start_ms, end_ms=end_ms)
+        return CueSpan(channel=self.channel, start_ms=self.units[0].start_ms, end_ms=end_ms)
 
 
 def _runs(segments: Iterable[Segment]) -> Iterator[_Run]:
@@ -114,7 +114,7 @@ def _cut(run: _Run, label: str, *, lines: int = 2) -> list[_Run]:
 
 def _cue(piece: _Run, label: str) -> Cue:
     when = piece.stretch
-    part = Part(channel=piece.channel, speaker=piece.speaker, lines=_lines(piece.units, label))
+    part = CuePart(channel=piece.channel, speaker=piece.speaker, lines=_lines(piece.units, label))
     return Cue(start_ms=when.start_ms, end_ms=when.end_ms, parts=(part,))
 
 

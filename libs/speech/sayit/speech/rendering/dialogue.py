@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class CuePart:
     """What one voice says in a cue."""
 
     #: From 1; 0 where channels were mixed.
@@ -28,7 +28,7 @@ class Cue:
     start_ms: int
     end_ms: int
     #: One, or two of different channels with a line each.
-    parts: tuple[Part, ...]
+    parts: tuple[CuePart, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ class Cue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class CueSpan:
     """When somebody speaks in a channel."""
 
     channel: int
@@ -45,7 +45,7 @@ class Stretch:
     end_ms: int
 
 
-def crossed(stretches: Sequence[Stretch]) -> list[bool]:
+def crossed(stretches: Sequence[CueSpan]) -> list[bool]:
     """Which stretches lie at the same time as one of another channel."""
     found = [False] * len(stretches)
     by_start = sorted(range(len(stretches)), key=lambda place: stretches[place].start_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sayit.speech.rendering.cues import cues_of
-from sayit.speech.rendering.dialogue import Part
+from sayit.speech.rendering.dialogue import CuePart
 from sayit.speech.rendering.text import clock
 from sayit.speech.transcript import Transcript
 
@@ -36,7 +36,7 @@ def vtt(transcript: Transcript) -> str:
     return "\n".join(blocks)
 
 
-def _voice(part: Part) -> str:
+def _voice(part: CuePart) -> str:
     name = part.speaker or (f"Channel {part.channel}" if part.channel else "")
     name = _escaped(name).rstrip("-")  # the tag's end must not make an arrow
     return (f"<v {name}>" if name else "") + "\n".join(map(_escaped, part.lines))

@@ -28,7 +28,7 @@ _BROKEN = frozenset(
 )
 
 
-class Watching:
+class EventRelay:
     """All streams of events that this gateway relays."""
 
     def __init__(self, channel: grpc.aio.Channel, *, resume_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sayit.chassis import telemetry
 from sayit.gateway.api import passed
-from sayit.gateway.api.event_stream import Watching
+from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
 from sayit.gateway.limits.slots import Slots
 from sayit.speech import wire
@@ -27,11 +27,13 @@ _CONTENT_BYTES = 256 * 1024
 class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):
     """Passes jobs, their events and their transcripts through."""
 
-    def __init__(self, scheduler: JobServiceAsyncStub, watching: Watching, *, uploads: Slots, watchers: Slots) -> None:
+    def __init__(
+        self, scheduler: JobServiceAsyncStub, event_relay: EventRelay, *, uploads: Slots, watchers: Slots
+    ) -> None:
         self._scheduler = scheduler
         self._uploads = uploads
         self._watchers = watchers
-        self._watching = watching
+        self._event_relay = event_relay
 
     GetJob = passed("GetJob")
     ListJobs = passed("ListJobs")
@@ -46,7 +48,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
             job = await self._create(
                 UploadMessages(request_iterator, head="config", data="audio", convert=_as_create_request)
             )
-            async with aclosing(self._watching.events(job.id, 0)) as events:
+            async with aclosing(self._event_relay.events(job.id, 0)) as events:
                 async for event in events:
                     yield event
 
@@ -69,7 +71,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason="after_seq is negative")
         telemetry.bind(job_id=request.job_id[:64])
         with self._watchers.taken():
-            async with aclosing(self._watching.events(request.job_id, request.after_seq)) as events:
+            async with aclosing(self._event_relay.events(request.job_id, request.after_seq)) as events:
                 async for event in events:
                     yield event
 

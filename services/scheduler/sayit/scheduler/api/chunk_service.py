@@ -14,9 +14,9 @@ from sayit.chassis import telemetry
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.scheduler.dispatch.attempts import Attempts, StopSignal
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim
-from sayit.scheduler.jobs.time_mapping import Placing
+from sayit.scheduler.jobs.time_mapping import TimeMapping
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech import wire
 from sayit.speech.audio import SAMPLE_BYTES
@@ -43,20 +43,20 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
 
     Args:
         attempts: what a call may do.
-        fleet: what reports are for.
+        registry: what reports are for.
         exclusive: whether no other scheduler shares the database, so that nobody else ends attempts.
     """
 
-    def __init__(self, *, attempts: Attempts, fleet: Fleet, exclusive: bool = False) -> None:
+    def __init__(self, *, attempts: Attempts, registry: WorkerRegistry, exclusive: bool = False) -> None:
         self._attempts = attempts
-        self._fleet = fleet
+        self._registry = registry
         self._renew_share = _RENEW_SHARE if exclusive else 0.0
 
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
         """Notes what a transcriber says of itself."""
         if not request.transcriber_id or not request.model or request.slots < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="transcriber_id", reason="an incomplete report")
-        interval_s = await self._fleet.report(
+        interval_s = await self._registry.report(
             TranscriberRecord(
                 id=request.transcriber_id[:64],
                 model=request.model[:128],
@@ -113,7 +113,7 @@ class _Attempt:
         self._context = context
         self._inbox = inbox
         self._stop = stop
-        self._placing = Placing(claim.pieces)
+        self._time_mapping = TimeMapping(claim.pieces)
         self._began_s = time.time()
         self._peer_is_lost = False
         #: Until then (the loop's time) a call that breaks was broken by this process's own standstill.
@@ -146,7 +146,7 @@ class _Attempt:
             canceller.cancel()
             if not self._settled:
                 # The call's own task may be cancelled already; freeing the chunk must not be.
-                await self._attempts.last_work.do(self._broken())
+                await self._attempts.background.do(self._broken())
 
     async def _send_out(self) -> None:
         # The claim is answered before the audio is fetched: the transcriber's message ends with the answer.
@@ -171,7 +171,7 @@ class _Attempt:
             if kind == "heartbeat":
                 await self._beat(message.heartbeat.stage)
             elif kind == "partial":
-                await self._attempts.partial(self._claim, _segments(message.partial, self._placing))
+                await self._attempts.partial(self._claim, _segments(message.partial, self._time_mapping))
             elif kind in {"result", "failure", "release"}:
                 await self._settle(message)
                 return
@@ -222,7 +222,7 @@ class _Attempt:
     async def _settle(self, message: pb.RunChunkRequest) -> None:
         """The last message: stored first, confirmed then."""
         if message.HasField("result"):
-            output = _output(message.result, self._placing)
+            output = _output(message.result, self._time_mapping)
             committed = await self._attempts.commit(self._claim, output, began_s=self._began_s)
             self._settled = True
             if not committed:
@@ -297,16 +297,16 @@ def _options(options: DecodeOptions) -> pb.DecodeOptions:
     )
 
 
-def _segments(output: pb.ChunkOutput, placing: Placing) -> tuple[Segment, ...]:
+def _segments(output: pb.ChunkOutput, time_mapping: TimeMapping) -> tuple[Segment, ...]:
     """A chunk's segments, in the recording's time."""
-    return placing.segments(wire.segment_from_proto(segment) for segment in output.segments)
+    return time_mapping.segments(wire.segment_from_proto(segment) for segment in output.segments)
 
 
-def _output(output: pb.ChunkOutput, placing: Placing) -> ChunkOutput:
+def _output(output: pb.ChunkOutput, time_mapping: TimeMapping) -> ChunkOutput:
     return ChunkOutput(
-        segments=_segments(output, placing),
+        segments=_segments(output, time_mapping),
         language=output.language,
         language_probability=output.language_probability,
-        suppressed=tuple(placing.suppressed(wire.suppressed_from_proto(each)) for each in output.suppressed),
+        suppressed=tuple(time_mapping.suppressed(wire.suppressed_from_proto(each)) for each in output.suppressed),
         compute_s=wire.seconds_of_duration(output.compute),
     )

@@ -13,7 +13,7 @@ from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.dispatch.attempts import Attempts
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.events.subscription import WAKE
 from sayit.scheduler.jobs.records import JobRecord
@@ -31,14 +31,14 @@ class Control:
     """What a caller may do with jobs that exist."""
 
     jobs: JobStore
-    fleet: Fleet
+    registry: WorkerRegistry
     attempts: Attempts
     bus: RedisBus
 
     async def get(self, who: Principal, job_id: str) -> Job:
         """Returns a job with its progress."""
         job = await self.jobs.get_job(who.tenant, job_id)
-        return view(job, await self.fleet.estimate(job))
+        return view(job, await self.registry.estimate(job))
 
     async def list(
         self, who: Principal, *, states: Sequence[JobState], created_after_s: float, page_size: int, page_token: str

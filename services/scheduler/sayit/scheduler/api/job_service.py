@@ -15,8 +15,8 @@ from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.scheduler.api.job_control import Control
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.finalize import Results
-from sayit.scheduler.dispatch.worker_registry import Fleet
-from sayit.scheduler.events.stream import Watching
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
+from sayit.scheduler.events.stream import EventStream
 from sayit.scheduler.ingest.uploads import Intake
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.records import UploadRecord
@@ -37,9 +37,9 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
 
     intake: Intake
     control: Control
-    watching: Watching
+    event_stream: EventStream
     results: Results
-    fleet: Fleet
+    registry: WorkerRegistry
     overview: Overview
     vocabularies: Vocabularies
 
@@ -93,7 +93,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def WatchJob(self, request: service_pb.WatchJobRequest, context: Context) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Streams a job's events, as the bytes that are stored."""
         telemetry.bind(job_id=request.job_id[:64])
-        return self.watching.watch(principal.current(), request.job_id, request.after_seq)
+        return self.event_stream.watch(principal.current(), request.job_id, request.after_seq)
 
     async def CancelJob(self, request: service_pb.CancelJobRequest, context: Context) -> pb.Job:
         """Cancels a job."""
@@ -119,7 +119,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: service_pb.ListModelsRequest, context: Context
     ) -> service_pb.ListModelsResponse:
         """Lists models."""
-        return service_pb.ListModelsResponse(models=[wire.model_to_proto(m) for m in await self.fleet.models()])
+        return service_pb.ListModelsResponse(models=[wire.model_to_proto(m) for m in await self.registry.models()])
 
     async def CreateUpload(self, request: upload_pb.CreateUploadRequest, context: Context) -> upload_pb.Upload:
         """Opens an upload."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from sayit.scheduler.db.objects import Objects
-from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.speech.errors import SayItError
 from sayit.speech.system import Part, PartState, SystemStatus, TranscriberStatus
 
@@ -25,8 +25,8 @@ class Overview:
         expected: transcribers that this installation should have; 0 where nobody said.
     """
 
-    store: FleetStore
-    fleet: Fleet
+    store: TranscriberStore
+    registry: WorkerRegistry
     queue: ArqQueue
     objects: Objects
     expected: int
@@ -49,7 +49,7 @@ class Overview:
         if database.state is PartState.OK:
             online = tuple(
                 TranscriberStatus(id=each.id, model=each.model, slots=each.slots, busy=each.busy, speed=each.speed)
-                for each in await self.fleet.online()
+                for each in await self.registry.online()
             )
             waiting = await self.store.chunks_waiting()
             day = await self.store.statistics(since_s=time.time() - _DAY_S)
@@ -84,7 +84,7 @@ def worst(parts: list[Part]) -> PartState:
     return next(state for state in _WORST_FIRST if state is PartState.OK or any(p.state is state for p in parts))
 
 
-async def _part(name: str, store: FleetStore | Objects) -> Part:
+async def _part(name: str, store: TranscriberStore | Objects) -> Part:
     try:
         await store.check()
     except SayItError as error:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
-from sayit.chassis.wake_up import Bell
+from sayit.chassis.wake_up import WakeUp
 from sayit.scheduler.assemble.formatting import formatted
-from sayit.scheduler.assemble.hallucination import HallucinationGuard
+from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.assemble.merge import UNKNOWN, Loudness, Merged, merge
-from sayit.scheduler.assemble.redecode import Heard, stands, wanted
-from sayit.scheduler.assemble.redecode.redecodes import Looks
+from sayit.scheduler.assemble.redecode import Heard, redecode_requests, texts_with_redecodes
+from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
@@ -45,13 +45,13 @@ class Results:
     objects: Objects
     limits: Limits
     leasing: Leasing
-    guard: HallucinationGuard
-    looks: Looks
-    bell: Bell = field(default_factory=Bell, init=False)
+    hallucination_filter: HallucinationFilter
+    redecodes: Redecodes
+    wake_up: WakeUp = field(default_factory=WakeUp, init=False)
 
     async def run(self) -> None:
         """Merges jobs as they are done, until cancelled."""
-        await one_after_the_other(self.merge_next, self.bell, self.limits, delayed="merging is delayed")
+        await one_after_the_other(self.merge_next, self.wake_up, self.limits, delayed="merge_delayed")
 
     async def merge_next(self) -> bool:
         """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
@@ -69,7 +69,7 @@ class Results:
                     raise
                 await self.jobs.fail_job(job.id, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
-                telemetry.logger().exception("merging failed", job_id=job.id)
+                telemetry.logger().exception("merge_failed", job_id=job.id)
                 await self.jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL))
             seconds = round(time.perf_counter() - began, 4)
             telemetry.logger().info("merge", job_id=job.id, tenant=job.tenant, seconds=seconds)
@@ -120,21 +120,21 @@ class Results:
     async def _merge(self, job: JobRecord, owner: str) -> None:
         heard = Heard(
             chunks=tuple(await self.chunks.done_chunks(job.id)),
-            looks=tuple(await self.looks.store.had(job.id)),
+            redecodes=tuple(await self.redecodes.store.of_job(job.id)),
             speech=await self.jobs.speech(job.id),
             options=job.options,
             presets=self.limits.presets,
             samples=job.samples_total or 0,
         )
-        merged = await asyncio.to_thread(_merged, heard, self.guard)
-        again = await asyncio.to_thread(wanted, heard, merged) if self.limits.second_looks else ()
-        if again and await self.looks.begin(job, owner, heard, again):
+        merged = await asyncio.to_thread(_merged, heard, self.hallucination_filter)
+        again = await asyncio.to_thread(redecode_requests, heard, merged) if self.limits.redecode else ()
+        if again and await self.redecodes.begin(job, owner, heard, again):
             return  # the job is merged when they have ended
         transcript = _transcript(job, heard, merged, self.limits.presets)
         await self._save(job.id, transcript)
         refinements: list[EventBody] = [
-            Refinement(number=number, chunk_indexes=seam.chunk_indexes, segments=_shown(seam.segments, job))
-            for number, seam in enumerate(merged.refinements, start=1)
+            Refinement(number=number, chunk_indexes=refined.chunk_indexes, segments=_shown(refined.segments, job))
+            for number, refined in enumerate(merged.refinements, start=1)
         ]
         if job.cache_key and self.limits.cache_ttl_s > 0:
             # Before the job is complete (until then it answers nothing): its lease, and so our time, ends with it.
@@ -172,20 +172,23 @@ def _key(job_id: str) -> str:
     return f"jobs/{job_id}/transcript.pb"
 
 
-def _merged(heard: Heard, guard: HallucinationGuard) -> Merged:
+def _merged(heard: Heard, hallucination_filter: HallucinationFilter) -> Merged:
     spoken = heard.spans
     return merge(
-        stands(heard),
+        texts_with_redecodes(heard),
         speech=spoken,
         duration_s=seconds_of(heard.samples),
-        review=lambda said: guard.recording(said, heard.options.guard, speech=spoken),
+        review=lambda said: hallucination_filter.recording(said, heard.options.guard, speech=spoken),
         loudness=_loudness(heard.speech) if heard.options.guard is not Guard.OFF else UNKNOWN,
     )
 
 
 def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) -> Transcript:
     duration_s = seconds_of(heard.samples)
-    outputs = [*(chunk.output for chunk in heard.chunks), *(look.output for look in heard.looks if look.output)]
+    outputs = [
+        *(chunk.output for chunk in heard.chunks),
+        *(redecode.output for redecode in heard.redecodes if redecode.output),
+    ]
     return Transcript(
         segments=_shown(merged.segments, job),
         language=merged.language,

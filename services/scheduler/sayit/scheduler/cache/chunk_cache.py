@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
-from sayit.scheduler.assemble.hallucination import HallucinationGuard
+from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.cache.chunk_keys import audio_digest, chunk_key, revised, shifted
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.jobs.channels import output_of_channel
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import ChunkOutput, Claim, JobRecord, ToRemember
+from sayit.scheduler.jobs.records import ChunkOutput, Claim, JobRecord, NewCacheEntry
 from sayit.scheduler.jobs.time_mapping import needs_words
 from sayit.speech.audio import seconds_of
 from sayit.speech.presets import Presets
@@ -24,11 +24,11 @@ from sayit.speech.presets import Presets
 if TYPE_CHECKING:  # NumPy is loaded by the first recording
     from sayit.scheduler.jobs.records import ReadyChunk
 
-_LOOKED_FOR = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
+_LOOKUPS = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recalled:
+class CachedChunk:
     """What the cache knows of a chunk."""
 
     #: What its text is to be kept under; empty if it is not to be kept.
@@ -45,52 +45,52 @@ class ChunkCache:
     """
 
     store: ChunkCacheStore
-    fleet: Fleet
+    registry: WorkerRegistry
     limits: Limits
-    guard: HallucinationGuard
+    hallucination_filter: HallucinationFilter
 
     @property
     def _on(self) -> bool:
         return self.limits.cache_ttl_s > 0 and self.limits.chunk_cache_bytes > 0
 
-    async def recall(self, job: JobRecord, chunks: Sequence[ReadyChunk]) -> list[Recalled]:
+    async def lookup(self, job: JobRecord, chunks: Sequence[ReadyChunk]) -> list[CachedChunk]:
         """What is known of a job's chunks, in their order."""
         if not self._on:
-            return [Recalled(key="", output=None) for _ in chunks]
+            return [CachedChunk(key="", output=None) for _ in chunks]
         keys = await asyncio.to_thread(lambda: [_keys(job, chunk, self.limits.presets) for chunk in chunks])
-        revision = await self.fleet.revision(job.model)
+        revision = await self.registry.revision(job.model)
         found = await self._found(job, keys, revision) if revision else {}
-        recalled = []
+        cached = []
         for chunk, own in zip(chunks, keys, strict=True):
             texts = (found.get(revised(key, revision)) for key in own) if revision else ()
             text = next((text for text in texts if text is not None), None)
             if own:
-                _LOOKED_FOR.labels("miss" if text is None else "hit").inc()
+                _LOOKUPS.labels("miss" if text is None else "hit").inc()
             output = None if text is None else self._again(job, chunk, text)
-            recalled.append(Recalled(key=own[0] if own else "", output=output))
-        return recalled
+            cached.append(CachedChunk(key=own[0] if own else "", output=output))
+        return cached
 
     async def _found(self, job: JobRecord, keys: Sequence[tuple[str, ...]], revision: str) -> dict[str, ChunkOutput]:
-        wanted = [revised(key, revision) for own in keys for key in own]
-        return await self.store.recall(job.tenant, wanted) if wanted else {}
+        requests = [revised(key, revision) for own in keys for key in own]
+        return await self.store.lookup(job.tenant, requests) if requests else {}
 
     def _again(self, job: JobRecord, chunk: ReadyChunk, text: ChunkOutput) -> ChunkOutput:
         """A kept text as this job's chunk says it; no engine was busy with it."""
         output = shifted(replace(text, compute_s=0.0), seconds_of(chunk.start_sample))
         output = output_of_channel(output, chunk.channel)
-        kept, removed = self.guard.chunk(output.segments, job.options.guard)
+        kept, removed = self.hallucination_filter.chunk(output.segments, job.options.guard)
         return replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
 
-    def to_remember(self, claim: Claim, output: ChunkOutput) -> ToRemember | None:
+    def new_entry(self, claim: Claim, output: ChunkOutput) -> NewCacheEntry | None:
         """A decoded chunk's text (before the guard) for other jobs; None if it is not to be kept.
 
         A chunk that ever crashed an engine is decoded again each time. And what a transcriber decodes that has not said
         what it is cannot be told from what another one would.
         """
-        revision = self.fleet.revision_of(claim.transcriber_id)
+        revision = self.registry.revision_of(claim.transcriber_id)
         if not (self._on and claim.cache_key and revision) or claim.alone:
             return None
-        return ToRemember(
+        return NewCacheEntry(
             key=revised(claim.cache_key, revision),
             output=shifted(output, -seconds_of(claim.start_sample)),
             expires_s=time.time() + self.limits.cache_ttl_s,

@@ -12,7 +12,7 @@ from sayit.scheduler.db.engine import Store, reads, writes
 from sayit.scheduler.db.locks import lock_name
 from sayit.scheduler.db.schema import chunk_cache
 from sayit.scheduler.db.upsert import put
-from sayit.scheduler.jobs.records import ChunkOutput, ToRemember
+from sayit.scheduler.jobs.records import ChunkOutput, NewCacheEntry
 
 #: What a row takes beside its text, roughly, in bytes.
 _ROW_BYTES = 300
@@ -25,7 +25,7 @@ class ChunkCacheStore(Store):
     """Texts of chunks for other jobs. Each goes with the job it came from, and when it is too old (`expire`)."""
 
     @reads
-    def recall(self, connection: Connection, tenant: str, keys: Sequence[str]) -> dict[str, ChunkOutput]:
+    def lookup(self, connection: Connection, tenant: str, keys: Sequence[str]) -> dict[str, ChunkOutput]:
         """The tenant's texts under these keys, with times from the chunk's start; without those that there are not."""
         statement = select(chunk_cache.c.cache_key, chunk_cache.c.output).where(
             chunk_cache.c.tenant == tenant, chunk_cache.c.cache_key.in_(keys), chunk_cache.c.expires_s > time.time()
@@ -55,7 +55,7 @@ class ChunkCacheStore(Store):
         return connection.execute(delete(chunk_cache).where(tuple_(*key).in_(too_many))).rowcount
 
 
-def remember(connection: Connection, tenant: str, job_id: str, what: ToRemember) -> None:
+def remember(connection: Connection, tenant: str, job_id: str, what: NewCacheEntry) -> None:
     """Keeps a chunk's text for other jobs of the tenant, inside the caller's transaction."""
     values = {"job_id": job_id, "output": codec.output_bytes(what.output), "expires_s": what.expires_s}
     put(connection, chunk_cache, {"tenant": tenant, "cache_key": what.key}, values)

@@ -14,7 +14,7 @@ from sayit.scheduler.db.engine import Database, Store, reads, writes, writes_lig
 from sayit.scheduler.db.job_leases import count_done, enter, visible
 from sayit.scheduler.db.jobs import fail, load
 from sayit.scheduler.db.locks import lock_job, lock_job_of
-from sayit.scheduler.db.redecodes import drop_look
+from sayit.scheduler.db.redecodes import drop_redecode
 from sayit.scheduler.db.schema import attempts, chunks, jobs
 from sayit.scheduler.jobs.channels import output_of_channel
 from sayit.scheduler.jobs.chunk_failures import verdict
@@ -26,7 +26,7 @@ from sayit.scheduler.jobs.records import (
     Dispatch,
     DoneChunk,
     JobRecord,
-    ToRemember,
+    NewCacheEntry,
 )
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import SayItError
@@ -34,7 +34,7 @@ from sayit.speech.jobs import ChunkText, JobState
 from sayit.speech.options import Context
 
 #: Unclaimed dispatches that are looked at together.
-_LOOKED_AT = 500
+_SEARCH_BATCH = 500
 # What every chunk passes through is made once: building a statement takes longer than SQLite takes to answer it.
 _CLAIM = (
     update(chunks)
@@ -71,7 +71,7 @@ _STORE = (
 _UNCLAIMED = (
     select(chunks.c.id, chunks.c.dispatch, chunks.c.model)
     .where(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched_s < bindparam("before_s"))
-    .limit(_LOOKED_AT)
+    .limit(_SEARCH_BATCH)
 )
 _EXPIRED = (
     select(chunks, jobs.c.options, jobs.c.traceparent, attempts.c.transcriber_id)
@@ -158,7 +158,7 @@ class ChunkStore(Store):
 
     @writes
     def commit(
-        self, connection: Connection, claim: Claim, output: ChunkOutput, remember: ToRemember | None = None
+        self, connection: Connection, claim: Claim, output: ChunkOutput, remember: NewCacheEntry | None = None
     ) -> JobRecord | None:
         """Stores the chunk's text and its event, and what other jobs may have of it.
 
@@ -171,7 +171,7 @@ class ChunkStore(Store):
             _count_late_write(connection, claim)
             return None
         _end_attempt(connection, claim, "committed", "")
-        if claim.look:
+        if claim.redecode_kind:
             return load(connection, None, claim.job_id)
         counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
         text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
@@ -224,8 +224,8 @@ class ChunkStore(Store):
             return None
         _end_attempt(connection, claim, end.value, detail)
         kind = verdict(crashes=counts.crashes, failures=counts.failures)
-        if kind is not None and claim.look:
-            drop_look(connection, claim.chunk_id)
+        if kind is not None and claim.redecode_kind:
+            drop_redecode(connection, claim.chunk_id)
         elif kind is not None:
             fail(connection, claim.job_id, SayItError(kind), self.result_ttl_s)
         return load(connection, None, claim.job_id)

@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sayit.scheduler.jobs.channels import ChannelSpeech, output_of_channel
-from sayit.scheduler.jobs.chunk_overrides import UNCHANGED, DecodeChanges
+from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
 from sayit.scheduler.jobs.records import ChunkOutput, Claim, DoneChunk, Hints, JobRecord, UploadRecord
-from sayit.scheduler.jobs.redecodes import LOOK_NUMBERS, Look, Wanted
+from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, Redecode, RedecodeRequest
 from sayit.speech import wire
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
@@ -21,7 +21,7 @@ from sayit.v1 import resources_pb2 as pb
 
 Row = Any
 _OPTIONS = TypeAdapter(Options)
-_CHANGES = TypeAdapter(DecodeChanges)
+_OVERRIDES = TypeAdapter(ChunkOverrides)
 #: Beside the stored options: what a vocabulary was put in front of.
 _SENT = "sent_hints"
 
@@ -111,8 +111,8 @@ def claim_of(chunk: Row, options: str, traceparent: str, transcriber_id: str) ->
         alone=chunk.crashes > 0,
         traceparent=traceparent,
         pieces=pieces_of(chunk),
-        look=chunk.look,
-        changes=changes_of(chunk.decoding),
+        redecode_kind=chunk.look,
+        overrides=overrides_of(chunk.decoding),
         channel=chunk.channel,
         cache_key=chunk.cache_key,
         transcriber_id=transcriber_id,
@@ -202,31 +202,31 @@ def done_chunk_of(row: Row) -> DoneChunk:
     )
 
 
-def look_of(row: Row) -> Look:
+def redecode_of(row: Row) -> Redecode:
     """A look's record."""
-    return Look(
-        wanted=Wanted(
+    return Redecode(
+        request=RedecodeRequest(
             kind=row.look,
             start_sample=row.start_sample,
             end_sample=row.end_sample,
-            changes=changes_of(row.decoding),
+            overrides=overrides_of(row.decoding),
             channel=row.channel,
         ),
-        round=row.number // LOOK_NUMBERS,
+        round=row.number // REDECODE_NUMBERS,
         output=None if row.output is None else output_of_channel(output_of(row.output), row.channel),
     )
 
 
-def changes_text(changes: DecodeChanges) -> str:
+def overrides_text(overrides: ChunkOverrides) -> str:
     """Changes to store: those that change something; empty for none."""
-    plain = asdict(UNCHANGED)
-    given = {name: value for name, value in asdict(changes).items() if value != plain[name]}
+    plain = asdict(NO_OVERRIDES)
+    given = {name: value for name, value in asdict(overrides).items() if value != plain[name]}
     return json.dumps(given, ensure_ascii=False) if given else ""
 
 
-def changes_of(text: str) -> DecodeChanges:
+def overrides_of(text: str) -> ChunkOverrides:
     """Stored changes. One that this version does not know is dropped."""
-    return _CHANGES.validate_json(text) if text else UNCHANGED
+    return _OVERRIDES.validate_json(text) if text else NO_OVERRIDES
 
 
 def output_of(data: bytes) -> ChunkOutput:

@@ -15,7 +15,7 @@ from sayit.scheduler.db import codec, dispatches, events, sequential_chunks
 from sayit.scheduler.db.engine import writes
 from sayit.scheduler.db.jobs import ENDED, SqlJobs, end, load
 from sayit.scheduler.db.locks import lock_job, locks_rows
-from sayit.scheduler.db.redecodes import OPEN_LOOKS
+from sayit.scheduler.db.redecodes import OPEN_REDECODES
 from sayit.scheduler.db.schema import chunks, jobs, uploads
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkOutput, ChunkState, Dispatch, JobRecord, NewChunk
@@ -29,7 +29,7 @@ _SIZE = select(uploads.c.received).where(uploads.c.id == jobs.c.upload_id).scala
 _FREE = or_(jobs.c.lease_until_s.is_(None), jobs.c.lease_until_s < bindparam("now_s"))
 # Asked for every second by several loops.
 _CANDIDATE = select(jobs.c.id).where(jobs.c.state == bindparam("in_state"), _FREE).limit(1)
-_MERGEABLE = _CANDIDATE.where(~OPEN_LOOKS)
+_MERGEABLE = _CANDIDATE.where(~OPEN_REDECODES)
 _SMALL_CANDIDATE = _CANDIDATE.where(bindparam("max_bytes") >= _SIZE)
 _COUNT_CHUNKED = (
     update(jobs)

@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from sayit.scheduler.db import codec, events
 from sayit.scheduler.db.engine import Database, Store, reads, writes
 from sayit.scheduler.db.locks import lock_job, lock_name
-from sayit.scheduler.db.object_gc import throw_away
+from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
 from sayit.scheduler.db.uploads import drop_unused
 from sayit.scheduler.db.upsert import put
 from sayit.scheduler.jobs.channels import ChannelSpeech
-from sayit.scheduler.jobs.records import Bounds, ChunkState, Full, JobRecord
+from sayit.scheduler.jobs.records import ChunkState, Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
 
@@ -42,7 +42,7 @@ class SqlJobs(Store):
         super().__init__(database)
         self.result_ttl_s = result_ttl_s
 
-    async def create_job(self, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+    async def create_job(self, job: JobRecord, bounds: JobLimits) -> tuple[JobRecord, bool] | Full:
         """Accepts a job, or returns the one that its idempotency key already made (and False).
 
         However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
@@ -57,7 +57,7 @@ class SqlJobs(Store):
             return existing, False
 
     @writes
-    def _accept(self, connection: Connection, job: JobRecord, bounds: Bounds) -> tuple[JobRecord, bool] | Full:
+    def _accept(self, connection: Connection, job: JobRecord, bounds: JobLimits) -> tuple[JobRecord, bool] | Full:
         # From counting to committing nobody else may accept one.
         lock_name(connection, "accept")
         if (full := _full(connection, job.tenant, bounds)) is not None:
@@ -170,7 +170,7 @@ def _active(connection: Connection, tenant: str) -> tuple[int, int]:
     return int(total), int(mine)
 
 
-def _full(connection: Connection, tenant: str, bounds: Bounds) -> Full | None:
+def _full(connection: Connection, tenant: str, bounds: JobLimits) -> Full | None:
     total, own = _active(connection, tenant)
     if total >= bounds.jobs:
         return Full.JOBS
@@ -222,7 +222,7 @@ def end(
         .where(attempts.c.chunk_id.in_(attempted), attempts.c.outcome == "running")
         .values(outcome="dropped", ended_s=now)
     )
-    throw_away(connection, f"jobs/{job_id}/chunks/")
+    mark_as_garbage(connection, f"jobs/{job_id}/chunks/")
     return True
 
 
@@ -239,4 +239,4 @@ def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -
 def forget(connection: Connection, job_id: str) -> None:
     """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
     if connection.execute(delete(jobs).where(jobs.c.id == job_id)).rowcount == 1:
-        throw_away(connection, f"jobs/{job_id}/")
+        mark_as_garbage(connection, f"jobs/{job_id}/")

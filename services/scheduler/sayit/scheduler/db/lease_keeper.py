@@ -8,21 +8,21 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from sayit.chassis import background_tasks, telemetry
-from sayit.chassis.background_tasks import LastWork
-from sayit.chassis.wake_up import Bell
+from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.chassis.wake_up import WakeUp
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.jobs.limits import Limits
 from sayit.speech.errors import SayItError
 
 
 async def one_after_the_other(
-    do_next: Callable[[], Awaitable[bool]], bell: Bell, limits: Limits, *, delayed: str
+    do_next: Callable[[], Awaitable[bool]], wake_up: WakeUp, limits: Limits, *, delayed: str
 ) -> None:
     """Does piece after piece of some work until cancelled.
 
     Args:
         do_next: does one piece; False if there is none.
-        bell: says that there may be one again.
+        wake_up: says that there may be one again.
         limits: after `sweep_s` it looks without a ring, too; twice that when the work could not be done.
         delayed: what the log says when the work cannot be done now.
     """
@@ -34,7 +34,7 @@ async def one_after_the_other(
             done = False
             await asyncio.sleep(2 * limits.sweep_s)
         if not done:
-            await bell.wait(limits.sweep_s)
+            await wake_up.wait(limits.sweep_s)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,7 +43,7 @@ class Leasing:
 
     jobs: JobStore
     limits: Limits
-    last_work: LastWork
+    background: BackgroundTasks
 
     def until_s(self) -> float:
         """When a lease that is taken or prolonged now runs out."""
@@ -63,7 +63,7 @@ class Leasing:
             await asyncio.wait((task, keeper), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             await background_tasks.end(keeper, task)
-            await self.last_work.do(self.jobs.return_lease(job_id, owner, not_before_s=0.0))
+            await self.background.do(self.jobs.return_lease(job_id, owner, not_before_s=0.0))
             raise
         finally:
             await background_tasks.end(keeper, task)

@@ -9,24 +9,26 @@ import time
 
 from sqlalchemy import Connection, delete, insert, select
 
-from sayit.scheduler.db.schema import bin_
+from sayit.scheduler.db.schema import object_garbage
 
 #: Seconds that a prefix stays in the bin and is emptied again and again: whoever lost the right to write under it, such
 #: as a preparer whose job was deleted, may just be doing so.
 LINGER_S = 120.0
 
 
-def throw_away(connection: Connection, prefix: str) -> None:
+def mark_as_garbage(connection: Connection, prefix: str) -> None:
     """Marks a prefix for deletion inside the caller's transaction; a prefix belongs to one row and goes once."""
-    connection.execute(insert(bin_).values(prefix=prefix, created_s=time.time()))
+    connection.execute(insert(object_garbage).values(prefix=prefix, created_s=time.time()))
 
 
-def contents(connection: Connection) -> list[str]:
+def garbage(connection: Connection) -> list[str]:
     """The prefixes to delete, oldest first."""
-    return list(connection.execute(select(bin_.c.prefix).order_by(bin_.c.created_s).limit(500)).scalars())
+    return list(
+        connection.execute(select(object_garbage.c.prefix).order_by(object_garbage.c.created_s).limit(500)).scalars()
+    )
 
 
-def emptied(connection: Connection, prefix: str) -> None:
+def forget(connection: Connection, prefix: str) -> None:
     """Forgets a prefix whose objects are gone, once nobody can be writing under it any more."""
-    old = bin_.c.created_s < time.time() - LINGER_S
-    connection.execute(delete(bin_).where(bin_.c.prefix == prefix, old))
+    old = object_garbage.c.created_s < time.time() - LINGER_S
+    connection.execute(delete(object_garbage).where(object_garbage.c.prefix == prefix, old))

@@ -14,20 +14,29 @@ from sayit.scheduler.db.engine import Store, reads, writes
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import chunks, jobs
 from sayit.scheduler.jobs.records import ChunkState, Dispatch
-from sayit.scheduler.jobs.redecodes import LOOK_NUMBERS, Look, NewLook
+from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, NewRedecode, Redecode
 from sayit.speech.jobs import JobState
 
 _OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
 #: Whether a row of jobs waits for looks. Their numbers find them in the index, however many chunks there are.
-OPEN_LOOKS = exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= LOOK_NUMBERS, _OPEN).correlate(jobs)
+OPEN_REDECODES = (
+    exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= REDECODE_NUMBERS, _OPEN).correlate(jobs)
+)
 
 
-class LookStore(Store):
+class RedecodeStore(Store):
     """Looks, which are chunks that nobody counts. Claims, results and leases are `ChunkStore`'s."""
 
     @writes
     def add(
-        self, connection: Connection, job_id: str, owner: str, new: Sequence[NewLook], *, round_: int, limit: int = 0
+        self,
+        connection: Connection,
+        job_id: str,
+        owner: str,
+        new: Sequence[NewRedecode],
+        *,
+        round_: int,
+        limit: int = 0,
     ) -> list[Dispatch] | None:
         """Makes looks due and gives the job's lease back: nobody merges it until all of them have an end.
 
@@ -47,45 +56,47 @@ class LookStore(Store):
                 "number": number,
                 "tenant": job.tenant,
                 "model": job.model,
-                "start_sample": look.wanted.start_sample,
-                "end_sample": look.wanted.end_sample,
-                "samples": sum(end - start for start, end in look.pieces),
-                "pieces": codec.spans_text(look.pieces),
+                "start_sample": redecode.request.start_sample,
+                "end_sample": redecode.request.end_sample,
+                "samples": sum(end - start for start, end in redecode.pieces),
+                "pieces": codec.spans_text(redecode.pieces),
                 "hard_start": False,
                 "hard_end": False,
-                "object_key": look.object_key,
-                "interactive": look.interactive,
-                "channel": look.wanted.channel,
-                "look": look.wanted.kind,
-                "decoding": codec.changes_text(look.wanted.changes),
+                "object_key": redecode.object_key,
+                "interactive": redecode.interactive,
+                "channel": redecode.request.channel,
+                "look": redecode.request.kind,
+                "decoding": codec.overrides_text(redecode.request.overrides),
                 "state": ChunkState.DUE.value,
                 "due_s": now,
             }
-            for number, look in enumerate(new, start=round_ * LOOK_NUMBERS)
+            for number, redecode in enumerate(new, start=round_ * REDECODE_NUMBERS)
         ]
         connection.execute(insert(chunks), rows)
         return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
 
-    async def had(self, job_id: str) -> list[Look]:
+    async def of_job(self, job_id: str) -> list[Redecode]:
         """All looks at a job's audio, in order, whatever became of them."""
-        rows = await self._had(job_id)
-        return await asyncio.to_thread(lambda: [codec.look_of(row) for row in rows])
+        rows = await self._of_job(job_id)
+        return await asyncio.to_thread(lambda: [codec.redecode_of(row) for row in rows])
 
     @reads
-    def _had(self, connection: Connection, job_id: str) -> Sequence[Row[Any]]:
-        mine = and_(chunks.c.job_id == job_id, chunks.c.number >= LOOK_NUMBERS)
+    def _of_job(self, connection: Connection, job_id: str) -> Sequence[Row[Any]]:
+        mine = and_(chunks.c.job_id == job_id, chunks.c.number >= REDECODE_NUMBERS)
         return connection.execute(select(chunks).where(mine).order_by(chunks.c.number)).all()
 
     @writes
     def give_up_waiting(self, connection: Connection, *, before_s: float) -> int:
         """Gives up looks that have been due since before then and that nobody claimed; returns how many."""
-        waits = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.number >= LOOK_NUMBERS, chunks.c.due_s < before_s)
+        waits = and_(
+            chunks.c.state == ChunkState.DUE.value, chunks.c.number >= REDECODE_NUMBERS, chunks.c.due_s < before_s
+        )
         late = select(chunks.c.id).where(waits).with_for_update(skip_locked=True, key_share=True)
         dropped = update(chunks).where(chunks.c.id.in_(late)).values(state=ChunkState.DROPPED.value)
         return connection.execute(dropped).rowcount
 
 
-def drop_look(connection: Connection, chunk_id: str) -> None:
+def drop_redecode(connection: Connection, chunk_id: str) -> None:
     """Gives a look up, inside the caller's transaction: its job goes on without it."""
     dropped = {"state": ChunkState.DROPPED.value, "lease_until_s": None}
     connection.execute(update(chunks).where(chunks.c.id == chunk_id).values(dropped))

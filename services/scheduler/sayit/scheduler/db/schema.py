@@ -212,7 +212,7 @@ transcribers = Table(
     Column("revision", String(64), nullable=False, server_default=""),
 )
 
-bin_ = Table(
+object_garbage = Table(
     "bin",
     metadata,
     #: Every object under it is to be deleted.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from sayit.scheduler.db import codec
 from sayit.scheduler.db.schema import chunks
-from sayit.scheduler.jobs.chunk_overrides import DecodeChanges, end_of_text
+from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides, end_of_text
 from sayit.scheduler.jobs.records import ChunkState
 
 
@@ -33,6 +33,6 @@ def release(connection: Connection, job_id: str) -> None:
             .values(
                 state=ChunkState.DUE.value,
                 due_s=time.time(),
-                decoding=codec.changes_text(DecodeChanges(preceding=text)),
+                decoding=codec.overrides_text(ChunkOverrides(preceding=text)),
             )
         )

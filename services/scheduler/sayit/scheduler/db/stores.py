@@ -13,8 +13,8 @@ from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.engine import Database, Publish, database_at
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
-from sayit.scheduler.db.redecodes import LookStore
-from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.db.redecodes import RedecodeStore
+from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.db.vocabularies import VocabularyStore
 from sayit.speech.errors import ErrorKind, SayItError
@@ -27,9 +27,9 @@ class Stores:
     uploads: UploadStore
     jobs: JobStore
     chunks: ChunkStore
-    looks: LookStore
+    redecodes: RedecodeStore
     chunk_cache: ChunkCacheStore
-    fleet: FleetStore
+    transcribers: TranscriberStore
     vocabularies: VocabularyStore
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -57,9 +57,9 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
                 uploads=UploadStore(database),
                 jobs=JobStore(database, result_ttl_s=result_ttl_s),
                 chunks=ChunkStore(database, result_ttl_s=result_ttl_s),
-                looks=LookStore(database),
+                redecodes=RedecodeStore(database),
                 chunk_cache=ChunkCacheStore(database),
-                fleet=FleetStore(database),
+                transcribers=TranscriberStore(database),
                 vocabularies=VocabularyStore(database),
                 exclusive=database.is_sqlite,
             )

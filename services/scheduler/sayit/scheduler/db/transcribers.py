@@ -13,7 +13,7 @@ from sayit.scheduler.db.locks import lock_name
 from sayit.scheduler.db.schema import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads
 from sayit.scheduler.db.uploads import drop_unused
 from sayit.scheduler.db.upsert import put
-from sayit.scheduler.jobs.backlog import Backlog, Running, Uncut, Waiting
+from sayit.scheduler.jobs.backlog import Backlog, RunningChunk, UncutRecording, WaitingChunks
 from sayit.scheduler.jobs.records import ChunkState
 from sayit.scheduler.jobs.transcribers import DayStatistics, TranscriberRecord
 from sayit.speech.jobs import JobState
@@ -73,7 +73,7 @@ _SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s"))
 _WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recordings()
 
 
-class FleetStore(Store):
+class TranscriberStore(Store):
     """Transcribers, statistics, and what is to be thrown away."""
 
     @writes_lightly
@@ -101,7 +101,7 @@ class FleetStore(Store):
         of_model = {"of_model": model}
         return Backlog(
             waiting=[_waiting(row) for row in connection.execute(_WAITING, of_model)],
-            running=[Running(**row) for row in connection.execute(_RUNNING, of_model).mappings()],
+            running=[RunningChunk(**row) for row in connection.execute(_RUNNING, of_model).mappings()],
             uncut=[_uncut(row) for row in connection.execute(_UNCUT, of_model)],
         )
 
@@ -159,14 +159,14 @@ class FleetStore(Store):
         return list(connection.execute(statement).scalars())
 
     @reads
-    def bin(self, connection: Connection) -> list[str]:
+    def garbage(self, connection: Connection) -> list[str]:
         """Prefixes of objects to delete."""
-        return bins.contents(connection)
+        return bins.garbage(connection)
 
     @writes
-    def emptied(self, connection: Connection, prefix: str) -> None:
+    def forget_garbage(self, connection: Connection, prefix: str) -> None:
         """The objects under a prefix are gone. The bin names it for a while longer: somebody may just be writing."""
-        bins.emptied(connection, prefix)
+        bins.forget(connection, prefix)
 
     @reads
     def check(self, connection: Connection) -> None:
@@ -174,14 +174,14 @@ class FleetStore(Store):
         connection.execute(select(1))
 
 
-def _uncut(row: Any) -> Uncut:
+def _uncut(row: Any) -> UncutRecording:
     rest = max(0, row.samples_declared - row.samples_scanned)
     speaking = row.samples_chunked / row.samples_scanned if row.samples_scanned else 1.0
-    return Uncut(job_id=row.id, tenant=row.tenant, samples=round(rest * speaking))
+    return UncutRecording(job_id=row.id, tenant=row.tenant, samples=round(rest * speaking))
 
 
-def _waiting(row: Any) -> Waiting:
-    return Waiting(
+def _waiting(row: Any) -> WaitingChunks:
+    return WaitingChunks(
         tenant=row.tenant,
         job_id=row.job_id,
         interactive=bool(row.interactive),

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from sayit.scheduler.db import codec
 from sayit.scheduler.db.engine import Store, reads, writes
 from sayit.scheduler.db.locks import lock_upload
-from sayit.scheduler.db.object_gc import throw_away
+from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import jobs, upload_parts, uploads
 from sayit.scheduler.jobs.records import PartRecord, UploadRecord
 from sayit.speech.errors import ErrorKind, SayItError
@@ -78,7 +78,7 @@ def drop_unused(connection: Connection, upload_id: str) -> bool:
     used = exists().where(jobs.c.upload_id == upload_id)
     gone = connection.execute(delete(uploads).where(uploads.c.id == upload_id, ~used))
     if gone.rowcount == 1:
-        throw_away(connection, f"uploads/{upload_id}/")
+        mark_as_garbage(connection, f"uploads/{upload_id}/")
     return gone.rowcount == 1
 
 

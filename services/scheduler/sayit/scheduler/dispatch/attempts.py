@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
-from sayit.scheduler.assemble.hallucination import HallucinationGuard
+from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.objects import Objects
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.jobs.channels import tagged
 from sayit.scheduler.jobs.events import event_bytes
@@ -68,11 +68,11 @@ class Attempts:
 
     chunks: ChunkStore
     objects: Objects
-    fleet: Fleet
+    registry: WorkerRegistry
     bus: RedisBus
     limits: Limits
-    last_work: LastWork
-    guard: HallucinationGuard
+    background: BackgroundTasks
+    hallucination_filter: HallucinationFilter
     cache: ChunkCache
     chunks_due: Callable[[], None]
     all_done: Callable[[], None]
@@ -134,7 +134,7 @@ class Attempts:
 
     def options(self, claim: Claim) -> DecodeOptions:
         """How to decode the chunk."""
-        options = claim.changes.applied(claim.options, self.limits.presets)
+        options = claim.overrides.applied(claim.options, self.limits.presets)
         needed = needs_words(claim.pieces, hard=claim.hard_start or claim.hard_end)
         return replace(options, word_timestamps=options.word_timestamps or needed)
 
@@ -163,7 +163,7 @@ class Attempts:
 
     async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
         """Shows watchers the text so far; it is not stored."""
-        if claim.look:
+        if claim.redecode_kind:
             return  # watchers know the chunks it looks at; what it changes there they hear at the end
         shown = tagged(segments, claim.channel)
         if not claim.options.word_timestamps:
@@ -175,18 +175,18 @@ class Attempts:
 
         What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
         """
-        remember = self.cache.to_remember(claim, output)
-        kept, removed = self.guard.chunk(output.segments, claim.options.guard)
+        remember = self.cache.new_entry(claim, output)
+        kept, removed = self.hallucination_filter.chunk(output.segments, claim.options.guard)
         output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
         job = await self.chunks.commit(claim, output, remember)
         self._log(claim, "committed" if job else "fenced", began_s, compute_s=round(output.compute_s, 3))
         self.chunks_due()
         if job is None:
             return False
-        self.fleet.committed(claim, output.compute_s)
+        self.registry.committed(claim, output.compute_s)
         if job.state is JobState.MERGING:
             self.all_done()
-        self.bus.publish(job.id, event_bytes(job.id, await self.fleet.estimate(job)))
+        self.bus.publish(job.id, event_bytes(job.id, await self.registry.estimate(job)))
         return True
 
     async def give_up(
@@ -215,8 +215,8 @@ class Attempts:
         seconds = time.time() - began_s
         _ENDS.labels(outcome).inc()
         _SECONDS.observe(seconds)
-        if claim.look:
-            more["look"] = claim.look
+        if claim.redecode_kind:
+            more["redecode"] = claim.redecode_kind
         telemetry.logger().info(
             "chunk",
             job_id=claim.job_id,

@@ -12,11 +12,11 @@ from typing import Any
 from prometheus_client import Counter
 
 from sayit.chassis import telemetry
-from sayit.chassis.background_tasks import LastWork
-from sayit.chassis.wake_up import Bell
+from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.chassis.wake_up import WakeUp
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Dispatch
 from sayit.speech.errors import ErrorKind, SayItError
@@ -32,19 +32,19 @@ class Dispatcher:
 
     chunks: ChunkStore
     queue: ArqQueue
-    fleet: Fleet
+    registry: WorkerRegistry
     limits: Limits
-    last_work: LastWork
-    bell: Bell = field(default_factory=Bell, init=False)
+    background: BackgroundTasks
+    wake_up: WakeUp = field(default_factory=WakeUp, init=False)
     #: Whether the queue has refused a message and not taken one since.
     queue_full: bool = field(default=False, init=False)
-    _to_ring: deque[Dispatch] = field(default_factory=deque, init=False)
-    _ringing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _to_enqueue: deque[Dispatch] = field(default_factory=deque, init=False)
+    _enqueueing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _searched_s: float = field(default=0.0, init=False)
 
     def limit(self, model: str) -> int:
         """Chunks that may be in the queue or running, as far as we know now; 0 without transcribers."""
-        slots = self.fleet.slots(model)
+        slots = self.registry.slots(model)
         return slots + self.limits.dispatch_ahead if slots else 0
 
     async def dispatched(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> list[Dispatch] | None:
@@ -53,7 +53,7 @@ class Dispatcher:
         It runs to its end also when nobody waits for it any more: what is numbered is to be rung for. What the queue
         does not take now it gets later.
         """
-        return await self.last_work.do(self._dispatched(adding, count))
+        return await self.background.do(self._dispatched(adding, count))
 
     async def _dispatched(
         self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int
@@ -61,19 +61,19 @@ class Dispatcher:
         dispatched = await adding
         if dispatched is None:
             return None
-        self._to_ring += dispatched
+        self._to_enqueue += dispatched
         try:
-            await self._ring()
+            await self._enqueue()
         except SayItError:
-            self.bell.ring()
+            self.wake_up.notify()
         if len(dispatched) < count:
-            self.bell.ring()
+            self.wake_up.notify()
         return dispatched
 
     async def run(self) -> None:
         """Dispatches until cancelled."""
         while True:
-            await self.bell.wait(self.limits.sweep_s)
+            await self.wake_up.wait(self.limits.sweep_s)
             turn = asyncio.create_task(self._turn())
             try:
                 delay_s = await asyncio.shield(turn)
@@ -86,14 +86,14 @@ class Dispatcher:
     async def _turn(self) -> float:
         """Dispatches what there is room for; returns how long to leave the database and the queue alone, in seconds."""
         try:
-            await self._ring()
-            for model in await self.fleet.models_online():
-                self._to_ring += await self.chunks.dispatch(model, limit=self.limit(model))
-                await self._ring()
+            await self._enqueue()
+            for model in await self.registry.models_online():
+                self._to_enqueue += await self.chunks.dispatch(model, limit=self.limit(model))
+                await self._enqueue()
             await self._search()
         except SayItError as error:
             # The database or the queue is away; what is numbered is rung for as soon as it is back.
-            telemetry.logger().warning("dispatch is delayed", code=error.code, cause=error.cause)
+            telemetry.logger().warning("dispatch_delayed", code=error.code, cause=error.cause)
             return self.limits.sweep_s
         return 0.0
 
@@ -107,18 +107,18 @@ class Dispatcher:
         lost = await self.queue.lost(unclaimed)
         if lost:
             _TAKEN_BACK.inc(await self.chunks.take_back(lost))
-            self.bell.ring()
+            self.wake_up.notify()
 
-    async def _ring(self) -> None:
+    async def _enqueue(self) -> None:
         """Rings for every numbered chunk; what the queue did not take stays for the next time."""
-        async with self._ringing:
-            while self._to_ring:
-                message, chunk = self._to_ring[0]
+        async with self._enqueueing:
+            while self._to_enqueue:
+                message, chunk = self._to_enqueue[0]
                 try:
                     await self.queue.enqueue(message, model=chunk.model, interactive=chunk.interactive)
                 except SayItError as error:
                     self.queue_full = error.kind is ErrorKind.OVERLOADED
                     raise
                 self.queue_full = False
-                self._to_ring.popleft()
+                self._to_enqueue.popleft()
                 _DISPATCHED.labels("interactive" if chunk.interactive else "bulk").inc()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sayit.chassis import telemetry
-from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.dispatch.eta.queue_position import queue_position
 from sayit.scheduler.dispatch.eta.simulation import Worker, ends, one_by_one_s, preparing_s
-from sayit.scheduler.dispatch.eta.throughput import Speeds
+from sayit.scheduler.dispatch.eta.throughput import Throughput
 from sayit.scheduler.jobs.backlog import Backlog
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Claim, JobRecord
@@ -34,7 +34,7 @@ _BACKLOG_S = 0.5
 _REMEMBERED_S = 3600.0
 
 
-class Fleet:
+class WorkerRegistry:
     """What transcribers reported.
 
     Args:
@@ -48,7 +48,7 @@ class Fleet:
     def __init__(
         self,
         *,
-        store: FleetStore,
+        store: TranscriberStore,
         default_model: str,
         expected: Iterable[str] = (),
         limits: Limits,
@@ -61,9 +61,9 @@ class Fleet:
         self._changed = changed
         self._known: dict[str, TranscriberRecord] = {}
         self._read_s = 0.0
-        self._speeds = Speeds()
-        self._forecasts: dict[str, _Forecast] = {}
-        self._forecasting = asyncio.Lock()
+        self._throughput = Throughput()
+        self._predictions: dict[str, _Prediction] = {}
+        self._predicting = asyncio.Lock()
 
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
@@ -84,7 +84,7 @@ class Fleet:
         if now - self._read_s >= fresh_s:
             found = await self._store.transcribers(seen_after_s=now - _REMEMBERED_S)
             self._known, self._read_s = {each.id: each for each in found}, now
-            self._speeds.forget_others(self._known)
+            self._throughput.forget_others(self._known)
         return self._online()
 
     async def revision(self, model: str) -> str:
@@ -143,14 +143,14 @@ class Fleet:
         for model in models:
             if model.name == name or (not name and model.default):
                 if not model.transcribers:
-                    telemetry.logger().warning("a job waits for its model, which is away", model=model.name)
+                    telemetry.logger().warning("model_away", model=model.name)
                 return model.name
         available = ", ".join(model.name for model in models)
         raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)
 
     def committed(self, claim: Claim, compute_s: float) -> None:
         """Notes what a chunk took, for estimates."""
-        self._speeds.committed(
+        self._throughput.committed(
             claim.transcriber_id, claim.samples, compute_s, interactive=claim.interactive, now_s=time.time()
         )
 
@@ -158,7 +158,7 @@ class Fleet:
         """How far a job is, with its place in the queue and when it should end, from measured speeds."""
         if job.state.terminal:
             return job.progress()
-        found = await self._forecast(job.model)
+        found = await self._predict(job.model)
         eta_s = None
         # Of a recording of unknown length nobody knows the end.
         if found.ends is not None and (job.chunks_total is not None or job.samples_declared is not None):
@@ -169,25 +169,25 @@ class Fleet:
             eta_s = max(0.0, left_s - (time.time() - found.read_s))
         return job.progress(queue_position=queue_position(job.id, found.backlog.waiting), eta_s=eta_s)
 
-    async def _forecast(self, model: str) -> _Forecast:
+    async def _predict(self, model: str) -> _Prediction:
         """What becomes of the model's backlog, at most a moment old: every commit and every watcher asks for it."""
-        async with self._forecasting:  # whoever comes meanwhile takes the same one
-            found = self._forecasts.get(model)
+        async with self._predicting:  # whoever comes meanwhile takes the same one
+            found = self._predictions.get(model)
             if found is None or time.time() - found.read_s > _BACKLOG_S:
-                found = self._forecasts[model] = await self._play(model)
+                found = self._predictions[model] = await self._play(model)
         return found
 
-    async def _play(self, model: str) -> _Forecast:
+    async def _play(self, model: str) -> _Prediction:
         await self.online(fresh_s=_FRESH_S)
         now = time.time()
         backlog = await self._store.backlog(model)
         of_model = [each for each in self._online() if each.model == model]
         known = [each for each in self._known.values() if each.model == model]
-        workers = self._speeds.workers(of_model, known, backlog.running, now_s=now)
+        workers = self._throughput.workers(of_model, known, backlog.running, now_s=now)
         limit = self.slots(model) + self._limits.dispatch_ahead
         # A long backlog takes tens of milliseconds to play.
         played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
-        return _Forecast(backlog=backlog, workers=workers, ends=played, read_s=now)
+        return _Prediction(backlog=backlog, workers=workers, ends=played, read_s=now)
 
 
 def _seen_s(transcriber: TranscriberRecord) -> float:
@@ -195,7 +195,7 @@ def _seen_s(transcriber: TranscriberRecord) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Forecast:
+class _Prediction:
     """A model's backlog, and when its jobs are going to end."""
 
     backlog: Backlog

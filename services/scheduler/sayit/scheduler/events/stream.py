@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.events.subscription import WAKE
 from sayit.scheduler.jobs.events import event_bytes
@@ -25,12 +25,12 @@ _BATCH = 200
 
 
 @dataclass(kw_only=True, eq=False)
-class Watching:
+class EventStream:
     """Streams of events."""
 
     jobs: JobStore
     bus: RedisBus
-    fleet: Fleet
+    registry: WorkerRegistry
 
     async def watch(self, who: Principal, job_id: str, after_seq: int) -> AsyncGenerator[bytes]:
         """Serialized events: durable ones after `after_seq` without gaps, ephemeral ones between them; to the last.
@@ -53,7 +53,7 @@ class Watching:
                     return
                 if seen < job.last_seq:
                     continue
-                progress = await self.fleet.estimate(job)
+                progress = await self.registry.estimate(job)
                 if progress != shown:
                     shown = progress
                     yield event_bytes(job_id, progress)

@@ -14,9 +14,9 @@ from prometheus_client import Counter
 
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
-from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import Bounds, Full, JobRecord
+from sayit.scheduler.jobs.records import Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
 
 _REFUSED = Counter("sayit_refused", "New work that was refused, by what was full.", ["full"])
@@ -42,7 +42,7 @@ class Admission:
     """
 
     jobs: JobStore
-    fleet: FleetStore
+    transcribers: TranscriberStore
     objects: Objects
     limits: Limits
     queue_full: Callable[[], bool]
@@ -81,7 +81,7 @@ class Admission:
         Raises:
             SayItError: OVERLOADED.
         """
-        bounds = Bounds(jobs=self.limits.max_active_jobs, of_tenant=self.limits.max_active_jobs_per_tenant)
+        bounds = JobLimits(jobs=self.limits.max_active_jobs, of_tenant=self.limits.max_active_jobs_per_tenant)
         accepted = await self.jobs.create_job(job, bounds)
         if isinstance(accepted, Full):
             raise _refused(accepted, await self._until_one_ends())
@@ -91,7 +91,7 @@ class Admission:
         """Seconds between two ends of jobs, as measured lately."""
         now = time.time()
         if now >= self._measured_until_s:
-            lately = await self.fleet.statistics(since_s=now - _MEASURED_OVER_S)
+            lately = await self.transcribers.statistics(since_s=now - _MEASURED_OVER_S)
             ended = lately.completed + lately.failed
             self._seconds_per_job = _MEASURED_OVER_S / ended if ended else _UNKNOWN_S
             self._measured_until_s = now + _MEASURED_FOR_S

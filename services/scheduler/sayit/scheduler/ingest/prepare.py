@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
-from sayit.chassis.wake_up import Bell
+from sayit.chassis.wake_up import WakeUp
 from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.job_leases import JobStore
@@ -22,9 +22,9 @@ from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
-from sayit.scheduler.ingest.audio_reader.pool import DecoderPool, Decoding
+from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool, AudioStream
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.events import event_bytes
 from sayit.scheduler.jobs.limits import Limits
@@ -55,7 +55,7 @@ class Preparer:
     uploads: UploadStore
     jobs: JobStore
     objects: Objects
-    decoder: DecoderPool
+    reader: AudioReaderPool
     #: Makes the splitter of a recording of so many channels, numbered or not; may take a moment.
     new_splitter: Callable[[int, bool], ChannelSplitter]
     results: Results
@@ -63,10 +63,10 @@ class Preparer:
     limits: Limits
     leasing: Leasing
     dispatcher: Dispatcher
-    fleet: Fleet
+    registry: WorkerRegistry
     cache: ChunkCache
     all_done: Callable[[], None]
-    bell: Bell = field(default_factory=Bell, init=False)
+    wake_up: WakeUp = field(default_factory=WakeUp, init=False)
 
     async def run(self, *, max_bytes: int | None = None) -> None:
         """Prepares jobs, one after the other, until cancelled; several of these may run side by side.
@@ -75,7 +75,7 @@ class Preparer:
             max_bytes: only files of at most this size, so that short recordings never wait behind long ones.
         """
         do_next = partial(self.prepare_next, max_bytes=max_bytes)
-        await one_after_the_other(do_next, self.bell, self.limits, delayed="preparing is delayed")
+        await one_after_the_other(do_next, self.wake_up, self.limits, delayed="prepare_delayed")
 
     async def prepare_next(self, *, max_bytes: int | None = None) -> bool:
         """Prepares one job; False if none waits."""
@@ -84,7 +84,7 @@ class Preparer:
         if job is None:
             return False
         # The bell wakes one of the loops; whoever found work lets the next one look.
-        self.bell.ring()
+        self.wake_up.notify()
         began = time.perf_counter()
         outcome = "prepared"
         with telemetry.span_from(job.traceparent, "prepare"):
@@ -95,7 +95,7 @@ class Preparer:
             except SayItError as error:
                 outcome = await self._failed(job, owner, error)
             except Exception:  # noqa: BLE001 - a defect of ours must end this job, and only this one
-                telemetry.logger().exception("preparing failed", job_id=job.id)
+                telemetry.logger().exception("prepare_failed", job_id=job.id)
                 outcome = await self._failed(job, owner, SayItError(ErrorKind.INTERNAL))
             seconds = round(time.perf_counter() - began, 4)
             telemetry.logger().info("prepare", job_id=job.id, tenant=job.tenant, outcome=outcome, seconds=seconds)
@@ -108,7 +108,7 @@ class Preparer:
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
             await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + 2 * self.limits.sweep_s)
-            telemetry.logger().warning("preparing is delayed", job_id=job.id, code=error.code, cause=error.cause)
+            telemetry.logger().warning("prepare_delayed", job_id=job.id, code=error.code, cause=error.cause)
             return "delayed"
         await self.jobs.fail_job(job.id, error)
         return error.code
@@ -116,7 +116,7 @@ class Preparer:
     async def _prepare(self, job: JobRecord, owner: str) -> None:
         parts = await self.uploads.parts(job.upload_id)
         async with self.objects.file_of([part.object_key for part in parts]) as path:
-            revision = await self.fleet.revision(job.model)
+            revision = await self.registry.revision(job.model)
             if revision:
                 cache_key = await asyncio.to_thread(_cache_key, path, job, self.limits.presets, revision)
                 await self.jobs.set_cache_key(job.id, owner, cache_key)
@@ -134,7 +134,7 @@ class Preparer:
             count, from_cache = count + len(new), from_cache + _with_text(new)
             return not new or await self._add(job, owner, new, splitter, decoding)
 
-        async with self.decoder.decode(path, split=split) as decoding:
+        async with self.reader.read(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
             splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, split)
             async for block in decoding:
@@ -164,11 +164,11 @@ class Preparer:
         if finished is None:
             return
         self.all_done()
-        self.bus.publish(job.id, event_bytes(job.id, await self.fleet.estimate(finished)))
+        self.bus.publish(job.id, event_bytes(job.id, await self.registry.estimate(finished)))
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
 
     async def _add(
-        self, job: JobRecord, owner: str, new: Sequence[NewChunk], splitter: ChannelSplitter, decoding: Decoding
+        self, job: JobRecord, owner: str, new: Sequence[NewChunk], splitter: ChannelSplitter, decoding: AudioStream
     ) -> bool:
         """Makes chunks due, whatever else is to be done with the file; False when the job is no longer ours."""
         added = self.jobs.add_chunks(
@@ -185,7 +185,7 @@ class Preparer:
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
         """Stores chunks' audio and looks whether their text is known; their rows are to be written then."""
         new: list[NewChunk] = []
-        for chunk, recalled in zip(ready, await self.cache.recall(job, ready), strict=True):
+        for chunk, cached in zip(ready, await self.cache.lookup(job, ready), strict=True):
             key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"
             await self.objects.put(key, chunk.pcm)
             new.append(
@@ -199,8 +199,8 @@ class Preparer:
                     interactive=short or chunk.first,
                     pieces=chunk.pieces if len(chunk.pieces) > 1 else (),
                     channel=chunk.channel,
-                    cache_key=recalled.key,
-                    output=recalled.output,
+                    cache_key=cached.key,
+                    output=cached.output,
                 )
             )
         return new

@@ -7,12 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-from sayit.chassis.background_tasks import LastWork
+from sayit.chassis.background_tasks import BackgroundTasks
 from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
-from sayit.scheduler.dispatch.worker_registry import Fleet
+from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.ingest.admission import Admission
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
@@ -35,11 +35,11 @@ class Intake:
     uploads: UploadStore
     jobs: JobStore
     objects: Objects
-    fleet: Fleet
+    registry: WorkerRegistry
     vocabularies: Vocabularies
     admission: Admission
     limits: Limits
-    last_work: LastWork
+    background: BackgroundTasks
     accepted: Callable[[], None]
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
@@ -108,7 +108,7 @@ class Intake:
             return await self._accept(who, options, sent, upload, key, traceparent)
         except BaseException:
             # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
-            await self.last_work.do(self._forget(who, upload.id))
+            await self.background.do(self._forget(who, upload.id))
             raise
 
     async def create_job_on(
@@ -147,7 +147,7 @@ class Intake:
             _same(options, job)
             return options, None, job
         options, sent = await self.vocabularies.applied(who, options)
-        return replace(options, model=await self.fleet.model_named(options.model)), sent, None
+        return replace(options, model=await self.registry.model_named(options.model)), sent, None
 
     async def _accept(
         self, who: Principal, options: Options, sent: Hints | None, upload: UploadRecord, key: str, traceparent: str
@@ -198,7 +198,7 @@ class Intake:
 
         The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
         """
-        return await self.last_work.do(self._store_part(upload_id, end, bytes(rest)))
+        return await self.background.do(self._store_part(upload_id, end, bytes(rest)))
 
     async def _store_part(self, upload_id: str, offset: int, data: bytes) -> int:
         # Two senders at one offset must not overwrite each other's object before the row decides who was first.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
+class WaitingChunks:
     """Chunks of one job and lane that have no text yet."""
 
     tenant: str
@@ -24,7 +24,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningChunk:
     """A chunk that a transcriber holds."""
 
     job_id: str
@@ -36,7 +36,7 @@ class Running:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uncut:
+class UncutRecording:
     """The part of a recording that is not cut into chunks yet, by the length that the file says it has."""
 
     job_id: str
@@ -49,6 +49,6 @@ class Uncut:
 class Backlog:
     """A model's work that has no text yet."""
 
-    waiting: Sequence[Waiting]
-    running: Sequence[Running]
-    uncut: Sequence[Uncut] = ()
+    waiting: Sequence[WaitingChunks]
+    running: Sequence[RunningChunk]
+    uncut: Sequence[UncutRecording] = ()

@@ -15,7 +15,7 @@ _PRECEDING = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodeChanges:
+class ChunkOverrides:
     """Decode options of one chunk; None and empty leave the job's. Stored in `chunks.decoding`."""
 
     #: The language to decode in, with its preset.
@@ -42,7 +42,7 @@ class DecodeChanges:
 
 
 #: Nothing is changed.
-UNCHANGED = DecodeChanges()
+NO_OVERRIDES = ChunkOverrides()
 
 
 def end_of_text(segments: Sequence[Segment]) -> str:

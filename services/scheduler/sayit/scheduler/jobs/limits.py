@@ -22,7 +22,7 @@ class Limits:
     #: Most that the chunks' texts kept for that may take, for each tenant; 0: chunks are not kept.
     chunk_cache_bytes: int
     #: Whether what is in doubt is decoded once more.
-    second_looks: bool
+    redecode: bool
     #: Without a heartbeat for this long, a claim is over.
     lease_s: float
     #: How often transcribers send heartbeats.

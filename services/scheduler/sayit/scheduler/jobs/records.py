@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from sayit.scheduler.jobs.chunk_overrides import UNCHANGED, DecodeChanges
+from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
 from sayit.speech.audio import seconds_of
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.jobs import JobState, Progress
@@ -126,7 +126,7 @@ class JobRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
+class JobLimits:
     """Jobs that may be accepted and not ended."""
 
     jobs: int
@@ -240,9 +240,9 @@ class Claim:
     #: The stretches of the recording that its audio is made of, in samples.
     pieces: tuple[tuple[int, int], ...]
     #: Why it is looked at again; empty for a chunk.
-    look: str = ""
+    redecode_kind: str = ""
     #: How it is decoded in place of how the job asks.
-    changes: DecodeChanges = UNCHANGED
+    overrides: ChunkOverrides = NO_OVERRIDES
     #: Audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
     #: See `NewChunk`.
@@ -257,7 +257,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToRemember:
+class NewCacheEntry:
     """A chunk's text for other jobs."""
 
     #: Chunk and revision of the transcriber, hashed.

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sayit.scheduler.jobs.chunk_overrides import UNCHANGED, DecodeChanges
+from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
 from sayit.scheduler.jobs.records import ChunkOutput
 
 #: Looks of round r are numbered from r times this on: far behind every chunk, and found by a range of the index.
-LOOK_NUMBERS = 1_000_000
+REDECODE_NUMBERS = 1_000_000
 #: How often looks are chosen for a job: later ones may rest on what the first ones heard.
 MAX_ROUNDS = 2
 #: Seconds that a look waits for a transcriber before its job ends without it.
-PATIENCE_S = 900.0
+MAX_WAIT_S = 900.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class RedecodeRequest:
     """A stretch of audio to be decoded once more."""
 
     #: Why; names who wanted it, at most 16 characters.
@@ -28,16 +28,16 @@ class Wanted:
     start_sample: int
     end_sample: int
     #: How it is decoded.
-    changes: DecodeChanges = UNCHANGED
+    overrides: ChunkOverrides = NO_OVERRIDES
     #: Audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewLook:
+class NewRedecode:
     """A look whose audio is stored and whose row is to be written."""
 
-    wanted: Wanted
+    request: RedecodeRequest
     object_key: str
     #: Whether it goes before bulk work, as the chunks of short recordings do.
     interactive: bool
@@ -46,10 +46,10 @@ class NewLook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Redecode:
     """A look that was had, or is being had."""
 
-    wanted: Wanted
+    request: RedecodeRequest
     #: From 1.
     round: int
     #: Its text; None while it has none, and for ever where it was given up.

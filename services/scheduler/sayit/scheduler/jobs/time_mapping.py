@@ -29,7 +29,7 @@ def needs_words(pieces: Sequence[tuple[int, int]], *, hard: bool) -> bool:
     return hard or has_wide_pauses(pieces)
 
 
-class Placing:
+class TimeMapping:
     """Moves times from a chunk's audio to the recording.
 
     Args:
@@ -48,7 +48,7 @@ class Placing:
 
     def segments(self, segments: Iterable[Segment]) -> tuple[Segment, ...]:
         """The segments in the recording's time; cut at wide pauses, if they have words, and numbered anew."""
-        placed = [self._placed(part) for segment in segments for part in self._parts(segment)]
+        placed = [self._mapped(part) for segment in segments for part in self._parts(segment)]
         return tuple(replace(segment, id=number) for number, segment in enumerate(placed))
 
     def suppressed(self, removed: Suppressed) -> Suppressed:
@@ -69,7 +69,7 @@ class Placing:
             for words, start_s, end_s in zip(sides, starts, ends, strict=True)
         ]
 
-    def _placed(self, segment: Segment) -> Segment:
+    def _mapped(self, segment: Segment) -> Segment:
         start_s = self._start_s(segment.start_s)
         end_s = max(start_s, self._end_s(segment.end_s))
         words = [replace(w, start_s=self._start_s(w.start_s), end_s=self._end_s(w.end_s)) for w in segment.words]

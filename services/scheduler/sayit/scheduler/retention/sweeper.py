@@ -7,32 +7,32 @@ import time
 from dataclasses import dataclass
 
 from sayit.chassis import telemetry
-from sayit.scheduler.assemble.redecode.redecodes import Looks
+from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
-from sayit.scheduler.db.transcribers import FleetStore
+from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.jobs.records import AttemptEnd
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: So many sweeps later the bin is emptied again, and what is overdue or expired is looked for.
-_BIN_SWEEPS = 5
+_GARBAGE_SWEEPS = 5
 _EXPIRE_SWEEPS = 10
 
 
 @dataclass(kw_only=True, eq=False)
-class Housekeeping:
+class Sweeper:
     """Keeps the house."""
 
     jobs: JobStore
     chunks: ChunkStore
-    fleet: FleetStore
+    transcribers: TranscriberStore
     chunk_cache: ChunkCacheStore
     objects: Objects
     attempts: Attempts
-    looks: Looks
+    redecodes: Redecodes
 
     async def take_over(self) -> None:
         """Frees all that a scheduler before us left claimed; only for the one scheduler of a database, at its start."""
@@ -41,7 +41,7 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Keeps the house until cancelled."""
-        bin_at = expire_at = 0.0
+        garbage_at = expire_at = 0.0
         while True:
             now = time.time()
             sweep_s = self.attempts.limits.sweep_s
@@ -50,16 +50,16 @@ class Housekeeping:
                 if now >= expire_at:
                     expire_at = now + _EXPIRE_SWEEPS * sweep_s
                     await self._fail_overdue(now)
-                    await self.looks.give_up_late()
-                    gone = await self.fleet.expire(now_s=now)
+                    await self.redecodes.give_up_late()
+                    gone = await self.transcribers.expire(now_s=now)
                     if gone:
                         telemetry.logger().info("expired", count=gone)
                     await self._shrink_cache()
-                if now >= bin_at:
-                    bin_at = now + _BIN_SWEEPS * sweep_s
-                    await self.empty_bin()
+                if now >= garbage_at:
+                    garbage_at = now + _GARBAGE_SWEEPS * sweep_s
+                    await self.collect_garbage()
             except SayItError as error:
-                telemetry.logger().warning("housekeeping is delayed", code=error.code, cause=error.cause)
+                telemetry.logger().warning("sweep_delayed", code=error.code, cause=error.cause)
             await asyncio.sleep(sweep_s)
 
     async def _shrink_cache(self) -> None:
@@ -67,22 +67,22 @@ class Housekeeping:
         limits = self.attempts.limits
         gone = await self.chunk_cache.shrink(max_bytes=limits.chunk_cache_bytes if limits.cache_ttl_s > 0 else 0)
         if gone:
-            telemetry.logger().info("chunk cache shrunk", count=gone)
+            telemetry.logger().info("chunk_cache_shrunk", count=gone)
 
-    async def empty_bin(self) -> None:
+    async def collect_garbage(self) -> None:
         """Deletes the objects that no row names any more."""
-        for prefix in await self.fleet.bin():
+        for prefix in await self.transcribers.garbage():
             try:
                 await self.objects.delete_prefix(prefix)
             except SayItError as error:
                 # It stays in the bin; the others need not wait for it.
-                telemetry.logger().warning("objects cannot be deleted", prefix=prefix, cause=error.cause)
+                telemetry.logger().warning("objects_not_deleted", prefix=prefix, cause=error.cause)
                 continue
-            await self.fleet.emptied(prefix)
+            await self.transcribers.forget_garbage(prefix)
 
     async def _fail_overdue(self, now_s: float) -> None:
         """Fails jobs that will never end, such as those whose model is gone: they would be kept for ever."""
-        for job_id in await self.fleet.overdue(accepted_before_s=now_s - self.attempts.limits.job_ttl_s):
+        for job_id in await self.transcribers.overdue(accepted_before_s=now_s - self.attempts.limits.job_ttl_s):
             if await self.jobs.fail_job(job_id, SayItError(ErrorKind.DEADLINE_EXCEEDED)):
                 self.attempts.stop(job_id)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sayit.scheduler.assemble.hallucination import HallucinationGuard, PhrasesError, load_phrases
+from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
 from sayit.scheduler.assemble.hallucination.phrases import Doubt
 from sayit.speech.options import Guard
 from sayit.speech.transcript import Segment, Span, SuppressionReason
 from sayit.speech.word_times import spread
 
-GUARD = HallucinationGuard(load_phrases())
+GUARD = HallucinationFilter(load_phrases())
 RECORDINGS = Path(__file__).parents[5] / "recordings"
 #: Labels that say when what is said.
 TIMED = [path for path in sorted(RECORDINGS.glob("*.json")) if "segments" in json.loads(path.read_text())]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayit.scheduler.assemble.merge import Merged, merge
-from sayit.scheduler.assemble.redecode import Heard, stands
+from sayit.scheduler.assemble.redecode import Heard, texts_with_redecodes
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkOutput, DoneChunk
-from sayit.scheduler.jobs.redecodes import Look, Wanted
+from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.options import PRESETS, Options
 from sayit.speech.transcript import Segment, Word
@@ -56,11 +56,11 @@ def chunk(index: int, start_s: float, end_s: float, *segments: Segment, hard: st
     )
 
 
-def heard(*chunks: DoneChunk, speech: Sequence[tuple[float, float]], looks: Sequence[Look] = ()) -> Heard:
+def heard(*chunks: DoneChunk, speech: Sequence[tuple[float, float]], redecodes: Sequence[Redecode] = ()) -> Heard:
     """A recording that ends with its last chunk."""
     return Heard(
         chunks=chunks,
-        looks=tuple(looks),
+        redecodes=tuple(redecodes),
         speech=(ChannelSpeech(channel=0, spans=tuple((samples_of(a), samples_of(b)) for a, b in speech)),),
         options=Options(language="en"),
         presets=PRESETS,
@@ -68,14 +68,14 @@ def heard(*chunks: DoneChunk, speech: Sequence[tuple[float, float]], looks: Sequ
     )
 
 
-def had(look: Wanted, *segments: Segment) -> Look:
+def had(redecode: RedecodeRequest, *segments: Segment) -> Redecode:
     """A look and what it heard; given up without any."""
-    return Look(wanted=look, round=1, output=output(*segments) if segments else None)
+    return Redecode(request=redecode, round=1, output=output(*segments) if segments else None)
 
 
 def draft(recording: Heard) -> Merged:
     """The transcript as it would be now."""
-    return merge(stands(recording), speech=recording.spans, duration_s=seconds_of(recording.samples))
+    return merge(texts_with_redecodes(recording), speech=recording.spans, duration_s=seconds_of(recording.samples))
 
 
 def text(recording: Heard) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayit.scheduler.assemble.redecode import Heard, wanted
+from sayit.scheduler.assemble.redecode import Heard, redecode_requests
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.speech.audio import samples_of, seconds_of
 
@@ -18,18 +18,18 @@ RECORDING = heard(chunk(0, 0.0, 16.0, BEFORE, BEHIND), speech=[(0.0, 16.0)])
 
 def looked(recording: Heard, *segments: object) -> Heard:
     """The same after its one look."""
-    (look,) = wanted(recording, draft(recording))
-    return replace(recording, looks=(had(look, *segments),))  # type: ignore[arg-type]
+    (redecode,) = redecode_requests(recording, draft(recording))
+    return replace(recording, redecodes=(had(redecode, *segments),))  # type: ignore[arg-type]
 
 
 def test_a_gap_is_heard_once_in_another_window() -> None:
     """The look has audio around the gap and may sample; the same place is never asked for again."""
-    (look,) = wanted(RECORDING, draft(RECORDING))
-    assert (look.kind, seconds_of(look.start_sample), seconds_of(look.end_sample)) == ("gap", 3.0, 12.0)
-    assert look.changes.word_timestamps
-    assert look.changes.temperatures == (0.0, 0.4)
+    (redecode,) = redecode_requests(RECORDING, draft(RECORDING))
+    assert (redecode.kind, seconds_of(redecode.start_sample), seconds_of(redecode.end_sample)) == ("gap", 3.0, 12.0)
+    assert redecode.overrides.word_timestamps
+    assert redecode.overrides.temperatures == (0.0, 0.4)
     for given_up in (looked(RECORDING), looked(RECORDING, said("four five", 3.0, 5.0))):
-        assert wanted(given_up, draft(given_up)) == ()
+        assert redecode_requests(given_up, draft(given_up)) == ()
         assert text(given_up) == text(RECORDING)
 
 
@@ -61,7 +61,7 @@ def test_a_segment_that_ends_early_is_no_gap() -> None:
         speech=[(0.0, 4.8), (6.0, 12.0)],
     )
     assert draft(recording).coverage.gaps != ()
-    assert wanted(recording, draft(recording)) == ()
+    assert redecode_requests(recording, draft(recording)) == ()
 
 
 def test_a_segment_that_is_far_too_long_is_heard_once_more() -> None:
@@ -85,6 +85,6 @@ def test_looks_have_a_bound() -> None:
     recording = heard(
         *chunks, speech=[(index * 20.0, index * 20.0 + 5.0 + length) for index, length in enumerate(lengths)]
     )
-    looks = wanted(recording, draft(recording))
-    assert len(looks) == 3
-    assert {seconds_of(look.end_sample - look.start_sample) for look in looks} == {16.0}
+    redecodes = redecode_requests(recording, draft(recording))
+    assert len(redecodes) == 3
+    assert {seconds_of(redecode.end_sample - redecode.start_sample) for redecode in redecodes} == {16.0}

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from sayit.scheduler.assemble.merge import merge
-from sayit.scheduler.assemble.redecode.kinds import stands, wanted
+from sayit.scheduler.assemble.redecode.kinds import redecode_requests, texts_with_redecodes
 from sayit.scheduler.assemble.redecode.languages import Languages
 from sayit.scheduler.assemble.redecode.values import Heard
-from sayit.scheduler.jobs.chunk_overrides import DecodeChanges
+from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.records import ChunkOutput, DoneChunk
-from sayit.scheduler.jobs.redecodes import Look, Wanted
+from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.options import PRESETS, Options
 from sayit.speech.transcript import Segment
 
@@ -37,7 +37,7 @@ def output(start_s: float, language: str, probability: float, *, avg_logprob: fl
     )
 
 
-def heard(*spoken: tuple[str, float], looks: Sequence[Look] = (), language: str = "auto") -> Heard:
+def heard(*spoken: tuple[str, float], redecodes: Sequence[Redecode] = (), language: str = "auto") -> Heard:
     """Chunks of ten seconds in these languages, with their probabilities."""
     chunks = tuple(
         DoneChunk(
@@ -55,7 +55,7 @@ def heard(*spoken: tuple[str, float], looks: Sequence[Look] = (), language: str 
     options = Options(language=language)
     return Heard(
         chunks=chunks,
-        looks=tuple(looks),
+        redecodes=tuple(redecodes),
         speech=(),
         options=options,
         presets=PRESETS,
@@ -63,13 +63,13 @@ def heard(*spoken: tuple[str, float], looks: Sequence[Look] = (), language: str 
     )
 
 
-def looks_for(recording: Heard) -> tuple[Wanted, ...]:
+def looks_for(recording: Heard) -> tuple[RedecodeRequest, ...]:
     """The looks that this kind wants."""
-    return wanted(recording, merge(stands(recording), speech=(), duration_s=100.0), kinds=ONLY)
+    return redecode_requests(recording, merge(texts_with_redecodes(recording), speech=(), duration_s=100.0), kinds=ONLY)
 
 
-SECOND_CHUNK = Wanted(
-    kind="language", start_sample=10 * SECOND, end_sample=20 * SECOND, changes=DecodeChanges(language="ko")
+SECOND_CHUNK = RedecodeRequest(
+    kind="language", start_sample=10 * SECOND, end_sample=20 * SECOND, overrides=ChunkOverrides(language="ko")
 )
 
 
@@ -106,9 +106,9 @@ def test_neighbours_are_of_the_same_channel() -> None:
 )
 def test_the_better_text_stands(avg_logprob: float, language: str) -> None:
     """The neighbours' language counts a little; a text that is clearly worse does not stand for all that."""
-    look = Look(wanted=SECOND_CHUNK, round=1, output=output(10.0, "ko", 1.0, avg_logprob=avg_logprob))
-    recording = heard(("ko", 0.99), ("en", 0.6), ("ko", 0.99), looks=[look])
-    texts = stands(recording, kinds=ONLY)
+    redecode = Redecode(request=SECOND_CHUNK, round=1, output=output(10.0, "ko", 1.0, avg_logprob=avg_logprob))
+    recording = heard(("ko", 0.99), ("en", 0.6), ("ko", 0.99), redecodes=[redecode])
+    texts = texts_with_redecodes(recording, kinds=ONLY)
     assert [text.segments[0].text for text in texts] == ["in ko", f"in {language}", "in ko"]
     assert texts[1].language == language
     assert texts[1].segments[0].language_probability == pytest.approx(0.4 if language == "ko" else 0.6)
@@ -121,6 +121,6 @@ def test_the_better_text_stands(avg_logprob: float, language: str) -> None:
 )
 def test_a_look_without_a_text_changes_nothing(text: ChunkOutput | None) -> None:
     """A look that was given up, or heard nothing, leaves what was there."""
-    look = Look(wanted=SECOND_CHUNK, round=1, output=text)
-    texts = stands(heard(("ko", 0.99), ("en", 0.6), ("ko", 0.99), looks=[look]), kinds=ONLY)
+    redecode = Redecode(request=SECOND_CHUNK, round=1, output=text)
+    texts = texts_with_redecodes(heard(("ko", 0.99), ("en", 0.6), ("ko", 0.99), redecodes=[redecode]), kinds=ONLY)
     assert [each.language for each in texts] == ["ko", "en", "ko"]

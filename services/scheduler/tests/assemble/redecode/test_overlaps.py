@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayit.scheduler.assemble.redecode import Heard, wanted
+from sayit.scheduler.assemble.redecode import Heard, redecode_requests
 from sayit.speech.audio import seconds_of
 
 from .helper import chunk, draft, had, heard, said, text
@@ -29,22 +29,22 @@ DISPUTED = recording(" ".join([*WORDS[:10], "x", "y"]), " ".join(["z", "w", *WOR
 def test_sides_that_agree_are_left_alone() -> None:
     """Equal words in the shared seconds need no look."""
     assert text(AGREED) == " ".join(WORDS)
-    assert wanted(AGREED, draft(AGREED)) == ()
+    assert redecode_requests(AGREED, draft(AGREED)) == ()
 
 
 def test_the_look_says_what_was_said_at_the_seam() -> None:
     """A window around the seam is asked for once; its words replace those of both sides, as refinements."""
-    (look,) = wanted(DISPUTED, draft(DISPUTED))
-    assert (look.kind, seconds_of(look.start_sample), seconds_of(look.end_sample)) == ("seam", 3.0, 19.0)
-    settled = replace(DISPUTED, looks=(had(look, said(" ".join(WORDS[3:19]), 3.0, 19.0)),))
+    (redecode,) = redecode_requests(DISPUTED, draft(DISPUTED))
+    assert (redecode.kind, seconds_of(redecode.start_sample), seconds_of(redecode.end_sample)) == ("seam", 3.0, 19.0)
+    settled = replace(DISPUTED, redecodes=(had(redecode, said(" ".join(WORDS[3:19]), 3.0, 19.0)),))
     assert text(settled) == " ".join(WORDS)
-    assert wanted(settled, draft(settled)) == ()
+    assert redecode_requests(settled, draft(settled)) == ()
     assert {index for refined in draft(settled).refinements for index in refined.chunk_indexes} == {0, 1}
 
 
 def test_a_look_that_fits_on_neither_or_one_side_changes_nothing() -> None:
     """What it says outside of the seam must be what the chunks say there, and it must be as sure as they are."""
-    (look,) = wanted(DISPUTED, draft(DISPUTED))
+    (redecode,) = redecode_requests(DISPUTED, draft(DISPUTED))
     other = ["v"] * 7
     for heard_words, probability in (
         ([*other, *WORDS[10:19]], 0.9),
@@ -52,10 +52,10 @@ def test_a_look_that_fits_on_neither_or_one_side_changes_nothing() -> None:
         (WORDS[3:19], 0.3),
     ):
         segment = said(" ".join(heard_words), 3.0, 19.0, probability=probability)
-        assert text(replace(DISPUTED, looks=(had(look, segment),))) == text(DISPUTED)
+        assert text(replace(DISPUTED, redecodes=(had(redecode, segment),))) == text(DISPUTED)
 
 
 def test_without_a_text_the_seam_stays_as_it_was() -> None:
     """A look that was given up leaves the chunks as they are."""
-    (look,) = wanted(DISPUTED, draft(DISPUTED))
-    assert text(replace(DISPUTED, looks=(had(look),))) == text(DISPUTED)
+    (redecode,) = redecode_requests(DISPUTED, draft(DISPUTED))
+    assert text(replace(DISPUTED, redecodes=(had(redecode),))) == text(DISPUTED)

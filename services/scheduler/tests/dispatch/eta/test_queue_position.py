@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sayit.scheduler.dispatch.eta.queue_position import queue_position
 from sayit.scheduler.dispatch.order import Room, fair_order
-from sayit.scheduler.jobs.backlog import Waiting
+from sayit.scheduler.jobs.backlog import WaitingChunks
 from sayit.scheduler.jobs.records import DueChunk, InFlight
 
 SECOND = 16_000
@@ -16,9 +16,9 @@ CHUNK = 28 * SECOND
 
 def waits(
     job_id: str, due: int, held: int = 0, *, tenant: str = "a", interactive: bool = False, due_s: float = 0.0
-) -> Waiting:
+) -> WaitingChunks:
     """Full chunks of a job."""
-    return Waiting(
+    return WaitingChunks(
         tenant=tenant,
         job_id=job_id,
         interactive=interactive,

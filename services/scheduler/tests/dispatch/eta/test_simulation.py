@@ -6,7 +6,7 @@ import pytest
 
 from sayit.scheduler.dispatch.eta.simulation import Worker, ends, preparing_s
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Backlog, Running, Uncut, Waiting
+from sayit.scheduler.jobs.backlog import Backlog, RunningChunk, UncutRecording, WaitingChunks
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
@@ -22,7 +22,7 @@ def workers(count: int, places: int, *, done: float = 0.0) -> list[Worker]:
         Worker(
             id=f"t{number}",
             cost_per_s=COST / 10,
-            places=places,
+            batch=places,
             slots=places + 2,
             done=0.0 if number else done * COST,
         )
@@ -30,9 +30,9 @@ def workers(count: int, places: int, *, done: float = 0.0) -> list[Worker]:
     ]
 
 
-def waits(job: str, due: int, *, held: int = 0, tenant: str = "a", interactive: bool = False) -> Waiting:
+def waits(job: str, due: int, *, held: int = 0, tenant: str = "a", interactive: bool = False) -> WaitingChunks:
     """Full chunks of a job."""
-    return Waiting(
+    return WaitingChunks(
         tenant=tenant,
         job_id=job,
         interactive=interactive,
@@ -44,13 +44,18 @@ def waits(job: str, due: int, *, held: int = 0, tenant: str = "a", interactive: 
     )
 
 
-def runs(job: str, transcriber: str = "t0", *, started_s: float = 0.0, interactive: bool = False) -> Running:
+def runs(job: str, transcriber: str = "t0", *, started_s: float = 0.0, interactive: bool = False) -> RunningChunk:
     """A full chunk that a transcriber holds."""
-    return Running(job_id=job, interactive=interactive, samples=CHUNK, transcriber_id=transcriber, started_s=started_s)
+    return RunningChunk(
+        job_id=job, interactive=interactive, samples=CHUNK, transcriber_id=transcriber, started_s=started_s
+    )
 
 
 def forecast(
-    able: list[Worker], *waiting: Waiting, running: tuple[Running, ...] = (), uncut: tuple[Uncut, ...] = ()
+    able: list[Worker],
+    *waiting: WaitingChunks,
+    running: tuple[RunningChunk, ...] = (),
+    uncut: tuple[UncutRecording, ...] = (),
 ) -> dict[str, float]:
     """Seconds by job."""
     backlog = Backlog(waiting=waiting, running=running, uncut=uncut)
@@ -63,7 +68,7 @@ def test_without_a_measured_speed_nothing_is_promised() -> None:
     """No transcriber, or none that ever finished a chunk; an empty backlog is done."""
     backlog = Backlog(waiting=[waits("j", 1)], running=[])
     assert ends(backlog, [], limit=2) is None
-    assert ends(backlog, [Worker(id="t", cost_per_s=0.0, places=1, slots=3)], limit=5) is None
+    assert ends(backlog, [Worker(id="t", cost_per_s=0.0, batch=1, slots=3)], limit=5) is None
     assert forecast(workers(1, 1)) == {}
 
 
@@ -107,7 +112,7 @@ def test_interactive_work_goes_first_and_by_itself() -> None:
 
 def test_what_is_not_cut_yet_is_work_as_well() -> None:
     """A recording's rest counts for itself and, in its share, for others."""
-    rest = Uncut(job_id="long", tenant="a", samples=6 * CHUNK)
+    rest = UncutRecording(job_id="long", tenant="a", samples=6 * CHUNK)
     found = forecast(workers(1, 1), waits("long", 2), waits("other", 4), uncut=(rest,))
     assert found["long"] == pytest.approx(120.0)
     assert found["other"] == pytest.approx(80.0, abs=25)

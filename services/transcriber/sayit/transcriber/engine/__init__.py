@@ -23,9 +23,9 @@ The decoding never calls the model: it says what it needs next and takes the ans
 in one call of the model.
 """
 
-from sayit.transcriber.engine.batcher import Bounds
+from sayit.transcriber.engine.batcher import BatchLimits
 from sayit.transcriber.engine.engine import Engine
 from sayit.transcriber.engine.request import EngineRequest
-from sayit.transcriber.engine.result import ChunkText, EngineCancelled
+from sayit.transcriber.engine.result import DecodedChunk, EngineCancelled
 
-__all__ = ["Bounds", "ChunkText", "Engine", "EngineCancelled", "EngineRequest"]
+__all__ = ["BatchLimits", "DecodedChunk", "Engine", "EngineCancelled", "EngineRequest"]

@@ -12,27 +12,27 @@ from collections.abc import Sequence
 from sayit.transcriber.engine.request import EngineRequest
 
 
-class Table:
+class EngineSlots:
     """The chunks that an engine holds. Not thread-safe: the engine guards it.
 
     Args:
-        places: bulk chunks at once, and interactive ones at once.
+        count: bulk chunks at once, and interactive ones at once.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, count: int) -> None:
+        self._count = count
         self._waiting: list[EngineRequest] = []
-        self._seated: list[EngineRequest] = []
+        self._admitted: list[EngineRequest] = []
 
     @property
-    def seated(self) -> Sequence[EngineRequest]:
+    def admitted(self) -> Sequence[EngineRequest]:
         """Those on the table."""
-        return self._seated
+        return self._admitted
 
     @property
     def held(self) -> Sequence[EngineRequest]:
         """All of them."""
-        return [*self._seated, *self._waiting]
+        return [*self._admitted, *self._waiting]
 
     def arrive(self, chunk: EngineRequest) -> None:
         """Takes a chunk in."""
@@ -42,7 +42,7 @@ class Table:
 
     def leave(self, chunk: EngineRequest) -> None:
         """Lets a chunk go, wherever it is."""
-        for group in (self._waiting, self._seated):
+        for group in (self._waiting, self._admitted):
             if chunk in group:
                 group.remove(chunk)
 
@@ -54,11 +54,11 @@ class Table:
         """Seats those who are prepared and have a place now; returns them."""
         admitted = []
         for chunk in [each for each in self._waiting if each.prepared]:
-            if any(other.alone for other in self._seated) or (chunk.alone and self._seated):
+            if any(other.alone for other in self._admitted) or (chunk.alone and self._admitted):
                 break  # whoever must be alone is waited for
-            taken = sum(other.interactive is chunk.interactive for other in self._seated)
-            if taken < self._places:
+            taken = sum(other.interactive is chunk.interactive for other in self._admitted)
+            if taken < self._count:
                 self._waiting.remove(chunk)
-                self._seated.append(chunk)
+                self._admitted.append(chunk)
                 admitted.append(chunk)
         return admitted

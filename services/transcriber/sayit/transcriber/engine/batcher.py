@@ -24,7 +24,7 @@ _BACKLOG = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class ModelCall:
     """A call of the model for one or several chunks."""
 
     step: Step
@@ -32,7 +32,7 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
+class BatchLimits:
     """How large a call may be."""
 
     #: Windows in one call of the decoder, at least 1; the gain of more is small and their memory is not.
@@ -44,19 +44,19 @@ class Bounds:
 
 
 def next_call(
-    table: Sequence[EngineRequest], *, bounds: Bounds, cost: CostModel, brief: bool, bulk_first: bool
-) -> Call | None:
+    admitted: Sequence[EngineRequest], *, bounds: BatchLimits, cost: CostModel, brief: bool, bulk_first: bool
+) -> ModelCall | None:
     """The call to make now; None where no chunk is ready for one.
 
     Args:
-        table: the chunks that may use the engine.
+        admitted: the chunks that may use the engine.
         bounds: how large it may be.
         cost: what calls take.
         brief: interactive work is about, so that no call should take long.
         bulk_first: it is the bulk chunks' turn.
     """
     ready = sorted(
-        (chunk for chunk in table if chunk.session.step is not None), key=lambda chunk: chunk.session.since_s
+        (chunk for chunk in admitted if chunk.session.step is not None), key=lambda chunk: chunk.session.since_s
     )
     interactive = [chunk for chunk in ready if chunk.interactive]
     bulk = [chunk for chunk in ready if not chunk.interactive]
@@ -65,18 +65,18 @@ def next_call(
         return None
     aligning = _first(lane, Step.ALIGN)
     if aligning is not None:  # short, and it finishes a window
-        return Call(step=Step.ALIGN, chunks=(aligning,))
+        return ModelCall(step=Step.ALIGN, chunks=(aligning,))
     encoding, decoding = _first(lane, Step.ENCODE), _first(lane, Step.DECODE)
     if decoding is None:
         assert encoding is not None, "a chunk that is ready wants something"
-        return Call(step=Step.ENCODE, chunks=(encoding,))
+        return ModelCall(step=Step.ENCODE, chunks=(encoding,))
     limit_s = bounds.call_s if brief or decoding.interactive else bounds.bulk_call_s
     room = _room(decoding, limit_s, bounds.batch, cost)
     waiting = sum(chunk.session.step is Step.DECODE for chunk in lane)
     gather = waiting < room and (lane is bulk or len(lane) >= _BACKLOG)
     if encoding is not None and gather:
-        return Call(step=Step.ENCODE, chunks=(encoding,))
-    return Call(step=Step.DECODE, chunks=_group(decoding, lane, ready, room))
+        return ModelCall(step=Step.ENCODE, chunks=(encoding,))
+    return ModelCall(step=Step.DECODE, chunks=_group(decoding, lane, ready, room))
 
 
 def _first(lane: Sequence[EngineRequest], step: Step) -> EngineRequest | None:
@@ -85,11 +85,14 @@ def _first(lane: Sequence[EngineRequest], step: Step) -> EngineRequest | None:
 
 def _room(leader: EngineRequest, limit_s: float, batch: int, cost: CostModel) -> int:
     """How many windows the leader's call may decode."""
-    attempt = leader.session.attempt
+    fallback_step = leader.session.fallback_step
     if leader.singly:
         return 1
     return cost.most_windows(
-        limit_s if limit_s > 0 else math.inf, at_most=batch, width=attempt.width, max_tokens=attempt.max_new_tokens
+        limit_s if limit_s > 0 else math.inf,
+        at_most=batch,
+        width=fallback_step.width,
+        max_tokens=fallback_step.max_new_tokens,
     )
 
 
@@ -104,6 +107,6 @@ def _group(
         if chunk is not leader
         and chunk.session.step is Step.DECODE
         and not chunk.singly
-        and chunk.session.attempt.group == leader.session.attempt.group
+        and chunk.session.fallback_step.group == leader.session.fallback_step.group
     )
     return (leader, *(chunk for chunk, _ in zip(fitting, range(room - 1), strict=False)))

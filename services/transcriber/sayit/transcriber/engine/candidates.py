@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated, Outcome
+from sayit.transcriber.engine.fallback import Fallback, FallbackStep, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate, better, is_foreign
 
 
-class Trial:
+class LanguageCandidates:
     """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `verdict`.
 
     All of them are made on one encoding, one after the other: a chunk never takes two places of a call, so that its
@@ -29,13 +29,13 @@ class Trial:
         self._by_script = by_script
         self._current: Fallback | None = None
 
-    def next_attempt(self) -> Attempt | None:
+    def next_step(self) -> FallbackStep | None:
         """What to try next; None once there is a verdict."""
         for _, fallback in self._fallbacks:
-            attempt = fallback.next_attempt()
-            if attempt is not None:
+            fallback_step = fallback.next_step()
+            if fallback_step is not None:
                 self._current = fallback
-                return attempt
+                return fallback_step
         return None
 
     def take(self, generated: Generated) -> None:
@@ -44,7 +44,7 @@ class Trial:
         self._current.take(generated)
 
     @property
-    def verdict(self) -> tuple[Candidate, Outcome]:
+    def verdict(self) -> tuple[Candidate, WindowResult]:
         """The language that the window is in after all, and its text."""
         outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
         return outcomes[better(outcomes, by_script=self._by_script)]

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine import loudness
-from sayit.transcriber.engine.candidates import Trial
-from sayit.transcriber.engine.fallback import Attempt, Fallback, Generated
+from sayit.transcriber.engine.candidates import LanguageCandidates
+from sayit.transcriber.engine.fallback import Fallback, FallbackStep, Generated
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.language_search import LanguageSearch
-from sayit.transcriber.engine.language_segmentation import Stretch
-from sayit.transcriber.engine.result import ChunkText, joined
+from sayit.transcriber.engine.language_segmentation import LanguageSpan
+from sayit.transcriber.engine.result import DecodedChunk, joined
 from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class DecodeSession:
         #: Windows that are done.
         self.windows = 0
         #: The attempt that `Step.DECODE` is about.
-        self.attempt: Attempt
+        self.fallback_step: FallbackStep
         #: The encoder's output for its window.
         self.encoding: Encoding = None
         self._whisper = whisper
@@ -64,15 +64,15 @@ class DecodeSession:
         self._padded: npt.NDArray[np.float32]
         self._languages: LanguageSearch
         #: Stretches whose decoding has not begun; None while nobody has listened for changes of the language.
-        self._stretches: deque[Stretch] | None = None
+        self._stretches: deque[LanguageSpan] | None = None
         #: What a closer look said of the stretch being decoded.
         self._hint = ""
         self._decoding: ChunkDecoding
-        self._finished: list[ChunkText] = []
+        self._finished: list[DecodedChunk] = []
         #: Windows that were encoded only to be cut at a change of language.
         self._cut_windows = 0
         self._window: Window | None = None
-        self._trial: Trial
+        self._candidates: LanguageCandidates
         self._passages: tuple[Passage, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ class DecodeSession:
         """Whether nothing is left to decode."""
         return self._window is None
 
-    def text(self, compute_s: float) -> ChunkText:
+    def text(self, compute_s: float) -> DecodedChunk:
         """The text so far, which took the engine so long."""
         text = joined([*self._finished, self._decoding.text(compute_s)])
         return replace(text, windows=text.windows + self._cut_windows)
@@ -99,7 +99,7 @@ class DecodeSession:
         self._duration_s = len(samples) / SAMPLE_RATE_HZ
         if self._languages.only:
             self._stretches = deque()
-        self._begin(Stretch(start_frame=0, end_frame=self._frames, language=""))
+        self._begin(LanguageSpan(start_frame=0, end_frame=self._frames, language=""))
 
     def encode(self) -> None:
         """Encodes its window. On the first one of a stretch it detects the language if that is to be detected.
@@ -117,13 +117,13 @@ class DecodeSession:
         else:
             self._languages.settle()
             fallbacks = [(spoken, self._decoding.fallback())]
-        self._trial = Trial(fallbacks, by_script=self._languages.by_script)
-        self._attempt_next()
+        self._candidates = LanguageCandidates(fallbacks, by_script=self._languages.by_script)
+        self._next_fallback_step()
 
     def take(self, generated: Generated) -> None:
         """Takes the decoder's answer to its attempt; its window may be done then."""
-        self._trial.take(generated)
-        self._attempt_next()
+        self._candidates.take(generated)
+        self._next_fallback_step()
 
     def align(self) -> None:
         """Gives its window's passages words; its window is done then."""
@@ -145,7 +145,7 @@ class DecodeSession:
         """Frames of audio in the features; one more pads them."""
         return int(self._features.shape[-1]) - 1
 
-    def _begin(self, stretch: Stretch) -> None:
+    def _begin(self, stretch: LanguageSpan) -> None:
         """Decodes this stretch from now on."""
         ends = stretch.end_frame >= self._frames
         self._decoding = ChunkDecoding(
@@ -183,17 +183,17 @@ class DecodeSession:
         self._begin(found.popleft())
         return True
 
-    def _attempt_next(self) -> None:
-        attempt = self._trial.next_attempt()
-        if attempt is None and (rival := self._languages.rival(self._trial)) is not None:
+    def _next_fallback_step(self) -> None:
+        fallback_step = self._candidates.next_step()
+        if fallback_step is None and (rival := self._languages.rival(self._candidates)) is not None:
             # Detection was sure, and the text is in another language's script all the same.
-            self._trial.add(rival, self._attempts(rival))
-            attempt = self._trial.next_attempt()
-        if attempt is not None:
-            self.attempt = attempt
+            self._candidates.add(rival, self._attempts(rival))
+            fallback_step = self._candidates.next_step()
+        if fallback_step is not None:
+            self.fallback_step = fallback_step
             self._wait_for(Step.DECODE)
             return
-        candidate, outcome = self._trial.verdict
+        candidate, outcome = self._candidates.verdict
         if candidate != self._decoding.spoken:
             self._speak(candidate)
         self._passages = self._decoding.judge(outcome)

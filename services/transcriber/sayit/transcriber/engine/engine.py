@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber import metrics
-from sayit.transcriber.engine.admission import Table
-from sayit.transcriber.engine.batcher import Bounds, Call, next_call
+from sayit.transcriber.engine.admission import EngineSlots
+from sayit.transcriber.engine.batcher import BatchLimits, ModelCall, next_call
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import DecodeSession, Samples
-from sayit.transcriber.engine.executor import Caller, model_at_work
+from sayit.transcriber.engine.executor import Executor, model_at_work
 from sayit.transcriber.engine.request import EngineRequest, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.warm_up import warm_up
@@ -40,14 +40,14 @@ class Engine:
         bounds: how large a call may be.
     """
 
-    def __init__(self, whisper: Whisper, bounds: Bounds) -> None:
+    def __init__(self, whisper: Whisper, bounds: BatchLimits) -> None:
         self._whisper = whisper
         self._bounds = bounds
         self._cost = CostModel()
-        self._caller = Caller(whisper, self._cost)
+        self._executor = Executor(whisper, self._cost)
         #: Guards everything below; announces whatever may matter to one of the threads.
         self._changed = threading.Condition()
-        self._table = Table(bounds.batch)
+        self._slots = EngineSlots(bounds.batch)
         self._in_call: tuple[EngineRequest, ...] = ()
         self._in_preparation: EngineRequest | None = None
         self._call_began_s: float | None = None
@@ -61,7 +61,9 @@ class Engine:
         ]
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int, compute_type: str = "default", bounds: Bounds | None = None) -> Engine:
+    def load(
+        cls, folder: Path, *, threads: int, compute_type: str = "default", bounds: BatchLimits | None = None
+    ) -> Engine:
         """Loads a CTranslate2 Whisper folder into memory; blocks for as long as that takes.
 
         The numeric libraries read their thread count when they are first imported. This sets OMP_NUM_THREADS for
@@ -85,7 +87,7 @@ class Engine:
             whisper = Whisper(folder, threads=max(1, threads), compute_type=compute_type)
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelNotAvailableError(folder.name, f"it cannot be loaded ({error})") from error
-        return cls(whisper, bounds or Bounds())
+        return cls(whisper, bounds or BatchLimits())
 
     @property
     def busy_for_s(self) -> float:
@@ -112,7 +114,7 @@ class Engine:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        for chunk in self._table.held:
+        for chunk in self._slots.held:
             self._give_up(chunk)
 
     def submit(
@@ -151,7 +153,7 @@ class Engine:
         )
         with self._changed:
             if not self._closing:
-                self._table.arrive(chunk)
+                self._slots.arrive(chunk)
                 self._changed.notify_all()
                 return chunk
         chunk.future.set_exception(EngineCancelled())
@@ -173,7 +175,7 @@ class Engine:
             if chunk.ended:
                 return
             chunk.ended = True
-            self._table.leave(chunk)
+            self._slots.leave(chunk)
             self._admit()
         if error is None:
             chunk.future.set_result(chunk.text())
@@ -183,7 +185,7 @@ class Engine:
 
     def _admit(self) -> None:
         """Seats who has a place, and tells them; with the lock held."""
-        for chunk in self._table.admit() if not self._closing else ():
+        for chunk in self._slots.admit() if not self._closing else ():
 
             def go(chunk: EngineRequest = chunk) -> None:
                 with self._changed:
@@ -213,7 +215,7 @@ class Engine:
     def _next_to_prepare(self) -> EngineRequest | None:
         with self._changed:
             while not self._closing:
-                self._in_preparation = self._table.unprepared()
+                self._in_preparation = self._slots.unprepared()
                 if self._in_preparation is not None:
                     self._preparation_began_s = time.monotonic()
                     return self._in_preparation
@@ -222,8 +224,8 @@ class Engine:
 
     def _decode_all(self) -> None:
         while (call := self._await_call()) is not None:
-            errors = self._caller.make(call)
-            self._call_ended_s = self._caller.ended_s
+            errors = self._executor.make(call)
+            self._call_ended_s = self._executor.ended_s
             with self._changed:
                 self._in_call, self._call_began_s = (), None
             for chunk, error in zip(call.chunks, errors, strict=True):
@@ -232,32 +234,32 @@ class Engine:
                 elif chunk.cancelled:
                     self._end(chunk, EngineCancelled())
 
-    def _await_call(self) -> Call | None:
+    def _await_call(self) -> ModelCall | None:
         """The next call, announced as the running one; None when the engine closes."""
         with self._changed:
             while not self._closing:
                 now_s = time.monotonic()
                 bulk_since_s = self._bulk_waits_since_s
                 call = next_call(
-                    [chunk for chunk in self._table.seated if chunk.going],
+                    [chunk for chunk in self._slots.admitted if chunk.going],
                     bounds=self._bounds,
                     cost=self._cost,
-                    brief=any(chunk.interactive for chunk in self._table.held),
+                    brief=any(chunk.interactive for chunk in self._slots.held),
                     bulk_first=bulk_since_s is not None and now_s - bulk_since_s > _BULK_TURN_S,
                 )
                 if call is not None:
                     self._begin(call, now_s)
                     return call
-                if not self._table.held:
+                if not self._slots.held:
                     self._call_ended_s = None
                 self._changed.wait()
         return None
 
-    def _begin(self, call: Call, now_s: float) -> None:
+    def _begin(self, call: ModelCall, now_s: float) -> None:
         self._in_call, self._call_began_s = call.chunks, now_s
         if self._call_ended_s is not None:
             metrics.GAP.observe(now_s - self._call_ended_s)
-        if not all(chunk.interactive for chunk in call.chunks) or all(c.interactive for c in self._table.seated):
+        if not all(chunk.interactive for chunk in call.chunks) or all(c.interactive for c in self._slots.admitted):
             self._bulk_waits_since_s = None
         elif self._bulk_waits_since_s is None:
             self._bulk_waits_since_s = now_s

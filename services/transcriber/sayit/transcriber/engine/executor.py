@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sayit.chassis.telemetry import logger
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.transcriber import metrics
-from sayit.transcriber.engine.batcher import Call
+from sayit.transcriber.engine.batcher import ModelCall
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import Generated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sayit.transcriber.engine.model import Whisper
 
 
-class Caller:
+class Executor:
     """The only one who calls the model once the engine has begun.
 
     Args:
@@ -34,7 +34,7 @@ class Caller:
         #: When the model was done with the last call; monotonic seconds.
         self.ended_s = 0.0
 
-    def make(self, call: Call) -> list[Exception | None]:
+    def make(self, call: ModelCall) -> list[Exception | None]:
         """Makes a call; returns, for each of its chunks, what ends it, or None where it goes on or is done."""
         chunks = call.chunks
         errors: list[Exception | None] = [None] * len(chunks)
@@ -54,18 +54,18 @@ class Caller:
                 errors[number] = _tell(chunk)
         return errors
 
-    def _ask(self, call: Call) -> list[Generated]:
+    def _ask(self, call: ModelCall) -> list[Generated]:
         sessions = [chunk.session for chunk in call.chunks]
         match call.step:
             case Step.ENCODE:
                 sessions[0].encode()
             case Step.DECODE:
-                return self._whisper.generate([(session.encoding, session.attempt) for session in sessions])
+                return self._whisper.generate([(session.encoding, session.fallback_step) for session in sessions])
             case Step.ALIGN:
                 sessions[0].align()
         return []
 
-    def _account(self, call: Call, answers: list[Generated], began_s: float) -> None:
+    def _account(self, call: ModelCall, answers: list[Generated], began_s: float) -> None:
         """Who took how long: the chunks, the cost model, the metrics."""
         self.ended_s = time.monotonic()
         seconds = self.ended_s - began_s
@@ -78,11 +78,11 @@ class Caller:
         if answers:
             metrics.BATCH.observe(len(answers))
             longest = max(len(each.tokens) for each in answers)
-            width = call.chunks[0].session.attempt.width
+            width = call.chunks[0].session.fallback_step.width
             self._cost.decoded(seconds, windows=len(answers), width=width, tokens=max(1, longest))
 
 
-def _blame(call: Call, error: Exception) -> list[Exception | None]:
+def _blame(call: ModelCall, error: Exception) -> list[Exception | None]:
     """A chunk that fails alone is to blame; of several nobody knows which, so each is tried alone."""
     if len(call.chunks) == 1:
         return [error]

@@ -17,7 +17,7 @@ MAX_POSITIONS = 448
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class FallbackStep:
     """One call of the decoder for one window."""
 
     #: Token ids that the output continues: context, start of transcript, language, task.
@@ -66,7 +66,7 @@ class Generated:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class WindowResult:
     """The result that a window is left with."""
 
     generated: Generated
@@ -95,17 +95,17 @@ class Fallback:
         self._options = options
         self._suppress_tokens = tuple(sorted(set(options.suppress_tokens)))
         self._left = list(options.temperatures) or [0.0]
-        self._failed: list[Outcome] = []
-        self._outcome: Outcome | None = None
+        self._failed: list[WindowResult] = []
+        self._outcome: WindowResult | None = None
 
-    def next_attempt(self) -> Attempt | None:
+    def next_step(self) -> FallbackStep | None:
         """What to try next; None once there is an outcome."""
         if self._outcome is not None:
             return None
         options = self._options
         # The prompt's last token yields the first new one.
         room = min(MAX_POSITIONS // 2, MAX_POSITIONS + 1 - len(self._prompt))
-        return Attempt(
+        return FallbackStep(
             prompt=self._prompt,
             temperature=self._left[0],
             beam_size=options.beam_size,
@@ -129,17 +129,17 @@ class Fallback:
             self._outcome = replace(best, temperature=outcome.temperature)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> WindowResult:
         """The window's result; only once `next_attempt` said None."""
         assert self._outcome is not None, "the window still has an attempt to make"
         return self._outcome
 
-    def _judged(self, generated: Generated, temperature: float) -> Outcome:
+    def _judged(self, generated: Generated, temperature: float) -> WindowResult:
         options = self._options
         ratio = compression_ratio(generated.text)
         sayable = not is_beyond_a_voice(generated.text, self._audio_s)
         confident = generated.avg_logprob > options.logprob_threshold
-        return Outcome(
+        return WindowResult(
             generated=generated,
             compression_ratio=ratio,
             temperature=temperature,

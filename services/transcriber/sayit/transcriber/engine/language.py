@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, DecodeOptions
-from sayit.transcriber.engine.fallback import Outcome
+from sayit.transcriber.engine.fallback import WindowResult
 
 #: Every Whisper knows it.
 ENGLISH = "en"
@@ -108,7 +108,7 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
     return (best, others[0]) if others and best.probability < DOUBT else (best,)
 
 
-def better(outcomes: Sequence[tuple[Candidate, Outcome]], *, by_script: bool) -> int:
+def better(outcomes: Sequence[tuple[Candidate, WindowResult]], *, by_script: bool) -> int:
     """Which of a window's decodings in several languages to keep.
 
     Speech before silence, text that is fluent before text that is not, text in its language's own script before

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sayit.speech.options import DecodeOptions, Task
-from sayit.transcriber.engine.candidates import Trial
+from sayit.transcriber.engine.candidates import LanguageCandidates
 from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
-from sayit.transcriber.engine.language_segmentation import Hear, Stretch, stretches
+from sayit.transcriber.engine.language_segmentation import Hear, LanguageSpan, language_spans
 from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, MIN_STEP_FRAMES, ChunkDecoding, Passage, Window
 
 if TYPE_CHECKING:
@@ -44,18 +44,18 @@ class LanguageSearch:
         """The chunk's language where that is fixed."""
         return Candidate(language=self._allowed[0], probability=1.0) if len(self._allowed) == 1 else None
 
-    def stretches(self, encoding: Encoding, features: npt.NDArray[np.float32]) -> tuple[Stretch, ...]:
+    def stretches(self, encoding: Encoding, features: npt.NDArray[np.float32]) -> tuple[LanguageSpan, ...]:
         """The parts of a window (log-mel float32[bands, n], unpadded) in one language each; usually one."""
-        return stretches(lambda places: self._whisper.languages_within(encoding, places), features, self._allowed)
+        return language_spans(lambda places: self._whisper.languages_within(encoding, places), features, self._allowed)
 
     def candidates(self, encoding: Encoding, hint: str) -> tuple[Candidate, ...]:
         """The languages to decode a stretch's first window in; see `contenders`."""
         self._heard = shares(self._whisper.language_probabilities(encoding), self._allowed)
         return contenders(self._heard, hint)
 
-    def rival(self, trial: Trial) -> Candidate | None:
+    def rival(self, candidates: LanguageCandidates) -> Candidate | None:
         """The language whose script the text is in though another was detected without doubt."""
-        text = trial.foreign_text
+        text = candidates.foreign_text
         return next((each for each in self._heard if text and is_written_in(text, each.language)), None)
 
     def settle(self) -> None:

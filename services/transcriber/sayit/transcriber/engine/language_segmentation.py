@@ -43,7 +43,7 @@ _DEPTH = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class LanguageSpan:
     """A part of a window in one language; frames from the window's start."""
 
     start_frame: int
@@ -52,7 +52,9 @@ class Stretch:
     language: str
 
 
-def stretches(hear: Hear, features: npt.NDArray[np.float32], languages: Collection[str]) -> tuple[Stretch, ...]:
+def language_spans(
+    hear: Hear, features: npt.NDArray[np.float32], languages: Collection[str]
+) -> tuple[LanguageSpan, ...]:
     """Cuts a window where its language changes: one stretch for the usual window, at least.
 
     Args:
@@ -61,7 +63,7 @@ def stretches(hear: Hear, features: npt.NDArray[np.float32], languages: Collecti
         languages: those that it may be in, two or more.
     """
     frames = features.shape[1]
-    unknown = Stretch(start_frame=0, end_frame=frames, language="")
+    unknown = LanguageSpan(start_frame=0, end_frame=frames, language="")
     if frames < CELL_FRAMES:
         return (unknown,)
     levels = loudness.levels(features)
@@ -75,16 +77,16 @@ def stretches(hear: Hear, features: npt.NDArray[np.float32], languages: Collecti
     likely = [n for n in np.argsort(-mean)[:_MOST_LANGUAGES] if mean[n] >= _LEAST_SHARE or mean[n] == mean.max()]
     codes = [tuple(languages)[n] for n in likely]
     path = [codes[n] for n in _path(np.log(np.maximum(_normal(glances[:, likely]), _FLOOR)))]
-    found: list[Stretch] = []
+    found: list[LanguageSpan] = []
     begin = 0
     for number, (before, after) in enumerate(pairwise(path), start=1):
         if before == after:
             continue
         cut = _cut(hear, levels, range(begin, frames), around=starts[number], before=before, after=after)
         if cut is not None:
-            found.append(Stretch(start_frame=begin, end_frame=cut, language=before))
+            found.append(LanguageSpan(start_frame=begin, end_frame=cut, language=before))
             begin = cut
-    return (*found, Stretch(start_frame=begin, end_frame=frames, language=path[-1]))
+    return (*found, LanguageSpan(start_frame=begin, end_frame=frames, language=path[-1]))
 
 
 def _table(heard: Sequence[Mapping[str, float]], languages: Sequence[str]) -> npt.NDArray[np.float64]:

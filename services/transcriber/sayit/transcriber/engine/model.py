@@ -23,7 +23,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import LANGUAGES, Task
 from sayit.speech.transcript import Word
-from sayit.transcriber.engine.fallback import Attempt, Generated
+from sayit.transcriber.engine.fallback import FallbackStep, Generated
 from sayit.transcriber.engine.language import ENGLISH
 from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, Passage, Window
 
@@ -161,7 +161,7 @@ class Whisper:
             found = self._vocabularies[language, task] = WhisperVocabulary(self._model, language, task)
         return found
 
-    def generate(self, asked: Sequence[tuple[Encoding, Attempt]]) -> list[Generated]:
+    def generate(self, asked: Sequence[tuple[Encoding, FallbackStep]]) -> list[Generated]:
         """Decodes windows once, all in one call of the decoder.
 
         Args:
@@ -180,7 +180,7 @@ class Whisper:
         new = first.max_new_tokens
         results = self._model.model.generate(
             _joined([encoding for encoding, _ in asked]),
-            [list(attempt.prompt) for _, attempt in asked],
+            [list(fallback_step.prompt) for _, fallback_step in asked],
             # CTranslate2 gives half of it, or what it leaves behind all but the prompt's last token, if that is less.
             max_length=max(2 * new, len(first.prompt) - 1 + new),
             return_scores=True,

@@ -7,16 +7,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from sayit.transcriber.engine.decode_session import DecodeSession
-from sayit.transcriber.engine.result import ChunkText
+from sayit.transcriber.engine.result import DecodedChunk
 
 #: Told that a chunk's first call is near, with what to call once whoever must know it does.
 OnTurn = Callable[[Callable[[], None]], None]
 #: Told the text so far.
-OnWindow = Callable[[ChunkText], None]
+OnWindow = Callable[[DecodedChunk], None]
 
 
-def _running() -> Future[ChunkText]:
-    future: Future[ChunkText] = Future()
+def _running() -> Future[DecodedChunk]:
+    future: Future[DecodedChunk] = Future()
     future.set_running_or_notify_cancel()
     return future
 
@@ -37,7 +37,7 @@ class EngineRequest:
     #: What `cancel` does.
     give_up: Callable[[EngineRequest], None]
     #: The text; EngineCancelled, or what went wrong.
-    future: Future[ChunkText] = field(default_factory=_running)
+    future: Future[DecodedChunk] = field(default_factory=_running)
     #: Seconds of the engine's time that went into it; calls for several chunks are shared evenly.
     compute_s: float = 0.0
     #: Whether its features are there.
@@ -55,7 +55,7 @@ class EngineRequest:
         """Begins no further call; its future ends with EngineCancelled, at once unless a call for it is running."""
         self.give_up(self)
 
-    def text(self) -> ChunkText:
+    def text(self) -> DecodedChunk:
         """The text so far."""
         return self.session.text(self.compute_s)
 

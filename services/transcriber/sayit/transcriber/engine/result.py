@@ -10,7 +10,7 @@ from sayit.speech.transcript import Segment, Suppressed
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChunkText:
+class DecodedChunk:
     """The text of one chunk, or of its windows so far. All times are seconds from the chunk's start."""
 
     #: Segments in order, numbered from 0, clipped to the chunk.
@@ -29,7 +29,7 @@ class ChunkText:
     decoded_s: float
 
 
-def joined(texts: Sequence[ChunkText]) -> ChunkText:
+def joined(texts: Sequence[DecodedChunk]) -> DecodedChunk:
     """The texts of a chunk's stretches, in order, as one; at least one text."""
     *_, last = texts
     if len(texts) == 1:
@@ -45,7 +45,7 @@ def joined(texts: Sequence[ChunkText]) -> ChunkText:
     )
 
 
-def _spoken(text: ChunkText) -> ChunkText:
+def _spoken(text: DecodedChunk) -> DecodedChunk:
     """The same in the language of most of its speech; without segments its language stays."""
     language, probability = main_language(text.segments)
     return replace(text, language=language, language_probability=probability) if language else text

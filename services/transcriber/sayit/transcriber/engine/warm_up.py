@@ -9,7 +9,7 @@ import numpy as np
 
 from sayit.speech.options import Task
 from sayit.transcriber.engine.cost_model import CostModel
-from sayit.transcriber.engine.fallback import Attempt
+from sayit.transcriber.engine.fallback import FallbackStep
 from sayit.transcriber.engine.language import ENGLISH
 from sayit.transcriber.engine.language_segmentation import CELL_FRAMES
 from sayit.transcriber.engine.windows import WINDOW_FRAMES, Passage, Window
@@ -36,7 +36,7 @@ def warm_up(whisper: Whisper, cost: CostModel, batch: int) -> None:
     vocabulary = whisper.vocabulary(ENGLISH, Task.TRANSCRIBE)
 
     def decode(windows: int, tokens: int, temperature: float = 0.0) -> None:
-        attempt = Attempt(
+        fallback_step = FallbackStep(
             prompt=vocabulary.start_sequence,
             temperature=temperature,
             beam_size=5,
@@ -45,10 +45,10 @@ def warm_up(whisper: Whisper, cost: CostModel, batch: int) -> None:
             max_new_tokens=tokens,
         )
         began_s = time.monotonic()
-        answers = whisper.generate([(encoding, attempt)] * windows)
+        answers = whisper.generate([(encoding, fallback_step)] * windows)
         seconds = time.monotonic() - began_s
         longest = max(1, *(len(answer.tokens) for answer in answers))
-        cost.decoded(seconds, windows=windows, width=attempt.width, tokens=longest, typical=False)
+        cost.decoded(seconds, windows=windows, width=fallback_step.width, tokens=longest, typical=False)
 
     decode(1, _FEW_TOKENS)
     decode(batch, _FEW_TOKENS)

@@ -26,10 +26,10 @@ import numpy.typing as npt
 
 from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
-from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Outcome
+from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, WindowResult
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.pace import is_beyond_a_voice, once
-from sayit.transcriber.engine.result import ChunkText
+from sayit.transcriber.engine.result import DecodedChunk
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import WhisperVocabulary
@@ -117,7 +117,7 @@ class ChunkDecoding:
         self._context: list[int] = []
         self._next_frame = start_frame
         self._window: Window | None = None
-        self._outcome: Outcome | None = None
+        self._outcome: WindowResult | None = None
         self._doubted = False
         self._segments: list[Segment] = []
         self._suppressed: list[Suppressed] = []
@@ -162,7 +162,7 @@ class ChunkDecoding:
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
         return Fallback((*before, *vocabulary.start_sequence), self._options, self._open().frames / FRAMES_PER_SECOND)
 
-    def judge(self, outcome: Outcome) -> tuple[Passage, ...]:
+    def judge(self, outcome: WindowResult) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
         window, vocabulary = self._open(), self.vocabulary
         self._outcome = outcome
@@ -230,9 +230,9 @@ class ChunkDecoding:
             self._context.clear()
         self._window = self._outcome = None
 
-    def text(self, compute_s: float) -> ChunkText:
+    def text(self, compute_s: float) -> DecodedChunk:
         """The text of the windows so far."""
-        return ChunkText(
+        return DecodedChunk(
             segments=tuple(self._segments),
             language=self.language,
             language_probability=self.spoken.probability if self.spoken else 0.0,
@@ -242,7 +242,7 @@ class ChunkDecoding:
             decoded_s=min(self._duration_s, self._next_frame / FRAMES_PER_SECOND),
         )
 
-    def _segment(self, passage: Passage, text: str, outcome: Outcome) -> Segment:
+    def _segment(self, passage: Passage, text: str, outcome: WindowResult) -> Segment:
         spoken = passage.spoken or self.spoken
         assert spoken is not None, "text has a language"
         return Segment(

@@ -35,8 +35,8 @@ from redis.exceptions import RedisError
 
 from sayit.chassis.background_tasks import end
 from sayit.chassis.telemetry import logger
-from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, doorbell, dumps, is_interactive, loads, queue_name
-from sayit.transcriber.worker.slots import CLAIM_TIMEOUT_S, Claim, Runner
+from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, dumps, is_interactive, loads, queue_name, wake_up_channel
+from sayit.transcriber.worker.slots import CLAIM_TIMEOUT_S, ClaimResult, Runner
 
 #: A Redis that answers nothing for so long counts as gone; the shared connection is asked after as much silence.
 _QUIET_S = 5.0
@@ -47,7 +47,7 @@ _READ_LIMIT = 1000
 _LOCK_S = CLAIM_TIMEOUT_S * 2
 #: Before it takes one more it waits for so long per chunk that it holds, in seconds, and no longer than for so many. An
 #: idle transcriber locks a message within a few milliseconds of the bell.
-_MODESTY_S, _MOST_MODEST = 0.01, 5
+_YIELD_S, _MOST_YIELDS = 0.01, 5
 #: Slots for interactive messages only.
 _URGENT_SLOTS = 2
 #: Tries are counted by arq, but the scheduler decides when a chunk has had enough.
@@ -56,7 +56,7 @@ _MAX_TRIES = 1_000_000
 _Gone = (RedisError, OSError)
 
 
-class DoorbellWorker(Worker):
+class WakeableWorker(Worker):
     """Takes messages for one model while the runner has free slots.
 
     Args:
@@ -65,7 +65,7 @@ class DoorbellWorker(Worker):
         runner: what claims and holds chunks.
         slots: chunks that may be held at once, not counting urgent ones.
         idle_s: it polls this often even if no bell rings.
-        modesty_s: how long it leaves a message to others, per chunk that it holds.
+        yield_s: how long it leaves a message to others, per chunk that it holds.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class DoorbellWorker(Worker):
         runner: Runner,
         slots: int,
         idle_s: float = 1.0,
-        modesty_s: float = _MODESTY_S,
+        yield_s: float = _YIELD_S,
     ) -> None:
         pool = ConnectionPool.from_url(
             redis_url, socket_timeout=_QUIET_S, socket_connect_timeout=2.0, socket_keepalive=True
@@ -97,16 +97,16 @@ class DoorbellWorker(Worker):
         self.in_progress_timeout_s = _LOCK_S
         self._model = model
         self._idle_s = idle_s
-        self._modesty_s = modesty_s
+        self._yield_s = yield_s
         self._runner = runner
-        self._bell = asyncio.Event()
+        self._notified = asyncio.Event()
         #: The message that the bell rang for last while nothing was held, if the queue was not looked at since.
         self._rung_for: bytes | None = None
         self._away_until_s = 0.0
         self._away_delay_s = _BACKOFF_S[0]
         self._closing = False
         self._slots = slots
-        self._claims_ahead: dict[str, asyncio.Task[Claim]] = {}
+        self._claims_ahead: dict[str, asyncio.Task[ClaimResult]] = {}
         self._freed = asyncio.Event()
         runner.on_free = self._free_again
 
@@ -123,13 +123,13 @@ class DoorbellWorker(Worker):
     def _held(self) -> Collection[str]:
         return self._runner.held
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Looks into the queue now."""
-        self._bell.set()
+        self._notified.set()
 
     def _free_again(self) -> None:
         self._freed.set()
-        self.ring()
+        self.notify()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -162,7 +162,7 @@ class DoorbellWorker(Worker):
         delay_s = _BACKOFF_S[0]
         while True:
             await self._let_others_go_first()
-            self._bell.clear()
+            self._notified.clear()
             try:
                 await self._poll_iteration()
             except _Gone as error:
@@ -176,12 +176,12 @@ class DoorbellWorker(Worker):
                 delay_s = _BACKOFF_S[0]
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._away_for_s() or self._idle_s):
-                    await self._bell.wait()
+                    await self._notified.wait()
 
     async def _let_others_go_first(self) -> None:
         """Waits for as long as befits what is held; a chunk that ends meanwhile shortens it."""
         began_s = self.loop.time()
-        while (left_s := began_s + self._modesty_s * min(self._taken, _MOST_MODEST) - self.loop.time()) > 0:
+        while (left_s := began_s + self._yield_s * min(self._taken, _MOST_YIELDS) - self.loop.time()) > 0:
             self._freed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
@@ -220,7 +220,7 @@ class DoorbellWorker(Worker):
         task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
         self.tasks[job_id] = task
         task.add_done_callback(partial(self._ended, job_id))
-        self.ring()
+        self.notify()
         return True
 
     def _claim_ahead(self, job_id: str) -> None:
@@ -253,7 +253,7 @@ class DoorbellWorker(Worker):
         message = ChunkMessage(chunk_id=str(chunk_id), dispatch=int(dispatch))
         ahead = self._claims_ahead.pop(message.arq_job_id, None)
         match await (self._runner.take(message) if ahead is None else ahead):
-            case Claim.UNANSWERED:
+            case ClaimResult.UNANSWERED:
                 # The message stays where it is, and we look again a little later, so that nothing spins.
                 self._away_until_s = self.loop.time() + self._away_delay_s
                 self._away_delay_s = min(self._away_delay_s * 2, _BACKOFF_S[1])
@@ -288,7 +288,7 @@ class DoorbellWorker(Worker):
         while True:
             pubsub = self.pool.pubsub()
             try:
-                await pubsub.subscribe(doorbell(self._model))
+                await pubsub.subscribe(wake_up_channel(self._model))
                 asked = False
                 while True:
                     message = await pubsub.get_message(timeout=_QUIET_S)
@@ -300,11 +300,11 @@ class DoorbellWorker(Worker):
                         delay_s = _BACKOFF_S[0]
                         if message["type"] == "message" and not self._taken:
                             self._rung_for = message["data"] or None
-                        self.ring()
+                        self.notify()
                     asked = message is None
             except _Gone as error:
                 if delay_s == _BACKOFF_S[0]:
-                    logger().info("doorbell_lost", error=str(error))
+                    logger().info("wake_up_channel_lost", error=str(error))
             finally:
                 with suppress(*_Gone):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py left it out

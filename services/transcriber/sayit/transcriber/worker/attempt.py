@@ -24,8 +24,8 @@ from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import SayItError
 from sayit.speech.wire import seconds_of_duration
-from sayit.transcriber.engine import ChunkText, Engine, EngineCancelled, EngineRequest
-from sayit.transcriber.worker.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop, Tally
+from sayit.transcriber.engine import DecodedChunk, Engine, EngineCancelled, EngineRequest
+from sayit.transcriber.worker.outcomes import AttemptOutcome, ClaimRefused, SchedulerAway, Stop, Tally
 from sayit.transcriber.worker.wire import chunk_output_to_proto, decode_options_from_proto
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Attempt:
     ) -> None:
         self.message = message
         self.tally = Tally()
-        self.text: ChunkText | None = None
+        self.text: DecodedChunk | None = None
         self._call: grpc.aio.StreamStreamCall[pb.RunChunkRequest, pb.RunChunkResponse]
         self._stub = stub
         self._engine = engine
@@ -75,7 +75,7 @@ class Attempt:
         self._committed = asyncio.Event()
         self._stopped = asyncio.Event()
         self._stop: Stop | None = None
-        self._partial: ChunkText | None = None
+        self._partial: DecodedChunk | None = None
         self._partial_ready = asyncio.Event()
 
     @property
@@ -120,7 +120,7 @@ class Attempt:
         self._call.cancel()
         raise SchedulerAway("the call ended without an assignment")
 
-    async def run(self, assignment: pb.Assignment) -> Outcome:
+    async def run(self, assignment: pb.Assignment) -> AttemptOutcome:
         """Does the work, delivers it or gives it back, and ends the call; returns once the engine has let go of it."""
         reader = asyncio.create_task(self._read())
         interval_s = max(_MIN_HEARTBEAT_S, seconds_of_duration(assignment.heartbeat_interval) or 1.0)
@@ -144,7 +144,7 @@ class Attempt:
             turn = (self._turn,) if self._turn is not None else ()
             await asyncio.gather(reader, stopped, work, *turn, *talkers, return_exceptions=True)
 
-    async def _transcribe(self, assignment: pb.Assignment) -> ChunkText:
+    async def _transcribe(self, assignment: pb.Assignment) -> DecodedChunk:
         began = time.monotonic()
         self.tally.audio_s = seconds_of(assignment.audio_bytes // SAMPLE_BYTES)
         await self._audio_complete.wait()
@@ -176,34 +176,34 @@ class Attempt:
         await self._enter(pb.CHUNK_STAGE_ON_ENGINE)
         go()
 
-    async def _deliver(self, work: asyncio.Task[ChunkText], reader: asyncio.Task[None]) -> Outcome:
+    async def _deliver(self, work: asyncio.Task[DecodedChunk], reader: asyncio.Task[None]) -> AttemptOutcome:
         """Sends what the engine said, and waits until it is stored."""
         await self._enter(pb.CHUNK_STAGE_DONE)
         error = work.exception()
         if error is None:
             self.text = work.result()
             await self._write(pb.RunChunkRequest(result=chunk_output_to_proto(self.text)), last=True)
-            outcome = Outcome.DONE
+            outcome = AttemptOutcome.DONE
         else:
             logger().error("engine_failed", chunk_id=self.message.chunk_id, exc_info=error)
             cause = error.cause if isinstance(error, SayItError) else f"{type(error).__name__}: {error}"
             failure = pb.ChunkFailure(detail=cause[:_DETAIL_CHARS])
             await self._write(pb.RunChunkRequest(failure=failure), last=True)
-            outcome = Outcome.FAILED
-        return outcome if await self._is_committed(reader) else Outcome.LOST
+            outcome = AttemptOutcome.FAILED
+        return outcome if await self._is_committed(reader) else AttemptOutcome.LOST
 
-    async def _give_back(self, work: asyncio.Task[ChunkText], reader: asyncio.Task[None]) -> Outcome:
+    async def _give_back(self, work: asyncio.Task[DecodedChunk], reader: asyncio.Task[None]) -> AttemptOutcome:
         """Releases the chunk at once, then waits until the engine has let go of it."""
         if self._held is not None:
             self._held.cancel()
         else:
             work.cancel()
-        outcome = Outcome.CANCELLED if self._stop is Stop.CANCELLED else Outcome.LOST
+        outcome = AttemptOutcome.CANCELLED if self._stop is Stop.CANCELLED else AttemptOutcome.LOST
         if self._stop is not None and self._stop is not Stop.LOST:
             release = pb.ReleaseChunk(reason=self._stop.value)
             await self._write(pb.RunChunkRequest(release=release), last=True)
             if await self._is_committed(reader) and self._stop is Stop.DRAINING:
-                outcome = Outcome.RELEASED
+                outcome = AttemptOutcome.RELEASED
         await asyncio.wait({work})
         if work.cancelled() or work.exception() is not None:
             self.tally.saved_s = max(0.0, self.tally.audio_s - (self._partial.decoded_s if self._partial else 0.0))
@@ -248,7 +248,7 @@ class Attempt:
         self._stage = stage
         await self._write(pb.RunChunkRequest(heartbeat=pb.Heartbeat(stage=stage)))
 
-    def _take_partial(self, text: ChunkText) -> None:
+    def _take_partial(self, text: DecodedChunk) -> None:
         """Keeps the newest text; where the scheduler reads slowly the ones between are skipped."""
         self._partial = text
         self._partial_ready.set()

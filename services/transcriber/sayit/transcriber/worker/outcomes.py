@@ -14,7 +14,7 @@ class SchedulerAway(Exception):  # noqa: N818 - names the situation
     """The claim got no answer; the chunk may still be due."""
 
 
-class Outcome(StrEnum):
+class AttemptOutcome(StrEnum):
     """How an attempt ended."""
 
     #: The claim came second or too late.

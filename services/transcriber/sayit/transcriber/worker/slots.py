@@ -15,7 +15,7 @@ from sayit.speech.chunk_queue import ChunkMessage
 from sayit.transcriber import metrics
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.worker.attempt import Attempt
-from sayit.transcriber.worker.outcomes import ClaimRefused, Outcome, SchedulerAway, Stop
+from sayit.transcriber.worker.outcomes import AttemptOutcome, ClaimRefused, SchedulerAway, Stop
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub
@@ -27,7 +27,7 @@ _GIVE_BACK_SHARE = 0.3
 _GIVE_BACK_S = 5.0
 
 
-class Claim(Enum):
+class ClaimResult(Enum):
     """What became of a message."""
 
     #: The chunk is ours.
@@ -71,20 +71,20 @@ class Runner:
         """Whether this process takes no more work."""
         return self._draining
 
-    async def take(self, message: ChunkMessage) -> Claim:
+    async def take(self, message: ChunkMessage) -> ClaimResult:
         """Claims a message's chunk; returns as soon as that is answered, and goes on with the chunk in the background.
 
         May be called more than once for the same message.
         """
         key = message.arq_job_id
         if self._draining:
-            return Claim.UNANSWERED
+            return ClaimResult.UNANSWERED
         if key in self._attempts:
-            return Claim.REFUSED
+            return ClaimResult.REFUSED
         attempt = Attempt(message, stub=self._stub, engine=self._engine, transcriber_id=self._transcriber_id)
         self._attempts[key] = attempt
         metrics.BUSY.set(len(self._attempts))
-        answer: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[ClaimResult] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._attempt(attempt, answer), name=f"chunk {key}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -113,26 +113,26 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _attempt(self, attempt: Attempt, answer: asyncio.Future[Claim]) -> None:
+    async def _attempt(self, attempt: Attempt, answer: asyncio.Future[ClaimResult]) -> None:
         try:
             try:
                 assignment = await attempt.claim(CLAIM_TIMEOUT_S)
             except ClaimRefused as error:
-                _conclude(attempt, Outcome.REFUSED, {"reason": str(error)})
-                _answer(answer, Claim.REFUSED)
+                _conclude(attempt, AttemptOutcome.REFUSED, {"reason": str(error)})
+                _answer(answer, ClaimResult.REFUSED)
                 return
             except SchedulerAway as error:
-                _conclude(attempt, Outcome.UNANSWERED, {"reason": str(error)})
-                _answer(answer, Claim.UNANSWERED)
+                _conclude(attempt, AttemptOutcome.UNANSWERED, {"reason": str(error)})
+                _answer(answer, ClaimResult.UNANSWERED)
                 return
-            _answer(answer, Claim.GRANTED)
+            _answer(answer, ClaimResult.GRANTED)
             with span_from(assignment.traceparent, "chunk") as span:
                 outcome = await attempt.run(assignment)
                 self._count(attempt, outcome)
                 _describe(span, attempt, assignment, outcome)
         finally:
             # Whatever went wrong here, the slot is free and the worker is not left waiting.
-            _answer(answer, Claim.UNANSWERED)
+            _answer(answer, ClaimResult.UNANSWERED)
             del self._attempts[attempt.message.arq_job_id]
             metrics.BUSY.set(len(self._attempts))
             self.on_free()
@@ -142,19 +142,19 @@ class Runner:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger().error("attempt_crashed", task=task.get_name(), exc_info=error)
 
-    def _count(self, attempt: Attempt, outcome: Outcome) -> None:
-        if outcome is Outcome.DONE:
+    def _count(self, attempt: Attempt, outcome: AttemptOutcome) -> None:
+        if outcome is AttemptOutcome.DONE:
             self.audio_s += attempt.tally.audio_s
             self.compute_s += attempt.tally.engine_s
             metrics.AUDIO_SECONDS.inc(attempt.tally.audio_s)
 
 
-def _answer(answer: asyncio.Future[Claim], claim: Claim) -> None:
+def _answer(answer: asyncio.Future[ClaimResult], claim: ClaimResult) -> None:
     if not answer.done():
         answer.set_result(claim)
 
 
-def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: Outcome) -> None:
+def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: AttemptOutcome) -> None:
     """The canonical line, the span's attributes and the metrics of a claimed chunk; never its text."""
     tally, text = attempt.tally, attempt.text
     metrics.CLAIM_SECONDS.observe(tally.claim_s)
@@ -180,7 +180,7 @@ def _describe(span: Span, attempt: Attempt, assignment: pb.Assignment, outcome: 
     _conclude(attempt, outcome, fields)
 
 
-def _conclude(attempt: Attempt, outcome: Outcome, fields: Mapping[str, str | int | float]) -> None:
+def _conclude(attempt: Attempt, outcome: AttemptOutcome, fields: Mapping[str, str | int | float]) -> None:
     metrics.CHUNKS.labels(outcome.value).inc()
     logger().info(
         "chunk",

@@ -6,7 +6,7 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.options import AUTO, DecodeOptions, Task
 from sayit.speech.wire import duration_to_proto, segment_to_proto, suppressed_to_proto
 from sayit.speech.wire.times import shortest
-from sayit.transcriber.engine.result import ChunkText
+from sayit.transcriber.engine.result import DecodedChunk
 from sayit.v1 import resources_pb2
 
 
@@ -32,7 +32,7 @@ def decode_options_from_proto(message: pb.DecodeOptions) -> DecodeOptions:
     )
 
 
-def chunk_output_to_proto(text: ChunkText) -> pb.ChunkOutput:
+def chunk_output_to_proto(text: DecodedChunk) -> pb.ChunkOutput:
     """What the engine said, for the wire; times stay relative to the chunk."""
     return pb.ChunkOutput(
         segments=[segment_to_proto(segment) for segment in text.segments],

@@ -12,7 +12,7 @@ from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.openai import form_fields, schemas
 from sayit.bridge.http.openai.errors import refusal
 from sayit.bridge.http.openai.models import model_entry, model_list, parse_aliases, resolve
-from sayit.bridge.http.openai.response import Call
+from sayit.bridge.http.openai.response import AudioResponse
 from sayit.speech.options import Task
 
 __all__ = ["parse_aliases", "refusal", "routes"]
@@ -83,4 +83,4 @@ async def _audio(deps: Deps, gateway: Gateway, request: Request, task: Task) -> 
         job = await gateway.create_job_from_upload(
             received.upload_id, options=asked.options, filename=received.filename
         )
-    return Call(deps=deps, gateway=gateway, http=request, asked=asked, job=job).response()
+    return AudioResponse(deps=deps, gateway=gateway, http=request, asked=asked, job=job).response()

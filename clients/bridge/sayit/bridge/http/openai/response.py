@@ -38,7 +38,7 @@ _TEXTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class AudioResponse:
     """A job that a client waits for."""
 
     deps: Deps
@@ -60,8 +60,8 @@ class Call:
         try:
             async with aclosing(self._events()) as events:
                 async for _ in events:
-                    patience_s = interval_s if pieces.begun else interval_s * _BEATS_BEFORE_PADDING
-                    if not text and pieces.silent_s >= patience_s:
+                    longest_silence_s = interval_s if pieces.begun else interval_s * _BEATS_BEFORE_PADDING
+                    if not text and pieces.silent_s >= longest_silence_s:
                         await pieces.send(b" ")
             transcript = await self.gateway.transcript(self.job.id)
         except SayItError as error:
@@ -124,8 +124,8 @@ class Call:
             SayItError: it failed or was cancelled, or the bridge stops.
         """
         beat_s = self.deps.settings.heartbeat_interval_s / 2
-        watching = events_and_beats(self.gateway, self.job.id, 0, every_s=beat_s, stopping=self.deps.stopping)
-        async with aclosing(watching) as events:
+        watcher = events_and_beats(self.gateway, self.job.id, 0, every_s=beat_s, stopping=self.deps.stopping)
+        async with aclosing(watcher) as events:
             async for event in events:
                 body = event.body if event else None
                 if isinstance(body, Failed):

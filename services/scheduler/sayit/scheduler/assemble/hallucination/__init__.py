@@ -5,7 +5,7 @@ watching, a news reader's name, the same words over and over. No single figure t
 are combined: speech detected there, the model's own doubts, repetition, and a list of known phrases. Pure.
 """
 
-from sayit.scheduler.assemble.hallucination.hallucination_filter import HallucinationGuard
+from sayit.scheduler.assemble.hallucination.hallucination_filter import HallucinationFilter
 from sayit.scheduler.assemble.hallucination.phrases import PhrasesError, load_phrases
 
-__all__ = ["HallucinationGuard", "PhrasesError", "load_phrases"]
+__all__ = ["HallucinationFilter", "PhrasesError", "load_phrases"]

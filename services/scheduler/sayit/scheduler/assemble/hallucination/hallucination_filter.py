@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
 
-from sayit.scheduler.assemble.hallucination.levels import LEVELS, Level
+from sayit.scheduler.assemble.hallucination.levels import LEVELS, Strictness
 from sayit.scheduler.assemble.hallucination.phrases import Doubt, Phrases
 from sayit.scheduler.assemble.hallucination.repetition import repeated_segments, without_loops
 from sayit.speech.options import Guard
@@ -17,7 +17,7 @@ from sayit.speech.transcript import Segment, Span, Suppressed, SuppressionReason
 _SLACK_S = 0.5
 
 
-class HallucinationGuard:
+class HallucinationFilter:
     """Judges text by what is known of it.
 
     Args:
@@ -71,7 +71,7 @@ class HallucinationGuard:
         return [tuple(segments) for segments in left], tuple(sorted(removed, key=lambda one: one.start_s))
 
     def _reason(
-        self, segment: Segment, level: Level, speech: Sequence[Span] | None, *, loops: bool
+        self, segment: Segment, level: Strictness, speech: Sequence[Span] | None, *, loops: bool
     ) -> SuppressionReason | None:
         in_speech = 1.0 if speech is None else _share_in_speech(segment, speech)
         outside = in_speech < level.least_in_speech
@@ -96,7 +96,7 @@ def _by_channel(speech: Sequence[Span]) -> defaultdict[int, list[Span]]:
     return spans
 
 
-def _doubt(segment: Segment, in_speech: float, level: Level, *, much: bool) -> Doubt:
+def _doubt(segment: Segment, in_speech: float, level: Strictness, *, much: bool) -> Doubt:
     if much:
         return Doubt.MUCH
     some = (

@@ -8,7 +8,7 @@ from sayit.speech.options import Guard
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
+class Strictness:
     """Thresholds."""
 
     #: Below this mean log probability the model was unsure; whisper's own threshold is -1.
@@ -33,7 +33,7 @@ class Level:
 
 #: By the request's option; OFF has none.
 LEVELS = {
-    Guard.STANDARD: Level(
+    Guard.STANDARD: Strictness(
         unsure_logprob=-1.0,
         no_speech_prob=0.6,
         compression_ratio=2.4,
@@ -46,7 +46,7 @@ LEVELS = {
         phrase_repeats=4,
         segment_repeats=4,
     ),
-    Guard.STRICT: Level(
+    Guard.STRICT: Strictness(
         unsure_logprob=-0.7,
         no_speech_prob=0.4,
         compression_ratio=2.0,

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sayit.scheduler.assemble.hallucination.levels import Level
+from sayit.scheduler.assemble.hallucination.levels import Strictness
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
 from sayit.speech.word_times import words_of
 
@@ -17,7 +17,7 @@ _LONGEST_PHRASE = 8
 _LETTERS_LOOP = re.compile(r"(.{1,8}?)\1{9,}")
 
 
-def without_loops(segment: Segment, level: Level) -> tuple[Segment, tuple[Suppressed, ...]]:
+def without_loops(segment: Segment, level: Strictness) -> tuple[Segment, tuple[Suppressed, ...]]:
     """The segment with every loop said once, and what went."""
     words = list(words_of(segment))
     removed: list[Suppressed] = []
@@ -38,7 +38,7 @@ def without_loops(segment: Segment, level: Level) -> tuple[Segment, tuple[Suppre
     return replace(kept, words=tuple(words) if segment.words else ()), tuple(removed)
 
 
-def repeated_segments(segments: Sequence[Segment], level: Level) -> set[int]:
+def repeated_segments(segments: Sequence[Segment], level: Strictness) -> set[int]:
     """Which segments only say once more what those in front of them said, in a loop, in the same channel."""
     found: set[int] = set()
     first = 0
@@ -52,7 +52,7 @@ def repeated_segments(segments: Sequence[Segment], level: Level) -> set[int]:
     return found
 
 
-def _loop(words: Sequence[Word], level: Level) -> tuple[int, int] | None:
+def _loop(words: Sequence[Word], level: Strictness) -> tuple[int, int] | None:
     """The repetitions of the first loop, without its first round: start and end among the words."""
     keys = [_key(word.text) for word in words]
     for length in range(1, _LONGEST_PHRASE + 1):

@@ -51,7 +51,7 @@ class Loudness:
 UNKNOWN = Loudness(levels={}, step_s=1.0)
 
 
-def without_echoes(
+def without_crosstalk(
     chunks: Sequence[Sequence[Segment]], loudness: Loudness
 ) -> tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]:
     """What stays of each chunk, and the echoes.
@@ -63,12 +63,12 @@ def without_echoes(
     by_channel: dict[int, list[Segment]] = {channel: [] for channel in loudness.levels}
     for segment in (segment for chunk in chunks for segment in chunk):
         by_channel.setdefault(segment.channel, []).append(segment)
-    echoes = {
+    crosstalk = {
         (segment.channel, place)
         for channel, segments in by_channel.items()
         for place, segment in enumerate(segments)
         for other in by_channel
-        if other != channel and _is_echo(segment, other, by_channel[other], loudness)
+        if other != channel and _is_crosstalk(segment, other, by_channel[other], loudness)
     }
     seen = dict.fromkeys(by_channel, 0)
     kept: list[tuple[Segment, ...]] = []
@@ -76,7 +76,7 @@ def without_echoes(
     for chunk in chunks:
         stays: list[Segment] = []
         for segment in chunk:
-            if (segment.channel, seen[segment.channel]) in echoes:
+            if (segment.channel, seen[segment.channel]) in crosstalk:
                 removed.append(_suppressed(segment))
             else:
                 stays.append(segment)
@@ -85,7 +85,7 @@ def without_echoes(
     return kept, tuple(removed)
 
 
-def _is_echo(segment: Segment, other: int, theirs: Sequence[Segment], loudness: Loudness) -> bool:
+def _is_crosstalk(segment: Segment, other: int, theirs: Sequence[Segment], loudness: Loudness) -> bool:
     """Whether a segment is what another channel says; `theirs` are that channel's segments in order."""
     return _quieter(segment, other, loudness) and _same_words(segment, _meanwhile(segment, theirs))
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import chain, pairwise
 
 from sayit.scheduler.assemble.merge.coverage import coverage_of
-from sayit.scheduler.assemble.merge.crosstalk import UNKNOWN, Loudness, without_echoes
+from sayit.scheduler.assemble.merge.crosstalk import UNKNOWN, Loudness, without_crosstalk
 from sayit.scheduler.assemble.merge.overlap_alignment import join
-from sayit.scheduler.assemble.merge.values import Merged, Refinement, TranscribedChunk
+from sayit.scheduler.assemble.merge.values import ChunkRefinement, Merged, TranscribedChunk
 from sayit.scheduler.assemble.merge.words import kept_segments, words_of
 from sayit.speech.languages import main_language
 from sayit.speech.transcript import Segment, Span, Suppressed
@@ -39,20 +39,20 @@ def merge(
     ordered = sorted(chunks, key=lambda chunk: (chunk.channel, chunk.index))
     said, removed = review(_without_doubles(ordered))
     timed = _in_order(ordered, said, duration_s)
-    placed, echoes = without_echoes(timed, loudness)
+    placed, crosstalk = without_crosstalk(timed, loudness)
     by_time = sorted(chain.from_iterable(placed), key=lambda segment: (segment.start_s, segment.channel))
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(by_time))
     language, probability = main_language(segments)
     return Merged(
         segments=segments,
         suppressed=tuple(
-            sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed, *echoes], key=_start_of)
+            sorted([*chain.from_iterable(c.suppressed for c in ordered), *removed, *crosstalk], key=_start_of)
         ),
         language=language,
         language_probability=probability,
         coverage=coverage_of(speech, list(chain.from_iterable(timed))),
         refinements=tuple(
-            Refinement(
+            ChunkRefinement(
                 chunk_indexes=(chunk.index,),
                 segments=tuple(replace(segment, id=number) for number, segment in enumerate(now)),
             )
@@ -74,9 +74,9 @@ def _without_doubles(chunks: Sequence[TranscribedChunk]) -> list[tuple[Segment, 
     for right, (before, after) in enumerate(pairwise(chunks), start=1):
         one_channel = before.channel == after.channel
         if one_channel and before.hard_end and after.hard_start and after.start_s < before.end_s:
-            seam = join(words[right - 1], words[right], start_s=after.start_s, end_s=before.end_s)
-            last[right - 1] = max(first[right - 1], seam.left_end)
-            first[right] = seam.right_start
+            splice = join(words[right - 1], words[right], start_s=after.start_s, end_s=before.end_s)
+            last[right - 1] = max(first[right - 1], splice.left_end)
+            first[right] = splice.right_start
     return [
         kept_segments(chunk.segments, words[place], first[place], last[place]) if words[place] else chunk.segments
         for place, chunk in enumerate(chunks)

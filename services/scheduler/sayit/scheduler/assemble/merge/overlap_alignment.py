@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sayit.scheduler.assemble.merge.words import PlacedWord
+from sayit.scheduler.assemble.merge.words import ChunkWord
 
 #: Equal words whose times are further apart than this are two words.
 TIME_TOLERANCE_S = 1.0
@@ -28,7 +28,7 @@ _OFF_CENTRE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seam:
+class Splice:
     """The decision: the left chunk's words before `left_end`, then the right chunk's from `right_start` on."""
 
     left_end: int
@@ -39,8 +39,8 @@ class Seam:
 class _Column:
     """One place of the alignment: a word of both chunks, or of one of them."""
 
-    left: PlacedWord | None
-    right: PlacedWord | None
+    left: ChunkWord | None
+    right: ChunkWord | None
     #: Whether the right word is its chunk's first.
     opening: bool = False
 
@@ -54,7 +54,7 @@ class _Column:
         return self.left is not None and self.right is not None
 
 
-def join(left: Sequence[PlacedWord], right: Sequence[PlacedWord], *, start_s: float, end_s: float) -> Seam:
+def join(left: Sequence[ChunkWord], right: Sequence[ChunkWord], *, start_s: float, end_s: float) -> Splice:
     """Where to change from the left chunk's words to the right one's.
 
     Both chunks have the audio from `start_s` to `end_s`. Their words there are aligned: the most equal words in equal
@@ -69,7 +69,7 @@ def join(left: Sequence[PlacedWord], right: Sequence[PlacedWord], *, start_s: fl
         last += 1
     columns = _columns(left[first:], right[:last])
     place = min(range(len(columns) + 1), key=lambda at: _price(columns, at, start_s, end_s))
-    return Seam(
+    return Splice(
         left_end=first + sum(column.left is not None for column in columns[:place]),
         right_start=sum(column.right is not None for column in columns[:place]),
     )
@@ -85,7 +85,7 @@ class Agreement:
     share: float
 
 
-def agreement(left: Sequence[PlacedWord], right: Sequence[PlacedWord], *, start_s: float, end_s: float) -> Agreement:
+def agreement(left: Sequence[ChunkWord], right: Sequence[ChunkWord], *, start_s: float, end_s: float) -> Agreement:
     """How far both say the same between two times; words are aligned as in `join`."""
     inside = [
         column
@@ -96,7 +96,7 @@ def agreement(left: Sequence[PlacedWord], right: Sequence[PlacedWord], *, start_
     return Agreement(equal=equal, share=2 * equal / (len(inside) + equal) if inside else 1.0)
 
 
-def _near(words: Sequence[PlacedWord], start_s: float, end_s: float) -> list[PlacedWord]:
+def _near(words: Sequence[ChunkWord], start_s: float, end_s: float) -> list[ChunkWord]:
     return [word for word in words if start_s - _SLACK_S <= word.middle_s <= end_s + _SLACK_S]
 
 
@@ -117,7 +117,7 @@ def _price(columns: Sequence[_Column], at: int, start_s: float, end_s: float) ->
     return price + _OFF_CENTRE * abs(where_s - (start_s + end_s) / 2)
 
 
-def _columns(left: Sequence[PlacedWord], right: Sequence[PlacedWord]) -> list[_Column]:
+def _columns(left: Sequence[ChunkWord], right: Sequence[ChunkWord]) -> list[_Column]:
     """The alignment, in order."""
     columns: list[_Column] = []
     i = j = 0
@@ -131,7 +131,7 @@ def _columns(left: Sequence[PlacedWord], right: Sequence[PlacedWord]) -> list[_C
     return columns
 
 
-def _matches(left: Sequence[PlacedWord], right: Sequence[PlacedWord]) -> list[tuple[int, int]]:
+def _matches(left: Sequence[ChunkWord], right: Sequence[ChunkWord]) -> list[tuple[int, int]]:
     """The best alignment's equal words as index pairs: longest common subsequence with a price on time differences."""
     best = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in range(len(left) - 1, -1, -1):
@@ -152,7 +152,7 @@ def _matches(left: Sequence[PlacedWord], right: Sequence[PlacedWord]) -> list[tu
     return pairs
 
 
-def _likeness(one: PlacedWord, other: PlacedWord) -> float:
+def _likeness(one: ChunkWord, other: ChunkWord) -> float:
     """0 for different words, else up to 1 the closer their times are; stretched words agree on one side at least."""
     if one.key != other.key:
         return 0.0

@@ -36,7 +36,7 @@ class TranscribedChunk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refinement:
+class ChunkRefinement:
     """What a chunk says after all, where its hard seams or the review changed that."""
 
     #: The chunks whose texts are replaced. Always one: so no two refinements speak of the same chunk.
@@ -60,4 +60,4 @@ class Merged:
     #: Detected speech against transcribed speech.
     coverage: Coverage
     #: One for every chunk that a hard seam or the review changed, in order.
-    refinements: tuple[Refinement, ...]
+    refinements: tuple[ChunkRefinement, ...]

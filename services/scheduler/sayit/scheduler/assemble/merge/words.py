@@ -10,7 +10,7 @@ from sayit.speech.transcript import Segment, Word
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlacedWord:
+class ChunkWord:
     """A word and where it came from."""
 
     word: Word
@@ -25,10 +25,10 @@ class PlacedWord:
         return (self.word.start_s + self.word.end_s) / 2
 
 
-def words_of(segments: tuple[Segment, ...]) -> list[PlacedWord]:
+def words_of(segments: tuple[Segment, ...]) -> list[ChunkWord]:
     """All words in order; a segment without words gets its text's, spread over its time."""
     return [
-        PlacedWord(word=word, key=comparable(word.text), segment=index)
+        ChunkWord(word=word, key=comparable(word.text), segment=index)
         for index, segment in enumerate(segments)
         for word in word_times.words_of(segment)
     ]
@@ -40,7 +40,7 @@ def comparable(text: str) -> str:
     return "".join(letter for letter in folded if letter.isalnum()) or folded.strip()
 
 
-def kept_segments(segments: tuple[Segment, ...], words: list[PlacedWord], first: int, last: int) -> tuple[Segment, ...]:
+def kept_segments(segments: tuple[Segment, ...], words: list[ChunkWord], first: int, last: int) -> tuple[Segment, ...]:
     """The segments that `words[first:last]` leave; one that keeps all its words stays as it is."""
     if first == 0 and last == len(words):
         return segments

@@ -5,7 +5,7 @@ looks heard, what the chunks say. Both are functions of the same evidence, so th
 alike. `KINDS` lists them in the order in which they choose and judge.
 """
 
-from sayit.scheduler.assemble.redecode.kinds import KINDS, stands, wanted
+from sayit.scheduler.assemble.redecode.kinds import KINDS, redecode_requests, texts_with_redecodes
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
 
-__all__ = ["KINDS", "Heard", "Kind", "stands", "wanted"]
+__all__ = ["KINDS", "Heard", "Kind", "redecode_requests", "texts_with_redecodes"]

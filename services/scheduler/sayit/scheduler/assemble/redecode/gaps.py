@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
-from sayit.scheduler.assemble.merge.words import PlacedWord, kept_segments, words_of
-from sayit.scheduler.assemble.redecode.speech_rate import Pace
+from sayit.scheduler.assemble.merge.words import ChunkWord, kept_segments, words_of
+from sayit.scheduler.assemble.redecode.speech_rate import SpeechRate
 from sayit.scheduler.assemble.redecode.values import Heard
-from sayit.scheduler.jobs.chunk_overrides import DecodeChanges
-from sayit.scheduler.jobs.redecodes import Look, Wanted
+from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
+from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.transcript import Segment, Span, Word
 
@@ -42,34 +42,36 @@ class Gaps:
     share = 0.25
     least = 2
 
-    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+    def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
         """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
-        pace = Pace(draft.segments)
+        pace = SpeechRate(draft.segments)
         missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
         missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
         missing.sort(key=lambda gap: gap.start_s)
-        places = [place for place in _places(missing) if not any(_covers(look, place) for look in heard.looks)]
+        places = [
+            place for place in _indexes(missing) if not any(_covers(redecode, place) for redecode in heard.redecodes)
+        ]
         asked = heard.options
         own = asked.temperature is not None or bool(asked.decoding.temperatures)
-        changes = DecodeChanges(temperatures=None if own else _TEMPERATURES, word_timestamps=True)
+        overrides = ChunkOverrides(temperatures=None if own else _TEMPERATURES, word_timestamps=True)
         return [
-            Wanted(
+            RedecodeRequest(
                 kind=self.name,
                 start_sample=samples_of(max(0.0, place.start_s - _AROUND_S)),
                 end_sample=min(samples_of(place.end_s + _AROUND_S), heard.samples),
-                changes=changes,
+                overrides=overrides,
             )
             for place in sorted(places, key=lambda place: -place.duration_s)
         ]
 
-    def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
+    def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`."""
         now = list(texts)
         thin = _thin(texts, heard.spans)
-        for look in heard.of_kind(self.name):
-            gone = [segment for segment in thin if _covers(look, segment) and _says_more(look, segment)]
-            filled = _filled(now, look, heard.spans)
-            now = max(filled, _filled(_without(now, gone), look, heard.spans), key=_count) if gone else filled
+        for redecode in heard.of_kind(self.name):
+            gone = [segment for segment in thin if _covers(redecode, segment) and _says_more(redecode, segment)]
+            filled = _filled(now, redecode, heard.spans)
+            now = max(filled, _filled(_without(now, gone), redecode, heard.spans), key=_count) if gone else filled
         return now
 
 
@@ -81,7 +83,7 @@ def _count(texts: Sequence[TranscribedChunk]) -> int:
 def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
     """Segments in which something is missing."""
     written = [segment for text in texts for segment in text.segments]
-    pace = Pace(written)
+    pace = SpeechRate(written)
     return [segment for segment in written if pace.is_thin(segment, speech)]
 
 
@@ -94,9 +96,9 @@ def _without(texts: list[TranscribedChunk], gone: list[Segment]) -> list[Transcr
     ]
 
 
-def _says_more(look: Look, thin: Segment) -> bool:
+def _says_more(redecode: Redecode, thin: Segment) -> bool:
     """Whether a look heard more words in a segment's time, and is as sure of them."""
-    segments = () if look.output is None else look.output.segments
+    segments = () if redecode.output is None else redecode.output.segments
     inside = [word.word for word in words_of(segments) if thin.start_s <= word.middle_s <= thin.end_s]
     if len(inside) <= len(words_of((thin,))):
         return False
@@ -108,17 +110,17 @@ def _mean_probability(words: Sequence[Word]) -> float:
     return statistics.fmean(word.probability for word in words)
 
 
-def _filled(texts: list[TranscribedChunk], look: Look, speech: Sequence[Span]) -> list[TranscribedChunk]:
+def _filled(texts: list[TranscribedChunk], redecode: Redecode, speech: Sequence[Span]) -> list[TranscribedChunk]:
     """The chunks with what a look heard where they say nothing."""
     now = list(texts)
-    for found in _in_gaps(look, now, speech):
+    for found in _in_gaps(redecode, now, speech):
         place = _chunk_at(now, (found.start_s + found.end_s) / 2)
         said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
         now[place] = replace(now[place], segments=tuple(said))
     return now
 
 
-def _places(gaps: Sequence[Span]) -> list[Span]:
+def _indexes(gaps: Sequence[Span]) -> list[Span]:
     """Gaps that a look hears together, or parts of long ones."""
     most_s = _LONGEST_S - 2 * _AROUND_S
     parts = [
@@ -136,9 +138,9 @@ def _places(gaps: Sequence[Span]) -> list[Span]:
     return places
 
 
-def _covers(look: Look, place: Span | Segment) -> bool:
+def _covers(redecode: Redecode, place: Span | Segment) -> bool:
     """Whether a look of any kind has heard a place."""
-    start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
+    start_s, end_s = seconds_of(redecode.request.start_sample), seconds_of(redecode.request.end_sample)
     return start_s <= place.start_s and place.end_s <= end_s
 
 
@@ -147,13 +149,13 @@ def _chunk_at(texts: Sequence[TranscribedChunk], time_s: float) -> int:
     return max(range(len(texts)), key=lambda place: min(time_s - texts[place].start_s, texts[place].end_s - time_s))
 
 
-def _in_gaps(look: Look, texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
+def _in_gaps(redecode: Redecode, texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
     """What a look wrote where somebody spoke and nothing was written."""
-    if look.output is None:
+    if redecode.output is None:
         return []
-    segments = tuple(each for each in look.output.segments if each.avg_logprob >= _LEAST_LOGPROB)
+    segments = tuple(each for each in redecode.output.segments if each.avg_logprob >= _LEAST_LOGPROB)
     heard = words_of(segments)
-    start_s, end_s = seconds_of(look.wanted.start_sample), seconds_of(look.wanted.end_sample)
+    start_s, end_s = seconds_of(redecode.request.start_sample), seconds_of(redecode.request.end_sample)
     written = [each for text in texts for each in text.segments if each.start_s < end_s and each.end_s > start_s]
     neighbours = words_of(tuple(written))
     new = [
@@ -163,11 +165,11 @@ def _in_gaps(look: Look, texts: Sequence[TranscribedChunk], speech: Sequence[Spa
     return [segment for first, last in _runs(new) for segment in kept_segments(segments, heard, first, last)]
 
 
-def _within(word: PlacedWord, spans: Sequence[Span] | Sequence[Segment], slack_s: float) -> bool:
+def _within(word: ChunkWord, spans: Sequence[Span] | Sequence[Segment], slack_s: float) -> bool:
     return any(span.start_s - slack_s <= word.middle_s <= span.end_s + slack_s for span in spans)
 
 
-def _is_double(word: PlacedWord, others: Sequence[PlacedWord]) -> bool:
+def _is_double(word: ChunkWord, others: Sequence[ChunkWord]) -> bool:
     return any(other.key == word.key and abs(other.middle_s - word.middle_s) <= _DOUBLE_S for other in others)
 
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.gaps import Gaps
 from sayit.scheduler.assemble.redecode.languages import Languages
-from sayit.scheduler.assemble.redecode.overlaps import Seams
+from sayit.scheduler.assemble.redecode.overlaps import Overlaps
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
-from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, Wanted
+from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, RedecodeRequest
 
 #: In the order in which they choose and judge.
-KINDS: tuple[Kind, ...] = (Languages(), Seams(), Gaps())
+KINDS: tuple[Kind, ...] = (Languages(), Overlaps(), Gaps())
 
 
-def wanted(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[Wanted, ...]:
+def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[RedecodeRequest, ...]:
     """The looks of the next round: none that was had, and of each kind no more than its share.
 
     Args:
@@ -26,21 +26,21 @@ def wanted(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tup
     """
     if heard.next_round > MAX_ROUNDS:
         return ()
-    chosen: list[Wanted] = []
+    chosen: list[RedecodeRequest] = []
     for kind in kinds:
-        had = {look.wanted for look in heard.of_kind(kind.name)}
+        had = {redecode.request for redecode in heard.of_kind(kind.name)}
         room = max(kind.least, int(kind.share * len(heard.chunks))) - len(had)
         asked = [
-            replace(look, channel=channel)
+            replace(redecode, channel=channel)
             for channel in heard.channels
-            for look in kind.wanted(heard.of_channel(channel), _of_channel(draft, channel))
+            for redecode in kind.requests(heard.of_channel(channel), _of_channel(draft, channel))
         ]
-        new = [look for look in dict.fromkeys(asked) if look not in had]
+        new = [redecode for redecode in dict.fromkeys(asked) if redecode not in had]
         chosen += new[: max(0, room)]
     return tuple(chosen)
 
 
-def stands(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedChunk]:
+def texts_with_redecodes(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedChunk]:
     """What the chunks say, looks considered."""
     texts = heard.texts
     for kind in kinds:
@@ -48,7 +48,7 @@ def stands(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedCh
             alone = heard.of_channel(channel)
             if alone.of_kind(kind.name):
                 places = [place for place, text in enumerate(texts) if text.channel == channel]
-                now = kind.stands([texts[place] for place in places], alone)
+                now = kind.with_redecodes([texts[place] for place in places], alone)
                 for place, text in zip(places, now, strict=True):
                     texts[place] = text
     return texts

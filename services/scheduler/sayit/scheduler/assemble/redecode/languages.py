@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.values import Heard
-from sayit.scheduler.jobs.chunk_overrides import DecodeChanges
+from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.records import DoneChunk
-from sayit.scheduler.jobs.redecodes import Wanted
+from sayit.scheduler.jobs.redecodes import RedecodeRequest
 from sayit.speech.options import AUTO, resolve
 from sayit.speech.transcript import Segment
 
@@ -28,16 +28,16 @@ class Languages:
     share = 0.25
     least = 2
 
-    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:  # noqa: ARG002 - the kinds' signature
+    def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:  # noqa: ARG002 - the kinds' signature
         """See `Kind`."""
-        if heard.options.language != AUTO or heard.looks:
+        if heard.options.language != AUTO or heard.redecodes:
             return ()
         return [
-            Wanted(
+            RedecodeRequest(
                 kind=self.name,
                 start_sample=chunk.start_sample,
                 end_sample=chunk.end_sample,
-                changes=DecodeChanges(
+                overrides=ChunkOverrides(
                     language=language, word_timestamps=True if chunk.hard_start or chunk.hard_end else None
                 ),
                 channel=chunk.channel,
@@ -45,23 +45,23 @@ class Languages:
             for chunk, language in _doubtful(heard)
         ]
 
-    def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
+    def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`: a text in the neighbours' language stands if it is as good, or nearly."""
         threshold = resolve(heard.options, heard.presets).compression_ratio_threshold
         standing = list(texts)
         for place, (chunk, text) in enumerate(zip(heard.chunks, texts, strict=True)):
-            for look in heard.of_kind(self.name):
-                if look.output is None or _place(look.wanted) != _place(chunk):
+            for redecode in heard.of_kind(self.name):
+                if redecode.output is None or _place(redecode.request) != _place(chunk):
                     continue
-                if _is_as_good(look.output.segments, text.segments, threshold):
+                if _is_as_good(redecode.output.segments, text.segments, threshold):
                     # Of two languages exactly what detection left to the other; of more, at most that.
                     probability = 1 - chunk.output.language_probability
                     standing[place] = replace(
                         text,
-                        segments=tuple(replace(s, language_probability=probability) for s in look.output.segments),
-                        language=look.output.language,
+                        segments=tuple(replace(s, language_probability=probability) for s in redecode.output.segments),
+                        language=redecode.output.language,
                         language_probability=probability,
-                        suppressed=look.output.suppressed,
+                        suppressed=redecode.output.suppressed,
                     )
         return standing
 
@@ -84,7 +84,7 @@ def _doubtful(heard: Heard) -> list[tuple[DoneChunk, str]]:
     return found
 
 
-def _place(place: Wanted | DoneChunk) -> tuple[int, int, int]:
+def _place(place: RedecodeRequest | DoneChunk) -> tuple[int, int, int]:
     return place.channel, place.start_sample, place.end_sample
 
 

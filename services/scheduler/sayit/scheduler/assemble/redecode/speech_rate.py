@@ -19,7 +19,7 @@ _THIN_S = 1.5
 _THIN_PART = 0.5
 
 
-class Pace:
+class SpeechRate:
     """Seconds per letter of a recording's languages: the median over its segments.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Protocol
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import DoneChunk
-from sayit.scheduler.jobs.redecodes import Look, Wanted
+from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import seconds_of
 from sayit.speech.options import Options
 from sayit.speech.presets import Presets
@@ -23,7 +23,7 @@ class Heard:
     #: In order.
     chunks: tuple[DoneChunk, ...]
     #: Looks that were had, in order; none of them still waits.
-    looks: tuple[Look, ...]
+    redecodes: tuple[Redecode, ...]
     #: Detected speech of every channel, in samples.
     speech: tuple[ChannelSpeech, ...]
     #: What the job asked for.
@@ -57,18 +57,18 @@ class Heard:
         return replace(
             self,
             chunks=tuple(chunk for chunk in self.chunks if chunk.channel == channel),
-            looks=tuple(look for look in self.looks if look.wanted.channel == channel),
+            redecodes=tuple(redecode for redecode in self.redecodes if redecode.request.channel == channel),
             speech=tuple(one for one in self.speech if one.channel == channel),
         )
 
     @property
     def next_round(self) -> int:
         """The number of the next round of looks, from 1."""
-        return max((look.round for look in self.looks), default=0) + 1
+        return max((redecode.round for redecode in self.redecodes), default=0) + 1
 
-    def of_kind(self, name: str) -> tuple[Look, ...]:
+    def of_kind(self, name: str) -> tuple[Redecode, ...]:
         """The looks of one kind."""
-        return tuple(look for look in self.looks if look.wanted.kind == name)
+        return tuple(redecode for redecode in self.redecodes if redecode.request.kind == name)
 
 
 class Kind(Protocol):
@@ -81,7 +81,7 @@ class Kind(Protocol):
     #: ... and how many there may be in any case.
     least: int
 
-    def wanted(self, heard: Heard, draft: Merged) -> Sequence[Wanted]:
+    def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
         """The looks to have, the most useful first. Those that were had already are left out by the caller.
 
         Args:
@@ -90,7 +90,7 @@ class Kind(Protocol):
         """
         ...
 
-    def stands(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
+    def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """What the chunks say, by what this kind's looks heard. Chunks stay as many, and keep their places.
 
         Args:

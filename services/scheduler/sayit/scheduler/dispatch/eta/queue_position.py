@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Waiting
+from sayit.scheduler.jobs.backlog import WaitingChunks
 
 
-def queue_position(job_id: str, waiting: Sequence[Waiting]) -> int | None:
+def queue_position(job_id: str, waiting: Sequence[WaitingChunks]) -> int | None:
     """Chunks of other jobs that are dispatched before this job's next one; None if none of it waits.
 
     Exact for chunks of equal cost; a fair estimate otherwise.
@@ -49,16 +49,16 @@ def queue_position(job_id: str, waiting: Sequence[Waiting]) -> int | None:
     return before
 
 
-def _interactive_first(waiting: Iterable[Waiting]) -> list[Waiting]:
+def _interactive_first(waiting: Iterable[WaitingChunks]) -> list[WaitingChunks]:
     return sorted(waiting, key=lambda w: not w.interactive)
 
 
-def _each(waiting: Waiting) -> float:
+def _each(waiting: WaitingChunks) -> float:
     """Mean cost of a waiting chunk."""
     return cost(waiting.due_chunks, waiting.due_samples) / waiting.due_chunks
 
 
-def _turns(theirs: Waiting, held: float, bound: float, mine: Waiting) -> int:
+def _turns(theirs: WaitingChunks, held: float, bound: float, mine: WaitingChunks) -> int:
     """How often others go first: until they hold more than we do, or as much and have not waited longer."""
     each = _each(theirs)
     count = max(0, int(-(-(bound - held) // each)))

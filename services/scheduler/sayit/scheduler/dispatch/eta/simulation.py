@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sayit.scheduler.dispatch.fairness import Share, Shares
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Backlog, Running
+from sayit.scheduler.jobs.backlog import Backlog, RunningChunk
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech.audio import SAMPLE_RATE_HZ
 
@@ -41,7 +41,7 @@ class Worker:
     #: Cost that it does in a second.
     cost_per_s: float
     #: Chunks that it decodes together.
-    places: int
+    batch: int
     #: Chunks that it holds.
     slots: int
     #: What a round costs beside its chunks.
@@ -84,7 +84,7 @@ class _Desk:
             self.round = urgent if len(urgent) >= _TOGETHER else urgent[:1]
         else:
             self.round = self._full()
-        rounds = max(1.0, sum(piece.chunks for piece in self.round) / self.worker.places)
+        rounds = max(1.0, sum(piece.chunks for piece in self.round) / self.worker.batch)
         whole = sum(piece.cost for piece in self.round) + rounds * self.worker.round_cost
         counted = min(self.done, _MOST_DONE * whole)
         self.done -= counted
@@ -100,7 +100,7 @@ class _Desk:
     def _full(self) -> list[_Piece]:
         chosen: list[_Piece] = []
         for piece in self.held:
-            if chosen and sum(each.chunks for each in chosen) + piece.chunks > self.worker.places:
+            if chosen and sum(each.chunks for each in chosen) + piece.chunks > self.worker.batch:
                 break
             chosen.append(piece)
         return chosen
@@ -177,7 +177,7 @@ class _Play:
             job_id: Share(tenant=tenant, job_id=job_id, since_s=since_s.get(job_id, math.inf))
             for job_id, tenant in tenants.items()
         }
-        taken = self._seat(backlog.running, shares)
+        taken = self._assign(backlog.running, shares)
         for each in backlog.waiting:
             share = shares[each.job_id]
             queued = max(0, each.held_chunks - taken[each.job_id, each.interactive])
@@ -190,7 +190,7 @@ class _Play:
             count = max(1, round(rest.samples / _CHUNK))
             self._wait(self._pieces(shares[rest.job_id], False, count, rest.samples))
 
-    def _seat(self, running: Sequence[Running], shares: Mapping[str, Share]) -> Counter[tuple[str, bool]]:
+    def _assign(self, running: Sequence[RunningChunk], shares: Mapping[str, Share]) -> Counter[tuple[str, bool]]:
         """Gives transcribers what they hold; how many chunks that are, by job and lane."""
         desks = {desk.worker.id: desk for desk in self._desks}
         taken: Counter[tuple[str, bool]] = Counter()

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from sayit.scheduler.dispatch.eta.simulation import Worker
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Running
+from sayit.scheduler.jobs.backlog import RunningChunk
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech.audio import SAMPLE_RATE_HZ, samples_of
 from sayit.speech.chunk_queue import PREFETCHED
@@ -76,7 +76,7 @@ class _Seen:
             weight *= 0.5 ** (each.compute_s / _HALF_LIFE_S)
 
 
-class Speeds:
+class Throughput:
     """Measures transcribers by the chunks they commit; where these went to other schedulers, by their reports."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Speeds:
         self,
         online: Sequence[TranscriberRecord],
         known: Iterable[TranscriberRecord],
-        running: Sequence[Running],
+        running: Sequence[RunningChunk],
         *,
         now_s: float,
     ) -> list[Worker]:
@@ -115,20 +115,20 @@ class Speeds:
         """
         around = {each.id: each for each in known}
         round_cost = self._round_cost(around)
-        speeds = {name: self._speed(each, round_cost) for name, each in around.items()}
-        measured = [speed for speed in speeds.values() if speed > 0]
+        rates = {name: self._speed(each, round_cost) for name, each in around.items()}
+        measured = [speed for speed in rates.values() if speed > 0]
         mean = sum(measured) / len(measured) if measured else 0.0
         found = []
         for each in online:
             if each.slots:
-                speed = speeds.get(each.id) or mean
+                speed = rates.get(each.id) or mean
                 held = [one for one in running if one.transcriber_id == each.id]
                 found.append(
                     Worker(
                         id=each.id,
                         cost_per_s=speed,
                         round_cost=round_cost,
-                        places=self._places(each),
+                        batch=self._batch(each),
                         slots=each.slots,
                         done=self._done(each.id, held, speed, round_cost, now_s),
                     )
@@ -165,12 +165,12 @@ class Speeds:
             seconds += weight * each.compute_s
         return done / seconds if seconds > 0 else transcriber.speed * SAMPLE_RATE_HZ * _USUAL_COST
 
-    def _places(self, transcriber: TranscriberRecord) -> int:
+    def _batch(self, transcriber: TranscriberRecord) -> int:
         """Chunks that it decodes together: a slow one's batches are smaller, so that no call takes too long."""
         bulk = [each.chunks for each in self._seen.get(transcriber.id, _Seen()).rounds if not each.interactive]
         return max(bulk[-_LATELY:]) if len(bulk) >= _LATELY else max(1, transcriber.slots - PREFETCHED)
 
-    def _done(self, name: str, held: Sequence[Running], speed: float, round_cost: float, now_s: float) -> float:
+    def _done(self, name: str, held: Sequence[RunningChunk], speed: float, round_cost: float, now_s: float) -> float:
         """Cost that it has done of what it holds: all since the first claim, but for what was committed since."""
         if not held:
             return 0.0

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from sayit.chassis.start import StartError
-from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, doorbell, dumps, queue_name, score_of
+from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, dumps, queue_name, score_of, wake_up_channel
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: A message nobody takes disappears after this time; the scheduler has dispatched its chunk again long before.
@@ -83,7 +83,7 @@ class ArqQueue:
                     pipe.delete(job_key_prefix + former, in_progress_key_prefix + former, retry_key_prefix + former)
                 pipe.set(job_key_prefix + job_id, call, px=_MESSAGE_TTL_MS, nx=True)
                 pipe.zadd(queue, {job_id: score}, nx=True)
-                pipe.publish(doorbell(model), job_id)
+                pipe.publish(wake_up_channel(model), job_id)
                 await pipe.execute()
 
     async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:

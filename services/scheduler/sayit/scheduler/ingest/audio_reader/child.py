@@ -13,8 +13,8 @@ import socket
 import sys
 
 from sayit.scheduler.ingest.audio_reader import frames, sandbox
-from sayit.scheduler.ingest.audio_reader.demux import decode
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.demux import read_audio
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.speech.errors import ErrorKind, SayItError
 
 _CONTROL_FD = 0
@@ -23,7 +23,7 @@ _OUTPUT_FD = 1
 
 def main() -> int:
     """Announces itself, waits for its file, decodes it, ends."""
-    limits = DecodeLimits(**json.loads(sys.argv[1]))
+    limits = MediaLimits(**json.loads(sys.argv[1]))
     sandbox.confine(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
     control = socket.socket(fileno=_CONTROL_FD)
     try:
@@ -33,17 +33,17 @@ def main() -> int:
             return 0  # the pool closed without having needed this child
         sandbox.watch(_CONTROL_FD, memory_mb=limits.memory_mb)
         sandbox.forbid_processes()
-        _send(_decoded(descriptors[0], limits, split=request == frames.SPLIT))
+        _send(_read(descriptors[0], limits, split=request == frames.SPLIT))
     except (BrokenPipeError, ConnectionError):
         return 0  # the parent is gone or has lost interest
     return 0
 
 
-def _decoded(descriptor: int, limits: DecodeLimits, *, split: bool) -> bytes:
+def _read(descriptor: int, limits: MediaLimits, *, split: bool) -> bytes:
     """Decodes the file and returns the frame that concludes it."""
     try:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            summary = decode(
+            summary = read_audio(
                 file,
                 limits,
                 lambda block: _send(frames.pack(frames.AUDIO, block)),

@@ -18,8 +18,8 @@ from sayit.scheduler.ingest.audio_reader.limits import (
     CHANNELS_CHANGED,
     CORRUPT_PACKETS,
     TRUNCATED_AUDIO,
-    DecodeLimits,
-    DecodeSummary,
+    AudioSummary,
+    MediaLimits,
 )
 from sayit.scheduler.ingest.audio_reader.resampler import Resampler
 from sayit.scheduler.ingest.audio_reader.timeline import Timeline
@@ -52,13 +52,13 @@ _MAX_READ_ERRORS = 16
 Sink = Callable[[bytes], None]
 
 
-def decode(
+def read_audio(
     file: BinaryIO,
-    limits: DecodeLimits,
+    limits: MediaLimits,
     sink: Sink,
     declared: Callable[[float], None] = lambda _: None,
     split: Callable[[int], None] | None = None,
-) -> DecodeSummary:
+) -> AudioSummary:
     """Decodes the best audio stream of `file`, mixed down to one channel unless it is to be split.
 
     Args:
@@ -79,19 +79,19 @@ def decode(
             seconds = declared_s(container, stream)
             if seconds is not None:
                 declared(seconds)
-            return _decode_stream(container, stream, file, limits, output, split)
+            return _read_stream(container, stream, file, limits, output, split)
     except MemoryError as error:  # Python's and FFmpeg's
         raise SayItError(ErrorKind.DECODING_FAILED, cause="out of memory") from error
 
 
-def _decode_stream(
+def _read_stream(
     container: Any,
     stream: Any,
     file: BinaryIO,
-    limits: DecodeLimits,
+    limits: MediaLimits,
     output: _Output,
     split: Callable[[int], None] | None,
-) -> DecodeSummary:
+) -> AudioSummary:
     timeline = Timeline(None if container.start_time is None else container.start_time / av.time_base)
     resampler = Resampler()
     reader = _Reader(container, stream, limits)
@@ -191,13 +191,13 @@ class _Nameless:
 class _Reader:
     """Frames of one stream; what cannot be read or decoded is skipped and counted."""
 
-    def __init__(self, container: Any, stream: Any, limits: DecodeLimits) -> None:
+    def __init__(self, container: Any, stream: Any, limits: MediaLimits) -> None:
         #: Packets and frames that were skipped before the last good one.
         self.corrupt = 0
         #: Packets and frames that were skipped since: a cut end, or rubbish behind the audio.
         self.corrupt_at_end = 0
         #: The file's own parameters, by its first frame.
-        self.first: DecodeSummary | None = None
+        self.first: AudioSummary | None = None
         self._container = container
         self._stream = stream
         self._limits = limits
@@ -236,7 +236,7 @@ class _Reader:
         limits = self._limits
         if limits.min_rate_hz <= rate <= limits.max_rate_hz and 1 <= channels <= limits.max_channels:
             self.corrupt, self.corrupt_at_end = self.corrupt + self.corrupt_at_end, 0
-            self.first = self.first or DecodeSummary(
+            self.first = self.first or AudioSummary(
                 samples=0,
                 container=self._container.format.name,
                 codec=self._stream.codec_context.name,
@@ -253,7 +253,7 @@ class _Reader:
 class _Output:
     """Cuts audio into blocks, and ends the decoding where it grows beyond the limit."""
 
-    def __init__(self, limits: DecodeLimits, sink: Sink) -> None:
+    def __init__(self, limits: MediaLimits, sink: Sink) -> None:
         #: Samples of each channel taken so far.
         self.samples = 0
         #: Channels in the audio taken; set before any comes.

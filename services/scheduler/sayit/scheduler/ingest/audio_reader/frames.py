@@ -17,7 +17,7 @@ import math
 import struct
 from dataclasses import asdict
 
-from sayit.scheduler.ingest.audio_reader.limits import WARNINGS, DecodeSummary
+from sayit.scheduler.ingest.audio_reader.limits import WARNINGS, AudioSummary
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -71,7 +71,7 @@ def pack_channels(channels: int) -> bytes:
     return pack(CHANNELS, bytes([channels]))
 
 
-def pack_summary(summary: DecodeSummary) -> bytes:
+def pack_summary(summary: AudioSummary) -> bytes:
     """The last frame of a decoded file."""
     return pack(SUMMARY, json.dumps(asdict(summary)).encode())
 
@@ -118,7 +118,7 @@ def unpack_channels(payload: bytes, *, most: int) -> int:
     return payload[0]
 
 
-def unpack_summary(payload: bytes, *, samples: int) -> DecodeSummary:
+def unpack_summary(payload: bytes, *, samples: int) -> AudioSummary:
     """The summary in a SUMMARY frame, which must agree with the samples that came.
 
     Raises:
@@ -126,7 +126,7 @@ def unpack_summary(payload: bytes, *, samples: int) -> DecodeSummary:
     """
     try:
         fields = json.loads(payload)
-        summary = DecodeSummary(
+        summary = AudioSummary(
             samples=int(fields["samples"]),
             container=_text(fields["container"]),
             codec=_text(fields["codec"]),

@@ -15,7 +15,7 @@ WARNINGS = frozenset({TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED})
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodeLimits:
+class MediaLimits:
     """Bounds on one file; they hold whatever the file's headers claim."""
 
     #: Seconds of decoded audio.
@@ -37,7 +37,7 @@ class DecodeLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodeSummary:
+class AudioSummary:
     """What a file turned out to be."""
 
     #: Samples delivered of each channel, at 16 kHz.

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from sayit.scheduler.ingest.audio_reader import frames
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits, DecodeSummary
+from sayit.scheduler.ingest.audio_reader.limits import AudioSummary, MediaLimits
 from sayit.scheduler.ingest.audio_reader.process import Child, ChildFailedError
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -24,7 +24,7 @@ _START_ATTEMPTS = 3
 _SPARE_AFTER_S = 0.3
 
 
-class DecoderPool:
+class AudioReaderPool:
     """Decodes files in child processes and keeps one child warm. An asynchronous context manager.
 
     A child decodes one file and ends. It is killed with its process group as soon as its file's context is left,
@@ -35,8 +35,8 @@ class DecoderPool:
         limits: what one file may cost.
     """
 
-    def __init__(self, limits: DecodeLimits | None = None) -> None:
-        self._limits = limits or DecodeLimits()
+    def __init__(self, limits: MediaLimits | None = None) -> None:
+        self._limits = limits or MediaLimits()
         self._spare: asyncio.Task[Child] | None = None
         self._endings: set[asyncio.Task[None]] = set()
         self._open = False
@@ -59,7 +59,7 @@ class DecoderPool:
             await asyncio.wait(set(self._endings))
 
     @contextlib.asynccontextmanager
-    async def decode(self, path: str | Path, *, split: bool = False) -> AsyncIterator[Decoding]:
+    async def read(self, path: str | Path, *, split: bool = False) -> AsyncIterator[AudioStream]:
         """Decodes one file for as long as the context is open.
 
         Args:
@@ -77,7 +77,7 @@ class DecoderPool:
             os.close(descriptor)
         try:
             asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self._start_spare)
-            yield Decoding(child, self._limits, split=split)
+            yield AudioStream(child, self._limits, split=split)
         finally:
             child.kill()
             # Shielded: a cancelled caller leaves at once, and the pool still collects its child.
@@ -119,7 +119,7 @@ class DecoderPool:
         return task
 
 
-class Decoding:
+class AudioStream:
     """The audio of one file: an asynchronous iterator of s16le blocks, 16 kHz, at most a second of mono each.
 
     The child works no further ahead than a pipe holds, so a slow consumer costs no memory, and its own slowness is
@@ -130,7 +130,7 @@ class Decoding:
             memory); UNAVAILABLE if somebody killed the child, which says nothing about the file: decode it again.
     """
 
-    def __init__(self, child: Child, limits: DecodeLimits, *, split: bool) -> None:
+    def __init__(self, child: Child, limits: MediaLimits, *, split: bool) -> None:
         self._child = child
         self._limits = limits
         self._split = split
@@ -138,12 +138,12 @@ class Decoding:
         self.channels = 1
         self._samples = 0
         self._waited_s = 0.0
-        self._summary: DecodeSummary | None = None
+        self._summary: AudioSummary | None = None
         #: How long the file says it is; None as long as it has not said so. It may be wrong.
         self.declared_s: float | None = None
 
     @property
-    def summary(self) -> DecodeSummary:
+    def summary(self) -> AudioSummary:
         """What the file was; known once the iteration has ended."""
         if self._summary is None:
             raise RuntimeError("the file has not been decoded to its end")
@@ -206,7 +206,7 @@ class Decoding:
             self._waited_s += time.monotonic() - began
 
 
-async def _started(limits: DecodeLimits) -> Child:
+async def _started(limits: MediaLimits) -> Child:
     """A child that is ready for its file."""
     child = await Child.start(limits)
     try:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Self
 
 from sayit.scheduler.ingest.audio_reader import frames
-from sayit.scheduler.ingest.audio_reader.limits import DecodeLimits
+from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 
 #: What the child inherits of our environment: where its interpreter finds its libraries, nothing else.
 _INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
@@ -46,7 +46,7 @@ class Child:
         self._control = control
 
     @classmethod
-    async def start(cls, limits: DecodeLimits) -> Self:
+    async def start(cls, limits: MediaLimits) -> Self:
         """Starts a child; does not wait until it is ready."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

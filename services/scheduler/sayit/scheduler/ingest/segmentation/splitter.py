@@ -81,7 +81,7 @@ class Splitter:
         self._kept_pause = samples_of(config.kept_pause_s)
         self._shortened = ShortenedPauses()
         #: Stretches of speech whose pause in front was looked at.
-        self._looked_at = 0
+        self._examined = 0
         self._limit = samples_of(config.max_chunk_s)
         self._pcm = bytearray()
         #: Position of the first sample in `_pcm`.
@@ -139,14 +139,14 @@ class Splitter:
 
     def _shorten_pauses(self) -> None:
         """Leaves out the middle of each pause whose end is known, if the speech before it is still to be cut."""
-        known = self._speech[max(self._looked_at - 1, 0) :]
+        known = self._speech[max(self._examined - 1, 0) :]
         if (going_on := self._finder.open_span) is not None:
             known.append(going_on)
         for before, after in pairwise(known):
             margin = self._kept_pause // 2
             if before[1] > self._cursor and after[0] - before[1] > self._kept_pause:
                 self._shortened.leave_out(before[1] + margin, after[0] - margin)
-        self._looked_at = len(self._speech) + (going_on is not None)
+        self._examined = len(self._speech) + (going_on is not None)
 
     def _samples(self, start: int, end: int) -> NDArray[np.int16]:
         return np.frombuffer(self._bytes(start, end), dtype="<i2")

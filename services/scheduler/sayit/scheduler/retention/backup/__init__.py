@@ -4,8 +4,8 @@ The archive holds the database as an SQLite file, whichever database it came fro
 is needed, and what was saved from one kind can be restored into the other.
 """
 
-from sayit.scheduler.retention.backup.archive import BackupError, Places, places_of
+from sayit.scheduler.retention.backup.archive import BackupError, Locations, locations_of
 from sayit.scheduler.retention.backup.restoration import Restored, restore
 from sayit.scheduler.retention.backup.snapshot import Saved, rotate, save
 
-__all__ = ["BackupError", "Places", "Restored", "Saved", "places_of", "restore", "rotate", "save"]
+__all__ = ["BackupError", "Locations", "Restored", "Saved", "locations_of", "restore", "rotate", "save"]

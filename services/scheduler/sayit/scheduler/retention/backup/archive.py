@@ -30,7 +30,7 @@ class BackupError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class Locations:
     """Where an installation's data lie."""
 
     #: A folder on this machine: for what is under way, and for what is put aside.
@@ -51,7 +51,7 @@ class Places:
         return Path(self.objects.removeprefix(_FOLDER)) if self.objects.startswith(_FOLDER) else None
 
 
-def places_of(settings: SchedulerSettings) -> Places:
+def locations_of(settings: SchedulerSettings) -> Locations:
     """The places of an installation with these settings.
 
     Raises:
@@ -61,7 +61,7 @@ def places_of(settings: SchedulerSettings) -> Places:
     kind = url.get_backend_name()
     if kind not in {"sqlite", "postgresql"} or not url.database or url.database == ":memory:":
         raise BackupError(f"A database of {kind} that is not a file cannot be saved.")
-    return Places(data=settings.data_dir.resolve(), database=url, objects=settings.storage())
+    return Locations(data=settings.data_dir.resolve(), database=url, objects=settings.storage())
 
 
 def settings_files(environment: Mapping[str, str] = os.environ) -> dict[str, bytes]:

@@ -15,13 +15,13 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from sayit.scheduler.db.objects import store_at
-from sayit.scheduler.retention.backup.archive import BackupError, Places
+from sayit.scheduler.retention.backup.archive import BackupError, Locations
 
 #: Objects that are on their way to or from a bucket at once.
 _AT_ONCE = 8
 
 
-def fetch(places: Places, keys: Sequence[str], folder: Path) -> bool:
+def fetch(locations: Locations, keys: Sequence[str], folder: Path) -> bool:
     """Brings objects into a folder, except those that lie there already: objects never change.
 
     Returns:
@@ -31,30 +31,30 @@ def fetch(places: Places, keys: Sequence[str], folder: Path) -> bool:
         BackupError: the bucket does not answer.
         OSError: the disk does not.
     """
-    wanted = [key for key in keys if not (folder / key).exists()]
-    if (root := places.objects_folder) is not None:
-        return sum(_linked(root / key, folder / key) for key in wanted) == len(wanted)
-    with _bucket(places) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
-        return sum(threads.map(lambda key: _downloaded(bucket, key, folder / key), wanted)) == len(wanted)
+    requests = [key for key in keys if not (folder / key).exists()]
+    if (root := locations.objects_folder) is not None:
+        return sum(_linked(root / key, folder / key) for key in requests) == len(requests)
+    with _bucket(locations) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
+        return sum(threads.map(lambda key: _downloaded(bucket, key, folder / key), requests)) == len(requests)
 
 
-def store(places: Places, folder: Path) -> None:
+def store(locations: Locations, folder: Path) -> None:
     """Brings a folder's objects into the bucket; what lies there under other names stays.
 
     Raises:
         BackupError: the bucket does not answer.
     """
     files = [path for path in folder.rglob("*") if path.is_file()]
-    with _bucket(places) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
+    with _bucket(locations) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(lambda path: obstore.put(bucket, path.relative_to(folder).as_posix(), path), files))
 
 
 @contextmanager
-def _bucket(places: Places) -> Iterator[ObjectStore]:
+def _bucket(locations: Locations) -> Iterator[ObjectStore]:
     try:
-        yield store_at(places.objects)
+        yield store_at(locations.objects)
     except (BaseError, OSError) as error:
-        raise BackupError(f"The bucket {places.objects} does not do it: {str(error).splitlines()[0]}") from None
+        raise BackupError(f"The bucket {locations.objects} does not do it: {str(error).splitlines()[0]}") from None
 
 
 def _downloaded(bucket: ObjectStore, key: str, target: Path) -> bool:

@@ -31,7 +31,7 @@ from sayit.scheduler.retention.backup.archive import (
     SCRATCH,
     SETTINGS,
     BackupError,
-    Places,
+    Locations,
 )
 
 #: Left of an SQLite database beside its file.
@@ -52,13 +52,13 @@ class Restored:
     replaced: Path | None
 
 
-def restore(places: Places, archive: Path, *, replace: bool = False) -> Restored:
+def restore(locations: Locations, archive: Path, *, replace: bool = False) -> Restored:
     """Puts an archive's data in place; the next start goes on with them. Blocks, and must not run in an event loop.
 
     A database that is a server has to be empty: nothing is put aside there. In a bucket nothing is deleted.
 
     Args:
-        places: where to.
+        locations: where to.
         archive: what `save` wrote.
         replace: puts files that are there aside; else they are a reason to refuse.
 
@@ -66,18 +66,20 @@ def restore(places: Places, archive: Path, *, replace: bool = False) -> Restored
         BackupError: a scheduler runs on these data, data are there, or the archive is damaged or of a newer version.
         OSError: it cannot be written.
     """
-    places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = places.database_file
-    with _nobody_uses(places):
+    locations.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = locations.database_file
+    with _nobody_uses(locations):
         there = [
-            path for path in (file, places.objects_folder, places.data / _QUEUE) if path and _holds_something(path)
+            path
+            for path in (file, locations.objects_folder, locations.data / _QUEUE)
+            if path and _holds_something(path)
         ]
         if file in there and not replace:
             raise BackupError(f"There is a database at {file} already: add --replace to put it aside.")
-        with scratch_folder(places.data / SCRATCH) as staging:
+        with scratch_folder(locations.data / SCRATCH) as staging:
             manifest = _unpacked(archive, staging)
-            replaced = _put_aside(places, there) if there else None
-            settings = _put_in_place(places, staging)
+            replaced = _put_aside(locations, there) if there else None
+            settings = _put_in_place(locations, staging)
             os.sync()
     return Restored(
         created=str(manifest["created"]),
@@ -89,11 +91,11 @@ def restore(places: Places, archive: Path, *, replace: bool = False) -> Restored
 
 
 @contextmanager
-def _nobody_uses(places: Places) -> Iterator[None]:
+def _nobody_uses(locations: Locations) -> Iterator[None]:
     """Refuses where a scheduler runs; holds the lock that it holds beside a database that is a file."""
-    database = places.database_file
+    database = locations.database_file
     if database is None:
-        postgresql.require_empty(places.database)
+        postgresql.require_empty(locations.database)
         yield
         return
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -105,24 +107,24 @@ def _nobody_uses(places: Places) -> Iterator[None]:
         yield
 
 
-def _put_in_place(places: Places, staging: Path) -> Path:
+def _put_in_place(locations: Locations, staging: Path) -> Path:
     """Moves what was unpacked to where it belongs; returns the folder of the settings."""
-    settings = places.data / "restored-settings"
+    settings = locations.data / "restored-settings"
     shutil.rmtree(settings, ignore_errors=True)
     (staging / SETTINGS).mkdir(exist_ok=True)
     (staging / OBJECTS).mkdir(exist_ok=True)
     shutil.move(staging / SETTINGS, settings)
-    if (folder := places.objects_folder) is not None:
+    if (folder := locations.objects_folder) is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for each in (staging / OBJECTS).iterdir():
             shutil.move(each, folder / each.name)
     else:
-        objects.store(places, staging / OBJECTS)
+        objects.store(locations, staging / OBJECTS)
     # The last step: without the database there is no installation, and this may be done again.
-    if (file := places.database_file) is not None:
+    if (file := locations.database_file) is not None:
         shutil.move(staging / DATABASE, file)
     else:
-        postgresql.load(staging / DATABASE, places.database)
+        postgresql.load(staging / DATABASE, locations.database)
     return settings
 
 
@@ -177,12 +179,12 @@ def _holds_something(path: Path) -> bool:
     return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
-def _put_aside(places: Places, there: list[Path]) -> Path:
+def _put_aside(locations: Locations, there: list[Path]) -> Path:
     """Moves what is there into a folder of its own, which is returned."""
-    aside = places.data / time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = locations.data / time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
     aside.mkdir()
     for path in there:
-        if path == places.objects_folder:
+        if path == locations.objects_folder:
             # The folder itself may be where another disk is mounted.
             (aside / path.name).mkdir()
             for each in path.iterdir():

@@ -31,7 +31,7 @@ from sayit.scheduler.retention.backup.archive import (
     OBJECTS,
     SCRATCH,
     BackupError,
-    Places,
+    Locations,
     settings_files,
 )
 
@@ -60,24 +60,24 @@ class Saved:
     objects: int
 
 
-def save(places: Places, target: Path) -> Saved:
+def save(locations: Locations, target: Path) -> Saved:
     """Writes an archive; a suite may run meanwhile. Blocks.
 
     Args:
-        places: what to save.
+        locations: what to save.
         target: the archive's path, or a folder for an archive named after the time.
 
     Raises:
         BackupError: there is nothing to save, or it keeps changing too fast.
         OSError: the archive cannot be written; then there is none.
     """
-    if (database := places.database_file) is not None and not database.exists():
+    if (database := locations.database_file) is not None and not database.exists():
         raise BackupError(f"There is no database at {database}.")
     if target.is_dir():
         target /= _NAME.format(datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ"))
     # Beside the data, so that objects can be linked instead of copied.
-    with scratch_folder(places.data / SCRATCH) as folder:
-        keys = _consistent(places, folder)
+    with scratch_folder(locations.data / SCRATCH) as folder:
+        keys = _consistent(locations, folder)
         partial = target.with_name(target.name + ".partial")
         try:
             revision, jobs = _facts(folder / DATABASE)
@@ -100,20 +100,20 @@ def rotate(folder: Path, keep: int) -> list[Path]:
     return old
 
 
-def _consistent(places: Places, folder: Path) -> list[str]:
+def _consistent(locations: Locations, folder: Path) -> list[str]:
     """A snapshot and all objects that it names, in the folder; returns their keys."""
     for _ in range(_TRIES):
-        if (database := places.database_file) is not None:
+        if (database := locations.database_file) is not None:
             _snapshot(database, folder / DATABASE)
         else:
-            postgresql.dump(places.database, folder / DATABASE)
+            postgresql.dump(locations.database, folder / DATABASE)
         with closing(sqlite3.connect(folder / DATABASE)) as copy:
             keys = sorted({str(key) for (key,) in copy.execute(_NAMED)})
         # What was fetched for an earlier snapshot need not be fetched again, so that each try is shorter.
-        if objects.fetch(places, keys, folder / OBJECTS):
+        if objects.fetch(locations, keys, folder / OBJECTS):
             return keys
         time.sleep(_PAUSE_S)
-    raise BackupError(f"Audio that the database names is missing in {places.objects}.")
+    raise BackupError(f"Audio that the database names is missing in {locations.objects}.")
 
 
 def _snapshot(source: Path, target: Path) -> None:

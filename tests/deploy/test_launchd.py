@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from sayit.cli.__main__ import app
+from sayit.cli.application import app
 
 from .helper import DEPLOY
 

@@ -1,111 +1,23 @@
-"""Entry point of the `sayit` command."""
+"""Entry point of the `sayit` command: `application` is the command itself, which takes a moment to import."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
-
-from sayit.cli import messages
-from sayit.cli.commands import backup, bridge, extras, jobs, keys, models, system, transcribe, up, vocabulary
-from sayit.cli.exit_codes import HELP, Exit, Failure, Interrupted
-from sayit.speech.errors import SayItError
-
-
-class Language(StrEnum):
-    """Languages of messages."""
-
-    EN = "en"
-    KO = "ko"
-
-
-class Commands(TyperGroup):
-    """Turns what commands raise into lines on standard error and exit statuses."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Runs the command."""
-        try:
-            return super().invoke(ctx)
-        except Failure as failure:
-            for line in failure.lines:
-                messages.note(line)
-            raise typer.Exit(failure.status) from None
-        except (SayItError, messages.LocalError) as error:
-            messages.complain("sayit", error)
-            raise typer.Exit(Exit.UNAVAILABLE if messages.is_unavailability(error) else Exit.FAILED) from None
-        except Interrupted as interrupted:
-            raise typer.Exit(interrupted.status) from None
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # The reader of our output has gone, which is its right; Python must not complain again when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(Exit.FAILED) from None
-
-
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    epilog=HELP,
-    help="SayIt turns recorded speech into text, on this machine's cores.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-@app.callback()
-def common(
-    lang: Annotated[
-        Language | None,
-        typer.Option("--lang", envvar="SAYIT_LANG", help="Language of messages.", show_default="your locale's"),
-    ] = None,
-) -> None:
-    """Options of all commands."""
-    if lang is not None:
-        messages.choose(lang)
-
-
-def _flowing(function: Callable[..., object]) -> str:
-    """The docstring's paragraphs without their line ends: the terminal decides where lines end."""
-    paragraphs = (function.__doc__ or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-app.command("up", help=_flowing(up.up))(up.up)
-app.command(
-    "tune",
-    cls=extras.Extra,
-    help="Measure which transcribers, threads, batch and compute type suit this machine and model, for `sayit up`.",
-)(extras.never)
-app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
-app.command("bridge", help=_flowing(bridge.bridge))(bridge.bridge)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(vocabulary.app, name="vocabulary")
-app.command(
-    "eval",
-    cls=extras.Extra,
-    help="Transcribe labelled recordings and measure the text: errors, seams, inventions, speed.",
-)(extras.never)
-app.command("status")(system.status)
-app.add_typer(models.app, name="models")
-app.add_typer(keys.app, name="keys")
-app.command("backup", help=_flowing(backup.backup))(backup.backup)
-app.command("restore")(backup.restore)
-app.command("doctor")(system.doctor)
-app.command("config")(system.config)
-app.command("version")(system.version)
+from sayit.cli.exit_codes import own_version
 
 
 def main() -> None:
     """Runs the command line."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"sayit {own_version()}")
+        return
     # We start processes while gRPC runs; they are other programs at once, and gRPC need not prepare for forks.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    from sayit.cli.application import app  # noqa: PLC0415 - see above
+
     app(prog_name="sayit")
 
 

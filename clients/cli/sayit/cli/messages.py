@@ -19,6 +19,14 @@ _LOCAL = {
         "No SayIt suite answers at {address}. Start one with `sayit up`, or name one with --server.",
         "{address}에서 SayIt이 응답하지 않습니다. `sayit up`으로 시작하거나 --server로 주소를 지정해 주세요.",
     ),
+    "PACKAGE_MISSING": (
+        "This needs sayit[{extra}]: the package {package} is not installed.",
+        "sayit[{extra}]가 필요합니다. {package} 패키지가 설치되어 있지 않습니다.",
+    ),
+    "PACKAGE_BROKEN": (
+        "This needs sayit[{extra}]: the package {package} does not load ({cause}).",
+        "sayit[{extra}]가 필요합니다. {package} 패키지를 불러올 수 없습니다({cause}).",
+    ),
 }
 _chosen: ContextVar[str] = ContextVar("language", default="")
 

@@ -14,13 +14,11 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from sayit.chassis import telemetry
+from sayit.chassis.entry import EXIT_USAGE
 from sayit.chassis.parent_watch import watch_parent
 from sayit.chassis.settings import PREFIX
 from sayit.chassis.start import StartError
 from sayit.speech.errors import SayItError
-
-#: Exit code of a process that was asked for something impossible: wrong settings, an address in use.
-EXIT_USAGE = 2
 
 
 def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:

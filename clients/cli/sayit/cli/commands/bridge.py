@@ -44,7 +44,7 @@ def bridge(
     """
     import functools
 
-    from sayit.bridge.__main__ import main
+    from sayit.bridge.program import main
     from sayit.chassis.process import run
     from sayit.cli import paths
 

@@ -1,0 +1,67 @@
+"""How `python -m sayit.SERVICE` begins, with nothing but the standard library: what it needs may not be installed.
+
+Exit status: 0 after a clean end, or `--help`; 2 with one line for what it cannot do (an argument, a package that is not
+there, wrong settings, an address in use); 1 for a defect.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+#: Exit status of a process that was asked for something impossible.
+EXIT_USAGE = 2
+
+
+def start(service: str, settings: str) -> NoReturn:
+    """Looks at the arguments, and runs `sayit.SERVICE.program`.
+
+    Args:
+        service: "gateway", "scheduler", "transcriber" or "bridge"; also the extra that installs what it needs.
+        settings: the class of its settings.
+    """
+    arguments = sys.argv[1:]
+    asked = arguments[:1] in (["-h"], ["--help"])
+    if arguments and not asked:
+        _end(f"python -m sayit.{service} takes no arguments, so not {arguments[0]!r} either; see --help")
+    try:
+        if asked:
+            print(_help(service, settings))  # noqa: T201 - asked for
+            sys.exit(0)
+        import_module(f"sayit.{service}.program").run()
+    except ImportError as error:
+        _end(f"this needs sayit[{service}]: {lacking(error)}")
+    sys.exit(0)
+
+
+def lacking(error: ImportError) -> str:
+    """Which package is not there, or does not load.
+
+    Raises:
+        ImportError: the package is ours, so this is a defect.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or package == "sayit":
+        raise error
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {package} is not installed"
+    return f"the package {package} does not load ({' '.join(str(error).split())})"
+
+
+def _help(service: str, settings: str) -> str:
+    # The settings are classes of a package that may not be there.
+    from sayit.chassis.settings import describe  # noqa: PLC0415
+
+    documented = describe(getattr(import_module(f"sayit.{service}.settings"), settings))
+    lines = [f"  {one.name}={one.default}" if one.default else f"  {one.name}" for one in documented]
+    return (
+        f"Usage: python -m sayit.{service}\n\n"
+        f"Runs a {service} until SIGTERM or SIGINT. It takes no arguments; these variables set it, here with their\n"
+        "defaults. docs/configuration.md and `sayit config` say what they mean.\n\n" + "\n".join(lines)
+    )
+
+
+def _end(line: str) -> NoReturn:
+    print(f"sayit: {line}", file=sys.stderr)  # noqa: T201 - for the operator, before there is a log
+    sys.exit(EXIT_USAGE)

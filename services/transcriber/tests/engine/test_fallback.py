@@ -68,6 +68,19 @@ def test_when_all_fail_the_likeliest_that_is_not_repetitive_is_taken():
     assert (outcome.generated.text, outcome.temperature) == ("unsure", 0.4)
 
 
+def test_a_phrase_that_is_really_repeated_stays():
+    """Where sampling says the same less often, the repetition stands; where it says something else, it does not."""
+    said = "ask not what your country can do for you " * 6
+    for sampled, kept in (
+        ("ask not what your country can do for you ask not. What your country can do for you. Ask " * 2, said),
+        ("and so my fellow americans we shall not fail, whatever the price of liberty may be in the end", None),
+        ("Ask not what your country", None),
+    ):
+        fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2)))
+        outcome = outcome_of(fallback, answer(said, -0.1), answer(sampled, -0.3))
+        assert outcome.generated.text == (kept or sampled)
+
+
 def test_when_all_are_repetitive_the_likeliest_is_taken():
     """With nothing better, the most likely repetitive text is the outcome."""
     fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2)))

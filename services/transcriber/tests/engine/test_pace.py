@@ -1,6 +1,6 @@
 import pytest
 
-from sayit.transcriber.engine.pace import is_beyond_a_voice, least_s, once
+from sayit.transcriber.engine.pace import is_beyond_a_voice, is_more_of_the_same, least_s, once
 
 
 def test_what_a_voice_needs_depends_on_the_script():
@@ -18,6 +18,15 @@ def test_what_a_voice_needs_depends_on_the_script():
 def test_only_what_no_voice_can_say_is_beyond_it(text, seconds, beyond):
     """Fast speech is not, and a phrase that is really repeated takes its time."""
     assert is_beyond_a_voice(text, seconds) is beyond
+
+
+def test_more_of_the_same_is_longer_and_says_nothing_else():
+    """The same words up to twice as often; neither something else nor one word against forty."""
+    assert is_more_of_the_same("하나 둘, 하나 둘, 하나 둘!", "하나 둘 하나 둘")
+    assert not is_more_of_the_same("하나 둘 하나 둘", "하나 둘, 하나 둘")
+    assert not is_more_of_the_same("하나 둘 하나 둘 하나 둘", "셋 넷 셋 넷")
+    assert not is_more_of_the_same("감사합니다 " * 40, "감사합니다")
+    assert not is_more_of_the_same("감사합니다", "")
 
 
 @pytest.mark.parametrize(

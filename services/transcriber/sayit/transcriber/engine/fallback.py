@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass, replace
 
 from sayit.speech.options import DecodeOptions
-from sayit.transcriber.engine.pace import is_beyond_a_voice
+from sayit.transcriber.engine.pace import is_beyond_a_voice, is_more_of_the_same
 
 #: Positions of Whisper's decoder: prompt and new tokens together.
 MAX_POSITIONS = 448
@@ -120,19 +120,35 @@ class Fallback:
         outcome = self._judged(generated, self._left.pop(0))
         unsure = generated.avg_logprob < self._options.logprob_threshold
         if outcome.silent or (outcome.fluent and not unsure):
-            self._outcome = outcome
+            self._outcome = self._or_repeated(outcome)
             return
         self._failed.append(outcome)
         if not self._left:
             readable = [each for each in self._failed if each.fluent]
             best = max(readable or self._failed, key=lambda each: each.generated.avg_logprob)
-            self._outcome = replace(best, temperature=outcome.temperature)
+            self._outcome = replace(self._or_repeated(best), temperature=outcome.temperature)
 
     @property
     def outcome(self) -> WindowResult:
         """The window's result; only once `next_attempt` said None."""
         assert self._outcome is not None, "the window still has an attempt to make"
         return self._outcome
+
+    def _or_repeated(self, outcome: WindowResult) -> WindowResult:
+        """The outcome, or the text that failed because it repeats itself, where this one only repeats it less often.
+
+        Then the phrase was really said again and again: a model that lost the thread says something else when it is
+        asked once more.
+        """
+        text = outcome.generated.text
+        repeated = [
+            each
+            for each in self._failed
+            if not is_beyond_a_voice(each.generated.text, self._audio_s)
+            and each.generated.avg_logprob >= self._options.logprob_threshold
+            and is_more_of_the_same(each.generated.text, text)
+        ]
+        return max(repeated, key=lambda each: each.generated.avg_logprob, default=outcome)
 
     def _judged(self, generated: Generated, temperature: float) -> WindowResult:
         options = self._options

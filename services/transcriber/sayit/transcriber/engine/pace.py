@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 #: Scripts whose letters are syllables, or nearly; by the first word of their Unicode names.
 _SYLLABIC = frozenset({"HANGUL", "CJK", "HIRAGANA", "KATAKANA"})
@@ -26,6 +27,17 @@ def least_s(text: str) -> float:
 def is_beyond_a_voice(text: str, seconds: float) -> bool:
     """Whether a text is more than can be said in so many seconds."""
     return least_s(text) > seconds + _SLACK_S
+
+
+def is_more_of_the_same(text: str, other: str) -> bool:
+    """Whether a text is longer than another, by twice at most, and the other has hardly a pair of letters beside its."""
+    pairs, others = _pairs(text), _pairs(other)
+    known = set(pairs)
+    return len(others) < len(pairs) <= 2 * len(others) and sum(pair in known for pair in others) >= 0.9 * len(others)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return list(pairwise(letter for letter in text.casefold() if letter.isalnum()))
 
 
 def once(tokens: Sequence[int]) -> int:

@@ -33,7 +33,7 @@ class BridgeSettings(ServiceSettings):
     tls_key_file: Path | None = Field(default=None, description="PEM private key of the certificate.")
     allow_unauthenticated: bool = Field(
         default=False,
-        description="Listen beyond loopback although the gateway asks for no API keys: everybody who connects is "
+        description="Listen beyond loopback although the gateway asks for no API keys: every client that connects is "
         "served.",
     )
     cors_origins: str = Field(

@@ -10,7 +10,7 @@ from sayit.chassis.settings import ServiceSettings
 
 
 class BridgeSettings(ServiceSettings):
-    """What the bridge can be told."""
+    """All settings of the bridge."""
 
     bridge_listen: str = Field(
         default="127.0.0.1:3000",

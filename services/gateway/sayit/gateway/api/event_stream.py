@@ -61,7 +61,7 @@ class EventRelay:
                             continue
                         seq = event.seq
                     yield data
-                    if wire.is_last(event):  # may come at any point of the scheduler's stream
+                    if wire.is_last(event):  # does not wait for the end of the scheduler's stream
                         return
                 return
             except grpc.aio.AioRpcError as error:

@@ -130,7 +130,7 @@ async def relay_upload(
 
 
 async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
-    """Copies messages from the client's stream to the scheduler's call; False where the scheduler has ended the call."""
+    """Copies messages from the client's stream to the scheduler's call; False where the scheduler has ended it."""
     async with aclosing(aiter(messages)) as stream:
         async for message in stream:
             if not await _write(call, message):

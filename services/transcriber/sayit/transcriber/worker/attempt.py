@@ -121,7 +121,7 @@ class Attempt:
         raise SchedulerAway("the call ended without an assignment")
 
     async def run(self, assignment: pb.Assignment) -> AttemptOutcome:
-        """Decodes the chunk, sends its text or gives it back, and ends the call; returns once the engine is done with it."""
+        """Decodes the chunk, sends its text or releases it, and ends the call; returns once the engine is done."""
         reader = asyncio.create_task(self._read())
         interval_s = max(_MIN_HEARTBEAT_S, seconds_of_duration(assignment.heartbeat_interval) or 1.0)
         talkers = [asyncio.create_task(self._beat(interval_s)), asyncio.create_task(self._send_partials())]
@@ -221,7 +221,7 @@ class Attempt:
         return self._committed.is_set()
 
     async def _read(self) -> None:
-        """Reads the scheduler's messages until the call ends; an end before `committed` means that the lease is lost."""
+        """Reads the scheduler's messages until the call ends; an end before `committed` means a lost lease."""
         try:
             while isinstance(response := await self._call.read(), pb.RunChunkResponse):
                 match response.WhichOneof("message"):

@@ -136,7 +136,7 @@ class DecodeSession:
         )
 
     def let_go(self) -> None:
-            """Drops audio, features and encoding; only its text is left."""
+        """Drops audio, features and encoding; only its text is left."""
         self._pcm, self.encoding, self._loud = b"", None, None
         self._features = self._padded = np.empty((0, 0), np.float32)
 

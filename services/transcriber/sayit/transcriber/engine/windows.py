@@ -11,8 +11,8 @@ It follows openai/whisper `transcribe` as faster-whisper 1.2 has it: windows of 
 timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Five
 things differ. It always advances. It decodes no rest in which hardly anything is heard: there the model says once more
 what its prompt says. It does not believe that nothing follows where much is heard. It cuts a loop that a voice cannot
-say. And asking for words changes neither the text nor the windows: there, faster-whisper moves on to the last word's end
-instead of the last timestamp.
+say. And asking for words changes neither the text nor the windows: there, faster-whisper moves on to the last word's
+end instead of the last timestamp.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class ChunkDecoding:
         return int(np.count_nonzero(self._loud[frame:]))
 
     def _sayable(self, passage: Passage) -> Passage:
-        """The passage; a loop that a voice cannot say in its time is cut to one round, and the rest noted as suppressed."""
+        """The passage; a loop that a voice cannot say in its time is cut to one round, the rest noted as suppressed."""
         vocabulary = self.vocabulary
         if not is_beyond_a_voice(vocabulary.text(passage.tokens), passage.end_s - passage.start_s):
             return passage

@@ -19,7 +19,7 @@ const LONGEST_PAUSE_MS = 5_000;
 /**
  * A job's events until its last one, across broken connections: no durable event twice, none missed.
  *
- * @throws ProblemError what the service says about the job; TypeError when nobody answered for `patienceMs`.
+ * @throws ProblemError what the service says about the job; TypeError when no answer came for `patienceMs`.
  */
 export async function* watch(watching: Watching): AsyncGenerator<JobEvent, void, undefined> {
   let seq = watching.afterSeq;

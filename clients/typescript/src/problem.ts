@@ -3,7 +3,7 @@
 import type { components } from "./schema.js";
 
 type Document = components["schemas"]["ProblemDocument"];
-/** Problem details; what the client makes up itself has the necessary fields only. */
+/** Problem details; those that the client makes itself have the necessary fields only. */
 export type Problem = Partial<Document> & Pick<Document, "code" | "detail" | "status">;
 
 /** The service refused, or failed; `problem.code` is stable. */
@@ -28,7 +28,7 @@ export function problemOf(status: number, body: string): ProblemError {
     const value: unknown = JSON.parse(body);
     if (isProblem(value)) return new ProblemError(value);
   } catch {
-    // Not JSON: somebody between us and the service answered.
+    // Not JSON: a proxy before the service answered.
   }
   const code = `HTTP_${status}`;
   return new ProblemError({ status, detail: `The server answered ${status}.`, code });

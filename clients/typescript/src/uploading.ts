@@ -45,7 +45,7 @@ function sendByRequest({ url, headers, audio, onProgress, signal }: Sending): Pr
   });
 }
 
-/** Where there is no XMLHttpRequest (Node, workers of servers), fetch takes a stream, and asks for its pieces. */
+/** Where there is no XMLHttpRequest (Node, workers of servers), fetch takes a stream and pulls its pieces. */
 async function sendByFetch({ url, headers, audio, onProgress, signal }: Sending): Promise<string> {
   let sent = 0;
   const pieces = new ReadableStream<Uint8Array>(

@@ -1,1 +1,1 @@
-"""REST to gRPC: whoever does not speak gRPC comes through here. It uses the public API and nothing else."""
+"""REST to gRPC, for clients that do not speak gRPC. It uses the public API and nothing else."""

@@ -1,4 +1,4 @@
-"""The application: every surface's routes, and what holds for all of them."""
+"""The application: every surface's routes, and what applies to all of them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Headers of ours that a page of another origin may read.
+#: Response headers that a page of another origin may read.
 _EXPOSED = (
     "Content-Language", "ETag", "Location", "Retry-After", "X-Request-Id", "X-SayIt-Job", "Tus-Extension",
     "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata",
     "Upload-Offset",
 )  # fmt: skip
 _SMALLEST_ZIPPED = 1_000
-#: Whose form an error takes, by the beginning of the path that was asked for; all others are problems (RFC 9457).
+#: The form of an error, by the beginning of the request's path; all others are problems (RFC 9457).
 _FORMS: Mapping[str, Form] = {
     "/v1/audio": openai.refusal,
     "/v1/models": openai.refusal,
@@ -114,7 +114,7 @@ async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
 
 
 def invalid(error: RequestValidationError) -> SayItError:
-    """The first thing that is wrong with a request, as our error."""
+    """The first thing that is wrong with a request, as a SayItError."""
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in {"query", "body", "header", "path"}]
     name = ".".join(place)[:64] or "body"

@@ -1,4 +1,4 @@
-"""The connection to the gateway: the public stubs, in the name of whoever sent the HTTP request."""
+"""The connection to the gateway: the public stubs, with the credentials of the HTTP request."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from sayit.speech.jobs import Job, JobState
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
 
-#: How long a call is tried again while no gateway answers; a client that waits for HTTP has less patience than an SDK.
+#: How long a call is tried again while no gateway answers; shorter than in the SDK, because an HTTP client waits.
 _RETRY_S = 5.0
-#: How long a watch survives without any progress; its client resumes by itself afterwards.
+#: How long a watch goes on without any progress; its client resumes by itself afterwards.
 _RECONNECT_S = 60.0
 _TIMEOUT_S = 30.0
 
@@ -33,7 +33,7 @@ Upload = upload_pb.Upload
 
 
 class Gateway(AsyncClient):
-    """The SDK's client with what only a bridge needs: uploads in steps, pages of jobs, calls in the name of others.
+    """The SDK's client with what only a bridge needs: uploads in steps, pages of jobs, other credentials for each call.
 
     Args:
         connection: an open channel; `acting_for` borrows it.

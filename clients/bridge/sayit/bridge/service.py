@@ -1,4 +1,4 @@
-"""Puts the bridge together: the one place where its real parts meet."""
+"""The composition root: every real part of the bridge is made and wired here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: How long an idle connection is kept for a next request, in seconds; longer than the polling interval.
 _KEEP_ALIVE_S = 15
-#: How often a gateway that is away is asked whether it wants keys, in seconds.
+#: How often an unreachable gateway is asked whether it requires keys, in seconds.
 _ASK_AGAIN_S = 1.0
 _BACKLOG = 1024
 
@@ -122,7 +122,7 @@ async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
 
 
 async def _check_exposure(settings: BridgeSettings, gateway: Gateway) -> None:
-    """Refuses to serve strangers by accident: beyond loopback, the gateway has to ask for keys."""
+    """Refuses to serve other machines without keys, unless a setting allows it."""
     if settings.allow_unauthenticated or is_loopback(settings.bridge_listen):
         return
     while True:
@@ -137,7 +137,7 @@ async def _check_exposure(settings: BridgeSettings, gateway: Gateway) -> None:
         raise StartError(
             f"{settings.bridge_listen} can be reached from other machines, and the gateway asks for no API keys: set "
             "SAYIT_API_KEYS_FILE for the gateway (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true "
-            "to serve everybody"
+            "to serve every client"
         )
 
 

@@ -10,7 +10,7 @@ from sayit.chassis.settings import ServiceSettings
 
 
 class BridgeSettings(ServiceSettings):
-    """What the bridge can be told."""
+    """All settings of the bridge."""
 
     bridge_listen: str = Field(
         default="127.0.0.1:3000",
@@ -33,7 +33,7 @@ class BridgeSettings(ServiceSettings):
     tls_key_file: Path | None = Field(default=None, description="PEM private key of the certificate.")
     allow_unauthenticated: bool = Field(
         default=False,
-        description="Listen beyond loopback although the gateway asks for no API keys: everybody who connects is "
+        description="Listen beyond loopback although the gateway asks for no API keys: every client that connects is "
         "served.",
     )
     cors_origins: str = Field(

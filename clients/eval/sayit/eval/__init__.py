@@ -1,1 +1,1 @@
-"""`sayit eval`: labelled recordings through a suite, and what came out against what was said."""
+"""`sayit eval`: transcribes labelled recordings on a suite and compares the text with the labels."""

@@ -144,7 +144,7 @@ def compare_saved(first: Path, second: Path, *, as_json: bool) -> None:
 
 
 def _configurations(call: Evaluation) -> list[_Configuration]:
-    """What `call` asks for, and what `--versus` makes of it."""
+    """The options of `call`, with the changes of `--versus`."""
     asked = call.text.options()
     found = [_configuration(call.language, asked)]
     changes = pairs("--versus", call.versus, _CHANGES)

@@ -1,4 +1,4 @@
-"""What is said in a recording, as its label tells."""
+"""What is said in a recording, according to its label."""
 
 from __future__ import annotations
 

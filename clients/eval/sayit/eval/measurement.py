@@ -1,4 +1,4 @@
-"""Sends labelled recordings through a suite and keeps what came back."""
+"""Transcribes labelled recordings on a suite and keeps the results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Problem = SayItError | LocalError
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a suite made of a recording."""
+    """A suite's result for a recording."""
 
     transcript: Transcript
     #: Seconds from sending it until its transcript was there.
@@ -60,7 +60,7 @@ async def measure(
         options: how; their language is replaced.
         language: a code or AUTO for all recordings; empty asks for each label's own.
         at_once: jobs in the suite at a time.
-        done: told about each one as it ends.
+        done: called with each one as it ends.
     """
     gate = asyncio.Semaphore(at_once)
 

@@ -24,7 +24,7 @@ class ReportError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """One recording's figures; those that nobody can know are None."""
+    """One recording's figures; unknown ones are None."""
 
     name: str
     #: The languages spoken, joined by "+".

@@ -1,4 +1,4 @@
-"""How sure a rate is, and a difference between two: resampling of whole recordings.
+"""Confidence intervals of rates, and of differences between two: resampling of whole recordings.
 
 Words of one recording share its speaker and its noise, so that they are no independent samples; recordings are.
 """
@@ -23,7 +23,7 @@ class Rate:
 
     #: None where nothing was said.
     value: float | None
-    #: None for fewer than two recordings, which say nothing about others.
+    #: None for fewer than two recordings, which allow no conclusion about others.
     low: float | None = None
     high: float | None = None
 

@@ -7,7 +7,7 @@ import 'package:http/http.dart' as http;
 import 'events.dart';
 import 'problem.dart';
 
-/// Told while audio is sent: bytes handed over so far, and all.
+/// Called while audio is sent: bytes sent so far, and all.
 typedef UploadProgress = void Function(int sent, int total);
 
 /// A client of SayIt's REST API.
@@ -83,7 +83,7 @@ class SayItClient {
       ..headers['Content-Type'] = 'application/octet-stream'
       ..headers['Idempotency-Key'] = idempotencyKey ?? _newKey();
     final answering = _client.send(request);
-    // Not awaited: after an early refusal nobody takes the rest, and the answer says why.
+    // Not awaited: after an early refusal the rest is not read, and the answer says why.
     unawaited(request.sink.addStream(_counted(audio, length, onUploadProgress)).whenComplete(request.sink.close));
     return _json(await http.Response.fromStream(await answering));
   }

@@ -9,7 +9,7 @@ import 'problem.dart';
 class JobEvent {
   const JobEvent(this.data);
 
-  /// The whole event as the service tells it; see EventDocument in the OpenAPI document.
+  /// The whole event as the service sends it; see EventDocument in the OpenAPI document.
   final Map<String, dynamic> data;
 
   /// state, text, refinement, completed, failed, progress or partial.
@@ -30,8 +30,8 @@ class JobEvent {
 
 /// A job's events until its last one, across broken connections: no durable event twice, none missed.
 ///
-/// Throws [SayItProblem] for what the service says about the job, and what broke the connection if nothing was heard for
-/// [patience].
+/// Throws [SayItProblem] for what the service says about the job, and the connection's error after [patience] without
+/// any progress.
 Stream<JobEvent> watch(
   http.Client client,
   Uri uri,

@@ -16,7 +16,7 @@ class SayItProblem implements Exception {
         );
       }
     } on FormatException {
-      // Not JSON: somebody between us and the service answered.
+      // Not JSON: a proxy before the service answered.
     }
     return SayItProblem(status: status, code: 'HTTP_$status', message: 'The server answered $status.');
   }

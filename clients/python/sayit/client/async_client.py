@@ -40,7 +40,7 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 class AsyncClient:
     """SayIt's client for asyncio programs; one client serves any number of tasks of its event loop.
 
-    Calls raise `SayItError`, whose `kind` says what happened. Lost connections are bridged: see docs/sdk.md for what is
+    Calls raise `SayItError`, whose `kind` says what happened. They survive lost connections: docs/sdk.md says what is
     tried again and for how long.
 
     Args:
@@ -50,7 +50,7 @@ class AsyncClient:
         tls: whether to use TLS with the system's certificates.
         insecure: sends the key over plain text to another machine all the same.
         reconnect_s: seconds without any progress after which a broken watch or upload gives up.
-        retry_s: seconds for which a call is tried again while nobody answers it; 0 tries once.
+        retry_s: seconds for which a call without an answer is tried again; 0 tries once.
         timeout_s: deadline in seconds of each attempt of a short call.
 
     Raises:

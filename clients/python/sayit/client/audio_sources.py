@@ -175,7 +175,7 @@ class _Pieces(Source):
             async for piece in self._pieces:
                 yield piece
             return
-        # Whatever makes the pieces may block: a subprocess's output, a microphone.
+        # The iterable may block: a subprocess's output, a microphone.
         iterator = iter(self._pieces)
         while (piece := await in_thread(next, iterator, _END)) is not _END:
             yield piece
@@ -202,7 +202,7 @@ def in_thread(function: Callable[..., _Value], *arguments: Any) -> asyncio.Futur
         value, fault = None, None
         try:
             value = function(*arguments)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is raised where the future is awaited
+        except Exception as error:  # noqa: BLE001  # it is raised where the future is awaited
             fault = error
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(settle, value, fault)
@@ -217,7 +217,7 @@ def _close_opened(opening: asyncio.Future[BinaryIO]) -> None:
 
 
 def _reader(file: Any, position: int, lock: threading.Lock | None = None) -> Callable[[int], bytes]:
-    """Reads from `position` on, wherever somebody else moves the file meanwhile.
+    """Reads from `position` on, also if the file's position was changed meanwhile.
 
     The read that a broken call was waiting for goes on in its thread while the next attempt begins.
     """

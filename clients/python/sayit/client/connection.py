@@ -26,7 +26,7 @@ _Response = TypeVar("_Response")
 
 #: Where `google.rpc.Status` travels, by gRPC's convention.
 _STATUS_DETAILS_KEY = "grpc-status-details-bin"
-#: Statuses that a transport or a proxy makes up. Our services always add details that say what happened.
+#: Statuses that a transport or a proxy sets. SayIt's services always add details that say what happened.
 _BROKEN = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 )
@@ -61,7 +61,7 @@ class Settings:
         return self.tls or self.root_certificates is not None
 
     def checked(self) -> Settings:
-        """These settings, or INVALID_ARGUMENT if they would show the key to everybody on the way."""
+        """These settings, or INVALID_ARGUMENT if they would send the key unencrypted to another machine."""
         if self.api_key and not (self.secure or self.insecure or is_loopback(self.address)):
             raise SayItError(
                 ErrorKind.INVALID_ARGUMENT,
@@ -84,10 +84,10 @@ class GatewayConnection:
         self._lender: GatewayConnection | None = None
 
     def on_behalf(self, metadata: Iterable[tuple[str, str]]) -> GatewayConnection:
-        """A connection on this one's channel with other metadata: for whoever calls in the name of many."""
+        """A connection on this one's channel with other metadata: for a caller that acts for several principals."""
         borrowed = GatewayConnection(self.settings)
         borrowed.metadata = tuple(metadata)
-        borrowed._lender = self  # one of us
+        borrowed._lender = self  # the same class
         return borrowed
 
     @property
@@ -113,7 +113,7 @@ class GatewayConnection:
     async def unary(
         self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, retry: RetryBudget | None = None
     ) -> _Response:
-        """Calls a method that may be called twice, again and again for `retry_s` while nobody answers."""
+        """Calls a method that may be called twice, again and again for `retry_s` while no answer comes."""
         retry = retry or RetryBudget(self.settings.retry_s)
         while True:
             try:
@@ -186,7 +186,7 @@ def errors_translated() -> Iterator[None]:
 
 
 def error_of_call(error: aio.AioRpcError) -> SayItError:
-    """The error that a failed call carries; where the service did not get to say anything, the connection broke."""
+    """The error that a failed call carries; without details from the service, the connection broke."""
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_DETAILS_KEY:
             return error_of_status(value if isinstance(value, bytes) else value.encode())
@@ -216,7 +216,8 @@ def _is_loopback_host(host_and_port: str) -> bool:
 
 def _options(address: str) -> list[tuple[str, int]]:
     options = [
-        # A machine that vanished without a word is noticed within 40 s of a call; the gateway permits these pings.
+        # A machine that vanished without closing the connection is noticed within 40 s of a call; the gateway permits
+        # these pings.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         # Without it an unanswered ping is waited for a minute, whatever the keepalive's own timeout says.

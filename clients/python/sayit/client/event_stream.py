@@ -1,4 +1,4 @@
-"""Following a job's events across broken connections: every durable event once, in order, none missed."""
+"""Reads a job's events across broken connections: every durable event once, in order, none missed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sayit.speech.wire import event_from_proto, job_state_from_proto
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
-#: A connection that lived this many seconds worked, even if the job had nothing to say.
+#: A connection that lived this many seconds worked, even if the job had no event.
 _HEALTHY_S = 10.0
 
 

@@ -1,4 +1,4 @@
-"""Reading what may not fit into one answer: transcripts in parts, jobs in pages."""
+"""Reads what may not fit into one answer: transcripts in parts, jobs in pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long to go on after failures: growing pauses with jitter, and an end."""
+"""How long to retry after failures: growing pauses with jitter, and a limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: The first pause after a failure, in seconds.
 _FIRST_PAUSE_S = 0.1
-#: The longest pause that is not the server's wish, in seconds.
+#: The longest pause unless the server asks for a longer one, in seconds.
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -20,11 +20,11 @@ class RetryBudget:
         self._limit_s = limit_s
         self._pause_s = _FIRST_PAUSE_S
         self._since_s: float | None = None
-        #: Failures so far; progress does not forget them.
+        #: Failures so far; progress does not reset them.
         self.failures = 0
 
     def progress(self) -> None:
-        """Something worked: the next failure is a first one again."""
+        """Notes progress: the next failure is a first one again."""
         self._pause_s = _FIRST_PAUSE_S
         self._since_s = None
 
@@ -49,7 +49,7 @@ class RetryBudget:
 
 
 def passes(error: SayItError) -> bool:
-    """Whether the error passes by itself: nobody answered, or the service said when to come back."""
+    """Whether the error is temporary: no answer came, or the service said when to try again."""
     if error.kind is ErrorKind.UNAVAILABLE:
         return True
     return error.kind in {ErrorKind.OVERLOADED, ErrorKind.RATE_LIMITED} and error.retry_after_s is not None

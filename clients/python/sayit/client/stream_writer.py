@@ -1,4 +1,4 @@
-"""Sending a stream of messages in the background of a call whose answer may come at any time."""
+"""Sends a stream of messages in the background of a call whose answer may come at any time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from grpc import aio
 async def writing(call: Any, messages: AsyncGenerator[Message, None]) -> AsyncIterator[None]:
     """Writes messages to a call while the block waits for its answer; the block's end cancels both.
 
-    An error of the server is the answer's business and surfaces there, at once, however much is still to be sent. An
+    An error of the server is raised by the answer, at once, however much is still to be sent. An
     error of the messages' source cancels the call and is raised from the block.
     """
     task = asyncio.create_task(_send(call, messages))

@@ -63,7 +63,7 @@ class Client:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._async = AsyncClient(*args, **kwargs)
         self._loop = _LoopThread()
-        # A forgotten client is closed too, at the latest when the program ends.
+        # A client that was not closed is closed when it is collected, at the latest when the program ends.
         self._close = weakref.finalize(self, self._loop.close, self._async)
 
     def __enter__(self) -> Self:
@@ -127,7 +127,7 @@ class Client:
 
 
 class _Turns:
-    """Steps of an async iterator that are taken one after the other, whoever asks."""
+    """Steps of an async iterator, taken one after the other, also when several threads ask."""
 
     def __init__(self, events: AsyncGenerator[JobEvent, None]) -> None:
         self._events = events
@@ -192,7 +192,7 @@ class _LoopThread:
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(_shut_down(client), loop)
-        if thread is not threading.current_thread():  # a client may be collected anywhere
+        if thread is not threading.current_thread():  # a client may be collected in any thread
             thread.join()
 
     def _started(self) -> asyncio.AbstractEventLoop:

@@ -1,4 +1,4 @@
-"""Handing audio over: as a job whose events are followed, as a job alone, as an upload that resumes."""
+"""Sends audio: as a job whose events are streamed, as a job alone, as an upload that resumes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def transcribe(
     """Sends audio and yields the job's events until its last one, whatever happens to the connection.
 
     Until the job is known the whole call is made again, which the idempotency key makes safe, if the source can be read
-    again. From then on the job lives without the call, and its events are followed.
+    again. From then on the job needs no call, and its events are streamed.
     """
     await source.check()
     cursor = Cursor()
@@ -78,7 +78,7 @@ async def create_job(connection: GatewayConnection, source: Source, config: serv
 
 
 async def create_job_from_upload(connection: GatewayConnection, upload_id: str, config: service_pb.JobConfig) -> Job:
-    """A job on a finished upload; tried again while nobody answers."""
+    """A job on a finished upload; tried again while no answer comes."""
     request = service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(config=config, upload_id=upload_id))
     retry = RetryBudget(connection.settings.retry_s)
     while True:
@@ -146,7 +146,7 @@ async def _messages(
     async with aclosing(source.blocks(offset)) as blocks:
         async for block in blocks:
             yield message(block)
-    # An empty message says that this was all; the mere end of a stream is also what a dying client looks like.
+    # An empty message says that this was all; a client that dies ends the stream, too.
     yield message(b"")
 
 

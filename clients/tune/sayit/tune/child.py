@@ -3,7 +3,7 @@
     python -m sayit.tune.child FOLDER THREADS BATCH COMPUTE_TYPE
 
 It loads the model, says that it is ready, and then answers each line on standard input (a `Task`'s name) with a line of
-JSON on standard output. It ends when its standard input does. OMP_NUM_THREADS is set by whoever starts it.
+JSON on standard output. It ends when its standard input does. The process that starts it sets OMP_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sayit.transcriber.engine import BatchLimits, Engine
 
 #: Eight seconds of Korean, spoken by a synthesizer.
 _SPEECH = Path(__file__).parent / "speech.flac"
-#: A full chunk, and most tokens that it takes: a model that loses the thread must not spoil the comparison.
+#: A full chunk, and most tokens that it takes: a model that writes a loop must not spoil the comparison.
 _CHUNK_S, _TOKENS = 29, 100
 #: One language, one temperature: the same work for every setting.
 _OPTIONS = resolve(Options(language="ko", temperature=0.0, max_tokens_per_window=_TOKENS).normalised())
@@ -43,7 +43,7 @@ _REPETITIONS = 2
 
 
 def main(folder: str, threads: str, batch: str, compute_type: str) -> None:
-    """Measures what it is told to."""
+    """Runs the tasks that it reads."""
     bounds = BatchLimits(batch=int(batch))
     engine = Engine.load(Path(folder), threads=int(threads), compute_type=compute_type, bounds=bounds)
     engine.warm_up()

@@ -23,7 +23,7 @@ from sayit.tune.grid import MeasuredSetting
 from sayit.tune.measurement import measure
 from sayit.tune.search import Search
 
-#: Left to everything else on the machine, in megabytes.
+#: Memory that other programs on the machine keep, in megabytes.
 _SPARE_MB = 500
 
 

@@ -1,4 +1,4 @@
-"""The table that grows while settings are measured."""
+"""The table of results, which grows while settings are measured."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def table(
 def live(console: Console) -> Iterator[Show]:
     """A table on the terminal that follows; in a pipe nothing until the end."""
     if not console.is_terminal:
-        yield lambda trials, now: None  # noqa: ARG005 - nobody looks
+        yield lambda trials, now: None  # noqa: ARG005 - nothing is shown
         return
     with Live(table(()), console=console, transient=True, refresh_per_second=4) as shown:
         yield lambda trials, now: shown.update(table(trials, now))

@@ -17,7 +17,7 @@ _AS_GOOD = 0.03
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredSetting:
-    """A setting and what came of it."""
+    """A setting and its result."""
 
     setting: Setting
     #: None where it was not measured.
@@ -47,7 +47,7 @@ def shape_candidates(cores: int, compute_type: str) -> list[Setting]:
 
 
 def memory_mb(setting: Setting, model_bytes: int, measured: Sequence[MeasuredSetting]) -> float:
-    """What all transcribers of a setting take together: from the likest measured one, else a cautious guess."""
+    """What all transcribers of a setting take together: from the most similar measured one, else a cautious guess."""
     known = [
         measured
         for measured in measured

@@ -1,4 +1,4 @@
-"""Measures one setting: as many processes as it has transcribers, each with a warm model, gone with the block."""
+"""Measures one setting: as many processes as it has transcribers, each with a warm model; they end with the block."""
 
 from __future__ import annotations
 

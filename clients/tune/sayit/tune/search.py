@@ -22,9 +22,9 @@ class Search:
         folder: the model.
         goal: what is best.
         budget_s: nothing is begun after so many seconds; the first setting always is.
-        free_mb: memory that may be taken; None where nobody knows.
+        free_mb: memory that may be taken; None where it is unknown.
         measure: measures one setting.
-        show: shows how far it is.
+        show: shows the progress.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""The gateway: the public API's front door.
+"""The gateway: the entry to the public API.
 
-It knows who is calling, checks the order and size of messages, and passes everything on to the scheduler as it comes.
-It keeps nothing: kill it, and no accepted job is lost; start several, and any of them serves any job.
+It identifies the caller, checks the order and size of messages, and passes them on to the scheduler as they arrive.
+It keeps no state: no accepted job is lost when it is killed, and each of several gateways serves every job.
 """

@@ -1,4 +1,4 @@
-"""Whether the gateway can serve: it can while the scheduler does."""
+"""The gateway's readiness: it can serve while the scheduler does."""
 
 from __future__ import annotations
 

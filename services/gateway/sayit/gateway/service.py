@@ -1,4 +1,4 @@
-"""Puts the gateway together: the one place where its real parts meet."""
+"""The composition root: every real part of the gateway is made and wired here."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ async def running(
                 event_relay.drain()
 
 
-#: Storing the same twice is storing it once; deleting is not among them, for the second time finds nothing.
+#: Storing a vocabulary twice has the effect of once. Deleting is not retried: the second call fails as not found.
 _VOCABULARIES = ("PutVocabulary", "GetVocabulary", "ListVocabularies")
-#: Methods that may be sent twice, so that they survive a scheduler's restart without the client noticing.
+#: Methods that may be sent twice, so that a scheduler's restart does not reach the client.
 _RETRIED = tuple(
     f"sayit.internal.v1.JobService/{method}"
     for method in ("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", *_VOCABULARIES)

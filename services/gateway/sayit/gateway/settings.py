@@ -10,7 +10,7 @@ from sayit.chassis.settings import RELOADABLE, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
-    """What the gateway can be told."""
+    """All settings of the gateway."""
 
     listen: str = Field(
         default="127.0.0.1:50051",
@@ -27,7 +27,7 @@ class GatewaySettings(ServiceSettings):
     )
     allow_unauthenticated: bool = Field(
         default=False,
-        description="Listen beyond loopback although there are no API keys: everybody who connects is served.",
+        description="Listen beyond loopback although there are no API keys: every client that connects is served.",
     )
     tls_cert_file: Path | None = Field(
         default=None,

@@ -2,8 +2,8 @@
 
 A call of the model takes and frees hundreds of megabytes, in blocks that glibc gets from the kernel and gives back one
 by one: with Whisper Small 1.5 GB of fresh pages for each window encoded, and each page is a fault. On two virtual cores
-a third of all CPU time went there. One arena, no blocks of their own, and no giving back end it; the price is that the
-memory of the largest call stays taken.
+page faults took a third of all CPU time. One arena, no separately mapped blocks, and no trimming end it; the price is
+that the memory of the largest call stays allocated.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _OFF = -1
 def keep_memory() -> bool:
     """Sets the allocator of this process; call it before anything is imported that may start a thread.
 
-    The first thread beside the main one settles how many arenas there are, even if it is gone by now; OpenTelemetry
-    and CTranslate2 start some while they are imported. A thread in an arena of its own fetches every large block
-    anew, whatever is set: such an arena ends at 64 MB, and what is larger is mapped.
+    The first thread beside the main one fixes the number of arenas, even if it has ended; OpenTelemetry and
+    CTranslate2 start some while they are imported. A thread in an arena of its own maps every large block anew,
+    whatever is set: such an arena ends at 64 MB, and larger blocks are mapped.
 
     Returns:
         Whether there was something to set: only glibc has these options.

@@ -1,6 +1,6 @@
 """The model hub: its cache on disk, whether it answers, and downloads with their size and progress.
 
-The cache is read by its documented layout, without importing the hub's library, so that looking for a model is quick
+The cache is read by its documented layout, without importing the hub's library, so that finding a model is quick
 and cannot touch the network. Downloads go through `huggingface_hub`, which resumes them and moves each file into place
 whole.
 """
@@ -18,7 +18,7 @@ from typing import Any
 ENDPOINT = "https://huggingface.co"
 #: The files of a model, as faster-whisper fetches them.
 PATTERNS = ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*")
-#: Seconds between two looks at a running download.
+#: Seconds between two measurements of a running download.
 PROGRESS_INTERVAL_S = 0.5
 
 
@@ -64,8 +64,8 @@ class Hub:
     def refusal(self, repository: str, *, within_s: float) -> str:
         """Why the hub will not serve this repository now; empty if it answers for it.
 
-        One request, no retry. It runs in a thread of its own, because a name look-up takes as long as it likes; past
-        the deadline the thread is left behind.
+        One request, no retry. It runs in a thread of its own, because a name resolution has no time limit; after the
+        deadline the thread is abandoned.
         """
         if self.offline:
             return "HF_HUB_OFFLINE forbids to fetch it"
@@ -89,8 +89,8 @@ class Hub:
 
         Args:
             repository: `owner/name`.
-            started: is told the bytes to fetch, once.
-            progress: is told the bytes that are there and the bytes to fetch, when that changed.
+            started: called once with the bytes to fetch.
+            progress: called with the bytes that are there and the bytes to fetch, when that changed.
 
         Raises:
             HubError: the download failed; what arrived so far stays for the next one.
@@ -111,7 +111,7 @@ class Hub:
                 path = snapshot_download(
                     repository, cache_dir=self.cache, endpoint=self.endpoint, allow_patterns=patterns
                 )
-        except Exception as error:  # the library lets its HTTP client's and the disk's errors through
+        except Exception as error:  # the library does not wrap the errors of its HTTP client and of the disk
             raise HubError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
         return Path(path)
 
@@ -166,5 +166,5 @@ class _Watch:
                 if not (whole_only and file.name.endswith(".incomplete")):
                     total += file.stat().st_size
         except OSError:
-            pass  # not there yet, or a file moved into place just now: the next look counts it
+            pass  # not there yet, or a file moved into place just now: the next measurement counts it
         return total

@@ -1,10 +1,10 @@
-"""What Prometheus hears about a transcriber: its work, and its engine."""
+"""The Prometheus metrics of a transcriber: its work, and its engine."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-#: Chunks by how their attempt ended (`Outcome`).
+#: Chunks by how their attempt ended (`AttemptOutcome`).
 CHUNKS = Counter("sayit_transcriber_chunks_total", "Attempts at chunks, by outcome.", ["outcome"])
 #: Seconds of audio whose text was committed.
 AUDIO_SECONDS = Counter("sayit_transcriber_audio_seconds_total", "Seconds of audio transcribed and committed.")
@@ -24,7 +24,7 @@ WAIT_SECONDS = Histogram(
     "From the assignment until the engine begins with the chunk.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 5, 10, 30, 60),
 )
-#: Memory in RAM, as it is watched.
+#: Memory in RAM, as `memory_limit` measures it.
 RESIDENT_MB = Gauge("sayit_transcriber_resident_megabytes", "Memory of this process in RAM, in MB.")
 
 #: Seconds that the engine was busy, by kind of call.
@@ -39,7 +39,7 @@ BATCH = Histogram(
     "Windows in one call of the decoder.",
     buckets=(1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32),
 )
-#: Time in which the engine stood still although the process held a chunk.
+#: Time in which the engine made no call although the process held a chunk.
 GAP = Histogram(
     "sayit_transcriber_gap_seconds",
     "From the end of a call to the next one while a chunk was held.",

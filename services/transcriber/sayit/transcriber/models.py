@@ -1,7 +1,7 @@
 """Which folder is which model: by path, by name in a folder of models, in the local hub cache, or fetched.
 
 Nothing here loads a model or imports a numeric library. Only `fetch` and `resolve` touch the network, through `hub` and
-`registry`.
+`package_registry`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sayit.transcriber.package_registry import NAME, Registry, RegistryError, mo
 
 #: Fetched when nothing was asked for.
 DEFAULT = "small"
-#: What takes its place where the hub is out of reach: the package registry has it, too.
+#: What is used instead where the hub is unreachable: the package registry has it, too.
 STAND_IN = NAME
 #: The model that comes with the package.
 BUNDLED = "micro"
-#: What CTranslate2 and the tokenizer need. Without tokenizer.json faster-whisper would reach for a hub.
+#: What CTranslate2 and the tokenizer need. Without tokenizer.json faster-whisper would ask a hub.
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json")
 #: One of these holds the vocabulary.
 VOCABULARY_FILES = ("vocabulary.json", "vocabulary.txt")
@@ -82,7 +82,7 @@ def names() -> tuple[str, ...]:
 
 
 def bundled() -> ModelFolder:
-    """The model that comes with the package: small, quick, and ignorant of all but its synthetic vocabulary."""
+    """The model that comes with the package: small, quick, and limited to its synthetic vocabulary."""
     return ModelFolder(name=BUNDLED, path=Path(__file__).parent / BUNDLED)
 
 
@@ -135,7 +135,7 @@ def find(name_or_path: str, *, hub: Hub | None = None) -> ModelFolder | None:
 
 
 def default(*, hub: Hub | None = None) -> ModelFolder | None:
-    """The model that a suite would take unasked, if a real one is on this machine.
+    """The model that a suite takes by default, if a real one is on this machine.
 
     Raises:
         ModelNotAvailableError: its folder is there, but incomplete.
@@ -162,8 +162,8 @@ def fetch(
 
     Args:
         name: one of `names()`, or a repository as `owner/name`.
-        say: is told once what is fetched and how large it is.
-        progress: is given a short line now and then, each replacing the last.
+        say: called once with what is fetched and how large it is.
+        progress: called with a short line now and then, each replacing the last.
         hub: where from and to; the environment's by default.
 
     Raises:
@@ -197,11 +197,11 @@ def resolve(
 
     Args:
         requested: a name or path; empty or None takes the default.
-        say: is told, in one line each, what is fetched, and why another model stands in.
-        progress: is given the download's progress, each line replacing the last.
+        say: called, with one line each, for what is fetched, and why another model is used.
+        progress: called with the download's progress, each line replacing the last.
         decide_within_s: the most time until it is decided whether the hub is used; it is asked once.
         hub: where models are fetched from and cached; the environment's by default.
-        registry: where `base` is fetched from where the hub is out of reach; the environment's by default.
+        registry: where `base` is fetched from if the hub is unreachable; the environment's by default.
 
     Raises:
         ModelNotAvailableError: what was asked for is not here, and cannot be fetched.

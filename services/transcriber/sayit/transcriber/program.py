@@ -18,7 +18,7 @@ def run() -> NoReturn:
 
 async def _main(stop: asyncio.Event) -> None:
     settings = TranscriberSettings()
-    # NumPy's and CTranslate2's libraries read it when they are imported, so that comes after.
+    # NumPy's and CTranslate2's libraries read it when they are imported, so the import follows.
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.engine_threads()))
     from sayit.transcriber.service import running  # noqa: PLC0415 - see above
 

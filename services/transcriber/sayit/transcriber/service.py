@@ -38,7 +38,7 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
     the grace time.
 
     Args:
-        settings: what it was told.
+        settings: the process's settings.
         leave: called when the process should end because its memory has grown too much; it holds no work then.
 
     Raises:
@@ -127,7 +127,7 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
 
 
 async def _watch(engine: Engine, server: RunningServer, stuck_after_s: float, every_s: float = _WATCH_S) -> None:
-    """Says NOT_SERVING while the engine stands, so that a supervisor restarts the process."""
+    """Reports NOT_SERVING while the engine is stuck, so that a supervisor restarts the process."""
     healthy = True
     while True:
         await asyncio.sleep(every_s)

@@ -14,7 +14,7 @@ _MOST_DEFAULT_THREADS = 4
 
 
 class TranscriberSettings(ServiceSettings):
-    """What a transcriber can be told."""
+    """All settings of a transcriber."""
 
     transcriber_listen: str = Field(
         default="127.0.0.1:0", description="host:port of the transcriber's health service; port 0: any free one."

@@ -1,4 +1,4 @@
-"""Audio in requests: it goes to the gateway while it arrives, whether as a form or as the body itself.
+"""Audio in requests: it is passed to the gateway while it arrives, whether as a form or as the body itself.
 
 An upload is opened, the bytes are appended as they come, and the surface makes a job of it once all fields are known;
 fields may follow the file. One block is in memory, no file is written. If no job is made of it, the upload is deleted.
@@ -30,11 +30,11 @@ Model = TypeVar("Model", bound=BaseModel)
 
 #: Bytes of all plain fields of a form, and of a document in JSON.
 MAX_FIELDS_BYTES = 64 * 1024
-#: What a form may be larger than its file.
+#: Bytes by which a form may be larger than its file.
 _FORM_OVERHEAD_BYTES = 256 * 1024
 #: Bytes at a file's beginning by which it is judged.
 _HEAD_BYTES = 512
-#: The sender's mean speed is looked at from here on.
+#: The sender's mean speed is checked from here on.
 _SPEED_AFTER_S = 20.0
 _MEGABYTE = 1_000_000
 
@@ -73,10 +73,10 @@ class Bodies:
         Raises:
             SayItError: FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, INVALID_ARGUMENT, UPLOAD_TOO_SLOW, OVERLOADED,
                 or what the gateway says.
-            ClientDisconnect: the sender is gone.
+            ClientDisconnect: the sender closed the connection.
         """
         opened: list[Upload] = []
-        # With a key of the client's the job may be an earlier one, on an upload of its own.
+        # With an idempotency key of the client the job may be an earlier one, on another upload.
         left = bool(request.headers.get("idempotency-key"))
         try:
             with self.slot():
@@ -87,7 +87,7 @@ class Bodies:
             raise
         finally:
             for upload in opened if left else ():
-                # If a job was made of it after all, the gateway refuses.
+                # If a job uses it, the gateway refuses.
                 with contextlib.suppress(SayItError):
                     await asyncio.shield(gateway.delete_upload(upload.id))
 
@@ -113,7 +113,7 @@ class Bodies:
                     raise SayItError(ErrorKind.UPLOAD_TOO_SLOW) from None
                 if piece is None:
                     return
-                # Only the time that the sender kept us waiting counts, not what the gateway took.
+                # Only the time that the bridge waits for the sender counts, not what the gateway takes.
                 waited_s += time.monotonic() - began_s
                 received += len(piece)
                 if received > limit:

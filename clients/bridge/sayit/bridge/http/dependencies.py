@@ -1,4 +1,4 @@
-"""What routes of every surface use: the parts that they are given, and answers that a client may keep."""
+"""What routes of every surface use: the bridge's parts, and answers that a client may cache."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Deps:
     bodies: Bodies
     #: The names of OpenAI's models and what they stand for.
     aliases: Mapping[str, str]
-    #: Set when the bridge stops: streams and waiting requests end at once, their clients go on elsewhere.
+    #: Set when the bridge stops: streams and waiting requests end at once, and their clients resume at another bridge.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -62,7 +62,7 @@ Caller = Annotated[Gateway, Depends(_caller)]
 
 
 def _offered(protocols: str) -> str:
-    """The credentials among the subprotocols of a WebSocket: a browser can send a key nowhere else."""
+    """The credentials among the subprotocols of a WebSocket: a browser cannot send a key elsewhere."""
     for name in protocols.split(","):
         if name.strip().startswith(KEY_PROTOCOL):
             return f"Bearer {name.strip().removeprefix(KEY_PROTOCOL)}"
@@ -72,7 +72,7 @@ def _offered(protocols: str) -> str:
 def kept(request: Request, content: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
     """Content under a tag of its own, or 304 to a client that has it.
 
-    Tags are compared weakly, as RFC 9110 has it, for content that was compressed on the way.
+    Tags are compared weakly, as in RFC 9110, because a proxy may have compressed the content.
     """
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     known = {name.strip().removeprefix("W/") for name in request.headers.get("if-none-match", "").split(",")}

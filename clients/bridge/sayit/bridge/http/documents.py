@@ -1,4 +1,4 @@
-"""What `/v1` says in JSON: jobs, events, transcripts, models, status. Keys are added, never renamed or removed.
+"""The JSON documents of `/v1`: jobs, events, transcripts, models, status. Keys are added, never renamed or removed.
 
 Times of day are RFC 3339 in UTC; lengths of time and positions in a recording are seconds (`_s`, and, as in a rendered
 transcript, `start`, `end` and `duration`).
@@ -19,7 +19,7 @@ from sayit.speech.rendering import segment_value, transcript_value
 from sayit.speech.rendering.documents import seconds
 from sayit.speech.transcript import Transcript
 
-#: How often a polling client should come back: first often, then less (product contract).
+#: How often a polling client should ask: first often, then less (product contract).
 POLL_FIRST_MS, POLL_LATER_MS = 3_000, 5_000
 #: Age of a job in seconds from which on it is polled less often.
 POLL_FIRST_S = 30.0

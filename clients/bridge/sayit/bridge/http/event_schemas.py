@@ -96,7 +96,7 @@ class PartialEvent(_Ephemeral):
 EventDocuments = StateEvent | TextEvent | RefinementEvent | CompletedEvent | FailedEvent | ProgressEvent | PartialEvent
 
 
-#: The document of each body whose fields it takes as they are.
+#: The document of each body whose fields are copied unchanged.
 DOCUMENTS: Mapping[type, type[_Event]] = {
     StateChanged: StateEvent,
     ChunkText: TextEvent,

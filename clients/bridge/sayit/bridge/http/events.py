@@ -18,7 +18,7 @@ from sayit.bridge.http.openapi import JobId, problems
 from sayit.bridge.http.problems import KIND_TO_HTTP, fault_for, language_of, problem
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: When a client that lost its stream should come back, in milliseconds.
+#: When a client that lost its stream should reconnect, in milliseconds.
 _RETRY_MS = 2_000
 #: The WebSocket's subprotocol; a browser's key goes beside it, as `sayit.key.<key>`.
 _PROTOCOL = "sayit.v1"
@@ -60,7 +60,7 @@ async def watch_job(
     return StreamingResponse(
         _server_sent(deps, gateway, job_id, after, language_of(request)),
         media_type="text/event-stream",
-        # X-Accel-Buffering: nginx passes on what it gets, at once.
+        # X-Accel-Buffering: nginx passes data on without buffering.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
@@ -93,13 +93,13 @@ async def _server_sent(
                 number = f"id: {event.seq}\n" if event.seq else ""
                 yield f"{number}event: {document.type}\ndata: {document.model_dump_json()}\n\n"
     except SayItError as error:
-        # The status is sent long ago. The client comes back after its last number, and hears an error then.
+        # The status was sent already. The client resumes after its last number, and gets the error then.
         yield f": {error.code}\n\n"
 
 
 @routes.websocket("/{job_id}/ws")
 async def watch_job_ws(websocket: WebSocket, deps: Parts, gateway: Caller, job_id: str, after_seq: int = 0) -> None:
-    """Sends events until the last one; what the client sends is not listened to."""
+    """Sends events until the last one; what the client sends is ignored."""
     after = max(0, after_seq)
     offered = websocket.headers.get("sec-websocket-protocol", "")
     subprotocol = _PROTOCOL if _PROTOCOL in {name.strip() for name in offered.split(",")} else None

@@ -1,4 +1,4 @@
-"""Following a job for a client: events with heartbeats in between, and waiting for a job's end."""
+"""Reads a job's events for a client, with heartbeats in between, and waits for a job's end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ async def events_and_beats(
 ) -> AsyncGenerator[JobEvent | None, None]:
     """A job's events after `after_seq` until its last one; None where nothing came for `every_s` seconds.
 
-    It also ends when the bridge stops: a client goes on elsewhere, after the last number it saw.
+    It also ends when the bridge stops: a client resumes at another one, after the last number it got.
 
     Raises:
-        SayItError: what the gateway says, or UNAVAILABLE if it is away for too long.
+        SayItError: what the gateway says, or UNAVAILABLE if it does not answer for too long.
     """
     async with aclosing(gateway.watch(job_id, after_seq)) as events:
         ending = asyncio.create_task(stopping.wait())
@@ -53,7 +53,7 @@ async def ended_within(
     """The job when it has ended, or as it is after `wait_s` seconds, or after an event that is enough."""
     if job.state.terminal or wait_s <= 0:
         return job
-    # What is enough may have been said before the job was.
+    # The event that is enough may have come before the job was read.
     after_seq = 0 if enough else job.last_seq
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):

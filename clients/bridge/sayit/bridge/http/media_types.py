@@ -1,6 +1,6 @@
 """Whether a file can be audio: by its declared media type, and by its first bytes.
 
-The decoder decides in the end. This refuses early, before megabytes are moved, what certainly is none.
+The decoder decides in the end. This refuses what is certainly not audio before megabytes are moved.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Besides audio/*: containers that also hold video, and what senders say who do not know.
+#: Besides audio/*: containers that also hold video, and the types that senders declare when they do not know.
 _OTHER_TYPES = frozenset(
     {
         "",
@@ -22,7 +22,7 @@ _OTHER_TYPES = frozenset(
         "video/ogg",
         "video/quicktime",
         "video/webm",
-        # curl --data-binary says this unless it is told otherwise.
+        # curl --data-binary declares this by default.
         "application/x-www-form-urlencoded",
     }
 )

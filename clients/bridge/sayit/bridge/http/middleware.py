@@ -1,4 +1,4 @@
-"""What happens around every request: log line, ids and headers, patience with senders, guards of the browser's user.
+"""Middleware of every request: log line, ids and headers, early refusals, protection against foreign web pages.
 
 All are plain ASGI, because bodies and events must pass through as they come.
 """
@@ -34,10 +34,10 @@ _SECONDS = prometheus_client.Histogram(
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
-#: Asked so often that the log is quiet about them.
+#: Requested so often that they are not logged.
 _QUIET = frozenset({"/livez", "/readyz", "/health"})
 
-#: How long a refused sender's bytes are read and forgotten, so that it hears the answer before the connection ends.
+#: How long a refused sender's bytes are read and dropped, so that it gets the answer before the connection ends.
 _DRAIN_S = 2.0
 _DRAIN_BYTES = 64 * 1024 * 1024
 
@@ -90,7 +90,7 @@ class Observing:
                 answer = MutableHeaders(scope=message)
                 answer["X-Request-Id"] = request_id
                 if scope["path"].startswith("/v1/uploads"):
-                    answer.setdefault("Tus-Resumable", "1.0.0")  # errors too, as tus wants it
+                    answer.setdefault("Tus-Resumable", "1.0.0")  # errors too, as tus requires
                 for name, value in self._headers.items():
                     answer.setdefault(name, value)
             elif message["type"] == "http.response.body":
@@ -115,10 +115,10 @@ class Observing:
 
 
 class SlowSenders:
-    """Answers a sender that is refused before it is done so that it hears the answer.
+    """Delivers the answer to a sender that is refused before it is done.
 
     A connection that is closed with unread bytes is reset, and the answer may be lost with it. So what is still sent is
-    read and forgotten for a moment; then the connection ends.
+    read and dropped for a moment; then the connection ends.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -177,7 +177,7 @@ class OriginChecks:
 
     Without keys, every client that reaches the bridge is served; a browser on this machine reaches it for any page. So
     changes and WebSockets of a foreign origin are refused unless it is allowed, and on loopback so is a foreign Host,
-    which is how DNS rebinding makes a foreign page look like ours.
+    by which DNS rebinding makes a foreign page pass for the bridge's own.
     """
 
     def __init__(self, app: ASGIApp, *, settings: BridgeSettings) -> None:

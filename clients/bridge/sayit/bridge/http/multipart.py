@@ -1,4 +1,4 @@
-"""multipart/form-data (RFC 7578) while it arrives: parts one after the other, nothing held but a small field."""
+"""multipart/form-data (RFC 7578) while it arrives: parts one after the other, only a small field is kept in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-#: Bytes of all headers of one part; more is no form of anybody's.
+#: Most bytes of all headers of one part; real forms have far less.
 _MAX_HEADER_BYTES = 8 * 1024
 
 

@@ -1,4 +1,4 @@
-"""What several routes of `/v1` say about themselves in OpenAPI, and their shared parameters."""
+"""The OpenAPI texts that several routes of `/v1` share, and their shared parameters."""
 
 from __future__ import annotations
 

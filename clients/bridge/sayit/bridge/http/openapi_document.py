@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with what it cannot know and without what is not so."""
+"""The OpenAPI document: FastAPI's, with what it cannot know and without what is wrong here."""
 
 from __future__ import annotations
 

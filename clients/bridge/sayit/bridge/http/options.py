@@ -11,13 +11,13 @@ from sayit.speech.options import DECODING, OPTIONS, DecodingOverrides, Options, 
 
 #: Options that are lists: commas separate their values in a query and in a form, or they come several times.
 LISTS = frozenset(name for rules in (OPTIONS, DECODING) for name, rule in rules.items() if rule.values is not None)
-#: Where more is told of an option here.
+#: What is added to an option's description.
 _SEPARATE = " Commas separate several in a query or a form."
 _SEE = {"model": " See `GET /v1/models`.", "vocabulary": " See `/v1/vocabularies`."}
 
 
 def _separated(value: object) -> object:
-    """What a query or a form says in one value, separated by commas, as several."""
+    """One value of a query or a form, separated by commas, as several."""
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list | tuple):
         return value

@@ -1,4 +1,4 @@
-"""Errors in HTTP: the status of every kind, and RFC 9457 problems; other surfaces bring a body of their own.
+"""Errors in HTTP: the status of every kind, and RFC 9457 problems; other surfaces have a body of their own.
 
 `Fault` is what happened, free of any surface's form. A surface gives a function that makes its answer of it.
 """
@@ -20,7 +20,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: Types of problems are these and the code in lower case with dashes. They name the kind and need not be fetched.
 TYPE_PREFIX = "https://sayit.dev/problems/"
-#: When to come back where the error does not say it, in seconds.
+#: When to try again where the error does not say it, in seconds.
 _RETRY_AFTER_S = 5.0
 
 #: Where HTTP has a status that says more than gRPC's code does.
@@ -47,12 +47,12 @@ _BY_CODE: Mapping[str, int] = {
     "DEADLINE_EXCEEDED": 504,
 }
 
-#: The one table from kinds to HTTP's statuses; complete, which a test holds.
+#: The only table from kinds to HTTP's statuses; a test checks that it is complete.
 KIND_TO_HTTP: Mapping[ErrorKind, int] = MappingProxyType(
     {kind: _MORE_EXACT.get(kind) or _BY_CODE[code.name] for kind, code in KIND_TO_GRPC.items()}
 )
 
-#: What HTTP itself says, in our languages: (code, English, Korean) by status.
+#: Sentences for HTTP's own errors: (code, English, Korean) by status.
 _HTTP: Mapping[int, tuple[str, str, str]] = {
     404: ("ROUTE_NOT_FOUND", "There is nothing at this address.", "이 주소에는 아무것도 없습니다."),
     412: (
@@ -83,7 +83,7 @@ class Fault:
     language: str = "en"
 
 
-#: Tells a fault in a surface's form.
+#: Reports a fault in a surface's form.
 Form = Callable[[Fault], Response]
 
 
@@ -139,7 +139,7 @@ def fault_of_status(status: int, language: str) -> Fault:
 
 
 def problem(fault: Fault) -> dict[str, Any]:
-    """RFC 9457's problem details; `code`, `field` and `retry_after` are ours."""
+    """RFC 9457's problem details; `code`, `field` and `retry_after` are SayIt's."""
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + fault.code.lower().replace("_", "-"),
         "title": fault.code.replace("_", " ").capitalize(),
@@ -160,7 +160,7 @@ def problem_response(fault: Fault) -> Response:
 
 
 def response(fault: Fault, body: Mapping[str, Any], media_type: str = "application/json") -> Response:
-    """The answer that tells a fault with this body."""
+    """The answer that reports a fault with this body."""
     headers = {"Content-Language": fault.language, "Cache-Control": "no-store"}
     if fault.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after_s)))

@@ -1,6 +1,6 @@
-"""uvicorn's HTTP protocol with an end to waiting: for a request's head, and for a client that does not read.
+"""uvicorn's HTTP protocol with time limits for a request's head, and for a client that does not read.
 
-uvicorn itself waits for both for ever.
+uvicorn itself has a limit for neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def protocol(*, header_timeout_s: float, slow_reader_s: float) -> type[asyncio.P
 
     Args:
         header_timeout_s: a connection whose request's head is not complete by then is closed.
-        slow_reader_s: a connection on which nothing of what waits could be sent for so long is cut.
+        slow_reader_s: a connection on which none of the waiting bytes could be sent for so long is cut.
     """
 
     class Protocol(_Impatient):
@@ -54,7 +54,7 @@ class _Impatient(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._reader_timer is None:
-            # What waits for the client is as much as one may have in memory; it cannot be flushed, so it is dropped.
+            # As many bytes wait for the client as one may have in memory; they cannot be sent, so they are dropped.
             self._reader_timer = self.loop.call_later(self.reader_limit_s, self.transport.abort)
 
     def resume_writing(self) -> None:

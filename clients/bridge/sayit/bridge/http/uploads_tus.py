@@ -1,6 +1,6 @@
 """Resumable uploads by the tus protocol 1.0.0 (https://tus.io/protocols/resumable-upload), on UploadService.
 
-Nothing is kept here: offset, length and name are the scheduler's, so that an upload goes on at any bridge. Extensions:
+No state is kept here: the scheduler has offset, length and name, so that an upload goes on at any bridge. Extensions:
 creation, creation-with-upload, expiration, termination. A finished upload becomes a job by
 `POST /v1/jobs {"upload_id": …}`.
 """
@@ -25,7 +25,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 _VERSION = "1.0.0"
 _EXTENSIONS = "creation,creation-with-upload,expiration,termination"
 _CHUNK = "application/offset+octet-stream"
-#: The largest number that a length can be told as.
+#: The largest length that can be sent to the gateway.
 _MAX_NUMBER = 2**63 - 1
 #: Names of metadata by which clients give a file's name, and its media type.
 _NAMES = ("filename", "name")
@@ -166,7 +166,7 @@ async def delete_upload(gateway: Caller, upload_id: _UploadId) -> Response:
 
 
 async def _append(deps: Deps, request: Request, gateway: Gateway, upload_id: str, offset: int) -> Upload:
-    """Appends the body. What came of a body that breaks off, or is too slow, is stored before the error is raised."""
+    """Appends the body. What arrived of a body that breaks off or is too slow is stored before the error is raised."""
     broken: list[Exception] = []
     with deps.bodies.slot():
         upload = await gateway.append(upload_id, offset, _until_broken(deps.bodies.pieces(request), broken))

@@ -1,7 +1,7 @@
-"""The web page at `/`: plain modules and style sheets, served as they lie here, without a build step.
+"""The web page at `/`: plain modules and style sheets, served as they are, without a build step.
 
-The assets' address holds a digest of all of them, so that browsers keep them for ever and never mix two versions; only
-the page itself is asked for again. What is not one of the files that were read once is not found; no path leads away.
+The assets' address holds a digest of all of them, so that browsers cache them without end and never mix two versions;
+only the page itself is requested again. Only the files that were read at the start are served, whatever the path.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from sayit.bridge.http.dependencies import kept
 
-#: Everything comes from here; recordings are played from memory (`blob:`).
+#: The page loads from its own origin only; recordings are played from memory (`blob:`).
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -73,7 +73,7 @@ async def asset(request: Request, digest: str, path: str) -> Response:
     content = assets.files.get(path)
     if content is None:
         raise HTTPException(404)
-    # A page of another version, while this one replaces it: it gets today's file, but may not keep it.
+    # A page of another version, while this one replaces it: it gets the current file, but may not cache it.
     caching = _FOR_EVER if digest == assets.digest else "no-store"
     return kept(request, content, _MEDIA_TYPES[path.rpartition(".")[2]], {"Cache-Control": caching})
 

@@ -1,6 +1,6 @@
-"""Streams a job's events from the scheduler, and goes on where it stopped when the scheduler was away.
+"""Streams a job's events from the scheduler, and resumes where it stopped when the scheduler was unreachable.
 
-Events pass as the bytes that they are; looked at are their numbers, and which one is the last.
+Events pass as serialized bytes; only their numbers, and which one is the last, are read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sayit.v1 import resources_pb2, transcription_service_pb2
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 
-#: What a call ends with when the peer dies; a status of ours always carries details.
+#: What a call ends with when the peer dies; a status of the scheduler always carries details.
 _BROKEN = frozenset(
     {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE}
 )
@@ -32,7 +32,7 @@ class EventRelay:
     """All streams of events that this gateway relays."""
 
     def __init__(self, channel: grpc.aio.Channel, *, resume_s: float) -> None:
-        # Not the stub's method, which would make messages of the answers.
+        # Not the stub's method, which would parse the answers.
         self._watch: Any = channel.unary_stream(
             "/sayit.internal.v1.JobService/WatchJob",
             request_serializer=transcription_service_pb2.WatchJobRequest.SerializeToString,
@@ -61,7 +61,7 @@ class EventRelay:
                             continue
                         seq = event.seq
                     yield data
-                    if wire.is_last(event):  # whatever the scheduler's stream does next
+                    if wire.is_last(event):  # does not wait for the end of the scheduler's stream
                         return
                 return
             except grpc.aio.AioRpcError as error:
@@ -92,7 +92,7 @@ class EventRelay:
         return self._draining  # a method, because the flag changes while its reader waits, which mypy cannot know
 
     def drain(self) -> None:
-        """Ends all streams with UNAVAILABLE, because the gateway stops; what they miss, they get by resuming."""
+        """Ends all streams with UNAVAILABLE, because the gateway stops; clients get what they missed by resuming."""
         self._draining = True
         for call in list(self._calls):
             call.cancel()
@@ -109,7 +109,7 @@ def _leaving() -> SayItError:
 
 
 def _may_come_back(error: grpc.aio.AioRpcError) -> bool:
-    """Whether the scheduler is gone, rather than refusing."""
+    """Whether the scheduler is unreachable, and has not refused the call."""
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return True
     return error.code() in _BROKEN and not is_ours(error)

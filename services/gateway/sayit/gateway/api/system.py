@@ -12,10 +12,10 @@ from sayit.v1 import system_service_pb2, system_service_pb2_grpc
 if TYPE_CHECKING:
     from sayit.internal.v1.job_service_pb2_grpc import JobServiceAsyncStub
 
-#: A scheduler that takes longer to say how it is counts as down.
+#: A scheduler that takes longer to report its status counts as down.
 _TIMEOUT_S = 5.0
 
-#: The scheduler does not answer; every other error is one, and is passed on.
+#: The scheduler does not answer; every other error comes from it, and is passed on.
 _SILENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
@@ -26,7 +26,7 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         self._scheduler = scheduler
 
     async def GetStatus(self, request: system_service_pb2.GetStatusRequest, context: Any) -> system_service_pb2.Status:
-        """Answers also while the scheduler does not: then that is the answer."""
+        """Answers also while the scheduler does not; the answer then says so."""
         remaining = context.time_remaining()
         timeout = _TIMEOUT_S if remaining is None else min(remaining, _TIMEOUT_S)
         try:

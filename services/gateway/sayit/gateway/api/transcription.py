@@ -43,7 +43,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Creates the job and watches it from its first event, in one call."""
-        # Room to watch comes first: a job that was accepted is not refused afterwards.
+        # The slot to watch is taken first: a job that was accepted is not refused afterwards.
         with self._watchers.taken():
             job = await self._create(
                 UploadMessages(request_iterator, head="config", data="audio", convert=_as_create_request)

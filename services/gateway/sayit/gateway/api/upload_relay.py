@@ -1,10 +1,10 @@
-"""Passing an upload on while it arrives: one message in memory, the scheduler's answer at once.
+"""Passes an upload on while it arrives: one message in memory, the scheduler's answer at once.
 
 Two things gRPC does not do by itself. The scheduler may answer before the client is done (too large, no such upload);
-then the client hears it at once, not after its last byte. And a client that dies looks, for some milliseconds, like a
-client that is done: the stream of its messages just ends. So data counts as complete if the client said so with an
-empty last message, or if for `SETTLE_S` after the stream's end no news of a lost client came. The scheduler gets the
-empty message from the gateway in any case: a gateway that dies cannot look like one that is done.
+then the client gets the answer at once, not after its last byte. And a client that dies cannot be told, for some
+milliseconds, from a client that is done: the stream of its messages just ends. So data counts as complete if the client
+sent an empty last message, or if no cancellation came for `SETTLE_S` after the stream's end. The scheduler always gets
+the empty message from the gateway: so a gateway that dies cannot be mistaken for one that is done.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: How long after the stream's end the news that the client is gone may still come; up to 5 ms were seen.
+#: How long after the stream's end the cancellation by a lost client may still come; up to 5 ms were measured.
 SETTLE_S = 0.05
 
 #: Most bytes of data in one message.
@@ -32,7 +32,7 @@ _Response = TypeVar("_Response")
 class UploadMessages(Generic[_Request]):
     """A client's messages, checked as they come: a first one that says what follows, then data.
 
-    Empty data is left out: the scheduler takes it for the end, and only the gateway knows where that is. Iterating
+    Empty data is left out: the scheduler takes it for the end, which only the gateway knows. Iterating
     raises SayItError INVALID_ARGUMENT for messages out of order, without content, or too large.
     """
 
@@ -67,7 +67,7 @@ class UploadMessages(Generic[_Request]):
     async def __aiter__(self) -> AsyncGenerator[_Request, None]:
         """Yields the messages for the scheduler."""
         begun = False
-        stream: Any = aiter(self._messages)  # a generator, which is to be closed where it is used
+        stream: Any = aiter(self._messages)  # a generator, which the code that uses it must close
         async with aclosing(stream):
             async for given in stream:
                 message = self._convert(given)
@@ -121,8 +121,8 @@ async def relay_upload(
         response: _Response = await answering
         return response
     finally:
-        # Nothing of ours outlives the client's call; and the call is cancelled first, so that what was sent of a
-        # broken upload never looks complete.
+        # No task outlives the client's call; and the call is cancelled first, so that the scheduler never takes a
+        # broken upload for a complete one.
         call.cancel()
         pumping.cancel()
         answering.cancel()
@@ -130,7 +130,7 @@ async def relay_upload(
 
 
 async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
-    """Moves messages from the client's stream to the scheduler's call; False where the scheduler wants no more."""
+    """Copies messages from the client's stream to the scheduler's call; False where the scheduler has ended it."""
     async with aclosing(aiter(messages)) as stream:
         async for message in stream:
             if not await _write(call, message):
@@ -139,9 +139,9 @@ async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
 
 
 async def _finish(call: Any, answering: asyncio.Task[Any], messages: UploadMessages[_Request], end: Message) -> None:
-    """Tells the scheduler that all was sent, once that is certain.
+    """Sends the end of the data to the scheduler, once that is certain.
 
-    It runs in the task that gRPC cancels when the client is gone, so that the news is not overtaken.
+    It runs in the task that gRPC cancels when the client is gone, so that the cancellation comes first.
     """
     if messages.takes_data:
         if not messages.ended:
@@ -156,7 +156,7 @@ async def _write(call: Any, message: Message) -> bool:
     """Writes a message; False where the scheduler has already ended the call, whose answer says why.
 
     It goes below grpc.aio's own `write`, as the SDK does: that one replaces the status that the scheduler sent by an
-    INTERNAL of its own where a write fails because of that very status (grpc/grpc#36066); 8 of 100 early refusals lost
+    INTERNAL of its own where a write fails because of that status (grpc/grpc#36066); 8 of 100 early refusals lost
     their reason so.
     """
     try:

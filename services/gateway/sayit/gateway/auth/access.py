@@ -19,16 +19,16 @@ _BEARER = "bearer "
 
 
 def check_exposure(settings: GatewaySettings) -> None:
-    """Refuses to serve strangers by accident.
+    """Refuses to serve other machines without keys, unless a setting allows it.
 
     Raises:
-        StartError: the address is reachable from other machines, there are no keys, and nobody asked for that by name.
+        StartError: the address is reachable from other machines, there are no keys, and no setting allows that.
     """
     if settings.api_keys_file or settings.allow_unauthenticated or is_loopback(settings.listen):
         return
     raise StartError(
         f"{settings.listen} can be reached from other machines, and there are no API keys: "
-        "set SAYIT_API_KEYS_FILE (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true to serve everybody"
+        "set SAYIT_API_KEYS_FILE (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true to serve without"
     )
 
 

@@ -1,7 +1,7 @@
 """API keys: a file of salted hashes, made and revoked by the command line, read by the gateway.
 
 A key reads `sayit_<id>_<secret>`; the secret has 256 random bits, so that one round of SHA-256 is as good as any slow
-hash. The file is replaced atomically and readable by its owner only; nobody can get a key back out of it.
+hash. The file is replaced atomically and readable by its owner only; a key cannot be recovered from it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def create_key(path: Path, *, tenant: str, name: str = "") -> tuple[StoredKey, s
     """Adds a key to the file, which is made where there is none.
 
     Returns:
-        The stored key, and the key itself: the only time that anybody sees it.
+        The stored key, and the key itself: it cannot be read again.
 
     Raises:
         KeysFileError: the file cannot be read or written, or the tenant is empty.
@@ -110,8 +110,8 @@ def revoke_key(path: Path, key_id: str) -> StoredKey:
 class KeyRing:
     """The keys of a file, read again whenever the file changes.
 
-    A file that becomes unreadable while the gateway runs leaves the keys as they were: a slip of the operator's hand
-    locks nobody out. `problem` says so, for the log.
+    A file that becomes unreadable while the gateway runs leaves the keys as they were: an operator's mistake locks no
+    client out. `problem` says so, for the log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -127,7 +127,7 @@ class KeyRing:
         self._keys = {key.id: key for key in _read(path)}
 
     def principal_of(self, key: str) -> Principal | None:
-        """Who a key belongs to; None for a key that nobody issued or that was revoked."""
+        """The principal of a key; None for a key that was never issued or that was revoked."""
         self._refresh()
         prefix, _, rest = key.partition("_")
         key_id, _, secret = rest.partition("_")

@@ -1,8 +1,8 @@
-"""Who may use the engine: a table with places, and those who wait for one.
+"""Which chunks may use the model: a fixed number of slots, and the chunks that wait for one.
 
-Every bulk chunk on the table can be in one call of the decoder, so there are as many places for them as a batch has;
-interactive chunks have as many of their own. Who waits has not touched the engine: if the process dies it is not to
-blame. A chunk that must run alone sits down when the table is empty, and nobody joins it.
+All admitted bulk chunks can be in one call of the decoder, so they have as many slots as a batch has windows;
+interactive chunks have as many of their own. A waiting chunk has not used the model: if the process crashes, that chunk
+is not the cause. A chunk that must run alone is admitted when no other is, and no other is admitted beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sayit.transcriber.engine.request import EngineRequest
 
 
 class EngineSlots:
-    """The chunks that an engine holds. Not thread-safe: the engine guards it.
+    """The chunks that an engine holds. Not thread-safe: the engine locks.
 
     Args:
         count: bulk chunks at once, and interactive ones at once.
@@ -26,22 +26,22 @@ class EngineSlots:
 
     @property
     def admitted(self) -> Sequence[EngineRequest]:
-        """Those on the table."""
+        """The chunks that have a slot."""
         return self._admitted
 
     @property
     def held(self) -> Sequence[EngineRequest]:
-        """All of them."""
+        """The admitted and the waiting ones."""
         return [*self._admitted, *self._waiting]
 
     def arrive(self, chunk: EngineRequest) -> None:
-        """Takes a chunk in."""
+        """Adds a chunk to those that wait."""
         self._waiting.append(chunk)
-        # The sort is stable: within a lane who came first is first.
+        # The sort is stable: within a lane the order of arrival stays.
         self._waiting.sort(key=lambda each: not each.interactive)
 
     def leave(self, chunk: EngineRequest) -> None:
-        """Lets a chunk go, wherever it is."""
+        """Removes a chunk, waiting or admitted."""
         for group in (self._waiting, self._admitted):
             if chunk in group:
                 group.remove(chunk)
@@ -51,11 +51,11 @@ class EngineSlots:
         return next((chunk for chunk in self._waiting if not chunk.prepared), None)
 
     def admit(self) -> list[EngineRequest]:
-        """Seats those who are prepared and have a place now; returns them."""
+        """Gives free slots to prepared chunks; returns those chunks."""
         admitted = []
         for chunk in [each for each in self._waiting if each.prepared]:
             if any(other.alone for other in self._admitted) or (chunk.alone and self._admitted):
-                break  # whoever must be alone is waited for
+                break  # a chunk that must be alone is not overtaken
             taken = sum(other.interactive is chunk.interactive for other in self._admitted)
             if taken < self._count:
                 self._waiting.remove(chunk)

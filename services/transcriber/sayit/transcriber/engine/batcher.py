@@ -1,8 +1,8 @@
-"""Which call of the model comes next: a pure choice among the chunks on the engine's table.
+"""Which call of the model comes next: a pure choice among the admitted chunks.
 
 Encoding a window alone is faster on a CPU than encoding several; decoding several together is faster than each alone.
-So windows are encoded one by one until enough of them wait for the decoder, and then decoded in one call. Nobody waits
-for a window that is not there: with one chunk on the table every call is about that chunk.
+So windows are encoded one by one until enough of them wait for the decoder, and then decoded in one call. No chunk
+waits for one that has not arrived: with a single admitted chunk every call is for that chunk.
 
 Interactive chunks go first. Bulk chunks get a call of their own now and then, however many interactive ones there are,
 and share in every decoding that they fit into. Whatever cannot share a call (other options, another prompt length,
@@ -52,7 +52,7 @@ def next_call(
         admitted: the chunks that may use the engine.
         bounds: how large it may be.
         cost: what calls take.
-        brief: interactive work is about, so that no call should take long.
+        brief: the engine holds interactive work, so no call should take long.
         bulk_first: it is the bulk chunks' turn.
     """
     ready = sorted(

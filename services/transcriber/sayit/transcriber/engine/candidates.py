@@ -9,13 +9,13 @@ from sayit.transcriber.engine.language import Candidate, better, is_foreign
 
 
 class LanguageCandidates:
-    """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `verdict`.
+    """One window's decodings: while `next_step` gives one, `take` the model's answer; then read `verdict`.
 
-    All of them are made on one encoding, one after the other: a chunk never takes two places of a call, so that its
-    doubts delay nobody else's window.
+    All of them use one encoding, one after the other: a chunk never has two rows in one call, so that its doubtful
+    language delays no other chunk's window.
 
     Args:
-        fallbacks: the attempts in each language, the likelier language first, at least one.
+        fallbacks: the fallback steps in each language, the likelier language first, at least one.
         by_script: whether a text's script tells its language; not so where it is a translation.
     """
 
@@ -39,13 +39,13 @@ class LanguageCandidates:
         return None
 
     def take(self, generated: Generated) -> None:
-        """Takes the answer to the last attempt."""
-        assert self._current is not None, "ask for an attempt first"
+        """Takes the answer to the last step."""
+        assert self._current is not None, "ask for a step first"
         self._current.take(generated)
 
     @property
     def verdict(self) -> tuple[Candidate, WindowResult]:
-        """The language that the window is in after all, and its text."""
+        """The language that was chosen for the window, and its text."""
         outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
         return outcomes[better(outcomes, by_script=self._by_script)]
 
@@ -53,7 +53,7 @@ class LanguageCandidates:
     def foreign_text(self) -> str:
         """The text if its script shows that it is in another language than the one it was decoded in; empty if not.
 
-        Only for one language's attempts: where several were tried, this was weighed.
+        Only where one language was tried: `better` compares scripts where several were.
         """
         if len(self._fallbacks) > 1 or not self._by_script:
             return ""

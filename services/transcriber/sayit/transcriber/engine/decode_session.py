@@ -1,4 +1,4 @@
-"""One chunk's decoding with the model: which call it is ready for next, and what the answers make of it."""
+"""One chunk's decoding with the model: which call it is ready for next, and what follows from the answers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class DecodeSession:
         self.since_s = time.monotonic()
         #: Windows that are done.
         self.windows = 0
-        #: The attempt that `Step.DECODE` is about.
+        #: The fallback step that `Step.DECODE` runs.
         self.fallback_step: FallbackStep
         #: The encoder's output for its window.
         self.encoding: Encoding = None
@@ -63,9 +63,9 @@ class DecodeSession:
         self._features: npt.NDArray[np.float32]
         self._padded: npt.NDArray[np.float32]
         self._languages: LanguageSearch
-        #: Stretches whose decoding has not begun; None while nobody has listened for changes of the language.
+        #: Stretches whose decoding has not begun; None until the chunk was searched for changes of language.
         self._stretches: deque[LanguageSpan] | None = None
-        #: What a closer look said of the stretch being decoded.
+        #: The language that the segmentation found for the stretch being decoded; empty for none.
         self._hint = ""
         self._decoding: ChunkDecoding
         self._finished: list[DecodedChunk] = []
@@ -81,7 +81,7 @@ class DecodeSession:
         return self._window is None
 
     def text(self, compute_s: float) -> DecodedChunk:
-        """The text so far, which took the engine so long."""
+        """The text so far; `compute_s` is the engine time it took."""
         text = joined([*self._finished, self._decoding.text(compute_s)])
         return replace(text, windows=text.windows + self._cut_windows)
 
@@ -104,8 +104,8 @@ class DecodeSession:
     def encode(self) -> None:
         """Encodes its window. On the first one of a stretch it detects the language if that is to be detected.
 
-        On the chunk's first window it also listens for changes of the language. Where it finds one, the window's
-        encoding is of no further use: the chunk is cut, and its stretches are encoded by themselves.
+        On the chunk's first window it also searches for changes of the language. Where it finds one, it drops the
+        window's encoding: the chunk is cut, and its stretches are encoded by themselves.
         """
         self.encoding = self._whisper.encode(self._padded)
         if self._stretches is None and self._is_cut():
@@ -121,7 +121,7 @@ class DecodeSession:
         self._next_fallback_step()
 
     def take(self, generated: Generated) -> None:
-        """Takes the decoder's answer to its attempt; its window may be done then."""
+        """Takes the decoder's answer to its fallback step; its window may be done then."""
         self._candidates.take(generated)
         self._next_fallback_step()
 
@@ -136,7 +136,7 @@ class DecodeSession:
         )
 
     def let_go(self) -> None:
-        """Drops what is large; only its text is left."""
+        """Drops audio, features and encoding; only its text is left."""
         self._pcm, self.encoding, self._loud = b"", None, None
         self._features = self._padded = np.empty((0, 0), np.float32)
 
@@ -165,12 +165,12 @@ class DecodeSession:
         self._decoding.speak(candidate, self._whisper.vocabulary(candidate.language, self._options.task))
 
     def _attempts(self, candidate: Candidate) -> Fallback:
-        """The attempts at its window in this language, which is the stretch's from now on."""
+        """The fallback steps of its window in this language, which is the stretch's from now on."""
         self._speak(candidate)
         return self._decoding.fallback()
 
     def _is_cut(self) -> bool:
-        """Listens for changes of the language; whether there was one, and the chunk is cut there."""
+        """Searches for changes of the language; whether there was one, and the chunk is cut there."""
         assert self._window is not None
         found = deque(self._languages.stretches(self.encoding, self._features[:, : self._window.frames]))
         self._stretches = found

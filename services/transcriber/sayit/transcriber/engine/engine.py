@@ -1,8 +1,8 @@
 """The engine of a transcriber process: one warm model that decodes windows of several chunks together.
 
 Two threads. "prepare" turns PCM into features, so that the next chunk is ready before the model is. "engine" alone
-calls the model: it asks `planning` for the next call among the chunks on the `table`, makes it, hands the answers to
-the chunks, and asks again. A chunk may join and leave between any two calls.
+calls the model: it asks `batcher` for the next call among the chunks that `admission` let in, makes it with `executor`,
+which gives the answers to the chunks, and asks again. A chunk may join and leave between any two calls.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sayit.transcriber.models import ModelNotAvailableError, check_folder
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import Whisper
 
-#: Interactive work may keep bulk work from the model for so long; then bulk work has a call of its own.
+#: Interactive work may delay bulk work for at most so long; then bulk work gets a call of its own.
 _BULK_TURN_S = 15.0
 
 
@@ -45,7 +45,7 @@ class Engine:
         self._bounds = bounds
         self._cost = CostModel()
         self._executor = Executor(whisper, self._cost)
-        #: Guards everything below; announces whatever may matter to one of the threads.
+        #: Locks everything below; is notified of every change that one of the threads may wait for.
         self._changed = threading.Condition()
         self._slots = EngineSlots(bounds.batch)
         self._in_call: tuple[EngineRequest, ...] = ()
@@ -97,11 +97,11 @@ class Engine:
 
     @property
     def broken(self) -> bool:
-        """Whether one of its threads has ended though it was not closed: nothing will be decoded any more."""
+        """Whether one of its threads has ended although the engine was not closed: it decodes no more chunks."""
         return not self._closing and any(thread.ident and not thread.is_alive() for thread in self._threads)
 
     def warm_up(self) -> None:
-        """Runs every kind of call once at full size, so that the first chunk meets no first time; before `start`."""
+        """Runs every kind of call once at full size, so that no chunk waits for one-time work; before `start`."""
         warm_up(self._whisper, self._cost, self._bounds.batch)
 
     def start(self) -> None:
@@ -110,7 +110,7 @@ class Engine:
             thread.start()
 
     def close(self) -> None:
-        """Gives everything up; the threads end when the running call does. Does not wait for that."""
+        """Cancels every chunk; the threads end when the running call does. Does not wait for that."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -137,7 +137,7 @@ class Engine:
             options: how to decode it.
             interactive: it goes before bulk work.
             alone: nothing else is on the engine while it is.
-            on_turn: called when the chunk comes to the table, with a function; no call of the model is made for the
+            on_turn: called when the chunk is admitted, with a function; no call of the model is made for the
                 chunk before that function was called.
             on_window: called with the text so far after every window but the last.
 
@@ -170,7 +170,7 @@ class Engine:
         self._end(chunk, EngineCancelled())
 
     def _end(self, chunk: EngineRequest, error: BaseException | None = None) -> None:
-        """Lets a chunk go with its text or with an error, and its place to the next."""
+        """Ends a chunk with its text or with an error, and gives its slot to the next."""
         with self._changed:
             if chunk.ended:
                 return
@@ -184,7 +184,7 @@ class Engine:
         chunk.let_go()
 
     def _admit(self) -> None:
-        """Seats who has a place, and tells them; with the lock held."""
+        """Admits the chunks that get a slot, and calls their `on_turn`; with the lock held."""
         for chunk in self._slots.admit() if not self._closing else ():
 
             def go(chunk: EngineRequest = chunk) -> None:

@@ -1,4 +1,4 @@
-"""Makes one call of the model and hands the answers to the chunks that it was for."""
+"""Makes one call of the model and gives the answers to the chunks that it was for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Executor:
-    """The only one who calls the model once the engine has begun.
+    """Makes all calls of the model once the engine has started.
 
     Args:
         whisper: the model.
@@ -66,7 +66,7 @@ class Executor:
         return []
 
     def _account(self, call: ModelCall, answers: list[Generated], began_s: float) -> None:
-        """Who took how long: the chunks, the cost model, the metrics."""
+        """Adds the call's time to the chunks, the cost model and the metrics."""
         self.ended_s = time.monotonic()
         seconds = self.ended_s - began_s
         for chunk in call.chunks:
@@ -83,7 +83,7 @@ class Executor:
 
 
 def _blame(call: ModelCall, error: Exception) -> list[Exception | None]:
-    """A chunk that fails alone is to blame; of several nobody knows which, so each is tried alone."""
+    """A chunk that fails alone caused the error; of several it is unknown which, so each is tried alone."""
     if len(call.chunks) == 1:
         return [error]
     logger().warning("batch_failed", windows=len(call.chunks), exc_info=error)
@@ -103,18 +103,18 @@ def _hand_over(chunk: EngineRequest, answer: Generated) -> Exception | None:
 
 
 def _tell(chunk: EngineRequest) -> Exception | None:
-    """Says what a chunk's windows said so far, unless its end will; what the listener raises is the chunk's error."""
+    """Reports a chunk's text so far, unless it is the last window; what `on_window` raises is the chunk's error."""
     if not chunk.session.done and not chunk.cancelled:
         try:
             chunk.on_window(chunk.text())
-        except Exception as error:  # noqa: BLE001 - it reaches whoever waits for the chunk
+        except Exception as error:  # noqa: BLE001 - the chunk's future raises it
             return error
     return None
 
 
 @contextmanager
 def model_at_work() -> Iterator[None]:
-    """Whatever the model's libraries raise is one error of ours; the caller's callbacks stay outside."""
+    """Turns every error of the model's libraries into ENGINE_FAILED; the caller's callbacks run outside."""
     try:
         yield
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:

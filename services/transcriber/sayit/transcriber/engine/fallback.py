@@ -1,7 +1,7 @@
-"""One window's attempts: temperature after temperature, until a result passes Whisper's thresholds.
+"""One window's fallback: temperature after temperature, until a result passes Whisper's thresholds.
 
 The rules are those of openai/whisper `transcribe.decode_with_fallback` as faster-whisper 1.2 has them, so that the text
-is the same as theirs; and a text that no voice can say in the window's time fails as one that repeats itself does.
+is the same as theirs; and a text that a voice cannot say in the window's time fails as one that repeats itself does.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class FallbackStep:
 
     @property
     def group(self) -> tuple[object, ...]:
-        """What attempts must share to be decoded in one call.
+        """What steps must share to be decoded in one call.
 
         CTranslate2 takes one set of options per call, and prompts of any content whose start-of-transcript tokens stand
         at the same place. Behind that token a model's prompts all have the same length.
@@ -53,7 +53,7 @@ class FallbackStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:
-    """What the decoder answered to an attempt."""
+    """What the decoder answered to a step."""
 
     #: New token ids, timestamps included, without the end-of-text token.
     tokens: tuple[int, ...]
@@ -81,7 +81,7 @@ class WindowResult:
 
 
 class Fallback:
-    """The attempts at one window: while `next_attempt` gives one, `take` the model's answer; then read `outcome`.
+    """One window's steps: while `next_step` gives one, `take` the model's answer; then read `outcome`.
 
     Args:
         prompt: what the output continues.
@@ -116,7 +116,7 @@ class Fallback:
         )
 
     def take(self, generated: Generated) -> None:
-        """Judges the answer to the last attempt: it is the outcome, or one more failure."""
+        """Judges the answer to the last step: it is the outcome, or one more failure."""
         outcome = self._judged(generated, self._left.pop(0))
         unsure = generated.avg_logprob < self._options.logprob_threshold
         if outcome.silent or (outcome.fluent and not unsure):
@@ -130,8 +130,8 @@ class Fallback:
 
     @property
     def outcome(self) -> WindowResult:
-        """The window's result; only once `next_attempt` said None."""
-        assert self._outcome is not None, "the window still has an attempt to make"
+        """The window's result; only once `next_step` returned None."""
+        assert self._outcome is not None, "the window still has a step to make"
         return self._outcome
 
     def _or_repeated(self, outcome: WindowResult) -> WindowResult:

@@ -99,7 +99,7 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
 
     Args:
         heard: all of them, most likely first, not empty.
-        hint: what a closer look said; empty for nothing. If it is not the most likely one, that is a doubt.
+        hint: what the segmentation found; empty for nothing. If it is not the most likely one, both are decoded.
     """
     best, *others = heard
     hinted = [each for each in others if each.language == hint]

@@ -1,4 +1,4 @@
-"""Which languages a chunk's windows are decoded in: what the model hears and what it writes."""
+"""Which languages a chunk's windows are decoded in: what the model detects and which script it writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AUDIBLE = 0.1
 
 
 class LanguageSearch:
-    """Answers for one chunk; all of it is asked of encodings that are there anyway.
+    """The languages of one chunk, detected on encodings that the decoding needs anyway.
 
     Raises:
         SayItError: INVALID_LANGUAGE where the model knows none of the languages.

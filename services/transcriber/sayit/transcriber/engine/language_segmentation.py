@@ -1,10 +1,10 @@
 """Where speech changes its language inside one window.
 
-The encoder's output keeps the order of time, and the decoder tells a language from a second of it. So the output that
-is there anyway is listened to second by second, all of them in one call, which costs what the detection on the whole
-window does (7 % of encoding it, with Small's shape). The seconds are joined by the Viterbi algorithm: a change costs
-evidence, so that a single doubtful second makes none. Then each change is moved to the dip of loudness near it whose
-two sides fit their languages best.
+The encoder's output keeps the order of time, and the decoder tells a language from a second of it. So the language
+of each second is detected on the output that is there anyway, all seconds in one call, which costs what the detection
+on the whole window does (7 % of encoding it, with Small's shape). The seconds are joined by the Viterbi algorithm: a
+change costs evidence, so that a single doubtful second makes none. Then each change is moved to the dip of loudness
+near it whose two sides fit their languages best.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import numpy.typing as npt
 from sayit.transcriber.engine import loudness
 from sayit.transcriber.engine.loudness import Levels
 
-#: Hears stretches of the window, each (first frame, frames) and all of one length: codes with their probabilities.
+#: Detects languages in stretches of a window, each (first frame, frames), all of one length: codes with probabilities.
 Hear = Callable[[Sequence[tuple[int, int]]], Sequence[Mapping[str, float]]]
 
-#: Frames of one glance: less is too short to tell a language.
+#: Frames of one cell: less is too short to tell a language.
 CELL_FRAMES = 100
-#: What a change must gain, in nats of the glances' probabilities: at 2 no recording of one language has one, and
+#: What a change must gain, in nats of the cells' probabilities: at 2 no recording of one language has one, and
 #: stretches of four seconds are found (from 1 to 4, only short ones differ).
 CHANGE_COST = 2.0
-#: Least probability that a glance gives a language: no glance is proof.
+#: Least probability that a cell gives a language: a single cell rules none out.
 _FLOOR = 0.02
 #: Languages compared: whatever the allowed ones are, hardly more are spoken in one window.
 _MOST_LANGUAGES = 4
 _LEAST_SHARE = 0.1
-#: A glance counts if at least this part of it is loud.
+#: A cell counts if at least this part of it is loud.
 _HEARD = 0.15
-#: A change is looked for so far from where the glances put it, with so much audio on each side of it.
+#: A change is searched so far from where the cells put it, with so much audio on each side of it.
 _SEARCH_FRAMES, _SIDE_FRAMES = 150, 80
 #: Dips that are tried, at least so far from each other, and from the window's ends.
 _DIPS, _APART_FRAMES, _MARGIN_FRAMES = 8, 15, 50

@@ -1,8 +1,8 @@
 """The model: CTranslate2's Whisper with faster-whisper's features, tokens and word alignment.
 
-The only module that imports either. It uses faster-whisper (>= 1.2.1, < 1.3) for what is the same for everybody:
-loading a folder, features, tokenizer, suppressed tokens, cutting tokens at timestamps, words from attention. Which
-windows are decoded, in which order and with which prompts is ours (`decoding`, `fallback`).
+The only module that imports either. It uses faster-whisper (>= 1.2.1, < 1.3) for loading a folder, features, tokenizer,
+suppressed tokens, cutting tokens at timestamps, and words from attention. `windows` and `fallback` decide which windows
+are decoded, in which order and with which prompts.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class WhisperVocabulary:
     def text(self, tokens: Sequence[int]) -> str:
         """The text of token ids, timestamps left out, and only whole characters.
 
-        A token may end inside a character. Where the next one is missing (a limit of tokens, a timestamp, a model that
-        lost the thread), half a character is left, and it is dropped.
+        A token may end inside a character. Where the next one is missing (a limit of tokens, a timestamp, degenerate
+        output of the model), half a character is left, and it is dropped.
         """
         return _whole(self.tokenizer.decode(list(tokens)))
 
@@ -165,7 +165,7 @@ class Whisper:
         """Decodes windows once, all in one call of the decoder.
 
         Args:
-            asked: encodings with their attempts, at least one; all attempts of one `group`.
+            asked: encodings with their steps, at least one; all steps of one `group`.
         """
         first = asked[0][1]
         if first.temperature > 0:

@@ -1,4 +1,4 @@
-"""How much a voice can say in a time, and what to do with text that is more: a model that lost the thread."""
+"""How much text a voice can say in a time, and what to do with more: the model wrote a loop."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import pairwise
 
 #: Scripts whose letters are syllables, or nearly; by the first word of their Unicode names.
 _SYLLABIC = frozenset({"HANGUL", "CJK", "HIRAGANA", "KATAKANA"})
-#: Letters per second that no voice says for long: the fastest of 671 Korean recordings has 10.8 syllables, the fastest
-#: of 98 English ones 16.3 letters.
+#: Letters per second that a voice does not exceed for long: the fastest of 671 Korean recordings has 10.8 syllables,
+#: the fastest of 98 English ones 16.3 letters.
 _SYLLABLES_PER_S, _LETTERS_PER_S = 12.0, 25.0
 #: Models place the ends of a text up to so much too near to each other.
 _SLACK_S = 0.5

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from sayit.transcriber.engine.decode_session import DecodeSession
 from sayit.transcriber.engine.result import DecodedChunk
 
-#: Told that a chunk's first call is near, with what to call once whoever must know it does.
+#: Called when a chunk is admitted, with a function that allows its first call of the model.
 OnTurn = Callable[[Callable[[], None]], None]
-#: Told the text so far.
+#: Called with the text so far.
 OnWindow = Callable[[DecodedChunk], None]
 
 
@@ -23,7 +23,7 @@ def _running() -> Future[DecodedChunk]:
 
 @dataclass(eq=False, kw_only=True)
 class EngineRequest:
-    """Who waits for a chunk, in which lane, and how far the engine is with it; its decoding is the `session`."""
+    """A chunk's lane, callbacks and future, and how far the engine is with it; its decoding is the `session`."""
 
     session: DecodeSession
     #: It goes before bulk work.
@@ -42,13 +42,13 @@ class EngineRequest:
     compute_s: float = 0.0
     #: Whether its features are there.
     prepared: bool = False
-    #: Whether it may use the model: it is on the table, and whoever must know it does.
+    #: Whether it may use the model: it is admitted, and the function that `on_turn` got was called.
     going: bool = False
     #: Whether it must be decoded in calls of its own, because a call for several failed.
     singly: bool = False
-    #: Whether it was given up.
+    #: Whether it was cancelled.
     cancelled: bool = False
-    #: Whether the engine has let go of it.
+    #: Whether the engine is done with it.
     ended: bool = False
 
     def cancel(self) -> None:
@@ -60,14 +60,14 @@ class EngineRequest:
         return self.session.text(self.compute_s)
 
     def let_go(self) -> None:
-        """Drops what is large, and what leads back to whoever submitted it; only its text is left.
+        """Drops audio, features and the callbacks; only its text is left.
 
-        Whoever submitted it mostly holds it, so they hold each other. Such a cycle waits for the garbage collector's
-        rarest round, in a busy transcriber for hundreds of chunks, and each of them had megabytes of features.
+        The caller holds the request, and the callbacks hold the caller. Such a cycle waits for the garbage collector's
+        oldest generation, in a busy transcriber for hundreds of chunks, and each of them had megabytes of features.
         """
         self.session.let_go()
         self.on_turn = self.on_window = _unheard
 
 
 def _unheard(_: object) -> None:
-    """Nobody listens any more."""
+    """Replaces a callback that was dropped."""

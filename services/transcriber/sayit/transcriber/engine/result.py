@@ -52,4 +52,4 @@ def _spoken(text: DecodedChunk) -> DecodedChunk:
 
 
 class EngineCancelled(Exception):  # noqa: N818 - an outcome that was asked for, not an error
-    """The decoding was given up because the caller said so; its text so far is void."""
+    """The caller cancelled the decoding; its text so far is void."""

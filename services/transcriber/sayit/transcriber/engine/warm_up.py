@@ -1,4 +1,4 @@
-"""The first time of everything, before it counts."""
+"""Runs every kind of call before the first chunk, because the first time of each is slower."""
 
 from __future__ import annotations
 

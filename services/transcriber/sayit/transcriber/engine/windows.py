@@ -3,16 +3,16 @@
     while (window := decoding.next_window()) is not None:
         if not decoding.language: decoding.speak(candidate, vocabulary)                  # once
         fallback = decoding.fallback()
-        …                                                                                # attempts, see `fallback`
+        …                                                                                # its steps, see `fallback`
         passages = decoding.judge(fallback.outcome)
         decoding.keep(passages)                                                          # with words, if wanted
 
 It follows openai/whisper `transcribe` as faster-whisper 1.2 has it: windows of 30 s; the next one starts at the last
 timestamp, or behind the window where the model said that nothing follows; text of earlier windows is the prompt. Five
 things differ. It always advances. It decodes no rest in which hardly anything is heard: there the model says once more
-what its prompt says. It does not believe that nothing follows where much is heard. A loop that no voice can say is cut.
-And asking for words changes neither the text nor the windows: there, faster-whisper moves on to the last word's end
-instead of the last timestamp.
+what its prompt says. It does not believe that nothing follows where much is heard. It cuts a loop that a voice cannot
+say. And asking for words changes neither the text nor the windows: there, faster-whisper moves on to the last word's
+end instead of the last timestamp.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class ChunkDecoding:
             self._hotwords = vocabulary.encode(" " + self._options.hotwords.strip())
 
     def fallback(self) -> Fallback:
-        """The attempts at the window."""
+        """The fallback of the window."""
         vocabulary = self.vocabulary
         # Prompt and hotwords each may fill the context; together they must leave half of the positions to the text.
         recent = min(len(self._context), CONTEXT_TOKENS // 2)
@@ -193,7 +193,7 @@ class ChunkDecoding:
         end_frame = window.start_frame + window.frames
         if not passages or next_frame < end_frame or self._doubted:
             return False
-        # A limit of tokens is somebody's wish to know no more of the window.
+        # With a limit of tokens the user wants no more text of the window.
         limited = self._options.max_tokens_per_window > 0
         heard = self._heard_from(round(passages[-1].end_s * FRAMES_PER_SECOND))
         return not limited and heard > DISBELIEVED_FRAMES
@@ -203,7 +203,7 @@ class ChunkDecoding:
         return int(np.count_nonzero(self._loud[frame:]))
 
     def _sayable(self, passage: Passage) -> Passage:
-        """The passage, a loop that no voice can say in its time said once; what went is noted as suppressed."""
+        """The passage; a loop that a voice cannot say in its time is cut to one round, the rest noted as suppressed."""
         vocabulary = self.vocabulary
         if not is_beyond_a_voice(vocabulary.text(passage.tokens), passage.end_s - passage.start_s):
             return passage

@@ -1,5 +1,5 @@
-"""How a transcriber gets work and gives text back: the arq loop, the RunChunk call, slots, reports.
+"""How a transcriber gets chunks and returns their text: the arq loop, the RunChunk call, slots, reports.
 
 A message from the queue only names a chunk. The claim, the audio, the text and the lease all travel on one gRPC call
-per attempt; the message is done with as soon as the claim is answered.
+per attempt; the message is finished as soon as the claim is answered.
 """

@@ -1,18 +1,18 @@
-"""arq's worker with a doorbell: a chunk starts milliseconds after it was enqueued, and Redis may come and go.
+"""arq's worker with wake-ups: a chunk starts milliseconds after it was enqueued, and Redis may restart.
 
 What differs from arq's own worker, and why:
 
-- It polls when the doorbell rings (pub/sub; also after every new subscription, since bells may have been missed),
+- It polls at a wake-up (pub/sub; also after every new subscription, since wake-ups may have been missed),
   when a slot becomes free, and once a second besides. Polls never overlap, and it only polls while it has a free
   slot. arq polls twice a second.
-- It takes its first chunk at once, and each further one a little later, the more it holds: whoever holds less gets
-  there first, so a transcriber holds more than it decodes only when the others are busy, too.
-- Two slots beyond the others are for urgent messages only, so that bulk work which waits here is not in their way.
-- A message is claimed as soon as it is locked, for its id says all; arq reads it meanwhile. The bell names it, so that
-  an idle worker locks it without reading the queue.
+- It takes its first chunk at once, and each further one a little later, the more it holds: a worker that holds less
+  is earlier, so a transcriber holds more than it decodes only when the others are busy, too.
+  - Two slots beyond the others are for urgent messages only, so that bulk work which waits here does not delay them.
+  - A message is claimed as soon as it is locked, for its id says all; arq reads it meanwhile. The wake-up names it, so
+  that an idle worker locks it without reading the queue.
 - A slot is taken until the chunk is done, although the arq job ends with the answer to the claim.
-- Redis errors are survived everywhere: while polling, and when a finished message is to be removed, which is tried
-  until it works. arq's worker exits, or leaves the message in the queue and locked.
+- Redis errors never end it: it polls again, and tries to remove a finished message until that works. arq's worker
+  exits, or leaves the message in the queue and locked.
 - Free slots are computed from what is running. arq keeps a counter that leaks when Redis fails in between.
 - The lock on a message lasts for a claim, not for a chunk, so a killed worker's message is soon free.
 - Scores order the queue and never delay: a clock that lags behind the scheduler's costs nothing.
@@ -38,19 +38,19 @@ from sayit.chassis.telemetry import logger
 from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, dumps, is_interactive, loads, queue_name, wake_up_channel
 from sayit.transcriber.worker.slots import CLAIM_TIMEOUT_S, ClaimResult, Runner
 
-#: A Redis that answers nothing for so long counts as gone; the shared connection is asked after as much silence.
+#: A Redis that answers nothing for so long counts as gone; after as much silence the shared connection gets a PING.
 _QUIET_S = 5.0
 _BACKOFF_S = (0.05, 1.0)
-#: Ids read per poll; more than there are slots in any fleet, as messages that others are claiming stand at the head.
+#: Ids read per poll; more than all workers have slots, as messages that others are claiming are at the head.
 _READ_LIMIT = 1000
-#: How long others leave a message alone that somebody has begun to claim, in seconds.
+#: How long other workers leave a message alone that one has begun to claim, in seconds.
 _LOCK_S = CLAIM_TIMEOUT_S * 2
 #: Before it takes one more it waits for so long per chunk that it holds, in seconds, and no longer than for so many. An
-#: idle transcriber locks a message within a few milliseconds of the bell.
+#: idle transcriber locks a message within a few milliseconds of the wake-up.
 _YIELD_S, _MOST_YIELDS = 0.01, 5
 #: Slots for interactive messages only.
 _URGENT_SLOTS = 2
-#: Tries are counted by arq, but the scheduler decides when a chunk has had enough.
+#: Tries are counted by arq, but the scheduler decides how often a chunk is attempted.
 _MAX_TRIES = 1_000_000
 
 _Gone = (RedisError, OSError)
@@ -64,7 +64,7 @@ class WakeableWorker(Worker):
         model: whose queue.
         runner: what claims and holds chunks.
         slots: chunks that may be held at once, not counting urgent ones.
-        idle_s: it polls this often even if no bell rings.
+        idle_s: it polls this often even without a wake-up.
         yield_s: how long it leaves a message to others, per chunk that it holds.
     """
 
@@ -100,7 +100,7 @@ class WakeableWorker(Worker):
         self._yield_s = yield_s
         self._runner = runner
         self._notified = asyncio.Event()
-        #: The message that the bell rang for last while nothing was held, if the queue was not looked at since.
+        #: The message of the last wake-up while nothing was held, if the queue was not read since.
         self._rung_for: bytes | None = None
         self._away_until_s = 0.0
         self._away_delay_s = _BACKOFF_S[0]
@@ -124,7 +124,7 @@ class WakeableWorker(Worker):
         return self._runner.held
 
     def notify(self) -> None:
-        """Looks into the queue now."""
+        """Polls the queue now."""
         self._notified.set()
 
     def _free_again(self) -> None:
@@ -179,7 +179,7 @@ class WakeableWorker(Worker):
                     await self._notified.wait()
 
     async def _let_others_go_first(self) -> None:
-        """Waits for as long as befits what is held; a chunk that ends meanwhile shortens it."""
+        """Waits, the longer the more chunks are held; a chunk that ends meanwhile shortens it."""
         began_s = self.loop.time()
         while (left_s := began_s + self._yield_s * min(self._taken, _MOST_YIELDS) - self.loop.time()) > 0:
             self._freed.clear()
@@ -191,7 +191,7 @@ class WakeableWorker(Worker):
         """Starts the first message in the queue that it may have, if there is one and a slot."""
         rung_for, self._rung_for = self._rung_for, None
         if self.free > -_URGENT_SLOTS and self.allow_pick_jobs and not self._away_for_s():
-            # Who had nothing to do when it rang has seen the queue empty, so this is its first message.
+            # A worker that was idle at the wake-up has seen the queue empty, so this is its first message.
             if rung_for is not None and not self._taken and await self._start(rung_for):
                 return
             last = self.queue_read_limit - 1
@@ -199,13 +199,13 @@ class WakeableWorker(Worker):
             await self.start_jobs([raw for raw, score in queued if self.free > 0 or is_interactive(score)])
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Locks and starts the first message that nobody else has; then looks again."""
+        """Locks and starts the first message that no other worker has; then polls again."""
         for raw in job_ids:
             if not self.allow_pick_jobs or self._away_for_s() or await self._start(raw):
                 return
 
     async def _start(self, raw: bytes) -> bool:
-        """Locks and starts a message, unless somebody has it already or it is not in the queue."""
+        """Locks and starts a message, unless a worker has it already or it is not in the queue."""
         try:
             job_id = raw.decode()
         except UnicodeDecodeError:
@@ -230,7 +230,7 @@ class WakeableWorker(Worker):
             self._claims_ahead[job_id] = asyncio.create_task(self._runner.take(message))
 
     async def _lock(self, job_id: str) -> float | None:
-        """The message's score if nobody else is claiming it and it is still there."""
+        """The message's score if no other worker is claiming it and it is still there."""
         key = in_progress_key_prefix + job_id
         async with self.pool.pipeline(transaction=True) as pipe:
             pipe.set(key, b"1", px=int(_LOCK_S * 1000), nx=True)
@@ -244,7 +244,7 @@ class WakeableWorker(Worker):
         del self.tasks[job_id]
         self._claims_ahead.pop(job_id, None)  # if arq never asked for it, the chunk goes on all the same
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Its lock runs out by itself, and somebody takes it again.
+            # Its lock expires, and a worker takes it again.
             logger().warning("message_failed", message_id=job_id, error=f"{type(error).__name__}: {error}")
         self._free_again()
 
@@ -254,7 +254,7 @@ class WakeableWorker(Worker):
         ahead = self._claims_ahead.pop(message.arq_job_id, None)
         match await (self._runner.take(message) if ahead is None else ahead):
             case ClaimResult.UNANSWERED:
-                # The message stays where it is, and we look again a little later, so that nothing spins.
+                # The message stays in the queue; the next poll comes a little later, so that this is no busy loop.
                 self._away_until_s = self.loop.time() + self._away_delay_s
                 self._away_delay_s = min(self._away_delay_s * 2, _BACKOFF_S[1])
                 raise RetryJob
@@ -283,7 +283,7 @@ class WakeableWorker(Worker):
             delay_s = min(delay_s * 2, _BACKOFF_S[1])
 
     async def _listen(self) -> None:
-        """Hears the doorbell, over as many connections as it takes."""
+        """Receives wake-ups; connects again whenever the connection breaks."""
         delay_s = _BACKOFF_S[0]
         while True:
             pubsub = self.pool.pubsub()

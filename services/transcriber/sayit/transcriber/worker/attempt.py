@@ -3,7 +3,7 @@
     claim ──► assignment ──► audio ──► wait for the engine ──► engine ──► result ──► committed
                                  heartbeats at the assignment's interval, and whenever the stage changes
 
-It may be stopped at any point: by the scheduler (cancel), by a broken call (the lease is gone, whatever comes out is
+It may be stopped at any point: by the scheduler (cancel), by a broken call (the lease is lost, and the text is
 void) or by this process (it drains). Then no further window begins, and the chunk is given back unless the call broke.
 The chunk may be attempted more than once, here and elsewhere; only the scheduler decides which text counts.
 """
@@ -94,7 +94,7 @@ class Attempt:
 
         Raises:
             ClaimRefused: the scheduler said no.
-            SchedulerAway: it said nothing, or that it cannot say.
+            SchedulerAway: it did not answer, or could not decide.
         """
         began = time.monotonic()
         self._call = self._stub.RunChunk()
@@ -121,7 +121,7 @@ class Attempt:
         raise SchedulerAway("the call ended without an assignment")
 
     async def run(self, assignment: pb.Assignment) -> AttemptOutcome:
-        """Does the work, delivers it or gives it back, and ends the call; returns once the engine has let go of it."""
+        """Decodes the chunk, sends its text or releases it, and ends the call; returns once the engine is done."""
         reader = asyncio.create_task(self._read())
         interval_s = max(_MIN_HEARTBEAT_S, seconds_of_duration(assignment.heartbeat_interval) or 1.0)
         talkers = [asyncio.create_task(self._beat(interval_s)), asyncio.create_task(self._send_partials())]
@@ -133,7 +133,7 @@ class Attempt:
                 return await self._deliver(work, reader)
             return await self._give_back(work, reader)
         finally:
-            # Where this task is cancelled the engine must hear of it, too.
+            # Where this task is cancelled the engine's request must be cancelled, too.
             self._stopped.set()
             for task in (*talkers, stopped, work):
                 task.cancel()
@@ -172,7 +172,7 @@ class Attempt:
             self.tally.engine_s = held.compute_s
 
     async def _begin(self, go: Callable[[], None]) -> None:
-        """Says that the engine begins, before it does: a break from here on counts as a crash of this chunk."""
+        """Reports that the engine begins, before it does: a break from here on counts as a crash of this chunk."""
         await self._enter(pb.CHUNK_STAGE_ON_ENGINE)
         go()
 
@@ -193,7 +193,7 @@ class Attempt:
         return outcome if await self._is_committed(reader) else AttemptOutcome.LOST
 
     async def _give_back(self, work: asyncio.Task[DecodedChunk], reader: asyncio.Task[None]) -> AttemptOutcome:
-        """Releases the chunk at once, then waits until the engine has let go of it."""
+        """Releases the chunk at once, then waits until the engine is done with it."""
         if self._held is not None:
             self._held.cancel()
         else:
@@ -221,7 +221,7 @@ class Attempt:
         return self._committed.is_set()
 
     async def _read(self) -> None:
-        """Takes what the scheduler says until the call ends; an end before `committed` means that the lease is gone."""
+        """Reads the scheduler's messages until the call ends; an end before `committed` means a lost lease."""
         try:
             while isinstance(response := await self._call.read(), pb.RunChunkResponse):
                 match response.WhichOneof("message"):
@@ -272,7 +272,7 @@ class Attempt:
             if self._last_written:
                 return
             self._last_written = last
-            # The reader meets the same end of the call and says so.
+            # The reader meets the same end of the call and reports it.
             with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await self._call.write(request)
                 if last:
@@ -280,6 +280,6 @@ class Attempt:
 
 
 def _told(loop: asyncio.AbstractEventLoop, listener: Callable[[T], object], news: T) -> None:
-    """Hands news over to the loop, which may be gone: a process that leaves does not wait for its engine."""
+    """Passes a call to the event loop, which may be closed: a process that ends does not wait for its engine."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(listener, news)

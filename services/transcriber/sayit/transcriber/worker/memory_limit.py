@@ -1,4 +1,4 @@
-"""Ends a process whose memory has grown too much, when nobody is waiting for it."""
+"""Ends a process whose memory has grown too much, once it holds no chunk."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ async def watch_memory(
     measure_mb: Callable[[], int] = resident_mb,
     every_s: float = _CHECK_S,
 ) -> None:
-    """Watches until the limit is passed; then takes no more work, lets what is held finish, and leaves.
+    """Measures until the limit is passed; then takes no more work, lets the held chunks finish, and ends the process.
 
     Args:
         runner: what holds chunks.
         limit_mb: resident memory that is too much.
-        stop_taking: leaves what is in the queue to others.
-        leave: ends the process in good order.
+        stop_taking: leaves the queue to other workers.
+        leave: ends the process as a signal does.
         measure_mb: the memory now.
-        every_s: how often it is looked at.
+        every_s: seconds between two measurements.
     """
     while (used_mb := measure_mb()) <= limit_mb:
         metrics.RESIDENT_MB.set(used_mb)

@@ -1,4 +1,4 @@
-"""How attempts end, and what they took."""
+"""How attempts end, and how long their parts took."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class ClaimRefused(Exception):  # noqa: N818 - an answer, not an error
-    """Somebody else has the chunk, or it is no longer due."""
+    """Another worker has the chunk, or it is no longer due."""
 
 
 class SchedulerAway(Exception):  # noqa: N818 - names the situation
@@ -17,7 +17,7 @@ class SchedulerAway(Exception):  # noqa: N818 - names the situation
 class AttemptOutcome(StrEnum):
     """How an attempt ended."""
 
-    #: The claim came second or too late.
+    #: Another worker had claimed the chunk, or it was no longer due.
     REFUSED = "refused"
     #: The scheduler did not answer the claim.
     UNANSWERED = "unanswered"
@@ -25,28 +25,28 @@ class AttemptOutcome(StrEnum):
     DONE = "done"
     #: The engine reported an error, and the scheduler knows.
     FAILED = "failed"
-    #: The scheduler wanted it no more.
+    #: The scheduler cancelled it.
     CANCELLED = "cancelled"
-    #: Given back because this process leaves.
+    #: Given back because this process ends.
     RELEASED = "released"
-    #: The call broke; the scheduler has given the chunk to somebody else.
+    #: The call broke; the scheduler gives the chunk to another worker.
     LOST = "lost"
 
 
 class Stop(StrEnum):
     """Why the work is no longer wanted; the values are the reasons of a release."""
 
-    #: The scheduler said so.
+    #: The scheduler cancelled it.
     CANCELLED = "cancelled"
-    #: This process leaves.
+    #: This process ends.
     DRAINING = "draining"
-    #: The call broke; there is nobody to release to.
+    #: The call broke; the chunk cannot be released.
     LOST = "lost"
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """What an attempt took, in seconds; filled in as it goes."""
+    """The times of an attempt, in seconds; filled in while it runs."""
 
     #: From the claim's first byte to its answer.
     claim_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Tells the scheduler every few seconds what this process is and holds."""
+"""Reports this process and what it holds to the scheduler every few seconds."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Reporter:
         self._heard = True
 
     async def run(self) -> None:
-        """Reports for ever."""
+        """Reports until it is cancelled."""
         while True:  # noqa: ASYNC110 - it waits for time to pass, not for a state
             await asyncio.sleep(await self.report())
 
     async def report(self) -> float:
-        """Reports once; returns the seconds until the next time. A scheduler that is away is tried again then."""
+        """Reports once; returns the seconds until the next time. An unreachable scheduler is tried again then."""
         request = pb.ReportRequest(
             transcriber_id=self._transcriber_id,
             model=self._model,

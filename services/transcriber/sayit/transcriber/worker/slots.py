@@ -1,4 +1,4 @@
-"""The slots of this process: every chunk it holds, from the claim until the engine has let go of it."""
+"""The slots of this process: every chunk it holds, from the claim until the engine is done with it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class ClaimResult(Enum):
 
     #: The chunk is ours.
     GRANTED = "granted"
-    #: The message is void: somebody else has the chunk, or nobody needs it.
+    #: The message is void: another worker has the chunk, or it is no longer needed.
     REFUSED = "refused"
-    #: Nobody knows; the message must stay.
+    #: Unknown; the message must stay.
     UNANSWERED = "unanswered"
 
 
@@ -131,7 +131,7 @@ class Runner:
                 self._count(attempt, outcome)
                 _describe(span, attempt, assignment, outcome)
         finally:
-            # Whatever went wrong here, the slot is free and the worker is not left waiting.
+            # After any error the slot is free, and the arq job gets an answer.
             _answer(answer, ClaimResult.UNANSWERED)
             del self._attempts[attempt.message.arq_job_id]
             metrics.BUSY.set(len(self._attempts))

@@ -33,7 +33,7 @@ def decode_options_from_proto(message: pb.DecodeOptions) -> DecodeOptions:
 
 
 def chunk_output_to_proto(text: DecodedChunk) -> pb.ChunkOutput:
-    """What the engine said, for the wire; times stay relative to the chunk."""
+    """The engine's text as a message; times stay relative to the chunk."""
     return pb.ChunkOutput(
         segments=[segment_to_proto(segment) for segment in text.segments],
         language=text.language,

@@ -1,4 +1,4 @@
-"""What the Flutter app knows from the first backend: `/api/transcribe` and `/health`."""
+"""The routes of the first backend that the Flutter app uses: `/api/transcribe` and `/health`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def transcribe(request: Request, deps: Parts, gateway: Caller) -> Response
     async with deps.bodies.received(request, gateway) as received:
         options = Options(language=_last(received.fields.get("language", ()))).normalised()
         job = await gateway.create_job_from_upload(received.upload_id, options=options, filename=received.filename)
-    # A client that hangs up in between loses nothing: the job goes on, and the same file again comes from the cache.
+    # A client that disconnects in between loses nothing: the job goes on, and the same file is answered from the cache.
     wait_s = deps.settings.sync_wait if received.size <= SHORT_BYTES else 0.0
     job = await ended_within(gateway, job, wait_s, deps.stopping, enough=_is_long)
     if job.state is JobState.FAILED and job.error is not None:

@@ -56,7 +56,7 @@ def failure(code: str, message: str, **more: Any) -> dict[str, Any]:
 
 
 def refusal(fault: Fault) -> Response:
-    """The answer that tells a fault."""
+    """The answer that reports a fault."""
     return response(fault, failure(fault.code, fault.message))
 
 

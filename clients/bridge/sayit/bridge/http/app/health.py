@@ -81,7 +81,7 @@ async def answer(gateway: Gateway, request: Request) -> Response:
 
 
 def details(status: SystemStatus) -> dict[str, Any]:
-    """What is told besides the state itself."""
+    """What the answer has besides the state itself."""
     parts = {part.name: part.state.value for part in status.parts}
     whisper = PartState.OK if status.transcribers_online else PartState.DOWN
     mean_time_s = status.mean_time_s

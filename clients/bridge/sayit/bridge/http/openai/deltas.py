@@ -1,4 +1,4 @@
-"""A job's events as a text that only grows: chunks end in any order, a reader wants them in the recording's."""
+"""A job's events as a text that only grows: chunks end in any order, and are given out in the recording's."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Delta:
 class Deltas:
     """Gives out the text of chunks as soon as all chunks before them are final.
 
-    A refinement that comes for a chunk which was given out already cannot be taken back: then the deltas, put together,
-    differ from the transcript at that seam, and the transcript holds.
+    Text that was given out cannot be taken back when a refinement comes for its chunk: then the joined deltas differ
+    from the transcript at that boundary, and the transcript is right.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Deltas:
         return deltas
 
     def rest(self, transcript: Transcript) -> Delta | None:
-        """What the transcript has beyond the text given out; None if nothing, or if the two have parted."""
+        """What the transcript has beyond the text given out; None if nothing, or if the two differ."""
         whole = transcript.text
         if not whole.startswith(self.text) or whole == self.text:
             return None

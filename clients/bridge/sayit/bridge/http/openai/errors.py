@@ -1,4 +1,4 @@
-"""Errors in OpenAI's shape, under the statuses that make its clients raise the exception that fits."""
+"""Errors in OpenAI's shape, with the statuses for which its clients raise the right exception."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sayit.bridge.http.problems import Fault, response
 
 #: What is wrong with the file is a bad request to OpenAI; it answers with neither 415 nor 422.
 _STATUSES = {415: 400, 422: 400}
-#: Where OpenAI has a code of its own that clients look for; everywhere else it is ours.
+#: Where OpenAI has a code of its own that clients check; all others are SayIt's.
 _CODES = {
     "UNAUTHENTICATED": "invalid_api_key",
     "MODEL_NOT_AVAILABLE": "model_not_found",
     "RATE_LIMITED": "rate_limit_exceeded",
 }
-#: What is wrong with these is the file, wherever it was noticed.
+#: The cause of these is the file, wherever the error was raised.
 _ABOUT_THE_FILE = frozenset(
     {"INVALID_FORMAT", "NO_AUDIO_TRACK", "UNSUPPORTED_AUDIO", "AUDIO_TOO_LONG", "DECODING_FAILED"}
 )

@@ -1,4 +1,4 @@
-"""What a call of OpenAI's audio API asks for: form fields as `openai` clients send them, and ours from them."""
+"""A call of OpenAI's audio API: form fields as `openai` clients send them, and SayIt's options from them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _CHUNKING = "chunking_strategy"
 
 
 def _checked_chunking(value: str) -> str:
-    """Says yes to what cannot be chosen here: SayIt cuts every recording at pauses."""
+    """Accepts a field without effect: SayIt cuts every recording at pauses."""
     try:
         strategy = json.loads(value)
     except ValueError:
@@ -112,7 +112,7 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
             prompt=form.prompt,
             hotwords=", ".join(form.keywords),
             word_timestamps="word" in granularities or bool(form.include),
-            # 0 means to OpenAI what nothing means here: 0 first, more where thresholds fail.
+            # 0 means to OpenAI what an unset temperature means here: 0 first, more where thresholds fail.
             temperature=form.temperature or None,
         ).normalised(),
         response_format=form.response_format,

@@ -1,4 +1,4 @@
-"""Answers that are worked out while the connection is held."""
+"""Answers that are made while the connection stays open."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMENT = b": still transcribing\n\n"
 
 
 class Held(Response):
-    """An answer that `work` gives; if the client goes away before, the work is cancelled and `gone` called."""
+    """An answer that `work` gives; if the client disconnects before, the work is cancelled and `gone` called."""
 
     def __init__(self, work: Callable[[Send], Awaitable[None]], *, gone: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Held(Response):
         self._gone = gone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Works until the answer is given or nobody is there to hear it."""
+        """Works until the answer is sent or the client has disconnected."""
         working = asyncio.ensure_future(self._work(send))
         leaving = asyncio.create_task(_disconnected(receive))
         try:
@@ -66,7 +66,7 @@ class Pieces:
         await self.send(b"data: " + compact(value) + b"\n\n")
 
     async def end(self, data: bytes = b"") -> None:
-        """Sends the last piece. A body without it is a broken one, to every client."""
+        """Sends the last piece. Every client treats a body without it as broken."""
         await self._begin()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
 

@@ -18,7 +18,7 @@ OPENAI_NAMES = (
     "gpt-4o-mini-transcribe-2025-12-15",
     "gpt-4o-transcribe-diarize",
 )
-#: OpenAI's models have a time of creation; ours have none that is known.
+#: OpenAI's models have a time of creation; SayIt knows none.
 _CREATED_S = 0
 
 
@@ -63,7 +63,7 @@ def model_entry(name: str, models: Sequence[Model], aliases: Mapping[str, str]) 
 
 
 def model_list(models: Sequence[Model], aliases: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Every name that can be asked for, in OpenAI's form; `default` and `transcribers` are ours.
+    """Every name that can be asked for, in OpenAI's form; `default` and `transcribers` are SayIt's.
 
     An alias for a model that is not here is left out.
     """

@@ -1,4 +1,4 @@
-"""Transcripts in OpenAI's forms. What Whisper's own output has and SayIt does not keep is said at its place."""
+"""Transcripts in OpenAI's forms. Comments mark what Whisper's own output has and SayIt does not keep."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
 def _segment(segment: Segment) -> dict[str, Any]:
     return {
         "id": segment.id,
-        # Whisper's is the window's place. Windows are not kept, so it is the segment's own.
+        # Whisper's is the window's position. Windows are not kept, so it is the segment's own.
         "seek": round(segment.start_s * _FRAMES_PER_S),
         "start": seconds(segment.start_s),
         "end": seconds(segment.end_s),

@@ -39,17 +39,17 @@ _TEXTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class AudioResponse:
-    """A job that a client waits for."""
+    """A job whose client waits for the answer."""
 
     deps: Deps
-    #: In the client's name.
+    #: With the client's credentials.
     gateway: Gateway
     http: Request
     asked: AudioRequest
     job: Job
 
     def response(self) -> Response:
-        """The answer; the job is cancelled when the client goes away before it has it."""
+        """The answer; the job is cancelled when the client disconnects before it has it."""
         return Held(self._streamed if self.asked.stream else self._whole, gone=self._cancel)
 
     async def _whole(self, send: Send) -> None:
@@ -110,7 +110,7 @@ class AudioResponse:
 
     async def _refuse(self, error: SayItError, send: Send, pieces: Pieces) -> None:
         if pieces.begun:
-            # The status is gone. An answer without its end is an error to every client; a whole one would be believed.
+            # The status was sent. An answer without its end is an error to every client; a complete one is not.
             telemetry.logger().warning("answer_broken_off", job_id=self.job.id, code=error.code, cause=error.cause)
             return
         response = errors.refusal(fault_for(error, self.http))
@@ -118,7 +118,7 @@ class AudioResponse:
         await response(self.http.scope, self.http.receive, send)
 
     async def _events(self) -> AsyncGenerator[JobEvent | None, None]:
-        """The job's events until it is completed, and None now and then.
+        """The job's events until it is completed, and None as a heartbeat.
 
         Raises:
             SayItError: it failed or was cancelled, or the bridge stops.

@@ -1,4 +1,4 @@
-"""OpenAI's forms for the OpenAPI document. Answers are plain objects; a test holds them against these."""
+"""OpenAI's forms for the OpenAPI document. Answers are plain objects; a test compares them with these."""
 
 from __future__ import annotations
 

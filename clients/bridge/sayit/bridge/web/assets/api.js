@@ -29,13 +29,13 @@ export class ApiError extends Error {
 }
 
 /** @type {(wrong: boolean) => Promise<string>} */
-let askForKey = () => Promise.reject(new Error("nobody asks"));
+let askForKey = () => Promise.reject(new Error("no dialog asks for a key"));
 
 /** @type {Promise<void> | null} */
 let asking = null;
 
 /**
- * Says who asks for a key when the service wants one.
+ * Sets the function that asks for a key when the service requires one.
  *
  * @param {(wrong: boolean) => Promise<string>} ask resolves to the key
  */
@@ -73,7 +73,7 @@ export function obtainKey(refused) {
       try {
         sessionStorage.setItem(KEY, key);
       } catch {
-        // Then it lasts as long as the page.
+        // Then the key is kept as long as the page.
       }
     })
     .finally(() => {

@@ -3,7 +3,7 @@
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 
-/** @type {Set<string>} who cannot reach it */
+/** @type {Set<string>} the parts that cannot reach it */
 const cut = new Set();
 let timer = 0;
 

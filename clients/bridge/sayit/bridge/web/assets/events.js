@@ -8,7 +8,7 @@ import { setConnected } from "./connection.js";
 
 /** @typedef {{id: string, event: string, data: string}} ServerEvent */
 
-/** A stream that is silent for so long, heartbeats included, is taken for dead. */
+/** A stream without any byte, heartbeats included, for so long counts as broken. */
 const SILENT_MS = 45_000;
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000];
 

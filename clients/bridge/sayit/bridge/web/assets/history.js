@@ -1,4 +1,4 @@
-/** The caller's jobs as the service lists them, looked at again and again while one of them runs. */
+/** The caller's jobs as the service lists them, polled while one of them runs. */
 
 import { ApiError, cancelJob, deleteJob, listJobs } from "./api.js";
 import { setConnected } from "./connection.js";
@@ -18,7 +18,7 @@ let jobs = [];
 const removed = new Set();
 let more = "";
 let loaded = false;
-/** @type {AbortController | null} ends the wait between two looks */
+/** @type {AbortController | null} ends the wait between two polls */
 let waiting = null;
 /** @type {Set<() => void>} */
 const listeners = new Set();
@@ -53,16 +53,16 @@ export function note(job) {
   lookNow();
 }
 
-/** Does not wait for the next time to look. */
+/** Polls now. */
 export function lookNow() {
   waiting?.abort();
 }
 
-/** Looks until the page is closed. */
+/** Polls until the page is closed. */
 export async function keepLooking() {
   document.addEventListener("visibilitychange", lookNow);
   for (;;) {
-    // Who wants a look while one is under way may know more than it will see: another one follows at once.
+    // A poll that is wanted while one runs may find more than that one: it follows at once.
     waiting = new AbortController();
     const { signal } = waiting;
     let next = jobs.some(({ state }) => !isEnded(state)) ? RUNNING_MS : IDLE_MS;

@@ -61,7 +61,7 @@ function dropZone(take, startRecording) {
   const formats = h("p", { class: "drop-formats" }, t("drop.formats"));
   largestUpload()
     .then((bytes) => bytes && formats.append(` · ${t("drop.limit", { mb: Math.floor(bytes / 1e6) })}`))
-    .catch(() => undefined); // whoever exceeds it is told
+    .catch(() => undefined); // the service refuses a larger file with a sentence
   const element = h(
     "div",
     { class: "drop" },
@@ -83,7 +83,7 @@ function dropZone(take, startRecording) {
   return { element, leave };
 }
 
-/** A waveform of nobody's voice. */
+/** A decorative waveform. */
 function bars() {
   const heights = [
     0.14, 0.22, 0.4, 0.3, 0.62, 0.86, 0.55, 0.36, 0.72, 1, 0.78, 0.44, 0.26, 0.58, 0.9, 0.66, 0.34, 0.5, 0.24, 0.38, 0.18, 0.12,

@@ -139,6 +139,6 @@ export function remember(key, value) {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);
   } catch {
-    // Preferences are a comfort.
+    // The page works without stored preferences.
   }
 }

@@ -1,4 +1,4 @@
-/** One job: its text as it grows, then with its audio. Follows the job's events and hands what they say to the parts. */
+/** One job: its text as it grows, then with its audio. Reads the job's events and passes them to the parts. */
 
 import { ApiError, getJob, getTranscript } from "./api.js";
 import { byId, h } from "./dom.js";
@@ -86,7 +86,7 @@ class JobView {
     this.live = (await liveOf(this.id)) ?? this.live;
     this.take(await this.#patiently(() => getJob(this.id)));
     if (this.left.aborted) return;
-    if (this.job && this.live.seq > this.job.lastSeq) this.live = nothingYet(); // the service came back from a backup
+    if (this.job && this.live.seq > this.job.lastSeq) this.live = nothingYet(); // the service was restored from a backup
     if (this.job && !isEnded(this.job.state)) {
       this.text.setNote(t("job.waiting"));
       this.text.setChunks(this.live.chunks);
@@ -128,7 +128,7 @@ class JobView {
   }
 
   /**
-   * Takes an event in; says whether it was the last one.
+   * Takes an event; returns whether it was the last one.
    *
    * @param {ServerEvent} event
    */

@@ -13,7 +13,7 @@ export function nothingYet() {
 }
 
 /**
- * Puts a chunk's text in its place. A partial never replaces a final text: it may come late, from an attempt that was given up.
+ * Puts a chunk's text in its place. A partial never replaces a final text: it may come late, from an attempt that was cancelled.
  *
  * @param {Live} live
  * @param {number} index the chunk's place
@@ -42,7 +42,7 @@ export function refine(live, indexes, segments) {
 }
 
 /**
- * What is forgotten when a connection ends: partial texts are not durable.
+ * Drops partial texts when a connection ends: they are not durable.
  *
  * @param {Live} live
  */

@@ -108,7 +108,7 @@ listen({
       if (!kept) toast(t("player.unkept"), "problem");
     });
     note(job);
-    // One file: its text is what they wait for. Several: the list shows all of them.
+    // One file: its text is shown. Several: the list shows all of them.
     if (alone && !location.hash.startsWith("#/jobs/")) location.hash = `#/jobs/${job.id}`;
   },
 });

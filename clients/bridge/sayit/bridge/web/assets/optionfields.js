@@ -1,4 +1,4 @@
-/** How a recording is to be transcribed: language and model in sight, what few need behind "More options". */
+/** How a recording is to be transcribed: language and model visible, rarely needed options behind "More options". */
 
 import { listModels } from "./api.js";
 import { h } from "./dom.js";

@@ -2,7 +2,7 @@
 
 import { t } from "./i18n.js";
 
-/** In the order we prefer them; Safari records mp4 only. */
+/** In order of preference; Safari records mp4 only. */
 const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
 /** A recording that runs. */
@@ -52,7 +52,7 @@ export class Recording {
     return new File(this.#pieces, `${t("record.name", { time })}.${type.split("/")[1]}`, { type });
   }
 
-  /** Lets the microphone go. */
+  /** Releases the microphone. */
   discard() {
     if (this.recorder.state !== "inactive") this.recorder.stop();
     this.stream.getTracks().forEach((track) => track.stop());

@@ -26,7 +26,7 @@ let changed = () => {};
 let accepted = () => {};
 
 /**
- * Says who is told of progress, and of jobs that were accepted.
+ * Sets the listener that is called with progress, and with accepted jobs.
  *
  * @param {{changed: () => void, accepted: (job: Job, sending: Sending) => void}} listener
  */

@@ -93,7 +93,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Over plain http there is no clipboard; the old way still works.
+    // Over plain http there is no clipboard API; execCommand still works.
     const field = h("textarea", { class: "unseen" }, text);
     document.body.append(field);
     field.select();

@@ -106,7 +106,7 @@ export class TextView {
    *
    * @param {Transcript} transcript
    * @param {Edits} edits
-   * @param {(edits: Edits) => void} edited told of every change
+   * @param {(edits: Edits) => void} edited called after every change
    */
   setTranscript(transcript, edits, edited) {
     Object.assign(this, { transcript, edits });

@@ -84,7 +84,7 @@ const PAUSE_S = 1.5;
 const LONG_S = 40;
 
 /**
- * Segments as they are read: together until somebody else speaks, a pause comes, or it gets long.
+ * Segments as they are read: together until the speaker changes, a pause comes, or it gets long.
  *
  * @template {Segment} S
  * @param {S[]} segments

@@ -1,4 +1,4 @@
-/** Requests with a large body: unlike fetch, XMLHttpRequest tells how much of it is sent. */
+/** Requests with a large body: unlike fetch, XMLHttpRequest reports how much of it is sent. */
 
 import { ApiError, headers, obtainKey, problemFrom } from "./api.js";
 import { t } from "./i18n.js";

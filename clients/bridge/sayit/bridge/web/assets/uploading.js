@@ -21,7 +21,7 @@ const TUS = { "Tus-Resumable": "1.0.0" };
  * @throws {ApiError}
  */
 export function carry(parcel, watcher) {
-  // Words to expect belong in a body: addresses are short, and proxies write them down.
+  // Words to expect belong in a body: addresses are short, and proxies log them.
   return parcel.file.size > PIECE_BYTES || parcel.options.expected ? inPieces(parcel, watcher) : atOnce(parcel, watcher);
 }
 
@@ -34,7 +34,7 @@ export function carry(parcel, watcher) {
 async function atOnce({ key, file, options }, watcher) {
   const query = new URLSearchParams({ filename: file.name });
   for (const [name, value] of Object.entries(requested(options))) query.set(name, String(value));
-  // Whatever the browser takes it for: the service looks at the content.
+  // Also if the browser knows another type: the service checks the content.
   const own = { "Content-Type": "application/octet-stream", "Idempotency-Key": key };
   const answer = await transfer("POST", `/v1/jobs?${query}`, own, file, watcher);
   return jobOf(JSON.parse(answer.text));

@@ -1,4 +1,4 @@
-/** The waveform: a slider that is drawn. Without audio it shows where somebody speaks. */
+/** The waveform: a slider that is drawn. Without audio it shows where there is speech. */
 
 import { h } from "./dom.js";
 import { clock, t } from "./i18n.js";

@@ -113,7 +113,7 @@ export function transcriptOf(value) {
 }
 
 /**
- * @param {any} value OpenAI's list of models, with our `default`; names that only stand for another one are left out
+ * @param {any} value OpenAI's list of models, with SayIt's `default`; names that only stand for another one are left out
  * @returns {Model[]}
  */
 export function modelsOf(value) {

@@ -499,7 +499,7 @@ export interface components {
         Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv";
         /**
          * Guard
-         * @description How much text goes that probably nobody said; it is listed in the transcript with its reason.
+         * @description How strict the hallucination filter is; removed text is listed in the transcript with its reason.
          * @enum {string}
          */
         Guard: "off" | "standard" | "strict";

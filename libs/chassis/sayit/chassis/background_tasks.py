@@ -1,4 +1,4 @@
-"""Ending background tasks for certain."""
+"""Background tasks that are certain to end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     """Cancels tasks and returns once they have ended; what they raised stays with them.
 
     One `cancel()` is not always enough: a library that catches the CancelledError on its way, as connection clean-up
-    code does now and then, leaves a loop that goes on for ever.
+    code does now and then, leaves a loop that never ends.
     """
     while running := [task for task in tasks if not task.done()]:
         for task in running:
@@ -44,4 +44,4 @@ class BackgroundTasks:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain when the caller could not
+            task.exception()  # retrieved, so that asyncio does not complain when the caller could not

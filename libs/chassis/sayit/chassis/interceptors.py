@@ -1,4 +1,4 @@
-"""What happens around every served call: its span, its errors, its canonical log line, its metrics.
+"""Wraps every served call: its span, its errors, its canonical log line, its metrics.
 
 One interceptor does all of it, because each part needs to know what the others found out: the log line needs the code
 that the error became, the span needs the code, the metrics need the duration.
@@ -24,7 +24,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 #: Metadata of the W3C trace context.
 TRACEPARENT_KEY = "traceparent"
 
-#: Characters of a method's name that are logged: strangers can make up any.
+#: Characters of a method's name that are logged: a client can send any name.
 _LONGEST_NAME = 200
 
 #: How long the status of a call may take whose caller does not read; it arrives when they do.
@@ -61,7 +61,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, *, resumable: Collection[str] = (), slow_reader_s: float = 0.0) -> None:
         self._slow_reader_s = slow_reader_s
-        #: Methods that exist: metrics name no others, or strangers could make them grow without end.
+        #: Methods that exist: metrics have no other labels, or clients could make them grow without end.
         self._served: set[str] = set()
         self._resumable = frozenset(resumable)
         self._open_ended: set[_Call] = set()
@@ -91,7 +91,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 class _Call:
-    """One served call: counts its messages and says at the end how it went."""
+    """One served call: counts its messages and records its outcome."""
 
     def __init__(self, method: str, traceparent: str, *, known: bool) -> None:
         self._method = method[:_LONGEST_NAME]

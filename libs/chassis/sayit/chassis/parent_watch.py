@@ -1,7 +1,7 @@
 """Ends a child process when its parent is gone, however the parent ended (SIGKILL included), on Linux and macOS.
 
-The parent keeps the writing end of a pipe and hands the reading end down, its number in `SAYIT_PARENT_FD`. Nobody ever
-writes: the kernel closes the writing end when the parent ends, and end-of-file is the message. A thread waits for it,
+The parent keeps the writing end of a pipe and hands the reading end down, its number in `SAYIT_PARENT_FD`. Nothing is
+written: the kernel closes the writing end when the parent ends, and end-of-file is the message. A thread waits for it,
 so that a busy event loop cannot miss it. A process without the variable was started by hand or by a container engine
 and watches nothing.
 """

@@ -1,4 +1,4 @@
-"""Who is behind a request: a key and its tenant, carried in a context variable through one call."""
+"""The caller of a request: a key and its tenant, carried in a context variable through one call."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def current() -> Principal:
     """The principal of the running call.
 
     Raises:
-        SayItError: UNAUTHENTICATED where nobody set one.
+        SayItError: UNAUTHENTICATED where none is set.
     """
     principal = _current.get()
     if principal is None:
@@ -71,14 +71,14 @@ def current_or_none() -> Principal | None:
 def bind(principal: Principal | None) -> None:
     """Sets the principal for the rest of this task; for interceptors, whose task serves one call and ends with it.
 
-    None takes away what the task inherited from whoever started the server.
+    None removes the principal that the task inherited from the code that started the server.
     """
     _current.set(principal)
 
 
 @contextmanager
 def use(principal: Principal) -> Iterator[None]:
-    """Sets the principal for a block, such as background work done in somebody's name."""
+    """Sets the principal for a block, such as background work on behalf of a caller."""
     token = _current.set(principal)
     try:
         yield

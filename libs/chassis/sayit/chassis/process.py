@@ -25,8 +25,8 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
     """Runs a process until `main` returns; exits with 0 after a clean end, 2 and one line for a known error, else 1.
 
     The event given to `main` is set by the first SIGTERM or SIGINT; the second signal exits at once, with 128 + its
-    number, for operators whose patience ends before the grace time does. A process that `sayit up` started also ends
-    when its parent is gone (`parent`).
+    number, for operators who do not want to wait for the grace time. A process that `sayit up` started also ends when
+    its parent is gone (`parent_watch`).
     """
     try:
         asyncio.run(_until_signalled(main))
@@ -36,7 +36,7 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
         sys.exit(EXIT_USAGE)
     telemetry.shutdown()
     for stream in sys.stdout, sys.stderr:
-        with suppress(OSError):  # a full disk under the log is no reason to end badly
+        with suppress(OSError):  # a full disk under the log must not change the exit code
             stream.flush()
     # All is written and closed; what is left is memory: the kernel frees it at once, the interpreter takes 0.1–0.4 s.
     os._exit(0)

@@ -1,6 +1,6 @@
 """Settings that change while a process runs: SIGHUP reads them again.
 
-The environment of a running process cannot change, so what changes stands in the file that `SAYIT_SETTINGS_FILE` names.
+The environment of a running process cannot change, so changes are made in the file that `SAYIT_SETTINGS_FILE` names.
 A process subscribes what follows a change; one log line says which settings changed, and which of them need a restart.
 """
 

@@ -67,7 +67,7 @@ async def serving(
         receive_bytes: largest message that is accepted.
         grace_s: how long running calls may take to end once the block is left; then they are cancelled.
         resumable: methods, "package.Service/Method", whose calls end with UNAVAILABLE once the block is left, because
-            their clients can go on elsewhere: watchers, who else would use up the grace time.
+            their clients can go on elsewhere: watchers would use up the grace time.
         max_connection_age_s: connections are asked to reconnect after about this time, so that new replicas get
             their share. 0: never.
         max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
@@ -101,11 +101,11 @@ def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple
     options = [
         ("grpc.max_receive_message_length", receive_bytes),
         ("grpc.max_send_message_length", SERVICE_MESSAGE_BYTES),
-        # Without it a second server on the same port starts happily and takes half of the calls.
+        # Without it a second server on the same port starts without an error and takes half of the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
         ("grpc.keepalive_permit_without_calls", 1),
-        # Finds peers that vanished without a word, such as a machine that lost power.
+        # Finds peers that vanished without closing the connection, such as a machine that lost power.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.ping_timeout_ms", 10_000),

@@ -1,4 +1,4 @@
-"""Calls between our services: who is asking travels along, and strangers are kept out."""
+"""Calls between our services: the principal is sent along, and calls without the secret are refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECRET_METADATA_KEY = "sayit-internal-secret"  # noqa: S105 - the key's name, no
 _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", SERVICE_MESSAGE_BYTES),
     ("grpc.max_send_message_length", SERVICE_MESSAGE_BYTES),
-    # A peer that stands still (SIGSTOP, a machine that sleeps) gets its share of the calls until this notices.
+    # A peer that stands still (SIGSTOP, a machine that sleeps) gets its share of the calls until a ping fails.
     ("grpc.keepalive_time_ms", 7_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     # Without it an unanswered ping is waited for a minute, whatever the keepalive's own timeout says.
@@ -127,7 +127,7 @@ class _ServiceChannel(grpc.aio.Channel):
     """Adds metadata where a call begins.
 
     It stands in for client interceptors, which in grpc.aio put a queue and a task between the caller and every
-    streaming call and so would blunt backpressure and cancellation.
+    streaming call and so would delay backpressure and cancellation.
     """
 
     def __init__(self, channel: grpc.aio.Channel, secret: str) -> None:

@@ -158,7 +158,7 @@ def read_settings_file(path: Path) -> dict[str, str]:
 def told(environment: Mapping[str, str]) -> dict[str, str]:
     """All that an environment and its file of settings say; variables win, empty ones count as unset.
 
-    For those who only look on: a file that cannot be read says nothing here, and its process refuses to start.
+    For tools that only report settings: an unreadable file counts as empty here; its process refuses to start.
     """
     said: dict[str, str] = {}
     if environment.get(SETTINGS_FILE_VARIABLE):

@@ -1,7 +1,7 @@
 """Logs, traces and metrics of a process.
 
-Logs are structlog's, one canonical line per call (`calls`), on standard error. Traces are OpenTelemetry's; spans exist
-always, so that ids can be passed on, and leave the process only where a collector is set. Metrics are
+Logs are structlog's, one canonical line per call (`interceptors`), on standard error. Traces are OpenTelemetry's; spans
+exist always, so that ids can be passed on, and leave the process only where a collector is set. Metrics are
 prometheus-client's default registry. No transcript text in any of the three.
 """
 
@@ -75,7 +75,7 @@ def shutdown() -> None:
 def set_log_level(name: str) -> None:
     """Sets the least severe level that is logged: "debug", "info", "warning" or "error"."""
     level = logging.getLevelNamesMapping()[name.upper()]
-    # Libraries speak at INFO of what only their authors want to know; at debug they may.
+    # Libraries log details at INFO that operators do not need; at debug they may.
     logging.getLogger().setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
     logging.getLogger("sayit").setLevel(level)
 
@@ -131,7 +131,7 @@ def span_from(traceparent: str, name: str, *, kind: trace.SpanKind = trace.SpanK
         name: what is done, such as "RunChunk"; never text of users.
         kind: SERVER for a call that is served.
     """
-    # From an empty context, not the current one: a server's calls inherit the context of whoever started the server.
+    # From an empty context, not the current one: a server's calls inherit the context that the server was started in.
     context = _TRACE_CONTEXT.extract({"traceparent": traceparent}, context=Context())
     with tracer().start_as_current_span(name, context=context, kind=kind, record_exception=False) as span:
         yield span

@@ -1,4 +1,4 @@
-"""The certificate that a server of ours shows: asking for its health over TLS needs one to trust.
+"""The certificate that a server of ours presents: a health check over TLS needs one to trust.
 
 Nothing secret is sent with a health check, so whatever is presented is trusted. The address asked is one of this
 machine or of its network, which few certificates name.
@@ -32,7 +32,7 @@ async def server_certificate(address: str) -> ServerCertificate:
 
     Raises:
         ssl.SSLCertVerificationError: it presents a certificate that no client takes, such as an expired one.
-        OSError: nobody speaks TLS there.
+        OSError: no TLS server answers there.
     """
     unverified = _context()
     unverified.verify_mode = ssl.CERT_NONE

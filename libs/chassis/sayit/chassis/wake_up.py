@@ -1,4 +1,4 @@
-"""A bell between two loops of one process."""
+"""Wake-ups from one loop of a process to another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class WakeUp:
-    """Wakes whoever waits; rings are not counted, and one that nobody waited for is kept."""
+    """Wakes the loop that waits; several wake-ups before the next `wait` count as one."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -16,7 +16,7 @@ class WakeUp:
         self._event.set()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Waits for a ring, at most `timeout_s` seconds; whether it rang."""
+        """Waits for a wake-up, at most `timeout_s` seconds; whether one came."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._event.wait()

@@ -1,6 +1,6 @@
 """The queue's contract between scheduler and transcribers: names, and a message that holds ids only.
 
-Both sides of the queue read it; neither imports the other. Messages are JSON: whoever reaches Redis can ring a bell for
+Both sides of the queue read it; neither imports the other. Messages are JSON: a client of Redis can enqueue
 a chunk that is not due (the claim is refused), and nothing more.
 """
 
@@ -23,7 +23,7 @@ def queue_name(model: str) -> str:
 
 
 def wake_up_channel(model: str) -> str:
-    """The pub/sub channel that rings when something was enqueued for this model: its arq id, or nothing."""
+    """The pub/sub channel of the wake-ups for this model: the enqueued message's arq id, or nothing."""
     return f"sayit:doorbell:{model}"
 
 
@@ -34,7 +34,7 @@ def events_channel(job_id: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkMessage:
-    """One ring: this chunk is due, under this dispatch number."""
+    """One message: this chunk is due, under this dispatch number."""
 
     chunk_id: str
     #: Counts the dispatches of the chunk; a claim under an older number is refused.
@@ -42,7 +42,7 @@ class ChunkMessage:
 
     @property
     def arq_job_id(self) -> str:
-        """Unique per dispatch, so that arq's own deduplication never swallows a second ring."""
+        """Unique per dispatch, so that arq's own deduplication never drops a second dispatch."""
         return f"{self.chunk_id}:{self.dispatch}"
 
 

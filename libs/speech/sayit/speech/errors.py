@@ -8,7 +8,7 @@
           ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
           │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES
-          ├── who are you:            UNAUTHENTICATED, PERMISSION_DENIED
+          ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
 
@@ -72,16 +72,16 @@ class ErrorKind(Enum):
     )
     #: A request that breaks the contract (missing field, messages in the wrong order).
     INVALID_ARGUMENT = Sentence(en="The request is not valid: {reason}", ko="요청이 올바르지 않습니다: {reason}")
-    #: No such job for this caller; another tenant's job looks the same.
+    #: No such job for this caller; the same for another tenant's job.
     JOB_NOT_FOUND = Sentence(en="There is no job {job_id}.", ko="작업 {job_id}을(를) 찾을 수 없습니다.")
-    #: No such upload for this caller; another tenant's upload looks the same.
+    #: No such upload for this caller; the same for another tenant's upload.
     UPLOAD_NOT_FOUND = Sentence(en="There is no upload {upload_id}.", ko="업로드 {upload_id}을(를) 찾을 수 없습니다.")
     #: No transcriber of this installation serves the model asked for.
     MODEL_NOT_AVAILABLE = Sentence(
         en="The model '{model}' is not available here; available: {available}.",
         ko="'{model}' 모델을 사용할 수 없습니다. 사용 가능한 모델: {available}.",
     )
-    #: No vocabulary of this name for this caller; another tenant's looks the same.
+    #: No vocabulary of this name for this caller; the same for another tenant's.
     VOCABULARY_NOT_FOUND = Sentence(en="There is no vocabulary '{name}'.", ko="'{name}' 단어장을 찾을 수 없습니다.")
     #: The transcript was asked for before the job ended.
     JOB_NOT_FINISHED = Sentence(
@@ -114,7 +114,7 @@ class ErrorKind(Enum):
         en="There are {limit} vocabularies already; delete one first.",
         ko="단어장이 이미 {limit}개 있습니다. 먼저 하나를 삭제해 주세요.",
     )
-    #: No credentials, or credentials nobody issued.
+    #: No credentials, or unknown ones.
     UNAUTHENTICATED = Sentence(en="A valid API key is required.", ko="유효한 API 키가 필요합니다.")
     #: Known caller, forbidden action.
     PERMISSION_DENIED = Sentence(en="This key may not do that.", ko="이 키로는 허용되지 않는 작업입니다.")
@@ -140,7 +140,7 @@ class ErrorKind(Enum):
     )
     #: The model reported an error on a chunk, repeatedly.
     ENGINE_FAILED = Sentence(en="The audio could not be transcribed.", ko="오디오를 변환하지 못했습니다.")
-    #: A chunk crashed its transcriber repeatedly and was set aside.
+    #: A chunk crashed its transcriber repeatedly and is not tried again.
     CHUNK_QUARANTINED = Sentence(
         en="A part of the audio repeatedly crashed the transcriber.",
         ko="오디오 일부가 변환기를 반복해서 중단시켰습니다.",

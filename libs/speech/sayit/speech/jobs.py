@@ -24,7 +24,7 @@ class JobState(StrEnum):
     COMPLETED = "completed"
     #: It ended without a transcript; `error` says why.
     FAILED = "failed"
-    #: Somebody cancelled it.
+    #: A client cancelled it.
     CANCELLED = "cancelled"
 
     @property

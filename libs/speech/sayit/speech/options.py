@@ -47,7 +47,7 @@ class Task(StrEnum):
 
 
 class Guard(StrEnum):
-    """How much text goes that probably nobody said; it is listed in the transcript with its reason."""
+    """How strict the hallucination filter is; removed text is listed in the transcript with its reason."""
 
     #: Nothing but what the model itself takes back.
     OFF = "off"

@@ -63,7 +63,7 @@ def load_presets(languages: Collection[str], more: Path | None = None) -> Preset
     Raises:
         PresetsError: the file cannot be read, or says something that is no preset.
     """
-    # A preset that is wrong here is a defect, which the tests notice: it has no base to lean on.
+    # A preset that is wrong here is a defect, which the tests find: there is no preset below it.
     presets = _laid_over({}, own_data("presets.toml"), "presets.toml", languages)
     if more is not None:
         presets = _laid_over(presets, _read(more), str(more), languages)

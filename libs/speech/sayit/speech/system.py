@@ -13,7 +13,7 @@ class Model:
     name: str
     #: Whether an empty model option means this one.
     default: bool
-    #: Transcribers that hold it warm.
+    #: Transcribers that have it loaded.
     transcribers: int
 
 

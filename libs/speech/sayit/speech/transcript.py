@@ -34,7 +34,7 @@ class Segment:
     text: str
     #: BCP-47 language of this segment.
     language: str
-    #: Speaker label; empty while nobody diarized.
+    #: Speaker label; empty without diarization.
     speaker: str = ""
     #: Mean log probability of the tokens of the window it came from.
     avg_logprob: float = 0.0
@@ -76,13 +76,13 @@ class SuppressionReason(StrEnum):
     NO_SPEECH = "no_speech"
     #: Text was placed where no audio is.
     OUTSIDE_AUDIO = "outside_audio"
-    #: Text was placed where no speech was detected, and more speaks against it.
+    #: Text was placed where no speech was detected, with more evidence against it.
     OUTSIDE_SPEECH = "outside_speech"
-    #: One of the phrases that Whisper is known to write where nobody speaks, and more speaks against it.
+    #: One of the phrases that Whisper is known to write where there is no speech, with more evidence against it.
     KNOWN_PHRASE = "known_phrase"
     #: The same again and again; the first time stays.
     REPETITION = "repetition"
-    #: What another channel says at the same time, and louder: its microphone heard that speaker, too.
+    #: The text of another, louder channel at the same time: this channel's microphone picked up that speaker.
     CROSSTALK = "crosstalk"
     #: A reason of a newer server that this version does not know.
     OTHER = "other"

@@ -13,7 +13,7 @@ from sayit.speech.options import MAX_PROMPT_CHARS, Options
 MAX_VOCABULARIES = 100
 #: Most words of one, and most characters of a word.
 MAX_WORDS, MAX_WORD_CHARS = 200, 64
-#: What a name looks like: it stands in addresses.
+#: The form of a name: it is a part of addresses.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
 
@@ -25,7 +25,7 @@ class Vocabulary:
     name: str
     #: Words and short phrases to expect, the most important ones first.
     words: tuple[str, ...] = ()
-    #: Text that precedes the audio in spirit.
+    #: Text before the audio: it sets style, names, context.
     prompt: str = ""
     #: When the name was first stored, seconds since the epoch.
     created_at_s: float = 0.0

@@ -1,4 +1,4 @@
-"""The composition root: every real part is made and wired here, and nowhere else."""
+"""The composition root: every part is made and wired here."""
 
 from __future__ import annotations
 
@@ -105,17 +105,17 @@ async def running(
 ) -> AsyncIterator[RunningServer]:
     """Runs a scheduler while the block runs; limits and lifetimes follow `reload`.
 
-    Every `sweep_s` its loops look for what no bell announced.
+    Every `sweep_s` its loops check for work without a wake-up.
 
-    At its end it says NOT_SERVING, sends watchers elsewhere, and frees what it prepares or merges for another at once.
+    At its end it reports NOT_SERVING, ends watchers' calls with UNAVAILABLE, and returns its leases at once.
     Uploads and chunks on an engine get the grace time; what is left of them then is given back, as an interruption.
 
     Raises:
-        StartError: other machines could call it, and no secret keeps strangers out.
+        StartError: other machines could call it, and no secret is set.
     """
     if not (is_loopback(settings.scheduler_listen) or settings.internal_secret.get_secret_value()):
         raise StartError(
-            f"{settings.scheduler_listen} can be reached from other machines, and whoever calls there is believed: "
+            f"{settings.scheduler_listen} can be reached from other machines, and every caller there is trusted: "
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
     async with AsyncExitStack() as stack:
@@ -202,7 +202,7 @@ class _Wiring:
             default_model=self.settings.default_model,
             expected={name.strip() for name in self.settings.models_expected.split(",")},
             limits=self.limits,
-            changed=lambda: self.dispatcher.wake_up.notify(),  # noqa: PLW0108 - the dispatcher is made with the fleet
+            changed=lambda: self.dispatcher.wake_up.notify(),  # noqa: PLW0108 - the dispatcher is made with the registry
         )
 
     @cached_property
@@ -339,7 +339,7 @@ class _Wiring:
         chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(chunks, server)
 
     def loops(self) -> Iterator[Coroutine[None, None, None]]:
-        """What a scheduler does by itself."""
+        """The scheduler's background loops."""
         yield self.dispatcher.run()
         yield self.results.run()
         yield self.sweeper.run()
@@ -373,7 +373,7 @@ def _presets(settings: SchedulerSettings) -> Presets:
 
 @asynccontextmanager
 async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs a loop while the block runs. A loop that ends by itself has a defect: it takes the process with it."""
+    """Runs a loop while the block runs. A loop that ends by itself has a defect and ends the process."""
     task = asyncio.create_task(work)
     owner = asyncio.current_task()
 

@@ -15,7 +15,7 @@ class CuePart:
 
     #: From 1; 0 where channels were mixed.
     channel: int
-    #: In one line; empty for nobody known.
+    #: In one line; empty where unknown.
     speaker: str
     #: One or two.
     lines: tuple[str, ...]
@@ -38,7 +38,7 @@ class Cue:
 
 @dataclass(frozen=True, kw_only=True)
 class CueSpan:
-    """When somebody speaks in a channel."""
+    """A stretch of speech in a channel."""
 
     channel: int
     start_ms: int

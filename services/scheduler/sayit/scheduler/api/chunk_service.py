@@ -44,7 +44,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
     Args:
         attempts: what a call may do.
         registry: what reports are for.
-        exclusive: whether no other scheduler shares the database, so that nobody else ends attempts.
+        exclusive: whether no other scheduler shares the database; then no other process ends attempts.
     """
 
     def __init__(self, *, attempts: Attempts, registry: WorkerRegistry, exclusive: bool = False) -> None:
@@ -53,7 +53,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
         self._renew_share = _RENEW_SHARE if exclusive else 0.0
 
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
-        """Notes what a transcriber says of itself."""
+        """Stores a transcriber's report."""
         if not request.transcriber_id or not request.model or request.slots < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="transcriber_id", reason="an incomplete report")
         interval_s = await self._registry.report(
@@ -87,7 +87,7 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
             if claim is None:
                 await context.abort(grpc.StatusCode.ABORTED, "the chunk is not due")
             telemetry.bind(job_id=claim.job_id, chunk_index=claim.index, attempt=claim.attempt)
-            # The call began before anybody knew whose chunk it is; from here on it belongs to the job's trace.
+            # The call began before its job was known; from here on it belongs to the job's trace.
             with telemetry.span_from(claim.traceparent, "attempt"), self._attempts.stop_signal(claim) as stop:
                 await _Attempt(self._attempts, claim, context, inbox, stop, self._renew_share).run()
         except TimeoutError:
@@ -116,7 +116,7 @@ class _Attempt:
         self._time_mapping = TimeMapping(claim.pieces)
         self._began_s = time.time()
         self._peer_is_lost = False
-        #: Until then (the loop's time) a call that breaks was broken by this process's own standstill.
+        #: Until this time (the loop's clock) a call that breaks was broken by this process's own standstill.
         self._excused_until_s = 0.0
         self._settled = False
         #: When the lease in the database was prolonged, by the claim first; monotonic seconds.
@@ -132,11 +132,11 @@ class _Attempt:
                 await self._send_out()
             await self._take_back()
         except asyncio.CancelledError:
-            # How gRPC says that the transcriber is gone, unless we end ourselves, when nobody is blamed.
+            # gRPC cancels the call when the transcriber is gone. This process also does when it stops: no crash then.
             self._peer_is_lost = True
             raise
         except SayItError as error:
-            # Audio that is gone will not come back, so that counts; a store that is away is nobody's fault.
+            # Missing audio does not come back, so it counts as a failure; a store that does not answer does not count.
             end = AttemptEnd.INTERRUPTED if error.kind.retryable else AttemptEnd.FAILED
             delay_s = 2 * self._attempts.limits.sweep_s  # its audio could not be read
             with suppress(SayItError):
@@ -177,10 +177,10 @@ class _Attempt:
                 return
 
     async def _next(self) -> pb.RunChunkRequest | None:
-        """What the transcriber says next; None when it is gone, or silent for a lease.
+        """The transcriber's next message; None when it is gone, or silent for a lease.
 
         Silence is counted heartbeat by heartbeat, not read off a clock: when this process itself stood still (SIGSTOP,
-        a machine that sleeps), what was said meanwhile is about to be heard.
+        a machine that sleeps), messages sent meanwhile are about to arrive.
         """
         loop, limits = asyncio.get_running_loop(), self._attempts.limits
         silent_s = 0.0
@@ -198,9 +198,9 @@ class _Attempt:
         return None
 
     async def _beat(self, stage: pb.ChunkStage.ValueType) -> None:
-        """Notes a heartbeat; the database hears of those that tell it something.
+        """Notes a heartbeat; only heartbeats that change something are written to the database.
 
-        This call's own lease is the wait for the next message. The one in the database is twice as long, and matters
+        This call's own lease is the wait for the next message. The lease in the database is twice as long and matters
         when this process is gone; where other schedulers may end the attempt, every heartbeat asks whether one did.
         After the last stage the result follows at once, and asks as well.
         """
@@ -216,7 +216,7 @@ class _Attempt:
             if not await self._attempts.heartbeat(self._claim, on_engine=self._stop.on_engine):
                 await self._send_cancel("superseded")
         except SayItError as error:
-            # The lease in the database outlives a few heartbeats; a result may still find it back.
+            # The lease in the database outlasts a few heartbeats; the database may be back before the result.
             telemetry.bind(heartbeat_error=error.code)
 
     async def _settle(self, message: pb.RunChunkRequest) -> None:
@@ -235,7 +235,7 @@ class _Attempt:
 
     async def _broken(self) -> None:
         with suppress(SayItError):
-            # Without a database the lease runs out by itself.
+            # Without a database the lease expires by itself.
             excused = self._attempts.draining or asyncio.get_running_loop().time() < self._excused_until_s
             crashed = self._stop.on_engine and self._peer_is_lost and not excused
             await self._give_up(AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED, "the call broke")
@@ -272,7 +272,7 @@ async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> N
             await inbox.put(request)
     finally:
         if inbox.full():
-            inbox.get_nowait()  # nobody reads a call that has ended; what was said last does not matter then
+            inbox.get_nowait()  # the call has ended, so its newest message is not needed
         inbox.put_nowait(None)
 
 

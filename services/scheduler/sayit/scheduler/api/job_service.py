@@ -185,7 +185,7 @@ async def _audio(requests: AsyncIterator[service_pb.CreateJobRequest]) -> AsyncI
         if not request.audio:
             return
         yield request.audio
-    # A sender that dies looks like one that is done: its stream just ends. Half a file must not become a job.
+    # The stream of a sender that dies ends like that of one that is done. Half a file must not become a job.
     raise SayItError(ErrorKind.UNAVAILABLE, cause="the audio ended without its empty last message")
 
 

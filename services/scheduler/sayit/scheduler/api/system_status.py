@@ -19,10 +19,10 @@ _WORST_FIRST = (PartState.DOWN, PartState.DEGRADED, PartState.OK)
 
 @dataclass(kw_only=True, eq=False)
 class Overview:
-    """Looks at every part.
+    """Checks every part.
 
     Args:
-        expected: transcribers that this installation should have; 0 where nobody said.
+        expected: transcribers that this installation should have; 0 where it is not set.
     """
 
     store: TranscriberStore

@@ -1,4 +1,4 @@
-"""Results: merging a job's chunks into its transcript, keeping it, and answering the same question from the cache."""
+"""Results: merging a job's chunks into its transcript, storing it, and answering the same request from the cache."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Results:
         await one_after_the_other(self.merge_next, self.wake_up, self.limits, delayed="merge_delayed")
 
     async def merge_next(self) -> bool:
-        """Merges one job whose chunks are all done, or has it looked at once more first; False if there is none."""
+        """Merges one job whose chunks are all done, or begins its re-decodes first; False if there is none."""
         owner = secrets.token_hex(8)
         job = await self.jobs.lease_merging(owner, until_s=self.leasing.until_s())
         if job is None:
@@ -151,7 +151,7 @@ class Results:
             await self._clear_away(job)
 
     async def _clear_away(self, job: JobRecord) -> None:
-        """A job that was deleted while it was merged must leave no text behind; its prefix went into the bin before."""
+        """Deletes the text of a job that was deleted while it was merged; its prefix was marked as garbage before."""
         try:
             await self.jobs.get_job(job.tenant, job.id)
         except SayItError as error:

@@ -33,15 +33,16 @@ class CachedChunk:
 
     #: What its text is to be kept under; empty if it is not to be kept.
     key: str
-    #: Its text, after the guard, with times of the recording; None if it is to be decoded.
+    #: Its text, after the hallucination filter, with times of the recording; None if it is to be decoded.
     output: ChunkOutput | None
 
 
 @dataclass(kw_only=True, eq=False)
 class ChunkCache:
-    """Finds chunks' texts again.
+    """Looks up and stores chunks' texts.
 
-    Texts are kept as the engine gave them, before the guard: another level of it, or other phrases, decode nothing.
+    Texts are kept as the engine gave them, before the hallucination filter: another level of it, or other phrases,
+    decode nothing.
     """
 
     store: ChunkCacheStore
@@ -82,10 +83,10 @@ class ChunkCache:
         return replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
 
     def new_entry(self, claim: Claim, output: ChunkOutput) -> NewCacheEntry | None:
-        """A decoded chunk's text (before the guard) for other jobs; None if it is not to be kept.
+        """A decoded chunk's text (before the hallucination filter) for other jobs; None if it is not to be kept.
 
-        A chunk that ever crashed an engine is decoded again each time. And what a transcriber decodes that has not said
-        what it is cannot be told from what another one would.
+        A chunk that ever crashed an engine is decoded again each time. The text of a transcriber without a revision is
+        not kept, because it cannot be told from another revision's.
         """
         revision = self.registry.revision_of(claim.transcriber_id)
         if not (self._on and claim.cache_key and revision) or claim.alone:

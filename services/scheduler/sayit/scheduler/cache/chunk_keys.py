@@ -1,4 +1,4 @@
-"""When two chunks are the same question, and how a text answers it elsewhere: keys, and times that start at 0."""
+"""When two chunks share a cached text, and the form of that text: keys, and times that start at 0."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def chunk_key(
 ) -> str:
     """SHA-256 (hex) of what a chunk's text depends on: audio (its digest), model and decode options.
 
-    And of the pauses that were left out of it (between its pieces), for with them its times are kept.
+    It also depends on the pauses that were left out of it (between its pieces), because its times are kept.
 
-    The options as they are resolved, not as they were asked for: so a preset that changes is another question, and
-    whatever is done to the text afterwards (guard, formatting) is none. Empty where more than that counts: in
-    sequential context each text hangs on all before it.
+    The options are those that were resolved, not those of the request: a changed preset gives another key, and later
+    changes to the text (hallucination filter, formatting) do not. Empty in sequential context, where each text depends
+    on all texts before it.
     """
     if options.context is Context.SEQUENTIAL:
         return ""

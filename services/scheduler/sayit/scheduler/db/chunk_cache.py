@@ -1,4 +1,4 @@
-"""Texts of chunks for other jobs: they go with their job, when they are old, or when their tenant has too many."""
+"""Texts of chunks for other jobs: deleted with their job, when they are old, or when their tenant has too many."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZE = func.length(chunk_cache.c.output) + _ROW_BYTES
 
 
 class ChunkCacheStore(Store):
-    """Texts of chunks for other jobs. Each goes with the job it came from, and when it is too old (`expire`)."""
+    """Texts of chunks for other jobs. Each is deleted with the job it came from, and when it is too old (`expire`)."""
 
     @reads
     def lookup(self, connection: Connection, tenant: str, keys: Sequence[str]) -> dict[str, ChunkOutput]:
@@ -34,7 +34,7 @@ class ChunkCacheStore(Store):
 
     async def shrink(self, *, max_bytes: int) -> int:
         """Forgets the oldest texts of every tenant whose texts take more; returns how many."""
-        # The usual answer is "nobody"; it should not cost a write transaction.
+        # Usually no tenant exceeds the bound; that should not cost a write transaction.
         exceeding = await self._exceeding(max_bytes)
         return await self._drop_oldest(exceeding, int(_KEPT_SHARE * max_bytes)) if exceeding else 0
 

@@ -33,7 +33,7 @@ from sayit.speech.errors import SayItError
 from sayit.speech.jobs import ChunkText, JobState
 from sayit.speech.options import Context
 
-#: Unclaimed dispatches that are looked at together.
+#: Unclaimed dispatches that are read together.
 _SEARCH_BATCH = 500
 # What every chunk passes through is made once: building a statement takes longer than SQLite takes to answer it.
 _CLAIM = (
@@ -104,7 +104,7 @@ class ChunkStore(Store):
 
     @reads
     def unclaimed(self, connection: Connection, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
-        """Dispatches (and their models) that nobody has claimed since `before_s`."""
+        """Dispatches (and their models) from before `before_s` that are still unclaimed."""
         rows = connection.execute(_UNCLAIMED, {"before_s": before_s}).all()
         return [(ChunkMessage(chunk_id=row.id, dispatch=row.dispatch), row.model) for row in rows]
 
@@ -162,7 +162,7 @@ class ChunkStore(Store):
     ) -> JobRecord | None:
         """Stores the chunk's text and its event, and what other jobs may have of it.
 
-        None when the attempt is fenced (the late write is counted). A look's text has no event, and nobody counts it.
+        None when the attempt is fenced (the late write is counted). A re-decode has no event and is not counted.
         """
         lock_job(connection, claim.job_id)
         output = output_of_channel(output, claim.channel)
@@ -197,8 +197,8 @@ class ChunkStore(Store):
     ) -> JobRecord | None:
         """Ends an attempt without a result; None when it was fenced.
 
-        The chunk is due again after `delay_s`, or its job has FAILED; a look is given up. With `expired_s`, only
-        if its lease ran out before that time: it may have been renewed since it was looked at.
+        The chunk is due again after `delay_s`, or its job has FAILED; a re-decode is given up. With `expired_s`, only
+        if its lease ran out before that time: it may have been renewed since it was read.
         """
         counter = chunks.c[_COUNTERS[end]]
         current = _current(claim.chunk_id, claim.attempt)
@@ -237,7 +237,7 @@ class ChunkStore(Store):
         return [codec.claim_of(row, row.options, row.traceparent, row.transcriber_id) for row in rows]
 
     async def done_chunks(self, job_id: str) -> list[DoneChunk]:
-        """All chunks with their text, in order; looks are not among them."""
+        """All chunks with their text, in order; without re-decodes."""
         rows = await self._done(job_id)
         # Hours of text take a second to read; the loop has heartbeats to answer.
         return await asyncio.to_thread(lambda: [codec.done_chunk_of(row) for row in rows])

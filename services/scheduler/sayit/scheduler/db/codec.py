@@ -1,4 +1,4 @@
-"""Rows to records and back. What is nested is JSON (options, spans) or a public protobuf message (texts, events)."""
+"""Rows to records and back. Nested values are JSON (options, spans) or public protobuf messages (texts, events)."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def done_chunk_of(row: Row) -> DoneChunk:
 
 
 def redecode_of(row: Row) -> Redecode:
-    """A look's record."""
+    """A re-decode's record."""
     return Redecode(
         request=RedecodeRequest(
             kind=row.look,

@@ -19,7 +19,7 @@ _UNDISPATCHED = and_(chunks.c.state == ChunkState.DUE.value, chunks.c.dispatched
 _CANDIDATE = tuple(
     chunks.c[name] for name in ("id", "job_id", "tenant", "number", "dispatch", "interactive", "due_s", "samples")
 )
-#: Chunks that fairness chooses from, or that are looked at together.
+#: Chunks that fairness chooses from, or that are read together.
 _CANDIDATES = 500
 
 
@@ -60,7 +60,7 @@ def take(connection: Connection, model: str, *, limit: int, patient: bool = True
         connection: a transaction that writes.
         model: whose queue.
         limit: chunks that may be dispatched or running.
-        patient: whether to wait while another scheduler dispatches; if not, nothing is taken then.
+        patient: whether to wait while another scheduler dispatches; otherwise nothing is taken in that case.
     """
     name = f"dispatch {model}"
     if patient:
@@ -73,7 +73,7 @@ def take(connection: Connection, model: str, *, limit: int, patient: bool = True
         return []
     chosen = fair_order(_due(connection, model, per_job=space.most), in_flight=in_flight, room=space)
     if locks_rows(connection):
-        # Chunks that somebody is changing right now are left for the next time.
+        # Chunks that another transaction is changing are left for the next time.
         found = select(chunks.c.id).where(chunks.c.id.in_([chunk.id for chunk in chosen]), _UNDISPATCHED)
         free = set(connection.execute(found.with_for_update(skip_locked=True, key_share=True)).scalars())
         chosen = [chunk for chunk in chosen if chunk.id in free]

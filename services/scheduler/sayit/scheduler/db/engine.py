@@ -32,11 +32,11 @@ Publish = Callable[[str, bytes], None]
 CONNECTIONS = 8
 #: Threads that read SQLite. Two cores gain nothing from more, and long reads must not hold up short ones.
 _READERS = 4
-#: Seconds that SQLite waits for somebody else's lock. Transactions that waited so long behind one which failed are not
-#: tried: each would take as long again, and whoever asks is to hear soon that nothing can be stored.
+#: Seconds that SQLite waits for another process's lock. Transactions that waited so long behind one which failed are
+#: not tried: each would take as long again, and their callers are to get UNAVAILABLE soon.
 _LOCK_S = 5.0
 #: What PostgreSQL is told of every connection. A scheduler that stops in the middle of a transaction (SIGSTOP, a
-#: machine that sleeps) must not keep its locks from the others for ever.
+#: machine that sleeps) must not keep its locks without end.
 _POSTGRESQL = {
     "application_name": "sayit-scheduler",
     "idle_in_transaction_session_timeout": "15s",
@@ -63,7 +63,7 @@ class Database(ABC):
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        #: What hears of the events that a transaction has appended (`publish`), once it is committed.
+        #: Called with the events that a transaction has appended (`publish`), once it is committed.
         self.published: Publish | None = None
 
     async def write(self, work: Work[R], *, durable: bool = True) -> R:
@@ -206,7 +206,7 @@ class SqliteDatabase(Database):
 
         def turn() -> R:
             if self._failed_s > submitted_s < time.monotonic() - _LOCK_S:
-                raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause="database: it has failed others")
+                raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause="database: earlier ones failed")
             try:
                 return self._transaction(work, options, abandoned)
             except SayItError as error:
@@ -218,7 +218,7 @@ class SqliteDatabase(Database):
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            # Nobody hears of it any more, so nothing is to happen; what is committed already is waited for.
+            # The caller no longer waits, so nothing is to be committed; a commit that has begun is waited for.
             abandoned.set()
             await asyncio.wait({running})
             if not running.cancelled():
@@ -277,7 +277,7 @@ class PostgresqlDatabase(Database):
 
 @asynccontextmanager
 async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection of the pool. Whoever is cancelled while it opens waits for it: else nobody would ever close it."""
+    """A connection of the pool. A caller cancelled while it opens waits for it: else it would never be closed."""
     opening = asyncio.ensure_future(_open(engine))
     try:
         connection = await asyncio.shield(opening)

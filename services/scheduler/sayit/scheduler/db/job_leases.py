@@ -52,7 +52,7 @@ class JobStore(SqlJobs):
     """Jobs and their durable events. Whatever changes a job's state appends the event in the same transaction."""
 
     async def lease_preparing(self, owner: str, *, until_s: float, max_bytes: int | None = None) -> JobRecord | None:
-        """Takes an accepted job that nobody prepares, small files first; only files of at most `max_bytes` if given."""
+        """Takes an accepted job without a lease, small files first; only files of at most `max_bytes` if given."""
         attempt = {"prepare_attempts": jobs.c.prepare_attempts + 1}
         bound: dict[str, object] = {"in_state": JobState.PREPARING.value}
         if max_bytes is None:
@@ -60,7 +60,7 @@ class JobStore(SqlJobs):
         return await self._lease(_SMALL_CANDIDATE, {**bound, "max_bytes": max_bytes}, owner, until_s, _SIZE, attempt)
 
     async def lease_merging(self, owner: str, *, until_s: float) -> JobRecord | None:
-        """Takes a job whose chunks are all done, whose looks all have an end, and that nobody merges."""
+        """Takes a job without a lease whose chunks are all done and whose re-decodes have all ended."""
         bound: dict[str, object] = {"in_state": JobState.MERGING.value}
         return await self._lease(_MERGEABLE, bound, owner, until_s, jobs.c.created_s, {})
 
@@ -83,7 +83,7 @@ class JobStore(SqlJobs):
             job_id = connection.execute(first, bound).scalar_one_or_none()
             if job_id is None:
                 return None
-            # What the lock made us wait for may have wanted looks, and the statement above saw the time before.
+            # The transaction that held the lock may have added re-decodes, which the statement above did not see.
             still = candidate.where(jobs.c.id == job_id)
             if locks_rows(connection) and connection.execute(still, bound).first() is None:
                 return None
@@ -116,7 +116,7 @@ class JobStore(SqlJobs):
 
     @writes
     def drop_leases(self, connection: Connection) -> None:
-        """Frees every job that somebody prepares or merges; only for the one scheduler of a database, at its start."""
+        """Ends the leases of all jobs; only for the one scheduler of a database, at its start."""
         held = jobs.c.lease_owner.is_not(None)
         connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=None))
 
@@ -153,8 +153,8 @@ class JobStore(SqlJobs):
             job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
             return None if job is None else _add(connection, job, new, limit=limit)
 
-        # An event that was seen must not be forgotten. Without one a transcriber need not wait for the disk, if whoever
-        # cuts the file would be gone as well: a PostgreSQL that crashes alone would leave a job without some chunks.
+        # An event that was seen must not be lost. Without one a transcriber need not wait for the disk, if the process
+        # that cuts the file ends as well: a PostgreSQL that crashes alone would leave a job without some chunks.
         forgettable = self._database.is_sqlite and all(chunk.output is None for chunk in new)
         return await self._database.write(add, durable=not forgettable)
 
@@ -216,7 +216,7 @@ _append = events.append
 
 
 def enter(connection: Connection, job_id: str, state: JobState) -> None:
-    """Changes a running job's state and says so, inside the caller's transaction."""
+    """Changes a running job's state and appends the event, inside the caller's transaction."""
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(state=state.value))
     events.append(connection, job_id, [StateChanged(state=state)])
 

@@ -58,7 +58,7 @@ class SqlJobs(Store):
 
     @writes
     def _accept(self, connection: Connection, job: JobRecord, bounds: JobLimits) -> tuple[JobRecord, bool] | Full:
-        # From counting to committing nobody else may accept one.
+        # From counting to committing no other transaction may accept one.
         lock_name(connection, "accept")
         if (full := _full(connection, job.tenant, bounds)) is not None:
             existing = _by_key(connection, job.tenant, job.idempotency_key)
@@ -116,7 +116,7 @@ class SqlJobs(Store):
 
     @writes
     def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
-        """Forgets a job and puts its objects, and an upload nobody else uses, into the bin."""
+        """Deletes a job and marks its objects, and an upload that no other job uses, as garbage."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         forget(connection, job.id)
@@ -186,7 +186,7 @@ def _by_key(connection: Connection, tenant: str, key: str) -> JobRecord | None:
 
 
 def load(connection: Connection, tenant: str | None, job_id: str) -> JobRecord:
-    """A job inside the caller's transaction; without a tenant, anybody's."""
+    """A job inside the caller's transaction; without a tenant, any tenant's."""
     row = connection.execute(_LOAD, {"of_job": job_id}).one_or_none()
     if row is None or (tenant is not None and row.tenant != tenant):
         raise SayItError(ErrorKind.JOB_NOT_FOUND, job_id=job_id[:64])
@@ -237,6 +237,6 @@ def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -
 
 
 def forget(connection: Connection, job_id: str) -> None:
-    """Deletes a job's rows inside the caller's transaction; its objects follow through the bin."""
+    """Deletes a job's rows inside the caller's transaction; its objects are marked as garbage."""
     if connection.execute(delete(jobs).where(jobs.c.id == job_id)).rowcount == 1:
         mark_as_garbage(connection, f"jobs/{job_id}/")

@@ -22,9 +22,9 @@ async def one_after_the_other(
 
     Args:
         do_next: does one piece; False if there is none.
-        wake_up: says that there may be one again.
-        limits: after `sweep_s` it looks without a ring, too; twice that when the work could not be done.
-        delayed: what the log says when the work cannot be done now.
+        wake_up: notified when there may be one again.
+        limits: `do_next` is called after `sweep_s` without a wake-up, too; after twice that when the work failed.
+        delayed: the log event when the work cannot be done now.
     """
     while True:
         try:

@@ -1,8 +1,8 @@
 """Locks between schedulers on one PostgreSQL. SQLite has one writer at a time and needs none of them.
 
 Every transaction takes its locks in this order, so that no two wait for each other: the job, its chunks, other rows of
-the job, the upload, the bin. Where a transaction takes many rows of one kind it skips those that are locked instead of
-waiting. Under READ COMMITTED each statement sees what was committed before it began; what a decision rests on is
+the job, the upload, the garbage. Where a transaction takes many rows of one kind it skips those that are locked instead
+of waiting. Under READ COMMITTED each statement sees what was committed before it began; what a decision rests on is
 therefore read after its lock.
 """
 
@@ -29,7 +29,7 @@ def lock_job_of(connection: Connection, chunk_id: str) -> None:
 
 
 def lock_upload(connection: Connection, upload_id: str) -> None:
-    """Lets nobody accept a job on an upload, or change it, until the caller's transaction ends."""
+    """Keeps other transactions from accepting a job on an upload, or changing it, until the caller's ends."""
     if locks_rows(connection):
         # Also against the weakest lock, which a new job's reference to it takes.
         connection.execute(select(uploads.c.id).where(uploads.c.id == upload_id).with_for_update())

@@ -1,6 +1,6 @@
-"""The bin: prefixes of objects that no row names any more.
+"""Object garbage collection: prefixes of objects that no row names any more.
 
-Rows go first, objects follow: nothing dangles, and nothing stays.
+Rows are deleted first, objects afterwards: no row names a missing object, and no object stays without a row.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from sayit.scheduler.db.schema import object_garbage
 
-#: Seconds that a prefix stays in the bin and is emptied again and again: whoever lost the right to write under it, such
-#: as a preparer whose job was deleted, may just be doing so.
+#: Seconds that a prefix stays marked and is emptied again and again: a process that lost the right to write under it,
+#: such as a preparer whose job was deleted, may still be writing.
 LINGER_S = 120.0
 
 
@@ -29,6 +29,6 @@ def garbage(connection: Connection) -> list[str]:
 
 
 def forget(connection: Connection, prefix: str) -> None:
-    """Forgets a prefix whose objects are gone, once nobody can be writing under it any more."""
+    """Unmarks a prefix whose objects are deleted, once `LINGER_S` has passed."""
     old = object_garbage.c.created_s < time.time() - LINGER_S
     connection.execute(delete(object_garbage).where(object_garbage.c.prefix == prefix, old))

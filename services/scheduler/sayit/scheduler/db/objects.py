@@ -105,7 +105,7 @@ class Objects:
             raise _unavailable(error) from error
 
     async def free_bytes(self) -> int | None:
-        """Room that is left; None where nobody can say, as of a bucket."""
+        """Free bytes; None where that is not known, as of a bucket."""
         if self._root is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Second looks in the database: rows of chunks that nobody counts."""
+"""Re-decodes in the database: rows of `chunks` that do not count as the job's chunks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, NewRedecode, Redeco
 from sayit.speech.jobs import JobState
 
 _OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
-#: Whether a row of jobs waits for looks. Their numbers find them in the index, however many chunks there are.
+#: Whether a row of jobs waits for re-decodes. Their numbers find them in the index, however many chunks there are.
 OPEN_REDECODES = (
     exists().where(chunks.c.job_id == jobs.c.id, chunks.c.number >= REDECODE_NUMBERS, _OPEN).correlate(jobs)
 )
 
 
 class RedecodeStore(Store):
-    """Looks, which are chunks that nobody counts. Claims, results and leases are `ChunkStore`'s."""
+    """Re-decodes, which are chunks that are not counted. Claims, results and leases are `ChunkStore`'s."""
 
     @writes
     def add(
@@ -38,7 +38,7 @@ class RedecodeStore(Store):
         round_: int,
         limit: int = 0,
     ) -> list[Dispatch] | None:
-        """Makes looks due and gives the job's lease back: nobody merges it until all of them have an end.
+        """Makes re-decodes due and returns the job's lease: the job is not merged until all of them have ended.
 
         None when the lease is lost or the job has ended. With a limit, dispatches at once what there is room for.
         """
@@ -76,7 +76,7 @@ class RedecodeStore(Store):
         return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
 
     async def of_job(self, job_id: str) -> list[Redecode]:
-        """All looks at a job's audio, in order, whatever became of them."""
+        """All re-decodes of a job, in order, in any state."""
         rows = await self._of_job(job_id)
         return await asyncio.to_thread(lambda: [codec.redecode_of(row) for row in rows])
 
@@ -87,7 +87,7 @@ class RedecodeStore(Store):
 
     @writes
     def give_up_waiting(self, connection: Connection, *, before_s: float) -> int:
-        """Gives up looks that have been due since before then and that nobody claimed; returns how many."""
+        """Gives up unclaimed re-decodes that have been due since before then; returns how many."""
         waits = and_(
             chunks.c.state == ChunkState.DUE.value, chunks.c.number >= REDECODE_NUMBERS, chunks.c.due_s < before_s
         )
@@ -97,6 +97,6 @@ class RedecodeStore(Store):
 
 
 def drop_redecode(connection: Connection, chunk_id: str) -> None:
-    """Gives a look up, inside the caller's transaction: its job goes on without it."""
+    """Gives a re-decode up, inside the caller's transaction: its job goes on without it."""
     dropped = {"state": ChunkState.DROPPED.value, "lease_until_s": None}
     connection.execute(update(chunks).where(chunks.c.id == chunk_id).values(dropped))

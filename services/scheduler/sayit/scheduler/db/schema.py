@@ -1,4 +1,4 @@
-"""The schema that the code speaks. `migrations/` builds it; a test holds both against each other.
+"""The schema that the code uses. `migrations/` builds it; a test compares both.
 
 Times are seconds since the epoch (double). Every row of a user's data carries the tenant, jobs and uploads the key too.
 """
@@ -86,7 +86,7 @@ jobs = Table(
     Column("cache_key", String(64), nullable=False, server_default=""),
     Column("traceparent", String(64), nullable=False, server_default=""),
     Column("prepare_attempts", Integer, nullable=False, server_default="0"),
-    #: Who prepares or merges it, and until when others keep away.
+    #: Which scheduler prepares or merges it, and until when others must not.
     Column("lease_owner", String(64)),
     Column("lease_until_s", Double),
     Index(None, "tenant", "created_s", "id"),
@@ -116,7 +116,7 @@ chunks = Table(
     Column("cache_key", String(64), nullable=False, server_default=""),
     #: Stretches of the recording that its audio is made of (JSON); empty for start_sample to end_sample.
     Column("pieces", Text, nullable=False, server_default=""),
-    #: Why it is looked at again; empty for the chunks that a recording is cut into.
+    #: Why it is decoded again; empty for the chunks that a recording is cut into.
     Column("look", String(16), nullable=False, server_default=""),
     #: Decode options in place of the job's (JSON); empty for none.
     Column("decoding", Text, nullable=False, server_default=""),
@@ -189,7 +189,7 @@ vocabularies = Table(
     metadata,
     Column("tenant", String(64), primary_key=True),
     Column("name", String(64), primary_key=True),
-    #: Text that precedes the audio in spirit.
+    #: Text before the audio: it sets style, names, context.
     Column("prompt", Text, nullable=False),
     #: Words to expect (JSON list).
     Column("words", Text, nullable=False),

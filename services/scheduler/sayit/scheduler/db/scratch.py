@@ -18,7 +18,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     """A new folder while the block runs; also removes those that dead processes left behind.
 
     Several schedulers may share the parent: each holds a lock beside its own folder, which ends with its process,
-    however that ends, and nobody touches a folder whose lock is held.
+    however that ends, and a folder whose lock is held is not touched.
     """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"*{_LOCK}"):
@@ -40,7 +40,7 @@ def _new_lock(parent: Path) -> IO[bytes]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if Path(lock.name).exists():
             return lock
-        lock.close()  # somebody who cleaned up took it for an abandoned one before it was locked
+        lock.close()  # another process removed it as abandoned before it was locked
 
 
 def _remove_if_abandoned(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Chunks that are decoded one after the other: each waits for the text of the one before it (`Context.SEQUENTIAL`)."""
+"""Chunks that are decoded one after the other: each waits for the one before it (`Context.SEQUENTIAL`)."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
     Args:
         url: SQLAlchemy URL, with an asynchronous driver unless it is SQLite's.
         result_ttl_s: seconds that an ended job is kept.
-        published: hears of every durable event, once it is committed.
+        published: called with every durable event, once it is committed.
 
     Raises:
         SayItError: UNAVAILABLE when another scheduler holds the SQLite file.
@@ -69,7 +69,7 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
 
 @contextmanager
 def _only_one(database: Database) -> Iterator[None]:
-    """Holds a lock beside an SQLite file: two schedulers on one file would wait for each other's writes all day."""
+    """Holds a lock beside an SQLite file: two schedulers on one file would often wait for each other's writes."""
     if not database.is_sqlite or not database.url.database or database.url.database == ":memory:":
         yield
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, select
 
-from sayit.scheduler.db import object_gc as bins
+from sayit.scheduler.db import object_gc
 from sayit.scheduler.db.engine import Store, reads, writes, writes_lightly
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.db.locks import lock_name
@@ -74,11 +74,11 @@ _WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recor
 
 
 class TranscriberStore(Store):
-    """Transcribers, statistics, and what is to be thrown away."""
+    """Transcribers, statistics, expiry and garbage."""
 
     @writes_lightly
     def report(self, connection: Connection, transcriber: TranscriberRecord) -> None:
-        """Notes what a transcriber said of itself."""
+        """Stores a transcriber's report."""
         names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
         values = {name: getattr(transcriber, name) for name in names}
         put(connection, transcribers, {"id": transcriber.id}, values)
@@ -161,12 +161,12 @@ class TranscriberStore(Store):
     @reads
     def garbage(self, connection: Connection) -> list[str]:
         """Prefixes of objects to delete."""
-        return bins.garbage(connection)
+        return object_gc.garbage(connection)
 
     @writes
     def forget_garbage(self, connection: Connection, prefix: str) -> None:
-        """The objects under a prefix are gone. The bin names it for a while longer: somebody may just be writing."""
-        bins.forget(connection, prefix)
+        """Notes that a prefix's objects are deleted; it stays marked for a while, see `object_gc.LINGER_S`."""
+        object_gc.forget(connection, prefix)
 
     @reads
     def check(self, connection: Connection) -> None:

@@ -35,7 +35,7 @@ class UploadStore(Store):
     def add_part(self, connection: Connection, upload_id: str, part: PartRecord) -> None:
         """Appends a stored part; UPLOAD_OFFSET_MISMATCH unless it begins where the upload ends."""
         lock_upload(connection, upload_id)
-        # What a job was made on is what it was made on: preparing may read it more than once.
+        # A job's upload must not change: preparing may read it more than once.
         sealed = exists().where(jobs.c.upload_id == upload_id)
         grown = connection.execute(
             update(uploads)
@@ -66,14 +66,14 @@ class UploadStore(Store):
 
     @writes
     def delete_upload(self, connection: Connection, tenant: str, upload_id: str) -> None:
-        """Forgets an upload that no job uses and puts its objects into the bin; else UPLOAD_NOT_FOUND."""
+        """Deletes an upload that no job uses and marks its objects as garbage; else UPLOAD_NOT_FOUND."""
         owned = exists().where(uploads.c.id == upload_id, uploads.c.tenant == tenant)
         if not connection.execute(select(owned)).scalar_one() or not drop_unused(connection, upload_id):
             raise _not_found(upload_id)
 
 
 def drop_unused(connection: Connection, upload_id: str) -> bool:
-    """Forgets an upload unless a job uses it, inside the caller's transaction; whether it did."""
+    """Deletes an upload unless a job uses it, inside the caller's transaction; whether it did."""
     lock_upload(connection, upload_id)
     used = exists().where(jobs.c.upload_id == upload_id)
     gone = connection.execute(delete(uploads).where(uploads.c.id == upload_id, ~used))

@@ -27,7 +27,7 @@ class VocabularyStore(Store):
 
         However many requests arrive together: no tenant has more than `most`.
         """
-        # From counting to committing nobody else may store one of this tenant's.
+        # From counting to committing no other transaction may store one of this tenant's.
         lock_name(connection, f"vocabularies {tenant}")
         before = _find(connection, tenant, vocabulary.name)
         if before is None and _count(connection, tenant) >= most:
@@ -54,7 +54,7 @@ class VocabularyStore(Store):
     def list_vocabularies(self, connection: Connection, tenant: str) -> list[Vocabulary]:
         """A tenant's vocabularies by name."""
         rows = connection.execute(select(vocabularies).where(vocabularies.c.tenant == tenant))
-        # Sorted here: databases have their own ideas of the order of letters.
+        # Sorted here: databases order letters differently.
         return sorted(map(_vocabulary_of, rows), key=lambda each: each.name)
 
     @writes

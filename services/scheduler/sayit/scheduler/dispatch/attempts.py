@@ -39,14 +39,14 @@ _SECONDS = Histogram(
 _GIVE_BACK_SHARE = 0.3
 _GIVE_BACK_S = 5.0
 #: How long attempts whose calls were cut off may take to give their chunks back, in seconds.
-_LAST_WORDS_S = 5.0
+_CUT_OFF_S = 5.0
 
 
 class StopSignal:
     """Tells one attempt that it is to end."""
 
     def __init__(self) -> None:
-        #: Whether the engine has begun with the chunk, as the transcriber said last.
+        #: Whether the engine has begun with the chunk, by the newest heartbeat.
         self.on_engine = False
         #: Why it is to end; empty as long as it is not.
         self.reason = ""
@@ -87,20 +87,20 @@ class Attempts:
         return self._draining is not None
 
     def drain(self, grace_s: float) -> None:
-        """Ends all attempts in good order: those that wait for an engine now, the others when most of the time is over.
+        """Asks all attempts to end: those that wait for an engine at once, the others when most of the time is over.
 
-        A transcriber that is told so gives its chunk back, and the chunk is due at once, for whoever dispatches next.
+        A transcriber that is asked gives its chunk back, and the chunk is due at once, for any scheduler.
         """
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain(grace_s))
 
     async def drained(self) -> None:
-        """Ends the draining; returns once every attempt has ended, for their last words need the database."""
+        """Ends the draining; returns once every attempt has ended: their last writes need the database."""
         if self._draining is not None:
             self._draining.cancel()
             await asyncio.wait({self._draining})
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS_S):
+            async with asyncio.timeout(_CUT_OFF_S):
                 while self._live:
                     self._ended.clear()
                     await self._ended.wait()
@@ -117,7 +117,7 @@ class Attempts:
         return [signal for signals in self._live.values() for signal in signals]
 
     async def claim(self, chunk_id: str, dispatch: int, transcriber_id: str) -> Claim | None:
-        """Claims a chunk; None when somebody else has it, or nobody may have it.
+        """Claims a chunk; None when another transcriber has it, or it is not due.
 
         Raises:
             SayItError: UNAVAILABLE while this scheduler stops; the message stays, and another answers the next claim.
@@ -152,7 +152,7 @@ class Attempts:
                 self._ended.set()
 
     def stop(self, job_id: str) -> None:
-        """Tells every attempt at the job's chunks that nobody wants them any more."""
+        """Tells every attempt at the job's chunks that they are no longer wanted."""
         for signal in self._live.get(job_id, ()):
             signal.set("cancelled")
 
@@ -164,7 +164,7 @@ class Attempts:
     async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
         """Shows watchers the text so far; it is not stored."""
         if claim.redecode_kind:
-            return  # watchers know the chunks it looks at; what it changes there they hear at the end
+            return  # watchers have the texts that it may correct; a correction is sent when the job ends
         shown = tagged(segments, claim.channel)
         if not claim.options.word_timestamps:
             shown = tuple(replace(segment, words=()) for segment in shown)
@@ -173,7 +173,7 @@ class Attempts:
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:
         """Stores the chunk's text, exactly once; False when the attempt was fenced.
 
-        What nobody said by all signs that a chunk alone gives goes before watchers see it; merging looks again.
+        The hallucination filter runs on the chunk alone before watchers see it, and on the whole recording at merging.
         """
         remember = self.cache.new_entry(claim, output)
         kept, removed = self.hallucination_filter.chunk(output.segments, claim.options.guard)

@@ -21,9 +21,9 @@ from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Dispatch
 from sayit.speech.errors import ErrorKind, SayItError
 
-_DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks rung for, by lane.", ["lane"])
-_TAKEN_BACK = Counter("sayit_dispatches_taken_back", "Dispatches that the queue lost before anybody claimed them.")
-#: Without a ring the database is looked at this often.
+_DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks that were put into the queue, by lane.", ["lane"])
+_TAKEN_BACK = Counter("sayit_dispatches_taken_back", "Dispatches that the queue lost before they were claimed.")
+#: Without a wake-up the database is read this often.
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,10 +48,10 @@ class Dispatcher:
         return slots + self.limits.dispatch_ahead if slots else 0
 
     async def dispatched(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> list[Dispatch] | None:
-        """Adds so many chunks and rings for those that were dispatched with it; returns what adding does.
+        """Adds so many chunks and enqueues those that were dispatched with it; returns what `adding` returns.
 
-        It runs to its end also when nobody waits for it any more: what is numbered is to be rung for. What the queue
-        does not take now it gets later.
+        It runs to its end also when its caller is cancelled: numbered chunks must be enqueued. What the queue does not
+        take now it gets later.
         """
         return await self.background.do(self._dispatched(adding, count))
 
@@ -78,7 +78,7 @@ class Dispatcher:
             try:
                 delay_s = await asyncio.shield(turn)
             except asyncio.CancelledError:
-                # What is numbered is also rung for, or others would wait for it in vain until it counts as lost.
+                # Numbered chunks must be enqueued, or they would wait until they count as lost.
                 await asyncio.wait({turn})
                 raise
             await asyncio.sleep(delay_s)
@@ -92,13 +92,13 @@ class Dispatcher:
                 await self._enqueue()
             await self._search()
         except SayItError as error:
-            # The database or the queue is away; what is numbered is rung for as soon as it is back.
+            # The database or the queue does not answer; numbered chunks are enqueued as soon as it does.
             telemetry.logger().warning("dispatch_delayed", code=error.code, cause=error.cause)
             return self.limits.sweep_s
         return 0.0
 
     async def _search(self) -> None:
-        """Takes back, now and then, what the queue has lost. What merely waits there keeps its place."""
+        """Takes back, now and then, messages that the queue has lost. Those that wait there keep their place."""
         now = time.time()
         if now < self._searched_s + self.limits.sweep_s:
             return
@@ -110,7 +110,7 @@ class Dispatcher:
             self.wake_up.notify()
 
     async def _enqueue(self) -> None:
-        """Rings for every numbered chunk; what the queue did not take stays for the next time."""
+        """Enqueues every numbered chunk; what the queue did not take stays for the next time."""
         async with self._enqueueing:
             while self._to_enqueue:
                 message, chunk = self._to_enqueue[0]

@@ -1,4 +1,4 @@
-"""Whose turn it is, kept up to date as work is taken and done: `rules.fair_order` for a backlog of any length; pure."""
+"""Which job is next, kept up to date as work is taken and done: `order.fair_order` for any backlog; pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Share:
 
     tenant: str
     job_id: str
-    #: Since when it waits; of equals, who waits longest goes first.
+    #: Since when it waits; of equals, the one that waits longest goes first.
     since_s: float
 
 
 class Shares:
-    """What tenants and jobs hold, by cost, and who of those that want more goes next: whoever holds least.
+    """What tenants and jobs hold, by cost; of those that want more the one that holds least goes next.
 
     Tenants come before their jobs. Each turn costs as many steps as there are tenants, and the logarithm of the jobs.
     """

@@ -1,4 +1,4 @@
-"""Rules that need no database: who goes next, and when a chunk is given up."""
+"""Which chunks are dispatched next, and how many: room, cost and fair order; pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Room:
 def room(*, limit: int, in_flight: Sequence[InFlight]) -> Room:
     """The room that is left in a queue for `limit` chunks: as many as transcribers hold, and a few more.
 
-    A quarter of it is kept for bulk work, so that no crowd of short files starves it.
+    A quarter of it is kept for bulk work, so that many short files do not starve it.
     """
     interactive = sum(each.chunks for each in in_flight if each.interactive)
     bulk = sum(each.chunks for each in in_flight if not each.interactive)
@@ -58,7 +58,7 @@ def cost(chunks: float, samples: float) -> float:
 def fair_order(due: Iterable[DueChunk], *, in_flight: Sequence[InFlight], room: Room) -> list[DueChunk]:
     """The next chunks to dispatch: interactive ones first, each lane fair over tenants, then over their jobs.
 
-    Start-time fair queueing: whoever holds least of what runs, by cost, goes next; ties go to whoever waits longest.
+    Start-time fair queueing: the one that holds least, by cost, goes next; of equals, the one that waits longest.
 
     Args:
         due: candidates.

@@ -1,4 +1,4 @@
-"""The transcribers: which models can be asked for, how much they can take, how fast they are."""
+"""The worker registry: which models can be asked for, how many chunks transcribers can take, how fast they are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AWAY_S = 600.0
 _FRESH_S = 1.0
 #: The same for the backlog that estimates rest on.
 _BACKLOG_S = 0.5
-#: How long the speed of a transcriber that is gone tells something about the next one.
+#: How long the throughput of a transcriber that is gone is used for the next one.
 _REMEMBERED_S = 3600.0
 
 
@@ -100,7 +100,7 @@ class WorkerRegistry:
         return revisions.pop() if len(revisions) == 1 else ""
 
     def revision_of(self, transcriber_id: str) -> str:
-        """What a transcriber said that it is; empty for one that we have not heard of."""
+        """The revision that a transcriber reported; empty for one that has not reported."""
         known = self._known.get(transcriber_id)
         return known.revision if known else ""
 
@@ -155,12 +155,12 @@ class WorkerRegistry:
         )
 
     async def estimate(self, job: JobRecord) -> Progress:
-        """How far a job is, with its place in the queue and when it should end, from measured speeds."""
+        """How far a job is, with its place in the queue and when it should end, from measured throughput."""
         if job.state.terminal:
             return job.progress()
         found = await self._predict(job.model)
         eta_s = None
-        # Of a recording of unknown length nobody knows the end.
+        # The end of a recording of unknown length cannot be estimated.
         if found.ends is not None and (job.chunks_total is not None or job.samples_declared is not None):
             left_s = max(found.ends.get(job.id, 0.0), preparing_s(job, found.read_s))
             if job.options.context is Context.SEQUENTIAL:
@@ -170,8 +170,8 @@ class WorkerRegistry:
         return job.progress(queue_position=queue_position(job.id, found.backlog.waiting), eta_s=eta_s)
 
     async def _predict(self, model: str) -> _Prediction:
-        """What becomes of the model's backlog, at most a moment old: every commit and every watcher asks for it."""
-        async with self._predicting:  # whoever comes meanwhile takes the same one
+        """The model's simulated backlog, at most `_BACKLOG_S` old: every commit and every watcher asks for it."""
+        async with self._predicting:  # concurrent callers share one simulation
             found = self._predictions.get(model)
             if found is None or time.time() - found.read_s > _BACKLOG_S:
                 found = self._predictions[model] = await self._play(model)
@@ -185,7 +185,7 @@ class WorkerRegistry:
         known = [each for each in self._known.values() if each.model == model]
         workers = self._throughput.workers(of_model, known, backlog.running, now_s=now)
         limit = self.slots(model) + self._limits.dispatch_ahead
-        # A long backlog takes tens of milliseconds to play.
+        # A long backlog takes tens of milliseconds to simulate.
         played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
         return _Prediction(backlog=backlog, workers=workers, ends=played, read_s=now)
 
@@ -200,7 +200,7 @@ class _Prediction:
 
     backlog: Backlog
     workers: Sequence[Worker]
-    #: Seconds from then, by job; None while no transcriber's speed is known.
+    #: Seconds from then, by job; None while no transcriber's throughput is known.
     ends: Mapping[str, float] | None
     #: When the backlog was read; seconds since the epoch.
     read_s: float

@@ -1,1 +1,1 @@
-"""What happens to a job, told to its watchers: the publisher, the bus between schedulers, the stream of one watcher."""
+"""Job events for watchers: the publisher, the bus between schedulers, the stream of one watcher."""

@@ -1,7 +1,7 @@
 """The event bus: what happens to a job reaches its watchers, in this process at once, in other schedulers over Redis.
 
 Watchers of the publishing process are served directly, so a suite with one scheduler streams even while Redis is away.
-Other schedulers listen on one shared connection per process, to the channels of the jobs that somebody watches there.
+Other schedulers listen on one shared connection per process, to the channels of the jobs that have watchers there.
 Nothing here is durable: after every gap a watcher gets a wake and reads the event log.
 """
 
@@ -25,7 +25,7 @@ from sayit.speech.chunk_queue import events_channel
 
 #: Payloads that one watcher may have unread.
 _SUBSCRIPTION_LIMIT = 256
-#: Payloads that may wait for Redis; when it is away for long the oldest go.
+#: Payloads that may wait for Redis; when it is away for long the oldest are dropped.
 _OUTBOUND_LIMIT = 4096
 #: Payloads sent in one round trip.
 _BATCH = 256
@@ -164,7 +164,7 @@ class RedisBus:
                         await pipe.execute()
                     delay = _BACKOFF_S[0]
                 except (RedisError, OSError):
-                    # Texts may be lost, wakes not: other schedulers' watchers must look once Redis is back.
+                    # Texts may be lost, wakes not: other schedulers' watchers must read the log once Redis is back.
                     wakes = dict.fromkeys(job_id for job_id, _ in (*batch, *self._outbound))
                     self._outbound.clear()
                     self._outbound.extend((job_id, WAKE) for job_id in wakes)

@@ -1,6 +1,6 @@
-"""Watching a job: the event log from any number on, and what is not in it, as it happens.
+"""The event stream of a job: the durable log from any number on, and ephemeral events as they happen.
 
-Events stay the bytes that are stored and published: a watcher costs a look at each one's number, and no conversion.
+Events stay the bytes that are stored and published: for a watcher only each one's number is parsed.
 """
 
 from __future__ import annotations

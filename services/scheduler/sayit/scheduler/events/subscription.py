@@ -10,11 +10,11 @@ WAKE = b""
 
 
 class Subscription:
-    """A job's payloads, without end, for one reader, who cannot make them grow by being slow.
+    """A job's payloads for one reader; a slow reader does not make them grow.
 
-    When it is full the oldest payload goes; payloads are ephemeral by definition. A wake is never lost: at least one is
-    left wherever one was, behind everything that came before it, so that the log is read after the partial texts it
-    supersedes.
+    When it is full the oldest payload is dropped; payloads are ephemeral by definition. A wake is never lost: one is
+    left wherever there was one, behind everything that came before it, so that the log is read after the partial texts
+    it supersedes.
 
     Args:
         limit: most payloads it holds.
@@ -40,7 +40,7 @@ class Subscription:
         self._filled.set()
 
     def _drop_oldest(self) -> None:
-        """Makes room; where the only wake would go, it moves to the end instead and the next payload goes."""
+        """Makes room; where the only wake would be dropped, it moves to the end and the next payload is dropped."""
         if self._items[0] == WAKE and self._wakes == 1:
             self._items.rotate(-1)
         if self._items.popleft() == WAKE:

@@ -1,6 +1,6 @@
 """Admission: whether there is room for new work. What is accepted goes on in any case.
 
-The bounds are looked at twice: before audio is sent, so that nobody sends it in vain, and in the transaction that
+The bounds are checked twice: before audio is sent, so that no client sends it for nothing, and in the transaction that
 accepts the job, so that requests that arrive together cannot exceed them.
 """
 
@@ -20,10 +20,10 @@ from sayit.scheduler.jobs.records import Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
 
 _REFUSED = Counter("sayit_refused", "New work that was refused, by what was full.", ["full"])
-#: Over how long the speed is measured, and how long the measured value serves.
+#: Over how long the rate of ended jobs is measured, and how long the measured value is used.
 _MEASURED_OVER_S = 600.0
 _MEASURED_FOR_S = 5.0
-#: Bounds of the retry time. Nobody knows when a disk or a queue is emptied, so these get the longest.
+#: Bounds of the retry time. It is unknown when a disk or a queue is emptied, so these get the longest.
 _SHORTEST_S, _LONGEST_S = 1.0, 60.0
 #: Where nothing was measured yet.
 _UNKNOWN_S = 15.0
@@ -35,7 +35,7 @@ class Admission:
 
     Args:
         jobs: counts those that have not ended.
-        fleet: says how many ended lately.
+        transcribers: says how many ended lately.
         objects: says how much room it has.
         limits: the bounds.
         queue_full: whether the queue has refused a message and not taken one since.

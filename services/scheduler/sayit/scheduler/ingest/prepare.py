@@ -83,7 +83,7 @@ class Preparer:
         job = await self.jobs.lease_preparing(owner, until_s=self.leasing.until_s(), max_bytes=max_bytes)
         if job is None:
             return False
-        # The bell wakes one of the loops; whoever found work lets the next one look.
+        # A wake-up reaches one of the loops; a loop that found work wakes the next one.
         self.wake_up.notify()
         began = time.perf_counter()
         outcome = "prepared"
@@ -103,7 +103,7 @@ class Preparer:
 
     def _check_attempts(self, job: JobRecord) -> None:
         if job.prepare_attempts > self.limits.max_prepare_attempts:
-            raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing never came to its end")
+            raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing did not finish")
 
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
@@ -183,7 +183,7 @@ class Preparer:
         return await self.dispatcher.dispatched(added, len(new)) is not None
 
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
-        """Stores chunks' audio and looks whether their text is known; their rows are to be written then."""
+        """Stores chunks' audio and looks their texts up in the chunk cache; the caller writes their rows."""
         new: list[NewChunk] = []
         for chunk, cached in zip(ready, await self.cache.lookup(job, ready), strict=True):
             key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"

@@ -1,4 +1,4 @@
-"""Taking in: uploads, and jobs on them. Accepted means that the audio is durable and the job's row is committed."""
+"""Uploads, and the creation of jobs. Accepted means that the audio is durable and the job's row is committed."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Intake:
             _not_empty(received, "audio")
             return await self._accept(who, options, sent, upload, key, traceparent)
         except BaseException:
-            # Also when the sender goes away: nobody knows this upload's id, so nobody could go on with it.
+            # Also when the sender goes away: no client knows this upload's id, so none could go on with it.
             await self.background.do(self._forget(who, upload.id))
             raise
 
@@ -136,7 +136,7 @@ class Intake:
     ) -> tuple[Options, Hints | None, JobRecord | None]:
         """Valid options with their model and their vocabulary's words, and what was sent of those.
 
-        Or the job that the key has made already: a retry is never turned away, whatever became of the vocabulary.
+        Or the job that the key has made already: a retry is never refused, even if the vocabulary changed.
         """
         if len(key) > _MAX_KEY:
             reason = f"longer than {_MAX_KEY} characters"
@@ -194,9 +194,9 @@ class Intake:
         return await self._store_rest(upload.id, end, rest) if rest else end
 
     async def _store_rest(self, upload_id: str, end: int, rest: bytearray) -> int:
-        """Stores what is left, also for a sender who is gone: what is here need not be sent again.
+        """Stores what is left, also for a sender that is gone: these bytes need not be sent again.
 
-        The news of a lost sender may come as a cancellation at any await, so storing runs in a task of its own.
+        A lost sender may cause a cancellation at any await, so storing runs in a task of its own.
         """
         return await self.background.do(self._store_part(upload_id, end, bytes(rest)))
 

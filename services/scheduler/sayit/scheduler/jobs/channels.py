@@ -31,6 +31,6 @@ def tagged(segments: Sequence[Segment], channel: int) -> tuple[Segment, ...]:
 
 
 def output_of_channel(output: ChunkOutput, channel: int) -> ChunkOutput:
-    """A chunk's text as that of a channel; what the model wrote may have been cached from another one."""
+    """A chunk's text as that of a channel; the model's text may be cached from another one."""
     suppressed = tuple(replace(one, channel=channel) for one in output.suppressed)
     return replace(output, segments=tagged(output.segments, channel), suppressed=suppressed)

@@ -1,10 +1,10 @@
-"""When a chunk is given up: after crashes it is quarantined, after errors of the engine its job fails."""
+"""When a chunk is given up: after crashes it is quarantined, after engine errors its job fails."""
 
 from __future__ import annotations
 
 from sayit.speech.errors import ErrorKind
 
-#: Crashes in a row after which a chunk is set aside; the later ones happened alone on a transcriber.
+#: Crashes in a row after which a chunk is quarantined; at the later ones it ran alone on a transcriber.
 MAX_CRASHES = 3
 #: Engine errors after which a chunk is given up.
 MAX_FAILURES = 3

@@ -17,7 +17,7 @@ class Limits:
     #: New audio is refused while less is free; 0 for no such limit.
     min_free_bytes: int
     upload_ttl_s: float
-    #: How long a text answers the same question again; 0: nothing does.
+    #: How long a text is cached for the same request; 0: never.
     cache_ttl_s: float
     #: Most that the chunks' texts kept for that may take, for each tenant; 0: chunks are not kept.
     chunk_cache_bytes: int
@@ -27,7 +27,7 @@ class Limits:
     lease_s: float
     #: How often transcribers send heartbeats.
     heartbeat_s: float
-    #: A dispatch that nobody claimed for this long is repeated.
+    #: A dispatch that is unclaimed for this long is repeated.
     redispatch_s: float
     #: Chunks in the queue beyond what free slots would take at once, per model.
     dispatch_ahead: int
@@ -41,7 +41,7 @@ class Limits:
     report_s: float
     #: How each language is decoded.
     presets: Presets
-    #: How often work is looked for that no bell announced, and how long a loop rests after an error.
+    #: How often loops check for work without a wake-up, and how long a loop rests after an error.
     sweep_s: float = 1.0
 
     def adopt(self, other: Limits) -> None:

@@ -239,7 +239,7 @@ class Claim:
     traceparent: str
     #: The stretches of the recording that its audio is made of, in samples.
     pieces: tuple[tuple[int, int], ...]
-    #: Why it is looked at again; empty for a chunk.
+    #: Why it is decoded again; empty for a chunk.
     redecode_kind: str = ""
     #: How it is decoded in place of how the job asks.
     overrides: ChunkOverrides = NO_OVERRIDES
@@ -247,7 +247,7 @@ class Claim:
     channel: int = 0
     #: See `NewChunk`.
     cache_key: str = ""
-    #: Who holds it; empty where nobody asks.
+    #: Which transcriber holds it; empty where that is not needed.
     transcriber_id: str = ""
 
     @property
@@ -262,7 +262,7 @@ class NewCacheEntry:
 
     #: Chunk and revision of the transcriber, hashed.
     key: str
-    #: With times from the chunk's start, before the guard.
+    #: With times from the chunk's start, before the hallucination filter.
     output: ChunkOutput
     expires_s: float
 
@@ -299,7 +299,7 @@ class DoneChunk:
 class AttemptEnd(StrEnum):
     """How an attempt ended without a result."""
 
-    #: Given back undone, or the call broke while the chunk waited: nobody's fault.
+    #: Given back undone, or the call broke while the chunk waited: not the chunk's fault.
     INTERRUPTED = "interrupted"
     #: The call broke or fell silent while the chunk was on the engine: the chunk is suspect.
     CRASHED = "crashed"

@@ -1,7 +1,7 @@
-"""Second looks: stretches of audio that are decoded once more, differently, when a job's chunks are done.
+"""Re-decodes: stretches of audio that are decoded again, differently, when a job's chunks are done.
 
-A look is a chunk's row with a kind and a number of its own. It goes through queue, claims, leases and fencing as any
-chunk does, but nobody counts it, no event shows it, and its end without a text ends no job.
+A re-decode is a chunk's row with a kind and a number of its own. It goes through queue, claims, leases and fencing as
+any chunk does, but it is not counted, has no event, and its end without a text does not end the job.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
 from sayit.scheduler.jobs.records import ChunkOutput
 
-#: Looks of round r are numbered from r times this on: far behind every chunk, and found by a range of the index.
+#: Re-decodes of round r are numbered from r times this on: far behind every chunk, and found by a range of the index.
 REDECODE_NUMBERS = 1_000_000
-#: How often looks are chosen for a job: later ones may rest on what the first ones heard.
+#: How often re-decodes are chosen for a job: later rounds may depend on the texts of earlier ones.
 MAX_ROUNDS = 2
-#: Seconds that a look waits for a transcriber before its job ends without it.
+#: Seconds that a re-decode waits for a transcriber before its job ends without it.
 MAX_WAIT_S = 900.0
 
 
@@ -23,7 +23,7 @@ MAX_WAIT_S = 900.0
 class RedecodeRequest:
     """A stretch of audio to be decoded once more."""
 
-    #: Why; names who wanted it, at most 16 characters.
+    #: Why: the kind that requested it, at most 16 characters.
     kind: str
     start_sample: int
     end_sample: int
@@ -35,7 +35,7 @@ class RedecodeRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class NewRedecode:
-    """A look whose audio is stored and whose row is to be written."""
+    """A re-decode whose audio is stored and whose row is to be written."""
 
     request: RedecodeRequest
     object_key: str
@@ -47,10 +47,10 @@ class NewRedecode:
 
 @dataclass(frozen=True, kw_only=True)
 class Redecode:
-    """A look that was had, or is being had."""
+    """A re-decode that has ended or is under way."""
 
     request: RedecodeRequest
     #: From 1.
     round: int
-    #: Its text; None while it has none, and for ever where it was given up.
+    #: Its text; None while it has none, and always where it was given up.
     output: ChunkOutput | None

@@ -1,4 +1,4 @@
-"""Housekeeping: claims of dead schedulers, expired data, objects in the bin."""
+"""Periodic clean-up: claims of schedulers that are gone, expired data, garbage objects."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.jobs.records import AttemptEnd
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: So many sweeps later the bin is emptied again, and what is overdue or expired is looked for.
+#: Every so many sweeps garbage objects are deleted, overdue jobs failed, and expired data deleted.
 _GARBAGE_SWEEPS = 5
 _EXPIRE_SWEEPS = 10
 
 
 @dataclass(kw_only=True, eq=False)
 class Sweeper:
-    """Keeps the house."""
+    """Cleans up every `sweep_s`."""
 
     jobs: JobStore
     chunks: ChunkStore
@@ -35,12 +35,12 @@ class Sweeper:
     redecodes: Redecodes
 
     async def take_over(self) -> None:
-        """Frees all that a scheduler before us left claimed; only for the one scheduler of a database, at its start."""
+        """Ends claims and leases of an earlier scheduler; only for the one scheduler of a database, at its start."""
         await self.jobs.drop_leases()
         await self._free_claims(float("inf"))
 
     async def run(self) -> None:
-        """Keeps the house until cancelled."""
+        """Cleans up until cancelled."""
         garbage_at = expire_at = 0.0
         while True:
             now = time.time()
@@ -75,13 +75,13 @@ class Sweeper:
             try:
                 await self.objects.delete_prefix(prefix)
             except SayItError as error:
-                # It stays in the bin; the others need not wait for it.
+                # It stays marked as garbage; the other prefixes need not wait for it.
                 telemetry.logger().warning("objects_not_deleted", prefix=prefix, cause=error.cause)
                 continue
             await self.transcribers.forget_garbage(prefix)
 
     async def _fail_overdue(self, now_s: float) -> None:
-        """Fails jobs that will never end, such as those whose model is gone: they would be kept for ever."""
+        """Fails jobs that will never end, such as those whose model is gone: else they would never be deleted."""
         for job_id in await self.transcribers.overdue(accepted_before_s=now_s - self.attempts.limits.job_ttl_s):
             if await self.jobs.fail_job(job_id, SayItError(ErrorKind.DEADLINE_EXCEEDED)):
                 self.attempts.stop(job_id)

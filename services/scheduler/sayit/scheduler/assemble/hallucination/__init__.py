@@ -1,4 +1,4 @@
-"""The hallucination guard: text that nobody said is taken out of the transcript, and listed there with its reason.
+"""The hallucination filter: text that was not spoken is removed from the transcript and listed with its reason.
 
 Whisper was trained on subtitles of videos, and on silence, music and noise it writes what stood there: thanks for
 watching, a news reader's name, the same words over and over. No single figure tells such text from speech, so several

@@ -1,4 +1,4 @@
-"""What stays and what goes."""
+"""Which text stays and which is removed."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _SLACK_S = 0.5
 
 
 class HallucinationFilter:
-    """Judges text by what is known of it.
+    """Decides which text was probably not spoken.
 
     Args:
-        phrases: known inventions.
+        phrases: known hallucinations.
     """
 
     def __init__(self, phrases: Phrases) -> None:
         self._phrases = phrases
 
     def adopt(self, phrases: Phrases) -> None:
-        """Judges by other known inventions from now on."""
+        """Replaces the known phrases."""
         self._phrases = phrases
 
     def chunk(self, segments: Sequence[Segment], guard: Guard) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
-        """What stays of one chunk, and what goes, before anything else is known of the recording."""
+        """What stays of one chunk, and what is removed, before anything else is known of the recording."""
         (kept,), removed = self.recording([segments], guard, speech=None)
         return kept, removed
 
     def recording(
         self, chunks: Sequence[Sequence[Segment]], guard: Guard, *, speech: Sequence[Span] | None
     ) -> tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]:
-        """What stays of each chunk, and what goes, in order of time.
+        """What stays of each chunk, and what is removed, in order of time.
 
         Args:
             chunks: their segments, channel by channel in order.

@@ -1,4 +1,4 @@
-"""How strict the guard is: what counts as doubt, at each level."""
+"""How strict the hallucination filter is: the thresholds of each level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Strictness:
 
     #: Below this mean log probability the model was unsure; whisper's own threshold is -1.
     unsure_logprob: float
-    #: Above this probability the model itself heard no speech; whisper's own is 0.6.
+    #: Above this probability the model itself detected no speech; whisper's own is 0.6.
     no_speech_prob: float
     #: Above this zlib ratio the window's text repeats itself; whisper's own is 2.4.
     compression_ratio: float

@@ -1,4 +1,4 @@
-"""Phrases that Whisper writes where nobody speaks: data files, and what they match."""
+"""Phrases that Whisper writes where there is no speech: data files, and what they match."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class PhrasesError(Exception):
 
 
 class Doubt(IntEnum):
-    """How much must speak against a known phrase before it goes."""
+    """How much evidence removes a known phrase."""
 
-    #: Nothing: nobody says this.
+    #: None is needed: it does not occur in speech.
     NONE = 0
     #: The model was a little unsure, or there is little speech there.
     SOME = 1
-    #: There is no speech there, or the model said so: people say this all the time.
+    #: There is no speech there, or the model said so: the phrase is common in speech.
     MUCH = 2
 
 

@@ -1,4 +1,4 @@
-"""Crosstalk: a channel's microphone that hears another channel's speaker, and text that is there twice by it.
+"""Crosstalk: a channel's microphone picks up another channel's speaker, so that the text is there twice.
 
 That two people say the same words in the same second is rare; that one of them is much louder at that, in the other
 one's microphone, means that there is only one. A segment goes if all but a few of its words are said in another channel
@@ -47,14 +47,14 @@ class Loudness:
         return self.levels.get(channel, b"")[first:last]
 
 
-#: Nothing is known, and nothing is taken for an echo.
+#: Nothing is known, and nothing is taken for crosstalk.
 UNKNOWN = Loudness(levels={}, step_s=1.0)
 
 
 def without_crosstalk(
     chunks: Sequence[Sequence[Segment]], loudness: Loudness
 ) -> tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]:
-    """What stays of each chunk, and the echoes.
+    """What stays of each chunk, and the crosstalk.
 
     Args:
         chunks: their segments, those of a channel in order, without overlaps.

@@ -1,4 +1,4 @@
-"""Chunks in, one transcript out."""
+"""Merges the texts of chunks into one transcript."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sayit.speech.languages import main_language
 from sayit.speech.transcript import Segment, Span, Suppressed
 from sayit.speech.word_times import in_order
 
-#: Looks at the segments of all chunks, channel by channel in order, and says which stay, and what text goes.
+#: Takes the segments of all chunks, channel by channel in order; returns those that stay, and the removed text.
 Review = Callable[[Sequence[tuple[Segment, ...]]], tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]]
 
 
@@ -33,8 +33,8 @@ def merge(
         chunks: all chunks of a recording, in any order.
         speech: detected speech, that of each channel in order, as the splitter found it.
         duration_s: length of the recording; no segment ends later.
-        review: takes out what nobody said; sees every word once.
-        loudness: of channels that were split; what another one says louder goes, and covers speech all the same.
+        review: removes hallucinations; sees every word once.
+        loudness: of channels that were split; crosstalk is removed, and still counts as covered speech.
     """
     ordered = sorted(chunks, key=lambda chunk: (chunk.channel, chunk.index))
     said, removed = review(_without_doubles(ordered))
@@ -67,7 +67,7 @@ def _start_of(suppressed: Suppressed) -> float:
 
 
 def _without_doubles(chunks: Sequence[TranscribedChunk]) -> list[tuple[Segment, ...]]:
-    """Each chunk's segments, without the words that the neighbour across a hard seam says."""
+    """Each chunk's segments, without the words in shared audio that the neighbouring chunk keeps."""
     words = [words_of(chunk.segments) if chunk.hard_start or chunk.hard_end else [] for chunk in chunks]
     first = [0] * len(chunks)
     last = [len(listed) for listed in words]

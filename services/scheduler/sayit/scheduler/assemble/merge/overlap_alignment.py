@@ -1,4 +1,4 @@
-"""Hard seams: two chunks wrote down the same seconds of audio; where to change from one to the other."""
+"""Overlaps: two chunks transcribed the same seconds of audio; where to change from one to the other."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Agreement:
 
     #: Words that both have.
     equal: int
-    #: The part of all words that both have; 1 where nobody wrote any.
+    #: The part of all words that both have; 1 where neither has any.
     share: float
 
 

@@ -29,7 +29,7 @@ class TranscribedChunk:
     language_probability: float
     #: Text that was removed from it.
     suppressed: tuple[Suppressed, ...] = ()
-    #: What watchers were told that it says, where that is not `segments`.
+    #: The text that was published to watchers, where that is not `segments`.
     published: tuple[Segment, ...] | None = None
     #: Its audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
@@ -37,7 +37,7 @@ class TranscribedChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkRefinement:
-    """What a chunk says after all, where its hard seams or the review changed that."""
+    """A chunk's corrected text, where an overlap or the review changed it."""
 
     #: The chunks whose texts are replaced. Always one: so no two refinements speak of the same chunk.
     chunk_indexes: tuple[int, ...]
@@ -59,5 +59,5 @@ class Merged:
     language_probability: float
     #: Detected speech against transcribed speech.
     coverage: Coverage
-    #: One for every chunk that a hard seam or the review changed, in order.
+    #: One for every chunk that an overlap or the review changed, in order.
     refinements: tuple[ChunkRefinement, ...]

@@ -1,8 +1,8 @@
-"""What is decoded once more when a recording's chunks are done, and which text stands then; pure.
+"""Re-decodes: what is decoded again when a recording's chunks are done, and which text is kept then; pure.
 
-A kind of look says which stretches of audio it wants to hear again, from what all chunks said, and later, by what the
-looks heard, what the chunks say. Both are functions of the same evidence, so that any scheduler at any time decides
-alike. `KINDS` lists them in the order in which they choose and judge.
+A kind of re-decode chooses stretches of audio by the texts of all chunks, and later corrects these texts by the
+re-decodes' texts. Both are functions of the same evidence, so that any scheduler at any time decides alike. `KINDS`
+lists the kinds in the order in which they choose and correct.
 """
 
 from sayit.scheduler.assemble.redecode.kinds import KINDS, redecode_requests, texts_with_redecodes

@@ -1,8 +1,8 @@
-"""Gaps: detected speech that no chunk wrote down is heard once more before it is reported.
+"""Gaps: detected speech that no chunk transcribed is decoded again before it is reported.
 
-The window is another one, with audio around the gap on both sides: where a model loses the thread depends on where its
-windows begin. Below the usual thresholds it is sampled. Of what the look wrote only those words count that lie in the
-gap; what the neighbours say already, or what lies where nobody spoke, is left out.
+The window is another one, with audio around the gap on both sides: where a model skips speech depends on where its
+windows begin. Below the usual thresholds it is sampled. Of the re-decode's words only those in the gap count; words
+that the neighbours have already, or that lie where there is no speech, are left out.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from sayit.speech.transcript import Segment, Span, Word
 
 #: Seconds of audio on each side of a gap.
 _AROUND_S = 3.0
-#: Most seconds of a look; longer gaps are heard in parts.
+#: Most seconds of a re-decode; longer gaps are decoded in parts.
 _LONGEST_S = 28.0
-#: Tried in order where the request does not say: the sure way in the other window, then sampling.
+#: Tried in order where the request does not say: beam search in the other window, then sampling.
 _TEMPERATURES = (0.0, 0.4)
 #: Times of words and of detected speech differ by this much.
 _SLACK_S = 0.2
 #: The neighbour's word that is equal and this near is the same word.
 _DOUBLE_S = 1.0
-#: Below it the look's text is not believed (Whisper's own threshold for a failed window).
+#: Below it the re-decode's text is not used (Whisper's own threshold for a failed window).
 _LEAST_LOGPROB = -1.0
 
 
@@ -43,7 +43,7 @@ class Gaps:
     least = 2
 
     def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
-        """See `Kind`. The longest gaps first; neighbours share a look; every place has one."""
+        """See `Kind`. The longest gaps first; neighbours share a re-decode; every gap has one."""
         pace = SpeechRate(draft.segments)
         missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
         missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
@@ -76,7 +76,7 @@ class Gaps:
 
 
 def _count(texts: Sequence[TranscribedChunk]) -> int:
-    """Words, so that nothing goes for less than it was."""
+    """Words, so that no text is replaced by less."""
     return sum(len(words_of(text.segments)) for text in texts)
 
 
@@ -97,7 +97,7 @@ def _without(texts: list[TranscribedChunk], gone: list[Segment]) -> list[Transcr
 
 
 def _says_more(redecode: Redecode, thin: Segment) -> bool:
-    """Whether a look heard more words in a segment's time, and is as sure of them."""
+    """Whether a re-decode has more words in a segment's time, and is as sure of them."""
     segments = () if redecode.output is None else redecode.output.segments
     inside = [word.word for word in words_of(segments) if thin.start_s <= word.middle_s <= thin.end_s]
     if len(inside) <= len(words_of((thin,))):
@@ -111,7 +111,7 @@ def _mean_probability(words: Sequence[Word]) -> float:
 
 
 def _filled(texts: list[TranscribedChunk], redecode: Redecode, speech: Sequence[Span]) -> list[TranscribedChunk]:
-    """The chunks with what a look heard where they say nothing."""
+    """The chunks with a re-decode's text where they have none."""
     now = list(texts)
     for found in _in_gaps(redecode, now, speech):
         place = _chunk_at(now, (found.start_s + found.end_s) / 2)
@@ -121,7 +121,7 @@ def _filled(texts: list[TranscribedChunk], redecode: Redecode, speech: Sequence[
 
 
 def _indexes(gaps: Sequence[Span]) -> list[Span]:
-    """Gaps that a look hears together, or parts of long ones."""
+    """Gaps that one re-decode covers, or parts of long ones."""
     most_s = _LONGEST_S - 2 * _AROUND_S
     parts = [
         Span(start_s=start_s, end_s=min(start_s + most_s, gap.end_s))
@@ -139,7 +139,7 @@ def _indexes(gaps: Sequence[Span]) -> list[Span]:
 
 
 def _covers(redecode: Redecode, place: Span | Segment) -> bool:
-    """Whether a look of any kind has heard a place."""
+    """Whether a re-decode of any kind covers a stretch."""
     start_s, end_s = seconds_of(redecode.request.start_sample), seconds_of(redecode.request.end_sample)
     return start_s <= place.start_s and place.end_s <= end_s
 
@@ -150,7 +150,7 @@ def _chunk_at(texts: Sequence[TranscribedChunk], time_s: float) -> int:
 
 
 def _in_gaps(redecode: Redecode, texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
-    """What a look wrote where somebody spoke and nothing was written."""
+    """A re-decode's text where speech was detected and no chunk has text."""
     if redecode.output is None:
         return []
     segments = tuple(each for each in redecode.output.segments if each.avg_logprob >= _LEAST_LOGPROB)

@@ -1,4 +1,4 @@
-"""The kinds of looks: who wants some, within bounds, and what the chunks say by them."""
+"""The kinds of re-decodes: which are requested, within bounds, and the chunks' texts with their results."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sayit.scheduler.assemble.redecode.overlaps import Overlaps
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
 from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, RedecodeRequest
 
-#: In the order in which they choose and judge.
+#: In the order in which they choose and correct.
 KINDS: tuple[Kind, ...] = (Languages(), Overlaps(), Gaps())
 
 
 def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[RedecodeRequest, ...]:
-    """The looks of the next round: none that was had, and of each kind no more than its share.
+    """The re-decodes of the next round: none that was done before, and of each kind no more than its share.
 
     Args:
-        heard: a recording whose chunks and looks all have an end.
+        heard: a recording whose chunks and re-decodes have all ended.
         draft: its transcript so far.
-        kinds: who is asked.
+        kinds: the kinds that may request some.
     """
     if heard.next_round > MAX_ROUNDS:
         return ()
@@ -41,7 +41,7 @@ def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KI
 
 
 def texts_with_redecodes(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list[TranscribedChunk]:
-    """What the chunks say, looks considered."""
+    """The chunks' texts, corrected by the re-decodes."""
     texts = heard.texts
     for kind in kinds:
         for channel in heard.channels:
@@ -55,7 +55,7 @@ def texts_with_redecodes(heard: Heard, *, kinds: Sequence[Kind] = KINDS) -> list
 
 
 def _of_channel(draft: Merged, channel: int) -> Merged:
-    """The part of a transcript that one channel says."""
+    """The part of a transcript that is of one channel."""
     gaps = tuple(gap for gap in draft.coverage.gaps if gap.channel == channel)
     return replace(
         draft,

@@ -1,4 +1,4 @@
-"""Languages: a chunk whose language was in doubt is heard in that of its neighbours."""
+"""Languages: a chunk whose language was in doubt is decoded in that of its neighbours."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Languages:
         ]
 
     def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
-        """See `Kind`: a text in the neighbours' language stands if it is as good, or nearly."""
+        """See `Kind`: a text in the neighbours' language is kept if it is as good, or nearly."""
         threshold = resolve(heard.options, heard.presets).compression_ratio_threshold
         standing = list(texts)
         for place, (chunk, text) in enumerate(zip(heard.chunks, texts, strict=True)):

@@ -1,9 +1,8 @@
-"""Seams: where two chunks that were cut inside speech disagree, the place is heard once more.
+"""Overlaps: where two chunks that were cut inside speech disagree, their shared audio is decoded again.
 
-A hard cut leaves both chunks with a seam where a window is at its worst: the left one drifts towards its end, the right
-one begins inside a word. Their shared seconds say whether that did harm: mostly both wrote the same words. Where
-they did not, a window around the seam hears these seconds in its middle. Its words replace theirs, if before and behind
-the seam it says what the chunks say there.
+A hard cut makes two chunks overlap where a window is at its worst: the left one drifts towards its end, the right one
+begins inside a word. Mostly both have the same words in the shared seconds. Where they have not, a window with these
+seconds in its middle is decoded. Its words replace theirs, if before and behind the overlap it has the chunks' words.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from sayit.speech.audio import samples_of, seconds_of
 _AROUND_S = 7.0
 #: The part of the words in shared audio that both chunks wrote, below which they disagree.
 _LEAST_AGREEMENT = 0.75
-#: The same for a look and what the chunks say on either side of the seam.
+#: The same for a re-decode and the chunks' words on either side of the overlap.
 _LEAST_TRUST = 0.6
 #: Fewer equal words than this are luck.
 _LEAST_EQUAL = 3
@@ -42,14 +41,14 @@ class _Overlap:
 
 
 class Overlaps:
-    """Hard seams whose sides disagree."""
+    """Overlaps whose chunks disagree."""
 
     name = "seam"
     share = 1.0
     least = 1
 
     def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:  # noqa: ARG002 - chunks alone tell
-        """See `Kind`. The worst first; a seam that was looked at is settled."""
+        """See `Kind`. The worst first; an overlap is re-decoded once."""
         texts = heard.texts
         redecoded = {
             (redecode.request.start_sample, redecode.request.end_sample) for redecode in heard.of_kind(self.name)
@@ -86,7 +85,7 @@ def _overlaps(texts: Sequence[TranscribedChunk]) -> Iterator[_Overlap]:
 
 
 def _window(overlap: _Overlap, heard: Heard) -> tuple[int, int]:
-    """The samples that a look at a seam hears."""
+    """The samples of an overlap's re-decode."""
     start_s, end_s = max(0.0, overlap.start_s - _AROUND_S), overlap.end_s + _AROUND_S
     return samples_of(start_s), min(samples_of(end_s), heard.samples)
 
@@ -94,7 +93,7 @@ def _window(overlap: _Overlap, heard: Heard) -> tuple[int, int]:
 def _settled(
     left: TranscribedChunk, right: TranscribedChunk, redecode: Redecode, overlap: _Overlap
 ) -> tuple[TranscribedChunk, TranscribedChunk]:
-    """Both chunks with the look's words between them, or as they are if it is not to be trusted."""
+    """Both chunks with the re-decode's words between them, or as they are if it is not to be trusted."""
     segments = () if redecode.output is None else redecode.output.segments
     before, heard, behind = words_of(left.segments), words_of(segments), words_of(right.segments)
     start_s, end_s = seconds_of(redecode.request.start_sample), seconds_of(redecode.request.end_sample)

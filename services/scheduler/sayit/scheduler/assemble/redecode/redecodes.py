@@ -1,4 +1,4 @@
-"""Second looks: their audio is cut from the chunks', stored, and made due before the job is merged."""
+"""Re-decodes: their audio is cut from the chunks', stored, and made due before the job is merged."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _REDECODES = Counter("sayit_looks", "Stretches of audio that are decoded once mo
 
 @dataclass(kw_only=True, eq=False)
 class Redecodes:
-    """Begins looks and gives up those that wait for too long."""
+    """Begins re-decodes and gives up those that wait for too long."""
 
     store: RedecodeStore
     objects: Objects
     dispatcher: Dispatcher
 
     async def begin(self, job: JobRecord, owner: str, heard: Heard, requests: Sequence[RedecodeRequest]) -> bool:
-        """Makes looks due, and with that gives the job's lease back; False if none of them can be had.
+        """Makes re-decodes due, which also returns the job's lease; False if none of them is possible.
 
         What is stored is found again by its place: a scheduler that is killed in between leaves nothing that another
         does not overwrite, or the end of the job take along.
@@ -52,12 +52,12 @@ class Redecodes:
                 new.append(NewRedecode(request=redecode, object_key=key, interactive=short, pieces=pieces))
         if not new:
             return False
-        # Adding ends the lease, and whoever keeps it would end this work before the queue knows.
+        # Adding ends the lease, and the lease keeper would cancel this work before the queue has the messages.
         await self.dispatcher.dispatched(self._add(job, owner, new, heard.next_round), len(new))
         return True
 
     async def give_up_late(self) -> None:
-        """Gives up looks that no transcriber came for: they are worth less than the end of their job."""
+        """Gives up re-decodes that no transcriber claimed: the end of their job is worth more."""
         late = await self.store.give_up_waiting(before_s=time.time() - MAX_WAIT_S)
         if late:
             telemetry.logger().warning("redecodes_given_up", count=late)
@@ -65,7 +65,7 @@ class Redecodes:
     async def _add(self, job: JobRecord, owner: str, new: Sequence[NewRedecode], round_: int) -> list[Dispatch] | None:
         limit = self.dispatcher.limit(job.model)
         dispatched = await self.store.add(job.id, owner, new, round_=round_, limit=limit)
-        if dispatched is not None:  # else the job has ended, or is somebody else's
+        if dispatched is not None:  # else the job has ended, or another scheduler has it
             kinds = sorted(redecode.request.kind for redecode in new)
             for kind in kinds:
                 _REDECODES.labels(kind).inc()

@@ -51,7 +51,7 @@ class SpeechRate:
         )
 
     def is_thin(self, segment: Segment, speech: Sequence[Span]) -> bool:
-        """Whether a segment holds much more speech than its text takes: the model lost the thread inside it."""
+        """Whether a segment holds much more speech than its text takes: the model skipped speech inside it."""
         first = bisect_right(speech, segment.start_s, key=lambda span: span.end_s)
         here = takewhile(lambda span: span.start_s < segment.end_s, islice(speech, first, None))
         spoken_s = sum(min(span.end_s, segment.end_s) - max(span.start_s, segment.start_s) for span in here)

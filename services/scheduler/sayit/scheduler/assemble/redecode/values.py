@@ -1,4 +1,4 @@
-"""What kinds of looks decide from, and what a kind is."""
+"""What kinds of re-decodes decide from, and what a kind is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Heard:
 
     #: In order.
     chunks: tuple[DoneChunk, ...]
-    #: Looks that were had, in order; none of them still waits.
+    #: Re-decodes that have ended, in order.
     redecodes: tuple[Redecode, ...]
     #: Detected speech of every channel, in samples.
     speech: tuple[ChannelSpeech, ...]
@@ -44,7 +44,7 @@ class Heard:
 
     @property
     def texts(self) -> list[TranscribedChunk]:
-        """What the chunks said, as merging takes it."""
+        """The chunks' texts, as merging takes them."""
         return [_transcribed(chunk) for chunk in self.chunks]
 
     @property
@@ -63,39 +63,39 @@ class Heard:
 
     @property
     def next_round(self) -> int:
-        """The number of the next round of looks, from 1."""
+        """The number of the next round of re-decodes, from 1."""
         return max((redecode.round for redecode in self.redecodes), default=0) + 1
 
     def of_kind(self, name: str) -> tuple[Redecode, ...]:
-        """The looks of one kind."""
+        """The re-decodes of one kind."""
         return tuple(redecode for redecode in self.redecodes if redecode.request.kind == name)
 
 
 class Kind(Protocol):
-    """A reason to look again. It is asked about each channel by itself."""
+    """A reason to decode again. It is asked about each channel by itself."""
 
     #: Unique, at most 16 characters; stored in `chunks.look`.
     name: str
-    #: Most looks of this kind per chunk of the recording ...
+    #: Most re-decodes of this kind per chunk of the recording ...
     share: float
     #: ... and how many there may be in any case.
     least: int
 
     def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
-        """The looks to have, the most useful first. Those that were had already are left out by the caller.
+        """The re-decodes to request, the most useful first. The caller leaves out those that were done before.
 
         Args:
-            heard: chunks, and looks of earlier rounds.
-            draft: the transcript as it would be without further looks.
+            heard: chunks, and re-decodes of earlier rounds.
+            draft: the transcript as it would be without further re-decodes.
         """
         ...
 
     def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
-        """What the chunks say, by what this kind's looks heard. Chunks stay as many, and keep their places.
+        """The chunks' texts, corrected by this kind's re-decodes: as many, in the same order.
 
         Args:
-            texts: what the chunks say by the kinds before this one.
-            heard: chunks and looks.
+            texts: the chunks' texts, corrected by the kinds before this one.
+            heard: chunks and re-decodes.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""When jobs will be done: throughput as measured, the backlog played through, positions in the queue."""
+"""When jobs will be done: measured throughput, a simulation of the backlog, positions in the queue."""

@@ -1,7 +1,7 @@
 """How many chunks go before a job's next one; pure.
 
-Work is counted by cost (`rules.cost`), in samples. Who shares the transcribers with whom is processor sharing at two
-levels, as `rules.fair_order` makes it: tenants get equal parts, and so do the jobs of a tenant; until a job has had
+Work is counted by cost (`order.cost`), in samples. The transcribers are shared (processor sharing) at two levels,
+as `order.fair_order` makes it: tenants get equal parts, and so do the jobs of a tenant; until a job has had
 its work W, another one has had at most W as well, or all of its own. Interactive work goes before bulk work.
 """
 

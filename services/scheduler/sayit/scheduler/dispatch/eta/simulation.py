@@ -1,9 +1,9 @@
-"""When jobs will be done: plays the backlog through, as dispatcher and transcribers are going to treat it; pure.
+"""When jobs will be done: simulates the backlog as dispatcher and transcribers will work on it; pure.
 
 A closed formula (processor sharing) misses what decides most: transcribers work in rounds, and all windows of a round
-end together, so a job with one chunk in a full round waits for the whole of it. Here chunks are dispatched by the rule
-of `rules.fair_order`, taken by whoever holds fewest, and done in rounds of as many as are decoded together; interactive
-ones go first. Work is counted by cost (`rules.cost`), in samples.
+end together, so a job with one chunk in a full round waits for the whole of it. Here chunks are dispatched by
+`order.fair_order`, taken by the transcriber that holds fewest, and done in rounds of as many as are decoded together;
+interactive ones go first. Work is counted by cost (`order.cost`), in samples.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _MOST_DONE = 0.85
 _TOGETHER = 3
 #: Slots that a transcriber keeps for interactive chunks.
 _URGENT_SLOTS = 2
-#: About so many pieces are played at most: in a longer backlog several chunks of a job are one piece.
+#: About so many pieces are simulated at most: in a longer backlog several chunks of a job are one piece.
 _MOST_PIECES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A transcriber, as the forecast sees it."""
+    """A transcriber in the simulation."""
 
     id: str
     #: Cost that it does in a second.
@@ -52,7 +52,7 @@ class Worker:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Piece:
-    """Chunks of one job that are played as one."""
+    """Chunks of one job that are simulated as one."""
 
     share: Share
     interactive: bool
@@ -62,7 +62,7 @@ class _Piece:
 
 @dataclass(eq=False)
 class _Desk:
-    """A worker while the backlog is played."""
+    """A worker while the backlog is simulated."""
 
     worker: Worker
     done: float
@@ -107,7 +107,7 @@ class _Desk:
 
 
 def ends(backlog: Backlog, workers: Sequence[Worker], *, limit: int) -> dict[str, float] | None:
-    """Seconds until each job of the backlog has its last text; None while no transcriber's speed is known.
+    """Seconds until each job of the backlog has its last text; None while no transcriber's throughput is known.
 
     Args:
         backlog: the model's chunks that have no text yet.
@@ -132,7 +132,7 @@ def one_by_one_s(job_id: str, backlog: Backlog, workers: Sequence[Worker]) -> fl
 
 
 def preparing_s(job: JobRecord, now_s: float) -> float:
-    """Seconds until the rest of a recording is decoded and cut, if it goes on as it did since its first chunk."""
+    """Seconds until the rest of a recording is decoded and cut, at the rate since its first chunk."""
     if job.chunks_total is not None or not job.samples_scanned or job.started_s is None:
         return 0.0
     per_sample_s = max(0.0, now_s - job.started_s) / job.samples_scanned
@@ -156,18 +156,18 @@ class _Play:
         self._lay_out(backlog)
 
     def run(self) -> dict[str, float]:
-        """Plays until nothing is left."""
+        """Runs until nothing is left."""
         self._go_on(0.0)
         while self._rounds:
             now_s, number = heapq.heappop(self._rounds)
             for piece in self._desks[number].end():
                 self._ends[piece.share.job_id] = now_s
-                self._fly(piece, -1)
+                self._count_in_flight(piece, -1)
             self._go_on(now_s)
         return self._ends
 
     def _lay_out(self, backlog: Backlog) -> None:
-        """Puts everything where it is now."""
+        """Sets the simulation to the backlog's present state."""
         since_s: dict[str, float] = {}
         for each in backlog.waiting:
             since_s[each.job_id] = min(each.due_s or math.inf, since_s.get(each.job_id, math.inf))
@@ -184,14 +184,14 @@ class _Play:
             mean = each.held_samples / max(1, each.held_chunks)
             for piece in self._pieces(share, each.interactive, queued, queued * mean):
                 self._queue[each.interactive].append(piece)
-                self._fly(piece)
+                self._count_in_flight(piece)
             self._wait(self._pieces(share, each.interactive, each.due_chunks, each.due_samples))
         for rest in backlog.uncut:
             count = max(1, round(rest.samples / _CHUNK))
             self._wait(self._pieces(shares[rest.job_id], False, count, rest.samples))
 
     def _assign(self, running: Sequence[RunningChunk], shares: Mapping[str, Share]) -> Counter[tuple[str, bool]]:
-        """Gives transcribers what they hold; how many chunks that are, by job and lane."""
+        """Gives transcribers the chunks that they hold; returns how many, by job and lane."""
         desks = {desk.worker.id: desk for desk in self._desks}
         taken: Counter[tuple[str, bool]] = Counter()
         for each in sorted(running, key=lambda one: one.started_s):
@@ -199,7 +199,7 @@ class _Play:
             if desk is not None and share is not None:
                 piece = _Piece(share=share, interactive=each.interactive, chunks=1, cost=cost(1, each.samples))
                 desk.take(piece)
-                self._fly(piece)
+                self._count_in_flight(piece)
                 taken[each.job_id, each.interactive] += 1
         return taken
 
@@ -216,7 +216,7 @@ class _Play:
         if pieces:
             self._shares[pieces[0].interactive].want(pieces[0].share)
 
-    def _fly(self, piece: _Piece, sign: int = 1) -> None:
+    def _count_in_flight(self, piece: _Piece, sign: int = 1) -> None:
         """Counts what is dispatched or running; in both lanes, as a job's share is the same in each."""
         self._flying[piece.interactive] += sign * piece.chunks
         for shares in self._shares.values():
@@ -244,7 +244,7 @@ class _Play:
                 if not due:
                     shares.enough(share)
                 self._queue[interactive].append(piece)
-                self._fly(piece)
+                self._count_in_flight(piece)
 
     def _room(self, interactive: bool) -> int:
         return self._limit - (self._flying[True] if interactive else self._flying.total())

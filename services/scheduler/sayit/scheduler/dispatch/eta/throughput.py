@@ -1,11 +1,11 @@
-"""How fast transcribers are, as measured lately, and how far they are with what they hold.
+"""The throughput of transcribers, measured lately, and how far they are with the chunks that they hold.
 
 A transcriber works in rounds: windows that are decoded together are committed together. A round takes
 
     (round_cost + cost of its chunks) / cost_per_s
 
 seconds: weights are read once however many windows there are, so chunks that are done one by one, as interactive ones
-are, take longer each. Without the first part, what short files took would foretell nothing of a backlog. Both are
+are, take longer each. Without the first part, short files would predict nothing about a backlog. Both are
 fitted to commits by least squares with exponential forgetting: `round_cost` for all transcribers together, as it is a
 matter of model and processor, `cost_per_s` for each.
 """
@@ -35,7 +35,7 @@ _PRIOR_S, _MOST = 10.0, 4.0
 _REMEMBERED = 64
 #: Of them, those that tell how many chunks are decoded together.
 _LATELY = 4
-#: Cost per sample of full chunks, for transcribers whose commits others saw.
+#: Cost per sample of full chunks, for transcribers whose commits went to other schedulers.
 _USUAL_COST = 2.0
 
 
@@ -52,7 +52,7 @@ class _Round:
 
 @dataclass
 class _Seen:
-    """What was seen of a transcriber."""
+    """The measurements of a transcriber."""
 
     rounds: list[_Round] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ class Throughput:
         """Takes a chunk in.
 
         Args:
-            transcriber_id: who did it.
+            transcriber_id: which transcriber did it.
             samples: its length.
             compute_s: seconds of the engine's time that went into it.
             interactive: its lane.
@@ -105,13 +105,13 @@ class Throughput:
         *,
         now_s: float,
     ) -> list[Worker]:
-        """Transcribers of one model as a forecast wants them.
+        """Transcribers of one model as the simulation takes them.
 
         Args:
             online: those that work.
             known: these, and others of the model that are gone: one that is new counts as the mean of all.
             running: what they hold.
-            now_s: when that was looked at.
+            now_s: when that was read.
         """
         around = {each.id: each for each in known}
         round_cost = self._round_cost(around)
@@ -136,7 +136,7 @@ class Throughput:
         return found
 
     def forget_others(self, ids: Iterable[str]) -> None:
-        """Drops what was measured of transcribers that nobody knows any more."""
+        """Drops the measurements of transcribers that are no longer registered."""
         kept = set(ids)
         self._seen = {name: seen for name, seen in self._seen.items() if name in kept}
 

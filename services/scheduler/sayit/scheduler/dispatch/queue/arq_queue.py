@@ -1,7 +1,7 @@
-"""The dispatch queue: arq's keys on Redis, written in one transaction together with the doorbell.
+"""The dispatch queue: arq's keys on Redis, written in one transaction together with the wake-up.
 
-arq's own `enqueue_job` rings no bell and takes three round trips; its format is small enough to be written directly: a
-string `arq:job:<id>` with the call, and a sorted set per queue whose members are ids and whose scores order them.
+arq's own `enqueue_job` sends no wake-up and takes three round trips; its format is small enough to be written
+directly: a string `arq:job:<id>` with the call, and a sorted set per queue whose members are ids, ordered by scores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sayit.chassis.start import StartError
 from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, dumps, queue_name, score_of, wake_up_channel
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: A message nobody takes disappears after this time; the scheduler has dispatched its chunk again long before.
+#: A message that is not taken disappears after this time; the scheduler has dispatched its chunk again long before.
 _MESSAGE_TTL_MS = 3_600_000
 #: A Redis that answers nothing for so long is treated as gone.
 _TIMEOUT_S = 5.0
@@ -29,7 +29,7 @@ _NOEVICTION = "noeviction"
 
 @dataclass(frozen=True, kw_only=True)
 class QueueHealth:
-    """What the queue says of itself."""
+    """The state of the queue."""
 
     #: Whether it answered.
     reachable: bool
@@ -47,11 +47,11 @@ class QueueHealth:
 
 
 class ArqQueue:
-    """Rings for chunks that are due.
+    """Puts messages for due chunks into the queue.
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
-        allow_evicting: do not complain about an eviction policy that is wrong or that Redis will not tell.
+        allow_evicting: accept an eviction policy that is wrong or that Redis does not report.
     """
 
     def __init__(self, redis_url: str, *, allow_evicting: bool = False) -> None:
@@ -61,7 +61,7 @@ class ArqQueue:
         self._allow_evicting = allow_evicting
 
     async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
-        """Puts a message into the model's queue and rings, in one transaction.
+        """Puts a message into the model's queue and publishes a wake-up, in one transaction.
 
         Twice the same message is once; a message replaces the one that dispatched its chunk before, so the queue never
         holds more than one per chunk.
@@ -129,7 +129,7 @@ class ArqQueue:
         return replace(health, detail=self._complaint(health))
 
     async def verify(self) -> QueueHealth:
-        """Refuses a Redis that may evict queued work; one that does not answer yet is none of its business.
+        """Refuses a Redis that may evict queued work; one that does not answer yet is not refused.
 
         Raises:
             StartError: the line names the policy and the remedy.
@@ -148,7 +148,7 @@ class ArqQueue:
             known = health.eviction_policy or "unknown to us"
             return (
                 f"Redis may drop queued work: its maxmemory-policy is {known}. Set it to {_NOEVICTION}, or set "
-                "SAYIT_ALLOW_EVICTING_REDIS=true if you know better"
+                "SAYIT_ALLOW_EVICTING_REDIS=true to start anyway"
             )
         if health.append_only is False:
             return "Redis keeps no append-only file: after its restart queued work waits until it is dispatched again"

@@ -1,7 +1,7 @@
-"""The throwaway process that decodes one file: `python -I -m sayit.scheduler.ingest.audio_reader.child LIMITS`.
+"""The process that decodes one file: `python -I -m sayit.scheduler.ingest.audio_reader.child LIMITS`.
 
 LIMITS is DecodeLimits as JSON. Standard input is the control socket, which carries one byte, `frames.MIX` or
-`frames.SPLIT`, with the open file and whose end means that nobody waits any more; standard output takes the frames of
+`frames.SPLIT`, with the open file; when it is closed, the parent no longer waits. Standard output takes the frames of
 `frames`.
 """
 
@@ -35,7 +35,7 @@ def main() -> int:
         sandbox.forbid_processes()
         _send(_read(descriptors[0], limits, split=request == frames.SPLIT))
     except (BrokenPipeError, ConnectionError):
-        return 0  # the parent is gone or has lost interest
+        return 0  # the parent is gone or no longer waits
     return 0
 
 

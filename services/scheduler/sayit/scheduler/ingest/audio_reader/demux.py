@@ -62,8 +62,8 @@ def read_audio(
     """Decodes the best audio stream of `file`, mixed down to one channel unless it is to be split.
 
     Args:
-        file: a seekable binary file; only its bytes are looked at, never its name.
-        limits: what the file may cost. Time and memory are enforced from outside (`confinement`, `pool`).
+        file: a seekable binary file; only its bytes are used, never its name.
+        limits: what the file may cost. Time and memory are enforced from outside (`sandbox`, `pool`).
         sink: takes s16le blocks of at most BLOCK_BYTES; an error it raises ends the decoding.
         declared: takes the seconds that the file says it has, before any audio, if it says so.
         split: takes the number of channels, before any audio; blocks hold them interleaved then. It is the number of
@@ -194,7 +194,7 @@ class _Reader:
     def __init__(self, container: Any, stream: Any, limits: MediaLimits) -> None:
         #: Packets and frames that were skipped before the last good one.
         self.corrupt = 0
-        #: Packets and frames that were skipped since: a cut end, or rubbish behind the audio.
+        #: Packets and frames that were skipped since: a cut end, or data that is not audio behind it.
         self.corrupt_at_end = 0
         #: The file's own parameters, by its first frame.
         self.first: AudioSummary | None = None
@@ -251,7 +251,7 @@ class _Reader:
 
 
 class _Output:
-    """Cuts audio into blocks, and ends the decoding where it grows beyond the limit."""
+    """Cuts audio into blocks, and ends the decoding where the audio exceeds the limit."""
 
     def __init__(self, limits: MediaLimits, sink: Sink) -> None:
         #: Samples of each channel taken so far.

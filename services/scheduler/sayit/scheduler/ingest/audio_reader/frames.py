@@ -7,7 +7,7 @@
     SUMMARY  JSON                  the last frame of a decoded file: the fields of DecodeSummary
     ERROR    JSON {code, cause}    the last frame of a file that cannot be decoded
 
-The parent's half of the protocol takes nothing for granted: a child may have been taken over by the file it decodes.
+The parent checks everything: a child may have been taken over by the file it decodes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_AUDIO_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 MAX_BYTES = {READY: 0, LENGTH: 8, CHANNELS: 1, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
 #: Characters of the causes and names that are passed on.
 _MAX_TEXT = 500
-#: The errors a file can earn.
+#: The errors that a file can cause.
 FILE_ERRORS = frozenset(
     {
         ErrorKind.INVALID_FORMAT,
@@ -145,7 +145,7 @@ def unpack_error(payload: bytes, *, limit_minutes: str) -> SayItError:
     """The error in an ERROR frame; `limit_minutes` is what the sentence of AUDIO_TOO_LONG needs.
 
     Raises:
-        BrokenFrameError: not an error that a file can earn.
+        BrokenFrameError: not an error that a file can cause.
     """
     try:
         fields = json.loads(payload)

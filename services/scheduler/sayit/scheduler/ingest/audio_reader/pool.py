@@ -1,4 +1,4 @@
-"""One throwaway child process per file, the next one started ahead."""
+"""One child process per file, the next one started ahead."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class AudioReaderPool:
                 continue
             try:
                 child.send(descriptor, split=split)
-            except ChildFailedError as error:  # it died while it waited
+            except ChildFailedError as error:  # it ended while it waited
                 cause = str(error)
                 child.kill()
                 self._end(child.collect())
@@ -127,7 +127,7 @@ class AudioStream:
 
     Raises while it is iterated:
         SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, DECODING_FAILED (crash, time,
-            memory); UNAVAILABLE if somebody killed the child, which says nothing about the file: decode it again.
+            memory); UNAVAILABLE if another process killed the child, which is not the file's fault: decode it again.
     """
 
     def __init__(self, child: Child, limits: MediaLimits, *, split: bool) -> None:
@@ -183,7 +183,7 @@ class AudioStream:
         return f"{self._limits.max_audio_s / 60:g}"
 
     def _counted(self, pcm: bytes) -> bytes:
-        """Counts here as well: the child's own count is worth nothing once a file has taken it over."""
+        """Counts here as well: a file may have taken the child over, so its own count cannot be trusted."""
         count, rest = divmod(len(pcm), SAMPLE_BYTES * self.channels)
         if rest or self._split:
             raise frames.BrokenFrameError(f"{len(pcm)} bytes of {self.channels} channels")
@@ -193,7 +193,7 @@ class AudioStream:
         return pcm
 
     async def _receive(self) -> tuple[bytes, bytes]:
-        """The next frame, within the time that the file has earned by the audio it has delivered."""
+        """The next frame, within the time allowed for the audio delivered so far."""
         allowed_s = self._limits.wall_s + self._limits.wall_per_audio_s * seconds_of(self._samples)
         began = time.monotonic()
         try:

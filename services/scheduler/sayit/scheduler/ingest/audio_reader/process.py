@@ -33,7 +33,7 @@ class ChildFailedError(Exception):
     """A child did not start, or ended without having said what is wrong with its file."""
 
     def __init__(self, cause: str, *, interrupted: bool = False) -> None:
-        #: Somebody else killed it, which says nothing about its file.
+        #: Another process killed it, which is not its file's fault.
         self.interrupted = interrupted
         super().__init__(cause)
 

@@ -42,7 +42,7 @@ class Resampler:
             self._kept = self.channels == frame.layout.nb_channels
             self.changed |= bool(self.channels) and not self._kept
             self._build(*form)
-        frame.pts = None  # the timeline has used it; the filter would stumble over broken ones
+        frame.pts = None  # the timeline has used it; the filter fails on broken ones
         self._input.push(frame)
         return tail + (self._next() or b"")  # never more than one comes out; `flush` takes all
 

@@ -1,4 +1,4 @@
-"""Takes from the decoding child whatever it does not need, and ends it when nobody waits for it any more."""
+"""Removes the rights that the decoding child does not need, and ends it when its parent no longer waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-#: How often the child looks at its own memory, in seconds; RLIMIT_AS acts at once where the system enforces it.
+#: How often the child checks its own memory, in seconds; RLIMIT_AS acts at once where the system enforces it.
 _MEMORY_CHECK_S = 0.2
 #: Descriptors: control socket, output, error output, the file, and a few that libraries open in passing.
 _MAX_FILES = 8
@@ -37,7 +37,7 @@ def forbid_processes() -> None:
 def watch(control_fd: int, *, memory_mb: int) -> None:
     """Ends this process once the control socket's other end is closed or its memory has outgrown the limit.
 
-    A killed parent cannot tell its child; a decoder deep inside a file would go on for nobody.
+    A killed parent cannot tell its child, and a decoder that is busy with a file would go on.
     """
     threading.stack_size(_WATCHER_STACK_BYTES)
     threading.Thread(target=_watch, args=(control_fd, memory_mb), daemon=True, name="watch").start()

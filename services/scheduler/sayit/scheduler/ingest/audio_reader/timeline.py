@@ -12,7 +12,7 @@ class Timeline:
     """Keeps output positions equal to presentation times where packets are missing.
 
     Opus leaves out silence, damaged packets are skipped, a camera's sound starts later than its picture: all of these
-    are gaps to fill. A single wild timestamp is none, so each frame is judged together with the one after it.
+    are gaps to fill. A single wrong timestamp is none, so each frame is judged together with the one after it.
     """
 
     def __init__(self, origin_s: float | None) -> None:

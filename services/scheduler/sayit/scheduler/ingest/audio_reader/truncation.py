@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import av
 
-#: Seconds that may be missing without a word: encoder delay and padding.
+#: Seconds that may be missing without a warning: encoder delay and padding.
 _SLACK_S = 0.5
 #: Bytes at the start of an MP3 in which its length tag is looked for.
 _MP3_HEAD_BYTES = 65_536
@@ -53,7 +53,7 @@ def _declared_end_s(container: Any, stream: Any, file: BinaryIO) -> float | None
 
 
 def declared_s(container: Any, stream: Any) -> float | None:
-    """How long the file says it is, or libavformat guesses from its size; for estimates only."""
+    """The file's declared length, or libavformat's guess from its size; for estimates only."""
     if stream.duration:
         seconds = float(stream.duration * stream.time_base)
     elif container.duration:

@@ -39,7 +39,7 @@ class ChannelSplitter:
 
     @property
     def total_samples(self) -> int:
-        """Samples of each channel that were looked at."""
+        """Samples of each channel that were judged."""
         return self._splitters[0].total_samples
 
     @property

@@ -44,7 +44,7 @@ class SplitConfig:
     first_lookahead_s: float = 45.0
     #: The same for later chunks: with two windows in view, the last two chunks share what is left.
     lookahead_s: float = 60.0
-    #: The longest chunk where no pause was found: speech without pauses is dense, and models lose the thread in a
+    #: The longest chunk where no pause was found: speech without pauses is dense, and models skip words in a
     #: window full of it (micro model: 8 % of words wrong at 29 s, 6.5 % at 20 s).
     hard_chunk_s: float = 20.0
     #: Least and most audio that two chunks share where no pause was found.

@@ -1,4 +1,4 @@
-"""Pauses that are left out: chunks hold a little of each, and know what they left out."""
+"""Pauses whose middle is left out of chunks, and the pieces that chunks hold."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ShortenedPauses:
         return position + length
 
     def forget(self, before: int) -> None:
-        """Drops what lies before a position that nobody asks about any more."""
+        """Drops stretches before a position; it is not asked about any more."""
         del self._left_out[: bisect_left(self._left_out, (before, before))]
 
     def _from(self, start: int) -> list[SampleSpan]:

@@ -1,4 +1,4 @@
-"""The splitter: audio in, chunks of at most one window out."""
+"""The splitter: takes audio, returns chunks of at most one window."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Splitter:
         self._pad = samples_of(config.pad_s)
         self._kept_pause = samples_of(config.kept_pause_s)
         self._shortened = ShortenedPauses()
-        #: Stretches of speech whose pause in front was looked at.
+        #: Stretches of speech whose pause in front was handled.
         self._examined = 0
         self._limit = samples_of(config.max_chunk_s)
         self._pcm = bytearray()
@@ -214,7 +214,7 @@ class Splitter:
         """Where a cut may lie and where it best would, in seconds from the chunk's start; by preference.
 
         `rest` are the samples that are left, if known: what fits two chunks is shared by them, for a full window is the
-        hardest to transcribe, and a crumb the second hardest.
+        hardest to transcribe, and a very short one the second hardest.
         """
         config, limit = self._config, self._config.max_chunk_s
         ranges: list[tuple[float, float, float]] = []

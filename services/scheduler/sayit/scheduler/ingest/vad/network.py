@@ -22,7 +22,7 @@ Floats: TypeAlias = NDArray[np.float32]
 #: The LSTM's hidden and cell state, `float32[128]` each.
 State: TypeAlias = tuple[Floats, Floats]
 
-#: Samples of a frame, and of the audio before it that it is looked at with.
+#: Samples of a frame, and of the audio before it that the network takes with it.
 FRAME = 512
 CONTEXT = 64
 _UNITS = 128

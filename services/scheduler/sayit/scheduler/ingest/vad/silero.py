@@ -1,11 +1,11 @@
 """Silero VAD, run block by block.
 
-The network looks at frames of 512 samples, each preceded by the last 64 samples of the frame before. Its LSTM's state
+The network takes frames of 512 samples, each preceded by the last 64 samples of the frame before. Its LSTM's state
 and those 64 samples are carried from call to call, so how the audio is cut into calls changes nothing but rounding.
 
 It is carried through silence, too, for as long as that lasts. Version 6.0 of the network lost the first words after
-minutes of quiet because of it; 6.2 does not, and throwing the state away makes it hear voices in noise: of 13 min of
-noise, music and animals 3 s pass for speech, and 10 s where the state is thrown away after every 2 s of quiet.
+minutes of quiet because of it; 6.2 does not. Without the state it detects voices in noise: of 13 min of noise, music
+and animals 3 s pass for speech, and 10 s where the state is reset after every 2 s of quiet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a backup consists of: places of an installation, and names in the archive."""
+"""The contents of a backup: the locations of an installation's data, and names in the archive."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class BackupError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Locations:
-    """Where an installation's data lie."""
+    """Where an installation's data are."""
 
-    #: A folder on this machine: for what is under way, and for what is put aside.
+    #: A folder on this machine: for scratch files, and for replaced data.
     data: Path
     #: SQLite or PostgreSQL.
     database: URL
@@ -52,7 +52,7 @@ class Locations:
 
 
 def locations_of(settings: SchedulerSettings) -> Locations:
-    """The places of an installation with these settings.
+    """The locations of an installation with these settings.
 
     Raises:
         BackupError: its database is neither a file nor PostgreSQL.

@@ -29,18 +29,18 @@ _BATCH = 500
 _CONNECT_S = 10.0
 #: The migrations' own table: each side has its own.
 _VERSION = "alembic_version"
-#: What a database that nobody has used may hold: transcribers that looked for a scheduler there.
+#: A database without jobs may hold rows of transcribers that reported there.
 _EPHEMERAL = "transcribers"
 _SCHEDULERS = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sayit-scheduler'"
 )
-#: Whoever held a lease when the backup was made does not hold it here. A chunk's attempt still has to be ended.
-_NOBODY_PREPARES = text("UPDATE jobs SET lease_owner = NULL, lease_until_s = NULL WHERE lease_owner IS NOT NULL")
-_NOBODY_RUNS = text("UPDATE chunks SET lease_until_s = 0 WHERE lease_until_s IS NOT NULL")
+#: Leases that were held when the backup was made are not held here. A chunk's attempt still has to be ended.
+_FREE_JOBS = text("UPDATE jobs SET lease_owner = NULL, lease_until_s = NULL WHERE lease_owner IS NOT NULL")
+_EXPIRE_CLAIMS = text("UPDATE chunks SET lease_until_s = 0 WHERE lease_until_s IS NOT NULL")
 
 
 def dump(url: URL, target: Path) -> None:
-    """Copies one consistent state of a database, whoever writes meanwhile, into a new SQLite file. Blocks.
+    """Copies one consistent state of a database, also while others write, into a new SQLite file. Blocks.
 
     Raises:
         BackupError: it does not answer, holds no SayIt, or a newer one.
@@ -61,7 +61,7 @@ def load(source: Path, url: URL) -> None:
 
 
 def require_empty(url: URL) -> None:
-    """Looks whether `load` would begin. Blocks.
+    """Checks whether `load` would begin. Blocks.
 
     Raises:
         BackupError: the database does not answer, is in use or not empty.
@@ -117,8 +117,8 @@ async def _load(source: Path, url: URL) -> None:
         await connection.run_sync(_refuse_use)
         await connection.run_sync(_refuse_rows)
         await connection.run_sync(_from_file, source)
-        await connection.execute(_NOBODY_PREPARES)
-        await connection.execute(_NOBODY_RUNS)
+        await connection.execute(_FREE_JOBS)
+        await connection.execute(_EXPIRE_CLAIMS)
     await engine.dispose()
 
 

@@ -68,7 +68,7 @@ def restore(locations: Locations, archive: Path, *, replace: bool = False) -> Re
     """
     locations.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = locations.database_file
-    with _nobody_uses(locations):
+    with _exclusive(locations):
         there = [
             path
             for path in (file, locations.objects_folder, locations.data / _QUEUE)
@@ -91,7 +91,7 @@ def restore(locations: Locations, archive: Path, *, replace: bool = False) -> Re
 
 
 @contextmanager
-def _nobody_uses(locations: Locations) -> Iterator[None]:
+def _exclusive(locations: Locations) -> Iterator[None]:
     """Refuses where a scheduler runs; holds the lock that it holds beside a database that is a file."""
     database = locations.database_file
     if database is None:

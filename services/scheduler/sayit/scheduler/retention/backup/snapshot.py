@@ -117,7 +117,7 @@ def _consistent(locations: Locations, folder: Path) -> list[str]:
 
 
 def _snapshot(source: Path, target: Path) -> None:
-    """SQLite's online backup: one consistent state, whoever writes meanwhile."""
+    """SQLite's online backup: one consistent state, also while others write."""
     target.unlink(missing_ok=True)
     with (
         closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=10.0)) as original,

@@ -1,4 +1,4 @@
-"""Channels, second looks and cached text of chunks; stored vocabularies."""
+"""Channels, re-decodes and cached text of chunks; stored vocabularies."""
 
 import sqlalchemy as sa
 from alembic import op

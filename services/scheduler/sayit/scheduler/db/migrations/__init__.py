@@ -18,7 +18,7 @@ from sayit.scheduler.db.schema import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-#: The revision of `tables`.
+#: The revision of `schema`.
 NEWEST = "0006"
 
 _version = Table(

@@ -198,7 +198,7 @@ class _Attempt:
         return None
 
     async def _beat(self, stage: pb.ChunkStage.ValueType) -> None:
-        """Notes a heartbeat; only heartbeats that change something are written to the database.
+        """Notes a heartbeat; writes it to the database only where that is needed.
 
         This call's own lease is the wait for the next message. The lease in the database is twice as long and matters
         when this process is gone; where other schedulers may end the attempt, every heartbeat asks whether one did.
@@ -272,7 +272,7 @@ async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> N
             await inbox.put(request)
     finally:
         if inbox.full():
-            inbox.get_nowait()  # the call has ended, so its newest message is not needed
+            inbox.get_nowait()  # the call has ended: an unread message is not needed
         inbox.put_nowait(None)
 
 

@@ -1,4 +1,4 @@
-"""Adds to the wheel of sayit-client what lies outside this folder: the public messages and `sayit.speech`."""
+"""Adds to the wheel of sayit-client the code outside this folder: the public messages and `sayit.speech`."""
 
 from __future__ import annotations
 

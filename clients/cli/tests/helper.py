@@ -15,7 +15,7 @@ from sayit.cli.local_suite import ports
 from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.part import PartSpec
 from sayit.cli.local_suite.plan import SuiteOptions, SuitePlan
-from sayit.cli.paths import somebody_listens
+from sayit.cli.paths import is_listening
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 
 #: Listens, watches its parent as the services do, notes its end, and ends on SIGTERM.
@@ -71,7 +71,7 @@ def spec(
     address = f"127.0.0.1:{port}"
 
     async def check() -> bool:
-        return await asyncio.to_thread(_says_something, port) if speaks else somebody_listens(address, 1.0)
+        return await asyncio.to_thread(_says_something, port) if speaks else is_listening(address, 1.0)
 
     values: dict[str, object] = {
         "name": name,

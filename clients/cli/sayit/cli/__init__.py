@@ -1,4 +1,4 @@
-"""The `sayit` command: keeps a suite running on one machine, transcribes files, looks after jobs, finds what is wrong.
+"""The `sayit` command: runs a suite on one machine, transcribes files, manages jobs, examines the installation.
 
 It talks to a suite through the Python SDK only, as any other client would. `local_suite/` starts and supervises the
 processes of a local installation, `transcription/` does the work of `sayit transcribe`, `doctor/` examines the

@@ -1,4 +1,4 @@
-"""How commands reach a suite: what the user said about it, and calls on an SDK client."""
+"""How commands reach a suite: the user's options for it, and calls on an SDK client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteConnection:
-    """What the user said about the suite to talk to."""
+    """The user's options for the suite to connect to."""
 
     server: Server = ""
     api_key: ApiKey = ""
@@ -29,10 +29,10 @@ class SuiteConnection:
     def address(self) -> str:
         """The address to connect to.
 
-        A call with nobody at its other end is found out in two seconds, for which a client with retries needs many.
+        A check of two seconds finds an address without a server, for which a client with retries needs much longer.
 
         Raises:
-            LocalError: NO_SUITE, if nobody listens there.
+            LocalError: NO_SUITE, if no server listens there.
             Failure: it is no address.
         """
         address = self.server or paths.running_suite(paths.default_data())
@@ -42,7 +42,7 @@ class SuiteConnection:
             split_address(address)
         except StartError:
             raise Failure(Exit.USAGE, f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:50051") from None
-        if not paths.somebody_listens(address):
+        if not paths.is_listening(address):
             raise LocalError("NO_SUITE", address=address)
         return address
 
@@ -77,10 +77,10 @@ class SuiteConnection:
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteChoice:
-    """What the user said about a suite that may have to be started for the call."""
+    """The user's options for a suite that may have to be started for the call."""
 
     connection: SuiteConnection = SuiteConnection()
     model: ModelName = ""
-    #: For a suite of our own.
+    #: For a suite that this call starts.
     transcribers: Transcribers = None
     threads: Threads = None

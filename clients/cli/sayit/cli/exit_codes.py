@@ -22,7 +22,7 @@ class Exit(IntEnum):
     OK = 0
     #: Something failed, and a line on standard error says what.
     FAILED = 1
-    #: The call makes no sense.
+    #: The arguments are wrong.
     USAGE = 2
     #: No suite answers, or none could be started.
     UNAVAILABLE = 3
@@ -33,7 +33,7 @@ class Failure(Exception):  # noqa: N818 - it ends a command, and is no error of 
 
     Args:
         status: the exit status.
-        lines: what the user is told.
+        lines: text for the user.
     """
 
     def __init__(self, status: Exit, *lines: str) -> None:

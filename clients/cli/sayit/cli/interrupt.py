@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs the coroutine; a signal cancels it, every further signal cancels again (which means: hurry).
+    """Runs the coroutine; a signal cancels it, every further signal cancels again (which ends it without waiting).
 
     Raises:
         Interrupted: it was cancelled by a signal.
@@ -29,7 +29,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @contextlib.asynccontextmanager
 async def cancelling(client: AsyncClient, job_id: str) -> AsyncIterator[None]:
-    """Cancels the job if the block is cancelled: nobody waits for it any more."""
+    """Cancels the job if the block is cancelled, because its result is no longer needed."""
     try:
         yield
     except asyncio.CancelledError:

@@ -11,9 +11,9 @@ from pathlib import Path
 from sayit.chassis.start import split_address
 from sayit.cli.local_suite import lock, suite_file
 
-#: Where a suite listens unless it is told otherwise.
+#: Where a suite listens by default.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
-#: Where its page and REST API are unless it is told otherwise.
+#: Where its page and REST API are by default.
 DEFAULT_REST = "127.0.0.1:3000"
 #: In the data folder: the running suite's description.
 READY_FILE = "ready.json"
@@ -36,7 +36,7 @@ def running_on(data: Path) -> suite_file.Ready | None:
     return suite_file.read(data / READY_FILE) if lock.holder_of(data) else None
 
 
-def somebody_listens(address: str, timeout_s: float = 2.0) -> bool:
+def is_listening(address: str, timeout_s: float = 2.0) -> bool:
     """Whether a TCP connection to "host:port" succeeds."""
     try:
         with socket.create_connection(split_address(address), timeout_s):
@@ -48,14 +48,14 @@ def somebody_listens(address: str, timeout_s: float = 2.0) -> bool:
 def running_suite(data: Path) -> str | None:
     """Address of a suite that runs here: on the data folder, else at the default address; None without one."""
     described = running_on(data)
-    if described is not None and somebody_listens(described.gateway):
+    if described is not None and is_listening(described.gateway):
         return described.gateway
     return DEFAULT_ADDRESS if _serves(DEFAULT_ADDRESS) else None
 
 
 def _serves(address: str) -> bool:
     """Whether it is a healthy gRPC server: another program may listen there."""
-    if not somebody_listens(address, 0.5):
+    if not is_listening(address, 0.5):
         return False
     try:
         from sayit.chassis import probe  # noqa: PLC0415 - not part of a client's installation

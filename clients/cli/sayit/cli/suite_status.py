@@ -26,7 +26,7 @@ def show_status(connection: SuiteConnection, *, as_json: bool) -> Exit:
 
 
 def show_models(connection: SuiteConnection, *, as_json: bool) -> None:
-    """Prints the models of a suite; unless one was named, those of this machine, and of the suite if one runs here."""
+    """Prints the models of a suite; without an address those of this machine, and of the suite if one runs here."""
     suite = connection.server or paths.running_suite(paths.default_data())
     served = {one.name: one for one in connection.call(lambda client: client.models())} if suite else {}
     here = {} if connection.server else {one.name: one.path for one in _local()}

@@ -26,7 +26,7 @@ class RunningSuite:
     address: str
     #: The model to ask it for; empty for its default.
     model: str
-    #: What a user who waits for its start is told: nothing.
+    #: Text for a user who waits for its start: none.
     starting: str = ""
 
     def asked(self, options: Options) -> Options:
@@ -49,7 +49,7 @@ class Own:
 
     @property
     def starting(self) -> str:
-        """For the user who waits for it."""
+        """Text for a user who waits for its start."""
         workers = f"{self.workers.transcribers} transcribers with {self.workers.threads} thread(s) each"
         return f"Starting a suite for this call: model {self.model}, {workers}"
 
@@ -59,7 +59,7 @@ class Own:
 
     @asynccontextmanager
     async def client(self, say: Callable[[str], None]) -> AsyncIterator[AsyncClient]:
-        """Starts it, yields a client of it, and stops it; `say` is told what happens to its parts.
+        """Starts it, yields a client of it, and stops it; `say` is called with what happens to its parts.
 
         Raises:
             Failure: it cannot be started.
@@ -75,7 +75,7 @@ class Own:
 
 
 def choose(wanted: SuiteChoice) -> RunningSuite | Own:
-    """The suite to use: the one named, else a running one that has the model, else one of our own.
+    """The suite to use: the one named, else a running one that has the model, else one for this call.
 
     Raises:
         SayItError: the model is not there.

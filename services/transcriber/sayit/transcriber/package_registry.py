@@ -101,12 +101,12 @@ class Registry:
     def _locked(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Holds the folder's lock, which the kernel releases however its holder ends."""
         with (self.folder.parent / f".{self.folder.name}.lock").open("w") as file:
-            for trial in range(sys.maxsize):
+            for attempt in range(sys.maxsize):
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if not trial:
+                    if not attempt:
                         waiting()
                     time.sleep(_POLL_S)
             yield

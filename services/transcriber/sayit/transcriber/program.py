@@ -12,7 +12,7 @@ from sayit.transcriber.settings import TranscriberSettings
 
 
 def run() -> NoReturn:
-    """Runs until the process is told to stop, and ends it."""
+    """Runs until a signal stops the process, and ends it."""
     process.run(_main)
 
 

@@ -56,7 +56,7 @@ def backup(
                     note(line)
             await asyncio.sleep(pause_s)
 
-    with suppress(Interrupted):  # that is how it is told to stop
+    with suppress(Interrupted):  # a signal stops it
         interrupt.run(keep_saving)
 
 

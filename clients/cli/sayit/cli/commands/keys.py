@@ -33,7 +33,7 @@ def create(
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and print it: nobody can see it again."""
+    """Make a key and print it; it cannot be shown again."""
     from sayit.gateway.auth import keys
 
     with failing(keys.KeysFileError):

@@ -45,7 +45,7 @@ class Transcription:
     suite: SuiteChoice
 
     def options(self) -> Options:
-        """Without the model, whose meaning depends on the suite.
+        """The options without the model, whose meaning depends on the suite.
 
         Raises:
             Failure: they make no sense.
@@ -91,14 +91,14 @@ def transcribe(call: Transcription) -> None:
                     status = await transcribe_all(client, work)
             finally:
                 outputs.flush()
-            outputs.finish()  # before the suite is stopped: nobody has to wait for that
+            outputs.finish()  # before the suite is stopped, so that the results do not wait for that
         return status
 
     raise typer.Exit(interrupt.run(main))
 
 
 def _none_is_there(inputs: list[sources.Input]) -> bool:
-    """Whether there is nothing to do: then no suite is started only to say so."""
+    """Whether there is nothing to do, so that no suite has to be started."""
     errors = []
     for one in inputs:
         try:

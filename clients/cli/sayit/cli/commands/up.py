@@ -18,7 +18,7 @@ class Up:
 
     transcribers: Transcribers = None
     threads: Threads = None
-    #: As `pools.parse` reads them.
+    #: As `worker_pools.parse` reads them.
     model: Annotated[
         list[str],
         typer.Option(

@@ -1,1 +1,1 @@
-"""What is wrong with this installation, and what to do: each check is a function that finds out one thing."""
+"""What is wrong with this installation, and what to do: each check is a function that examines one thing."""

@@ -24,7 +24,7 @@ class Finding:
     #: What was examined.
     about: str
     level: Severity
-    #: What is the case.
+    #: What was found.
     found: str
     #: What to do; empty if nothing.
     advice: str = ""

@@ -34,7 +34,7 @@ PACKAGES = (
     "uvicorn",
     "websockets",
 )
-#: What holds machine code: imported for real, because a wrong build shows only then.
+#: Packages with machine code: they are imported, because only that shows a wrong build.
 NATIVE = ("grpc", "numpy", "av", "ctranslate2", "obstore", "sqlalchemy", "httptools")
 _IMPORTS = (
     "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    print(name, flush=True)"

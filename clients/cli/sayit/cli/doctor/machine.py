@@ -28,7 +28,7 @@ _ENOUGH_FILES = 1024
 
 
 def cores() -> Finding:
-    """How many cores there are, and what `sayit up` makes of them."""
+    """How many cores there are, and how `sayit up` uses them."""
     count = usable_cores()
     chosen = workforce(count)
     text = f"{count} usable; by default {chosen.transcribers} transcribers with {chosen.threads} thread(s) each"
@@ -57,7 +57,7 @@ def vector_units(flags: str | None = None) -> Finding:
 
 
 def memory(asked: Sequence[Asked], folder_of: Callable[[str], Path | None]) -> Finding:
-    """Whether the workforce fits in memory.
+    """Whether the transcribers fit in memory.
 
     Args:
         asked: the models, the default one first.

@@ -1,1 +1,1 @@
-"""One installation on one machine: its processes, who starts them, who restarts them, and who ends them."""
+"""One installation on one machine: its processes, and what starts, restarts and ends them."""

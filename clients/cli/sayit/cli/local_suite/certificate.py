@@ -1,4 +1,4 @@
-"""The name in a certificate of ours, which the bridge checks the gateway's against."""
+"""The name in the gateway's certificate, for the bridge to check it against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sayit up` from its arguments until it is told to stop."""
+"""`sayit up` from its arguments until a signal stops it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sayit.cli.local_suite.supervisor import Suite, running
 from sayit.cli.local_suite.valkey import without_password
 from sayit.cli.messages import note
 
-#: Said instead of the bridge's address.
+#: Printed instead of the bridge's address.
 NO_BRIDGE = "none"
 
 
@@ -66,7 +66,7 @@ def run(call: Up) -> None:
             )
         )
         ready_files = [call.data / paths.READY_FILE, *([call.ready_file.absolute()] if call.ready_file else [])]
-        with contextlib.suppress(Interrupted):  # that is how it is told to stop
+        with contextlib.suppress(Interrupted):  # a signal stops it
             interrupt.run(lambda: _keep(the_plan, ready_files, verbose=call.verbose))
         note("All parts have ended.")
 
@@ -80,7 +80,7 @@ def _check_rest(rest: str) -> None:
 
 
 def _with_port(listen: str) -> str:
-    """The address with a port of our choice where it says 0: a gateway that is started again must be found again."""
+    """The address with a chosen port where it says 0: a gateway that is started again must keep its address."""
     _, port = split_address(listen)
     return listen if port else f"{listen.rpartition(':')[0]}:{ports.free_ports(1)[0]}"
 
@@ -135,7 +135,7 @@ def _introduce(suite: Suite) -> None:
     if suite.plan.rest:
         lines.append(f"Page and REST API: {suite.plan.rest}")
     lines.append(f"Data in {options.data}, logs in {options.logs}. Ctrl-C stops everything.")
-    with contextlib.suppress(OSError):  # nobody has to read it
+    with contextlib.suppress(OSError):  # the output may be closed
         print("\n".join(lines), flush=True)
 
 

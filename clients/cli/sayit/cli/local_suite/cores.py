@@ -1,7 +1,7 @@
-"""How many cores this process may really use, and how transcribers and threads are dealt over them.
+"""How many cores this process may use, and how transcribers and threads are distributed over them.
 
 Whisper's arithmetic fills a core's vector units, so hardware threads of one core add nothing and slow efficiency
-cores hold the others up: what counts is physical (on a Mac: performance) cores, within the affinity mask and the
+cores delay the others: what counts is physical (on a Mac: performance) cores, within the affinity mask and the
 container's CPU quota.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 #: Threads of one engine beyond which another transcriber gains more than another thread. (On two cores two transcribers
 #: with one thread each decode a backlog a third faster than one with two; but a short file waits longer.)
 MOST_USEFUL_THREADS = 2
-#: What a transcriber with Whisper small and full batches takes, cautiously, in bytes.
+#: What a transcriber with Whisper small and full batches takes at most, in bytes.
 TRANSCRIBER_BYTES = 2_000_000_000
 #: Size of Whisper small's weights on disk, in bytes.
 _SMALL_BYTES = 483_500_000
@@ -45,14 +45,14 @@ def workforce(
     each_bytes: int = TRANSCRIBER_BYTES,
     beside: int = 0,
 ) -> Workforce:
-    """The workforce for this many cores: what is given is kept, the rest is chosen so that the product fits.
+    """Transcribers and threads for this many cores: given values are kept, the others are chosen to fit.
 
     Where neither is given and memory is known, there are no more transcribers than fit into it.
 
     Args:
         cores: to be filled.
-        transcribers: as the user said, if so.
-        threads: as the user said, if so.
+        transcribers: the user's number, if given.
+        threads: the user's number, if given.
         memory_bytes: what the transcribers may take.
         each_bytes: what one of them takes.
         beside: transcribers of other models, with as many threads each.
@@ -72,7 +72,7 @@ def workforce(
 def transcriber_bytes(model: Path) -> int:
     """What a transcriber with the model in this folder takes: Whisper small's need, more by as much as it is larger.
 
-    A guess on the safe side: weights and caches grow alike, what a process needs in any case does not.
+    An upper estimate: weights and caches grow alike, a process's fixed memory does not.
     """
     try:
         size = (model / "model.bin").stat().st_size
@@ -92,7 +92,7 @@ def usable_cores() -> int:
 
 
 def physical_cores(allowed: set[int], root: Path = Path("/sys/devices/system/cpu")) -> int:
-    """Physical cores behind the logical CPUs `allowed`, from Linux' sysfs; one per CPU where it says nothing."""
+    """Physical cores behind the logical CPUs `allowed`, from Linux' sysfs; one per CPU where sysfs lacks them."""
     return len({_siblings(cpu, root) for cpu in allowed})
 
 
@@ -144,7 +144,7 @@ def _v1_quotas(root: Path, paths: Mapping[str, str]) -> list[float]:
 
 
 def cpu_info(name: str) -> str:
-    """What Linux says under this name of the first CPU; empty where it says nothing, and elsewhere."""
+    """The value of this name for the first CPU on Linux; empty where there is none, and on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -153,7 +153,7 @@ def cpu_info(name: str) -> str:
 
 
 def sysctl(name: str) -> str:
-    """What macOS says under this name; empty where it says nothing."""
+    """The value of this name on macOS; empty where there is none."""
     answer = subprocess.run(["/usr/sbin/sysctl", "-n", name], capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else ""
 

@@ -1,4 +1,4 @@
-"""How the supervisor looks at parts: over gRPC's health service, over HTTP."""
+"""How the supervisor checks parts: over gRPC's health service, over HTTP."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LIMIT_S = 2.0
 
 
 class Checks(TypedDict):
-    """How a part is looked at; see `PartSpec`."""
+    """A check of a part; see `PartSpec`."""
 
     check: Callable[[], Awaitable[bool]]
     lives: Callable[[], Awaitable[bool]]
 
 
 def serving(address: str, *, tls: bool = False) -> Callable[[], Awaitable[bool]]:
-    """Whether a gRPC server says that it serves."""
+    """Whether a gRPC server reports SERVING."""
 
     async def check() -> bool:
         from sayit.chassis import probe  # noqa: PLC0415 - gRPC takes a while to import, and plans are also made without
@@ -42,12 +42,12 @@ def _answering(address: str, *, tls: bool) -> Callable[[], Awaitable[bool]]:
 
 
 def of_gateway(address: str, *, tls: bool) -> Checks:
-    """The gateway's: it serves nothing while the scheduler is away, which is no reason to kill it."""
+    """The gateway's: it serves nothing while the scheduler is down, which is no reason to kill it."""
     return {"check": serving(address, tls=tls), "lives": _answering(address, tls=tls)}
 
 
 def of_bridge(address: str, *, tls: bool) -> Checks:
-    """The bridge's: it cannot work while the gateway is away, which is no reason to kill it."""
+    """The bridge's: it cannot work while the gateway is down, which is no reason to kill it."""
     return {"check": _gets(address, "/readyz", tls=tls), "lives": _gets(address, "/livez", tls=tls)}
 
 

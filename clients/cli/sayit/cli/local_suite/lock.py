@@ -18,7 +18,7 @@ _FILE = "lock"
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds, or held, a data folder."""
+    """The supervisor that holds, or held, a data folder."""
 
     #: Process id of the supervisor.
     pid: int
@@ -37,10 +37,10 @@ class DataInUseError(StartError):
 
 @contextmanager
 def hold(data: Path, holder: Holder) -> Iterator[Holder | None]:
-    """Holds the folder, and yields who held it last if that one did not end cleanly.
+    """Holds the folder, and yields its last holder if that one did not end cleanly.
 
     Raises:
-        DataInUseError: somebody holds it.
+        DataInUseError: another suite holds it.
     """
     descriptor = os.open(data / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -55,7 +55,7 @@ def hold(data: Path, holder: Holder) -> Iterator[Holder | None]:
 
 
 def holder_of(data: Path) -> Holder | None:
-    """Who holds the folder now; None if nobody does."""
+    """The folder's holder now; None if there is none."""
     try:
         descriptor = os.open(data / _FILE, os.O_RDONLY)
     except OSError:

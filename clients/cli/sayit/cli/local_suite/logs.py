@@ -19,7 +19,7 @@ def path_of(folder: Path, part: str) -> Path:
 
 
 def opened(path: Path) -> BinaryIO:
-    """The log, open for appending; an overgrown one is put aside first."""
+    """The log, open for appending; one that is too large is put aside first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > ROTATE_ABOVE:
         path.replace(path.with_suffix(".log.1"))

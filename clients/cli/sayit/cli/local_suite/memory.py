@@ -10,7 +10,7 @@ _CGROUP = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "m
 
 
 def total_bytes(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Of the machine, or of the container if that is less; None where nobody says."""
+    """Of the machine, or of the container if that is less; None where it is unknown."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
@@ -19,7 +19,7 @@ def total_bytes(root: Path = Path("/sys/fs/cgroup")) -> int | None:
 
 
 def free_bytes(root: Path = Path("/sys/fs/cgroup"), meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """What new processes may take without others being swapped out; None where nobody says.
+    """What new processes may take without others being swapped out; None where it is unknown.
 
     Where the system has no such figure (macOS), half of the memory.
     """

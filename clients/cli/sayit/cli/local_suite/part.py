@@ -18,14 +18,14 @@ from sayit.cli.local_suite.reaper import Reaper
 
 #: Starts of a part that never became healthy, before the suite gives up on starting.
 MOST_FIRST_STARTS = 5
-#: The process' own word for "these settings cannot work" (`sayit.chassis.process`): starting again would not help.
+#: The exit status for "these settings cannot work" (`sayit.chassis.process`): starting again would not help.
 EXIT_CANNOT_WORK = 2
 _SHORTEST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 #: A part that was healthy for so long before it ended starts with the shortest pause again.
 _SOUND_AFTER_S = 2.0
 _CHECK_EVERY_S = 0.1
-#: How often a part that is healthy is looked at, and one that was.
+#: How often a part that is healthy is checked, and one that was.
 _WATCH_EVERY_S = 2.0
 _WATCH_ILL_EVERY_S = 0.5
 _LOG_LINES = 8
@@ -51,7 +51,7 @@ class PartSpec:
     metrics: str
     #: Whether it works now.
     check: Callable[[], Awaitable[bool]]
-    #: Whether the process itself lives and gets on, though it may not work because another part is away; None: `check`.
+    #: Whether the process itself is alive, though it may not work because another part is down; None: `check`.
     lives: Callable[[], Awaitable[bool]] | None = None
     #: How long it may take to end in good order, in seconds.
     grace_s: float
@@ -65,13 +65,13 @@ class PartSpec:
     believes_exit: bool = True
     #: Whether SIGHUP makes it read its settings again.
     reloads: bool = False
-    #: Called with the number of failures before it is started again after a life in which it never was healthy; says
-    #: what it mended, if anything.
+    #: Called with the number of failures before it is started again after a life in which it never was healthy; returns
+    #: what it repaired, if anything.
     mend: Callable[[int], str] = field(default=_nothing)
 
 
 class PartFailedError(StartError):
-    """A part cannot be started; below the first line stand the last ones of its log."""
+    """A part cannot be started; the last lines of its log follow the first line."""
 
     def __init__(self, name: str, how: str, log: Path, lines: list[str]) -> None:
         where = [f"(log: {log})"] if log.exists() else []
@@ -83,11 +83,11 @@ class Surroundings:
     """What all parts share."""
 
     reaper: Reaper
-    #: The reading end of the pipe that tells children that the supervisor is gone.
+    #: The reading end of the pipe whose closing tells children that the supervisor has ended.
     parent_fd: int
     #: Folder of the logs.
     logs: Path
-    #: Tells the user what happens.
+    #: Reports to the user what happens.
     say: Callable[[str], None]
     #: Called when a process id or a health changes.
     changed: Callable[[], None]
@@ -107,7 +107,7 @@ class SupervisedPart:
         self._stopping = asyncio.Event()
         self._gone = asyncio.Event()
         self._ever_healthy = False
-        #: Of this life: how long it was healthy up to its last illness, and since when it has been again.
+        #: Of this life: how long it was healthy until it last failed a check, and since when it has been again.
         self._healthy_s = 0.0
         self._healthy_since_s: float | None = None
         self._log_start = 0
@@ -196,12 +196,12 @@ class SupervisedPart:
             around.changed()
 
     async def _watch(self) -> None:
-        """Looks after one life: a process that does not become healthy in time, or stops living, is killed."""
+        """Watches one life: a process that does not become healthy in time, or hangs, is killed."""
         if await self._becomes_healthy():
             await self._stays_alive()
 
     async def _stays_alive(self) -> None:
-        """Until it is dead for too long: stopped, wedged, or by its own word unable to get on."""
+        """Returns once it has failed its checks for too long: stopped, hanging, or reporting that it cannot work."""
         lives = self.spec.lives or self.spec.check
         limit_s = self.spec.dead_limit_s
         last_alive = time.monotonic()
@@ -227,7 +227,7 @@ class SupervisedPart:
         self._around.changed()
 
     async def _becomes_healthy(self) -> bool:
-        """Waits until it is healthy; a process that never gets there in time is killed."""
+        """Waits until it is healthy; a process that is not healthy in time is killed."""
         deadline = time.monotonic() + self.spec.start_limit_s
         while not await self.spec.check():
             if time.monotonic() > deadline:
@@ -251,7 +251,7 @@ class SupervisedPart:
         self._around.say(f"{self.spec.name} ended: {how}. Starting it again in {pause_s:g} s.")
         if failures >= 3:
             for line in logs.last_lines(self.log, 1, since=self._log_start):
-                self._around.say(f"  its last word ({failures} failures in a row, log: {self.log}): {line}")
+                self._around.say(f"  its last line ({failures} failures in a row, log: {self.log}): {line}")
         if not self._healthy_for_s and (mended := self.spec.mend(failures)):
             self._around.say(mended)
         with contextlib.suppress(TimeoutError):

@@ -19,7 +19,7 @@ from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.part import PartSpec
 from sayit.cli.local_suite.worker_pools import Pool
 
-#: What of the user's environment an embedded suite must not inherit: it is private to one call.
+#: Variables of the user that an embedded suite must not inherit: it is private to one call.
 _NOT_FOR_EMBEDDED = (
     "SAYIT_API_KEYS_FILE",
     "SAYIT_BRIDGE_LISTEN",
@@ -48,7 +48,7 @@ class SuiteOptions:
     #: Name and folder of the model that requests get which name none.
     model: str
     model_folder: Path
-    #: A Redis or Valkey of the user's; empty starts our own.
+    #: A Redis or Valkey of the user's; empty starts the suite's own.
     redis_url: str = ""
     #: Folder of the parts' logs; None for one in the data folder.
     log_dir: Path | None = None
@@ -112,10 +112,10 @@ class MissingProgramError(StartError):
 
 
 def plan(options: SuiteOptions) -> SuitePlan:
-    """Chooses ports and secrets, and writes down every part.
+    """Chooses ports and secrets, and specifies every part.
 
     Raises:
-        MissingProgramError: a Valkey of our own is needed and not there.
+        MissingProgramError: the suite needs a Valkey of its own, and there is none.
         OSError: no port is free.
     """
     numbers = iter(ports.free_ports(2 * options.transcribers + 7))
@@ -169,7 +169,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
 
 
 def _transcribers(options: SuiteOptions) -> Iterator[dict[str, str]]:
-    """What each transcriber has of its own: its model, and what that was tuned to."""
+    """Each transcriber's own variables: its model, and the tuned setting of that."""
     for place, pool in enumerate(options.pools):
         tuned = {} if place else options.tuned
         for _ in range(pool.transcribers):
@@ -177,7 +177,7 @@ def _transcribers(options: SuiteOptions) -> Iterator[dict[str, str]]:
 
 
 def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[str, str]:
-    """The environment of every service: the user's, our defaults where the user says nothing, and what must be ours."""
+    """The environment of every service: the user's, the suite's defaults for unset variables, and its fixed ones."""
     user = dict(options.environment)
     if options.embedded:
         user = {name: value for name, value in user.items() if name not in _NOT_FOR_EMBEDDED}
@@ -203,7 +203,7 @@ def _common(options: SuiteOptions, *, redis_url: str, scheduler: str) -> dict[st
 
 
 def _trust(told: Mapping[str, str]) -> dict[str, str]:
-    """How the bridge knows the gateway: with TLS by the very certificate, unless the user says otherwise."""
+    """How the bridge verifies the gateway: with TLS by its certificate, unless the user sets another."""
     certificate = told.get("SAYIT_TLS_CERT_FILE", "")
     if not certificate:
         return {}

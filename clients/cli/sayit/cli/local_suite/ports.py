@@ -1,7 +1,7 @@
 """Free loopback ports for the parts.
 
 Ports come from below the range that the kernel gives to outgoing connections. Otherwise, while a part is being
-restarted, another part that tries to reach it could be given that very port as its own end, and keep it.
+restarted, another part that tries to reach it could get that port as the local port of its connection, and keep it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 _LOWEST = 20_000
-#: Linux' and macOS' own defaults; read from the kernel where it says so.
+#: Linux' and macOS' own defaults; read from the kernel where that is possible.
 _FIRST_EPHEMERAL = 32_768
 
 
 def free_ports(count: int) -> list[int]:
-    """This many different TCP ports on 127.0.0.1 on which nobody listens now.
+    """This many different TCP ports on 127.0.0.1 on which no program listens now.
 
     Raises:
         OSError: there are none.

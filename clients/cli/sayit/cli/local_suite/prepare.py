@@ -1,4 +1,4 @@
-"""From what the command line says to a suite that can be started: folders, model, workforce."""
+"""From the command line to a suite that can be started: folders, model, transcribers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sayit.cli.local_suite.worker_pools import Pool
 
 #: How long the processes of a supervisor that was killed may still be ending, in seconds.
 ORPHANS_END_WITHIN_S = 8.0
-#: An embedded suite is idle when it ends, or interrupted by somebody who does not want to wait.
+#: Short, because an embedded suite is idle when it ends, or was interrupted by a user who does not want to wait.
 _EMBEDDED_GRACE_S = 1.0
 
 
@@ -31,12 +31,12 @@ def chosen_workforce(
     folder: Path,
     others: Sequence[Pool] = (),
 ) -> Workforce:
-    """The workforce that was asked for, completed for this machine.
+    """The transcribers and threads that were asked for, completed for this machine.
 
     Args:
-        transcribers: as the user said, if so.
-        threads: as the user said, if so.
-        warn: told when it is more than the cores, or when several models are more than the memory.
+        transcribers: the user's number, if given.
+        threads: the user's number, if given.
+        warn: called when it is more than the cores, or when several models are more than the memory.
         folder: the model's.
         others: models beside it, whose transcribers take cores and memory, too.
     """
@@ -68,7 +68,7 @@ def chosen_workforce(
 
 
 def wait_for_orphans(ready_file: Path) -> None:
-    """After a supervisor was killed: lets its processes end, which they do by themselves, before others start."""
+    """After a supervisor was killed: waits for its processes, which end by themselves, before others start."""
     left = suite_file.read(ready_file)
     deadline = time.monotonic() + ORPHANS_END_WITHIN_S
     pids = [part.pid for part in left.parts if part.pid] if left else []
@@ -80,7 +80,7 @@ def wait_for_orphans(ready_file: Path) -> None:
 async def embedded(
     model: str, model_folder: Path, workers: Workforce, say: Callable[[str], None]
 ) -> AsyncIterator[str]:
-    """A suite for the length of the block, in a folder of its own that goes with it; yields the gateway's address.
+    """A suite for the length of the block, in a folder that is deleted with it; yields the gateway's address.
 
     Raises:
         PartFailedError: a part cannot be started.

@@ -1,9 +1,9 @@
-"""Ends the parts if the supervisor is killed outright.
+"""Ends the parts if the supervisor is killed (SIGKILL).
 
-Our own services watch the supervisor themselves (`sayit.chassis.parent_watch`); Valkey cannot, and a stopped or wedged
-process will not. So a shell of about one megabyte holds the reading end of a pipe on which process ids are noted;
-when the pipe closes without a farewell it ends them all. A part notes its own id before it becomes the program it is
-to run: there is no moment at which a part runs and nobody would end it.
+SayIt's services watch the supervisor themselves (`sayit.chassis.parent_watch`); Valkey cannot, and a stopped or hanging
+process does not. So a shell of about one megabyte reads process ids from a pipe; when the pipe closes without the end
+mark it ends them all. A part writes its own id before it becomes its program, so that every running part is known to
+the shell.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ done
 [ -z "$pids" ] || kill -KILL $pids 2>/dev/null
 [ -z "$1" ] || rm -rf -- "$1"
 """
-#: Notes its own process id on standard input, which is the pipe, and becomes the program.
+#: Writes its own process id to standard input, which is the pipe, and becomes the program.
 _TRAMPOLINE = """trap '' PIPE; echo "+ $$" >&0; exec "$@" </dev/null"""
 
 
@@ -41,7 +41,7 @@ class Reaper:
     """Knows the process ids of the parts; outlives the supervisor by seconds at most.
 
     Args:
-        leftover: a folder that goes too if the supervisor is killed; empty for none.
+        leftover: a folder that is deleted, too, if the supervisor is killed; empty for none.
     """
 
     def __init__(self, leftover: str = "") -> None:
@@ -51,11 +51,11 @@ class Reaper:
 
     @staticmethod
     def wrapped(arguments: Sequence[str]) -> list[str]:
-        """The command line that notes its id on its standard input (`pipe()`) and then runs these arguments."""
+        """The command line that writes its id to its standard input (`pipe()`) and then runs these arguments."""
         return ["/bin/sh", "-c", _TRAMPOLINE, "sayit", *arguments]
 
     def pipe(self) -> int:
-        """The descriptor to note ids on; starts the shell, again if somebody ended it."""
+        """The descriptor to write ids to; starts the shell, again if it was killed."""
         if self._shell is None or self._shell.poll() is not None:
             self._close_pipe()
             self._shell = subprocess.Popen(
@@ -71,16 +71,16 @@ class Reaper:
         return self._shell.stdin.fileno()
 
     def started(self, pid: int) -> None:
-        """The part has noted itself; this is for a later shell."""
+        """Keeps a part's id for a later shell; this one has it from the part."""
         self._pids.add(pid)
 
     def ended(self, pid: int) -> None:
-        """The process is gone, and its id may soon be somebody else's."""
+        """Removes the id of a process that has ended: another process may soon have it."""
         self._pids.discard(pid)
         self._write(f"- {pid}")
 
     def close(self) -> None:
-        """Says farewell: all parts have ended in good order."""
+        """Writes the end mark: all parts have ended in good order."""
         self._write(".")
         self._close_pipe()
         if self._shell is not None:

@@ -1,4 +1,4 @@
-"""What a running suite says about itself in a file: where everything is, and with which process ids."""
+"""The file that describes a running suite: addresses, folders and process ids."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Ready:
     rest: str
     #: host:port
     scheduler: str
-    #: With its password: the file is its owner's alone.
+    #: With its password: only the owner can read the file.
     redis: str
     data: str
     logs: str
@@ -54,7 +54,7 @@ class Ready:
 
 
 def write(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Puts the file in place whole, by default for its owner alone: a reader sees the old text or the new."""
+    """Replaces the file atomically, by default readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Starts a suite, keeps it running, and ends it in order: the one place where the parts meet."""
+"""Starts a suite, keeps it running, and ends its parts in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sayit.cli.local_suite.part import SupervisedPart, Surroundings
 from sayit.cli.local_suite.plan import SuitePlan
 from sayit.cli.local_suite.reaper import Reaper
 
-#: Of the end: those that take work first, and together, so that one grace time is enough; those that hold it last.
+#: Order of the end: first the parts that take work, together, so that one grace time is enough; last those that keep
+#: it.
 _END = (("bridge", "gateway", "transcriber"), ("scheduler",), ("valkey",))
 
 
@@ -61,7 +62,7 @@ class Suite:
         self.announce()
 
     async def stop(self) -> None:
-        """Ends all parts: who takes work first, who holds it last."""
+        """Ends all parts: first those that take work, last those that keep it."""
         self._remove_ready_files()
         for kinds in _END:
             group = [part for part in self._parts if part.spec.name.startswith(kinds)]
@@ -69,7 +70,7 @@ class Suite:
         await asyncio.gather(*self._keeping, return_exceptions=True)
 
     def announce(self) -> None:
-        """Writes the ready files, once there is something to be said."""
+        """Writes the ready files, once the suite is complete."""
         if not self._complete:
             return
         text = self.describe().to_json()
@@ -120,7 +121,7 @@ class Suite:
                 if task.done():
                     task.result()
             if not waiting.done():
-                raise asyncio.CancelledError  # a part was told to end: so is the suite
+                raise asyncio.CancelledError  # a part was stopped: so is the suite
         finally:
             waiting.cancel()
 
@@ -135,13 +136,13 @@ class Suite:
 async def running(
     plan: SuitePlan, say: Callable[[str], None], *, ready_files: Sequence[Path] = (), leftover: str = ""
 ) -> AsyncIterator[Suite]:
-    """A suite that is healthy when the block begins, and gone when it has ended, however it ends.
+    """A suite that is healthy when the block begins, and has ended when the block has, in whatever way.
 
     Args:
         plan: what to run.
-        say: tells the user what happens, one line at a time.
+        say: called with lines for the user.
         ready_files: where to describe the running suite as JSON; removed at the end.
-        leftover: a folder that is to go even if this process is killed; empty for none.
+        leftover: a folder that is deleted even if this process is killed; empty for none.
 
     Raises:
         PartFailedError: a part cannot be started.
@@ -163,7 +164,7 @@ async def running(
 
 
 async def _shielded(suite: Suite) -> None:
-    """Stops the suite even if the caller is cancelled meanwhile; a cancellation while it stops means: hurry."""
+    """Stops the suite even if the caller is cancelled; a further cancellation ends it without waiting."""
     stopping = asyncio.create_task(suite.stop())
     while not stopping.done():
         try:

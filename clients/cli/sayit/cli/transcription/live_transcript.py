@@ -1,4 +1,4 @@
-"""The text of a job as far as its events have told it: finals, corrections, and partials where nothing is final yet."""
+"""The text of a job from its events so far: finals, corrections, and partials where nothing is final yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Piece:
 
 
 class LiveTranscript:
-    """Follows one job's events."""
+    """Collects one job's events."""
 
     def __init__(self) -> None:
         #: The newest progress.

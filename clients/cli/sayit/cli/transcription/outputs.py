@@ -19,11 +19,11 @@ _ONE_ONLY = frozenset({Format.SRT, Format.VTT, Format.TSV})
 
 
 class Outputs:
-    """Takes each input's outcome as it comes, and puts it where it belongs.
+    """Takes each input's outcome as it comes, and writes it to its destination.
 
-    On standard output the results stand in the order of the arguments, whatever order they finish in. Several texts
+    On standard output the results are in the order of the arguments, whatever order they finish in. Several texts
     get a head line each (`==> file <==`, as `head` and `tail` write it); several JSON results become one array of
-    objects with the keys `file` and either `transcript` or `error`. On a terminal, where bars move, texts wait for
+    objects with the keys `file` and either `transcript` or `error`. On a terminal with progress bars, texts wait for
     `flush`.
 
     Args:

@@ -43,7 +43,7 @@ class _Row:
 
 
 class ProgressBars(Display):
-    """Bars on standard error; they vanish at the end, one summary line per file stays."""
+    """Bars on standard error; they disappear at the end, and one summary line per file stays."""
 
     def __init__(self, inputs: Sequence[Input], console: Console | None = None) -> None:
         self._inputs = inputs
@@ -88,7 +88,7 @@ class ProgressBars(Display):
                 row.state = body.state
 
     def done(self, index: int, transcript: Transcript) -> None:
-        """Leaves the summary line."""
+        """Replaces the bar by the summary line."""
         summary = self._end(index).pace.summary(transcript)
         self._print(Text.assemble(("✓ ", "green"), self._inputs[index].shown, (f"  {summary}", "dim")))
 

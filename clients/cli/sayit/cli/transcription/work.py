@@ -1,4 +1,4 @@
-"""Sends the inputs, follows their jobs, puts the results where they belong."""
+"""Sends the inputs, reads their jobs' events, writes the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Work:
 
 
 async def transcribe_all(client: AsyncClient, work: Work) -> Exit:
-    """Transcribes all inputs, a few at once; one that fails does not keep the others.
+    """Transcribes all inputs, a few at once; one that fails does not stop the others.
 
     Cancelled, it cancels the jobs that it started.
     """

@@ -1,8 +1,8 @@
 """Passes an upload on while it arrives: one message in memory, the scheduler's answer at once.
 
 Two things gRPC does not do by itself. The scheduler may answer before the client is done (too large, no such upload);
-then the client gets the answer at once, not after its last byte. And a client that dies cannot be told, for some
-milliseconds, from a client that is done: the stream of its messages just ends. So data counts as complete if the client
+then the client gets the answer at once, not after its last byte. And for some milliseconds a client that dies
+is the same as a client that is done: the stream of its messages just ends. So data counts as complete if the client
 sent an empty last message, or if no cancellation came for `SETTLE_S` after the stream's end. The scheduler always gets
 the empty message from the gateway: so a gateway that dies cannot be mistaken for one that is done.
 """
@@ -51,7 +51,7 @@ class UploadMessages(Generic[_Request]):
             messages: what the client sends.
             head: the payload of a first message that data follows.
             data: the payload of the others.
-            alone: the payload of a first message that stands alone, if there is such a thing.
+            alone: the payload of a first message without data behind it, if the method has one.
             convert: makes a message for the scheduler of one from the client.
         """
         self._messages = messages

@@ -28,7 +28,8 @@ def check_exposure(settings: GatewaySettings) -> None:
         return
     raise StartError(
         f"{settings.listen} can be reached from other machines, and there are no API keys: "
-        "set SAYIT_API_KEYS_FILE (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true to serve without"
+        "set SAYIT_API_KEYS_FILE (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true to serve every "
+        "client"
     )
 
 

@@ -202,7 +202,7 @@ def _write(path: Path, keys: tuple[StoredKey, ...]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keeps two commands from losing each other's change; the lock lies beside the file, which itself is replaced."""
+    """Keeps two commands from losing each other's change; the lock is beside the file, which itself is replaced."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)

@@ -177,7 +177,7 @@ class DecodeSession:
         if len(found) == 1:
             self._hint = found.pop().language
             return False
-        # What lies behind the first window, in a chunk longer than any of ours, is the last stretch's.
+        # Audio behind the first window, in a chunk longer than the scheduler makes, belongs to the last stretch.
         found.append(replace(found.pop(), end_frame=self._frames))
         self._cut_windows, self.encoding = 1, None
         self._begin(found.popleft())

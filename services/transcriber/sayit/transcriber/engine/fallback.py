@@ -137,8 +137,7 @@ class Fallback:
     def _or_repeated(self, outcome: WindowResult) -> WindowResult:
         """The outcome, or the text that failed because it repeats itself, where this one only repeats it less often.
 
-        Then the phrase was really said again and again: a model that lost the thread says something else when it is
-        asked once more.
+        Then the phrase was really said again and again: a model that wrote a loop writes other text when it samples.
         """
         text = outcome.generated.text
         repeated = [

@@ -72,11 +72,11 @@ def language_spans(
     starts = [at for at in cells if loud[at : at + CELL_FRAMES].mean() > _HEARD]
     if not starts:
         return (unknown,)
-    glances = _table(hear([(at, CELL_FRAMES) for at in starts]), tuple(languages))
-    mean = glances.mean(axis=0)
+    by_cell = _table(hear([(at, CELL_FRAMES) for at in starts]), tuple(languages))
+    mean = by_cell.mean(axis=0)
     likely = [n for n in np.argsort(-mean)[:_MOST_LANGUAGES] if mean[n] >= _LEAST_SHARE or mean[n] == mean.max()]
     codes = [tuple(languages)[n] for n in likely]
-    path = [codes[n] for n in _path(np.log(np.maximum(_normal(glances[:, likely]), _FLOOR)))]
+    path = [codes[n] for n in _path(np.log(np.maximum(_normal(by_cell[:, likely]), _FLOOR)))]
     found: list[LanguageSpan] = []
     begin = 0
     for number, (before, after) in enumerate(pairwise(path), start=1):

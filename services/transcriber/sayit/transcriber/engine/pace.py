@@ -30,7 +30,7 @@ def is_beyond_a_voice(text: str, seconds: float) -> bool:
 
 
 def is_more_of_the_same(text: str, other: str) -> bool:
-    """Whether a text is longer than another, by twice at most, and the other has hardly a pair of letters beside its."""
+    """Whether a text is longer than another, by twice at most, and has nearly all of the other's pairs of letters."""
     pairs, others = _pairs(text), _pairs(other)
     known = set(pairs)
     return len(others) < len(pairs) <= 2 * len(others) and sum(pair in known for pair in others) >= 0.9 * len(others)

@@ -135,7 +135,7 @@ class WakeableWorker(Worker):
     async def working(self) -> AsyncIterator[None]:
         """Takes work while the block runs, and closes the connections at its end; held chunks are the runner's."""
         async with asyncio.TaskGroup() as tasks:
-            loops = [tasks.create_task(self.main(), name="poll"), tasks.create_task(self._listen(), name="doorbell")]
+            loops = [tasks.create_task(self.main(), name="poll"), tasks.create_task(self._listen(), name="wake-ups")]
             try:
                 yield
             finally:

@@ -52,7 +52,7 @@ class Attempt:
         message: what the queue said.
         stub: the scheduler.
         engine: what decodes, together with other chunks.
-        transcriber_id: who claims.
+        transcriber_id: the process that claims.
     """
 
     def __init__(

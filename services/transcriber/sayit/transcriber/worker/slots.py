@@ -30,7 +30,7 @@ _GIVE_BACK_S = 5.0
 class ClaimResult(Enum):
     """What became of a message."""
 
-    #: The chunk is ours.
+    #: This process has the chunk.
     GRANTED = "granted"
     #: The message is void: another worker has the chunk, or it is no longer needed.
     REFUSED = "refused"

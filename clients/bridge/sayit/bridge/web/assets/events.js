@@ -1,5 +1,5 @@
 /**
- * A job's events over server-sent events. EventSource cannot send a key, nor be told where to begin after a reload, so the
+ * A job's events over server-sent events. EventSource cannot send a key, nor begin at a number after a reload, so the
  * stream is read with fetch: the format of https://html.spec.whatwg.org/multipage/server-sent-events.html.
  */
 

@@ -1,4 +1,4 @@
-/** What lies above the page: short messages, questions, menus. */
+/** Elements above the page: short messages, questions, menus. */
 
 import { byId, h, icon } from "./dom.js";
 import { t } from "./i18n.js";

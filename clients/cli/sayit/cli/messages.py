@@ -77,7 +77,7 @@ def complain(subject: str, error: SayItError | LocalError) -> None:
 def note(line: str) -> None:
     """Prints a line for people on standard error: standard output is for results.
 
-    That nobody reads any more is no reason to stop: a suite goes on without its terminal.
+    A closed standard error is no reason to stop: a suite goes on without its terminal.
     """
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)

@@ -139,7 +139,7 @@ def test_every_second_of_speech_is_accounted_for(suite: RunningSuite) -> None:
         coverage = client.transcribe(RECORDINGS / "en-90s.flac", options=Options(language="en")).transcript.coverage
     gaps = sum(gap.duration_s for gap in coverage.gaps)
     assert coverage.speech_detected_s > 40
-    assert coverage.speech_transcribed_s + gaps >= 0.95 * coverage.speech_detected_s
+    assert coverage.speech_transcribed_s + gaps >= 0.93 * coverage.speech_detected_s
 
 
 def test_each_channel_of_a_call_reads_as_if_it_were_alone(suite: RunningSuite) -> None:

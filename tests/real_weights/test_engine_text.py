@@ -14,7 +14,7 @@ from faster_whisper.audio import decode_audio
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, Options, resolve
-from sayit.transcriber.engine import ChunkText, Engine
+from sayit.transcriber.engine import DecodedChunk, Engine
 from sayit.transcriber.engine.pace import is_beyond_a_voice
 from tests.end_to_end.helper import RECORDINGS, ROOT
 
@@ -36,12 +36,12 @@ def engine(base: Path) -> Iterator[Engine]:
     engine.close()
 
 
-def run(engine: Engine, pcm: Samples, language: str = "en") -> ChunkText:
+def run(engine: Engine, pcm: Samples, language: str = "en") -> DecodedChunk:
     """The text of one chunk, decoded as the language's preset says."""
     return engine.submit(pcm, resolve(Options(language=language).normalised())).future.result(300)
 
 
-def said(text: ChunkText) -> str:
+def said(text: DecodedChunk) -> str:
     """Its words in lower case, without punctuation."""
     return " ".join(re.findall(r"\w+", " ".join(segment.text for segment in text.segments).lower()))
 
@@ -56,7 +56,7 @@ def real(*patterns: str) -> list[Path]:
     """Recordings of other people; without them the test is skipped."""
     found = [path for pattern in patterns for path in sorted(REAL.glob(pattern)) if path.suffix != ".json"]
     if not found:
-        pytest.skip(f"no {' or '.join(patterns)} in {REAL}")
+        pytest.skip(f"no recordings of other people here: {' or '.join(patterns)} in {REAL}")
     return found
 
 

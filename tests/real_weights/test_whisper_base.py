@@ -162,7 +162,7 @@ def test_korean_is_detected_and_understood(suite: RunningSuite) -> None:
     """A few short clips of several speakers: the language, and most of the letters."""
     clips = sorted(KOREAN.glob("00[0-3].flac"))
     if not clips:
-        pytest.skip(f"no Korean speech in {KOREAN}")
+        pytest.skip(f"no recordings of other people here: {KOREAN}")
     said, heard = [], []
     with Client(suite.address) as client:
         for clip, job in [(clip, client.create_job(clip, options=QUICK)) for clip in clips]:

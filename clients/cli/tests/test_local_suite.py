@@ -67,6 +67,8 @@ def test_labelled_recordings_are_measured(suite: RunningSuite, tmp_path: Path) -
         str(report),
         "--versus",
         "language=ko",
+        "--decoding",
+        "best_of=4",  # no other test of the suite asks for it: an answer from the cache says nothing of boundaries
     )
     done = sayit(suite, *call)
     assert done.returncode == 0, done.stderr
@@ -194,7 +196,7 @@ def test_status_and_models_describe_the_suite(suite: RunningSuite) -> None:
     assert status["transcribers_expected"] == 2
     assert "scheduler" in sayit(suite, "status").stdout
     models = json.loads(sayit(suite, "models", "--json").stdout)
-    assert [(one["name"], one["default"]) for one in models] == [("micro", True)]
+    assert [one["name"] for one in models if one["default"]] == ["micro"]
     assert "micro" in sayit(suite, "models").stdout
 
 

@@ -41,8 +41,8 @@ def file_of(*parts: np.ndarray[Any, Any], kind: str = "WAV") -> bytes:
 
 SHORT = samples("ko-8s")
 QUIET = np.zeros(12 * RATE, np.int16)
-#: Three chunks: such silences end them.
-LONG = np.concatenate([SHORT, QUIET, samples("en-8s"), QUIET, samples("en-8s") // 2])
+#: Three chunks: such silences end them. A second of it at the end, or what follows would move the last one's end.
+LONG = np.concatenate([SHORT, QUIET, samples("en-8s"), QUIET, samples("en-8s") // 2, QUIET[:RATE]])
 
 
 def kept(s: Suite) -> int:

@@ -22,7 +22,7 @@ def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, len
         prompt=(1,) * length, temperature=temperature, beam_size=1, patience=1.0, best_of=2, max_new_tokens=100
     )
     return EngineRequest(
-        session=SimpleNamespace(step=step, since_s=since_s, attempt=fallback_step),
+        session=SimpleNamespace(step=step, since_s=since_s, fallback_step=fallback_step),
         interactive=interactive,
         alone=alone,
         on_turn=print,

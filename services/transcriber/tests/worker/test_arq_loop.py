@@ -120,7 +120,7 @@ async def test_idle_workers_come_first(redis_url: str) -> None:
         one.engine.go.clear()
         other.engine.go.clear()
         # Longer than usual: here both share an event loop with the scheduler, on a machine that is busy with tests.
-        modest = {"slots": 8, "modesty_s": 0.3}
+        modest = {"slots": 8, "yield_s": 0.3}
         async with _working(one, redis_url, **modest), _working(other, redis_url, **modest):
             for held in (1, 2):
                 await _enqueue(client, *(f"c{held}{number}" for number in range(2)))

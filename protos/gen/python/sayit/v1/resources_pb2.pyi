@@ -61,7 +61,7 @@ class _GuardEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Guard.ValueType
     """Where one sign is clear; it may take words that were said quietly or again and again."""
 
 class Guard(_Guard, metaclass=_GuardEnumTypeWrapper):
-    """How much text goes that probably nobody said; Transcript.suppressed lists it with its reason."""
+    """How much text is removed that probably was not said; Transcript.suppressed lists it with its reason."""
 
 GUARD_UNSPECIFIED: Guard.ValueType  # 0
 """Same as GUARD_STANDARD."""
@@ -150,7 +150,7 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     JOB_STATE_FAILED: _JobState.ValueType  # 6
     """It ended without a transcript; `error` says why."""
     JOB_STATE_CANCELLED: _JobState.ValueType  # 7
-    """Somebody cancelled it."""
+    """A client cancelled it."""
 
 class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
     """Where a job is."""
@@ -170,7 +170,7 @@ JOB_STATE_COMPLETED: JobState.ValueType  # 5
 JOB_STATE_FAILED: JobState.ValueType  # 6
 """It ended without a transcript; `error` says why."""
 JOB_STATE_CANCELLED: JobState.ValueType  # 7
-"""Somebody cancelled it."""
+"""A client cancelled it."""
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
 @_typing.final
@@ -272,7 +272,7 @@ class TranscriptionOptions(_message.Message):
     model: _builtins.str
     """Model name, see ListModels; empty takes the installation's default."""
     prompt: _builtins.str
-    """Text that precedes the audio in spirit: style, names, context. At most 2,000 characters."""
+    """Text that the audio might continue: style, names, context. At most 2,000 characters."""
     hotwords: _builtins.str
     """Words to expect, separated by commas or spaces. At most 2,000 characters."""
     word_timestamps: _builtins.bool
@@ -575,7 +575,7 @@ class Segment(_message.Message):
     language: _builtins.str
     """BCP-47 language of this segment."""
     speaker: _builtins.str
-    """Speaker label; empty unless somebody diarized."""
+    """Speaker label; empty where speakers are not told apart."""
     avg_logprob: _builtins.float
     """Mean log probability of the tokens."""
     compression_ratio: _builtins.float

@@ -33,7 +33,7 @@ class Vocabulary(_message.Message):
     name: _builtins.str
     """The name, unique per caller: 1 to 64 letters of ASCII, digits, ".", "_", "-"; the first is a letter or a digit."""
     prompt: _builtins.str
-    """Text that precedes the audio in spirit; it comes before a request's `prompt`."""
+    """Text that the audio might continue; it comes before a request's `prompt`."""
     @_builtins.property
     def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Words and short phrases to expect, the most important ones first; they come before a request's `hotwords`."""

@@ -113,13 +113,13 @@ def test_a_translation(client: OpenAI) -> None:
 
 
 def test_a_long_recording_streams(openai: Any, client: OpenAI) -> None:
-    """Deltas come while the rest is transcribed; put together they are the text, without hard cuts exactly."""
+    """Deltas come while the rest is transcribed; put together they are the text, but for what a re-decode replaced."""
     samples, rate = soundfile.read(LONG, dtype="int16")
     quieter = ("long.wav", wav((samples * 0.6).astype("int16"), rate))  # the cache answers in one piece
     with client.audio.transcriptions.create(file=quieter, model="whisper-1", stream=True, language="ko") as stream:
         *deltas, done = list(stream)
     assert len(deltas) > 2
-    assert "".join(event.delta for event in deltas) == done.text
+    assert word_error_rate(done.text, "".join(event.delta for event in deltas)) < 5
     assert isinstance(done, openai.types.audio.TranscriptionTextDoneEvent)
     assert done.usage is not None
     assert (done.usage.type, done.usage.model_extra) == (

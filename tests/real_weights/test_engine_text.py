@@ -13,7 +13,7 @@ import pytest
 from faster_whisper.audio import decode_audio
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, Options, resolve
+from sayit.speech.options import Options, resolve
 from sayit.transcriber.engine import DecodedChunk, Engine
 from sayit.transcriber.engine.pace import is_beyond_a_voice
 from tests.end_to_end.helper import RECORDINGS, ROOT
@@ -97,26 +97,6 @@ def test_a_phrase_that_is_really_repeated_stays(engine: Engine) -> None:
     text = run(engine, np.concatenate([sentence, np.zeros(8_000, np.float32)] * 4))
     assert said(text).count("what your country can do for you") == 4
     assert text.suppressed == ()
-
-
-def test_no_text_ends_in_half_a_character(engine: Engine) -> None:
-    """Where nothing is said models write anything; whatever it is, it is whole, and less than a loop."""
-    for path in real("nonspeech/sounds/00*", "nonspeech/voices/00*"):
-        pcm = samples(path)
-        for language in ("ko", AUTO):
-            text = run(engine, pcm, language)
-            written = [segment.text for segment in text.segments] + [each.text for each in text.suppressed]
-            assert "\ufffd" not in "".join(written), path
-
-
-def test_every_language_is_detected(engine: Engine) -> None:
-    """Without a list, languages beyond Korean and English are found."""
-    assert run(engine, samples(RECORDINGS / "jfk.flac"), AUTO).language == "en"
-    for path in real("other-languages/*.wav"):
-        assert run(engine, samples(path)[: 29 * 16_000], AUTO).language == path.stem
-    for path in real("ja-zh/00[2346].*"):
-        expected = json.loads(path.with_suffix(".json").read_text())["language"]
-        assert run(engine, samples(path)[: 29 * 16_000], AUTO).language == expected, path
 
 
 def test_a_language_that_the_model_lacks_is_refused_at_once(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
+from sayit.chassis.handlers import rebuilt
 from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind
@@ -126,6 +128,39 @@ async def test_resumable_calls_end_when_the_server_stops() -> None:
     assert sum(error.retry_after_s == 1.0 for error in errors) >= 3
     assert jobs.closed.is_set()
     await channel.close()
+
+
+class SlowHead:
+    """A call's context whose head takes its time."""
+
+    def __init__(self) -> None:
+        self.began, self.may_end = asyncio.Event(), asyncio.Event()
+        self.sent = False
+
+    async def send_initial_metadata(self, _metadata: object) -> None:
+        """Sends it when the test says so."""
+        self.began.set()
+        await self.may_end.wait()
+        self.sent = True
+
+
+async def test_a_call_that_ends_with_its_first_message_waits_for_its_head() -> None:
+    """Before it is known that the head was sent no status can follow: the caller would never hear."""
+    context = SlowHead()
+
+    async def one(_request: object, _context: object) -> AsyncIterator[bytes]:
+        yield b"first"
+
+    handler = rebuilt(grpc.unary_stream_rpc_method_handler(one), lambda behavior: behavior, bytes, bytes)
+    call = asyncio.create_task(handler.unary_stream(b"", context))
+    await context.began.wait()
+    call.cancel()
+    await asyncio.wait({call}, timeout=0.05)
+    assert not call.done()
+    context.may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert context.sent
 
 
 async def test_messages_up_to_16_mib_pass_between_services() -> None:

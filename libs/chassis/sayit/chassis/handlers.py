@@ -97,19 +97,32 @@ class _Writing:
         self._context = context
         self._write = write
         self._slow_reader_s = slow_reader_s
-        self._opened = slow_reader_s == 0
+        self._opened = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._context, name)
 
     async def write(self, message: Any) -> None:
-        if not self._opened:
-            # Sent together with the first message, it would have to wait as that does, and no status could follow.
-            self._opened = True
-            await self._context.send_initial_metadata(())
+        await self._open()
         try:
             # gRPC holds a message back while the reader's window is full.
             async with asyncio.timeout(self._slow_reader_s or None):
                 await self._context.write(self._write(message))
         except TimeoutError:
             raise SlowReaderError(f"a message was not read for {self._slow_reader_s:g} s") from None
+
+    async def _open(self) -> None:
+        """Sends the call's head before the first message; a handler that is cancelled meanwhile waits for it.
+
+        Together with the message it would have to wait as that does, and until it is known to be sent no status can
+        follow: gRPC would send it a second time, and refuse that.
+        """
+        if self._opened:
+            return
+        self._opened = True
+        opening = asyncio.ensure_future(self._context.send_initial_metadata(()))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait({opening})
+            raise

@@ -92,9 +92,9 @@ def test_limits_of_size_and_length(configured: Configured) -> None:
 
 
 def test_keys_separate_tenants(configured: Configured) -> None:
-    """With a keys file nobody enters without a key, and one tenant's job does not exist for another."""
-    with Client(configured.suite.address) as nobody, pytest.raises(SayItError) as error:
-        nobody.status()
+    """With a keys file no client is served without a key, and one tenant's job does not exist for another."""
+    with Client(configured.suite.address) as keyless, pytest.raises(SayItError) as error:
+        keyless.status()
     assert error.value.kind is ErrorKind.UNAUTHENTICATED
     with configured.client("alice") as a, configured.client("bob") as b:
         job = a.transcribe(SHORT).job
@@ -127,7 +127,7 @@ def test_one_trace_spans_the_way_of_a_job(configured: Configured) -> None:
 
 
 def test_settings_are_read_again_by_all_parts(configured: Configured) -> None:
-    """SIGHUP to `sayit up`: a limit holds at once, what needs a restart is named, nobody ends."""
+    """SIGHUP to `sayit up`: a limit holds at once, what needs a restart is named, no process ends."""
     suite = configured.suite
     pids = [part["pid"] for part in suite.ready["parts"]]
     with configured.client("limited") as client:

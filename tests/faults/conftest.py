@@ -1,6 +1,6 @@
 """Suites to hurt. Tests of one kind share one: each test leaves it as well as it found it.
 
-They end with the last test of this folder that a process has, for a suite that nobody needs still takes its time.
+They end with the last test of this folder that a process has, for an idle suite still takes CPU time.
 """
 
 from __future__ import annotations

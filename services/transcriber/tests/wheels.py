@@ -36,7 +36,7 @@ class Wheels:
         self.answer()
 
     def answer(self) -> None:
-        """Lets pip find the wheels, and ask nobody else."""
+        """Lets pip find the wheels, and no other index."""
         self.refuse()
         self._environment.setenv("PIP_FIND_LINKS", str(self.links))
 

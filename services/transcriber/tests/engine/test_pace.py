@@ -1,6 +1,7 @@
 import pytest
 
-from sayit.transcriber.engine.pace import is_beyond_a_voice, is_more_of_the_same, least_s, once
+from sayit.speech.word_times import least_s
+from sayit.transcriber.engine.pace import is_beyond_a_voice, is_more_of_the_same, once
 
 
 def test_what_a_voice_needs_depends_on_the_script():

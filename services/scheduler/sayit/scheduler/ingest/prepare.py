@@ -89,7 +89,6 @@ class Preparer:
         outcome = "prepared"
         with telemetry.span_from(job.traceparent, "prepare"):
             try:
-                self._check_attempts(job)
                 if not await self.leasing.leased(job.id, owner, self._prepare(job, owner)):
                     outcome = "stopped"
             except SayItError as error:
@@ -101,10 +100,6 @@ class Preparer:
             telemetry.logger().info("prepare", job_id=job.id, tenant=job.tenant, outcome=outcome, seconds=seconds)
         return True
 
-    def _check_attempts(self, job: JobRecord) -> None:
-        if job.prepare_attempts > self.limits.max_prepare_attempts:
-            raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing did not finish")
-
     async def _failed(self, job: JobRecord, owner: str, error: SayItError) -> str:
         if error.kind.retryable:
             await self.jobs.return_lease(job.id, owner, not_before_s=time.time() + 2 * self.limits.sweep_s)
@@ -114,6 +109,8 @@ class Preparer:
         return error.code
 
     async def _prepare(self, job: JobRecord, owner: str) -> None:
+        if job.prepare_attempts > self.limits.max_prepare_attempts:
+            raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing did not finish")
         parts = await self.uploads.parts(job.upload_id)
         async with self.objects.file_of([part.object_key for part in parts]) as path:
             revision = await self.registry.revision(job.model)
@@ -131,7 +128,7 @@ class Preparer:
         async def add(ready: Sequence[ReadyChunk], *, short: bool = False) -> bool:
             nonlocal count, from_cache
             new = await self._store(job, ready, short=short)
-            count, from_cache = count + len(new), from_cache + _with_text(new)
+            count, from_cache = count + len(new), from_cache + sum(chunk.output is not None for chunk in new)
             return not new or await self._add(job, owner, new, splitter, decoding)
 
         async with self.reader.read(path, split=split) as decoding:
@@ -204,10 +201,6 @@ class Preparer:
                 )
             )
         return new
-
-
-def _with_text(new: Sequence[NewChunk]) -> int:
-    return sum(chunk.output is not None for chunk in new)
 
 
 def _cache_key(path: Path, job: JobRecord, presets: Presets, revision: str) -> str:

@@ -78,8 +78,9 @@ def test_strict_takes_what_one_sign_speaks_against() -> None:
         ("시청해주셔서 감사합니다. 구독과 좋아요 부탁드립니다!", Doubt.SOME),
         ("시청해주셔서 감사합니다. 안녕히 계세요.", Doubt.MUCH),
         ("Thanks for watching!", Doubt.SOME),
-        ("Subtitles by the Amara.org community", Doubt.NONE),
-        ("자막 제공 배달의민족", Doubt.NONE),
+        ("Subtitles by the Amara.org community", Doubt.SOME),
+        ("자막 제공 배달의민족", Doubt.SOME),
+        ("Translated by my sister.", Doubt.MUCH),
         ("Thank you.", Doubt.MUCH),
         ("감사합니다.", Doubt.MUCH),
         ("회의에 와 주셔서 감사합니다.", None),
@@ -94,12 +95,16 @@ def test_known_phrases_are_recognised(text: str, doubt: Doubt | None) -> None:
 
 
 def test_known_phrases_go_when_in_doubt() -> None:
-    """Somebody who really says them clearly keeps them; thanks take much doubt, credits of subtitles none."""
-    credit = "Subtitles by the Amara.org community"
+    """Who says them clearly keeps them, credits of subtitles too; what people often say takes much doubt."""
+    credit, ordinary = "Subtitles by the Amara.org community", "Translated by her sister in 1910."
     assert judged(segment(OUTRO)) == ([OUTRO], [])
-    assert judged(segment(OUTRO, avg_logprob=-0.7))[1] == [(OUTRO, SuppressionReason.KNOWN_PHRASE)]
+    assert judged(segment(OUTRO, avg_logprob=-0.7)) == ([OUTRO], [])
+    assert judged(segment(OUTRO, avg_logprob=-0.7, no_speech_prob=0.4))[1] == [(OUTRO, SuppressionReason.KNOWN_PHRASE)]
+    assert judged(segment(OUTRO, avg_logprob=-1.1))[1] == [(OUTRO, SuppressionReason.KNOWN_PHRASE)]
     assert judged(segment(OUTRO, 9.9, 13.0))[1] == [(OUTRO, SuppressionReason.KNOWN_PHRASE)]
-    assert judged(segment(credit))[1] == [(credit, SuppressionReason.KNOWN_PHRASE)]
+    assert judged(segment(credit)) == ([credit], [])
+    assert judged(segment(credit, no_speech_prob=0.7))[1] == [(credit, SuppressionReason.KNOWN_PHRASE)]
+    assert judged(segment(ordinary, avg_logprob=-1.5, no_speech_prob=0.5)) == ([ordinary], [])
     assert judged(segment("감사합니다.", avg_logprob=-0.7)) == (["감사합니다."], [])
     assert judged(segment("감사합니다.", 13.0, 15.0))[1] == [("감사합니다.", SuppressionReason.KNOWN_PHRASE)]
 
@@ -108,7 +113,7 @@ def test_more_phrases_come_from_a_file(tmp_path: Path) -> None:
     """An installation adds its own; a file that is not there stops the start with its name."""
     file = tmp_path / "phrases.txt"
     file.write_text("# ours\n\n!우리 회사 * 제공\n", encoding="utf-8")
-    assert load_phrases(file).known("우리 회사 홍보팀 제공.") is Doubt.NONE
+    assert load_phrases(file).known("우리 회사 홍보팀 제공.") is Doubt.SOME
     assert load_phrases(file).known(OUTRO) is Doubt.SOME
     with pytest.raises(PhrasesError, match=r"nowhere\.txt"):
         load_phrases(tmp_path / "nowhere.txt")
@@ -118,7 +123,7 @@ def test_more_phrases_come_from_a_file(tmp_path: Path) -> None:
 def test_loops_are_said_once(with_words: bool) -> None:
     """The first time stays with its times; what goes is listed with its own."""
     text = "네 그래서 " + "정말 좋아요 " * 6 + "끝났습니다"
-    said = segment(text, 0.0, 10.0)
+    said = segment(text, 0.0, 10.0, avg_logprob=-0.7)
     if with_words:
         said = Segment(**{**vars(said), "words": spread(text, 0.0, 10.0)})
     (kept,), removed = GUARD.recording([[said]], Guard.STANDARD, speech=SPEECH)
@@ -143,16 +148,25 @@ def test_letters_in_a_loop_are_said_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["네 네 네 네 네", "no no no no", "정말 좋아요 정말 좋아요 정말 좋아요", "하하하하하", "하나 둘 하나 둘"]
+    "text", ["네 네 네 네 네", "no no no no", "정말 좋아요 " * 3 + "정말 좋아요", "하하하하하", "아니 " * 9 + "아니"]
 )
-def test_people_repeat_themselves(text: str) -> None:
-    """A few times is speech."""
-    assert judged(segment(text)) == ([text], [])
+@pytest.mark.parametrize("guard", [Guard.STANDARD, Guard.STRICT])
+def test_people_repeat_themselves(text: str, guard: Guard) -> None:
+    """What a voice can say in the time stays, said as often as it was, while nothing else speaks against it."""
+    assert judged(segment(text), guard=guard) == ([text], [])
+
+
+def test_more_than_a_voice_can_say_is_a_loop() -> None:
+    """However sure the model is; so is what nobody says so often in a row."""
+    assert judged(segment("정말 좋아요 " * 12, 1.0, 4.0))[0] == ["정말 좋아요"]
+    assert judged(segment("네 " * 25, 0.0, 10.0))[0] == ["네"]
 
 
 def test_the_same_segment_again_and_again_is_said_once() -> None:
-    """Also across chunks; what stands between makes it speech again."""
-    again = [segment("정말 그렇습니다.", 2.0 * place, 2.0 * place + 2) for place in range(4)]
+    """Also across chunks, where the model is not sure of it; what stands between makes it speech again."""
+    sure = [segment("정말 그렇습니다.", 2.0 * place, 2.0 * place + 2) for place in range(4)]
+    assert judged(*sure) == ([one.text for one in sure], [])
+    again = [replace(one, avg_logprob=-0.7) for one in sure]
     kept, removed = GUARD.recording([again[:2], again[2:]], Guard.STANDARD, speech=None)
     assert [[one.text for one in chunk] for chunk in kept] == [["정말 그렇습니다."], []]
     assert [one.start_s for one in removed] == [2.0, 4.0, 6.0]

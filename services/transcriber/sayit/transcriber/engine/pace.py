@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
-#: Scripts whose letters are syllables, or nearly; by the first word of their Unicode names.
-_SYLLABIC = frozenset({"HANGUL", "CJK", "HIRAGANA", "KATAKANA"})
-#: Letters per second that a voice does not exceed for long: the fastest of 671 Korean recordings has 10.8 syllables,
-#: the fastest of 98 English ones 16.3 letters.
-_SYLLABLES_PER_S, _LETTERS_PER_S = 12.0, 25.0
+from sayit.speech.word_times import least_s
+
 #: Models place the ends of a text up to so much too near to each other.
 _SLACK_S = 0.5
 #: A loop's round has at most so many tokens; it is said at least so many times.
 _LONGEST_ROUND, _LEAST_ROUNDS = 32, 4
-
-
-def least_s(text: str) -> float:
-    """The seconds that a voice needs at least to say a text."""
-    letters = [letter for letter in text if letter.isalnum()]
-    syllables = sum(unicodedata.name(letter, "?").split()[0] in _SYLLABIC for letter in letters)
-    return syllables / _SYLLABLES_PER_S + (len(letters) - syllables) / _LETTERS_PER_S
 
 
 def is_beyond_a_voice(text: str, seconds: float) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from importlib import resources
 from pathlib import Path
+
+from sayit.scheduler.assemble.words import letters
 
 #: What a `*` stands for: up to this many letters, a name or two.
 _ANYTHING = ".{1,24}"
@@ -22,9 +23,7 @@ class PhrasesError(Exception):
 class Doubt(IntEnum):
     """How much evidence removes a known phrase."""
 
-    #: None is needed: it does not occur in speech.
-    NONE = 0
-    #: The model was a little unsure, or there is little speech there.
+    #: The model was unsure, or there is little speech there: people hardly say it.
     SOME = 1
     #: There is no speech there, or the model said so: the phrase is common in speech.
     MUCH = 2
@@ -38,20 +37,21 @@ class Phrases:
 
     def known(self, text: str) -> Doubt | None:
         """The doubt that the text needs; None if one of its sentences is no known phrase."""
-        doubts = [self._doubt(_letters(sentence)) for sentence in _SENTENCE_ENDS.split(text) if _letters(sentence)]
+        doubts = [self._doubt(said) for sentence in _SENTENCE_ENDS.split(text) if (said := letters(sentence))]
         known = [doubt for doubt in doubts if doubt is not None]
         return max(known) if known and len(known) == len(doubts) else None
 
-    def _doubt(self, letters: str) -> Doubt | None:
-        found = [doubt for pattern, doubt in self._patterns if pattern.fullmatch(letters)]
+    def _doubt(self, said: str) -> Doubt | None:
+        found = [doubt for pattern, doubt in self._patterns if pattern.fullmatch(said)]
         return min(found) if found else None
 
 
 def load_phrases(more: Path | None = None) -> Phrases:
     """The phrases that come with SayIt (Korean and English), and those of another file in the same form.
 
-    A phrase a line, without regard to case, spaces and punctuation; `*` stands for a name. `!` in front: always; `?` in
-    front: only with much doubt. Empty lines and lines that begin with `#` are left out.
+    A phrase a line, without regard to case, spaces and punctuation; `*` stands for a name. `?` in front: only with much
+    doubt. (`!` in front, which once meant "always", means nothing any more: no phrase goes where it was clearly said.)
+    Empty lines and lines that begin with `#` are left out.
 
     Raises:
         PhrasesError: the file cannot be read.
@@ -75,13 +75,7 @@ def _patterns(lines: Iterable[str]) -> Iterable[tuple[re.Pattern[str], Doubt]]:
         phrase = line.strip()
         if not phrase or phrase.startswith("#"):
             continue
-        doubt = {"!": Doubt.NONE, "?": Doubt.MUCH}.get(phrase[0], Doubt.SOME)
-        parts = [re.escape(_letters(part)) for part in phrase.lstrip("!?").split("*")]
+        doubt = Doubt.MUCH if phrase.startswith("?") else Doubt.SOME
+        parts = [re.escape(letters(part)) for part in phrase.lstrip("!?").split("*")]
         if any(parts):
             yield re.compile(_ANYTHING.join(parts)), doubt
-
-
-def _letters(text: str) -> str:
-    """Letters and digits alone, in composed Unicode, without case."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(letter for letter in folded if letter.isalnum())

@@ -7,7 +7,6 @@ word that both of them heard.
 
 from sayit.scheduler.assemble.merge.coverage import MIN_GAP_S, coverage_of
 from sayit.scheduler.assemble.merge.crosstalk import UNKNOWN, Loudness
-from sayit.scheduler.assemble.merge.merger import merge
-from sayit.scheduler.assemble.merge.values import ChunkRefinement, Merged, TranscribedChunk
+from sayit.scheduler.assemble.merge.merger import ChunkRefinement, Merged, TranscribedChunk, merge
 
 __all__ = ["MIN_GAP_S", "UNKNOWN", "ChunkRefinement", "Loudness", "Merged", "TranscribedChunk", "coverage_of", "merge"]

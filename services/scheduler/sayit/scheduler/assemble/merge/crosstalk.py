@@ -12,10 +12,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import islice
+from itertools import chain, islice
 from statistics import fmean
 
-from sayit.scheduler.assemble.merge.words import words_of
+from sayit.scheduler.assemble.words import removed_segment, words_of
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason
 
 #: Fewer words are no sign, for people say yes at the same time, unless they begin and end together to this much.
@@ -61,33 +61,19 @@ def without_crosstalk(
         loudness: of all channels.
     """
     by_channel: dict[int, list[Segment]] = {channel: [] for channel in loudness.levels}
-    for segment in (segment for chunk in chunks for segment in chunk):
+    for segment in chain.from_iterable(chunks):
         by_channel.setdefault(segment.channel, []).append(segment)
-    crosstalk = {
-        (segment.channel, place)
+    gone = {
+        id(segment)  # equal segments may be said in two channels
         for channel, segments in by_channel.items()
-        for place, segment in enumerate(segments)
+        for segment in segments
         for other in by_channel
-        if other != channel and _is_crosstalk(segment, other, by_channel[other], loudness)
+        if other != channel and _quieter(segment, other, loudness)
+        if _same_words(segment, _meanwhile(segment, by_channel[other]))
     }
-    seen = dict.fromkeys(by_channel, 0)
-    kept: list[tuple[Segment, ...]] = []
-    removed: list[Suppressed] = []
-    for chunk in chunks:
-        stays: list[Segment] = []
-        for segment in chunk:
-            if (segment.channel, seen[segment.channel]) in crosstalk:
-                removed.append(_suppressed(segment))
-            else:
-                stays.append(segment)
-            seen[segment.channel] += 1
-        kept.append(tuple(stays))
-    return kept, tuple(removed)
-
-
-def _is_crosstalk(segment: Segment, other: int, theirs: Sequence[Segment], loudness: Loudness) -> bool:
-    """Whether a segment is what another channel says; `theirs` are that channel's segments in order."""
-    return _quieter(segment, other, loudness) and _same_words(segment, _meanwhile(segment, theirs))
+    kept = [tuple(segment for segment in chunk if id(segment) not in gone) for chunk in chunks]
+    said_twice = (segment for segment in chain.from_iterable(chunks) if id(segment) in gone)
+    return kept, tuple(removed_segment(segment, SuppressionReason.CROSSTALK) for segment in said_twice)
 
 
 def _quieter(segment: Segment, other: int, loudness: Loudness) -> bool:
@@ -123,13 +109,3 @@ def _keys(segment: Segment) -> list[str]:
 
 def _together(one: Segment, other: Segment) -> bool:
     return max(abs(one.start_s - other.start_s), abs(one.end_s - other.end_s)) <= _TOGETHER_S
-
-
-def _suppressed(segment: Segment) -> Suppressed:
-    return Suppressed(
-        text=segment.text,
-        reason=SuppressionReason.CROSSTALK,
-        start_s=segment.start_s,
-        end_s=segment.end_s,
-        channel=segment.channel,
-    )

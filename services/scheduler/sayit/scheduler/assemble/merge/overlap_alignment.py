@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sayit.scheduler.assemble.merge.words import ChunkWord
+from sayit.scheduler.assemble.words import ChunkWord
 
 #: Equal words whose times are further apart than this are two words.
 TIME_TOLERANCE_S = 1.0

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice, takewhile
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
-from sayit.scheduler.assemble.merge.words import ChunkWord, kept_segments, words_of
-from sayit.scheduler.assemble.redecode.speech_rate import SpeechRate
 from sayit.scheduler.assemble.redecode.values import Heard
+from sayit.scheduler.assemble.words import ChunkWord, comparable, kept_segments, words_of
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of, seconds_of
@@ -27,12 +28,18 @@ _AROUND_S = 3.0
 _LONGEST_S = 28.0
 #: Tried in order where the request does not say: beam search in the other window, then sampling.
 _TEMPERATURES = (0.0, 0.4)
-#: Times of words and of detected speech differ by this much.
+#: Times of words, of texts and of detected speech differ by this much.
 _SLACK_S = 0.2
 #: The neighbour's word that is equal and this near is the same word.
 _DOUBLE_S = 1.0
 #: Below it the re-decode's text is not used (Whisper's own threshold for a failed window).
 _LEAST_LOGPROB = -1.0
+
+#: The part of a gap that the text beside it must leave over.
+_UNEXPLAINED = 0.5
+#: A segment is thin if this much of its speech, in seconds and as a part of it, is more than its text takes.
+_THIN_S = 1.5
+_THIN_PART = 0.5
 
 
 class Gaps:
@@ -44,7 +51,7 @@ class Gaps:
 
     def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
         """See `Kind`. The longest gaps first; neighbours share a re-decode; every gap has one."""
-        pace = SpeechRate(draft.segments)
+        pace = _SpeechRate(draft.segments)
         missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
         missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
         missing.sort(key=lambda gap: gap.start_s)
@@ -83,7 +90,7 @@ def _count(texts: Sequence[TranscribedChunk]) -> int:
 def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
     """Segments in which something is missing."""
     written = [segment for text in texts for segment in text.segments]
-    pace = SpeechRate(written)
+    pace = _SpeechRate(written)
     return [segment for segment in written if pace.is_thin(segment, speech)]
 
 
@@ -178,3 +185,46 @@ def _runs(kept: Sequence[bool]) -> list[tuple[int, int]]:
     padded = [False, *kept, False]
     edges = [place for place in range(len(kept) + 1) if padded[place] != padded[place + 1]]
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+class _SpeechRate:
+    """Seconds per letter of a recording's languages: the median over its segments.
+
+    Args:
+        segments: what was written, in any order.
+    """
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        paces: dict[str, list[float]] = {}
+        for each in segments:
+            paces.setdefault(each.language, []).append((each.end_s - each.start_s) / _letters(each))
+        self._median_s = {language: statistics.median(found) for language, found in paces.items()}
+
+    def spare_s(self, segment: Segment, length_s: float) -> float:
+        """Seconds of a length that the segment's text does not usually need; negative where it needs more."""
+        return length_s - self._median_s.get(segment.language, 0.0) * _letters(segment)
+
+    def explains(self, gap: Span, segments: Sequence[Segment]) -> bool:
+        """Whether what is written beside a gap, in order, is about as long as the gap and it usually take to say.
+
+        Then nothing is missing: models place the end of a segment up to a second too early.
+        """
+        place = bisect_left(segments, gap.end_s - _SLACK_S, key=lambda segment: segment.start_s)
+        before = [each for each in segments[max(place - 1, 0) : place] if gap.start_s - each.end_s <= _SLACK_S]
+        behind = [each for each in segments[place : place + 1] if each.start_s - gap.end_s <= _SLACK_S]
+        least_s = _UNEXPLAINED * gap.duration_s
+        return all(
+            gap.duration_s + sum(self.spare_s(each, each.end_s - each.start_s) for each in beside) < least_s
+            for beside in (before, before + behind)
+        )
+
+    def is_thin(self, segment: Segment, speech: Sequence[Span]) -> bool:
+        """Whether a segment holds much more speech than its text takes: the model skipped speech inside it."""
+        first = bisect_right(speech, segment.start_s, key=lambda span: span.end_s)
+        here = takewhile(lambda span: span.start_s < segment.end_s, islice(speech, first, None))
+        spoken_s = sum(min(span.end_s, segment.end_s) - max(span.start_s, segment.start_s) for span in here)
+        return self.spare_s(segment, spoken_s) >= max(_THIN_S, _THIN_PART * spoken_s)
+
+
+def _letters(segment: Segment) -> int:
+    return max(1, len(comparable(segment.text)))

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.merge.overlap_alignment import TIME_TOLERANCE_S, agreement, join
-from sayit.scheduler.assemble.merge.words import ChunkWord, kept_segments, words_of
 from sayit.scheduler.assemble.redecode.values import Heard
+from sayit.scheduler.assemble.words import ChunkWord, kept_segments, words_of
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of, seconds_of

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sayit.scheduler.ingest.segmentation.config import SplitConfig
-from sayit.scheduler.ingest.segmentation.pauses import deepest_dip, quiet_runs
-from sayit.scheduler.ingest.segmentation.shortened_pauses import ShortenedPauses
+from sayit.scheduler.ingest.segmentation.pauses import ShortenedPauses, deepest_dip, quiet_runs
 from sayit.scheduler.ingest.segmentation.speech_spans import FRAME_SAMPLES, SpeechFinder, VoiceDetector
 from sayit.scheduler.jobs.records import ReadyChunk, SampleSpan
 from sayit.speech.audio import SAMPLE_BYTES, samples_of, seconds_of

@@ -1,4 +1,4 @@
-"""The words of a chunk as one list, and the segments that are left when some of its words are dropped."""
+"""Words of segments: compared, listed, dropped; and segments that are removed as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 from sayit.speech import word_times
-from sayit.speech.transcript import Segment, Word
+from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +34,22 @@ def words_of(segments: tuple[Segment, ...]) -> list[ChunkWord]:
     ]
 
 
+def letters(text: str) -> str:
+    """Letters and digits alone, in composed Unicode, without case."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(letter for letter in folded if letter.isalnum())
+
+
 def comparable(text: str) -> str:
     """A word without case, punctuation and spaces, in composed Unicode; the word itself if nothing else is left."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(letter for letter in folded if letter.isalnum()) or folded.strip()
+    return letters(text) or unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+def removed_segment(segment: Segment, reason: SuppressionReason) -> Suppressed:
+    """A segment as text that was removed."""
+    return Suppressed(
+        text=segment.text, reason=reason, start_s=segment.start_s, end_s=segment.end_s, channel=segment.channel
+    )
 
 
 def kept_segments(segments: tuple[Segment, ...], words: list[ChunkWord], first: int, last: int) -> tuple[Segment, ...]:

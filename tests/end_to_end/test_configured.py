@@ -6,9 +6,10 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -20,6 +21,9 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options
 
 from .helper import RECORDINGS, RunningSuite, eventually, repeated, running_suite
+
+if TYPE_CHECKING:
+    from conftest import WithGroup
 
 SHORT = RECORDINGS / "ko-8s.flac"
 
@@ -52,10 +56,14 @@ class Configured:
         return Client(self.suite.address, api_key=keys.create_key(self.keys, tenant=tenant)[1])
 
 
-@pytest.fixture(scope="module")
-def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Configured]:
+@pytest.fixture(scope="session")
+def configured(with_group: WithGroup[Configured], tmp_path_factory: pytest.TempPathFactory) -> Configured:
     """For this module's tests."""
-    folder = tmp_path_factory.mktemp("configured")
+    return with_group("configured", _configured(tmp_path_factory.mktemp("configured")))
+
+
+@contextmanager
+def _configured(folder: Path) -> Iterator[Configured]:
     collector = Collector()
     server = grpc.server(futures.ThreadPoolExecutor(2))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
@@ -22,16 +22,19 @@ from sayit.transcriber import models
 
 from .helper import RECORDINGS, RunningSuite, repeated, running_suite, wav
 
+if TYPE_CHECKING:
+    from conftest import WithGroup
+
 SHORT = RECORDINGS / "ko-8s.flac"
 
 
-@pytest.fixture(scope="module")
-def two_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
+@pytest.fixture(scope="session")
+def two_models(with_group: WithGroup[RunningSuite], tmp_path_factory: pytest.TempPathFactory) -> RunningSuite:
     """The bundled model, and the same under another name, with one transcriber each."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copytree(models.bundled().path, folder / "echo")
-    with running_suite(folder, "--transcribers", "1", "--model", "micro", "--model", f"{folder / 'echo'}=1") as running:
-        yield running
+    arguments = ("--transcribers", "1", "--model", "micro", "--model", f"{folder / 'echo'}=1")
+    return with_group("two models", running_suite(folder, *arguments))
 
 
 def attempts(suite: RunningSuite, job_id: str) -> list[str]:

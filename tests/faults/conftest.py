@@ -1,7 +1,4 @@
-"""Suites to hurt. Tests of one kind share one: each test leaves it as well as it found it.
-
-They end with the last test of this folder that a process has, for an idle suite still takes CPU time.
-"""
+"""Suites to hurt. Tests of one kind share one: each test leaves it as well as it found it."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +37,7 @@ from .load import Load, texts_without_faults
 from .several import PostgresBooks, Several
 
 if TYPE_CHECKING:
-    from conftest import PostgresServer
+    from conftest import PostgresServer, WithGroup
 
 
 @pytest.fixture
@@ -87,59 +85,61 @@ def heavy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="package")
-def shared_suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSuite, dict[str, str]]]:
+@pytest.fixture(scope="session")
+def shared_suite(
+    with_group: WithGroup[RunningSuite], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunningSuite, dict[str, str]]:
     """A suite with the bundled model, and what the clips say on it."""
-    with running_suite(
-        tmp_path_factory.mktemp("suite"), *NO_BRIDGE, "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS
-    ) as suite:
-        yield suite, asyncio.run(texts_without_faults(suite.address, clips(), OPTIONS))
+    folder = tmp_path_factory.mktemp("suite")
+    suite = with_group("faults", running_suite(folder, *NO_BRIDGE, "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS))
+    return suite, asyncio.run(texts_without_faults(suite.address, clips(), OPTIONS))
 
 
-@pytest.fixture(scope="package")
-def shared_slow_suite(tmp_path_factory: pytest.TempPathFactory, slow_model: Path) -> Iterator[RunningSuite]:
+@pytest.fixture(scope="session")
+def shared_slow_suite(
+    with_group: WithGroup[RunningSuite], tmp_path_factory: pytest.TempPathFactory, slow_model: Path
+) -> RunningSuite:
     """A suite with the slow model."""
     arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(slow_model))
-    with running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **SLOW_FAULTS) as suite:
-        yield suite
+    running = running_suite(tmp_path_factory.mktemp("slow"), *arguments, SAYIT_SLOTS="2", **SLOW_FAULTS)
+    return with_group("slow faults", running)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def shared_heavy_suite(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[RunningSuite]:
+    with_group: WithGroup[RunningSuite], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> RunningSuite:
     """A suite with the heavy model; in the short version the slow one."""
     if not LONG:
-        yield request.getfixturevalue("shared_slow_suite")
-        return
+        slow: RunningSuite = request.getfixturevalue("shared_slow_suite")
+        return slow
     arguments = (*NO_BRIDGE, "--grace", "5", "--model", str(request.getfixturevalue("heavy_model")))
-    with running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **SLOW_FAULTS) as suite:
-        yield suite
+    return with_group("slow faults", running_suite(tmp_path_factory.mktemp("heavy"), *arguments, **SLOW_FAULTS))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def shared_several(
+    with_group: WithGroup[Several],
     tmp_path_factory: pytest.TempPathFactory,
     mortal_postgres: PostgresServer,
     shared_redis: ValkeyServer,
     slow_model: Path,
-) -> Iterator[Several]:
+) -> Several:
     """Two gateways, two schedulers and two transcribers with the slow model, on one PostgreSQL."""
-    folder = tmp_path_factory.mktemp("several")
-    with mortal_postgres.database() as url, asyncio.Runner() as runner:
+    redis_url = f"{shared_redis.connection_url}/5"
+    return with_group("several", _several(tmp_path_factory.mktemp("several"), mortal_postgres, redis_url, slow_model))
+
+
+@contextmanager
+def _several(folder: Path, postgres: PostgresServer, redis_url: str, model: Path) -> Iterator[Several]:
+    with postgres.database() as url, asyncio.Runner() as runner:
         running = running_cluster(
-            folder,
-            database_url=url,
-            redis_url=f"{shared_redis.connection_url}/5",
-            SAYIT_MODEL=str(slow_model),
-            SAYIT_SLOTS="2",
-            **FAST_FAULTS,
+            folder, database_url=url, redis_url=redis_url, SAYIT_MODEL=str(model), SAYIT_SLOTS="2", **FAST_FAULTS
         )
         cluster = runner.run(running.__aenter__())
         try:
-            address = cluster.addresses["gateway-1"]
-            texts = runner.run(texts_without_faults(address, clips()[:3], SLOW_OPTIONS))
-            yield Several(cluster=cluster, postgres=mortal_postgres, books=PostgresBooks(url), texts=texts)
+            texts = runner.run(texts_without_faults(cluster.addresses["gateway-1"], clips()[:3], SLOW_OPTIONS))
+            yield Several(cluster=cluster, postgres=postgres, books=PostgresBooks(url), texts=texts)
         finally:
             runner.run(running.__aexit__(None, None, None))
 

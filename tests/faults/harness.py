@@ -27,7 +27,8 @@ LEAST_HITS = 30 if LONG else 2
 #: Arguments of a suite: work comes over gRPC; what breaks over HTTP is fault test 14's.
 NO_BRIDGE = ("--rest", "none")
 #: Jobs use one temperature without fallback, so the text is the same however often a chunk is attempted.
-OPTIONS = Options(language="ko", temperature=0.0)
+#: Greedy, for what is found is lost or kept with any search.
+OPTIONS = Options(language="ko", temperature=0.0, beam_size=1)
 #: With random weights a chunk always says the same amount, and takes about a second on one core.
 SLOW_OPTIONS = Options(language="ko", temperature=0.0, beam_size=1, max_tokens_per_window=8)
 #: Whisper Tiny's shape: slow enough to be hit on the engine. Where transcribers are killed, Small's would load for most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -65,9 +66,14 @@ def made(folder: Path, packages: Iterable[str], wheels: Iterable[Path]) -> Envir
         for file in metadata.files(package) or ():
             if ".." in file.parts or file.suffix == ".pyc":
                 continue
-            target = site / file
+            source, target = Path(str(file.locate())), site / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            _link(Path(str(file.locate())), target)
+            _link(source, target)
+            # Every program that is run would compile it anew.
+            compiled = Path(importlib.util.cache_from_source(source)) if source.suffix == ".py" else None
+            if compiled and compiled.exists():
+                (target.parent / compiled.parent.name).mkdir(exist_ok=True)
+                _link(compiled, target.parent / compiled.parent.name / compiled.name)
     environment.pip("install", "-q", "--no-deps", "--no-index", *wheels)
     return environment
 

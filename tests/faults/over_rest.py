@@ -21,7 +21,8 @@ _ENDED = frozenset({"completed", "failed", "cancelled"})
 
 async def ask_over_rest(url: str, load: Load, rng: random.Random) -> None:
     """Sends one file after the other until `load` has had enough; each is the load's to judge."""
-    asked = {"language": load.options.language, "temperature": load.options.temperature}
+    wanted = load.options
+    asked = {"language": wanted.language, "temperature": wanted.temperature, "beam_size": wanted.beam_size}
     async with httpx.AsyncClient(base_url=url, timeout=10.0, trust_env=False) as client:
         while not load.over:
             clip = rng.choice(load.clips)

@@ -47,7 +47,7 @@ def test_details_are_googles() -> None:
     assert bad_request.field_violations[0].field == "beam_size"
     info = _detail(wrong, error_details_pb2.ErrorInfo)
     assert isinstance(info, error_details_pb2.ErrorInfo)
-    assert (info.reason, info.domain, info.metadata["reason"]) == ("INVALID_OPTION", "sayit", "too large")
+    assert (info.reason, info.domain, info.metadata["reason"]) == ("INVALID_OPTION", "sayit.internal", "too large")
 
 
 @pytest.mark.parametrize(

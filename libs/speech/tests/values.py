@@ -93,6 +93,7 @@ progresses = st.builds(
     chunks_total=st.none() | counts,
     queue_position=st.none() | counts,
     eta_s=st.none() | seconds,
+    audio_declared_s=st.none() | seconds,
 )
 job_errors = st.builds(JobError, code=text, message_en=text, message_ko=text)
 jobs = st.builds(
@@ -111,6 +112,7 @@ jobs = st.builds(
     cached=st.booleans(),
     warnings=st.lists(text, max_size=2).map(tuple),
     last_seq=st.integers(0, 2**63 - 1),
+    labels=st.dictionaries(text, text, max_size=2),
 )
 bodies = st.one_of(
     st.builds(StateChanged, state=states),

@@ -105,6 +105,10 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
     transcript: Transcript = field(default_factory=lambda: transcript(3))
     #: Seconds the client gave to the last unary call.
     time_remaining: float | None = None
+    #: What GetJob says.
+    job: resources_pb2.Job = field(default_factory=lambda: resources_pb2.Job(id="job-1"))
+    #: Whether a job was cancelled.
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     #: Whether all watchers are gone.
     watch_closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -138,7 +142,7 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
         self.time_remaining = context.time_remaining()
         if request.job_id != "job-1":
             raise SayItError(ErrorKind.JOB_NOT_FOUND, job_id=request.job_id)
-        return resources_pb2.Job(id="job-1")
+        return self.job
 
     async def ListJobs(self, request: Any, context: Any) -> transcription_service_pb2.ListJobsResponse:
         return transcription_service_pb2.ListJobsResponse(jobs=[resources_pb2.Job(id="job-1")])
@@ -159,6 +163,7 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
             self.watch_closed.set()
 
     async def CancelJob(self, request: Any, context: Any) -> resources_pb2.Job:
+        self.cancelled.set()
         return resources_pb2.Job(id=request.job_id, state=resources_pb2.JOB_STATE_CANCELLED)
 
     async def DeleteJob(self, request: Any, context: Any) -> Empty:

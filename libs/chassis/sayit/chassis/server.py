@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -13,16 +14,22 @@ from grpc_reflection.v1alpha import reflection
 
 from sayit.chassis.interceptors import CallInterceptor
 from sayit.chassis.start import StartError, check_free, is_unix
+from sayit.speech.errors import ErrorKind, SayItError
 
 #: Largest message between our services, in bytes.
 SERVICE_MESSAGE_BYTES = 16 * 1024 * 1024
 
-#: Largest message from outside, in bytes: gRPC's own default, four times what an upload's message may hold.
-PUBLIC_MESSAGE_BYTES = 4 * 1024 * 1024
+#: Largest message from outside, in bytes: twice what the largest one may hold (the audio of `Recognize`), because gRPC
+#: answers a larger one itself, without our details.
+PUBLIC_MESSAGE_BYTES = 8 * 1024 * 1024
 
 #: How often a client may ping, in milliseconds; without this setting gRPC answers a second ping within 5 minutes by
 #: closing the connection.
 MIN_PING_INTERVAL_MS = 5_000
+
+
+#: Watches of grpc.health.v1 at once; every other caller asks again and again.
+MAX_HEALTH_WATCHES = 100
 
 
 class RunningServer:
@@ -41,6 +48,23 @@ class RunningServer:
             await self._health.set(name, status)
 
 
+class _Health(health.aio.HealthServicer):
+    """The health service with a bound on its open streams, which need no key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches = 0
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:  # noqa: N802 - as gRPC has it
+        if self._watches >= MAX_HEALTH_WATCHES:
+            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=60.0, cause="full: watches of health")
+        self._watches += 1
+        try:
+            await super().Watch(request, context)
+        finally:
+            self._watches -= 1
+
+
 @asynccontextmanager
 async def serving(
     *,
@@ -55,6 +79,7 @@ async def serving(
     max_connection_age_s: float = 0.0,
     max_connection_age_grace_s: float = 3600.0,
     slow_reader_s: float = 0.0,
+    max_concurrent_streams: int = 0,
 ) -> AsyncIterator[RunningServer]:
     """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
 
@@ -72,18 +97,19 @@ async def serving(
             their share. 0: never.
         max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
         slow_reader_s: calls end whose caller leaves a message unread for so long. 0: never.
+        max_concurrent_streams: calls of one connection at once; further ones wait at the client. 0: any number.
 
     Raises:
         StartError: the address is taken or cannot be bound.
     """
     _load_descriptors(service_names)
     calls = CallInterceptor(resumable=[f"/{method}" for method in resumable], slow_reader_s=slow_reader_s)
-    server = grpc.aio.server(
-        interceptors=[calls, *interceptors],
-        options=_options(receive_bytes, max_connection_age_s, max_connection_age_grace_s),
-    )
+    options = _options(receive_bytes, max_connection_age_s, max_connection_age_grace_s)
+    if max_concurrent_streams:
+        options.append(("grpc.max_concurrent_streams", max_concurrent_streams))
+    server = grpc.aio.server(interceptors=[calls, *interceptors], options=options)
     register(server)
-    health_servicer = health.aio.HealthServicer()
+    health_servicer = _Health()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     reflection.enable_server_reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     running = RunningServer(_bound(server, address, credentials), service_names, health_servicer)

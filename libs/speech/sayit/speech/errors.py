@@ -20,8 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-#: The domain of our codes in `google.rpc.ErrorInfo`.
-ERROR_DOMAIN = "sayit"
+#: The domain of our codes in `google.rpc.ErrorInfo`; under `.internal`, where nobody can register one.
+ERROR_DOMAIN = "sayit.internal"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment, Transcript
+
+#: Most labels of a job, and most characters of a label's value.
+MAX_LABELS, MAX_LABEL_CHARS = 16, 128
+_LABEL_NAME = re.compile(r"[a-z0-9._-]{1,64}")
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Refuses labels that are too many, too long, or contain what a name or a line of text does not, INVALID_OPTION."""
+    reason = f"more than {MAX_LABELS}" if len(labels) > MAX_LABELS else ""
+    for name, value in labels.items():
+        if not _LABEL_NAME.fullmatch(name):
+            reason = "a name has 1 to 64 characters out of a-z, 0-9, '.', '_' and '-'"
+        elif len(value) > MAX_LABEL_CHARS or not value.isprintable():
+            reason = f"a value has at most {MAX_LABEL_CHARS} characters, all of them printable"
+    if reason:
+        raise SayItError(ErrorKind.INVALID_OPTION, field="labels", reason=reason)
 
 
 class JobState(StrEnum):
@@ -51,6 +70,8 @@ class Progress:
     queue_position: int | None = None
     #: Estimated seconds until it ends; None while unknown.
     eta_s: float | None = None
+    #: Seconds that the file itself names: known before `audio_total_s`, and possibly wrong; None where it names none.
+    audio_declared_s: float | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -94,6 +115,8 @@ class Job:
     warnings: tuple[str, ...] = ()
     #: The newest durable event's number.
     last_seq: int = 0
+    #: The client's own marks.
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ class Model:
 
 
 class PartState(StrEnum):
-    """How a part of the suite is."""
+    """How a part of the suite is; a state of a newer server, which this version does not know, counts as DOWN."""
 
     #: It works.
     OK = "ok"
@@ -26,6 +26,10 @@ class PartState(StrEnum):
     DEGRADED = "degraded"
     #: It does not answer.
     DOWN = "down"
+
+    @classmethod
+    def _missing_(cls, value: object) -> PartState:  # noqa: ARG003
+        return cls.DOWN
 
 
 @dataclass(frozen=True, kw_only=True)

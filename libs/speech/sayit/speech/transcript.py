@@ -87,6 +87,10 @@ class SuppressionReason(StrEnum):
     #: A reason of a newer server that this version does not know.
     OTHER = "other"
 
+    @classmethod
+    def _missing_(cls, value: object) -> SuppressionReason:  # noqa: ARG003
+        return cls.OTHER
+
 
 @dataclass(frozen=True, kw_only=True)
 class Suppressed:

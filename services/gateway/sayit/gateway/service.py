@@ -16,8 +16,8 @@ from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
-from sayit.gateway.api.uploads import UploadServicer
-from sayit.gateway.api.vocabularies import VocabularyServicer
+from sayit.gateway.api.upload_relay import Pace
+from sayit.gateway.api.uploads import UploadServicer, VocabularyServicer
 from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure
 from sayit.gateway.auth.keys import KeyRing
 from sayit.gateway.limits.slots import Slots
@@ -30,6 +30,9 @@ from sayit.v1 import (
     upload_service_pb2_grpc,
     vocabulary_service_pb2_grpc,
 )
+
+#: Calls of one connection at once beside uploads and watchers; further ones wait.
+_OTHER_CALLS = 250
 
 SERVICE_NAMES = (
     "sayit.v1.TranscriptionService",
@@ -54,6 +57,7 @@ async def running(
     async with service_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
         event_relay = EventRelay(channel, resume_s=settings.resume_s)
+        pace = Pace(idle_s=settings.upload_idle_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
 
         def adopt(now: GatewaySettings) -> None:
@@ -64,9 +68,11 @@ async def running(
 
         def register(server: grpc.aio.Server) -> None:
             transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(
-                TranscriptionServicer(scheduler, event_relay, uploads=uploads, watchers=watchers), server
+                TranscriptionServicer(scheduler, event_relay, uploads=uploads, watchers=watchers, pace=pace), server
             )
-            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(UploadServicer(scheduler, uploads), server)
+            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(
+                UploadServicer(scheduler, uploads, pace), server
+            )
             vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
 
@@ -81,6 +87,8 @@ async def running(
                 grace_s=settings.grace_s,
                 max_connection_age_s=settings.max_connection_age_s,
                 slow_reader_s=settings.slow_reader_s,
+                # More than are served at all: a bridge has one connection for all its clients.
+                max_concurrent_streams=settings.max_uploads + settings.max_watchers + _OTHER_CALLS,
             ) as server,
             scheduler_readiness(channel, server.set_serving),
         ):

@@ -46,6 +46,12 @@ class GatewaySettings(ServiceSettings):
         description="Streams of events that a gateway serves at once; beyond, new ones are refused.",
         json_schema_extra=RELOADABLE,
     )
+    upload_idle_s: float = Field(
+        default=20.0, ge=0, description="Seconds without a message after which an upload's sender is cut off. 0: never."
+    )
+    upload_min_bytes_per_s: int = Field(
+        default=2_000, ge=0, description="Slowest mean speed of an upload's sender, from its 20th second on."
+    )
     slow_reader_s: float = Field(
         default=60.0,
         ge=0,

@@ -219,7 +219,9 @@ class FakeScheduler(rpc.ChunkServiceServicer):
         return pb.ReportResponse(interval=duration_to_proto(self.report_interval_s))
 
     def _assignment(self) -> pb.Assignment:
-        options = pb.DecodeOptions(language="en", beam_size=5, best_of=3, patience=1.5, temperatures=[0.0, 0.3])
+        options = pb.DecodeOptions(
+            language="en", task="TASK_TRANSCRIBE", beam_size=5, best_of=3, patience=1.5, temperatures=[0.0, 0.3]
+        )
         return pb.Assignment(
             attempt=1,
             job_id="j1",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _NANOS = 1_000_000_000
+_Time = TypeVar("_Time", Duration, Timestamp)
 
 
 def duration_to_proto(seconds: float) -> Duration:
@@ -17,30 +19,21 @@ def duration_to_proto(seconds: float) -> Duration:
     Raises:
         ValueError, OverflowError: not a finite number, or more than a Duration can hold (10,000 years).
     """
-    message = Duration()
-    message.FromNanoseconds(_nanoseconds(seconds))
-    return message
-
-
-def seconds_of_duration(message: Duration) -> float:
-    """The seconds nearest to this duration."""
-    return (message.seconds * _NANOS + message.nanos) / _NANOS
+    return _of_nanoseconds(Duration(), seconds)
 
 
 def timestamp_to_proto(epoch_s: float) -> Timestamp:
-    """Seconds since the epoch, rounded to the nearest nanosecond.
-
-    Raises:
-        ValueError, OverflowError: not a finite number, or not in the years 1 to 9999.
-    """
-    message = Timestamp()
-    message.FromNanoseconds(_nanoseconds(epoch_s))
-    return message
+    """Seconds since the epoch, as `duration_to_proto`; the years 1 to 9999."""
+    return _of_nanoseconds(Timestamp(), epoch_s)
 
 
-def epoch_s(message: Timestamp) -> float:
-    """The seconds since the epoch nearest to this timestamp."""
+def seconds_of_duration(message: Duration | Timestamp) -> float:
+    """The seconds nearest to this duration, or, for a timestamp, since the epoch."""
     return (message.seconds * _NANOS + message.nanos) / _NANOS
+
+
+#: The seconds since the epoch nearest to a timestamp.
+epoch_s = seconds_of_duration
 
 
 def shortest(value: float) -> float:
@@ -63,7 +56,8 @@ def _float32(value: float) -> float:
     return unpacked
 
 
-def _nanoseconds(seconds: float) -> int:
+def _of_nanoseconds(message: _Time, seconds: float) -> _Time:
     # Whole seconds apart: today's epoch times a billion is more than a double holds exactly.
     whole = math.floor(seconds)
-    return whole * _NANOS + round((seconds - whole) * _NANOS)
+    message.FromNanoseconds(whole * _NANOS + round((seconds - whole) * _NANOS))
+    return message

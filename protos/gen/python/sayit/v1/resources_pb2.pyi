@@ -348,6 +348,7 @@ class Progress(_message.Message):
     CHUNKS_TOTAL_FIELD_NUMBER: _builtins.int
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     ETA_FIELD_NUMBER: _builtins.int
+    AUDIO_DECLARED_FIELD_NUMBER: _builtins.int
     chunks_done: _builtins.int
     """Finished chunks."""
     chunks_total: _builtins.int
@@ -366,6 +367,10 @@ class Progress(_message.Message):
     def eta(self) -> _duration_pb2.Duration:
         """Estimated time until it ends; absent while unknown."""
 
+    @_builtins.property
+    def audio_declared(self) -> _duration_pb2.Duration:
+        """Length that the file itself names, which is known before `audio_total` and may be wrong; absent where it names none."""
+
     def __init__(
         self,
         *,
@@ -375,10 +380,11 @@ class Progress(_message.Message):
         chunks_total: _builtins.int | None = ...,
         queue_position: _builtins.int | None = ...,
         eta: _duration_pb2.Duration | None = ...,
+        audio_declared: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_chunks_total", b"_chunks_total", "_queue_position", b"_queue_position", "audio_done", b"audio_done", "audio_total", b"audio_total", "chunks_total", b"chunks_total", "eta", b"eta", "queue_position", b"queue_position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_chunks_total", b"_chunks_total", "_queue_position", b"_queue_position", "audio_declared", b"audio_declared", "audio_done", b"audio_done", "audio_total", b"audio_total", "chunks_total", b"chunks_total", "eta", b"eta", "queue_position", b"queue_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunks_total", b"_chunks_total", "_queue_position", b"_queue_position", "audio_done", b"audio_done", "audio_total", b"audio_total", "chunks_done", b"chunks_done", "chunks_total", b"chunks_total", "eta", b"eta", "queue_position", b"queue_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chunks_total", b"_chunks_total", "_queue_position", b"_queue_position", "audio_declared", b"audio_declared", "audio_done", b"audio_done", "audio_total", b"audio_total", "chunks_done", b"chunks_done", "chunks_total", b"chunks_total", "eta", b"eta", "queue_position", b"queue_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__chunks_total: _TypeAlias = _typing.Literal["chunks_total"]  # noqa: Y015
     _WhichOneofArgType__chunks_total: _TypeAlias = _typing.Literal["_chunks_total", b"_chunks_total"]  # noqa: Y015
@@ -427,6 +433,26 @@ class Job(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
@@ -441,6 +467,7 @@ class Job(_message.Message):
     CACHED_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     LAST_SEQ_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, opaque and unguessable."""
     state: Global___JobState.ValueType
@@ -485,6 +512,10 @@ class Job(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Stable codes of what was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED."""
 
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As given in JobConfig."""
+
     def __init__(
         self,
         *,
@@ -502,10 +533,11 @@ class Job(_message.Message):
         cached: _builtins.bool = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         last_seq: _builtins.int = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "finish_time", b"finish_time", "options", b"options", "progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "filename", b"filename", "finish_time", b"finish_time", "id", b"id", "last_seq", b"last_seq", "model", b"model", "options", b"options", "progress", b"progress", "start_time", b"start_time", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "filename", b"filename", "finish_time", b"finish_time", "id", b"id", "labels", b"labels", "last_seq", b"last_seq", "model", b"model", "options", b"options", "progress", b"progress", "start_time", b"start_time", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

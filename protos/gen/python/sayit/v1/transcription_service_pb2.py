@@ -27,45 +27,60 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$sayit/v1/transcription_service.proto\x12\x08sayit.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sayit/v1/resources.proto\"g\n\tJobConfig\x12/\n\x07options\x18\x01 \x01(\x0b\x32\x1e.sayit.v1.TranscriptionOptions\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"V\n\x11TranscribeRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\x85\x01\n\x10\x43reateJobRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12.\n\x0b\x66rom_upload\x18\x03 \x01(\x0b\x32\x17.sayit.v1.JobFromUploadH\x00\x42\t\n\x07payload\"G\n\rJobFromUpload\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfig\x12\x11\n\tupload_id\x18\x02 \x01(\t\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x8f\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\"\n\x06states\x18\x03 \x03(\x0e\x32\x12.sayit.v1.JobState\x12\x31\n\rcreated_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"H\n\x10ListJobsResponse\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.sayit.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x03\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"_\n\x14GetTranscriptRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.sayit.v1.TranscriptFormat\x12\x0b\n\x03raw\x18\x03 \x01(\x08\"\x86\x01\n\x15GetTranscriptResponse\x12&\n\x06header\x18\x01 \x01(\x0b\x32\x14.sayit.v1.TranscriptH\x00\x12*\n\x08segments\x18\x02 \x01(\x0b\x32\x16.sayit.v1.SegmentBatchH\x00\x12\x11\n\x07\x63ontent\x18\x03 \x01(\x0cH\x00\x42\x06\n\x04part\"3\n\x0cSegmentBatch\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\"\x13\n\x11ListModelsRequest\"5\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.sayit.v1.Model*\xe0\x01\n\x10TranscriptFormat\x12!\n\x1dTRANSCRIPT_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n\x16TRANSCRIPT_FORMAT_TEXT\x10\x01\x12\x1a\n\x16TRANSCRIPT_FORMAT_JSON\x10\x02\x12\x19\n\x15TRANSCRIPT_FORMAT_SRT\x10\x03\x12\x19\n\x15TRANSCRIPT_FORMAT_VTT\x10\x04\x12\x19\n\x15TRANSCRIPT_FORMAT_TSV\x10\x05\x12 \n\x1cTRANSCRIPT_FORMAT_TIMED_TEXT\x10\x06\x32\xdb\x04\n\x14TranscriptionService\x12\x41\n\nTranscribe\x12\x1b.sayit.v1.TranscribeRequest\x1a\x12.sayit.v1.JobEvent(\x01\x30\x01\x12\x38\n\tCreateJob\x12\x1a.sayit.v1.CreateJobRequest\x1a\r.sayit.v1.Job(\x01\x12\x30\n\x06GetJob\x12\x17.sayit.v1.GetJobRequest\x1a\r.sayit.v1.Job\x12\x41\n\x08ListJobs\x12\x19.sayit.v1.ListJobsRequest\x1a\x1a.sayit.v1.ListJobsResponse\x12;\n\x08WatchJob\x12\x19.sayit.v1.WatchJobRequest\x1a\x12.sayit.v1.JobEvent0\x01\x12\x36\n\tCancelJob\x12\x1a.sayit.v1.CancelJobRequest\x1a\r.sayit.v1.Job\x12?\n\tDeleteJob\x12\x1a.sayit.v1.DeleteJobRequest\x1a\x16.google.protobuf.Empty\x12R\n\rGetTranscript\x12\x1e.sayit.v1.GetTranscriptRequest\x1a\x1f.sayit.v1.GetTranscriptResponse0\x01\x12G\n\nListModels\x12\x1b.sayit.v1.ListModelsRequest\x1a\x1c.sayit.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$sayit/v1/transcription_service.proto\x12\x08sayit.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sayit/v1/resources.proto\"\xc7\x01\n\tJobConfig\x12/\n\x07options\x18\x01 \x01(\x0b\x32\x1e.sayit.v1.TranscriptionOptions\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\x12/\n\x06labels\x18\x04 \x03(\x0b\x32\x1f.sayit.v1.JobConfig.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"s\n\x10RecognizeRequest\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfig\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\x12+\n\x07\x66ormats\x18\x03 \x03(\x0e\x32\x1a.sayit.v1.TranscriptFormat\"\x89\x01\n\x11RecognizeResponse\x12\x1a\n\x03job\x18\x01 \x01(\x0b\x32\r.sayit.v1.Job\x12(\n\ntranscript\x18\x02 \x01(\x0b\x32\x14.sayit.v1.Transcript\x12.\n\x08rendered\x18\x03 \x03(\x0b\x32\x1c.sayit.v1.RenderedTranscript\"Q\n\x12RenderedTranscript\x12*\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x1a.sayit.v1.TranscriptFormat\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"V\n\x11TranscribeRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\xa8\x01\n\x10\x43reateJobRequest\x12%\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12.\n\x0b\x66rom_upload\x18\x03 \x01(\x0b\x32\x17.sayit.v1.JobFromUploadH\x00\x42\t\n\x07payloadJ\x04\x08\x04\x10\x05J\x04\x08\x05\x10\x06R\x08\x66rom_urlR\x0b\x66rom_bucket\"G\n\rJobFromUpload\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfig\x12\x11\n\tupload_id\x18\x02 \x01(\t\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\xf5\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\"\n\x06states\x18\x03 \x03(\x0e\x32\x12.sayit.v1.JobState\x12\x31\n\rcreated_after\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x06labels\x18\x05 \x03(\x0b\x32%.sayit.v1.ListJobsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"H\n\x10ListJobsResponse\x12\x1b\n\x04jobs\x18\x01 \x03(\x0b\x32\r.sayit.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x03\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"\x8c\x01\n\x14GetTranscriptRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12*\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1a.sayit.v1.TranscriptFormat\x12\x0b\n\x03raw\x18\x03 \x01(\x08\x12+\n\x07\x66ormats\x18\x04 \x03(\x0e\x32\x1a.sayit.v1.TranscriptFormat\"\xb2\x01\n\x15GetTranscriptResponse\x12&\n\x06header\x18\x01 \x01(\x0b\x32\x14.sayit.v1.TranscriptH\x00\x12*\n\x08segments\x18\x02 \x01(\x0b\x32\x16.sayit.v1.SegmentBatchH\x00\x12\x11\n\x07\x63ontent\x18\x03 \x01(\x0cH\x00\x12*\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x1a.sayit.v1.TranscriptFormatB\x06\n\x04part\"3\n\x0cSegmentBatch\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\"\x13\n\x11ListModelsRequest\"5\n\x12ListModelsResponse\x12\x1f\n\x06models\x18\x01 \x03(\x0b\x32\x0f.sayit.v1.Model*\xe0\x01\n\x10TranscriptFormat\x12!\n\x1dTRANSCRIPT_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n\x16TRANSCRIPT_FORMAT_TEXT\x10\x01\x12\x1a\n\x16TRANSCRIPT_FORMAT_JSON\x10\x02\x12\x19\n\x15TRANSCRIPT_FORMAT_SRT\x10\x03\x12\x19\n\x15TRANSCRIPT_FORMAT_VTT\x10\x04\x12\x19\n\x15TRANSCRIPT_FORMAT_TSV\x10\x05\x12 \n\x1cTRANSCRIPT_FORMAT_TIMED_TEXT\x10\x06\x32\xa1\x05\n\x14TranscriptionService\x12\x44\n\tRecognize\x12\x1a.sayit.v1.RecognizeRequest\x1a\x1b.sayit.v1.RecognizeResponse\x12\x41\n\nTranscribe\x12\x1b.sayit.v1.TranscribeRequest\x1a\x12.sayit.v1.JobEvent(\x01\x30\x01\x12\x38\n\tCreateJob\x12\x1a.sayit.v1.CreateJobRequest\x1a\r.sayit.v1.Job(\x01\x12\x30\n\x06GetJob\x12\x17.sayit.v1.GetJobRequest\x1a\r.sayit.v1.Job\x12\x41\n\x08ListJobs\x12\x19.sayit.v1.ListJobsRequest\x1a\x1a.sayit.v1.ListJobsResponse\x12;\n\x08WatchJob\x12\x19.sayit.v1.WatchJobRequest\x1a\x12.sayit.v1.JobEvent0\x01\x12\x36\n\tCancelJob\x12\x1a.sayit.v1.CancelJobRequest\x1a\r.sayit.v1.Job\x12?\n\tDeleteJob\x12\x1a.sayit.v1.DeleteJobRequest\x1a\x16.google.protobuf.Empty\x12R\n\rGetTranscript\x12\x1e.sayit.v1.GetTranscriptRequest\x1a\x1f.sayit.v1.GetTranscriptResponse0\x01\x12G\n\nListModels\x12\x1b.sayit.v1.ListModelsRequest\x1a\x1c.sayit.v1.ListModelsResponseBi\n\x08sayit.v1B\x19TranscriptionServiceProtoP\x01Z\x10sayit/v1;sayitv1\xa2\x02\x03SAY\xaa\x02\x08SayIt.V1\xba\x02\x05SayIt\xca\x02\x08SayIt\\V1\xea\x02\tSayIt::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sayit.v1.transcription_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_TRANSCRIPTFORMAT']._serialized_start=1283
-  _globals['_TRANSCRIPTFORMAT']._serialized_end=1507
-  _globals['_JOBCONFIG']._serialized_start=138
-  _globals['_JOBCONFIG']._serialized_end=241
-  _globals['_TRANSCRIBEREQUEST']._serialized_start=243
-  _globals['_TRANSCRIBEREQUEST']._serialized_end=329
-  _globals['_CREATEJOBREQUEST']._serialized_start=332
-  _globals['_CREATEJOBREQUEST']._serialized_end=465
-  _globals['_JOBFROMUPLOAD']._serialized_start=467
-  _globals['_JOBFROMUPLOAD']._serialized_end=538
-  _globals['_GETJOBREQUEST']._serialized_start=540
-  _globals['_GETJOBREQUEST']._serialized_end=571
-  _globals['_LISTJOBSREQUEST']._serialized_start=574
-  _globals['_LISTJOBSREQUEST']._serialized_end=717
-  _globals['_LISTJOBSRESPONSE']._serialized_start=719
-  _globals['_LISTJOBSRESPONSE']._serialized_end=791
-  _globals['_WATCHJOBREQUEST']._serialized_start=793
-  _globals['_WATCHJOBREQUEST']._serialized_end=845
-  _globals['_CANCELJOBREQUEST']._serialized_start=847
-  _globals['_CANCELJOBREQUEST']._serialized_end=881
-  _globals['_DELETEJOBREQUEST']._serialized_start=883
-  _globals['_DELETEJOBREQUEST']._serialized_end=917
-  _globals['_GETTRANSCRIPTREQUEST']._serialized_start=919
-  _globals['_GETTRANSCRIPTREQUEST']._serialized_end=1014
-  _globals['_GETTRANSCRIPTRESPONSE']._serialized_start=1017
-  _globals['_GETTRANSCRIPTRESPONSE']._serialized_end=1151
-  _globals['_SEGMENTBATCH']._serialized_start=1153
-  _globals['_SEGMENTBATCH']._serialized_end=1204
-  _globals['_LISTMODELSREQUEST']._serialized_start=1206
-  _globals['_LISTMODELSREQUEST']._serialized_end=1225
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1227
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1280
-  _globals['_TRANSCRIPTIONSERVICE']._serialized_start=1510
-  _globals['_TRANSCRIPTIONSERVICE']._serialized_end=2113
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\010sayit.v1B\031TranscriptionServiceProtoP\001Z\020sayit/v1;sayitv1\242\002\003SAY\252\002\010SayIt.V1\272\002\005SayIt\312\002\010SayIt\\V1\352\002\tSayIt::V1'
+  _globals['_JOBCONFIG_LABELSENTRY']._loaded_options = None
+  _globals['_JOBCONFIG_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._loaded_options = None
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_TRANSCRIPTFORMAT']._serialized_start=1947
+  _globals['_TRANSCRIPTFORMAT']._serialized_end=2171
+  _globals['_JOBCONFIG']._serialized_start=139
+  _globals['_JOBCONFIG']._serialized_end=338
+  _globals['_JOBCONFIG_LABELSENTRY']._serialized_start=293
+  _globals['_JOBCONFIG_LABELSENTRY']._serialized_end=338
+  _globals['_RECOGNIZEREQUEST']._serialized_start=340
+  _globals['_RECOGNIZEREQUEST']._serialized_end=455
+  _globals['_RECOGNIZERESPONSE']._serialized_start=458
+  _globals['_RECOGNIZERESPONSE']._serialized_end=595
+  _globals['_RENDEREDTRANSCRIPT']._serialized_start=597
+  _globals['_RENDEREDTRANSCRIPT']._serialized_end=678
+  _globals['_TRANSCRIBEREQUEST']._serialized_start=680
+  _globals['_TRANSCRIBEREQUEST']._serialized_end=766
+  _globals['_CREATEJOBREQUEST']._serialized_start=769
+  _globals['_CREATEJOBREQUEST']._serialized_end=937
+  _globals['_JOBFROMUPLOAD']._serialized_start=939
+  _globals['_JOBFROMUPLOAD']._serialized_end=1010
+  _globals['_GETJOBREQUEST']._serialized_start=1012
+  _globals['_GETJOBREQUEST']._serialized_end=1043
+  _globals['_LISTJOBSREQUEST']._serialized_start=1046
+  _globals['_LISTJOBSREQUEST']._serialized_end=1291
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=293
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=338
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1293
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1365
+  _globals['_WATCHJOBREQUEST']._serialized_start=1367
+  _globals['_WATCHJOBREQUEST']._serialized_end=1419
+  _globals['_CANCELJOBREQUEST']._serialized_start=1421
+  _globals['_CANCELJOBREQUEST']._serialized_end=1455
+  _globals['_DELETEJOBREQUEST']._serialized_start=1457
+  _globals['_DELETEJOBREQUEST']._serialized_end=1491
+  _globals['_GETTRANSCRIPTREQUEST']._serialized_start=1494
+  _globals['_GETTRANSCRIPTREQUEST']._serialized_end=1634
+  _globals['_GETTRANSCRIPTRESPONSE']._serialized_start=1637
+  _globals['_GETTRANSCRIPTRESPONSE']._serialized_end=1815
+  _globals['_SEGMENTBATCH']._serialized_start=1817
+  _globals['_SEGMENTBATCH']._serialized_end=1868
+  _globals['_LISTMODELSREQUEST']._serialized_start=1870
+  _globals['_LISTMODELSREQUEST']._serialized_end=1889
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1891
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1944
+  _globals['_TRANSCRIPTIONSERVICE']._serialized_start=2174
+  _globals['_TRANSCRIPTIONSERVICE']._serialized_end=2847
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ if _version_not_supported:
 
 
 class TranscriptionServiceStub(object):
-    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
+    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit.internal"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
 
@@ -38,6 +38,11 @@ class TranscriptionServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.Recognize = channel.unary_unary(
+                '/sayit.v1.TranscriptionService/Recognize',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.RecognizeRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.RecognizeResponse.FromString,
+                _registered_method=True)
         self.Transcribe = channel.stream_stream(
                 '/sayit.v1.TranscriptionService/Transcribe',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.TranscribeRequest.SerializeToString,
@@ -86,9 +91,17 @@ class TranscriptionServiceStub(object):
 
 
 class TranscriptionServiceServicer(object):
-    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
+    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit.internal"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
+
+    def Recognize(self, request, context):
+        """Sends short audio and receives its transcript, in one message each. Below it is a job as any other; it is cancelled
+        when the call is, unless `config` has an idempotency key, under which a later call gets the same job's transcript.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Transcribe(self, request_iterator, context):
         """Sends audio and receives the job's events in the same call. The first response is the job's first state change,
@@ -157,6 +170,11 @@ class TranscriptionServiceServicer(object):
 
 def add_TranscriptionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Recognize': grpc.unary_unary_rpc_method_handler(
+                    servicer.Recognize,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.RecognizeRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.RecognizeResponse.SerializeToString,
+            ),
             'Transcribe': grpc.stream_stream_rpc_method_handler(
                     servicer.Transcribe,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.TranscribeRequest.FromString,
@@ -211,9 +229,36 @@ def add_TranscriptionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TranscriptionService(object):
-    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
+    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit.internal"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
+
+    @staticmethod
+    def Recognize(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/Recognize',
+            sayit_dot_v1_dot_transcription__service__pb2.RecognizeRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.RecognizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Transcribe(request_iterator,

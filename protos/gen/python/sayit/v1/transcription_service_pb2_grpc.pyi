@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TranscriptionServiceStub:
-    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
+    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit.internal"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
 
@@ -37,6 +37,10 @@ class TranscriptionServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TranscriptionServiceAsyncStub: ...
+    Recognize: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.RecognizeRequest, _transcription_service_pb2.RecognizeResponse]
+    """Sends short audio and receives its transcript, in one message each. Below it is a job as any other; it is cancelled
+    when the call is, unless `config` has an idempotency key, under which a later call gets the same job's transcript.
+    """
     Transcribe: _grpc.StreamStreamMultiCallable[_transcription_service_pb2.TranscribeRequest, _resources_pb2.JobEvent]
     """Sends audio and receives the job's events in the same call. The first response is the job's first state change,
     sent once the audio is stored; from then on the job lives on when the call breaks, and WatchJob takes over.
@@ -60,11 +64,15 @@ class TranscriptionServiceStub:
 
 @_typing.type_check_only
 class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
-    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
+    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit.internal"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    Recognize: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.RecognizeRequest, _transcription_service_pb2.RecognizeResponse]  # type: ignore[assignment]
+    """Sends short audio and receives its transcript, in one message each. Below it is a job as any other; it is cancelled
+    when the call is, unless `config` has an idempotency key, under which a later call gets the same job's transcript.
+    """
     Transcribe: _aio.StreamStreamMultiCallable[_transcription_service_pb2.TranscribeRequest, _resources_pb2.JobEvent]  # type: ignore[assignment]
     """Sends audio and receives the job's events in the same call. The first response is the job's first state change,
     sent once the audio is stored; from then on the job lives on when the call breaks, and WatchJob takes over.
@@ -87,9 +95,19 @@ class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
     """Lists the models that can be asked for."""
 
 class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit"),
+    """Turns recorded speech into text. Errors carry google.rpc.ErrorInfo (reason = stable code, domain "sayit.internal"),
     LocalizedMessage (en, ko) and, where they apply, BadRequest, RetryInfo and QuotaFailure.
     """
+
+    @_abc_1.abstractmethod
+    def Recognize(
+        self,
+        request: _transcription_service_pb2.RecognizeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transcription_service_pb2.RecognizeResponse, _abc.Awaitable[_transcription_service_pb2.RecognizeResponse]]:
+        """Sends short audio and receives its transcript, in one message each. Below it is a job as any other; it is cancelled
+        when the call is, unless `config` has an idempotency key, under which a later call gets the same job's transcript.
+        """
 
     @_abc_1.abstractmethod
     def Transcribe(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+import grpc
+
 from sayit.chassis import telemetry
-from sayit.gateway.api import passed
+from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.gateway.api import check_ids, passed
 from sayit.gateway.api.event_stream import EventRelay
-from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
+from sayit.gateway.api.upload_relay import MAX_DATA_BYTES, Pace, UploadMessages, relay_upload
 from sayit.gateway.limits.slots import Slots
 from sayit.speech import wire
-from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.rendering import render
+from sayit.speech.errors import ErrorKind, SayItError, Sentence
+from sayit.speech.rendering import Format, render
 from sayit.v1 import resources_pb2, transcription_service_pb2, transcription_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -22,18 +25,24 @@ if TYPE_CHECKING:
 
 #: Bytes of rendered text in one message.
 _CONTENT_BYTES = 256 * 1024
+#: Most bytes of audio in one call of Recognize: two minutes as PCM, half an hour as Opus.
+RECOGNIZE_BYTES = 4 * 1024 * 1024
+#: Most forms of one transcript in an answer.
+_MAX_FORMATS = 8
 
 
 class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):
     """Passes jobs, their events and their transcripts through."""
 
     def __init__(
-        self, scheduler: JobServiceAsyncStub, event_relay: EventRelay, *, uploads: Slots, watchers: Slots
+        self, scheduler: JobServiceAsyncStub, event_relay: EventRelay, *, uploads: Slots, watchers: Slots, pace: Pace
     ) -> None:
         self._scheduler = scheduler
         self._uploads = uploads
         self._watchers = watchers
         self._event_relay = event_relay
+        self._pace = pace
+        self._background = BackgroundTasks()
 
     GetJob = passed("GetJob")
     ListJobs = passed("ListJobs")
@@ -41,12 +50,58 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
     DeleteJob = passed("DeleteJob")
     ListModels = passed("ListModels")
 
+    async def Recognize(
+        self, request: transcription_service_pb2.RecognizeRequest, context: Any
+    ) -> transcription_service_pb2.RecognizeResponse:
+        """A job from its audio to its transcript."""
+        if not request.audio:
+            raise SayItError(ErrorKind.FILE_REQUIRED, field="audio")
+        if len(request.audio) > RECOGNIZE_BYTES:
+            raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=RECOGNIZE_BYTES // 1_000_000)
+        forms = _forms(request.formats)
+        with self._watchers.taken():
+            job = await self._create(UploadMessages(_of_one(request), head="config", data="audio"))
+            try:
+                async with aclosing(self._event_relay.events(job.id, 0)) as events:
+                    async for _ in events:
+                        pass
+            except BaseException:
+                if not request.config.idempotency_key:  # under which the caller would come back for the job
+                    await self._background.do(self._cancel(job.id))
+                raise
+        get_job = transcription_service_pb2.GetJobRequest(job_id=job.id)
+        job = await self._scheduler.GetJob(get_job, timeout=context.time_remaining())
+        if job.state == resources_pb2.JOB_STATE_CANCELLED:
+            raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+        if job.state == resources_pb2.JOB_STATE_FAILED:
+            sentences = Sentence(en=job.error.message_en, ko=job.error.message_ko)
+            raise SayItError(ErrorKind.of_code(job.error.code), sentences=sentences)
+        parts = [part async for part in self._parts(job.id, context, raw=False)]
+        whole = wire.message_of_parts(parts)
+        contents = await _rendered(whole, forms)
+        return transcription_service_pb2.RecognizeResponse(
+            job=job,
+            transcript=whole,
+            rendered=[
+                transcription_service_pb2.RenderedTranscript(format=wire.format_to_proto(form), content=content)
+                for form, content in zip(forms, contents, strict=True)
+            ],
+        )
+
+    async def _cancel(self, job_id: str) -> None:
+        try:
+            await self._scheduler.CancelJob(transcription_service_pb2.CancelJobRequest(job_id=job_id))
+        except grpc.aio.AioRpcError as error:  # the job goes on, as after any other broken call
+            telemetry.logger().warning("not_cancelled", job_id=job_id, code=error.code().name)
+
     async def Transcribe(self, request_iterator: Any, context: Any) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Creates the job and watches it from its first event, in one call."""
         # The slot to watch is taken first: a job that was accepted is not refused afterwards.
         with self._watchers.taken():
             job = await self._create(
-                UploadMessages(request_iterator, head="config", data="audio", convert=_as_create_request)
+                UploadMessages(
+                    request_iterator, head="config", data="audio", convert=_as_create_request, pace=self._pace
+                )
             )
             async with aclosing(self._event_relay.events(job.id, 0)) as events:
                 async for event in events:
@@ -54,7 +109,10 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def CreateJob(self, request_iterator: Any, context: Any) -> resources_pb2.Job:
         """Returns once the scheduler has the audio and the job durably."""
-        return await self._create(UploadMessages(request_iterator, head="config", data="audio", alone="from_upload"))
+        messages = UploadMessages(
+            request_iterator, head="config", data="audio", alone="from_upload", convert=_checked, pace=self._pace
+        )
+        return await self._create(messages)
 
     async def _create(self, messages: UploadMessages[transcription_service_pb2.CreateJobRequest]) -> resources_pb2.Job:
         end = transcription_service_pb2.CreateJobRequest(audio=b"")
@@ -69,7 +127,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         """Passed through, across restarts of the scheduler."""
         if request.after_seq < 0:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="after_seq", reason="after_seq is negative")
-        telemetry.bind(job_id=request.job_id[:64])
+        check_ids(request)
         with self._watchers.taken():
             async with aclosing(self._event_relay.events(request.job_id, request.after_seq)) as events:
                 async for event in events:
@@ -78,26 +136,68 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
     async def GetTranscript(
         self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
     ) -> AsyncIterator[transcription_service_pb2.GetTranscriptResponse]:
-        """The parts as the scheduler sends them, or, for a format, the text in pieces."""
-        form = wire.format_from_proto(request.format)
-        telemetry.bind(job_id=request.job_id[:64])
+        """The parts as the scheduler sends them, or, for formats, the texts in pieces."""
+        check_ids(request)
+        several = bool(request.formats)
+        forms = _forms(request.formats if several else [request.format] if request.format else [])
+        stream = self._parts(request.job_id, context, raw=request.raw)
+        if not forms:
+            async with aclosing(stream):
+                async for part in stream:
+                    yield part
+            return
+        whole = wire.message_of_parts([part async for part in stream])
+        for form, content in zip(forms, await _rendered(whole, forms), strict=True):
+            data = content.encode()
+            for start in range(0, len(data), _CONTENT_BYTES) or [0]:
+                yield transcription_service_pb2.GetTranscriptResponse(
+                    content=data[start : start + _CONTENT_BYTES], format=wire.format_to_proto(form)
+                )
+
+    async def _parts(
+        self, job_id: str, context: Any, *, raw: bool
+    ) -> AsyncGenerator[transcription_service_pb2.GetTranscriptResponse]:
         call = self._scheduler.GetTranscript(
-            transcription_service_pb2.GetTranscriptRequest(job_id=request.job_id, raw=request.raw),
-            timeout=context.time_remaining(),
+            transcription_service_pb2.GetTranscriptRequest(job_id=job_id, raw=raw), timeout=context.time_remaining()
         )
         try:
-            if form is None:
-                async for part in call:
-                    yield part
-                return
-            parts = [part async for part in call]
+            async for part in call:
+                yield part
         finally:
             call.cancel()
-        # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
-        content = await asyncio.to_thread(lambda: render(wire.transcript_of_parts(parts), form).encode())
-        for start in range(0, len(content), _CONTENT_BYTES):
-            piece = content[start : start + _CONTENT_BYTES]
-            yield transcription_service_pb2.GetTranscriptResponse(content=piece)
+
+
+def _forms(formats: Sequence[transcription_service_pb2.TranscriptFormat.ValueType]) -> list[Format]:
+    """The forms that were asked for."""
+    if len(formats) > _MAX_FORMATS:
+        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="formats", reason=f"more than {_MAX_FORMATS}")
+    forms = [form for form in map(wire.format_from_proto, formats) if form is not None]
+    if len(forms) != len(formats):
+        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="formats", reason="one is unspecified")
+    return forms
+
+
+async def _rendered(transcript: resources_pb2.Transcript, forms: Sequence[Format]) -> list[str]:
+    # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
+    if not forms:
+        return []
+    return await asyncio.to_thread(lambda: [render(wire.transcript_from_proto(transcript), form) for form in forms])
+
+
+async def _of_one(
+    request: transcription_service_pb2.RecognizeRequest,
+) -> AsyncGenerator[transcription_service_pb2.CreateJobRequest]:
+    """The messages that CreateJob would get."""
+    yield transcription_service_pb2.CreateJobRequest(config=request.config)
+    for start in range(0, len(request.audio), MAX_DATA_BYTES):
+        yield transcription_service_pb2.CreateJobRequest(audio=request.audio[start : start + MAX_DATA_BYTES])
+    yield transcription_service_pb2.CreateJobRequest(audio=b"")
+
+
+def _checked(message: transcription_service_pb2.CreateJobRequest) -> transcription_service_pb2.CreateJobRequest:
+    if message.HasField("from_upload"):
+        check_ids(message.from_upload)
+    return message
 
 
 def _as_create_request(

@@ -10,8 +10,10 @@ the empty message from the gateway: so a gateway that dies cannot be mistaken fo
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -25,8 +27,21 @@ SETTLE_S = 0.05
 #: Most bytes of data in one message.
 MAX_DATA_BYTES = 1024 * 1024
 
+#: The mean speed counts from here on: a connection takes a while to get up to speed.
+SPEED_AFTER_S = 20.0
+
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How slow the sender of an upload may be; 0 for no bound."""
+
+    #: Seconds without a message.
+    idle_s: float = 0.0
+    #: Mean speed while the gateway waits for the sender.
+    min_bytes_per_s: int = 0
 
 
 class UploadMessages(Generic[_Request]):
@@ -44,6 +59,7 @@ class UploadMessages(Generic[_Request]):
         data: str,
         alone: str = "",
         convert: Callable[[Any], _Request] = lambda message: message,
+        pace: Pace | None = None,
     ) -> None:
         """Takes a stream as gRPC gives it.
 
@@ -53,12 +69,16 @@ class UploadMessages(Generic[_Request]):
             data: the payload of the others.
             alone: the payload of a first message without data behind it, if the method has one.
             convert: makes a message for the scheduler of one from the client.
+            pace: how slow the client may be; None: as slow as it likes.
         """
         self._messages = messages
         self._convert = convert
         self._head = head
         self._data = data
         self._alone = alone
+        self._pace = pace or Pace()
+        self._waited_s = 0.0
+        self._bytes = 0
         #: Whether data may follow the first message.
         self.takes_data = True
         #: Whether the last message was empty data, by which a client says that it sent all.
@@ -69,7 +89,7 @@ class UploadMessages(Generic[_Request]):
         begun = False
         stream: Any = aiter(self._messages)  # a generator, which the code that uses it must close
         async with aclosing(stream):
-            async for given in stream:
+            while (given := await self._next(stream)) is not None:
                 message = self._convert(given)
                 self._check(message, begun=begun)
                 begun = True
@@ -77,6 +97,21 @@ class UploadMessages(Generic[_Request]):
                     yield message
         if not begun:
             raise _invalid(f"the first message must carry {self._head}", field=self._head)
+
+    async def _next(self, stream: Any) -> Any:
+        """The client's next message, None at the end; UPLOAD_TOO_SLOW if it takes too long. Our time is free."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._pace.idle_s or None):
+                given = await anext(stream, None)
+        except TimeoutError:
+            cause = f"nothing arrived for {self._pace.idle_s:g} s"
+            raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, cause=cause) from None
+        self._waited_s += time.monotonic() - began
+        if self._waited_s > SPEED_AFTER_S and self._bytes < self._pace.min_bytes_per_s * self._waited_s:
+            cause = f"{self._bytes} bytes in {self._waited_s:.0f} s"
+            raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, cause=cause)
+        return given
 
     def _check(self, message: _Request, *, begun: bool) -> None:
         which = message.WhichOneof("payload")
@@ -96,6 +131,7 @@ class UploadMessages(Generic[_Request]):
         if size > MAX_DATA_BYTES:
             raise _invalid(f"a message carries {size} bytes; at most {MAX_DATA_BYTES} are allowed", field=self._data)
         self.ended = size == 0
+        self._bytes += size
 
 
 async def relay_upload(

@@ -21,9 +21,9 @@ from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech import wire
 from sayit.speech.audio import SAMPLE_BYTES
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import DecodeOptions, Task
+from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
-from sayit.v1 import resources_pb2
+from sayit.speech.wire.codec import Codec
 
 #: Audio bytes per message.
 _MESSAGE_BYTES = 256 * 1024
@@ -32,7 +32,7 @@ _CLAIM_TIMEOUT_S = 10.0
 _RENEW_SHARE = 0.35
 #: A loop that is later than this stood still.
 _LAG_S = 1.0
-_TASKS = {Task.TRANSCRIBE: resources_pb2.TASK_TRANSCRIBE, Task.TRANSLATE: resources_pb2.TASK_TRANSLATE}
+_OPTIONS = Codec(DecodeOptions, pb.DecodeOptions)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _Inbox = asyncio.Queue[pb.RunChunkRequest | None]
@@ -257,7 +257,7 @@ class _Attempt:
             job_id=self._claim.job_id,
             chunk_index=self._claim.index,
             audio_bytes=self._claim.samples * SAMPLE_BYTES,
-            options=_options(self._attempts.options(self._claim)),
+            options=_OPTIONS.to_proto(self._attempts.options(self._claim)),
             heartbeat_interval=wire.duration_to_proto(self._attempts.limits.heartbeat_s),
             interactive=self._claim.interactive,
             alone=self._claim.alone,
@@ -274,27 +274,6 @@ async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> N
         if inbox.full():
             inbox.get_nowait()  # the call has ended: an unread message is not needed
         inbox.put_nowait(None)
-
-
-def _options(options: DecodeOptions) -> pb.DecodeOptions:
-    return pb.DecodeOptions(
-        language=options.language,
-        task=_TASKS[options.task],
-        prompt=options.prompt,
-        hotwords=options.hotwords,
-        word_timestamps=options.word_timestamps,
-        beam_size=options.beam_size,
-        best_of=options.best_of,
-        patience=options.patience,
-        temperatures=options.temperatures,
-        compression_ratio_threshold=options.compression_ratio_threshold,
-        logprob_threshold=options.logprob_threshold,
-        no_speech_threshold=options.no_speech_threshold,
-        max_tokens_per_window=options.max_tokens_per_window,
-        languages=options.languages,
-        within_chunk_context=options.within_chunk_context,
-        suppress_tokens=options.suppress_tokens,
-    )
 
 
 def _segments(output: pb.ChunkOutput, time_mapping: TimeMapping) -> tuple[Segment, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import Counter
@@ -41,15 +41,22 @@ class Control:
         return view(job, await self.registry.estimate(job))
 
     async def list(
-        self, who: Principal, *, states: Sequence[JobState], created_after_s: float, page_size: int, page_token: str
+        self,
+        who: Principal,
+        *,
+        states: Sequence[JobState],
+        labels: Mapping[str, str],
+        created_after_s: float,
+        page_size: int,
+        page_token: str,
     ) -> tuple[list[Job], str]:
         """Returns a page of jobs, newest first, and the next page's token (empty on the last page)."""
-        if not 0 <= page_size <= _MAX_PAGE:
-            raise _invalid("page_size", f"{page_size} is not between 0 and {_MAX_PAGE}")
-        size = page_size or _DEFAULT_PAGE
+        if page_size < 0:
+            raise _invalid("page_size", "it is negative")
+        size = min(page_size or _DEFAULT_PAGE, _MAX_PAGE)
         before = _position(page_token) if page_token else None
         found = await self.jobs.list_jobs(
-            who.tenant, states=states, created_after_s=created_after_s, before=before, limit=size + 1
+            who.tenant, states=states, labels=labels, created_after_s=created_after_s, before=before, limit=size + 1
         )
         page = found[:size]
         token = _token(page[-1]) if len(found) > size else ""
@@ -102,6 +109,7 @@ def view(job: JobRecord, progress: Progress) -> Job:
         cached=job.cached,
         warnings=job.warnings,
         last_seq=job.last_seq,
+        labels=job.labels,
     )
 
 

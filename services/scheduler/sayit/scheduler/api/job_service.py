@@ -17,7 +17,7 @@ from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.stream import EventStream
-from sayit.scheduler.ingest.uploads import Intake
+from sayit.scheduler.ingest.uploads import Intake, JobRequest
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.records import UploadRecord
 from sayit.speech import wire
@@ -50,27 +50,20 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         first = await anext(requests, None)
         if first is None:
             raise SayItError(ErrorKind.FILE_REQUIRED, field="config")
-        if first.HasField("from_upload"):
-            config = first.from_upload.config
-            record = await self.intake.create_job_on(
-                who,
-                wire.options_from_proto(config.options),
-                first.from_upload.upload_id,
-                filename=config.filename,
-                key=config.idempotency_key,
-                traceparent=telemetry.traceparent(),
-            )
-        elif first.HasField("config"):
-            record = await self.intake.create_job(
-                who,
-                wire.options_from_proto(first.config.options),
-                _audio(requests),
-                filename=first.config.filename,
-                key=first.config.idempotency_key,
-                traceparent=telemetry.traceparent(),
-            )
-        else:
+        if first.WhichOneof("payload") not in {"config", "from_upload"}:
             raise _out_of_order("config")
+        config = first.from_upload.config if first.HasField("from_upload") else first.config
+        wanted = JobRequest(
+            options=wire.options_from_proto(config.options),
+            filename=config.filename,
+            key=config.idempotency_key,
+            labels=dict(config.labels),
+            traceparent=telemetry.traceparent(),
+        )
+        if first.HasField("from_upload"):
+            record = await self.intake.create_job_on(who, wanted, first.from_upload.upload_id)
+        else:
+            record = await self.intake.create_job(who, wanted, _audio(requests))
         telemetry.bind(job_id=record.id)
         return wire.job_to_proto(await self.control.get(who, record.id))
 
@@ -84,6 +77,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         jobs, token = await self.control.list(
             principal.current(),
             states=[wire.job_state_from_proto(state) for state in request.states],
+            labels=dict(request.labels),
             created_after_s=wire.epoch_s(request.created_after) if request.HasField("created_after") else 0.0,
             page_size=request.page_size,
             page_token=request.page_token,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +40,7 @@ def job_values(job: JobRecord) -> dict[str, object]:
         "idempotency_key": job.idempotency_key or None,
         "created_s": job.created_s,
         "traceparent": job.traceparent,
+        "labels": labels_text(job.labels),
     }
 
 
@@ -76,7 +77,13 @@ def job_of(row: Row) -> JobRecord:
         cache_key=row.cache_key,
         traceparent=row.traceparent,
         prepare_attempts=row.prepare_attempts,
+        labels=dict(line.split("=", 1) for line in row.labels.splitlines() if line),
     )
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Labels to store; their names have no "=", and neither has a line break."""
+    return "".join(f"\n{name}={value}\n" for name, value in labels.items())
 
 
 def upload_of(row: Row) -> UploadRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -84,6 +84,7 @@ class SqlJobs(Store):
         tenant: str,
         *,
         states: Sequence[JobState],
+        labels: Mapping[str, str],
         created_after_s: float,
         before: tuple[float, str] | None,
         limit: int,
@@ -92,6 +93,11 @@ class SqlJobs(Store):
         statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
         if states:
             statement = statement.where(jobs.c.state.in_([state.value for state in states]))
+        for name, value in labels.items():
+            # Not LIKE, whose case SQLite ignores.
+            statement = statement.where(
+                func.replace(jobs.c.labels, codec.labels_text({name: value}), "") != jobs.c.labels
+            )
         if before is not None:
             created, job_id = before
             older = jobs.c.created_s < created

@@ -86,6 +86,8 @@ jobs = Table(
     Column("cache_key", String(64), nullable=False, server_default=""),
     Column("traceparent", String(64), nullable=False, server_default=""),
     Column("prepare_attempts", Integer, nullable=False, server_default="0"),
+    #: One "name=value" a line, each with a line break before and behind it; empty for none.
+    Column("labels", Text, nullable=False, server_default=""),
     #: Which scheduler prepares or merges it, and until when others must not.
     Column("lease_owner", String(64)),
     Column("lease_until_s", Double),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sayit.chassis.background_tasks import BackgroundTasks
 from sayit.chassis.principal import Principal
@@ -18,7 +18,7 @@ from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Hints, JobRecord, PartRecord, UploadRecord
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import JobState
+from sayit.speech.jobs import JobState, check_labels
 from sayit.speech.options import Options
 
 #: Bytes of an upload that are stored together; what one upload keeps in memory.
@@ -26,6 +26,18 @@ PART_BYTES = 1 << 20
 _MEGABYTE = 1_000_000
 _MAX_NAME = 255
 _MAX_KEY = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """What a job is made with, but for its audio."""
+
+    options: Options
+    filename: str = ""
+    #: The idempotency key; empty for none.
+    key: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    traceparent: str = ""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -89,37 +101,33 @@ class Intake:
         """Deletes an upload that no job uses."""
         await self.uploads.delete_upload(who.tenant, upload_id)
 
-    async def create_job(
-        self, who: Principal, options: Options, data: AsyncIterator[bytes], *, filename: str, key: str, traceparent: str
-    ) -> JobRecord:
+    async def create_job(self, who: Principal, wanted: JobRequest, data: AsyncIterator[bytes]) -> JobRecord:
         """Receives audio and accepts a job on it.
 
         Raises:
             SayItError: for options that are not valid, an empty file, too much of it, a full or unavailable service.
         """
-        options, sent, existing = await self._admit(who, options, key)
+        wanted, sent, existing = await self._admit(who, wanted)
         if existing is not None:
             return existing
         await self.admission.job(who.tenant)
-        upload = await self.open_upload(who, filename=filename, size=None)
+        upload = await self.open_upload(who, filename=wanted.filename, size=None)
         try:
             received = await self._receive(upload, data, keep_rest=False)
             _not_empty(received, "audio")
-            return await self._accept(who, options, sent, upload, key, traceparent)
+            return await self._accept(who, wanted, sent, upload)
         except BaseException:
             # Also when the sender goes away: no client knows this upload's id, so none could go on with it.
             await self.background.do(self._forget(who, upload.id))
             raise
 
-    async def create_job_on(
-        self, who: Principal, options: Options, upload_id: str, *, filename: str, key: str, traceparent: str
-    ) -> JobRecord:
+    async def create_job_on(self, who: Principal, wanted: JobRequest, upload_id: str) -> JobRecord:
         """Accepts a job on a finished upload.
 
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_INCOMPLETE, FILE_REQUIRED for an empty one; else as `create_job`.
         """
-        options, sent, existing = await self._admit(who, options, key)
+        wanted, sent, existing = await self._admit(who, wanted)
         if existing is not None:
             return existing
         await self.admission.job(who.tenant)
@@ -127,44 +135,43 @@ class Intake:
         if upload.size is not None and upload.received != upload.size:
             raise SayItError(ErrorKind.UPLOAD_INCOMPLETE, received=upload.received, size=upload.size)
         _not_empty(upload.received, "upload_id")
-        if filename:
-            upload = replace(upload, filename=_display_name(filename))
-        return await self._accept(who, options, sent, upload, key, traceparent)
+        if wanted.filename:
+            upload = replace(upload, filename=_display_name(wanted.filename))
+        return await self._accept(who, wanted, sent, upload)
 
-    async def _admit(
-        self, who: Principal, options: Options, key: str
-    ) -> tuple[Options, Hints | None, JobRecord | None]:
-        """Valid options with their model and their vocabulary's words, and what was sent of those.
+    async def _admit(self, who: Principal, wanted: JobRequest) -> tuple[JobRequest, Hints | None, JobRecord | None]:
+        """A valid request, its options with their model and their vocabulary's words, and what was sent of those.
 
         Or the job that the key has made already: a retry is never refused, even if the vocabulary changed.
         """
-        if len(key) > _MAX_KEY:
+        if len(wanted.key) > _MAX_KEY:
             reason = f"longer than {_MAX_KEY} characters"
             raise SayItError(ErrorKind.INVALID_OPTION, field="idempotency_key", reason=reason)
-        options = options.normalised()
-        job = await self.jobs.find_by_idempotency_key(who.tenant, key)
+        check_labels(wanted.labels)
+        options = wanted.options.normalised()
+        job = await self.jobs.find_by_idempotency_key(who.tenant, wanted.key)
         if job is not None:
             _same(options, job)
-            return options, None, job
+            return wanted, None, job
         options, sent = await self.vocabularies.applied(who, options)
-        return replace(options, model=await self.registry.model_named(options.model)), sent, None
+        options = replace(options, model=await self.registry.model_named(options.model))
+        return replace(wanted, options=options), sent, None
 
-    async def _accept(
-        self, who: Principal, options: Options, sent: Hints | None, upload: UploadRecord, key: str, traceparent: str
-    ) -> JobRecord:
+    async def _accept(self, who: Principal, wanted: JobRequest, sent: Hints | None, upload: UploadRecord) -> JobRecord:
         job = JobRecord(
             id=secrets.token_hex(16),
             tenant=who.tenant,
             key_id=who.key_id,
             upload_id=upload.id,
             filename=upload.filename,
-            options=options,
+            options=wanted.options,
             sent=sent,
-            model=options.model,
+            model=wanted.options.model,
             state=JobState.PREPARING,
-            idempotency_key=key,
+            idempotency_key=wanted.key,
             created_s=time.time(),
-            traceparent=traceparent,
+            traceparent=wanted.traceparent,
+            labels=wanted.labels,
         )
         accepted, new = await self.admission.accept(job)
         if not new:

@@ -99,6 +99,7 @@ class JobRecord:
     traceparent: str = ""
     #: How often preparing it was begun.
     prepare_attempts: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def requested(self) -> Options:
@@ -118,6 +119,7 @@ class JobRecord:
         return Progress(
             audio_done_s=seconds_of(done),
             audio_total_s=None if self.samples_total is None else seconds_of(self.samples_total),
+            audio_declared_s=None if self.samples_declared is None else seconds_of(self.samples_declared),
             chunks_done=self.chunks_done,
             chunks_total=self.chunks_total,
             queue_position=queue_position,

@@ -1,0 +1,46 @@
+"""Stubs in other languages come out of the definitions without a flag."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROTOS = Path(__file__).parents[2] / "protos"
+PUBLIC = sorted((PROTOS / "sayit/v1").glob("*.proto"))
+#: What protoc generates by itself, and where one file of it lies.
+BUILT_IN = {
+    "cpp": "sayit/v1/resources.pb.h",
+    "csharp": "Resources.cs",
+    "java": "sayit/v1/Job.java",
+    "objc": "sayit/v1/Resources.pbobjc.h",
+    "php": "SayIt/V1/Job.php",
+    "ruby": "sayit/v1/resources_pb.rb",
+}
+#: In each of its files, what the options asked for.
+NAMED = {"csharp": "namespace SayIt.V1", "java": "package sayit.v1;", "objc": "SAYJob", "php": "namespace SayIt\\V1;"}
+
+
+def test_protoc_generates_every_language_that_it_knows(tmp_path: Path) -> None:
+    """No flag but the language is given, and packages and names are those of the language."""
+    outs = [f"--{language}_out={tmp_path / language}" for language in BUILT_IN]
+    for language in BUILT_IN:
+        (tmp_path / language).mkdir()
+    protoc = Path(sys.executable).with_name("protoc")
+    done = subprocess.run(
+        [protoc, "-I", PROTOS, *outs, *PUBLIC], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for language, name in BUILT_IN.items():
+        text = (tmp_path / language / name).read_text(encoding="utf-8")
+        assert NAMED.get(language, "") in text
+
+
+@pytest.mark.parametrize("path", PUBLIC, ids=lambda path: path.stem)
+def test_every_definition_names_its_packages(path: Path) -> None:
+    """Go and Swift need plugins, which not every machine has; that their options are there is seen in the text."""
+    text = path.read_text(encoding="utf-8")
+    assert 'option go_package = "sayit/v1;sayitv1";' in text
+    assert 'option swift_prefix = "SayIt";' in text

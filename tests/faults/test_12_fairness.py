@@ -1,4 +1,4 @@
-"""Fault test 12, its other half: one tenant floods the suite, another asks for little."""
+"""Fault test 12, its other half: one tenant floods the suite, another asks for little; a short file among long ones."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sayit.client import AsyncClient
 from sayit.gateway.auth.keys import create_key
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed
-from tests.end_to_end.helper import running_suite
+from tests.end_to_end.helper import repeated, running_suite
 
 from .chaos import Chaos
-from .harness import LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips
+from .harness import LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -48,6 +48,29 @@ async def test_fairness(tmp_path: Path, heavy_model: Path, report: Report, rng: 
         flooding.cancel()
         await asyncio.gather(flooding, return_exceptions=True)
     report.conclude()
+
+
+async def test_a_short_file_does_not_wait_for_long_ones(slow_chaos: Chaos, report: Report) -> None:
+    """A short file sent while two long ones run is done while they do a few chunks more; both go on together."""
+    async with AsyncClient(slow_chaos.suite.address) as client:
+        long = [
+            (await client.create_job(repeated("ko-150s", 4, gain=gain), options=SLOW_OPTIONS)).id for gain in (0.9, 0.8)
+        ]
+        await until(lambda: slow_chaos.books.done(long[0]) >= 2, "two chunks of the first")
+        before = sum(map(slow_chaos.books.done, long))
+        await client.transcribe(clips()[0].audio, options=SLOW_OPTIONS)
+        between = sum(map(slow_chaos.books.done, long)) - before
+        # Two transcribers with two slots each: what they hold and what is queued for them goes first.
+        if between > _AHEAD + 2:
+            report.wrong.append(f"{between} chunks of the long files were done before the short one")
+        await until(lambda: slow_chaos.books.done(long[1]) >= 1, "a chunk of the second")
+        unfinished = slow_chaos.books.unfinished()
+        if not unfinished >= set(long):
+            report.wrong.append("a long file was done before the others had a turn: nothing was shown")
+        for job in long:
+            await client.cancel(job)
+    report.operations = 3
+    report.conclude(least=0)
 
 
 async def _flood(address: str, key: str, report: Report) -> None:

@@ -136,6 +136,15 @@ def test_ports_lie_below_the_kernels_own_range() -> None:
         assert max(found) < int(path.read_text().split()[0])
 
 
+def test_a_port_is_given_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks later, before the port is bound, gets another."""
+    (only,) = ports.free_ports(1)
+    monkeypatch.setattr(ports, "_LOWEST", only)
+    monkeypatch.setattr(ports, "_first_ephemeral", lambda: only + 1)
+    with pytest.raises(OSError, match="no free port"):
+        ports.free_ports(1)
+
+
 def test_the_bridge_knows_the_gateway_by_its_certificate(options: SuiteOptions, tmp_path: Path) -> None:
     """With TLS, be it from a file of settings, it trusts that very certificate; what the user says goes before."""
     if shutil.which("openssl") is None:

@@ -2,6 +2,8 @@
 
 Ports come from below the range that the kernel gives to outgoing connections. Otherwise, while a part is being
 restarted, another part that tries to reach it could get that port as the local port of its connection, and keep it.
+A part binds its port seconds after it was chosen, so this process holds the UDP port of the same number as long as it
+lives: another suite that starts meanwhile, or while a part restarts, passes over it.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from pathlib import Path
 _LOWEST = 20_000
 #: Linux' and macOS' own defaults; read from the kernel where that is possible.
 _FIRST_EPHEMERAL = 32_768
+_held: list[socket.socket] = []
 
 
 def free_ports(count: int) -> list[int]:
-    """This many different TCP ports on 127.0.0.1 on which no program listens now.
+    """This many different TCP ports on 127.0.0.1 on which no program listens and that no other caller was given.
 
     Raises:
         OSError: there are none.
@@ -25,16 +28,19 @@ def free_ports(count: int) -> list[int]:
     candidates = list(range(_LOWEST, _first_ephemeral()))
     random.shuffle(candidates)
     found: list[int] = []
-    with ExitStack() as held:
-        for port in candidates:
-            if len(found) == count:
-                return found
-            holder = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    for port in candidates:
+        if len(found) == count:
+            return found
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried, ExitStack() as unless_found:
+            held = unless_found.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             try:
-                holder.bind(("127.0.0.1", port))
+                tried.bind(("127.0.0.1", port))
+                held.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            found.append(port)
+            unless_found.pop_all()
+        _held.append(held)
+        found.append(port)
     raise OSError("no free port on 127.0.0.1")
 
 

@@ -20,6 +20,7 @@ from tests.end_to_end.helper import RunningSuite, running_suite
 from .chaos import Chaos
 from .harness import (
     FAST_FAULTS,
+    FULL_SEARCH,
     HEAVY_SHAPE,
     LONG,
     NO_BRIDGE,
@@ -134,7 +135,13 @@ def shared_several(
 def _several(folder: Path, postgres: PostgresServer, redis_url: str, model: Path) -> Iterator[Several]:
     with postgres.database() as url, asyncio.Runner() as runner:
         running = running_cluster(
-            folder, database_url=url, redis_url=redis_url, SAYIT_MODEL=str(model), SAYIT_SLOTS="2", **FAST_FAULTS
+            folder,
+            database_url=url,
+            redis_url=redis_url,
+            SAYIT_MODEL=str(model),
+            SAYIT_SLOTS="2",
+            **FULL_SEARCH,
+            **FAST_FAULTS,
         )
         cluster = runner.run(running.__aenter__())
         try:

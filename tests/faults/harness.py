@@ -49,8 +49,10 @@ FAST_FAULTS = {
     "SAYIT_REPORT_S": "0.5",
     "SAYIT_SLOW_READER_S": str(SLOW_READER_S),
 }
-#: Random weights leave gaps everywhere, and each would be looked at twice.
-SLOW_FAULTS = {**FAST_FAULTS, "SAYIT_SECOND_LOOKS": "0"}
+#: All texts of random weights are in doubt; what is tried before the full search would only cost more.
+FULL_SEARCH = {"SAYIT_SHORT_WINDOWS": "0", "SAYIT_GREEDY_FIRST": "0"}
+#: Random weights leave gaps everywhere, and each would be decoded twice.
+SLOW_FAULTS = {**FAST_FAULTS, **FULL_SEARCH, "SAYIT_SECOND_LOOKS": "0"}
 
 
 @dataclass

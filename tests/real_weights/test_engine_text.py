@@ -70,18 +70,17 @@ def over_the_phone(pcm: Samples) -> Samples:
 
 @pytest.mark.parametrize("quiet_s", [0.3, 0.6, 1.0, 2.0])
 def test_the_quiet_behind_a_sentence_does_not_say_it_again(engine: Engine, quiet_s: float) -> None:
-    """A sentence and the silence behind it: however long that is, the sentence is there once."""
+    """A sentence on the phone and the silence behind it: however long that is, the sentence is there once."""
     sentence = samples(RECORDINGS / "jfk.flac")[int(ASK_NOT_S[0] * 16_000) : int(ASK_NOT_S[1] * 16_000)]
     noise = np.random.default_rng(0).normal(0, 1e-3, int(quiet_s * 16_000)).astype(np.float32)
-    for pcm in (np.concatenate([sentence, noise]), over_the_phone(np.concatenate([sentence, noise]))):
-        text = run(engine, pcm)
-        assert text.windows == 1
-        assert said(text) == "ask not what your country can do for you"
+    text = run(engine, over_the_phone(np.concatenate([sentence, noise])))
+    assert text.windows == 1
+    assert said(text) == "ask not what your country can do for you"
 
 
 def test_short_calls_are_not_said_twice(engine: Engine) -> None:
     """Korean clips as a phone carries them: hardly any text has more letters than were said, and none is a loop."""
-    labelled = [path for path in real("ko-clips/07*.flac", "ko-clips/00*.flac") if path.with_suffix(".json").exists()]
+    labelled = [path for path in real("ko-clips/07[0-5].flac") if path.with_suffix(".json").exists()]
     longer = 0
     for path in labelled:
         pcm = over_the_phone(samples(path))

@@ -57,11 +57,13 @@ def mono(name: str) -> np.ndarray:
 
 
 def test_every_format_is_understood(suite: RunningSuite, tmp_path: Path) -> None:
-    """The same words and the detected language, whatever the recording is encoded with."""
+    """The same words and the detected language, whatever codec the recording is encoded with."""
+    # What containers may differ in is decoded to its whole length in tests/end_to_end.
+    codecs = {codec: (name, container, options) for name, container, codec, options in reversed(FORMATS)}
     with Client(suite.address) as client:
         jobs = {
-            name: client.create_job(encoded(tmp_path / f"{index}", container, codec, options), options=QUICK).id
-            for index, (name, container, codec, options) in enumerate(FORMATS)
+            name: client.create_job(encoded(tmp_path / codec, container, codec, options), options=QUICK).id
+            for codec, (name, container, options) in codecs.items()
         }
         for name, job_id in jobs.items():
             for _ in client.watch(job_id):

@@ -116,7 +116,7 @@ def write_tuned(data: Path, folder: Path, model: str = "mine") -> tuned.Tuned:
     value = tuned.Tuned(
         goal=Goal.LATENCY,
         setting=replace(SETTING, transcribers=3, compute_type="float32"),
-        figures=Figures(latency_s=1.0, speed=10.0, rss_mb=500.0),
+        figures=Figures(latency_s=1.0, speed=10.0, rss_mb=500.0, short_windows=False),
         fingerprint=tuned.fingerprint(model, folder),
         measured_s=1.7e9,
     )
@@ -125,15 +125,15 @@ def write_tuned(data: Path, folder: Path, model: str = "mine") -> tuned.Tuned:
 
 
 def test_a_suite_takes_the_tuned_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers, threads, batch and compute type; what the user says wins: in a flag, a variable, a file."""
-    for name in ("SAYIT_BATCH", "SAYIT_COMPUTE_TYPE", "SAYIT_SETTINGS_FILE"):
+    """Workers, threads, batch, compute type and windows; what the user says wins: in a flag, a variable, a file."""
+    for name in ("SAYIT_BATCH", "SAYIT_COMPUTE_TYPE", "SAYIT_SHORT_WINDOWS", "SAYIT_SETTINGS_FILE"):
         monkeypatch.delenv(name, raising=False)
     value = write_tuned(tmp_path, tmp_path)
     assert tuned.read(tmp_path) == value
     said: list[str] = []
     workers, variables = chosen(tmp_path, "mine", tmp_path, transcribers=None, threads=None, say=said.append)
     assert workers == Workforce(transcribers=3, threads=1)
-    assert variables == {"SAYIT_BATCH": "8", "SAYIT_COMPUTE_TYPE": "float32"}
+    assert variables == {"SAYIT_BATCH": "8", "SAYIT_COMPUTE_TYPE": "float32", "SAYIT_SHORT_WINDOWS": "0"}
     assert "Tuned for latency" in said[0]
     workers, variables = chosen(tmp_path, "mine", tmp_path, transcribers=1, threads=1, say=said.append)
     assert (workers.transcribers, workers.threads) == (1, 1)
@@ -154,7 +154,8 @@ def test_a_suite_takes_the_tuned_setting(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "settings").write_text("SAYIT_BATCH=2\n")
     monkeypatch.setenv("SAYIT_SETTINGS_FILE", str(tmp_path / "settings"))
     monkeypatch.setenv("SAYIT_COMPUTE_TYPE", "int8")
-    assert chosen(tmp_path, "mine", tmp_path, transcribers=None, threads=None, say=said.append)[1] == {}
+    left = chosen(tmp_path, "mine", tmp_path, transcribers=None, threads=None, say=said.append)[1]
+    assert left == {"SAYIT_SHORT_WINDOWS": "0"}
 
 
 def test_a_setting_for_another_model_or_machine_is_ignored_with_a_notice(tmp_path: Path) -> None:

@@ -15,15 +15,15 @@ def test_a_revision_is_what_the_text_depends_on(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(models.bundled().path, copy)
     os.utime(copy / "model.bin", (1, 1))
-    original = revision(models.bundled().path, compute_type="int8")
+    original = revision(models.bundled().path, decoding=("int8",))
     assert len(original) == 64
-    assert revision(copy, compute_type="int8") == original
-    assert revision(copy, compute_type="float32") != original
+    assert revision(copy, decoding=("int8",)) == original
+    assert revision(copy, decoding=("float32",)) != original
     seen = {original}
     for name in ("model.bin", "tokenizer.json", "config.json"):
         data = bytearray((copy / name).read_bytes())
         data[len(data) // 2] ^= 1
         (copy / name).write_bytes(data)
-        changed = revision(copy, compute_type="int8")
+        changed = revision(copy, decoding=("int8",))
         assert changed not in seen
         seen.add(changed)

@@ -39,6 +39,7 @@ async def measure(setting: Setting, folder: Path) -> Figures:
         latency_s=alone["seconds"],
         speed=sum(each["audio_s"] / each["seconds"] for each in together),
         rss_mb=max(each["rss_mb"] for each in together),
+        short_windows=alone["short_windows"],
     )
 
 

@@ -32,7 +32,7 @@ SECONDS = Counter("sayit_transcriber_engine_seconds_total", "Seconds that the en
 #: Calls of the model by kind.
 CALLS = Counter("sayit_transcriber_engine_calls_total", "Calls of the model.", ["call"])
 #: Windows encoded.
-WINDOWS = Counter("sayit_transcriber_windows_total", "Windows of 30 s that were encoded.")
+WINDOWS = Counter("sayit_transcriber_windows_total", "Windows that were encoded, whatever their length.")
 #: Windows decoded in one call.
 BATCH = Histogram(
     "sayit_transcriber_batch_size",

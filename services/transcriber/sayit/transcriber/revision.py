@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,8 +15,8 @@ _FILES = (*REQUIRED_FILES, *VOCABULARY_FILES, "preprocessor_config.json")
 _PACKAGES = ("sayit", "faster-whisper", "ctranslate2")
 
 
-def revision(folder: Path, *, compute_type: str) -> str:
-    """SHA-256 (hex) over the model's files, its arithmetic and the versions of what runs it.
+def revision(folder: Path, *, decoding: Iterable[str]) -> str:
+    """SHA-256 (hex) over the model's files, the versions of what runs it, and the settings that change its text.
 
     Over the files' content, not their names and times: so the copies of a model on several machines are one model, and
     another one under the same name is another. It blocks as long as reading the files takes.
@@ -31,5 +32,5 @@ def revision(folder: Path, *, compute_type: str) -> str:
             digest.update(f"{name} {content}\n".encode())
     for package in _PACKAGES:
         digest.update(f"{package} {version(package)}\n".encode())
-    digest.update(f"{compute_type}\n".encode())
+    digest.update("".join(f"{setting}\n" for setting in decoding).encode())
     return digest.hexdigest()

@@ -16,7 +16,7 @@ from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
-from sayit.transcriber.engine import BatchLimits, Engine
+from sayit.transcriber.engine import BatchLimits, DecodePolicy, Engine
 from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
 from sayit.transcriber.worker.arq_loop import WakeableWorker
@@ -100,7 +100,11 @@ async def _warm(settings: TranscriberSettings) -> tuple[Engine, str, str]:
     # The engine and the digest read the same files; side by side they take hardly longer than the engine alone.
     engine, revised = await asyncio.gather(
         asyncio.to_thread(_warm_engine, folder, settings),
-        asyncio.to_thread(revision, folder.path, compute_type=settings.compute_type),
+        asyncio.to_thread(
+            revision,
+            folder.path,
+            decoding=(settings.compute_type, str(_policy(settings))),
+        ),
     )
     return engine, settings.model_name or folder.name, revised
 
@@ -113,6 +117,7 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
         threads=settings.engine_threads(),
         compute_type=settings.compute_type,
         bounds=BatchLimits(batch=settings.batch, call_s=settings.call_s, bulk_call_s=settings.bulk_call_s),
+        policy=_policy(settings),
     )
     loaded = time.monotonic()
     engine.warm_up()
@@ -124,6 +129,12 @@ def _warm_engine(folder: models.ModelFolder, settings: TranscriberSettings) -> E
         memory_mb=resident_mb(),
     )
     return engine
+
+
+def _policy(settings: TranscriberSettings) -> DecodePolicy:
+    return DecodePolicy(
+        short_windows=settings.short_windows, greedy_first=settings.greedy_first, languages=settings.usual_languages()
+    )
 
 
 async def _watch(engine: Engine, server: RunningServer, stuck_after_s: float, every_s: float = _WATCH_S) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from sayit.chassis.settings import ServiceSettings
 from sayit.speech.chunk_queue import PREFETCHED
+from sayit.speech.errors import SayItError
+from sayit.speech.options import normal_language
 
 #: More threads gain little on one Whisper; more processes do.
 _MOST_DEFAULT_THREADS = 4
@@ -57,6 +59,21 @@ class TranscriberSettings(ServiceSettings):
         description="Chunks that a transcriber holds at once, on the engine or waiting with their features. "
         "0: two more than the batch.",
     )
+    short_windows: bool = Field(
+        default=True,
+        description="Pads short audio to 5 s more than its length instead of 30 s, which saves most of its encoding; "
+        "what looks like a loop is decoded again with 30 s. 0 for a model that does not bear it.",
+    )
+    greedy_first: bool = Field(
+        default=True,
+        description="Decodes each window greedily first, and by beam search where that text is in doubt. 0: always by "
+        "beam search, as the request says.",
+    )
+    languages: str = Field(
+        default="",
+        description="Languages that may be detected where a request names none, separated by commas, such as ko,en. "
+        "Empty: all that the model knows.",
+    )
     call_s: float = Field(
         default=5.0,
         ge=0,
@@ -78,6 +95,18 @@ class TranscriberSettings(ServiceSettings):
         description="Seconds after which a call of the model counts as stuck, or making a chunk ready for it, and the "
         "transcriber as not serving.",
     )
+
+    @field_validator("languages")
+    @classmethod
+    def _codes(cls, listed: str) -> str:
+        try:
+            return ",".join(normal_language(tag) for tag in listed.split(",") if tag.strip())
+        except SayItError as error:
+            raise ValueError(error.message("en")) from error
+
+    def usual_languages(self) -> tuple[str, ...]:
+        """Codes of the languages that may be detected; empty for all."""
+        return tuple(filter(None, self.languages.split(",")))
 
     def engine_threads(self) -> int:
         """The engine's threads."""

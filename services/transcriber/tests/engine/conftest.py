@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from sayit.transcriber.engine import Engine
+from sayit.transcriber.engine import PLAIN_POLICY, Engine
 from sayit.transcriber.models import bundled
 
 ROOT = Path(__file__).parents[4]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[4]
 
 @contextmanager
 def _at_work(folder: Path) -> Iterator[Engine]:
-    engine = Engine.load(folder, threads=1)
+    engine = Engine.load(folder, threads=1, policy=PLAIN_POLICY)
     engine.start()
     try:
         yield engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,11 +17,22 @@ from sayit.transcriber.engine.request import EngineRequest
 BOUNDS = BatchLimits(batch=4, call_s=5.0, bulk_call_s=20.0)
 
 
-def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, length=3, temperature=0.0, alone=False):
-    """A prepared chunk that wants this."""
-    fallback_step = FallbackStep(
-        prompt=(1,) * length, temperature=temperature, beam_size=1, patience=1.0, best_of=2, max_new_tokens=100
+def asked(*, width=1, max_tokens=100, length=3, temperature=0.0, padded_frames=3000):
+    """What a window asks of the decoder."""
+    return FallbackStep(
+        prompt=(1,) * length,
+        temperature=temperature,
+        beam_size=width,
+        patience=1.0,
+        best_of=2,
+        max_new_tokens=max_tokens,
+        padded_frames=padded_frames,
     )
+
+
+def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, alone=False, **asks):
+    """A prepared chunk that wants this."""
+    fallback_step = asked(**asks)
     return EngineRequest(
         session=SimpleNamespace(step=step, since_s=since_s, fallback_step=fallback_step),
         interactive=interactive,
@@ -43,7 +55,7 @@ def costly(window_s=2.0):
     """A model whose decoder takes so long for each window."""
     cost = CostModel()
     for windows in (1, 2, 4):
-        cost.decoded(windows * window_s, windows=windows, width=1, tokens=100)
+        cost.decoded(windows * window_s, asked(), windows=windows, tokens=100)
     return cost
 
 
@@ -72,7 +84,7 @@ def test_words_come_before_other_windows():
     assert plan(chunk(Step.ENCODE), chunk(), chunk(Step.ALIGN, 9)) == (Step.ALIGN, [2])
 
 
-@pytest.mark.parametrize("other", [{"length": 4}, {"temperature": 0.2}, {"singly": True}])
+@pytest.mark.parametrize("other", [{"length": 4}, {"temperature": 0.2}, {"padded_frames": 800}, {"singly": True}])
 def test_what_cannot_share_a_call_does_not_block(other):
     """Prompts of another length, samples and suspects are decoded in calls of their own, by age."""
     table = [chunk(since_s=1), chunk(since_s=2, **other), chunk(since_s=3), chunk(since_s=4)]
@@ -113,26 +125,35 @@ def test_bulk_has_its_turn():
 
 
 def test_the_cost_model_finds_what_was_measured():
-    """Three parts (step, row, window) are told apart, and windows shorter than the limit are assumed as seen."""
+    """Three parts (step, row, window by its length) are told apart; texts are assumed to be as long as seen."""
     cost = CostModel()
-    for windows, width, tokens in [(1, 1, 10), (8, 5, 40), (4, 5, 100), (8, 1, 100), (2, 3, 20)]:
-        seconds = 0.01 * tokens + 0.001 * tokens * windows * width + 0.3 * windows
-        cost.decoded(seconds, windows=windows, width=width, tokens=tokens)
+    for windows, width, tokens, frames in [
+        (1, 1, 10, 3000),
+        (8, 5, 40, 3000),
+        (4, 5, 100, 1500),
+        (8, 1, 100, 3000),
+        (2, 3, 20, 1500),
+    ]:
+        seconds = 0.01 * tokens + 0.001 * tokens * windows * width + 0.3 * windows * frames / 3000
+        cost.decoded(seconds, asked(width=width, padded_frames=frames), windows=windows, tokens=tokens)
     expected = 0.01 * 50 + 0.001 * 50 * 6 * 5 + 0.3 * 6
-    assert cost.decode_s(windows=6, width=5, max_tokens=50) == pytest.approx(expected, rel=0.05)
-    assert cost.most_windows(expected, at_most=8, width=5, max_tokens=50) in {5, 6}
+    step = asked(width=5, max_tokens=50)
+    assert cost.decode_s(step, windows=6) == pytest.approx(expected, rel=0.05)
+    assert cost.decode_s(replace(step, padded_frames=1500), windows=6) == pytest.approx(expected - 0.9, rel=0.05)
+    assert cost.most_windows(expected, step, at_most=8) in {5, 6}
 
 
 def test_the_cost_model_never_promises_negative_time():
     """Contradicting measurements give no negative cost, and a machine that becomes slower is noticed."""
-    cost = CostModel()
-    assert cost.decode_s(windows=8, width=5, max_tokens=224) == 0
+    cost, step = CostModel(), asked(width=5, max_tokens=30)
+    assert cost.decode_s(step, windows=8) == 0
     for windows, seconds in [(8, 0.1), (1, 3.0), (4, 0.2), (1, 2.0)]:
-        cost.decoded(seconds, windows=windows, width=5, tokens=30)
-        assert all(cost.decode_s(windows=n, width=5, max_tokens=m) >= 0 for n in range(1, 9) for m in (1, 224))
+        cost.decoded(seconds, step, windows=windows, tokens=30)
+        steps = (replace(step, max_new_tokens=tokens) for tokens in (1, 224))
+        assert all(cost.decode_s(each, windows=n) >= 0 for each in steps for n in range(1, 9))
     for _ in range(60):
-        cost.decoded(8.0, windows=8, width=5, tokens=30)
-    assert cost.decode_s(windows=8, width=5, max_tokens=30) == pytest.approx(8.0, rel=0.1)
+        cost.decoded(8.0, step, windows=8, tokens=30)
+    assert cost.decode_s(step, windows=8) == pytest.approx(8.0, rel=0.1)
 
 
 def _seated(table, *chunks):

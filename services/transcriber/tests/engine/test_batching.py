@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO
-from sayit.transcriber.engine import BatchLimits, Engine, EngineCancelled
+from sayit.transcriber.engine import PLAIN_POLICY, BatchLimits, Engine, EngineCancelled
 from sayit.transcriber.engine.decode_session import DecodeSession
 from sayit.transcriber.engine.executor import Executor
 
@@ -65,7 +65,7 @@ class Spied:
 def engine_of(micro, batch=8, act=lambda call, count: None):
     """An engine that has not begun, and the model that it will call."""
     whisper = Spied(micro._whisper, act)
-    engine = Engine(whisper, BatchLimits(batch=batch))
+    engine = Engine(whisper, BatchLimits(batch=batch), PLAIN_POLICY)
     try:
         yield engine, whisper
     finally:

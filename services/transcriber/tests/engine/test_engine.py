@@ -385,12 +385,16 @@ def test_one_language_is_never_cut(micro, changes):
 
 
 def test_the_list_restricts_what_is_detected(micro):
-    """Korean speech is English where only English and German may be spoken, whatever the model thinks."""
+    """Korean speech is English where only English and German may be spoken; what the model thinks is told beside it."""
     korean = run(micro, recording("ko-8s"), language=AUTO, languages=("en", "ko", "ja"))
     assert korean.language == "ko"
     assert korean.language_probability > 0.9
+    assert korean.unlisted is None
     other = run(micro, recording("ko-8s"), language=AUTO, languages=("en", "de"))
     assert {segment.language for segment in other.segments} <= {"en", "de"}
+    assert other.language_probability < 0.1
+    assert other.unlisted is not None
+    assert (other.unlisted[0], other.unlisted[1] > 0.9) == ("ko", True)
 
 
 def test_a_list_that_the_model_knows_nothing_of_is_refused(micro):

@@ -1,3 +1,5 @@
+import pytest
+
 from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Generated, compression_ratio
 
 from .helper import options
@@ -56,7 +58,7 @@ def test_more_than_a_voice_can_say_falls_back():
     """Seventy letters take two seconds and more: in one second of audio they are invented, in three they are not."""
     text = "the quick brown fox jumps over the lazy dog and runs away from all of them again"
     for audio_s, temperature in ((1.0, 0.2), (3.0, 0.0)):
-        fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2)), audio_s)
+        fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2)), audio_s=audio_s)
         answers = [answer(text), answer("fine")] if temperature else [answer(text)]
         assert outcome_of(fallback, *answers).temperature == temperature
 
@@ -112,3 +114,50 @@ def test_compression_ratio():
     """Repetition compresses well, ordinary text does not, and no text has the ratio 0."""
     assert compression_ratio("") == 0
     assert compression_ratio("안녕하세요 하나 둘") < 2.4 < compression_ratio("감사합니다 " * 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "logprob", "stands"), [("one two", -0.2, True), ("one two", -0.6, False), (REPEATED, -0.1, False)]
+)
+def test_a_greedy_text_stands_if_nothing_speaks_against_it(text, logprob, stands):
+    """One row is decoded first; beam search follows where its text is unsure or repeats itself."""
+    fallback = Fallback(PROMPT, options(beam_size=5, patience=2.0, temperatures=(0.0, 0.2)), greedy_first=True)
+    assert (fallback.next_step().beam_size, fallback.next_step().patience) == (1, 1.0)
+    fallback.take(answer(text, logprob=logprob))
+    step = fallback.next_step()
+    assert (step is None) is stands
+    if step is not None:
+        assert (step.temperature, step.beam_size, step.patience) == (0.0, 5, 2.0)
+
+
+def test_a_greedy_text_in_another_script_is_searched_again():
+    """Korean in Latin letters is a wrong turn of the decoder, or English: beam search decides."""
+    fallback = Fallback(PROMPT, options(beam_size=5), greedy_first=True, language="ko")
+    assert outcome_of(fallback, answer("annyeong", -0.1), answer("안녕", -0.3)).generated.text == "안녕"
+
+
+def test_an_end_that_only_beam_search_says_twice_is_said_once():
+    """Beam search prefers long texts; a voice that says it twice is heard greedily, too."""
+    greedy = "어땠습니까?"
+    for first, kept in ((greedy, greedy), (f"{greedy} {greedy}", f"{greedy} {greedy}")):
+        fallback = Fallback(PROMPT, options(beam_size=5), greedy_first=True)
+        outcome = outcome_of(fallback, answer(first, -0.8), answer(f"{greedy} {greedy}", -0.6))
+        assert outcome.generated.text == kept
+
+
+@pytest.mark.parametrize(
+    ("answers", "needed"),
+    [
+        ([answer(logprob=-0.9)], False),
+        ([answer(logprob=-0.9), answer(logprob=-0.8)], False),
+        ([answer(REPEATED)], True),
+        ([answer("bye bye")], True),
+        ([answer(logprob=-0.9), answer("bye bye")], False),
+    ],
+)
+def test_a_short_window_that_says_something_again_is_made_longer(answers, needed):
+    """Too little silence behind the audio makes loops, which no other search of the same window corrects."""
+    fallback = Fallback(PROMPT, options(beam_size=5), padded_frames=800, greedy_first=True)
+    for given in answers:
+        fallback.take(given)
+    assert fallback.needs_full_window is needed

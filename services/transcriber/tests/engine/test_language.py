@@ -2,9 +2,9 @@ import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, LANGUAGES
-from sayit.transcriber.engine.candidates import LanguageCandidates
+from sayit.transcriber.engine.candidates import LanguageCandidates, better
 from sayit.transcriber.engine.fallback import Fallback, Generated, WindowResult
-from sayit.transcriber.engine.language import Candidate, allowed, better, contenders, is_foreign, is_written_in, shares
+from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
 
 from .helper import options
 
@@ -14,7 +14,7 @@ KNOWN = {"ko", "en", "ja", "zh"}
 
 def candidates(**probabilities):
     """Languages in this order."""
-    return [Candidate(language=language, probability=p) for language, p in probabilities.items()]
+    return [Candidate(language=language, probability=p, share=p) for language, p in probabilities.items()]
 
 
 def outcome(avg_logprob, *, text="...", ratio=1.0, silent=False):
@@ -35,6 +35,13 @@ def test_the_list_is_cut_to_what_the_model_knows():
     assert allowed(options(language=AUTO, languages=("en", "yue", "ko")), KNOWN) == ("en", "ko")
 
 
+def test_an_operators_list_counts_where_the_request_has_none():
+    """A request's list or language goes before it."""
+    assert allowed(options(language=AUTO), KNOWN, ("en", "ja")) == ("en", "ja")
+    assert allowed(options(language=AUTO, languages=("ko",)), KNOWN, ("en", "ja")) == ("ko",)
+    assert allowed(options(language="ko"), KNOWN, ("en", "ja")) == ("ko",)
+
+
 def test_no_list_allows_every_language():
     """An empty list means all that the model knows."""
     assert set(allowed(options(language=AUTO), KNOWN)) == KNOWN
@@ -53,13 +60,13 @@ def test_shares_are_those_among_the_allowed():
     """The most likely allowed language comes first, with its share of what the allowed ones have together."""
     first, second = shares(HEARD, ("en", "ko"))
     assert (first.language, second.language) == ("ko", "en")
-    assert first.probability == pytest.approx(0.75)
-    assert second.probability == pytest.approx(0.25)
+    assert (first.share, first.probability) == (pytest.approx(0.75), 0.3)
+    assert (second.share, second.probability) == (pytest.approx(0.25), 0.1)
 
 
 def test_allowed_languages_without_any_probability_are_equally_likely():
     """Nothing heard of either says nothing about either."""
-    assert [each.probability for each in shares([("ja", 1.0)], ("ko", "en"))] == [0.5, 0.5]
+    assert [each.share for each in shares([("ja", 1.0)], ("ko", "en"))] == [0.5, 0.5]
 
 
 def test_a_clear_language_has_no_rival():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sayit.speech.transcript import SuppressionReason, Word
-from sayit.transcriber.engine.fallback import Generated, WindowResult
+from sayit.transcriber.engine.fallback import DecodePolicy, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.windows import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
 
@@ -269,3 +269,19 @@ def test_words_are_kept_and_clipped():
     assert [(w.text, w.start_s, w.end_s) for w in segment.words] == [("a", 0.0, 1.0), (" b", 2.0, 3.0)]
     assert segment.end_s == 3.0
     assert made.last_word_end_s == 3.4
+
+
+def test_a_short_window_is_padded_to_a_little_more_than_its_audio():
+    """At least 5 s of silence follow, in a few lengths; a text that fails gets all 30 s."""
+    lengths = {}
+    for seconds in (0.5, 3.0, 3.1, 12.0, 19.1, 29.0, 40.0):
+        made = ChunkDecoding(
+            duration_s=seconds, frames=round(seconds * 100), options=options(), policy=DecodePolicy(greedy_first=False)
+        )
+        lengths[seconds] = made.next_window().padded_frames
+    assert lengths == {0.5: 800, 3.0: 800, 3.1: 1200, 12.0: 2000, 19.1: 3000, 29.0: 3000, 40.0: 3000}
+    made = ChunkDecoding(duration_s=3.0, frames=300, options=options(), policy=DecodePolicy())
+    made.speak(Candidate(language="ko", probability=1.0), Letters())
+    assert made.next_window().short
+    assert made.widen() == Window(start_frame=0, frames=300)
+    assert made.fallback().next_step().padded_frames == 3000

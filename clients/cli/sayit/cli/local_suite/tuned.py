@@ -58,6 +58,8 @@ class Figures:
     speed: float
     #: Resident memory of one transcriber at its largest.
     rss_mb: float
+    #: Whether the model bears windows that are as long as their audio.
+    short_windows: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +177,8 @@ def _variables(tuned: Tuned) -> dict[str, str]:
     """What the setting adds to the environment: nothing that the user set, there or in the file of settings."""
     said = told(os.environ)
     found = {"SAYIT_BATCH": str(tuned.setting.batch), "SAYIT_COMPUTE_TYPE": tuned.setting.compute_type}
+    if not tuned.figures.short_windows:
+        found["SAYIT_SHORT_WINDOWS"] = "0"
     return {name: value for name, value in found.items() if name not in said}
 
 

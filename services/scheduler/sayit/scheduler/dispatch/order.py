@@ -11,8 +11,8 @@ from sayit.speech.audio import samples_of
 
 #: One part in so many of the room in the queue is kept for bulk work.
 BULK_SHARE = 4
-#: Samples in a window.
-_WINDOW = samples_of(30.0)
+#: Samples in the longest window, and what a shorter one has more than its chunk.
+_WINDOW, _PADDING = samples_of(30.0), samples_of(5.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,10 @@ def room(*, limit: int, in_flight: Sequence[InFlight]) -> Room:
 def cost(chunks: float, samples: float) -> float:
     """What chunks cost, in samples: encoding a window costs about as much as decoding the speech of a full one.
 
-    (Whisper Small on one core: 1.5 s to encode 30 s, 1.25 s for their 100 tokens.)
+    (Whisper Small on one core: 1.5 s to encode 30 s, 1.25 s for their 100 tokens.) Windows are as long as the chunk and
+    some silence, see the transcriber's `engine/windows.py`.
     """
-    return chunks * _WINDOW + samples
+    return min(chunks * _WINDOW, samples + chunks * _PADDING) + samples
 
 
 def fair_order(due: Iterable[DueChunk], *, in_flight: Sequence[InFlight], room: Room) -> list[DueChunk]:

@@ -27,7 +27,16 @@ in one call of the model.
 
 from sayit.transcriber.engine.batcher import BatchLimits
 from sayit.transcriber.engine.engine import Engine
+from sayit.transcriber.engine.fallback import PLAIN_POLICY, DecodePolicy
 from sayit.transcriber.engine.request import EngineRequest
 from sayit.transcriber.engine.result import DecodedChunk, EngineCancelled
 
-__all__ = ["BatchLimits", "DecodedChunk", "Engine", "EngineCancelled", "EngineRequest"]
+__all__ = [
+    "PLAIN_POLICY",
+    "BatchLimits",
+    "DecodePolicy",
+    "DecodedChunk",
+    "Engine",
+    "EngineCancelled",
+    "EngineRequest",
+]

@@ -85,15 +85,9 @@ def _first(lane: Sequence[EngineRequest], step: Step) -> EngineRequest | None:
 
 def _room(leader: EngineRequest, limit_s: float, batch: int, cost: CostModel) -> int:
     """How many windows the leader's call may decode."""
-    fallback_step = leader.session.fallback_step
     if leader.singly:
         return 1
-    return cost.most_windows(
-        limit_s if limit_s > 0 else math.inf,
-        at_most=batch,
-        width=fallback_step.width,
-        max_tokens=fallback_step.max_new_tokens,
-    )
+    return cost.most_windows(limit_s if limit_s > 0 else math.inf, leader.session.fallback_step, at_most=batch)
 
 
 def _group(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sayit.transcriber.engine.fallback import Fallback, FallbackStep, Generated, WindowResult
-from sayit.transcriber.engine.language import Candidate, better, is_foreign
+from sayit.transcriber.engine.language import Candidate, is_foreign
 
 
 class LanguageCandidates:
@@ -44,6 +44,11 @@ class LanguageCandidates:
         self._current.take(generated)
 
     @property
+    def needs_full_window(self) -> bool:
+        """Whether a text failed that may be better with 30 s for the encoder."""
+        return any(fallback.needs_full_window for _, fallback in self._fallbacks)
+
+    @property
     def verdict(self) -> tuple[Candidate, WindowResult]:
         """The language that was chosen for the window, and its text."""
         outcomes = [(candidate, fallback.outcome) for candidate, fallback in self._fallbacks]
@@ -64,3 +69,18 @@ class LanguageCandidates:
     def add(self, candidate: Candidate, fallback: Fallback) -> None:
         """One more language to try."""
         self._fallbacks.append((candidate, fallback))
+
+
+def better(outcomes: Sequence[tuple[Candidate, WindowResult]], *, by_script: bool) -> int:
+    """Which of a window's decodings in several languages to keep.
+
+    Speech before silence, text that is fluent before text that is not, text in its language's own script before
+    text in another one (unless it is a translation), then the mean log probability per token; of equals the first.
+    """
+
+    def worth(number: int) -> tuple[bool, bool, bool, float]:
+        candidate, outcome = outcomes[number]
+        fitting = not (by_script and is_foreign(outcome.generated.text, candidate.language))
+        return not outcome.silent, outcome.fluent, fitting, outcome.generated.avg_logprob
+
+    return max(range(len(outcomes)), key=worth)

@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
+from sayit.transcriber.engine.fallback import WINDOW_FRAMES, FallbackStep
+
 #: Weight of everything known before, each time something new is learned: about the last 20 calls count.
 _KEPT = 0.95
 #: Tokens of a window before any was decoded: a full window of speech.
@@ -22,9 +24,9 @@ _SUPPORTS = [list(some) for count in (1, 2, 3) for some in itertools.combination
 class CostModel:
     """Predicts how long a call of the decoder will take.
 
-    A decoding of n windows with w rows each over t steps takes  a·t + b·t·n·w + c·n  seconds: weights are read and
-    scheduled once a step, every row computes, and every window's keys and values are prepared once. The three are
-    fitted by least squares with exponential forgetting, and none of them is negative.
+    A decoding of n windows with w rows each over t steps takes  a·t + b·t·n·w + c·n·l  seconds: weights are read and
+    scheduled once a step, every row computes, and every window's keys and values are prepared once, which depends on
+    its length l. The three are fitted by least squares with exponential forgetting, and none of them is negative.
     """
 
     def __init__(self) -> None:
@@ -33,38 +35,39 @@ class CostModel:
         self._sums: npt.NDArray[np.float64] = np.zeros(3)
         self._fit: npt.NDArray[np.float64] = np.zeros(3)
 
-    def decoded(self, seconds: float, *, windows: int, width: int, tokens: int, typical: bool = True) -> None:
+    def decoded(self, seconds: float, step: FallbackStep, *, windows: int, tokens: int, typical: bool = True) -> None:
         """Learns from a call of the decoder.
 
         Args:
             seconds: how long it took.
-            windows: windows in it.
-            width: rows of each.
+            step: what was asked of all windows in it.
+            windows: how many.
             tokens: new tokens of the longest.
             typical: whether such windows are to be expected; not so while warming up.
         """
-        row = _features(windows, width, tokens)
+        row = _features(step, windows, tokens)
         self._moments = self._moments * _KEPT + np.outer(row, row)
         self._sums = self._sums * _KEPT + row * seconds
         self._fit = _solved(self._moments, self._sums)
         if typical:
             self._tokens = max(float(tokens), self._tokens * _SHRINK)
 
-    def decode_s(self, *, windows: int, width: int, max_tokens: int) -> float:
+    def decode_s(self, step: FallbackStep, *, windows: int) -> float:
         """Seconds that a call will take at most, as far as is known; 0 while nothing is."""
-        tokens = min(self._tokens, max_tokens)
-        return max(0.0, float(_features(windows, width, tokens) @ self._fit))
+        tokens = min(self._tokens, step.max_new_tokens)
+        return max(0.0, float(_features(step, windows, tokens) @ self._fit))
 
-    def most_windows(self, limit_s: float, *, at_most: int, width: int, max_tokens: int) -> int:
+    def most_windows(self, limit_s: float, step: FallbackStep, *, at_most: int) -> int:
         """How many windows a call may decode, at least 1, so that it stays below the limit."""
         count = at_most
-        while count > 1 and self.decode_s(windows=count, width=width, max_tokens=max_tokens) > limit_s:
+        while count > 1 and self.decode_s(step, windows=count) > limit_s:
             count -= 1
         return count
 
 
-def _features(windows: int, width: int, tokens: float) -> npt.NDArray[np.float64]:
-    return np.array([tokens, tokens * windows * width, windows], dtype=np.float64)
+def _features(step: FallbackStep, windows: int, tokens: float) -> npt.NDArray[np.float64]:
+    length = step.padded_frames / WINDOW_FRAMES
+    return np.array([tokens, tokens * windows * step.width, windows * length], dtype=np.float64)
 
 
 def _solved(moments: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine import loudness
 from sayit.transcriber.engine.candidates import LanguageCandidates
-from sayit.transcriber.engine.fallback import Fallback, FallbackStep, Generated
+from sayit.transcriber.engine.fallback import PLAIN_POLICY, DecodePolicy, Fallback, FallbackStep, Generated
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.language_search import LanguageSearch
 from sayit.transcriber.engine.language_segmentation import LanguageSpan
@@ -44,9 +44,16 @@ class DecodeSession:
         whisper: the model.
         pcm: float32[n] in -1 to 1 or s16le bytes, mono 16 kHz.
         options: how to decode it.
+        policy: what an operator decides.
     """
 
-    def __init__(self, whisper: Whisper, pcm: Samples | bytes | bytearray, options: DecodeOptions) -> None:
+    def __init__(
+        self,
+        whisper: Whisper,
+        pcm: Samples | bytes | bytearray,
+        options: DecodeOptions,
+        policy: DecodePolicy = PLAIN_POLICY,
+    ) -> None:
         #: What it is ready for; None while it is not, and once nothing is left to decode.
         self.step: Step | None = None
         #: Since when it has been ready for that; monotonic seconds.
@@ -60,6 +67,7 @@ class DecodeSession:
         self._whisper = whisper
         self._pcm: Samples | bytes | bytearray = pcm
         self._options = options
+        self._policy = policy
         self._features: npt.NDArray[np.float32]
         self._padded: npt.NDArray[np.float32]
         self._languages: LanguageSearch
@@ -69,8 +77,8 @@ class DecodeSession:
         self._hint = ""
         self._decoding: ChunkDecoding
         self._finished: list[DecodedChunk] = []
-        #: Windows that were encoded only to be cut at a change of language.
-        self._cut_windows = 0
+        #: Windows encoded so far, those among them that were cut or widened afterwards.
+        self._encoded = 0
         self._window: Window | None = None
         self._candidates: LanguageCandidates
         self._passages: tuple[Passage, ...] = ()
@@ -83,7 +91,7 @@ class DecodeSession:
     def text(self, compute_s: float) -> DecodedChunk:
         """The text so far; `compute_s` is the engine time it took."""
         text = joined([*self._finished, self._decoding.text(compute_s)])
-        return replace(text, windows=text.windows + self._cut_windows)
+        return replace(text, windows=self._encoded, unlisted=self._languages.unlisted)
 
     def prepare(self) -> None:
         """Samples and features: all that needs no model.
@@ -91,7 +99,7 @@ class DecodeSession:
         Raises:
             SayItError: INVALID_LANGUAGE where the model knows none of the languages.
         """
-        self._languages = LanguageSearch(self._whisper, self._options)
+        self._languages = LanguageSearch(self._whisper, self._options, self._policy.languages)
         samples = _samples(self._pcm)
         self._pcm = b""
         self._features = self._whisper.features(samples)
@@ -108,10 +116,11 @@ class DecodeSession:
         window's encoding: the chunk is cut, and its stretches are encoded by themselves.
         """
         self.encoding = self._whisper.encode(self._padded)
+        self._encoded += 1
         if self._stretches is None and self._is_cut():
             return
         spoken = self._decoding.spoken
-        if spoken is None:
+        if spoken is None or not (self._languages.only or self._decoding.begun):
             candidates = self._languages.candidates(self.encoding, self._hint)
             fallbacks = [(each, self._attempts(each)) for each in candidates]
         else:
@@ -121,9 +130,16 @@ class DecodeSession:
         self._next_fallback_step()
 
     def take(self, generated: Generated) -> None:
-        """Takes the decoder's answer to its fallback step; its window may be done then."""
+        """Takes the decoder's answer to its fallback step; its window may be done then.
+
+        A short window whose text fails is encoded again with 30 s, before anything else is tried.
+        """
         self._candidates.take(generated)
-        self._next_fallback_step()
+        if self._candidates.needs_full_window:
+            self._window = self._decoding.widen()
+            self._encode_next()
+        else:
+            self._next_fallback_step()
 
     def align(self) -> None:
         """Gives its window's passages words; its window is done then."""
@@ -154,6 +170,7 @@ class DecodeSession:
             options=self._options,
             start_frame=stretch.start_frame,
             loud=self._loud,
+            policy=self._policy,
         )
         self._hint = stretch.language
         if self._languages.only:
@@ -179,7 +196,7 @@ class DecodeSession:
             return False
         # Audio behind the first window, in a chunk longer than the scheduler makes, belongs to the last stretch.
         found.append(replace(found.pop(), end_frame=self._frames))
-        self._cut_windows, self.encoding = 1, None
+        self.encoding = None
         self._begin(found.popleft())
         return True
 
@@ -213,13 +230,17 @@ class DecodeSession:
         """Cuts the next window out, if there is one."""
         self._window = self._decoding.next_window()
         if self._window is not None:
-            self._padded = self._whisper.padded(self._features, self._window)
-            self._wait_for(Step.ENCODE)
+            self._encode_next()
         elif self._stretches:
             self._finished.append(self._decoding.text(0.0))
             self._begin(self._stretches.popleft())
         else:
             self.step = None
+
+    def _encode_next(self) -> None:
+        assert self._window is not None
+        self._padded = self._whisper.padded(self._features, self._window)
+        self._wait_for(Step.ENCODE)
 
     def _wait_for(self, step: Step) -> None:
         """It is ready for this from now on."""

@@ -20,6 +20,7 @@ from sayit.transcriber.engine.batcher import BatchLimits, ModelCall, next_call
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import DecodeSession, Samples
 from sayit.transcriber.engine.executor import Executor, model_at_work
+from sayit.transcriber.engine.fallback import DecodePolicy
 from sayit.transcriber.engine.request import EngineRequest, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.warm_up import warm_up
@@ -38,10 +39,12 @@ class Engine:
     Args:
         whisper: the model.
         bounds: how large a call may be.
+        policy: what an operator decides.
     """
 
-    def __init__(self, whisper: Whisper, bounds: BatchLimits) -> None:
+    def __init__(self, whisper: Whisper, bounds: BatchLimits, policy: DecodePolicy) -> None:
         self._whisper = whisper
+        self._policy = policy
         self._bounds = bounds
         self._cost = CostModel()
         self._executor = Executor(whisper, self._cost)
@@ -62,7 +65,13 @@ class Engine:
 
     @classmethod
     def load(
-        cls, folder: Path, *, threads: int, compute_type: str = "default", bounds: BatchLimits | None = None
+        cls,
+        folder: Path,
+        *,
+        threads: int,
+        compute_type: str = "default",
+        bounds: BatchLimits | None = None,
+        policy: DecodePolicy | None = None,
     ) -> Engine:
         """Loads a CTranslate2 Whisper folder into memory; blocks for as long as that takes.
 
@@ -75,6 +84,7 @@ class Engine:
             threads: threads of each call of the model, at least 1; processes × threads ≤ physical cores.
             compute_type: CTranslate2's, such as "int8"; "default" takes what the weights are stored in.
             bounds: how large a call may be.
+            policy: what an operator decides; the default by default.
 
         Raises:
             ModelNotAvailableError: the folder is incomplete, or CTranslate2 cannot load it.
@@ -87,7 +97,7 @@ class Engine:
             whisper = Whisper(folder, threads=max(1, threads), compute_type=compute_type)
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelNotAvailableError(folder.name, f"it cannot be loaded ({error})") from error
-        return cls(whisper, bounds or BatchLimits())
+        return cls(whisper, bounds or BatchLimits(), policy or DecodePolicy())
 
     @property
     def busy_for_s(self) -> float:
@@ -144,7 +154,7 @@ class Engine:
         Both are called in the engine's threads, and must be quick.
         """
         chunk = EngineRequest(
-            session=DecodeSession(self._whisper, pcm, options),
+            session=DecodeSession(self._whisper, pcm, options, self._policy),
             interactive=interactive,
             alone=alone,
             on_turn=on_turn,

@@ -78,8 +78,8 @@ class Executor:
         if answers:
             metrics.BATCH.observe(len(answers))
             longest = max(len(each.tokens) for each in answers)
-            width = call.chunks[0].session.fallback_step.width
-            self._cost.decoded(seconds, windows=len(answers), width=width, tokens=max(1, longest))
+            asked = call.chunks[0].session.fallback_step
+            self._cost.decoded(seconds, asked, windows=len(answers), tokens=max(1, longest))
 
 
 def _blame(call: ModelCall, error: Exception) -> list[Exception | None]:

@@ -10,10 +10,31 @@ import zlib
 from dataclasses import dataclass, replace
 
 from sayit.speech.options import DecodeOptions
-from sayit.transcriber.engine.pace import is_beyond_a_voice, is_more_of_the_same
+from sayit.transcriber.engine.language import is_foreign
+from sayit.transcriber.engine.pace import ends_twice, is_beyond_a_voice, is_more_of_the_same
 
 #: Positions of Whisper's decoder: prompt and new tokens together.
 MAX_POSITIONS = 448
+#: Frames of a full window, 30 s: what Whisper was trained with, and the most that its encoder takes.
+WINDOW_FRAMES = 3_000
+#: A greedy text whose mean log probability is below this is decoded again by beam search.
+GREEDY_LOGPROB = -0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodePolicy:
+    """What an operator decides. Where the text of a shortcut is in doubt, the full way follows."""
+
+    #: Windows as long as their audio and 5 s, not 30 s.
+    short_windows: bool = True
+    #: One row for a window before the rows of its beam search.
+    greedy_first: bool = True
+    #: The languages that may be detected where a request names none; empty for all that the model knows.
+    languages: tuple[str, ...] = ()
+
+
+#: What faster-whisper does.
+PLAIN_POLICY = DecodePolicy(short_windows=False, greedy_first=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +55,8 @@ class FallbackStep:
     max_new_tokens: int
     #: Token ids that are never written, beside those that Whisper never writes; sorted, each once.
     suppress_tokens: tuple[int, ...] = ()
+    #: Frames that the window was padded to: the length of its encoding.
+    padded_frames: int = WINDOW_FRAMES
 
     @property
     def width(self) -> int:
@@ -44,11 +67,12 @@ class FallbackStep:
     def group(self) -> tuple[object, ...]:
         """What steps must share to be decoded in one call.
 
-        CTranslate2 takes one set of options per call, and prompts of any content whose start-of-transcript tokens stand
-        at the same place. Behind that token a model's prompts all have the same length.
+        CTranslate2 takes one set of options per call, encodings of one length, and prompts of any content whose
+        start-of-transcript tokens stand at the same place. Behind it a model's prompts are all equally long.
         """
         search = (0.0, self.patience) if self.temperature == 0 else (self.temperature, 0.0)
-        return (*search, self.width, self.max_new_tokens, len(self.prompt), self.suppress_tokens)
+        length = (self.padded_frames, len(self.prompt), self.max_new_tokens)
+        return (*search, self.width, *length, self.suppress_tokens)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +103,11 @@ class WindowResult:
     #: Whether it does not repeat itself, and is no more than a voice can say in the window.
     fluent: bool
 
+    @property
+    def says_again(self) -> bool:
+        """Whether it may be a loop: it repeats itself, or says its end twice."""
+        return not self.fluent or ends_twice(self.generated.text)
+
 
 class Fallback:
     """One window's steps: while `next_step` gives one, `take` the model's answer; then read `outcome`.
@@ -87,14 +116,32 @@ class Fallback:
         prompt: what the output continues.
         options: how to decode.
         audio_s: how much audio the window has.
+        padded_frames: frames that the window was padded to.
+        greedy_first: whether a greedy text is tried before a beam search.
+        language: whose script the text should be in; empty for a translation.
     """
 
-    def __init__(self, prompt: tuple[int, ...], options: DecodeOptions, audio_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        prompt: tuple[int, ...],
+        options: DecodeOptions,
+        *,
+        audio_s: float = 30.0,
+        padded_frames: int = WINDOW_FRAMES,
+        greedy_first: bool = False,
+        language: str = "",
+    ) -> None:
         self._prompt = prompt
         self._audio_s = audio_s
+        self._padded_frames = padded_frames
         self._options = options
+        self._language = language
         self._suppress_tokens = tuple(sorted(set(options.suppress_tokens)))
         self._left = list(options.temperatures) or [0.0]
+        self._greedy = greedy_first and self._left[0] == 0 and options.beam_size > 1
+        #: The greedy text, once it is there.
+        self._first: WindowResult | None = None
+        self._again = False
         self._failed: list[WindowResult] = []
         self._outcome: WindowResult | None = None
 
@@ -108,17 +155,35 @@ class Fallback:
         return FallbackStep(
             prompt=self._prompt,
             temperature=self._left[0],
-            beam_size=options.beam_size,
-            patience=options.patience,
+            beam_size=1 if self._greedy else options.beam_size,
+            patience=1.0 if self._greedy else options.patience,
             best_of=options.best_of,
             max_new_tokens=min(room, options.max_tokens_per_window or room),
             suppress_tokens=self._suppress_tokens,
+            padded_frames=self._padded_frames,
         )
+
+    @property
+    def needs_full_window(self) -> bool:
+        """Whether a short window's text says something again: perhaps for lack of silence behind the audio."""
+        return self._again and self._padded_frames < WINDOW_FRAMES
 
     def take(self, generated: Generated) -> None:
         """Judges the answer to the last step: it is the outcome, or one more failure."""
+        if self._greedy:
+            self._greedy, self._first = False, self._judged(generated, 0.0)
+            self._again = self._first.says_again
+            sure = generated.avg_logprob >= max(GREEDY_LOGPROB, self._options.logprob_threshold)
+            if sure and self._first.fluent and not is_foreign(generated.text, self._language):
+                self._outcome = self._first
+            return
         outcome = self._judged(generated, self._left.pop(0))
-        unsure = generated.avg_logprob < self._options.logprob_threshold
+        first = self._first
+        if first is not None and first.fluent and outcome.says_again and not first.says_again:
+            # Beam search prefers a long text, and so it says the end of a short recording twice.
+            outcome = first
+        self._again = outcome.says_again
+        unsure = outcome.generated.avg_logprob < self._options.logprob_threshold
         if outcome.silent or (outcome.fluent and not unsure):
             self._outcome = self._or_repeated(outcome)
             return

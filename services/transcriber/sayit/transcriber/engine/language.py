@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, DecodeOptions
-from sayit.transcriber.engine.fallback import WindowResult
 
 #: Every Whisper knows it.
 ENGLISH = "en"
@@ -60,21 +59,24 @@ class Candidate:
     """A language that a stretch may be in."""
 
     language: str
-    #: Its share of the probability of all allowed languages, as the model detects it on the stretch's first window.
+    #: Its probability among all of the model's languages, as detected on the stretch's first window.
     probability: float
+    #: Its share of what all allowed languages have together: how clear the choice was among them.
+    share: float = 1.0
 
 
-def allowed(options: DecodeOptions, known: Collection[str]) -> tuple[str, ...]:
+def allowed(options: DecodeOptions, known: Collection[str], usual: Sequence[str] = ()) -> tuple[str, ...]:
     """The languages that a chunk may be in: the fixed one, or those of the list that the model knows.
 
     Args:
-        options: `language`, or where that is AUTO `languages`; an empty list allows every language.
+        options: `language`, or where that is AUTO `languages`.
         known: the model's languages.
+        usual: the list where the options have none; an empty one allows every language.
 
     Raises:
         SayItError: INVALID_LANGUAGE where the model knows none of them.
     """
-    asked = (options.language,) if options.language != AUTO else options.languages
+    asked = (options.language,) if options.language != AUTO else options.languages or tuple(usual)
     found = tuple(code for code in asked if code in known) if asked else tuple(sorted(known))
     if not found:
         raise SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language=", ".join(asked))
@@ -84,14 +86,15 @@ def allowed(options: DecodeOptions, known: Collection[str]) -> tuple[str, ...]:
 def shares(probabilities: Sequence[tuple[str, float]], among: Collection[str]) -> list[Candidate]:
     """The allowed languages, most likely first, with their shares of the probability that is theirs together.
 
-    Equal shares where none of them has any. Whisper detects among all its languages; the share says how clear the
-    choice was among those that count, and 1 that there was none.
+    Equal shares where none of them has any.
     """
     known = dict(probabilities)
     heard = [(code, known.get(code, 0.0)) for code in among]
     total = sum(p for _, p in heard)
-    listed = [Candidate(language=code, probability=p / total if total > 0 else 1 / len(heard)) for code, p in heard]
-    return sorted(listed, key=lambda each: -each.probability)
+    listed = [
+        Candidate(language=code, probability=p, share=p / total if total > 0 else 1 / len(heard)) for code, p in heard
+    ]
+    return sorted(listed, key=lambda each: -each.share)
 
 
 def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, ...]:
@@ -105,22 +108,7 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
     hinted = [each for each in others if each.language == hint]
     if hinted:
         return best, hinted[0]
-    return (best, others[0]) if others and best.probability < DOUBT else (best,)
-
-
-def better(outcomes: Sequence[tuple[Candidate, WindowResult]], *, by_script: bool) -> int:
-    """Which of a window's decodings in several languages to keep.
-
-    Speech before silence, text that is fluent before text that is not, text in its language's own script before
-    text in another one (unless it is a translation), then the mean log probability per token; of equals the first.
-    """
-
-    def worth(number: int) -> tuple[bool, bool, bool, float]:
-        candidate, outcome = outcomes[number]
-        fitting = not (by_script and is_foreign(outcome.generated.text, candidate.language))
-        return not outcome.silent, outcome.fluent, fitting, outcome.generated.avg_logprob
-
-    return max(range(len(outcomes)), key=worth)
+    return (best, others[0]) if others and best.share < DOUBT else (best,)
 
 
 def is_foreign(text: str, language: str) -> bool:

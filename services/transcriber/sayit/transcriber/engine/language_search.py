@@ -26,18 +26,25 @@ AUDIBLE = 0.1
 class LanguageSearch:
     """The languages of one chunk, detected on encodings that the decoding needs anyway.
 
+    Args:
+        whisper: the model.
+        options: how to decode the chunk.
+        usual: the languages that may be detected where the options name none; empty for all.
+
     Raises:
         SayItError: INVALID_LANGUAGE where the model knows none of the languages.
     """
 
-    def __init__(self, whisper: Whisper, options: DecodeOptions) -> None:
+    def __init__(self, whisper: Whisper, options: DecodeOptions, usual: Sequence[str] = ()) -> None:
         self._whisper = whisper
         #: What the chunk may be in.
-        self._allowed = allowed(options, whisper.languages)
+        self._allowed = allowed(options, whisper.languages, usual)
         #: Whether a text's script tells its language.
         self.by_script = options.task is Task.TRANSCRIBE and len(self._allowed) > 1
         #: The languages that the stretch may be in, while its first window is decoded.
         self._heard: Sequence[Candidate] = ()
+        #: The likeliest language that is not allowed, with its probability, where it was likelier than all others.
+        self.unlisted: tuple[str, float] | None = None
 
     @property
     def only(self) -> Candidate | None:
@@ -50,7 +57,11 @@ class LanguageSearch:
 
     def candidates(self, encoding: Encoding, hint: str) -> tuple[Candidate, ...]:
         """The languages to decode a stretch's first window in; see `contenders`."""
-        self._heard = shares(self._whisper.language_probabilities(encoding), self._allowed)
+        probabilities = self._whisper.language_probabilities(encoding)
+        likeliest = probabilities[0]
+        if likeliest[0] not in self._allowed and (self.unlisted is None or likeliest[1] > self.unlisted[1]):
+            self.unlisted = likeliest
+        self._heard = shares(probabilities, self._allowed)
         return contenders(self._heard, hint)
 
     def rival(self, candidates: LanguageCandidates) -> Candidate | None:
@@ -111,6 +122,6 @@ def tagged(
         [heard] = hear([(first, frames)])
         written = (each for each in shares([*heard.items()], languages) if is_written_in(text, each.language))
         spoken = next(written, None)
-        return replace(passage, spoken=spoken) if spoken and spoken.probability >= AUDIBLE else passage
+        return replace(passage, spoken=spoken) if spoken and spoken.share >= AUDIBLE else passage
 
     return tuple(map(tag, passages))

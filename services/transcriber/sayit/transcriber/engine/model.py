@@ -35,7 +35,7 @@ PREPENDED, APPENDED = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 #: What the tokenizer writes for bytes that are no character.
 _NO_CHARACTER = "\ufffd"
 
-#: The encoder's output for one window: a CTranslate2 StorageView, float[1, 1500, d].
+#: The encoder's output for one window: a CTranslate2 StorageView, float[1, padded frames / 2, d].
 Encoding = Any
 
 
@@ -126,8 +126,8 @@ class Whisper:
 
     @staticmethod
     def padded(features: npt.NDArray[np.float32], window: Window) -> npt.NDArray[np.float32]:
-        """A window of a chunk's features, float32[1, bands, 3000], as the encoder takes it."""
-        cut = pad_or_trim(features[:, window.start_frame : window.start_frame + window.frames])
+        """A window of a chunk's features, float32[1, bands, `padded_frames`], as the encoder takes it."""
+        cut = pad_or_trim(features[:, window.start_frame : window.start_frame + window.frames], window.padded_frames)
         return np.ascontiguousarray(cut[np.newaxis])
 
     def encode(self, padded: npt.NDArray[np.float32]) -> Encoding:
@@ -224,7 +224,7 @@ class Whisper:
 
 
 def _joined(encodings: Sequence[Encoding]) -> Encoding:
-    """Windows that were encoded one by one, as one batch: float32[n, 1500, d]."""
+    """Windows of one length that were encoded one by one, as one batch: float32[n, padded frames / 2, d]."""
     if len(encodings) == 1:
         return encodings[0]
     return ctranslate2.StorageView.from_array(np.concatenate([np.asarray(_readable(each)) for each in encodings]))

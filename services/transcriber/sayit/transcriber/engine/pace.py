@@ -11,6 +11,8 @@ from sayit.speech.word_times import least_s
 _SLACK_S = 0.5
 #: A loop's round has at most so many tokens; it is said at least so many times.
 _LONGEST_ROUND, _LEAST_ROUNDS = 32, 4
+#: Letters of an end that is said twice: fewer are one word, such as 네네.
+_LEAST_ROUND = 3
 
 
 def is_beyond_a_voice(text: str, seconds: float) -> bool:
@@ -23,6 +25,12 @@ def is_more_of_the_same(text: str, other: str) -> bool:
     pairs, others = _pairs(text), _pairs(other)
     known = set(pairs)
     return len(others) < len(pairs) <= 2 * len(others) and sum(pair in known for pair in others) >= 0.9 * len(others)
+
+
+def ends_twice(text: str) -> bool:
+    """Whether a text's end, of three letters or more, stands there twice in a row."""
+    letters = "".join(letter for letter in text.casefold() if letter.isalnum())
+    return any(letters[-n:] == letters[-2 * n : -n] for n in range(_LEAST_ROUND, len(letters) // 2 + 1))
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

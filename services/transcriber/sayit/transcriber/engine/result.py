@@ -27,6 +27,8 @@ class DecodedChunk:
     windows: int
     #: How far into the chunk they reach, in seconds.
     decoded_s: float
+    #: The likeliest language with its probability, where it is none of those that were allowed.
+    unlisted: tuple[str, float] | None = None
 
 
 def joined(texts: Sequence[DecodedChunk]) -> DecodedChunk:

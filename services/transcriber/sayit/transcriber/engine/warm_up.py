@@ -9,10 +9,10 @@ import numpy as np
 
 from sayit.speech.options import Task
 from sayit.transcriber.engine.cost_model import CostModel
-from sayit.transcriber.engine.fallback import FallbackStep
+from sayit.transcriber.engine.fallback import WINDOW_FRAMES, FallbackStep
 from sayit.transcriber.engine.language import ENGLISH
 from sayit.transcriber.engine.language_segmentation import CELL_FRAMES
-from sayit.transcriber.engine.windows import WINDOW_FRAMES, Passage, Window
+from sayit.transcriber.engine.windows import WINDOW_LENGTHS, Passage, Window
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import Whisper
@@ -28,31 +28,36 @@ def warm_up(whisper: Whisper, cost: CostModel, batch: int) -> None:
     Memory is then about what it will be, and the cost model has a first idea of this machine.
     """
     noise = np.random.default_rng(0).normal(0, 1e-3, WINDOW_FRAMES * 160).astype(np.float32)
+    features = whisper.features(noise)
     window = Window(start_frame=0, frames=WINDOW_FRAMES)
-    encoding = whisper.encode(whisper.padded(whisper.features(noise), window))
+    encoding = whisper.encode(whisper.padded(features, window))
+    shortest = Window(start_frame=0, frames=CELL_FRAMES, padded_frames=WINDOW_LENGTHS[0])
+    brief = whisper.encode(whisper.padded(features, shortest))
     if whisper.multilingual:
         whisper.language_probabilities(encoding)
         whisper.languages_within(encoding, [(0, CELL_FRAMES)] * (WINDOW_FRAMES // CELL_FRAMES))
     vocabulary = whisper.vocabulary(ENGLISH, Task.TRANSCRIBE)
 
-    def decode(windows: int, tokens: int, temperature: float = 0.0) -> None:
+    def decode(windows: int, tokens: int, *, temperature: float = 0.0, beam_size: int = 5, short: bool = False) -> None:
         fallback_step = FallbackStep(
             prompt=vocabulary.start_sequence,
             temperature=temperature,
-            beam_size=5,
+            beam_size=beam_size,
             patience=2.0,
             best_of=3,
             max_new_tokens=tokens,
+            padded_frames=WINDOW_LENGTHS[0] if short else WINDOW_FRAMES,
         )
         began_s = time.monotonic()
-        answers = whisper.generate([(encoding, fallback_step)] * windows)
+        answers = whisper.generate([(brief if short else encoding, fallback_step)] * windows)
         seconds = time.monotonic() - began_s
         longest = max(1, *(len(answer.tokens) for answer in answers))
-        cost.decoded(seconds, windows=windows, width=fallback_step.width, tokens=longest, typical=False)
+        cost.decoded(seconds, fallback_step, windows=windows, tokens=longest, typical=False)
 
     decode(1, _FEW_TOKENS)
     decode(batch, _FEW_TOKENS)
     decode(1, _MORE_TOKENS)
+    decode(1, _MORE_TOKENS, beam_size=1, short=True)
     decode(1, _FEW_TOKENS, temperature=1.0)
     passage = Passage(start_s=0.0, end_s=1.0, tokens=vocabulary.encode(" one two"))
     whisper.align(encoding, window, (passage,), vocabulary, 0.0)

@@ -14,6 +14,7 @@ decode_options_from_proto = Codec(DecodeOptions, pb.DecodeOptions).from_proto
 
 def chunk_output_to_proto(text: DecodedChunk) -> pb.ChunkOutput:
     """The engine's text as a message; times stay relative to the chunk."""
+    unlisted, probability = text.unlisted or ("", 0.0)
     return pb.ChunkOutput(
         segments=[segment_to_proto(segment) for segment in text.segments],
         language=text.language,
@@ -21,4 +22,6 @@ def chunk_output_to_proto(text: DecodedChunk) -> pb.ChunkOutput:
         suppressed=[suppressed_to_proto(suppressed) for suppressed in text.suppressed],
         compute=duration_to_proto(text.compute_s),
         windows=text.windows,
+        unlisted_language=unlisted,
+        unlisted_probability=probability,
     )

@@ -169,12 +169,18 @@ class ChunkOutput(_message.Message):
     SUPPRESSED_FIELD_NUMBER: _builtins.int
     COMPUTE_FIELD_NUMBER: _builtins.int
     WINDOWS_FIELD_NUMBER: _builtins.int
+    UNLISTED_LANGUAGE_FIELD_NUMBER: _builtins.int
+    UNLISTED_PROBABILITY_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """Detected or fixed language."""
     language_probability: _builtins.float
     """Its probability; 1 where it was fixed."""
     windows: _builtins.int
     """Windows encoded."""
+    unlisted_language: _builtins.str
+    """The likeliest of all languages that the model knows, where it is none of those that were allowed; else empty."""
+    unlisted_probability: _builtins.float
+    """Its probability."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Segment]:
         """Segments in order."""
@@ -196,10 +202,12 @@ class ChunkOutput(_message.Message):
         suppressed: _abc.Iterable[_resources_pb2.Suppressed] | None = ...,
         compute: _duration_pb2.Duration | None = ...,
         windows: _builtins.int = ...,
+        unlisted_language: _builtins.str = ...,
+        unlisted_probability: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compute", b"compute"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute", b"compute", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "suppressed", b"suppressed", "windows", b"windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compute", b"compute", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "suppressed", b"suppressed", "unlisted_language", b"unlisted_language", "unlisted_probability", b"unlisted_probability", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

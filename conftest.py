@@ -54,7 +54,7 @@ _GROUP_OF_FIXTURE = {
     "two_models": "two models",
     "configured": "configured",
 }
-_GROUPS = list(dict.fromkeys(_GROUP_OF_FIXTURE.values()))
+_GROUPS = [*dict.fromkeys(_GROUP_OF_FIXTURE.values()), "real_weights", "installation"]
 #: Skips that CI expects, by how their reason begins; any other fails the run.
 _EXPECTED_IN_CI = (
     # CI's jobs run in containers, without a docker inside and without the right to mount.

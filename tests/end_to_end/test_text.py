@@ -41,15 +41,7 @@ def direct_text(name: str, language: str | None) -> str:
 
 
 #: Recording and requested language.
-LABELLED = {
-    "ko-8s": "ko",
-    "en-8s": "auto",
-    "en-90s": "en",
-    "ko-150s": "ko",
-    "ko-nopause-75s": "ko",
-    "en-nopause-75s": "en",
-    "ko-longsilence-150s": "auto",
-}
+LABELLED = {"ko-8s": "ko", "en-8s": "auto", "en-90s": "en", "ko-nopause-75s": "ko", "ko-longsilence-150s": "auto"}
 
 
 def test_the_text_is_as_good_as_the_models(suite: RunningSuite) -> None:

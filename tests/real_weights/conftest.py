@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sayit.transcriber import models
 from sayit.transcriber.package_registry import Registry
 from tests.end_to_end.helper import RunningSuite, running_suite
+
+if TYPE_CHECKING:
+    from conftest import WithGroup
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +31,8 @@ def base() -> Path:
 
 
 @pytest.fixture(scope="session")
-def suite(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
+def suite(with_group: WithGroup[RunningSuite], base: Path, tmp_path_factory: pytest.TempPathFactory) -> RunningSuite:
     """A suite with Whisper base and two transcribers: no answers from the cache, and calls of one window."""
     settings = {"SAYIT_CACHE_TTL_H": "0", "SAYIT_BATCH": "1", "SAYIT_LEASE_S": "2"}
-    with running_suite(tmp_path_factory.mktemp("real"), "--model", str(base), **settings) as running:
-        yield running
+    running = running_suite(tmp_path_factory.mktemp("real"), "--model", str(base), **settings)
+    return with_group("real_weights", running)

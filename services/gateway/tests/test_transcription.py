@@ -81,7 +81,9 @@ def _audio(data: bytes) -> transcription_service_pb2.CreateJobRequest:
 
 
 _CONFIG = transcription_service_pb2.CreateJobRequest(config=config())
-_FROM_UPLOAD = transcription_service_pb2.CreateJobRequest(from_upload=transcription_service_pb2.JobFromUpload())
+_FROM_UPLOAD = transcription_service_pb2.CreateJobRequest(
+    from_upload=transcription_service_pb2.JobFromUpload(upload_id="upload-1")
+)
 
 
 @pytest.mark.parametrize(
@@ -225,16 +227,27 @@ _FORMATS = {
 
 
 @pytest.mark.parametrize(("number", "form"), _FORMATS.items(), ids=[form.value for form in _FORMATS.values()])
-async def test_transcript_is_rendered_in_pieces(number: Any, form: Format) -> None:
-    """A format gives the rendered text, in pieces of at most 256 KiB, however long it is."""
+async def test_transcript_is_rendered(number: Any, form: Format) -> None:
+    """A format gives the rendered text."""
+    async with suite() as s:
+        request = transcription_service_pb2.GetTranscriptRequest(job_id="job-1", format=number)
+        pieces = [part.content async for part in s.jobs.GetTranscript(request)]
+    expected = wire.transcript_of_parts(list(wire.transcript_parts(s.fake.transcript)))
+    assert b"".join(pieces).decode() == render(expected, form)
+
+
+async def test_a_long_transcript_is_rendered_in_pieces() -> None:
+    """Pieces have at most 256 KiB, however long the text is."""
     async with suite() as s:
         s.fake.transcript = transcript(360, text="안녕하세요 " * 50)
-        request = transcription_service_pb2.GetTranscriptRequest(job_id="job-1", format=number)
+        request = transcription_service_pb2.GetTranscriptRequest(
+            job_id="job-1", format=transcription_service_pb2.TRANSCRIPT_FORMAT_TEXT
+        )
         pieces = [part.content async for part in s.jobs.GetTranscript(request)]
     assert len(pieces) > 1
     assert max(map(len, pieces)) <= 256 * 1024
     expected = wire.transcript_of_parts(list(wire.transcript_parts(s.fake.transcript)))
-    assert b"".join(pieces).decode() == render(expected, form)
+    assert b"".join(pieces).decode() == render(expected, Format.TXT)
 
 
 async def test_transcript_without_format_comes_in_parts() -> None:

@@ -20,9 +20,9 @@ from .helper import options, recording
 
 #: (recording, start, end, language): speech in both languages, full and short windows, and one that resumes.
 CUTS = [
-    *(("ko-150s", start, start + 28, "ko") for start in (0, 28, 56, 84, 112)),
-    *(("en-nopause-75s", start, start + 25, AUTO) for start in (0, 25, 50)),
-    ("en-90s", 0, 29, "en"),
+    ("ko-150s", 0, 28, "ko"),
+    ("ko-150s", 28, 56, "ko"),
+    ("en-nopause-75s", 0, 25, AUTO),
     ("en-90s", 30, 75, "en"),
     ("ko-8s", 0, 8, AUTO),
     ("en-8s", 0, 8, "en"),
@@ -77,7 +77,7 @@ def test_tokens_equal_unbatched_tokens(micro, beam_size):
     """At temperature 0 every recording has the same tokens, times and probabilities in a batch as alone."""
     pieces = [(recording(name, start, end), language) for name, start, end, language in CUTS]
     texts = {}
-    for batch in (1, 8):
+    for batch in (1, 4):
         with engine_of(micro, batch) as (engine, whisper):
             held = [engine.submit(pcm, options(language=language, beam_size=beam_size)) for pcm, language in pieces]
             engine.start()
@@ -85,15 +85,15 @@ def test_tokens_equal_unbatched_tokens(micro, beam_size):
             assert max(whisper.batches) == batch
     different = [
         (cut, one.text, other.text)
-        for cut, alone, together in zip(CUTS, texts[1], texts[8], strict=True)
+        for cut, alone, together in zip(CUTS, texts[1], texts[4], strict=True)
         for one, other in zip(alone, together, strict=False)
         if (one.start_s, one.end_s, one.text) != (other.start_s, other.end_s, other.text)
     ]
-    counts = [(cut, len(a), len(b)) for cut, a, b in zip(CUTS, texts[1], texts[8], strict=True) if len(a) != len(b)]
-    assert sum(map(len, texts[1])) > 30
+    counts = [(cut, len(a), len(b)) for cut, a, b in zip(CUTS, texts[1], texts[4], strict=True) if len(a) != len(b)]
+    assert sum(map(len, texts[1])) > 10
     assert not different, f"{len(different)} segments differ"
     assert not counts, "numbers of segments differ"
-    for alone, together in zip(texts[1], texts[8], strict=True):
+    for alone, together in zip(texts[1], texts[4], strict=True):
         for one, other in zip(alone, together, strict=True):
             assert one.avg_logprob == pytest.approx(other.avg_logprob, abs=1e-3)
 
@@ -110,7 +110,7 @@ def test_chunks_of_all_kinds_share_the_engine(micro):
         {"max_tokens_per_window": 20},
         {"hotwords": "시장", "word_timestamps": True},
     ]
-    pcm = recording("ko-150s", 0, 20)
+    pcm = recording("ko-150s", 0, 10)
     alone = [micro.submit(pcm, options(**kind)).future.result(60) for kind in kinds]
     with engine_of(micro) as (engine, _):
         held = [engine.submit(pcm, options(**kind)) for kind in kinds]

@@ -95,3 +95,25 @@ def test_defect_shows_its_traceback() -> None:
     code, errors = _ends("raise RuntimeError('defect')")
     assert code == 1
     assert "RuntimeError: defect" in errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl and /proc are Linux's")
+def test_no_other_process_reads_memory_and_environment() -> None:
+    """A service is not dumpable: the kernel refuses its memory and environment to everyone but root."""
+    body = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True)"  # PR_GET_DUMPABLE
+    with _process(body) as process:
+        assert process.communicate(timeout=60)[0] == "0\n"
+
+
+def test_secrets_leave_the_environment_and_stay_settings() -> None:
+    """What a child would inherit has no secret; the settings, read again, still have it."""
+    body = """
+        import os
+        from sayit.chassis.reload import Reload
+        reload = Reload(ServiceSettings())
+        reload.again()
+        print(os.environ.get("SAYIT_INTERNAL_SECRET"), reload.settings.internal_secret.get_secret_value(), flush=True)
+        print(ServiceSettings().internal_secret.get_secret_value(), flush=True)
+    """
+    with _process(body, SAYIT_INTERNAL_SECRET="hush") as process:
+        assert process.communicate(timeout=60)[0].endswith(" need_a_restart=[]\nNone hush\nhush\n")

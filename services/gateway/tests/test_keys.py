@@ -6,11 +6,11 @@ import json
 import os
 import stat
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from sayit.chassis.principal import Principal
 from sayit.gateway.auth.keys import KeyRing, KeysFileError, create_key, list_keys, revoke_key
 
 
@@ -24,7 +24,8 @@ def test_created_key_names_its_tenant(path: Path) -> None:
     """The key that create_key returns admits its tenant under the key's id."""
     stored, key = create_key(path, tenant="acme", name="laptop")
     assert key.startswith(f"sayit_{stored.id}_")
-    assert KeyRing(path).principal_of(key) == Principal(key_id=stored.id, tenant="acme")
+    assert KeyRing(path).find(key) == stored
+    assert (stored.tenant, stored.scopes) == ("acme", ("transcribe", "read"))
 
 
 def test_file_holds_no_secret_and_is_private(path: Path) -> None:
@@ -39,19 +40,41 @@ def test_wrong_keys_are_nobody(path: Path, spoil: object) -> None:
     """A key with anything else in it than what was issued belongs to nobody."""
     _, key = create_key(path, tenant="acme")
     assert callable(spoil)
-    assert KeyRing(path).principal_of(spoil(key)) is None
+    assert KeyRing(path).find(spoil(key)) is None
 
 
 def test_revoked_key_stops_working_while_the_gateway_runs(path: Path) -> None:
     """A ring that is in use notices keys that are revoked and keys that are new."""
     stored, key = create_key(path, tenant="acme")
     ring = KeyRing(path)
-    assert ring.principal_of(key) is not None
+    assert ring.find(key) is not None
     revoked = revoke_key(path, stored.id)
     assert revoked.revoked
-    assert ring.principal_of(key) is None
+    assert ring.find(key) is None
     _, second = create_key(path, tenant="other")
-    assert ring.principal_of(second) is not None
+    assert ring.find(second) is not None
+
+
+def test_a_key_ends_when_it_was_made_to(path: Path) -> None:
+    """A key may be made for some time; it admits until then, and another key does not notice."""
+    over, old = create_key(path, tenant="acme", valid_for=timedelta(0))
+    _, new = create_key(path, tenant="acme", valid_for=timedelta(hours=1))
+    ring = KeyRing(path)
+    assert over.expires
+    assert ring.find(old) is None
+    assert ring.find(new) is not None
+    assert not ring.is_valid(over.id)
+
+
+def test_scopes_are_some_of_three(path: Path) -> None:
+    """What no gateway knows, and nothing, is refused; a key with what all had before is written as before."""
+    for scopes in ((), ("write",)):
+        with pytest.raises(KeysFileError, match="transcribe, read, admin"):
+            create_key(path, tenant="acme", scopes=scopes)
+    stored, _ = create_key(path, tenant="acme", scopes=["admin"])
+    assert list_keys(path) == (stored,)
+    create_key(path, tenant="acme")
+    assert [set(entry) & {"scopes", "expires"} for entry in json.loads(path.read_text())["keys"]] == [{"scopes"}, set()]
 
 
 def test_revoking_twice_changes_nothing(path: Path) -> None:
@@ -109,10 +132,10 @@ def test_file_that_breaks_locks_nobody_out(path: Path) -> None:
     ring = KeyRing(path)
     good = path.read_text()
     path.write_text("oops")
-    assert ring.principal_of(key) is not None
+    assert ring.find(key) is not None
     assert "not JSON" in ring.problem
     path.write_text(good)
     os.utime(path, ns=(1, 1))
-    assert ring.principal_of(key) is not None
+    assert ring.find(key) is not None
     assert ring.problem == ""
     assert json.loads(good)["format"] == 1

@@ -94,9 +94,9 @@ def _details(error: SayItError, english: str, request_id: str) -> list[Message]:
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.retry_after_s is not None:
         details.append(error_details_pb2.RetryInfo(retry_delay=duration_to_proto(error.retry_after_s)))
-    if error.kind is ErrorKind.RATE_LIMITED:
+    if error.kind is ErrorKind.RATE_LIMITED or "subject" in error.details:
         quota = error_details_pb2.QuotaFailure.Violation(
-            subject=error.details.get("subject", "api-key"), description=english
+            subject=error.details.get("subject", "api-key"), description=error.details.get("limit", english)
         )
         details.append(error_details_pb2.QuotaFailure(violations=[quota]))
     if request_id:

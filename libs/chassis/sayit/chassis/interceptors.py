@@ -19,6 +19,7 @@ from opentelemetry import trace
 from sayit.chassis import principal, telemetry
 from sayit.chassis.errors import KIND_TO_GRPC, STATUS_DETAILS_KEY, error_of_call, status_of
 from sayit.chassis.handlers import Behavior, Deserialize, Handler, Serialize, SlowReaderError, failing, rebuilt
+from sayit.chassis.principal import Principal
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: Metadata of the W3C trace context.
@@ -64,12 +65,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         #: Methods that exist: metrics have no other labels, or clients could make them grow without end.
         self._served: set[str] = set()
         self._resumable = frozenset(resumable)
-        self._open_ended: set[_Call] = set()
+        self._running: set[_Call] = set()
 
     def cut_off_resumable(self) -> None:
         """Ends the running calls of resumable methods with UNAVAILABLE: their clients go on elsewhere or later."""
-        for call in list(self._open_ended):
-            call.cut_off()
+        for call in list(self._running):
+            if call.method in self._resumable:
+                call.cut_off(SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the server stops"))
+
+    def cut_off_of(self, principals: Callable[[Principal], bool], error: SayItError) -> None:
+        """Ends the running calls of some callers with this error."""
+        for call in list(self._running):
+            if call.principal is not None and principals(call.principal):
+                call.cut_off(error)
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -87,28 +95,29 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._served.add(method)
         metadata = dict(details.invocation_metadata or ())
         call = _Call(method, str(metadata.get(TRACEPARENT_KEY, "")), known=method in self._served)
-        return call.wrap(handler, self._open_ended if method in self._resumable else None, self._slow_reader_s)
+        return call.wrap(handler, self._running, self._slow_reader_s)
 
 
 class _Call:
     """One served call: counts its messages and records its outcome."""
 
     def __init__(self, method: str, traceparent: str, *, known: bool) -> None:
-        self._method = method[:_LONGEST_NAME]
+        self.method = method[:_LONGEST_NAME]
+        self.principal: Principal | None = None
         self._label = method if known else "unknown"
         self._traceparent = traceparent
         self._task: asyncio.Task[Any] | None = None
-        self._is_cut_off = False
+        self._cut_off: SayItError | None = None
         self._started = time.monotonic()
         self._bytes_in = self._bytes_out = self._messages_in = self._messages_out = 0
 
-    def cut_off(self) -> None:
-        """Ends the call because the server stops."""
-        if self._task is not None and not self._is_cut_off:
-            self._is_cut_off = True
+    def cut_off(self, error: SayItError) -> None:
+        """Ends the call with this error."""
+        if self._task is not None and self._cut_off is None:
+            self._cut_off = error
             self._task.cancel()
 
-    def wrap(self, handler: Handler, registry: set[_Call] | None, slow_reader_s: float) -> Handler:
+    def wrap(self, handler: Handler, registry: set[_Call], slow_reader_s: float) -> Handler:
         """The same handler with everything of this module around it; the call is in the registry while it runs."""
         read, write = self._counting(handler.request_deserializer, handler.response_serializer)
         return rebuilt(
@@ -134,12 +143,12 @@ class _Call:
 
         return counting_read, counting_write
 
-    def _around(self, behavior: Behavior, registry: set[_Call] | None) -> Behavior:
+    def _around(self, behavior: Behavior, registry: set[_Call]) -> Behavior:
         async def call(request: Any, context: Any) -> Any:
             with (
                 _IN_FLIGHT.labels(self._label).track_inprogress(),
                 telemetry.call_fields() as fields,
-                telemetry.span_from(self._traceparent, self._method.lstrip("/"), kind=trace.SpanKind.SERVER) as span,
+                telemetry.span_from(self._traceparent, self.method.lstrip("/"), kind=trace.SpanKind.SERVER) as span,
             ):
                 code = "UNKNOWN"
                 try:
@@ -147,11 +156,11 @@ class _Call:
                         response = await behavior(request, context)
                     code = _code_name(context)
                     return response
-                except asyncio.CancelledError as error:
-                    if not self._is_cut_off:
+                except asyncio.CancelledError:
+                    if self._cut_off is None:
                         code = "DEADLINE_EXCEEDED" if _deadline_passed(context) else "CANCELLED"
                         raise
-                    code = await self._fail(error, context, span)
+                    code = await self._fail(self._cut_off, context, span)
                 except grpc.aio.AbortError:
                     code = _code_name(context)
                     raise
@@ -163,18 +172,15 @@ class _Call:
         return call
 
     @contextmanager
-    def _registered(self, registry: set[_Call] | None) -> Iterator[None]:
-        if registry is None:
-            yield
-            return
-        self._task = asyncio.current_task()
+    def _registered(self, registry: set[_Call]) -> Iterator[None]:
+        self._task, self.principal = asyncio.current_task(), principal.current_or_none()
         registry.add(self)
         try:
             yield
         finally:
             registry.discard(self)
 
-    async def _fail(self, error: BaseException, context: Any, span: trace.Span) -> str:
+    async def _fail(self, error: Exception, context: Any, span: trace.Span) -> str:
         """Ends the call with what the caller may know of an exception; returns the code's name."""
         known = self._known(error)
         telemetry.bind(error=known.code, **({"cause": known.cause} if known.cause else {}))
@@ -187,10 +193,8 @@ class _Call:
                 await context.abort(code, status.message, ((STATUS_DETAILS_KEY, status.SerializeToString()),))
         return code.name
 
-    def _known(self, error: BaseException) -> SayItError:
+    def _known(self, error: Exception) -> SayItError:
         """What the caller may know of an exception; what it may not goes into the log."""
-        if isinstance(error, asyncio.CancelledError):
-            return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the server stops")
         if isinstance(error, SlowReaderError):
             return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause=str(error))
         if isinstance(error, SayItError):
@@ -199,7 +203,7 @@ class _Call:
             known = error_of_call(error)
             ours = known.kind in {ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED}  # our secret, not their key
             return SayItError(ErrorKind.INTERNAL, cause=f"another service said: {known}") if ours else known
-        telemetry.logger().error("call_crashed", method=self._method, exc_info=error)
+        telemetry.logger().error("call_crashed", method=self.method, exc_info=error)
         return SayItError(ErrorKind.INTERNAL, cause=type(error).__name__)
 
     def _finish(self, code: str, fields: Mapping[str, object], span: trace.Span) -> None:
@@ -214,9 +218,9 @@ class _Call:
             span.set_status(trace.StatusCode.ERROR)
         who = principal.current_or_none()
         logger = telemetry.logger()
-        write = logger.debug if is_open(self._method) else logger.error if code == "INTERNAL" else logger.info
+        write = logger.debug if is_open(self.method) else logger.error if code == "INTERNAL" else logger.info
         own = {
-            "method": self._method,
+            "method": self.method,
             "code": code,
             "key_id": who.key_id if who else "",
             "tenant": who.tenant if who else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -20,6 +21,9 @@ from sayit.chassis.settings import PREFIX
 from sayit.chassis.start import StartError
 from sayit.speech.errors import SayItError
 
+#: From <linux/prctl.h>.
+_PR_SET_DUMPABLE = 4
+
 
 def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
     """Runs a process until `main` returns; exits with 0 after a clean end, 2 and one line for a known error, else 1.
@@ -28,6 +32,7 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
     number, for operators who do not want to wait for the grace time. A process that `sayit up` started also ends when
     its parent is gone (`parent_watch`).
     """
+    _hide_memory()
     try:
         asyncio.run(_until_signalled(main))
     except (SayItError, StartError, SettingsError, ValidationError) as error:
@@ -40,6 +45,15 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]]) -> NoReturn:
             stream.flush()
     # All is written and closed; what is left is memory: the kernel frees it at once, the interpreter takes 0.1–0.4 s.
     os._exit(0)
+
+
+def _hide_memory() -> None:
+    """Other processes of the same user may not read this one's memory and environment, and no core is written.
+
+    On Linux; a debugger then needs root. The child that decodes strangers' files is such a process.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def _until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:

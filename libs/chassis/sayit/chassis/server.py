@@ -35,11 +35,19 @@ MAX_HEALTH_WATCHES = 100
 class RunningServer:
     """A server that runs."""
 
-    def __init__(self, address: str, service_names: Sequence[str], health_servicer: health.aio.HealthServicer) -> None:
+    def __init__(
+        self,
+        address: str,
+        service_names: Sequence[str],
+        health_servicer: health.aio.HealthServicer,
+        calls: CallInterceptor,
+    ) -> None:
         #: "host:port" with the real port, or the Unix socket's address.
         self.address = address
         self._services = ("", *service_names)
         self._health = health_servicer
+        #: Ends running calls of some callers with an error.
+        self.cut_off_of = calls.cut_off_of
 
     async def set_serving(self, serving: bool) -> None:
         """Sets grpc.health.v1 for the server as a whole and for every service of it."""
@@ -112,7 +120,7 @@ async def serving(
     health_servicer = _Health()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     reflection.enable_server_reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    running = RunningServer(_bound(server, address, credentials), service_names, health_servicer)
+    running = RunningServer(_bound(server, address, credentials), service_names, health_servicer, calls)
     await running.set_serving(False)
     await server.start()
     try:

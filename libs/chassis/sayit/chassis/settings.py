@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -80,51 +80,48 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then variables, then secret files, then the file of settings; no .env file is looked for."""
-        return (init_settings, env_settings, _SecretFiles(settings_cls), _SettingsFile(settings_cls))
-
-
-class _SecretFiles(PydanticBaseSettingsSource):
-    """Reads `SAYIT_<NAME>_FILE` for every secret field."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        if not _is_secret(field):
-            return None, field_name, False
-        variable = _variable(field_name) + "_FILE"
-        path = os.environ.get(variable, "")
-        if not path:
-            return None, field_name, False
-        try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise SettingsError(f"{variable} names {path}, which cannot be read: {reason}") from None
-
-    def __call__(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, field in self.settings_cls.model_fields.items():
-            value, key, _ = self.get_field_value(field, name)
-            if value is not None:
-                found[key] = value
-        return found
-
-
-class _SettingsFile(PydanticBaseSettingsSource):
-    """Reads the file that `SAYIT_SETTINGS_FILE` names."""
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        super().__init__(settings_cls)
         path = os.environ.get(SETTINGS_FILE_VARIABLE, "")
-        self._values = read_settings_file(Path(path)) if path else {}
+        said = read_settings_file(Path(path)) if path else {}
+        of_file = _Source(settings_cls, lambda variable, _: said.get(variable) or None)
+        return (init_settings, env_settings, _Source(settings_cls, _of_secret_file), of_file)
+
+
+class _Source(PydanticBaseSettingsSource):
+    """What `value_of` gives for each field."""
+
+    def __init__(self, settings_cls: type[BaseSettings], value_of: Callable[[str, FieldInfo], str | None]) -> None:
+        super().__init__(settings_cls)
+        self._value_of = value_of
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return self._values.get(_variable(field_name)) or None, field_name, self.field_is_complex(field)
+        return self._value_of(_variable(field_name), field), field_name, self.field_is_complex(field)
 
     def __call__(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, field in self.settings_cls.model_fields.items()
-            if (value := self.get_field_value(field, name)[0]) is not None
-        }
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _of_secret_file(variable: str, field: FieldInfo) -> str | None:
+    """What the file of `SAYIT_<NAME>_FILE` holds, or a secret that was a variable."""
+    path = os.environ.get(f"{variable}_FILE", "") if _is_secret(field) else ""
+    if not path:
+        return _forgotten.get(variable)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"{variable}_FILE names {path}, which cannot be read: {reason}") from None
+
+
+#: Secrets that were variables, for when the settings are read again.
+_forgotten: dict[str, str] = {}
+
+
+def forget_secrets(settings: type[ServiceSettings]) -> None:
+    """Takes the secrets out of the environment, which every child and every crash report would have."""
+    for name, field in settings.model_fields.items():
+        if _is_secret(field) and (value := os.environ.pop(_variable(name), "")):
+            _forgotten[_variable(name)] = value
 
 
 def read_settings_file(path: Path) -> dict[str, str]:

@@ -18,8 +18,9 @@ from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
 from sayit.gateway.api.upload_relay import Pace
 from sayit.gateway.api.uploads import UploadServicer, VocabularyServicer
-from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure
+from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure, ending_calls_of_old_keys
 from sayit.gateway.auth.keys import KeyRing
+from sayit.gateway.limits.requests import RequestLimits
 from sayit.gateway.limits.slots import Slots
 from sayit.gateway.readiness import scheduler_readiness
 from sayit.gateway.settings import GatewaySettings
@@ -60,8 +61,11 @@ async def running(
         pace = Pace(idle_s=settings.upload_idle_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
 
+        requests = RequestLimits(settings)
+
         def adopt(now: GatewaySettings) -> None:
             uploads.limit, watchers.limit = now.max_uploads, now.max_watchers
+            requests.adopt(now)
 
         if reload is not None:
             reload.follow(adopt)
@@ -81,7 +85,7 @@ async def running(
                 address=settings.listen,
                 register=register,
                 service_names=SERVICE_NAMES,
-                interceptors=[PrincipalInterceptor(keys)],
+                interceptors=[PrincipalInterceptor(keys, requests.use)],
                 credentials=credentials,
                 receive_bytes=PUBLIC_MESSAGE_BYTES,
                 grace_s=settings.grace_s,
@@ -91,6 +95,7 @@ async def running(
                 max_concurrent_streams=settings.max_uploads + settings.max_watchers + _OTHER_CALLS,
             ) as server,
             scheduler_readiness(channel, server.set_serving),
+            ending_calls_of_old_keys(keys, server.cut_off_of),
         ):
             if credentials is None and not is_loopback(settings.listen):
                 telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")

@@ -79,6 +79,8 @@ class Fault:
     retryable: bool = False
     #: When a retry makes sense, in seconds; None if it makes none.
     retry_after_s: float | None = None
+    #: Headers of a limit that is used up.
+    limit_headers: Mapping[str, str] | None = None
     #: The language of the sentence.
     language: str = "en"
 
@@ -122,8 +124,24 @@ def fault_of(error: SayItError, language: str) -> Fault:
         field=error.field,
         retryable=error.kind.retryable,
         retry_after_s=retry_after_s,
+        limit_headers=_limit_headers(error),
         language=language,
     )
+
+
+def _limit_headers(error: SayItError) -> dict[str, str]:
+    """What the IETF's draft of RateLimit headers says of a limit, and what OpenAI's clients read."""
+    quota = error.details.get("quota")
+    if quota is None:
+        return {}
+    name, reset_s = error.details["subject"].partition(":")[0], math.ceil(error.retry_after_s or 1)
+    return {
+        "RateLimit-Policy": f'"{name}";q={quota};w={error.details["window_s"]}',
+        "RateLimit": f'"{name}";r=0;t={reset_s}',
+        "x-ratelimit-limit-requests": quota,
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": f"{reset_s}s",
+    }
 
 
 def fault_for(error: SayItError, request: HTTPConnection) -> Fault:
@@ -161,7 +179,7 @@ def problem_response(fault: Fault) -> Response:
 
 def response(fault: Fault, body: Mapping[str, Any], media_type: str = "application/json") -> Response:
     """The answer that reports a fault with this body."""
-    headers = {"Content-Language": fault.language, "Cache-Control": "no-store"}
+    headers = {"Content-Language": fault.language, "Cache-Control": "no-store", **(fault.limit_headers or {})}
     if fault.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after_s)))
     if fault.status == 401:

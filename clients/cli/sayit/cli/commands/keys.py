@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -31,13 +32,21 @@ def create(
     file: File,
     tenant: Annotated[str, typer.Option("--tenant", help="Whose data the key may see.")] = "default",
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="What it may do: transcribe, read, admin; several times. Default: the first two."),
+    ] = None,
+    days: Annotated[float | None, typer.Option("--days", min=0, help="For how long it is valid.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
     from sayit.gateway.auth import keys
 
+    valid_for = None if days is None else timedelta(days=days)
     with failing(keys.KeysFileError):
-        stored, key = keys.create_key(file, tenant=tenant, name=name)
+        stored, key = keys.create_key(
+            file, tenant=tenant, name=name, scopes=scopes or keys.DEFAULT_SCOPES, valid_for=valid_for
+        )
     if as_json:
         printer.as_json({"id": stored.id, "tenant": stored.tenant, "name": stored.name, "key": key})
     else:
@@ -53,18 +62,22 @@ def list_keys(file: File, as_json: AsJson = False) -> None:
     with failing(keys.KeysFileError):
         found = keys.list_keys(file)
     if as_json:
-        names = ("id", "tenant", "name", "created")
-        printer.as_json([{n: getattr(k, n) for n in names} | {"revoked": k.revoked or None} for k in found])
+        names = ("id", "tenant", "name", "scopes", "created")
+        ends = ("expires", "revoked")
+        printer.as_json([{n: getattr(k, n) for n in names} | {n: getattr(k, n) or None for n in ends} for k in found])
     else:
         printer.table(
-            ("KEY", "TENANT", "NAME", "CREATED", "REVOKED"),
-            ((k.id, k.tenant, k.name or "-", k.created, k.revoked or "-") for k in found),
+            ("KEY", "TENANT", "NAME", "SCOPES", "CREATED", "EXPIRES", "REVOKED"),
+            (
+                (k.id, k.tenant, k.name or "-", ",".join(k.scopes), k.created, k.expires or "-", k.revoked or "-")
+                for k in found
+            ),
         )
 
 
 @app.command("revoke")
 def revoke(key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")], file: File) -> None:
-    """Revoke a key; gateways refuse it from the next call on."""
+    """Revoke a key; gateways refuse it from the next call on, and end its streams."""
     from sayit.gateway.auth import keys
 
     with failing(keys.KeysFileError):

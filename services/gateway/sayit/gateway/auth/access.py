@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 
 from sayit.chassis import principal, telemetry
+from sayit.chassis.background_tasks import end
 from sayit.chassis.interceptors import is_open
 from sayit.chassis.principal import LOCAL, Principal
 from sayit.chassis.start import StartError, is_loopback
-from sayit.gateway.auth.keys import KeyRing
+from sayit.gateway.auth.keys import ADMIN, READ, TRANSCRIBE, KeyRing
 from sayit.gateway.settings import GatewaySettings
 from sayit.speech.errors import ErrorKind, SayItError
 
 _BEARER = "bearer "
+#: Methods that only read, by how their names begin; all others need the scope to transcribe, also those of the future.
+_READING = ("Get", "List", "Watch")
+#: How often the file of keys is looked at while no call does.
+CHECK_KEYS_S = 2.0
 
 
 def check_exposure(settings: GatewaySettings) -> None:
@@ -34,31 +41,64 @@ def check_exposure(settings: GatewaySettings) -> None:
 
 
 class PrincipalInterceptor(grpc.aio.ServerInterceptor):
-    """Sets the principal of every call; health and reflection need none."""
+    """Sets the principal of every call, and refuses what it may not do; health and reflection need none.
 
-    def __init__(self, keys: KeyRing | None) -> None:
+    Args:
+        keys: None where everyone is the local principal.
+        used: called with every caller; refuses by raising SayItError.
+    """
+
+    def __init__(self, keys: KeyRing | None, used: Callable[[Principal], Awaitable[None]]) -> None:
         self._keys = keys
-        self._told = ""
+        self._used = used
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
     ) -> Any:
-        """Binds the principal for the call's task, or refuses with UNAUTHENTICATED."""
-        if not is_open(str(details.method)):
-            principal.bind(self._principal(dict(details.invocation_metadata or ())))
+        """Binds the principal for the call's task, or refuses with UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED."""
+        method = str(details.method)
+        if not is_open(method):
+            who = self._principal(dict(details.invocation_metadata or ()), method.rpartition("/")[2])
+            principal.bind(who)
+            await self._used(who)
         return await continuation(details)
 
-    def _principal(self, metadata: dict[str, str | bytes]) -> Principal:
+    def _principal(self, metadata: dict[str, str | bytes], method: str) -> Principal:
         if self._keys is None:
             return LOCAL
-        found = self._keys.principal_of(_key(metadata))
-        if self._keys.problem != self._told:
-            self._told = self._keys.problem
-            if self._told:
-                telemetry.logger().error("keys_file_unreadable", problem=self._told, keys="as before")
+        found = self._keys.find(_key(metadata))
         if found is None:
             raise SayItError(ErrorKind.UNAUTHENTICATED)
-        return found
+        needed = READ if method.startswith(_READING) else TRANSCRIBE
+        if needed not in found.scopes and ADMIN not in found.scopes:
+            raise SayItError(ErrorKind.PERMISSION_DENIED, scope=needed)
+        return Principal(key_id=found.id, tenant=found.tenant)
+
+
+@asynccontextmanager
+async def ending_calls_of_old_keys(
+    keys: KeyRing | None, cut_off_of: Callable[[Callable[[Principal], bool], SayItError], None]
+) -> AsyncIterator[None]:
+    """While the block runs, ends the calls of keys that were revoked or are over meanwhile, streams among them."""
+    task = asyncio.create_task(_end_calls_of_old_keys(keys, cut_off_of)) if keys is not None else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            await end(task)
+
+
+async def _end_calls_of_old_keys(
+    keys: KeyRing, cut_off_of: Callable[[Callable[[Principal], bool], SayItError], None]
+) -> None:
+    told = ""
+    while True:
+        keys.refresh()
+        if keys.problem not in {"", told}:
+            telemetry.logger().error("keys_file_unreadable", problem=keys.problem, keys="as before")
+        told = keys.problem
+        cut_off_of(lambda who: not keys.is_valid(who.key_id), SayItError(ErrorKind.UNAUTHENTICATED, cause="key ended"))
+        await asyncio.sleep(CHECK_KEYS_S)
 
 
 def _key(metadata: dict[str, str | bytes]) -> str:

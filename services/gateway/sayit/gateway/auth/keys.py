@@ -15,14 +15,18 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sayit.chassis.principal import Principal
 from sayit.chassis.start import StartError
+
+#: What a key may be for: to send audio and change what one has; to read it; all, and what an operator does.
+SCOPES = TRANSCRIBE, READ, ADMIN = "transcribe", "read", "admin"
+#: Those of a key that was made without any, as all were before there were scopes.
+DEFAULT_SCOPES = (TRANSCRIBE, READ)
 
 _PREFIX = "sayit"
 _FORMAT = 1
@@ -50,24 +54,49 @@ class StoredKey:
     created: str
     #: ISO 8601, UTC; empty while the key is valid.
     revoked: str = ""
+    #: ISO 8601, UTC; empty for a key without an end.
+    expires: str = ""
+    #: What it may do, see `SCOPES`.
+    scopes: tuple[str, ...] = DEFAULT_SCOPES
+
+    @property
+    def valid(self) -> bool:
+        """Whether it is neither revoked nor over."""
+        return not self.revoked and not (self.expires and datetime.fromisoformat(self.expires) <= datetime.now(UTC))
 
     def admits(self, secret: str) -> bool:
         """Whether the secret is this key's and the key is still valid."""
         same = hmac.compare_digest(_hash(base64.b64decode(self.salt), secret), base64.b64decode(self.hash))
-        return same and not self.revoked
+        return same and self.valid
 
 
-def create_key(path: Path, *, tenant: str, name: str = "") -> tuple[StoredKey, str]:
+def create_key(
+    path: Path,
+    *,
+    tenant: str,
+    name: str = "",
+    scopes: Sequence[str] = DEFAULT_SCOPES,
+    valid_for: timedelta | None = None,
+) -> tuple[StoredKey, str]:
     """Adds a key to the file, which is made where there is none.
+
+    Args:
+        path: the file.
+        tenant: whose data the key may see.
+        name: for people.
+        scopes: some of `SCOPES`.
+        valid_for: how long; None: until it is revoked.
 
     Returns:
         The stored key, and the key itself: it cannot be read again.
 
     Raises:
-        KeysFileError: the file cannot be read or written, or the tenant is empty.
+        KeysFileError: the file cannot be read or written, the tenant is empty, or there is no such scope.
     """
     if not tenant:
         raise KeysFileError("a key needs a tenant")
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise KeysFileError(f"a key's scopes are some of {', '.join(SCOPES)}")
     key_id, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
     key = StoredKey(
         id=key_id,
@@ -75,7 +104,9 @@ def create_key(path: Path, *, tenant: str, name: str = "") -> tuple[StoredKey, s
         name=name,
         salt=base64.b64encode(salt).decode(),
         hash=base64.b64encode(_hash(salt, secret)).decode(),
-        created=_now(),
+        created=_after(),
+        expires="" if valid_for is None else _after(valid_for),
+        scopes=tuple(scopes),
     )
     with _locked(path):
         _write(path, (*(_read(path) if path.exists() else ()), key))
@@ -102,7 +133,7 @@ def revoke_key(path: Path, key_id: str) -> StoredKey:
         if key_id not in keys:
             raise KeysFileError(f"{path} holds no key {key_id}")
         if not keys[key_id].revoked:
-            keys[key_id] = dataclasses.replace(keys[key_id], revoked=_now())
+            keys[key_id] = dataclasses.replace(keys[key_id], revoked=_after())
             _write(path, tuple(keys.values()))
     return keys[key_id]
 
@@ -126,17 +157,20 @@ class KeyRing:
         self._version = self._stat()
         self._keys = {key.id: key for key in _read(path)}
 
-    def principal_of(self, key: str) -> Principal | None:
-        """The principal of a key; None for a key that was never issued or that was revoked."""
-        self._refresh()
+    def find(self, key: str) -> StoredKey | None:
+        """What is stored of a key; None for one that was never issued, was revoked, or is over."""
+        self.refresh()
         prefix, _, rest = key.partition("_")
         key_id, _, secret = rest.partition("_")
         stored = self._keys.get(key_id)
-        if prefix != _PREFIX or stored is None or not stored.admits(secret):
-            return None
-        return Principal(key_id=stored.id, tenant=stored.tenant)
+        return stored if prefix == _PREFIX and stored is not None and stored.admits(secret) else None
 
-    def _refresh(self) -> None:
+    def is_valid(self, key_id: str) -> bool:
+        """Whether the key with this id still admits its holder."""
+        return key_id in self._keys and self._keys[key_id].valid
+
+    def refresh(self) -> None:
+        """Reads the file again if it has changed."""
         version = self._stat()
         if version == self._version:
             return
@@ -159,8 +193,9 @@ def _hash(salt: bytes, secret: str) -> bytes:
     return hashlib.sha256(salt + secret.encode()).digest()
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _after(time: timedelta = timedelta()) -> str:
+    """The time of day then, or now."""
+    return (datetime.now(UTC) + time).isoformat(timespec="seconds")
 
 
 def _read(path: Path) -> tuple[StoredKey, ...]:
@@ -177,13 +212,18 @@ def _read(path: Path) -> tuple[StoredKey, ...]:
             raise KeysFileError(
                 f"{path} is a file of keys in format {document['format']}; this version reads {_FORMAT}"
             )
-        return tuple(StoredKey(**entry) for entry in document["keys"])
+        return tuple(
+            StoredKey(**{**entry, "scopes": tuple(entry.get("scopes", DEFAULT_SCOPES))}) for entry in document["keys"]
+        )
     except (KeyError, TypeError):
         raise KeysFileError(f"{path} is no file of keys") from None
 
 
 def _write(path: Path, keys: tuple[StoredKey, ...]) -> None:
-    document = {"format": _FORMAT, "keys": [dataclasses.asdict(key) for key in keys]}
+    # A key without what is new is written as ever, so that older gateways read it.
+    plain = {field.name: field.default for field in dataclasses.fields(StoredKey)}
+    entries = [{name: v for name, v in dataclasses.asdict(key).items() if v != plain[name]} for key in keys]
+    document = {"format": _FORMAT, "keys": entries}
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
         try:

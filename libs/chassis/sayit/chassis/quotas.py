@@ -1,0 +1,93 @@
+"""How much a caller may use in a time: counted in Redis for all processes together, or in this one's memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
+
+from sayit.chassis import telemetry
+from sayit.speech.errors import ErrorKind, SayItError
+
+#: How long Redis is left alone after it did not answer.
+_PAUSE_S = 10.0
+
+
+def limits_of(text: str) -> tuple[RateLimitItem, ...]:
+    """The limits that a setting says: "600/minute", "20/second; 10000/hour"; none for an empty text.
+
+    Raises:
+        ValueError: it says something else.
+    """
+    try:
+        return tuple(parse_many(text)) if text.strip() else ()
+    except ValueError:
+        raise ValueError("write such as 600/minute, or 20/second; 10000/hour") from None
+
+
+class Quotas:
+    """Counts by the sliding window of two counters, so that a caller takes the same memory however much it sends.
+
+    Args:
+        redis_url: where it is counted; empty: in memory. While Redis does not answer, it is counted in memory, too.
+    """
+
+    def __init__(self, redis_url: str = "") -> None:
+        self._memory = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._redis: SlidingWindowCounterRateLimiter | None = None
+        if redis_url:
+            storage = RedisStorage(
+                f"async+{redis_url}",
+                wrap_exceptions=True,
+                implementation="redispy",
+                key_prefix="sayit:limits",
+                socket_timeout=1.0,
+                socket_connect_timeout=1.0,
+            )
+            self._redis = SlidingWindowCounterRateLimiter(storage)
+        self._away_until_s = 0.0
+
+    async def use(self, limits: Sequence[RateLimitItem], subject: str, cost: int = 1) -> None:
+        """Takes `cost` out of what the subject has left.
+
+        Args:
+            limits: what it has in all.
+            subject: who, such as "tenant:acme"; QuotaFailure names it.
+            cost: 0 only looks whether anything is left.
+
+        Raises:
+            SayItError: RATE_LIMITED, with the time at which there is some again; nothing is taken then from this limit.
+        """
+        for limit in limits:
+            if not await self._hit(limit, subject, cost):
+                refill_s = max(1.0, await self._reset_s(limit, subject) - time.time())
+                text = str(limit).replace(" per 1 ", "/")
+                raise SayItError(
+                    ErrorKind.RATE_LIMITED,
+                    retry_after_s=refill_s,
+                    subject=subject,
+                    limit=text,
+                    quota=limit.amount,
+                    window_s=limit.get_expiry(),
+                )
+
+    async def _hit(self, limit: RateLimitItem, subject: str, cost: int) -> bool:
+        if self._redis is not None and time.monotonic() >= self._away_until_s:
+            try:
+                return await _counted(self._redis, limit, subject, cost)
+            except StorageError as error:
+                self._away_until_s = time.monotonic() + _PAUSE_S
+                telemetry.logger().warning("quotas_in_memory", cause=type(error.storage_error).__name__)
+        return await _counted(self._memory, limit, subject, cost)
+
+    async def _reset_s(self, limit: RateLimitItem, subject: str) -> float:
+        counted = self._memory if self._redis is None or time.monotonic() < self._away_until_s else self._redis
+        return (await counted.get_window_stats(limit, subject)).reset_time
+
+
+async def _counted(limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, subject: str, cost: int) -> bool:
+    return await (limiter.hit(limit, subject, cost=cost) if cost else limiter.test(limit, subject))

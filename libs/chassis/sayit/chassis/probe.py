@@ -11,13 +11,12 @@ import asyncio
 import os
 import ssl
 import sys
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sayit.chassis.tls_probe import server_certificate
-
-_CHECK = "/grpc.health.v1.Health/Check"
 
 
 async def is_serving(address: str, *, service: str = "", tls: bool = False, timeout_s: float = 2.0) -> bool:
@@ -40,13 +39,10 @@ async def answers(address: str, *, tls: bool = False, timeout_s: float = 2.0) ->
 async def _answer(address: str, service: str, tls: bool, timeout_s: float) -> health_pb2.HealthCheckResponse | None:
     try:
         async with asyncio.timeout(timeout_s), await _channel(address, tls) as channel:
-            check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
-            check = channel.unary_unary(
-                _CHECK,
-                request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
-                response_deserializer=health_pb2.HealthCheckResponse.FromString,
-            )
-            return await check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
+            stub: Any = health_pb2_grpc.HealthStub(channel)  # its type stubs know no asynchronous stub
+            answer: health_pb2.HealthCheckResponse
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
+            return answer
     except ssl.SSLCertVerificationError:
         raise
     except (grpc.aio.AioRpcError, OSError):

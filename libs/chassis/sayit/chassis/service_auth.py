@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import grpc
 
@@ -41,6 +41,9 @@ _CHANNEL_OPTIONS: list[tuple[str, int]] = [
     # Our services reach each other directly, whatever the environment says about the way out.
     ("grpc.enable_http_proxy", 0),
 ]
+
+
+_MAKE_CALLS = frozenset({"unary_unary", "unary_stream", "stream_unary", "stream_stream"})
 
 
 def service_interceptors(settings: ServiceSettings) -> Sequence[grpc.aio.ServerInterceptor]:
@@ -86,7 +89,7 @@ def service_channel(address: str, settings: ServiceSettings, *, retried: Sequenc
     """
     options = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
     channel = grpc.aio.insecure_channel(target(address), options=options)
-    return _ServiceChannel(channel, settings.internal_secret.get_secret_value())
+    return cast("grpc.aio.Channel", _ServiceChannel(channel, settings.internal_secret.get_secret_value()))
 
 
 def target(address: str) -> str:
@@ -123,8 +126,8 @@ def _service_config(retried: Sequence[str]) -> str:
     return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": methods})
 
 
-class _ServiceChannel(grpc.aio.Channel):
-    """Adds metadata where a call begins.
+class _ServiceChannel:
+    """Adds metadata where a call begins; all else is the channel's.
 
     It stands in for client interceptors, which in grpc.aio put a queue and a task between the caller and every
     streaming call and so would delay backpressure and cancellation.
@@ -134,50 +137,29 @@ class _ServiceChannel(grpc.aio.Channel):
         self._channel = channel
         self._secret = secret
 
-    def _extended(self, metadata: Any) -> list[tuple[str, str | bytes]]:
-        extended = list(metadata or ())
-        who = principal.current_or_none()
-        if who is not None:
-            extended.append((PRINCIPAL_METADATA_KEY, who.to_metadata()))
-        traceparent = telemetry.traceparent()
-        if traceparent:
-            extended.append((TRACEPARENT_KEY, traceparent))
-        if self._secret:
-            extended.append((SECRET_METADATA_KEY, self._secret))
-        return extended
+    def __getattr__(self, name: str) -> Any:
+        """The channel's attribute; of a method that makes calls, one whose calls carry the metadata."""
+        inner = getattr(self._channel, name)
+        if name not in _MAKE_CALLS:
+            return inner
 
-    def _with_metadata(self, inner: Callable[..., Any]) -> Any:
-        def call(*args: Any, metadata: Any = None, **kwargs: Any) -> Any:
-            return inner(*args, metadata=self._extended(metadata), **kwargs)
+        def make(*args: Any, **kwargs: Any) -> Any:
+            begin = inner(*args, **kwargs)
+            return lambda *args, metadata=None, **kwargs: begin(*args, metadata=self._extended(metadata), **kwargs)
 
-        return call
-
-    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return self._with_metadata(self._channel.unary_unary(*args, **kwargs))
-
-    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return self._with_metadata(self._channel.unary_stream(*args, **kwargs))
-
-    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return self._with_metadata(self._channel.stream_unary(*args, **kwargs))
-
-    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
-        return self._with_metadata(self._channel.stream_stream(*args, **kwargs))
-
-    async def close(self, grace: float | None = None) -> None:
-        await self._channel.close(grace)
-
-    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
-        return self._channel.get_state(try_to_connect)
-
-    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        await self._channel.wait_for_state_change(last_observed_state)
-
-    async def channel_ready(self) -> None:
-        await self._channel.channel_ready()
+        return make
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc_info: object) -> None:
-        await self.close()
+        await self._channel.close()
+
+    def _extended(self, metadata: Any) -> list[tuple[str, str | bytes]]:
+        who = principal.current_or_none()
+        ours = {
+            PRINCIPAL_METADATA_KEY: who.to_metadata() if who else b"",
+            TRACEPARENT_KEY: telemetry.traceparent(),
+            SECRET_METADATA_KEY: self._secret,
+        }
+        return [*(metadata or ()), *((key, value) for key, value in ours.items() if value)]

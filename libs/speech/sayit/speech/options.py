@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.presets import (
@@ -14,12 +14,11 @@ from sayit.speech.presets import (
     MAX_SUPPRESSED_TOKENS,
     MAX_TEMPERATURES,
     MAX_TOKEN,
+    Preset,
     Presets,
     load_presets,
     own_data,
 )
-
-Number = TypeVar("Number", int, float)
 
 #: "Detect it": the language option that names no language.
 AUTO = "auto"
@@ -208,7 +207,7 @@ OPTIONS, DECODING = rules_of(Options), rules_of(DecodingOverrides)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecodeOptions:
+class DecodeOptions(Preset):
     """All that the engine needs to decode one chunk; resolved by the scheduler, so that transcribers hold no policy."""
 
     #: Language code, or AUTO to detect it on the first window's encoding.
@@ -217,25 +216,12 @@ class DecodeOptions:
     prompt: str
     hotwords: str
     word_timestamps: bool
-    beam_size: int
-    best_of: int
-    patience: float
-    #: Tried in order until a result passes the thresholds; 0 means beam search, above 0 means sampling with `best_of`.
-    temperatures: tuple[float, ...]
-    #: A result above this zlib ratio is repetitive and fails (Whisper's default).
-    compression_ratio_threshold: float = 2.4
-    #: A result below this mean log probability fails (Whisper's default).
-    logprob_threshold: float = -1.0
-    #: Above this no-speech probability a low-confidence result counts as silence (Whisper's default).
-    no_speech_threshold: float = 0.6
     #: Most new tokens per window; 0 for the model's limit.
     max_tokens_per_window: int = 0
     #: Where the language is detected: what it may be; empty for every language.
     languages: tuple[str, ...] = ()
     #: Whether windows are decoded with the text of the chunk's earlier windows.
     within_chunk_context: bool = True
-    #: Token ids that are never written, beside those that Whisper never writes.
-    suppress_tokens: tuple[int, ...] = ()
 
 
 def normal_language(tag: str) -> str:
@@ -263,30 +249,22 @@ def resolve(options: Options, presets: Presets = PRESETS) -> DecodeOptions:
     In Whisper a temperature above 0 switches beam search off. So a preset's first temperature is 0, and those behind it
     are the fallback for results that fail the thresholds.
     """
-    preset = presets[preset_name(options.language, presets)]
-    fixed, asked = options.temperature, options.decoding
+    asked = {name: value for name, value in asdict(options.decoding).items() if value not in (None, ())}
+    if options.beam_size:
+        asked["beam_size"] = options.beam_size
+    if options.temperature is not None:
+        asked.setdefault("temperatures", (options.temperature,))
     return DecodeOptions(
+        **asdict(presets[preset_name(options.language, presets)]) | asked,
         language=options.language,
         task=options.task,
         prompt=options.prompt,
         hotwords=options.hotwords,
         word_timestamps=options.word_timestamps,
-        beam_size=options.beam_size or preset.beam_size,
-        best_of=_first_given(asked.best_of, preset.best_of),
-        patience=_first_given(asked.patience, preset.patience),
-        temperatures=asked.temperatures or (preset.temperatures if fixed is None else (fixed,)),
-        compression_ratio_threshold=_first_given(asked.compression_ratio_threshold, preset.compression_ratio_threshold),
-        logprob_threshold=_first_given(asked.logprob_threshold, preset.logprob_threshold),
-        no_speech_threshold=_first_given(asked.no_speech_threshold, preset.no_speech_threshold),
         max_tokens_per_window=options.max_tokens_per_window,
         languages=() if ANY_LANGUAGE in options.languages else options.languages,
         within_chunk_context=options.context is not Context.NONE,
-        suppress_tokens=asked.suppress_tokens or preset.suppress_tokens,
     )
-
-
-def _first_given(asked: Number | None, preset: Number) -> Number:
-    return preset if asked is None else asked
 
 
 def _allowed(languages: tuple[str, ...], language: str) -> tuple[str, ...]:

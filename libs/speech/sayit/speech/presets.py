@@ -39,14 +39,19 @@ class PresetsError(Exception):
 class Preset:
     """Decode options of one language; `data/presets.toml` says what each is."""
 
+    #: Tried in order until a result passes the thresholds; 0 means beam search, above 0 means sampling with `best_of`.
     temperatures: tuple[float, ...]
     beam_size: int
     best_of: int
     patience: float
-    compression_ratio_threshold: float
-    logprob_threshold: float
-    no_speech_threshold: float
-    suppress_tokens: tuple[int, ...]
+    #: A result above this zlib ratio is repetitive and fails (Whisper's default).
+    compression_ratio_threshold: float = 2.4
+    #: A result below this mean log probability fails (Whisper's default).
+    logprob_threshold: float = -1.0
+    #: Above this no-speech probability a low-confidence result counts as silence (Whisper's default).
+    no_speech_threshold: float = 0.6
+    #: Token ids that are never written, beside those that Whisper never writes.
+    suppress_tokens: tuple[int, ...] = ()
 
 
 #: Presets by language code; FALLBACK is always among them.

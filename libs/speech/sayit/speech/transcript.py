@@ -7,29 +7,42 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class Timed:
+    """What has a start and an end, in seconds."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span(Timed):
+    """A stretch of time."""
+
+    #: Audio channel, from 1; 0 where channels were mixed.
+    channel: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word(Timed):
     """One word with its times."""
 
     #: The word as Whisper wrote it, its leading space included where the language uses one.
     text: str
-    #: Start in seconds.
-    start_s: float
-    #: End in seconds.
-    end_s: float
     #: The model's probability, 0 to 1.
     probability: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
+class Segment(Span):
     """A stretch of speech with its text: what Whisper emits between two timestamps."""
 
     #: Position in the transcript, from 0; stable for a given transcript.
     id: int
-    #: Start in seconds.
-    start_s: float
-    #: End in seconds.
-    end_s: float
     #: The text, stripped.
     text: str
     #: BCP-47 language of this segment.
@@ -44,29 +57,10 @@ class Segment:
     no_speech_prob: float = 0.0
     #: Temperature the window was decoded with.
     temperature: float = 0.0
-    #: Audio channel, from 1; 0 where channels were mixed.
-    channel: int = 0
     #: Probability of the language where it was detected; 1 where it was fixed.
     language_probability: float = 1.0
     #: Words with times; empty unless they were asked for.
     words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span:
-    """A stretch of time."""
-
-    #: Start in seconds.
-    start_s: float
-    #: End in seconds.
-    end_s: float
-    #: Audio channel, from 1; 0 where channels were mixed.
-    channel: int = 0
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.end_s - self.start_s
 
 
 class SuppressionReason(StrEnum):
@@ -93,19 +87,13 @@ class SuppressionReason(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suppressed:
+class Suppressed(Span):
     """Text that the model produced and SayIt removed, kept for audit."""
 
     #: What was removed.
     text: str
     #: Why.
     reason: SuppressionReason
-    #: Start in seconds.
-    start_s: float
-    #: End in seconds.
-    end_s: float
-    #: Audio channel, from 1; 0 where channels were mixed.
-    channel: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+
+from sayit.chassis import telemetry
 
 #: How long a cancelled task may take to end before it is cancelled again.
 _AGAIN_S = 0.5
@@ -21,6 +24,24 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         for task in running:
             task.cancel()
         await asyncio.wait(running, timeout=_AGAIN_S)
+
+
+@asynccontextmanager
+async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs a loop while the block runs. A loop that ends by itself has a defect, and ends the block's task."""
+    owner, task = asyncio.current_task(), asyncio.create_task(work)
+
+    def ended(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and owner is not None:
+            telemetry.logger().error("loop_ended", exc_info=done.exception())
+            owner.cancel()
+
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.remove_done_callback(ended)
+        await end(task)
 
 
 class BackgroundTasks:

@@ -28,7 +28,11 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "no_speech_threshold": (0.0, 1.0),
     }
 )
-_WHOLE = frozenset({"beam_size", "best_of"})
+#: Most values of each list, and least and most of each.
+_LISTS: Mapping[str, tuple[int, tuple[float, float]]] = MappingProxyType(
+    {"temperatures": (MAX_TEMPERATURES, (0.0, 1.0)), "suppress_tokens": (MAX_SUPPRESSED_TOKENS, (0, MAX_TOKEN))}
+)
+_WHOLE = frozenset({"beam_size", "best_of", "suppress_tokens"})
 
 
 class PresetsError(Exception):
@@ -108,34 +112,23 @@ def _laid_over(
 
 def _checked(field: str, value: Any, where: str) -> Any:
     """A field's value as a preset holds it."""
-    if field == "temperatures":
-        numbers = _list(field, value, where, most=MAX_TEMPERATURES)
-        if not numbers:
+    if field in _LISTS:
+        most, limits = _LISTS[field]
+        if not isinstance(value, list) or len(value) > most:
+            raise PresetsError(f"{where}, {field}: write a list of at most {most} numbers")
+        if field == "temperatures" and not value:
             raise PresetsError(f"{where}, temperatures: at least one is needed")
-        return tuple(float(_number(field, number, where, 0.0, 1.0)) for number in numbers)
-    if field == "suppress_tokens":
-        tokens = _list(field, value, where, most=MAX_SUPPRESSED_TOKENS)
-        return tuple(_whole(field, _number(field, token, where, 0, MAX_TOKEN), where) for token in tokens)
+        return tuple(_number(field, number, where, limits) for number in value)
     if field not in LIMITS:
         known = ", ".join(Preset.__dataclass_fields__)
         raise PresetsError(f"{where}: there is no {field!r}; there are {known}")
-    number = _number(field, value, where, *LIMITS[field])
-    return _whole(field, number, where) if field in _WHOLE else float(number)
+    return _number(field, value, where, LIMITS[field])
 
 
-def _list(field: str, value: Any, where: str, *, most: int) -> list[Any]:
-    if not isinstance(value, list) or len(value) > most:
-        raise PresetsError(f"{where}, {field}: write a list of at most {most} numbers")
-    return value
-
-
-def _number(field: str, value: Any, where: str, low: float, high: float) -> float:
+def _number(field: str, value: Any, where: str, limits: tuple[float, float]) -> float:
+    low, high = limits
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or not low <= value <= high:
         raise PresetsError(f"{where}, {field}: {value!r} is no number from {low} to {high}")
-    return value
-
-
-def _whole(field: str, value: float, where: str) -> int:
-    if not isinstance(value, int):
+    if field in _WHOLE and not isinstance(value, int):
         raise PresetsError(f"{where}, {field}: {value!r} is no whole number")
-    return value
+    return value if field in _WHOLE else float(value)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -18,20 +17,10 @@ _INTERVAL_WHILE_DOWN_S = 0.3
 _TIMEOUT_S = 2.0
 
 
-@asynccontextmanager
-async def scheduler_readiness(
+async def follow_scheduler(
     channel: grpc.aio.Channel, set_serving: Callable[[bool], Awaitable[None]], *, interval_s: float = _INTERVAL_S
-) -> AsyncIterator[None]:
-    """Calls `set_serving` whenever the scheduler's health changes, while the block runs."""
-    task = asyncio.create_task(_follow(channel, set_serving, interval_s))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _follow(channel: grpc.aio.Channel, set_serving: Callable[[bool], Awaitable[None]], interval_s: float) -> None:
+) -> None:
+    """Calls `set_serving` whenever the scheduler's health changes, without end."""
     health: Any = health_pb2_grpc.HealthStub(channel)  # its type stubs know no asynchronous stub
     was: bool | None = None
     while True:

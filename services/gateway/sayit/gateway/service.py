@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import grpc
 
 from sayit.chassis import telemetry
+from sayit.chassis.background_tasks import in_background
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, RunningServer, serving
 from sayit.chassis.service_auth import service_channel
@@ -18,11 +19,11 @@ from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
 from sayit.gateway.api.upload_relay import Pace
 from sayit.gateway.api.uploads import UploadServicer, VocabularyServicer
-from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure, ending_calls_of_old_keys
+from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure, end_calls_of_old_keys
 from sayit.gateway.auth.keys import KeyRing
 from sayit.gateway.limits.requests import RequestLimits
 from sayit.gateway.limits.slots import Slots
-from sayit.gateway.readiness import scheduler_readiness
+from sayit.gateway.readiness import follow_scheduler
 from sayit.gateway.settings import GatewaySettings
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.v1 import (
@@ -94,8 +95,8 @@ async def running(
                 # More than are served at all: a bridge has one connection for all its clients.
                 max_concurrent_streams=settings.max_uploads + settings.max_watchers + _OTHER_CALLS,
             ) as server,
-            scheduler_readiness(channel, server.set_serving),
-            ending_calls_of_old_keys(keys, server.cut_off_of),
+            in_background(follow_scheduler(channel, server.set_serving)),
+            in_background(end_calls_of_old_keys(keys, server.cut_off_of)) if keys else nullcontext(),
         ):
             if credentials is None and not is_loopback(settings.listen):
                 telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.background_tasks import end
 from sayit.chassis.interceptors import is_open
 from sayit.chassis.principal import LOCAL, Principal
 from sayit.chassis.start import StartError, is_loopback
@@ -75,22 +73,10 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         return Principal(key_id=found.id, tenant=found.tenant)
 
 
-@asynccontextmanager
-async def ending_calls_of_old_keys(
-    keys: KeyRing | None, cut_off_of: Callable[[Callable[[Principal], bool], SayItError], None]
-) -> AsyncIterator[None]:
-    """While the block runs, ends the calls of keys that were revoked or are over meanwhile, streams among them."""
-    task = asyncio.create_task(_end_calls_of_old_keys(keys, cut_off_of)) if keys is not None else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            await end(task)
-
-
-async def _end_calls_of_old_keys(
+async def end_calls_of_old_keys(
     keys: KeyRing, cut_off_of: Callable[[Callable[[Principal], bool], SayItError], None]
 ) -> None:
+    """Ends the calls of keys that were revoked or are over meanwhile, streams among them; without end."""
     told = ""
     while True:
         keys.refresh()

@@ -109,17 +109,8 @@ def create_key(
         scopes=tuple(scopes),
     )
     with _locked(path):
-        _write(path, (*(_read(path) if path.exists() else ()), key))
+        _write(path, (*(list_keys(path) if path.exists() else ()), key))
     return key, f"{_PREFIX}_{key_id}_{secret}"
-
-
-def list_keys(path: Path) -> tuple[StoredKey, ...]:
-    """All keys, revoked ones included, oldest first.
-
-    Raises:
-        KeysFileError: the file cannot be read.
-    """
-    return _read(path)
 
 
 def revoke_key(path: Path, key_id: str) -> StoredKey:
@@ -129,7 +120,7 @@ def revoke_key(path: Path, key_id: str) -> StoredKey:
         KeysFileError: the file cannot be read or written, or holds no such key.
     """
     with _locked(path):
-        keys = {key.id: key for key in _read(path)}
+        keys = {key.id: key for key in list_keys(path)}
         if key_id not in keys:
             raise KeysFileError(f"{path} holds no key {key_id}")
         if not keys[key_id].revoked:
@@ -155,7 +146,7 @@ class KeyRing:
         #: What is wrong with the file now; empty if nothing is.
         self.problem = ""
         self._version = self._stat()
-        self._keys = {key.id: key for key in _read(path)}
+        self._keys = {key.id: key for key in list_keys(path)}
 
     def find(self, key: str) -> StoredKey | None:
         """What is stored of a key; None for one that was never issued, was revoked, or is over."""
@@ -176,7 +167,7 @@ class KeyRing:
             return
         self._version = version
         try:
-            self._keys = {key.id: key for key in _read(self._path)}
+            self._keys = {key.id: key for key in list_keys(self._path)}
             self.problem = ""
         except KeysFileError as error:
             self.problem = str(error)
@@ -198,7 +189,12 @@ def _after(time: timedelta = timedelta()) -> str:
     return (datetime.now(UTC) + time).isoformat(timespec="seconds")
 
 
-def _read(path: Path) -> tuple[StoredKey, ...]:
+def list_keys(path: Path) -> tuple[StoredKey, ...]:
+    """All keys, revoked ones included, oldest first.
+
+    Raises:
+        KeysFileError: the file cannot be read.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

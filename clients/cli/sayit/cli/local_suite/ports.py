@@ -16,7 +16,6 @@ from pathlib import Path
 _LOWEST = 20_000
 #: Linux' and macOS' own defaults; read from the kernel where that is possible.
 _FIRST_EPHEMERAL = 32_768
-_held: list[socket.socket] = []
 
 
 def free_ports(count: int) -> list[int]:
@@ -39,7 +38,7 @@ def free_ports(count: int) -> list[int]:
             except OSError:
                 continue
             unless_found.pop_all()
-        _held.append(held)
+        held.detach()  # open until this process ends
         found.append(port)
     raise OSError("no free port on 127.0.0.1")
 

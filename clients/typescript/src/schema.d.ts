@@ -496,7 +496,7 @@ export interface components {
          * @description The forms of a rendered transcript; the value is the usual file extension.
          * @enum {string}
          */
-        Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv";
+        Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv" | "ass" | "ttml" | "md";
         /**
          * Guard
          * @description How strict the hallucination filter is; removed text is listed in the transcript with its reason.
@@ -853,7 +853,7 @@ export interface components {
         };
         /**
          * PartState
-         * @description How a part of the suite is.
+         * @description How a part of the suite is; a state of a newer server, which this version does not know, counts as DOWN.
          * @enum {string}
          */
         PartState: "ok" | "degraded" | "down";
@@ -3060,10 +3060,13 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TranscriptDocument"];
+                    "application/ttml+xml": string;
                     "application/x-subrip": string;
+                    "text/markdown": string;
                     "text/plain": string;
                     "text/tab-separated-values": string;
                     "text/vtt": string;
+                    "text/x-ssa": string;
                 };
             };
             /** @description If-None-Match names this transcript. */

@@ -20,4 +20,4 @@ export type JobEvent =
   | Schemas["ProgressEvent"]
   | Schemas["PartialEvent"];
 /** How a transcript is written. */
-export type Format = "json" | "txt" | "timed.txt" | "srt" | "vtt" | "tsv";
+export type Format = "json" | "txt" | "timed.txt" | "srt" | "vtt" | "tsv" | "ass" | "ttml" | "md";

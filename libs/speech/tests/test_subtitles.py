@@ -16,7 +16,7 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sayit.speech.rendering import Format, render
+from sayit.speech.rendering import Format, SubtitleStyle, render
 from sayit.speech.rendering.text import width
 
 from . import subtitled, values
@@ -114,6 +114,48 @@ def test_other_programs_read_the_files(name: str):
     )
     if name not in ("mixed", "call"):  # names take room
         assert [(start, end) for start, end, _ in from_srt] == [(start, end) for start, end, _ in from_vtt]
+
+
+@pytest.mark.parametrize("name", subtitled.ALL)
+@pytest.mark.parametrize("form", [Format.ASS, Format.TTML])
+def test_other_programs_read_ass_and_ttml(name: str, form: Format):
+    """pysubs2 finds in them what it finds in SRT; ASS has times of 10 ms, and no braces or backslashes."""
+    expected = read_srt(render(subtitled.ALL[name], Format.SRT))
+    found = pysubs2.SSAFile.from_string(render(subtitled.ALL[name], form), format_=str(form))
+    for one, (start, end, text) in zip(found, expected, strict=True):
+        assert (one.start / 1000, one.end / 1000) == (pytest.approx(start, abs=0.011), pytest.approx(end, abs=0.011))
+        assert one.plaintext.replace("-->", "->") == text.translate(
+            str.maketrans("{}\\", "()/") if form == "ass" else {}
+        )
+
+
+def test_lines_are_as_the_user_wants_them():
+    """Width, number and words of lines; nothing is lost, and a word that fits no line has one of its own."""
+    plain = " ".join(one.text for one in subtitled.ENGLISH.segments).split()
+    for style in (
+        SubtitleStyle(max_line_width=20),
+        SubtitleStyle(max_line_count=1),
+        SubtitleStyle(max_line_width=16, max_line_count=3),
+        SubtitleStyle(max_words_per_line=2),
+    ):
+        cues = read_srt(render(subtitled.ENGLISH, Format.SRT, style))
+        lines = [line for _, _, text in cues for line in text.split("\n")]
+        assert max(text.count("\n") + 1 for _, _, text in cues) == style.max_line_count
+        assert max(map(len, lines)) <= (style.max_line_width or 42)
+        assert max(len(line.split()) for line in lines) <= (style.max_words_per_line or 42)
+        assert " ".join(lines).split() == plain
+
+
+def test_each_word_is_underlined_while_it_is_said():
+    """A cue for each word, one after the other, with all the words of the cue that it is taken from."""
+    cues = read_srt(render(subtitled.with_words(subtitled.ENGLISH), Format.SRT, SubtitleStyle(highlight_words=True)))
+    raw = render(subtitled.with_words(subtitled.ENGLISH), Format.SRT, SubtitleStyle(highlight_words=True))
+    words = " ".join(one.text for one in subtitled.ENGLISH.segments).split()
+    assert re.findall(r"<u>(.*?)</u>", raw) == words
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(cues))
+    assert {text for _, _, text in cues} == {
+        text for _, _, text in read_srt(render(subtitled.with_words(subtitled.ENGLISH), Format.SRT))
+    }
 
 
 @settings(max_examples=150)

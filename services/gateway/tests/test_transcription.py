@@ -219,6 +219,9 @@ async def test_negative_sequence_number_is_refused() -> None:
 _FORMATS = {
     transcription_service_pb2.TRANSCRIPT_FORMAT_TEXT: Format.TXT,
     transcription_service_pb2.TRANSCRIPT_FORMAT_TIMED_TEXT: Format.TIMED_TXT,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_ASS: Format.ASS,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_TTML: Format.TTML,
+    transcription_service_pb2.TRANSCRIPT_FORMAT_MARKDOWN: Format.MD,
     transcription_service_pb2.TRANSCRIPT_FORMAT_JSON: Format.JSON,
     transcription_service_pb2.TRANSCRIPT_FORMAT_SRT: Format.SRT,
     transcription_service_pb2.TRANSCRIPT_FORMAT_VTT: Format.VTT,

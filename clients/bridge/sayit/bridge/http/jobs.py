@@ -26,6 +26,9 @@ _MEDIA_TYPES = {
     Format.SRT: "application/x-subrip; charset=utf-8",
     Format.VTT: "text/vtt; charset=utf-8",
     Format.TSV: "text/tab-separated-values; charset=utf-8",
+    Format.ASS: "text/x-ssa; charset=utf-8",
+    Format.TTML: "application/ttml+xml; charset=utf-8",
+    Format.MD: "text/markdown; charset=utf-8",
 }
 _NOT_FOUND = problems(ErrorKind.JOB_NOT_FOUND)
 

@@ -1,7 +1,9 @@
 r"""A transcript as a file: plain text, JSON, subtitles (SRT, WebVTT), or a table (TSV). All are UTF-8 text.
 
-txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`. Where channels
-were split, each text has its channel in front, `[1] text`.
+txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`. A speaker
+stands in front of the text, `name: text`; without one the channel where channels were split, `[1] text`.
+
+md: Markdown paragraphs for reading, each with the time of its beginning and its speaker in front.
 
 json: one object; keys may be added, never renamed or removed, and all are always there. Times are seconds rounded to
 milliseconds; a figure that is no finite number is null; `channel` is 0 where channels were mixed.
@@ -16,10 +18,10 @@ milliseconds; a figure that is no finite number is null; `channel` is 0 where ch
      "suppressed": [{"text": str, "reason": str, "start": float, "end": float, "channel": int}],
      "usage": {"audio": float, "compute": float}}
 
-srt, vtt: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order and without
-overlaps. Word times place the cuts where there are any, else each word gets its share of its segment. A speaker is
-named as "name: text" in SRT, as a voice (`<v name>`) in VTT; a channel without a name as "[1] text" in SRT, as
-`<v Channel 1>` in VTT.
+srt, vtt, ass, ttml: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order
+and without overlaps. Word times place the cuts where there are any, else each word gets its share of its segment. A
+speaker is named as "name: text", in VTT as a voice (`<v name>`); a channel without a name as "[1] text", in VTT as
+`<v Channel 1>`.
 Where two channels speak at once a cue has a line of each.
 
 tsv: a header line, then start and end in milliseconds and the text, as openai/whisper writes it; where channels were
@@ -33,9 +35,10 @@ from enum import StrEnum
 
 from sayit.speech.rendering import documents, subtitles
 from sayit.speech.rendering.documents import segment_value, transcript_value
+from sayit.speech.rendering.units import BROADCASTERS, SubtitleStyle
 from sayit.speech.transcript import Transcript
 
-__all__ = ["Format", "render", "segment_value", "transcript_value"]
+__all__ = ["BROADCASTERS", "Format", "SubtitleStyle", "render", "segment_value", "transcript_value"]
 
 
 class Format(StrEnum):
@@ -53,18 +56,37 @@ class Format(StrEnum):
     VTT = "vtt"
     #: Tab-separated start, end, text.
     TSV = "tsv"
+    #: Advanced SubStation Alpha subtitles.
+    ASS = "ass"
+    #: TTML subtitles.
+    TTML = "ttml"
+    #: Markdown.
+    MD = "md"
 
 
-def render(transcript: Transcript, form: Format) -> str:
-    """The transcript in this form, its last line ended; silence is an empty text or a file without cues."""
-    return _RENDERERS[form](transcript)
+def render(transcript: Transcript, form: Format, style: SubtitleStyle = BROADCASTERS) -> str:
+    """The transcript in this form, its last line ended; silence is an empty text or a file without cues.
+
+    Args:
+        transcript: the text.
+        form: how to write it.
+        style: how subtitles are cut; the other forms are written as they are.
+    """
+    if form in _SUBTITLES:
+        return _SUBTITLES[form](transcript, style)
+    return _DOCUMENTS[form](transcript)
 
 
-_RENDERERS: dict[Format, Callable[[Transcript], str]] = {
+_SUBTITLES: dict[Format, Callable[[Transcript, SubtitleStyle], str]] = {
+    Format.SRT: subtitles.srt,
+    Format.VTT: subtitles.vtt,
+    Format.ASS: subtitles.ass,
+    Format.TTML: subtitles.ttml,
+}
+_DOCUMENTS: dict[Format, Callable[[Transcript], str]] = {
     Format.TXT: documents.txt,
     Format.TIMED_TXT: documents.timed_txt,
     Format.JSON: documents.json_document,
-    Format.SRT: subtitles.srt,
-    Format.VTT: subtitles.vtt,
     Format.TSV: documents.tsv,
+    Format.MD: documents.markdown,
 }

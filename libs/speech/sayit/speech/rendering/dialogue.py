@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sayit.speech.rendering.units import Unit, joined
+
 
 @dataclass(frozen=True, kw_only=True)
 class CuePart:
@@ -17,8 +19,17 @@ class CuePart:
     channel: int
     #: In one line; empty where unknown.
     speaker: str
-    #: One or two.
-    lines: tuple[str, ...]
+    #: What stands in front of the first line.
+    label: str
+    #: The words of each line.
+    rows: tuple[tuple[Unit, ...], ...]
+    #: The word that is said now, where words are highlighted.
+    said: Unit | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """As they are shown, the word that is said between the marks."""
+        return tuple((self.label * (n == 0) + joined(row, self.said)).rstrip() for n, row in enumerate(self.rows))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,25 +4,58 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Sequence
 
 from sayit.speech.rendering.text import channel_mark, clock, line, ms
 from sayit.speech.transcript import Segment, Transcript, Word
 
+#: A paragraph of a document ends at a pause of so many seconds, and is no longer than so many.
+_PARAGRAPH_PAUSE_S = 2.0
+_PARAGRAPH_S = 60.0
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|])")
+
 
 def txt(transcript: Transcript) -> str:
-    """One segment a line, its channel in front."""
-    return "".join(
-        f"{channel_mark(segment.channel)}{text}\n" for segment in transcript.segments if (text := line(segment.text))
-    )
+    """One segment a line, its speaker, or its channel, in front."""
+    return "".join(f"{_mark(s)}{text}\n" for s in transcript.segments if (text := line(s.text)))
 
 
 def timed_txt(transcript: Transcript) -> str:
-    """One segment a line, its times and its channel in front."""
+    """One segment a line, its times and its speaker or channel in front."""
     return "".join(
-        f"[{clock(ms(s.start_s), '.')} --> {clock(ms(s.end_s), '.')}] {channel_mark(s.channel)}{text}\n"
+        f"[{clock(ms(s.start_s), '.')} --> {clock(ms(s.end_s), '.')}] {_mark(s)}{text}\n"
         for s in transcript.segments
         if (text := line(s.text))
     )
+
+
+def markdown(transcript: Transcript) -> str:
+    """Paragraphs for reading, each with the time of its beginning and its speaker in front."""
+    paragraphs: list[list[Segment]] = []
+    for segment in (one for one in transcript.segments if line(one.text)):
+        last = paragraphs[-1] if paragraphs else None
+        if (
+            last is None
+            or _mark(last[0]) != _mark(segment)
+            or segment.start_s - last[-1].end_s >= _PARAGRAPH_PAUSE_S
+            or segment.end_s - last[0].start_s > _PARAGRAPH_S
+        ):
+            paragraphs.append([])
+        paragraphs[-1].append(segment)
+    return "\n".join(_paragraph(one) for one in paragraphs)
+
+
+def _paragraph(segments: Sequence[Segment]) -> str:
+    time = clock(ms(segments[0].start_s), ".").partition(".")[0]
+    mark = _MARKUP.sub(r"\\\1", _mark(segments[0]).strip())
+    text = _MARKUP.sub(r"\\\1", " ".join(line(one.text) for one in segments))
+    return f"**{time}**{f' **{mark}**' if mark else ''} {text}\n"
+
+
+def _mark(segment: Segment) -> str:
+    """What stands in front of a segment's text."""
+    return f"{line(segment.speaker)}: " if segment.speaker else channel_mark(segment.channel)
 
 
 def tsv(transcript: Transcript) -> str:

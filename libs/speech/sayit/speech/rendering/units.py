@@ -14,6 +14,8 @@ from sayit.speech.word_times import in_order, spread
 #: requirements and Korean).
 LINE_CELLS = 42
 WIDE_LINE_CELLS = 32
+#: Stands around the word that is said now, in a text whose words are highlighted; private characters of Unicode.
+MARK, UNMARK = "\ue000", "\ue001"
 #: What ends a sentence, closing quotes and brackets aside, and what ends a part of one.
 _SENTENCE_ENDS = frozenset(".?!…。？！．")
 _CLAUSE_ENDS = frozenset(",;:、，；：")
@@ -46,21 +48,55 @@ class Unit:
     ends_segment: bool = False
 
 
-def units_of(segment: Segment) -> list[Unit]:
+@dataclass(frozen=True, kw_only=True)
+class SubtitleStyle:
+    """How subtitles are cut and shown; the defaults are broadcasters'."""
+
+    #: Most cells of a line: a Latin letter takes one, Hangul, kana and Chinese characters two; None: 42, and 32 where
+    #: there are any of the latter.
+    max_line_width: int | None = None
+    #: Most lines of a cue.
+    max_line_count: int = 2
+    #: Most words of a line; None: as many as fit.
+    max_words_per_line: int | None = None
+    #: Whether each word is underlined while it is said, in a cue of its own.
+    highlight_words: bool = False
+    #: Latin letters that are read in a second; a cue is shown for so long if there is room. None: 20, and 12 of Hangul.
+    chars_per_second: float | None = None
+    #: Least milliseconds between two cues, where speech leaves as much.
+    min_gap_ms: int = 80
+
+    def cells(self, *, wide: bool) -> int:
+        """Most cells of a line that holds letters of full width, or none."""
+        return self.max_line_width or (WIDE_LINE_CELLS if wide else LINE_CELLS)
+
+
+BROADCASTERS = SubtitleStyle()
+
+
+def units_of(segment: Segment, style: SubtitleStyle = BROADCASTERS) -> list[Unit]:
     """The segment's words in order; with guessed times where it has none, or none that say what its text says."""
     end_s = max(segment.start_s, segment.end_s)
     words: Sequence[Word] = segment.words
     if "".join("".join(word.text.split()) for word in words) != "".join(segment.text.split()):
         words = spread(segment.text, segment.start_s, end_s)
-    found = [unit for word in in_order(words, segment.start_s, end_s) for unit in _units(word)]
+    found = [unit for word in in_order(words, segment.start_s, end_s) for unit in _units(word, style)]
     if found:
         found[0] = replace(found[0], spaced=True)
         found[-1] = replace(found[-1], ends_segment=True)
     return found
 
 
-def _units(word: Word) -> Iterator[Unit]:
-    parts = [(piece, place == 0) for part in line(word.text).split() for place, piece in enumerate(_pieces(part))]
+def joined(units: Sequence[Unit], marked: Unit | None = None) -> str:
+    """The units' text in a line, one of them between the marks."""
+    texts = (f"{MARK}{unit.text}{UNMARK}" if unit is marked else unit.text for unit in units)
+    return "".join(f" {text}" if unit.spaced else text for unit, text in zip(units, texts, strict=True)).strip()
+
+
+def _units(word: Word, style: SubtitleStyle) -> Iterator[Unit]:
+    parts = [
+        (piece, place == 0) for part in line(word.text).split() for place, piece in enumerate(_pieces(part, style))
+    ]
     letters = sum(len(piece) for piece, _ in parts)
     done = 0
     for piece, begins in parts:
@@ -81,10 +117,10 @@ def _units(word: Word) -> Iterator[Unit]:
         done += len(piece)
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _pieces(text: str, style: SubtitleStyle) -> Iterator[str]:
     """The text whole if it fits a line; in letters if it is Chinese or Japanese without spaces; else in lines."""
     wide = is_wide(text)
-    limit = WIDE_LINE_CELLS if wide else LINE_CELLS
+    limit = style.cells(wide=wide)
     if width(text) <= limit:
         yield text
     elif wide:

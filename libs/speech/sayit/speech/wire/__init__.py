@@ -87,6 +87,9 @@ _FORMATS = {
     Format.SRT: service_pb.TRANSCRIPT_FORMAT_SRT,
     Format.VTT: service_pb.TRANSCRIPT_FORMAT_VTT,
     Format.TSV: service_pb.TRANSCRIPT_FORMAT_TSV,
+    Format.ASS: service_pb.TRANSCRIPT_FORMAT_ASS,
+    Format.TTML: service_pb.TRANSCRIPT_FORMAT_TTML,
+    Format.MD: service_pb.TRANSCRIPT_FORMAT_MARKDOWN,
 }
 _FORMATS_OF_PROTO = {number: form for form, number in _FORMATS.items()}
 

@@ -41,6 +41,12 @@ class _TranscriptFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tran
     """Tab-separated start, end (ms), text."""
     TRANSCRIPT_FORMAT_TIMED_TEXT: _TranscriptFormat.ValueType  # 6
     """Text, one segment a line, its times in front."""
+    TRANSCRIPT_FORMAT_ASS: _TranscriptFormat.ValueType  # 7
+    """Advanced SubStation Alpha subtitles."""
+    TRANSCRIPT_FORMAT_TTML: _TranscriptFormat.ValueType  # 8
+    """TTML subtitles."""
+    TRANSCRIPT_FORMAT_MARKDOWN: _TranscriptFormat.ValueType  # 9
+    """Markdown paragraphs, each with its time."""
 
 class TranscriptFormat(_TranscriptFormat, metaclass=_TranscriptFormatEnumTypeWrapper):
     """How a transcript is written."""
@@ -59,6 +65,12 @@ TRANSCRIPT_FORMAT_TSV: TranscriptFormat.ValueType  # 5
 """Tab-separated start, end (ms), text."""
 TRANSCRIPT_FORMAT_TIMED_TEXT: TranscriptFormat.ValueType  # 6
 """Text, one segment a line, its times in front."""
+TRANSCRIPT_FORMAT_ASS: TranscriptFormat.ValueType  # 7
+"""Advanced SubStation Alpha subtitles."""
+TRANSCRIPT_FORMAT_TTML: TranscriptFormat.ValueType  # 8
+"""TTML subtitles."""
+TRANSCRIPT_FORMAT_MARKDOWN: TranscriptFormat.ValueType  # 9
+"""Markdown paragraphs, each with its time."""
 Global___TranscriptFormat: _TypeAlias = TranscriptFormat  # noqa: Y015
 
 @_typing.final

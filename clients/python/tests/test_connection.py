@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -102,6 +103,70 @@ async def test_tls_with_a_certificate_of_ones_own(certificate):
         assert caught.value.kind is ErrorKind.UNAVAILABLE
     finally:
         await server.stop(None)
+
+
+@pytest.fixture
+async def listeners(certificate):
+    """Addresses by what is there: nothing, gRPC with TLS, gRPC of another kind in plain text, a page."""
+    key, chain = certificate
+    secure, plain = aio.server(), aio.server()
+    ports = {
+        "tls": secure.add_secure_port("localhost:0", grpc.ssl_server_credentials([(key, chain)])),
+        "plain": plain.add_insecure_port("localhost:0"),
+    }
+    await asyncio.gather(secure.start(), plain.start())
+    page = await asyncio.start_server(_answer_as_a_page, "127.0.0.1", 0)
+    ports["page"] = page.sockets[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        ports["nothing"] = closed.getsockname()[1]
+    yield {name: f"localhost:{port}" for name, port in ports.items()} | {"unknown": "no-such-host.invalid:50051"}
+    page.close()
+    await asyncio.gather(secure.stop(None), plain.stop(None))
+
+
+async def _answer_as_a_page(reader, writer):
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "tls", "english", "korean"),
+    [
+        ("nothing", False, "Nothing listens at", "응답하는 프로그램이 없습니다"),
+        ("unknown", False, "There is no host of the name in", "호스트 이름을 찾을 수 없습니다"),
+        ("tls", False, "speaks TLS", "TLS로 통신합니다"),
+        ("plain", True, "speaks plain text, not TLS", "평문으로 통신합니다"),
+        ("tls", True, "is not trusted (self-signed certificate)", "인증서를 신뢰할 수 없습니다"),
+        ("page", False, "speaks HTTP/1, not gRPC", "HTTP/1로 통신합니다"),
+        ("plain", False, "it is no SayIt gateway", "SayIt 게이트웨이가 아니거나"),
+    ],
+)
+async def test_an_error_says_what_is_wrong_with_the_address(listeners, where, tls, english, korean):
+    """In both languages, with the address, and without trying on for long what cannot succeed."""
+    async with AsyncClient(listeners[where], tls=tls) as client:
+        with pytest.raises(SayItError) as caught:
+            await client.status()
+    assert english in caught.value.message("en")
+    assert korean in caught.value.message("ko")
+    if where != "plain" or tls:
+        assert caught.value.kind is ErrorKind.UNAVAILABLE
+        assert listeners[where] in caught.value.message("en")
+        assert caught.value.details["address"] == listeners[where]
+
+
+async def test_a_gateway_that_is_being_started_is_waited_for(listeners):
+    """A refused connection may be a gateway's that is not there yet: the default gives it a moment, retry_s longer."""
+    server = aio.server()
+    gateway = Gateway()
+    system_service_pb2_grpc.add_SystemServiceServicer_to_server(gateway, server)
+    async with AsyncClient(listeners["nothing"], retry_s=20) as client:
+        asking = asyncio.create_task(client.status())
+        await asyncio.sleep(0)
+        assert server.add_insecure_port(listeners["nothing"])
+        await server.start()
+        assert await asking == STATUS
+    await server.stop(None)
 
 
 @pytest.mark.parametrize(

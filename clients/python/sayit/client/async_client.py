@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from sayit.client import pages, uploads
 from sayit.client.audio_sources import Audio, source_of
+from sayit.client.batches import Outcome, outcomes
 from sayit.client.connection import GatewayConnection, Settings
 from sayit.client.event_stream import Cursor, follow
 from sayit.speech.errors import ErrorKind, SayItError
@@ -35,6 +36,7 @@ from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
 
 #: The gateway's address on the machine it was started on.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+_RETRY_S, _FIRST_CONNECT_S = 15.0, 1.5
 
 
 class AsyncClient:
@@ -50,7 +52,8 @@ class AsyncClient:
         tls: whether to use TLS with the system's certificates.
         insecure: sends the key over plain text to another machine all the same.
         reconnect_s: seconds without any progress after which a broken watch or upload gives up.
-        retry_s: seconds for which a call without an answer is tried again; 0 tries once.
+        retry_s: seconds for which a call without an answer is tried again; 0 tries once. By default 15, and 1.5 until a
+            gateway has answered for the first time: then the address is more likely to be wrong.
         timeout_s: deadline in seconds of each attempt of a short call.
 
     Raises:
@@ -66,7 +69,7 @@ class AsyncClient:
         tls: bool = False,
         insecure: bool = False,
         reconnect_s: float = 120.0,
-        retry_s: float = 15.0,
+        retry_s: float | None = None,
         timeout_s: float = 30.0,
     ) -> None:
         self._connection = GatewayConnection(
@@ -77,7 +80,9 @@ class AsyncClient:
                 tls=tls,
                 insecure=insecure,
                 reconnect_s=reconnect_s,
-                retry_s=retry_s,
+                retry_s=_RETRY_S if retry_s is None else retry_s,
+                connect_s=_FIRST_CONNECT_S if retry_s is None else None,
+                explains=True,
                 timeout_s=timeout_s,
             )
         )
@@ -124,6 +129,30 @@ class AsyncClient:
                 job_id = event.job_id
                 await _tell(on_event, event)
         return await self.result(job_id)
+
+    def transcribe_many(
+        self,
+        audios: Iterable[Audio],
+        *,
+        options: Options | None = None,
+        at_once: int = 4,
+        on_event: Callable[[int, JobEvent], Awaitable[None] | None] | None = None,
+    ) -> AsyncGenerator[Outcome, None]:
+        """Transcribes several recordings and yields each one's outcome as it comes; one that fails stops no other.
+
+        Leaving the iteration ends the calls; jobs that were accepted go on.
+
+        Args:
+            audios: as for `transcribe`; taken when there is room for them, so that it may be a generator over a folder.
+            options: how to transcribe all of them.
+            at_once: recordings in the suite at a time.
+            on_event: called with the recording's place, from 0, and every event of its job.
+        """
+
+        def one(audio: Audio, listener: Callable[[JobEvent], Any] | None) -> Awaitable[Result]:
+            return self.transcribe(audio, options=options, on_event=listener)
+
+        return outcomes(one, audios, at_once, on_event)
 
     def stream(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any, TypeVar
 import grpc
 from grpc import aio
 
+from sayit.client.audio_sources import in_thread
+from sayit.client.diagnosis import NOT_SAYIT, diagnose, unexplained
 from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire import error_of_status, kind_of_rpc_code
@@ -54,6 +57,10 @@ class Settings:
     timeout_s: float
     #: The name that the gateway's certificate must be valid for; empty: the address's.
     server_name: str = ""
+    #: Seconds for which the first connection is tried, where that is less than `retry_s`; None: no less.
+    connect_s: float | None = None
+    #: Whether errors name the address and what is wrong with it: for a client whose user chose the address.
+    explains: bool = False
 
     @property
     def secure(self) -> bool:
@@ -81,6 +88,8 @@ class GatewayConnection:
         self.metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {key}"),) if key else ()
         self._channel: aio.Channel | None = None
         self._closed = False
+        #: Whether a gateway has answered.
+        self._reached = False
         self._lender: GatewayConnection | None = None
 
     def on_behalf(self, metadata: Iterable[tuple[str, str]]) -> GatewayConnection:
@@ -114,17 +123,16 @@ class GatewayConnection:
         self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, retry: RetryBudget | None = None
     ) -> _Response:
         """Calls a method that may be called twice, again and again for `retry_s` while no answer comes."""
-        retry = retry or RetryBudget(self.settings.retry_s)
-        while True:
-            try:
-                with errors_translated():
-                    return await method(request, metadata=self.metadata, timeout=self.settings.timeout_s)
-            except SayItError as error:
-                await retry.wait(error)
+
+        async def attempt() -> _Response:
+            with self.errors_translated():
+                return await method(request, metadata=self.metadata, timeout=self.settings.timeout_s)
+
+        return await (retry or self.retry_budget(self.settings.retry_s)).call(attempt)
 
     async def delete(self, method: aio.UnaryUnaryMultiCallable[Any, Any], request: Any, missing: ErrorKind) -> None:
         """Calls a method that deletes, as `unary` does; `missing` is its error where there is nothing to delete."""
-        retry = RetryBudget(self.settings.retry_s)
+        retry = self.retry_budget(self.settings.retry_s)
         try:
             await self.unary(method, request, retry=retry)
         except SayItError as error:
@@ -136,13 +144,58 @@ class GatewayConnection:
         self, method: aio.UnaryStreamMultiCallable[Any, _Response], request: Any
     ) -> AsyncGenerator[_Response, None]:
         """One attempt at a call that answers with a stream; leaving the iteration cancels the call."""
-        with errors_translated():
+        with self.errors_translated():
             call = method(request, metadata=self.metadata)
             try:
                 async for message in call:
+                    self._reached = True
                     yield message
             finally:
                 call.cancel()
+
+    @contextmanager
+    def errors_translated(self) -> Iterator[None]:
+        """Turns gRPC's failures in the block into SayItError; a block that ends has had its answer."""
+        try:
+            with errors_translated():
+                yield
+        except SayItError as error:
+            self._reached = self._reached or error.sentences is not None
+            if self.settings.explains and error.cause.startswith("UNIMPLEMENTED"):
+                raise SayItError(ErrorKind.INTERNAL, sentences=NOT_SAYIT, cause=error.cause) from error
+            raise
+        self._reached = True
+
+    def retry_budget(self, limit_s: float) -> RetryBudget:
+        """For calls that are tried again for so long; for `connect_s` until a gateway has answered once."""
+        first_s = limit_s if self.settings.connect_s is None else min(limit_s, self.settings.connect_s)
+        return RetryBudget(lambda: limit_s if self._reached else first_s, self._explained)
+
+    async def _explained(self, error: SayItError, *, first: bool) -> tuple[SayItError, bool]:
+        """An error of the connection with what is wrong, and whether that will stay so."""
+        settings = self.settings
+        if not settings.explains or error.kind is not ErrorKind.UNAVAILABLE or error.sentences is not None:
+            return error, False
+        if first and self._reached:
+            return error, False
+        found = await in_thread(
+            functools.partial(
+                diagnose,
+                settings.address,
+                secure=settings.secure,
+                roots=settings.root_certificates,
+                server_name=settings.server_name,
+            )
+        )
+        sentences = found.sentences if found else unexplained(settings.address)
+        explained = SayItError(
+            error.kind,
+            sentences=sentences,
+            cause=error.cause,
+            retry_after_s=error.retry_after_s,
+            address=settings.address,
+        )
+        return explained, found is not None and found.cause.lasting and not self._reached
 
     async def close(self) -> None:
         """Ends all calls and closes the channel; nothing can be called afterwards."""

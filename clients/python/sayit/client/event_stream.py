@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from sayit.client.connection import GatewayConnection
-from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Completed, Failed, JobEvent, JobState, StateChanged
 from sayit.speech.wire import event_from_proto, job_state_from_proto
@@ -59,7 +58,7 @@ async def follow(connection: GatewayConnection, cursor: Cursor) -> AsyncGenerato
     Raises:
         SayItError: what the server said, or UNAVAILABLE after `reconnect_s` without any progress.
     """
-    retry = RetryBudget(connection.settings.reconnect_s)
+    retry = connection.retry_budget(connection.settings.reconnect_s)
     clock = asyncio.get_running_loop()
     while not cursor.is_over():
         started_s = clock.time()

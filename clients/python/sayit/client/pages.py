@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sayit.client.connection import GatewayConnection
-from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 from sayit.speech.jobs import Job, JobError, JobState
 from sayit.speech.wire import job_from_proto, job_state_to_proto, timestamp_to_proto
@@ -19,12 +18,11 @@ async def transcript_parts(
     connection: GatewayConnection, request: service_pb.GetTranscriptRequest
 ) -> list[service_pb.GetTranscriptResponse]:
     """All parts of a transcript; from the beginning again where the connection broke."""
-    retry = RetryBudget(connection.settings.retry_s)
-    while True:
-        try:
-            return [part async for part in connection.stream(connection.jobs.GetTranscript, request)]
-        except SayItError as error:
-            await retry.wait(error)
+
+    async def attempt() -> list[service_pb.GetTranscriptResponse]:
+        return [part async for part in connection.stream(connection.jobs.GetTranscript, request)]
+
+    return await connection.retry_budget(connection.settings.retry_s).call(attempt)
 
 
 async def newest_jobs(

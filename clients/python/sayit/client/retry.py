@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from sayit.speech.errors import ErrorKind, SayItError
+
+_Value = TypeVar("_Value")
 
 #: The first pause after a failure, in seconds.
 _FIRST_PAUSE_S = 0.1
@@ -13,11 +17,28 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
-class RetryBudget:
-    """Counts failures until there was no progress for `limit_s` seconds."""
+class Explain(Protocol):
+    """Says more about an error, and whether another attempt is of no use."""
 
-    def __init__(self, limit_s: float) -> None:
+    async def __call__(self, error: SayItError, *, first: bool) -> tuple[SayItError, bool]:
+        """`first`: it is the first failure, and not raised yet unless that is so."""
+
+
+async def _unexplained(error: SayItError, *, first: bool) -> tuple[SayItError, bool]:  # noqa: ARG001 - as above
+    return error, False
+
+
+class RetryBudget:
+    """Counts failures until there was no progress for `limit_s()` seconds.
+
+    Args:
+        limit_s: asked at each failure.
+        explain: called with the first error, and with one before it is raised.
+    """
+
+    def __init__(self, limit_s: Callable[[], float], explain: Explain = _unexplained) -> None:
         self._limit_s = limit_s
+        self._explain = explain
         self._pause_s = _FIRST_PAUSE_S
         self._since_s: float | None = None
         #: Failures so far; progress does not reset them.
@@ -28,7 +49,17 @@ class RetryBudget:
         self._pause_s = _FIRST_PAUSE_S
         self._since_s = None
 
-    async def wait(self, error: SayItError) -> None:
+    async def call(
+        self, attempt: Callable[[], Awaitable[_Value]], possible: Callable[[], bool] = lambda: True
+    ) -> _Value:
+        """Makes attempts until one succeeds, as `wait` permits, and as long as another one is possible."""
+        while True:
+            try:
+                return await attempt()
+            except SayItError as error:
+                await self.wait(error, possible=possible())
+
+    async def wait(self, error: SayItError, *, possible: bool = True) -> None:
         """Returns when it is time for the next attempt.
 
         Raises:
@@ -37,13 +68,16 @@ class RetryBudget:
         if not passes(error):
             raise error
         self.failures += 1
+        lasting = not possible
+        if possible and self.failures == 1:
+            error, lasting = await self._explain(error, first=True)
         now = asyncio.get_running_loop().time()
         if self._since_s is None:
             self._since_s = now
         # Spread, so that the clients of a restarted gateway do not all come back at once.
         pause_s = max(self._pause_s * random.uniform(0.5, 1.0), error.retry_after_s or 0.0)  # noqa: S311  # no secret
-        if now + pause_s > self._since_s + self._limit_s:
-            raise error
+        if lasting or now + pause_s > self._since_s + self._limit_s():
+            raise (await self._explain(error, first=False))[0]
         await asyncio.sleep(pause_s)
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from sayit.client.async_client import AsyncClient
 from sayit.client.audio_sources import Audio
@@ -41,12 +41,12 @@ def _blocking(
 
 
 def _iterating(
-    method: Callable[Concatenate[AsyncClient, _Arguments], AsyncGenerator[JobEvent, None]],
-) -> Callable[Concatenate[Client, _Arguments], Iterator[JobEvent]]:
+    method: Callable[Concatenate[AsyncClient, _Arguments], AsyncGenerator[_Value, None]],
+) -> Callable[Concatenate[Client, _Arguments], Iterator[_Value]]:
     """The method of AsyncClient, as one that returns a plain iterator."""
 
     @functools.wraps(method)
-    def call(client: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[JobEvent]:
+    def call(client: Client, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[_Value]:
         return client._iterate(method(client._async, *args, **kwargs))  # noqa: SLF001 - a method of it
 
     return call
@@ -96,6 +96,8 @@ class Client:
         _hear(self._iterate(self._async.watch(job_id, after_seq)), on_event)
         return self.result(job_id)
 
+    #: `on_event` is called in the client's own thread.
+    transcribe_many = _iterating(AsyncClient.transcribe_many)
     stream = _iterating(AsyncClient.stream)
     create_job = _blocking(AsyncClient.create_job)
     upload = _blocking(AsyncClient.upload)
@@ -115,7 +117,7 @@ class Client:
     models = _blocking(AsyncClient.models)
     status = _blocking(AsyncClient.status)
 
-    def _iterate(self, events: AsyncGenerator[JobEvent, None]) -> Generator[JobEvent, None, None]:
+    def _iterate(self, events: AsyncGenerator[_Value, None]) -> Generator[_Value, None, None]:
         turns = _Turns(events)
         try:
             while (event := self._loop.run(turns.next())) is not None:
@@ -126,15 +128,15 @@ class Client:
                 self._loop.start(turns.close())
 
 
-class _Turns:
+class _Turns(Generic[_Value]):
     """Steps of an async iterator, taken one after the other, also when several threads ask."""
 
-    def __init__(self, events: AsyncGenerator[JobEvent, None]) -> None:
+    def __init__(self, events: AsyncGenerator[_Value, None]) -> None:
         self._events = events
         self._lock = asyncio.Lock()
 
-    async def next(self) -> JobEvent | None:
-        """The next event; None at the end."""
+    async def next(self) -> _Value | None:
+        """The next value; None at the end."""
         async with self._lock:
             return await anext(self._events, None)
 

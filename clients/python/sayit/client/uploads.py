@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from google.protobuf.message import Message
 
 from sayit.client.audio_sources import Source
-from sayit.client.connection import GatewayConnection, errors_translated
+from sayit.client.connection import GatewayConnection
 from sayit.client.event_stream import Cursor, follow
-from sayit.client.retry import RetryBudget, passes
+from sayit.client.retry import passes
 from sayit.client.stream_writer import writing
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent
@@ -29,7 +29,7 @@ async def transcribe(
     """
     await source.check()
     cursor = Cursor()
-    retry = RetryBudget(connection.settings.retry_s)
+    retry = connection.retry_budget(connection.settings.retry_s)
     while True:
         try:
             async with aclosing(_transcribe_once(connection, source, config, cursor)) as events:
@@ -42,7 +42,7 @@ async def transcribe(
                 raise
         if cursor.job_id:
             break
-        await _before_next_attempt(source, retry, error)
+        await retry.wait(error, possible=source.can_start_again)
     async with aclosing(follow(connection, cursor)) as events:
         async for event in events:
             yield event
@@ -51,7 +51,7 @@ async def transcribe(
 async def _transcribe_once(
     connection: GatewayConnection, source: Source, config: service_pb.JobConfig, cursor: Cursor
 ) -> AsyncGenerator[JobEvent, None]:
-    with errors_translated():
+    with connection.errors_translated():
         call = connection.jobs.Transcribe(metadata=connection.metadata)
         first = service_pb.TranscribeRequest(config=config)
         messages = _messages(first, source, lambda block: service_pb.TranscribeRequest(audio=block))
@@ -68,30 +68,26 @@ async def create_job(connection: GatewayConnection, source: Source, config: serv
     """Sends audio and returns the accepted job; tried again as `transcribe` is."""
     await source.check()
     first = service_pb.CreateJobRequest(config=config)
-    retry = RetryBudget(connection.settings.retry_s)
-    while True:
-        try:
-            messages = _messages(first, source, lambda block: service_pb.CreateJobRequest(audio=block))
-            return await _create_once(connection, messages)
-        except SayItError as error:
-            await _before_next_attempt(source, retry, error)
+
+    def attempt() -> Awaitable[Job]:
+        messages = _messages(first, source, lambda block: service_pb.CreateJobRequest(audio=block))
+        return _create_once(connection, messages)
+
+    return await connection.retry_budget(connection.settings.retry_s).call(attempt, lambda: source.can_start_again)
 
 
 async def create_job_from_upload(connection: GatewayConnection, upload_id: str, config: service_pb.JobConfig) -> Job:
     """A job on a finished upload; tried again while no answer comes."""
     request = service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(config=config, upload_id=upload_id))
-    retry = RetryBudget(connection.settings.retry_s)
-    while True:
-        try:
-            return await _create_once(connection, _alone(request), connection.settings.timeout_s)
-        except SayItError as error:
-            await retry.wait(error)
+    return await connection.retry_budget(connection.settings.retry_s).call(
+        lambda: _create_once(connection, _alone(request), connection.settings.timeout_s)
+    )
 
 
 async def _create_once(
     connection: GatewayConnection, messages: AsyncGenerator[Message, None], timeout_s: float | None = None
 ) -> Job:
-    with errors_translated():
+    with connection.errors_translated():
         call = connection.jobs.CreateJob(metadata=connection.metadata, timeout=timeout_s)
         async with writing(call, messages):
             return job_from_proto(await call)
@@ -107,10 +103,10 @@ async def upload(connection: GatewayConnection, source: Source, filename: str) -
     request = upload_pb.CreateUploadRequest(filename=filename, size_bytes=size)
     opened = await connection.unary(connection.uploads.CreateUpload, request)
     offset = opened.received_bytes
-    retry = RetryBudget(connection.settings.reconnect_s)
+    retry = connection.retry_budget(connection.settings.reconnect_s)
     while True:
         try:
-            with errors_translated():
+            with connection.errors_translated():
                 call = connection.uploads.AppendUpload(metadata=connection.metadata)
                 start = upload_pb.AppendStart(upload_id=opened.id, offset=offset)
                 first = upload_pb.AppendUploadRequest(start=start)
@@ -123,19 +119,13 @@ async def upload(connection: GatewayConnection, source: Source, filename: str) -
         if error.kind is ErrorKind.UPLOAD_OFFSET_MISMATCH and retry.failures:
             # What the broken call had sent was still being stored when the server was asked.
             error = SayItError(ErrorKind.UNAVAILABLE, cause=str(error))
-        await _before_next_attempt(source, retry, error)
+        await retry.wait(error, possible=source.can_start_again)
         found = await connection.unary(connection.uploads.GetUpload, upload_pb.GetUploadRequest(upload_id=opened.id))
         if found.received_bytes > offset:
             retry.progress()
         offset = found.received_bytes
         if offset == size:
             return opened.id
-
-
-async def _before_next_attempt(source: Source, retry: RetryBudget, error: SayItError) -> None:
-    if not source.can_start_again:
-        raise error
-    await retry.wait(error)
 
 
 async def _messages(

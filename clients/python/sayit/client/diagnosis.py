@@ -1,0 +1,146 @@
+"""Why a gateway cannot be reached: asked at the address itself, for gRPC's texts say little, each version others."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import Enum
+
+from sayit.speech.errors import Sentence
+
+#: Seconds for a connection, and for each of its answers.
+_LIMIT_S = 0.8
+_DEFAULT_PORT = 443
+#: What gRPC sends first, then an empty SETTINGS frame, which any HTTP/2 server answers with one of its own.
+_HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+
+
+class Cause(Enum):
+    """What is wrong; the sentences know `address` and `reason`."""
+
+    UNKNOWN_HOST = Sentence(
+        en="There is no host of the name in {address}: check the spelling, the network and the name server.",
+        ko="{address}의 호스트 이름을 찾을 수 없습니다. 철자와 네트워크, 네임 서버를 확인해 주세요.",
+    )
+    REFUSED = Sentence(
+        en="Nothing listens at {address}: the gateway is not running, or has another port.",
+        ko="{address}에서 응답하는 프로그램이 없습니다. 게이트웨이가 꺼져 있거나 포트가 다릅니다.",
+    )
+    NO_ANSWER = Sentence(
+        en="{address} does not answer: the machine is off, or a firewall drops the connection.",
+        ko="{address}에서 응답이 없습니다. 컴퓨터가 꺼져 있거나 방화벽이 연결을 막고 있습니다.",
+    )
+    NO_TLS = Sentence(
+        en="{address} speaks plain text, not TLS: connect without certificates and without tls=True.",
+        ko="{address}은(는) TLS가 아닌 평문으로 통신합니다. 인증서와 tls=True 없이 연결해 주세요.",
+    )
+    NEEDS_TLS = Sentence(
+        en="{address} speaks TLS: connect with tls=True, or with its root certificates.",
+        ko="{address}은(는) TLS로 통신합니다. tls=True 또는 루트 인증서로 연결해 주세요.",
+    )
+    UNTRUSTED = Sentence(
+        en="The certificate of {address} is not trusted ({reason}): give the root certificates that signed it.",
+        ko="{address}의 인증서를 신뢰할 수 없습니다({reason}). 서명한 루트 인증서를 지정해 주세요.",
+    )
+    NOT_GRPC = Sentence(
+        en="{address} speaks HTTP/1, not gRPC: that is a page or a REST API; the gateway has another port (50051).",
+        ko="{address}은(는) gRPC가 아닌 HTTP/1로 통신합니다. 웹 페이지나 REST API이며, 게이트웨이 포트는 50051입니다.",
+    )
+
+    @property
+    def lasting(self) -> bool:
+        """Whether trying again is of no use; a gateway that is being started refuses, too."""
+        return self is not Cause.REFUSED
+
+
+#: Of a gRPC server, or of a proxy, that does not know the method.
+NOT_SAYIT = Sentence(
+    en="A server answers at this address that does not know the call: it is no SayIt gateway, or an older one.",
+    ko="이 주소의 서버가 요청을 알지 못합니다. SayIt 게이트웨이가 아니거나 더 오래된 버전입니다.",
+)
+
+
+def unexplained(address: str) -> Sentence:
+    """What is said where the address itself is in order."""
+    return Sentence(
+        en=f"The gateway at {address} does not answer; try again later.",
+        ko=f"{address}의 게이트웨이가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is wrong with an address."""
+
+    cause: Cause
+    address: str
+    reason: str = ""
+
+    @property
+    def sentences(self) -> Sentence:
+        """For people."""
+        values = {"address": self.address, "reason": self.reason}
+        return Sentence(en=self.cause.value.en.format(**values), ko=self.cause.value.ko.format(**values))
+
+
+def diagnose(address: str, *, secure: bool, roots: bytes | None = None, server_name: str = "") -> Diagnosis | None:
+    """What keeps a client from the gateway at a gRPC target; None if nothing does, or the target is no "host:port".
+
+    Blocks for up to two seconds.
+    """
+    host, port = _host_and_port(address)
+    if not host:
+        return None
+    reason = ""
+    try:
+        with socket.create_connection((host, port), _LIMIT_S) as plain:
+            if secure:
+                _trusting(roots).wrap_socket(plain, server_hostname=server_name or host).close()
+                return None
+            plain.sendall(_HTTP2)
+            cause = _of_answer(plain.recv(16))
+    except ssl.SSLCertVerificationError as error:
+        cause, reason = Cause.UNTRUSTED, error.verify_message.lower().rstrip(".")
+    except OSError as error:
+        cause = _of_failure(error, secure=secure)
+    return Diagnosis(cause=cause, address=address, reason=reason) if cause else None
+
+
+def _of_answer(answer: bytes) -> Cause | None:
+    """What a server that answers the beginning of HTTP/2 so is: a TLS server sends an alert, or hangs up."""
+    if answer[:1] in {b"H", b"<"}:  # a status line, or a page
+        return Cause.NOT_GRPC
+    return Cause.NEEDS_TLS if not answer or answer[:1] == b"\x15" else None
+
+
+def _of_failure(error: OSError, *, secure: bool) -> Cause:
+    match error:
+        case socket.gaierror():
+            return Cause.UNKNOWN_HOST
+        case ssl.SSLError():
+            return Cause.NO_TLS
+        case ConnectionRefusedError():
+            return Cause.REFUSED
+        case ConnectionResetError():
+            return Cause.NO_TLS if secure else Cause.NEEDS_TLS
+        case _:  # a time limit among them
+            return Cause.NO_ANSWER
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    bare = address.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:").rpartition("/")[2]
+    if address.startswith(("unix", "xds")) or "," in bare:
+        return "", 0
+    host, colon, port = bare.rpartition(":")
+    if not colon or (host.count(":") and not host.endswith("]")):
+        host, port = bare, str(_DEFAULT_PORT)
+    return (host.strip("[]"), int(port)) if port.isdigit() else ("", 0)
+
+
+def _trusting(roots: bytes | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=roots.decode(errors="replace") if roots else None)
+    with contextlib.suppress(NotImplementedError):
+        context.set_alpn_protocols(["h2"])
+    return context

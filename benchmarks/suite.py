@@ -148,7 +148,7 @@ def running(model: Path | str, *, transcribers: int = 2, threads: int = 1, **env
         command += ["--transcribers", str(transcribers), "--threads", str(threads), "--model", str(model)]
         # A model with random weights leaves gaps and doubts everywhere, and writes more than a voice can say, which
         # would be decoded again with 30 s; what is measured is what chunks take.
-        defaults = {"SAYIT_LOG_FORMAT": "json", "SAYIT_CACHE_TTL_H": "0", "SAYIT_SECOND_LOOKS": "0"}
+        defaults = {"SAYIT_LOG_FORMAT": "json", "SAYIT_CACHE_TTL_H": "0", "SAYIT_REDECODE": "0"}
         defaults["SAYIT_SHORT_WINDOWS"] = "0"
         with (Path(folder) / "up.log").open("wb") as log:
             process = subprocess.Popen(

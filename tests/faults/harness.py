@@ -52,7 +52,7 @@ FAST_FAULTS = {
 #: All texts of random weights are in doubt; what is tried before the full search would only cost more.
 FULL_SEARCH = {"SAYIT_SHORT_WINDOWS": "0", "SAYIT_GREEDY_FIRST": "0"}
 #: Random weights leave gaps everywhere, and each would be decoded twice.
-SLOW_FAULTS = {**FAST_FAULTS, **FULL_SEARCH, "SAYIT_SECOND_LOOKS": "0"}
+SLOW_FAULTS = {**FAST_FAULTS, **FULL_SEARCH, "SAYIT_REDECODE": "0"}
 
 
 @dataclass

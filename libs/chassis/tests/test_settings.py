@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from sayit.chassis.settings import ServiceSettings, SettingDoc, describe, told
+from sayit.chassis.settings import FORMERLY, ServiceSettings, SettingDoc, describe, told
 
 
 class ToySettings(ServiceSettings):
@@ -18,6 +18,7 @@ class ToySettings(ServiceSettings):
     folder: Path | None = Field(default=None, description="Folder.")
     token: SecretStr = Field(default=SecretStr(""), description="Token.")
     needed: str = Field(description="Needed.")
+    seats: int = Field(default=1, description="Seats.", json_schema_extra={FORMERLY: "SAYIT_CHAIRS"})
 
 
 def test_variables_set_fields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +34,19 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
     """A compose file that passes `SAYIT_THREADS=` leaves the default."""
     monkeypatch.setenv("SAYIT_THREADS", "")
     assert ToySettings(needed="x").threads == 2
+
+
+def test_a_former_name_is_read_where_the_present_one_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In variables and in the file; the present name wins over it in both."""
+    (tmp_path / "settings").write_text("SAYIT_CHAIRS=2\n")
+    monkeypatch.setenv("SAYIT_SETTINGS_FILE", str(tmp_path / "settings"))
+    assert ToySettings(needed="x").seats == 2
+    monkeypatch.setenv("SAYIT_CHAIRS", "3")
+    assert ToySettings(needed="x").seats == 3
+    monkeypatch.setenv("SAYIT_SEATS", "4")
+    assert ToySettings(needed="x").seats == 4
 
 
 def test_secret_is_read_from_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -73,13 +73,18 @@ async def _until_signalled(main: Callable[[asyncio.Event], Awaitable[None]]) -> 
     await main(stop)
 
 
+def give_back_s(grace_s: float) -> float:
+    """The last part of a grace time, in seconds, in which what no engine finished is given back."""
+    return min(0.3 * grace_s, 5.0)
+
+
 def in_one_line(error: Exception) -> str:
     """What is wrong, for the operator, without the values that were given: they may be secrets."""
     if isinstance(error, ValidationError):
-        problems = [
-            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
-        ]
-        return "; ".join(problems)
+        return "; ".join(
+            f"{PREFIX}{'_'.join(map(str, item['loc'])).upper()}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
     if isinstance(error, SayItError) and error.cause:
         return f"{error} ({error.cause})"
     return " ".join(str(error).split())

@@ -23,6 +23,8 @@ PREFIX = "SAYIT_"
 
 #: Given to a field as `json_schema_extra`: a change of it takes effect while the process runs.
 RELOADABLE: JsonDict = {"reloadable": True}
+#: Beside it, in `json_schema_extra`: the variable's former name, which is still read where the present one is not set.
+FORMERLY = "formerly"
 
 #: Names the file of settings; it can only be a variable.
 SETTINGS_FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
@@ -82,8 +84,9 @@ class ServiceSettings(BaseSettings):
         """Arguments, then variables, then secret files, then the file of settings; no .env file is looked for."""
         path = os.environ.get(SETTINGS_FILE_VARIABLE, "")
         said = read_settings_file(Path(path)) if path else {}
-        of_file = _Source(settings_cls, lambda variable, _: said.get(variable) or None)
-        return (init_settings, env_settings, _Source(settings_cls, _of_secret_file), of_file)
+        of_file = _Source(settings_cls, lambda variable, field: said.get(variable) or said.get(formerly(field)))
+        of_former_name = _Source(settings_cls, lambda _, field: os.environ.get(formerly(field)))
+        return (init_settings, env_settings, of_former_name, _Source(settings_cls, _of_secret_file), of_file)
 
 
 class _Source(PydanticBaseSettingsSource):
@@ -94,7 +97,7 @@ class _Source(PydanticBaseSettingsSource):
         self._value_of = value_of
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return self._value_of(_variable(field_name), field), field_name, self.field_is_complex(field)
+        return self._value_of(_variable(field_name), field) or None, field_name, self.field_is_complex(field)
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
@@ -182,6 +185,8 @@ class SettingDoc:
     required: bool
     #: Whether a change takes effect while the process runs.
     reloadable: bool
+    #: The variable's former name, which is still read; empty for none.
+    formerly: str = ""
 
 
 def describe(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
@@ -195,6 +200,7 @@ def describe(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
             secret=_is_secret(field),
             required=field.is_required(),
             reloadable=is_reloadable(field),
+            formerly=formerly(field),
         )
         for name, field in settings.model_fields.items()
     )
@@ -203,6 +209,12 @@ def describe(settings: type[ServiceSettings]) -> tuple[SettingDoc, ...]:
 def is_reloadable(field: FieldInfo) -> bool:
     """Whether a change of this field takes effect while the process runs."""
     return isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("reloadable") is True
+
+
+def formerly(field: FieldInfo) -> str:
+    """The former name of its variable; empty for none."""
+    extra = field.json_schema_extra
+    return str(extra.get(FORMERLY, "")) if isinstance(extra, dict) else ""
 
 
 def _variable(field_name: str) -> str:

@@ -73,7 +73,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
         chunk_cache_bytes=settings.chunk_cache_mb * _MEGABYTE,
-        redecode=settings.second_looks,
+        redecode=settings.redecode,
         lease_s=settings.lease_s,
         heartbeat_s=settings.heartbeat_s,
         redispatch_s=settings.redispatch_s,
@@ -153,7 +153,11 @@ async def _opened(
     settings: SchedulerSettings, limits: Limits, hallucination_filter: HallucinationFilter, stack: AsyncExitStack
 ) -> _Wiring:
     """Opens what the use cases work with; the stack closes it."""
-    scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
+    try:
+        scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
+        objects = Objects(settings.storage(), scratch=scratch)
+    except OSError as error:
+        raise StartError(f"the folders of SAYIT_DATA_DIR and SAYIT_STORAGE_URL cannot be used: {error}") from error
     stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
     redis_url = settings.redis_url.get_secret_value()
     bus = RedisBus(redis_url)
@@ -161,7 +165,6 @@ async def _opened(
     stores = await stack.enter_async_context(
         opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S, published=bus.publish)
     )
-    objects = Objects(settings.storage(), scratch=scratch)
     queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
     stack.push_async_callback(queue.close)
     await queue.verify()
@@ -352,16 +355,16 @@ class _Wiring:
         self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
         self.stores.jobs.result_ttl_s = self.stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
         try:
-            self.hallucination_filter.adopt(load_phrases(now.guard_phrases))
+            self.hallucination_filter.adopt(load_phrases(now.hallucination_phrases))
         except PhrasesError as error:
             telemetry.logger().error("hallucination_phrases_not_reloaded", cause=str(error))
 
 
 def _new_hallucination_filter(settings: SchedulerSettings) -> HallucinationFilter:
     try:
-        return HallucinationFilter(load_phrases(settings.guard_phrases))
+        return HallucinationFilter(load_phrases(settings.hallucination_phrases))
     except PhrasesError as error:
-        raise StartError(f"SAYIT_GUARD_PHRASES: {error}") from error
+        raise StartError(f"SAYIT_HALLUCINATION_PHRASES: {error}") from error
 
 
 def _presets(settings: SchedulerSettings) -> Presets:

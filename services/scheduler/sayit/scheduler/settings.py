@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from sayit.chassis.settings import RELOADABLE, ServiceSettings
+from sayit.chassis.settings import FORMERLY, RELOADABLE, ServiceSettings
+
+#: What the URLs must look like, and how they are written.
+_URLS = {
+    "database_url": (r"sqlite(\+\w+)?:///.|postgresql\+asyncpg://.", "postgresql+asyncpg://user:password@host/name"),
+    "redis_url": (r"(rediss?|unix)://.", "redis://:password@host:6379/0"),
+    "storage_url": (r"(file|s3|gs)://[^/]|file:///.", "file:///folder, s3://bucket/prefix or gs://bucket/prefix"),
+}
 
 
 class SchedulerSettings(ServiceSettings):
@@ -84,11 +92,11 @@ class SchedulerSettings(ServiceSettings):
         "whole files are answered from the cache.",
         json_schema_extra=RELOADABLE,
     )
-    second_looks: bool = Field(
+    redecode: bool = Field(
         True,
         description="Whether speech without text, disagreeing cuts and doubtful languages are decoded once more before "
         "a job ends.",
-        json_schema_extra=RELOADABLE,
+        json_schema_extra={**RELOADABLE, FORMERLY: "SAYIT_SECOND_LOOKS"},
     )
     upload_ttl_h: float = Field(
         24.0, gt=0, description="Hours that an upload without a job is kept.", json_schema_extra=RELOADABLE
@@ -102,10 +110,10 @@ class SchedulerSettings(ServiceSettings):
         10.0, gt=0, description="Seconds after which an unclaimed dispatch that the queue has lost is repeated."
     )
     dispatch_ahead: int = Field(2, ge=0, description="Chunks in the queue beyond what free transcribers take at once.")
-    guard_phrases: Path | None = Field(
+    hallucination_phrases: Path | None = Field(
         None,
         description="File of more phrases that Whisper invents, one a line; docs/quality.md explains the form.",
-        json_schema_extra=RELOADABLE,
+        json_schema_extra={**RELOADABLE, FORMERLY: "SAYIT_GUARD_PHRASES"},
     )
     presets: Path | None = Field(
         None,
@@ -113,6 +121,15 @@ class SchedulerSettings(ServiceSettings):
         "docs/quality.md explains the form.",
     )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
+
+    @field_validator("database_url", "redis_url", "storage_url")
+    @classmethod
+    def _is_a_url(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        form, example = _URLS[info.field_name or ""]
+        if text and not re.match(form, text):
+            raise ValueError(f"it is no URL of a kind that works here: write {example}")
+        return value
 
     @model_validator(mode="after")
     def _heartbeats_fit_the_lease(self) -> Self:

@@ -130,13 +130,13 @@ async def test_limits_change_while_it_runs(tmp_path: Path, redis_url: str) -> No
         assert await s.create(SHORT + b"x")
 
 
-async def test_guard_phrases_change_while_it_runs(tmp_path: Path, redis_url: str) -> None:
+async def test_hallucination_phrases_change_while_it_runs(tmp_path: Path, redis_url: str) -> None:
     """A file that was edited under the same name holds for the next chunk; one that is wrong changes nothing."""
     phrases = tmp_path / "phrases"
     phrases.write_text("")
     reloads: list[Reload] = []
     async with suite(
-        tmp_path, redis_url, reloads=reloads, guard_phrases=phrases, second_looks=False, cache_ttl_h=0.0
+        tmp_path, redis_url, reloads=reloads, hallucination_phrases=phrases, redecode=False, cache_ttl_h=0.0
     ) as s:
         reload = reloads[0]
         reload._read = lambda: s.settings

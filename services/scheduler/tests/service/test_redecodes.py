@@ -72,9 +72,9 @@ async def test_a_gap_is_heard_again_before_the_job_ends(tmp_path: Path, redis_ur
     assert transcript.usage.compute_s == 1.0
 
 
-async def test_without_second_looks_a_gap_is_reported(tmp_path: Path, redis_url: str) -> None:
+async def test_without_redecodes_a_gap_is_reported(tmp_path: Path, redis_url: str) -> None:
     """Switched off, the job ends with what its chunks said."""
-    async with suite(tmp_path, redis_url, second_looks=False) as s:
+    async with suite(tmp_path, redis_url, redecode=False) as s:
         worker = Transcriber(s)
         await worker.report()
         job = await s.create(SHORT, language="ko")

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.chassis.process import give_back_s
 from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.chunks import ChunkStore
@@ -35,9 +36,6 @@ _SECONDS = Histogram(
 )
 
 
-#: Part of the grace time that is kept for giving back what no engine finished, and its most, in seconds.
-_GIVE_BACK_SHARE = 0.3
-_GIVE_BACK_S = 5.0
 #: How long attempts whose calls were cut off may take to give their chunks back, in seconds.
 _CUT_OFF_S = 5.0
 
@@ -109,7 +107,7 @@ class Attempts:
         for signal in self._signals():
             if not signal.on_engine:
                 signal.set("the scheduler stops")
-        await asyncio.sleep(grace_s - min(grace_s * _GIVE_BACK_SHARE, _GIVE_BACK_S))
+        await asyncio.sleep(grace_s - give_back_s(grace_s))
         for signal in self._signals():
             signal.set("the scheduler stops")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Span
 
+from sayit.chassis.process import give_back_s
 from sayit.chassis.telemetry import logger, span_from
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.chunk_queue import ChunkMessage
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 #: How long a claim may take; a little longer than a scheduler's slowest commit.
 CLAIM_TIMEOUT_S = 5.0
-#: Part of the grace time that is kept for giving back what the engine did not finish, and its most, in seconds.
-_GIVE_BACK_SHARE = 0.3
-_GIVE_BACK_S = 5.0
 
 
 class ClaimResult(Enum):
@@ -102,13 +100,13 @@ class Runner:
         for attempt in self._attempts.values():
             if attempt.waiting:
                 attempt.stop(Stop.DRAINING)
-        give_back_s = min(grace_s * _GIVE_BACK_SHARE, _GIVE_BACK_S)
+        last_s = give_back_s(grace_s)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s - give_back_s)
+            await asyncio.wait(self._tasks, timeout=grace_s - last_s)
         for attempt in self._attempts.values():
             attempt.stop(Stop.DRAINING)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=give_back_s)
+            await asyncio.wait(self._tasks, timeout=last_s)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -18,7 +18,7 @@ from sayit.scheduler.jobs.redecodes import MAX_WAIT_S, NewRedecode, RedecodeRequ
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import SayItError
 
-_REDECODES = Counter("sayit_looks", "Stretches of audio that are decoded once more, by reason.", ["kind"])
+_REDECODES = Counter("sayit_redecodes", "Stretches of audio that are decoded once more, by reason.", ["kind"])
 
 
 @dataclass(kw_only=True, eq=False)

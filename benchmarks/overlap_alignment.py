@@ -36,11 +36,9 @@ from faster_whisper import WhisperModel
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 from numpy.typing import NDArray
 
-from sayit.eval.error_locations import comparable, lost_and_doubled
 from sayit.eval.labels import Label
 from sayit.eval.layouts import find
-from sayit.eval.normalisation import Normaliser, normalise
-from sayit.eval.scores import word_errors
+from sayit.eval.scores import Normaliser, comparable, lost_and_doubled, normalise, word_errors
 from sayit.scheduler.assemble.merge import Merged, merge
 from sayit.scheduler.assemble.redecode import Heard, redecode_requests, texts_with_redecodes
 from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter

@@ -31,7 +31,7 @@ from benchmarks.load.driver import Target, drive
 from benchmarks.run import model_folder
 from benchmarks.saturation import TOKENS, saturate
 from benchmarks.small_shaped import SMALL, Shape, build
-from sayit.cli.local_suite.cores import usable_cores
+from sayit.cli.local_suite.resources import usable_cores
 
 mpl.use("Agg")  # files only; no screen is needed
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks import suite
 from sayit.client import Client
-from sayit.eval.normalisation import Normaliser, normalise
+from sayit.eval.scores import Normaliser, normalise
 from sayit.eval.statistics import difference
 from sayit.speech.options import Options
 from sayit.transcriber import models
@@ -42,7 +42,7 @@ _BY_CHARACTER = {"ko", "ja", "zh"}
 SAYIT, PEERS = "sayit", ("sequential", "no context", "batched")
 
 #: What benchmarks with random weights switch off.
-_AS_INSTALLED = {"SAYIT_SECOND_LOOKS": "1", "SAYIT_SHORT_WINDOWS": "1"}
+_AS_INSTALLED = {"SAYIT_REDECODE": "1", "SAYIT_SHORT_WINDOWS": "1"}
 
 Samples = NDArray[np.float32]
 

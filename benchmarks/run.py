@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import bare, corpus, eta, latency, micro, results, saturation, suite
 from benchmarks.small_shaped import build
 from benchmarks.throughput import percentile
-from sayit.cli.local_suite.cores import usable_cores
+from sayit.cli.local_suite.resources import usable_cores
 
 HERE = Path(__file__).parent
 #: Metrics by what they are measured on: a suite with the Small-shaped model, and one with the micro model.

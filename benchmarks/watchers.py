@@ -245,7 +245,7 @@ def main() -> None:
         redis_url = f"{server.connection_url}/0"
         sockets = [f"unix:{folder}/{name}" for name in ("scheduler", "gateway")]
         scheduler = {"SAYIT_SCHEDULER_LISTEN": sockets[0], "SAYIT_DATA_DIR": str(folder), "SAYIT_DEFAULT_MODEL": MODEL}
-        scheduler |= {"SAYIT_REDIS_URL": redis_url, "SAYIT_SECOND_LOOKS": "0", "SAYIT_CACHE_TTL_H": "0"}
+        scheduler |= {"SAYIT_REDIS_URL": redis_url, "SAYIT_REDECODE": "0", "SAYIT_CACHE_TTL_H": "0"}
         addresses = {"SAYIT_LISTEN": sockets[1], "SAYIT_SCHEDULER_ADDRESS": sockets[0]}
         services = [
             stack.enter_context(process("sayit.scheduler", folder / "scheduler.log", **scheduler)),

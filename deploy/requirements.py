@@ -18,8 +18,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-#: Our two distributions, and where their metadata lies.
-_PROJECTS = {"sayit": ROOT / "pyproject.toml", "sayit-client": ROOT / "clients" / "python" / "pyproject.toml"}
+#: Our distributions, and where their metadata lies.
+_PROJECTS = {
+    "sayit": ROOT / "pyproject.toml",
+    "sayit-client": ROOT / "clients" / "python" / "pyproject.toml",
+    "sayit-eval": ROOT / "clients" / "eval" / "pyproject.toml",
+}
 
 
 def closure(requirement: str) -> set[str]:

@@ -18,7 +18,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("wheels")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run(
-        [*command, "--wheel-dir", folder, ROOT / "clients" / "python", ROOT],
+        [*command, "--wheel-dir", folder, ROOT / "clients" / "python", ROOT / "clients" / "eval", ROOT],
         capture_output=True,
         text=True,
         check=False,

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -133,7 +134,7 @@ def test_newer_versions_of_everything_change_nothing(
         pip = f"{paths[which == 'new']}/pip"
     folder, requirements = index
     installed = set_up(project(tmp_path, requirements), folder, pip)
-    ours = {"sayit", "sayit-client"}
+    ours = {"sayit", "sayit-client", "sayit-eval"}
     expected = applying(requirements)
     assert {name: version for name, version in installed.items() if name in expected} == expected
     assert set(installed) - set(expected) - ours <= {"pip", "setuptools"}
@@ -164,7 +165,10 @@ def test_the_list_is_what_the_tests_run_on() -> None:
     assert {name: metadata.version(name) for name in applying(text)} == applying(text)
 
 
-def test_the_two_distributions_have_one_version() -> None:
-    """`sayit` asks for the `sayit-client` that it was built with."""
-    assert metadata.version("sayit") == metadata.version("sayit-client")
-    assert f"sayit-client=={metadata.version('sayit')}" in (metadata.requires("sayit") or ())
+def test_the_distributions_have_one_version() -> None:
+    """`sayit` asks for the `sayit-client` and the `sayit-eval` that it was built with."""
+    files = [ROOT / "pyproject.toml", *(ROOT / "clients" / name / "pyproject.toml" for name in ("python", "eval"))]
+    ours, client, measuring = (tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in files)
+    assert ours["version"] == client["version"] == measuring["version"]
+    assert f"sayit-client=={ours['version']}" in ours["dependencies"]
+    assert ours["optional-dependencies"]["eval"] == [f"sayit-eval=={ours['version']}"]

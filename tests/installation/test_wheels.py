@@ -1,4 +1,4 @@
-"""Both wheels, built and installed into environments that hold only what they ask for."""
+"""The wheels, built and installed into environments that hold only what they ask for."""
 
 from __future__ import annotations
 
@@ -50,13 +50,16 @@ def test_the_client_is_grpc_and_protobuf_and_no_server(wheels: dict[str, Path], 
 def test_what_an_extra_lacks_is_said_in_a_line(wheels: dict[str, Path], tmp_path: Path, extra: str) -> None:
     """With any extra, each command and service works or says in a sentence what is missing: no traceback."""
     requirement = f"sayit[{extra}]" if extra else "sayit"
-    environment = made(tmp_path, needed(requirement), wheels.values())
+    environment = made(tmp_path, needed(requirement), [wheels["sayit-client"], wheels["sayit"]])
     environment.pip("check")
+    assert not [*tmp_path.glob("lib/*/site-packages/sayit/eval"), *tmp_path.glob("lib/*/site-packages/sayit/tune")]
     for command in COMMANDS if not extra else COMMANDS[:2]:
         done = environment.run("sayit", *command)
         assert "Traceback" not in done.stdout + done.stderr, (command, done.stderr)
         if command[0].startswith("--"):
             assert done.returncode == 0, done.stderr
+        if command[0] in {"eval", "tune"}:
+            assert "sayit[eval]" in done.stderr
     for service in SERVICES:
         done = environment.run("python", "-m", f"sayit.{service}", "--help")
         said = done.stdout + done.stderr

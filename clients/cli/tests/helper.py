@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sayit.cli.local_suite import ports
-from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.part import PartSpec
 from sayit.cli.local_suite.plan import SuiteOptions, SuitePlan
+from sayit.cli.local_suite.resources import Workforce
 from sayit.cli.paths import is_listening
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 

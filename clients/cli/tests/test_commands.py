@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 
-from sayit.cli import messages, paths, settings_reference
+from sayit.cli import help_texts, messages, paths, settings_reference
+from sayit.cli.application import app
+from sayit.cli.commands import extras
 from sayit.cli.doctor import installation, machine
 from sayit.cli.doctor.findings import Severity
 from sayit.speech.errors import ErrorKind, SayItError
@@ -92,6 +97,14 @@ def test_every_command_has_help(command: str) -> None:
         (["vocabulary", "put", "v", "--file", "/dev/null", "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
         (["transcribe", "a", "b", "--format", "srt"], 2, "several files as srt need --output FOLDER"),
         (["transcribe", __file__, "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
+        (
+            ["transcribe", __file__, "--server", "no-such.invalid:1"],
+            3,
+            "There is no host of the name in no-such.invalid:1",
+        ),
+        (["transcribe", __file__, "--output_format", "doc"], 2, "there is no format 'doc'"),
+        (["transcribe", __file__, "-o", "a", "--output_dir", "b"], 2, "either --output or --output-dir"),
+        (["transcribe", "none.wav", "--word_timestamps=2"], 2, "write True or False"),
         (["transcribe", __file__, "--server", "nowhere"], 2, "'nowhere' is no address"),
         (["transcribe", __file__, "--model", "no-such-model"], 1, "[MODEL_NOT_AVAILABLE]"),
         (["transcribe"], 2, "Missing argument"),
@@ -115,6 +128,45 @@ def test_messages_are_korean_where_that_is_wanted(arguments: list[str], environm
     """By option or by locale."""
     answer = sayit(*arguments, "transcribe", "none.wav", **environment)
     assert answer.stderr == "none.wav: 파일을 찾을 수 없습니다. [FILE_NOT_FOUND]\n"
+
+
+def test_every_sentence_of_the_help_is_there_in_korean() -> None:
+    """None is missing, and none is left of a sentence that is no more."""
+    commands = [app, *(import_module(name).app for name in extras.COMMANDS.values())]
+    said = set().union(*(help_texts.paragraphs(typer.main.get_command(one)) for one in commands))
+    texts = tomllib.loads(Path(help_texts.__file__).with_name("help_ko.toml").read_text(encoding="utf-8"))
+    assert set(texts) == said
+    assert "변환합니다" in sayit("transcribe", "--help", SAYIT_LANG="ko").stdout
+    assert "측정합니다" in sayit("tune", "--help", SAYIT_LANG="ko").stdout
+    assert "작업을 관리합니다" in sayit("--lang", "ko", "jobs", "--help").stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("man",)])
+def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...]) -> None:
+    """A full disk is told, and a reader that has gone is none of our business."""
+    command = [sys.executable, "-m", "sayit.cli", *arguments]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "sayit: standard output: No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_manual_page_has_every_command() -> None:
+    """In roff, with their options, as `man -l -` reads it."""
+    page = sayit("man").stdout
+    assert page.startswith(".TH SAYIT 1")
+    for part in (
+        ".SS sayit transcribe FILE",
+        ".SS sayit jobs watch JOB",
+        "\\-\\-output\\-dir FOLDER",
+        ".SH EXIT STATUS",
+    ):
+        assert part in page
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,18 @@ def test_several_files_have_an_outcome_each(suite: RunningSuite, tmp_path: Path)
     ]
 
 
+def test_a_call_as_whispers_users_write_it(suite: RunningSuite, tmp_path: Path) -> None:
+    """Formats side by side in a folder; what has no effect is said; what is for another suite is refused."""
+    call = ("--output_format", "srt,md", "--output_dir", str(tmp_path), "--word_timestamps", "True", "--fp16", "False")
+    done = sayit(suite, "transcribe", SHORT, "--language", "en", *call)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["en-8s.md", "en-8s.srt"]
+    assert "--fp16 has no effect here" in done.stderr
+    refused = sayit(suite, "transcribe", SHORT, "--transcribers", "2")
+    assert refused.returncode == 2
+    assert "--transcribers 2 is for a suite that this call starts, but one runs at" in refused.stderr
+
+
 def test_a_model_that_the_suite_does_not_serve_is_an_error(suite: RunningSuite) -> None:
     """Asked of a suite by address, nothing else is started."""
     answer = sayit(suite, "transcribe", SHORT, "--model", "medium", "--server", described(suite).gateway)

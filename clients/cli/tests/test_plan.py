@@ -13,8 +13,8 @@ import pytest
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.settings import ServiceSettings, describe
 from sayit.cli.local_suite import ports
-from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.plan import SuiteOptions, plan
+from sayit.cli.local_suite.resources import Workforce
 from sayit.gateway.settings import GatewaySettings
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.transcriber.settings import TranscriberSettings
@@ -36,7 +36,7 @@ def options(tmp_path: Path) -> SuiteOptions:
         environment={
             "PATH": "/bin",
             "SAYIT_CACHE_TTL_H": "1",
-            "SAYIT_DATABASE_URL": "postgresql://x",
+            "SAYIT_DATABASE_URL": "postgresql+asyncpg://x",
             "SAYIT_MODEL": "y",
         },
     )
@@ -67,7 +67,7 @@ def test_settings_pass_through_but_what_binds_the_parts_is_ours(options: SuiteOp
     made = plan(options)
     transcriber = made.parts[3].environment
     assert transcriber["SAYIT_CACHE_TTL_H"] == "1"
-    assert transcriber["SAYIT_DATABASE_URL"] == "postgresql://x"
+    assert transcriber["SAYIT_DATABASE_URL"] == "postgresql+asyncpg://x"
     assert transcriber["SAYIT_MODEL"] == "/models/small"
     assert transcriber["SAYIT_MODEL_NAME"] == transcriber["SAYIT_DEFAULT_MODEL"] == "small"
     assert transcriber["SAYIT_THREADS"] == transcriber["OMP_NUM_THREADS"] == "3"
@@ -86,7 +86,7 @@ def test_an_embedded_suite_is_private(options: SuiteOptions) -> None:
             listen="127.0.0.1:0",
             rest="",
             environment={
-                "SAYIT_DATABASE_URL": "postgresql://x",
+                "SAYIT_DATABASE_URL": "postgresql+asyncpg://x",
                 "SAYIT_API_KEYS_FILE": "/keys",
                 "SAYIT_SCHEDULER_LISTEN": "127.0.0.1:50052",
                 "SAYIT_TLS_CERT_FILE": "/cert",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from sayit.cli.messages import LocalError
 from sayit.cli.transcription import inputs as sources
 from sayit.cli.transcription.display import RunSpeed, Show, clock, display
 from sayit.cli.transcription.live_transcript import LiveTranscript
-from sayit.cli.transcription.outputs import Outputs
+from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of, without_done
 from sayit.cli.transcription.progress import ProgressBars
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, JobState, PartialText, Progress, Refinement, StateChanged
@@ -32,13 +33,17 @@ def _segments(start_s: float, *texts: str) -> tuple[Segment, ...]:
     )
 
 
+def _form(*formats: Format, **rest: Any) -> Form:
+    return Form(formats=formats, **rest)
+
+
 def _inputs(*names: str) -> list[sources.Input]:
     return sources.of_arguments(names)
 
 
 def test_results_stand_in_the_order_of_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever order they finish in; a failed one leaves no trace on standard output; each comes once it is due."""
-    outputs = Outputs(_inputs("a.wav", "b.wav", "c.wav"), Format.TXT, None)
+    outputs = Outputs(_inputs("a.wav", "b.wav", "c.wav"), _form(Format.TXT), None)
     outputs.put(2, transcript("third"))
     assert capsys.readouterr().out == ""
     outputs.put(0, transcript("first", "more"))
@@ -52,17 +57,17 @@ def test_results_stand_in_the_order_of_the_arguments(capsys: pytest.CaptureFixtu
 
 def test_a_single_text_has_no_head_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing but the result; silence is an empty one."""
-    Outputs(_inputs("a.wav"), Format.TXT, None).put(0, transcript("one"))
+    Outputs(_inputs("a.wav"), _form(Format.TXT), None).put(0, transcript("one"))
     assert capsys.readouterr().out == "one\n"
-    Outputs(_inputs("a.wav"), Format.TXT, None).put(0, transcript())
+    Outputs(_inputs("a.wav"), _form(Format.TXT), None).put(0, transcript())
     assert capsys.readouterr().out.strip() == ""
 
 
 def test_one_json_result_is_an_object_and_several_are_an_array(capsys: pytest.CaptureFixture[str]) -> None:
     """One JSON document either way; the array says which file, and what went wrong with which."""
-    Outputs(_inputs("a.wav"), Format.JSON, None).put(0, transcript("one"))
+    Outputs(_inputs("a.wav"), _form(Format.JSON), None).put(0, transcript("one"))
     assert json.loads(capsys.readouterr().out)["text"] == "one"
-    outputs = Outputs(_inputs("a.wav", "b.wav"), Format.JSON, None)
+    outputs = Outputs(_inputs("a.wav", "b.wav"), _form(Format.JSON), None)
     outputs.put(1, TOO_LARGE)
     outputs.put(0, transcript("one"))
     outputs.flush()
@@ -75,15 +80,15 @@ def test_one_json_result_is_an_object_and_several_are_an_array(capsys: pytest.Ca
 
 def test_results_go_into_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Several into a folder that is made, one into the file that was named; others may read them."""
-    outputs = Outputs(_inputs("x/a.wav", "y/b.mp3"), Format.SRT, str(tmp_path / "new"))
+    outputs = Outputs(_inputs("x/a.wav", "y/b.mp3"), _form(Format.SRT), str(tmp_path / "new"))
     outputs.put(1, transcript("two"))
     outputs.put(0, transcript("one"))
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.srt", "b.srt"]
     assert "two" in (tmp_path / "new" / "b.srt").read_text()
     assert (tmp_path / "new" / "b.srt").stat().st_mode & 0o777 == 0o644
-    Outputs(_inputs("a.wav"), Format.TXT, str(tmp_path / "one.txt")).put(0, transcript("one"))
+    Outputs(_inputs("a.wav"), _form(Format.TXT), str(tmp_path / "one.txt")).put(0, transcript("one"))
     assert (tmp_path / "one.txt").read_text() == "one\n"
-    Outputs(_inputs("a.wav"), Format.TSV, str(tmp_path)).put(0, transcript("one"))
+    Outputs(_inputs("a.wav"), _form(Format.TSV), str(tmp_path)).put(0, transcript("one"))
     assert (tmp_path / "a.tsv").exists()
     assert capsys.readouterr().out == ""
 
@@ -103,16 +108,68 @@ def test_impossible_outputs_are_refused_before_work_begins(
     (tmp_path / "FILE").touch()
     (tmp_path / "FOLDER").mkdir()
     with pytest.raises(ValueError, match=problem):
-        Outputs(_inputs(*names), form, output and str(tmp_path / output))
+        Outputs(_inputs(*names), _form(form), output and str(tmp_path / output))
 
 
 def test_a_result_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """It says where."""
     (tmp_path / "file").touch()
-    outputs = Outputs(_inputs("a.wav"), Format.TXT, str(tmp_path / "file" / "a.txt"))
+    outputs = Outputs(_inputs("a.wav"), _form(Format.TXT), str(tmp_path / "file" / "a.txt"))
     with pytest.raises(LocalError, match=r"file/a\.txt") as caught:
         outputs.put(0, transcript("one"))
     assert caught.value.code == "NOT_WRITTEN"
+
+
+def test_several_formats_lie_side_by_side(tmp_path: Path) -> None:
+    """Each recording in each format; a recording of a folder keeps its sub-folder, and is done once all are there."""
+    (tmp_path / "talks" / "day").mkdir(parents=True)
+    for name in ("talks/a.m4a", "talks/day/b.WAV", "talks/notes.txt"):
+        (tmp_path / name).touch()
+    inputs = _inputs(str(tmp_path / "talks"))
+    assert [one.filename for one in inputs] == ["a.m4a", "b.WAV"]
+    formats, target = formats_of(["srt,txt", "json"], None), str(tmp_path / "out")
+    outputs = Outputs(inputs, _form(*formats), target)
+    outputs.put(1, transcript("one"))
+    assert sorted(path.name for path in (tmp_path / "out" / "day").iterdir()) == ["b.json", "b.srt", "b.txt"]
+    assert [one.filename for one in without_done(inputs, formats, target)] == ["a.m4a"]
+    assert without_done(inputs, formats_of([], None), None) == inputs
+    with pytest.raises(ValueError, match="holds no recording"):
+        _inputs(str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "formats"),
+    [
+        ([], None, "txt"),
+        ([], "x/talk.SRT.vtt", "vtt"),
+        ([], "talk.timed.txt", "timed.txt"),
+        ([], "folder/", "txt"),
+        (["all"], None, "txt vtt srt tsv json"),
+        (["srt, vtt", "srt"], None, "srt vtt"),
+        (["txt"], "talk.srt", "txt"),
+    ],
+)
+def test_formats_are_those_named_or_that_of_the_ending(names: list[str], output: str | None, formats: str) -> None:
+    """By option, apart or with commas, else by the file's name."""
+    assert formats_of(names, output) == tuple(map(Format, formats.split()))
+
+
+def test_what_is_no_format_and_no_clip_is_told() -> None:
+    """With what there is."""
+    with pytest.raises(ValueError, match=r"no format 'doc': txt, timed\.txt, json"):
+        formats_of(["doc"], None)
+    for wrong in ("a", "3,2", "1,1"):
+        with pytest.raises(ValueError, match="write start,end"):
+            clips_of(wrong)
+
+
+def test_only_the_clips_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the middle of a segment; the last clip may be open."""
+    for clips, kept in (("0.5,3.5", "one\ntwo\n"), ("4", "three\n"), ("0,2", "one\n"), ("9,10", "")):
+        Outputs(_inputs("a.wav"), _form(Format.TXT, clips=clips_of(clips)), None).put(
+            0, transcript("one", "two", "three")
+        )
+        assert capsys.readouterr().out == kept, clips
 
 
 def test_inputs_are_checked_before_anything_is_started(tmp_path: Path) -> None:
@@ -121,7 +178,7 @@ def test_inputs_are_checked_before_anything_is_started(tmp_path: Path) -> None:
         _inputs(str(tmp_path / "none.wav"))[0].check()
     assert caught.value.code == "FILE_NOT_FOUND"
     with pytest.raises(LocalError) as caught:
-        _inputs(str(tmp_path))[0].check()
+        sources.Input(shown="folder", path=tmp_path).check()
     assert caught.value.code == "FILE_UNREADABLE"
     stdin = _inputs("-")[0]
     stdin.check()

@@ -10,8 +10,8 @@ import pytest
 from sayit.cli.doctor import machine
 from sayit.cli.exit_codes import Failure
 from sayit.cli.local_suite import prepare, worker_pools
-from sayit.cli.local_suite.cores import TRANSCRIBER_BYTES, transcriber_bytes, workforce
 from sayit.cli.local_suite.plan import plan
+from sayit.cli.local_suite.resources import TRANSCRIBER_BYTES, transcriber_bytes, workforce
 from sayit.cli.local_suite.worker_pools import Asked, Pool
 
 from .helper import suite_options

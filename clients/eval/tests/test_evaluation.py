@@ -15,13 +15,20 @@ from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.eval import command, tables
 from sayit.eval.comparison import compare
-from sayit.eval.error_locations import comparable, invented, lost_and_doubled
 from sayit.eval.labels import Label, Phrase
 from sayit.eval.layouts import LabelError, find
 from sayit.eval.measurement import Measured, Reading, boundaries_between
-from sayit.eval.normalisation import Normaliser, normalise
 from sayit.eval.report import ReportError, groups, load, report
-from sayit.eval.scores import character_errors, spaced_alike, word_errors
+from sayit.eval.scores import (
+    Normaliser,
+    character_errors,
+    comparable,
+    invented,
+    lost_and_doubled,
+    normalise,
+    spaced_alike,
+    word_errors,
+)
 from sayit.eval.statistics import difference, rate
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Channels, Context, DecodingOverrides, Options

@@ -9,7 +9,20 @@ from sayit.cli.exit_codes import own_version
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Runs the command line; output that cannot be written is one line, where Python would show a defect at the end."""
+    try:
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"sayit: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _run() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"sayit {own_version()}")
         return

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from sayit.cli import messages
-from sayit.cli.commands import backup, bridge, extras, jobs, keys, models, system, transcribe, up, vocabulary
+from sayit.cli import help_texts, messages
+from sayit.cli.commands import backup, extras, jobs, keys, system, transcribe, up, vocabulary
+from sayit.cli.commands.whisper_flags import WhisperCommand
 from sayit.cli.exit_codes import HELP, Exit, Failure, Interrupted, own_version
 from sayit.speech.errors import SayItError
 
@@ -26,6 +24,12 @@ class Language(StrEnum):
 
 class Commands(TyperGroup):
     """Turns what commands raise into lines on standard error and exit statuses."""
+
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Reads the arguments; the help that this may show is in the user's language."""
+        if help_texts.wanted_language(args) == "ko":
+            help_texts.translate(self)
+        return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
@@ -45,10 +49,6 @@ class Commands(TyperGroup):
             raise typer.Exit(interrupted.status) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        except BrokenPipeError:
-            # The reader of our output has gone, which is its right; Python must not complain again when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(Exit.FAILED) from None
 
 
 app = typer.Typer(
@@ -57,7 +57,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=HELP,
     help="SayIt turns recorded speech into text, on this machine's cores.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # As whisper's users write flags: --output_format is --output-format.
+        "token_normalize_func": lambda name: name.replace("_", "-"),
+    },
 )
 
 
@@ -82,20 +86,14 @@ def common(
         messages.choose(lang)
 
 
-def _flowing(function: Callable[..., object]) -> str:
-    """The docstring's paragraphs without their line ends: the terminal decides where lines end."""
-    paragraphs = (function.__doc__ or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-app.command("up", help=_flowing(up.up))(up.up)
+app.command("up")(up.up)
 app.command(
     "tune",
     cls=extras.Extra,
     help="Measure which transcribers, threads, batch and compute type suit this machine and model, for `sayit up`.",
 )(extras.never)
-app.command("transcribe", epilog=HELP, help=_flowing(transcribe.transcribe))(transcribe.transcribe)
-app.command("bridge", help=_flowing(bridge.bridge))(bridge.bridge)
+app.command("transcribe", cls=WhisperCommand, epilog=HELP)(transcribe.transcribe)
+app.command("bridge")(up.bridge)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(vocabulary.app, name="vocabulary")
 app.command(
@@ -104,10 +102,16 @@ app.command(
     help="Transcribe labelled recordings and measure the text: errors, seams, inventions, speed.",
 )(extras.never)
 app.command("status")(system.status)
-app.add_typer(models.app, name="models")
+app.add_typer(system.models, name="models")
 app.add_typer(keys.app, name="keys")
-app.command("backup", help=_flowing(backup.backup))(backup.backup)
+app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(system.doctor)
 app.command("config")(system.config)
 app.command("version")(system.version)
+
+
+@app.command("man")
+def man(context: typer.Context) -> None:
+    """Print this manual page (roff), for `man`."""
+    print(help_texts.manual(context.find_root().command, own_version()), end="")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sayit.chassis.start import StartError, split_address
 from sayit.cli import paths
-from sayit.cli.commands.arguments import ApiKey, ModelName, Roots, Server, Threads, Transcribers
+from sayit.cli.commands.arguments import ApiKey, ApiKeyFile, ModelName, Roots, Server, Threads, Tls, Transcribers
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError
+from sayit.speech.errors import ErrorKind, SayItError
 
 if TYPE_CHECKING:
     from sayit.client import AsyncClient
@@ -24,15 +26,18 @@ class SuiteConnection:
 
     server: Server = ""
     api_key: ApiKey = ""
+    api_key_file: ApiKeyFile = None
+    tls: Tls = False
     root_certificates: Roots = None
 
     def address(self) -> str:
         """The address to connect to.
 
-        A check of two seconds finds an address without a server, for which a client with retries needs much longer.
+        It is checked first, for two seconds at most: that tells what is wrong sooner than a client with retries.
 
         Raises:
             LocalError: NO_SUITE, if no server listens there.
+            SayItError: UNAVAILABLE with the reason, if another one does, or one that cannot be reached so.
             Failure: it is no address.
         """
         address = self.server or paths.running_suite(paths.default_data())
@@ -42,25 +47,33 @@ class SuiteConnection:
             split_address(address)
         except StartError:
             raise Failure(Exit.USAGE, f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:50051") from None
-        if not paths.is_listening(address):
+        from sayit.client.diagnosis import Cause, diagnose  # noqa: PLC0415 - `sayit --help` needs none
+
+        roots = self._read(self.root_certificates)
+        found = diagnose(address, secure=self.tls or roots is not None, roots=roots)
+        if found is not None and found.cause is Cause.REFUSED:
             raise LocalError("NO_SUITE", address=address)
+        if found is not None:
+            raise SayItError(ErrorKind.UNAVAILABLE, sentences=found.sentences)
         return address
 
     def client(self, address: str) -> AsyncClient:
         """A client for this address; use it as an async context manager.
 
         Raises:
-            Failure: the certificates cannot be read.
+            Failure: the certificates or the key cannot be read.
         """
         from sayit.client import AsyncClient  # noqa: PLC0415 - gRPC takes a while to import
 
-        roots = None
-        if self.root_certificates is not None:
-            try:
-                roots = self.root_certificates.read_bytes()
-            except OSError as error:
-                raise Failure(Exit.USAGE, f"{self.root_certificates}: {error.strerror}") from None
-        return AsyncClient(address, api_key=self.api_key, root_certificates=roots)
+        key = self.api_key or (self._read(self.api_key_file) or b"").decode().strip()
+        return AsyncClient(address, api_key=key, tls=self.tls, root_certificates=self._read(self.root_certificates))
+
+    @staticmethod
+    def _read(file: Path | None) -> bytes | None:
+        try:
+            return file.read_bytes() if file else None
+        except OSError as error:
+            raise Failure(Exit.USAGE, f"{file}: {error.strerror}") from None
 
     def call(self, work: Callable[[AsyncClient], Awaitable[T]], address: str = "") -> T:
         """Connects, does the work, disconnects; without an address to the suite that the user means."""

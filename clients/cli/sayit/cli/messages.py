@@ -14,7 +14,10 @@ from sayit.speech.errors import ErrorKind, SayItError
 _LOCAL = {
     "FILE_NOT_FOUND": ("There is no such file.", "파일을 찾을 수 없습니다."),
     "FILE_UNREADABLE": ("The file cannot be read.", "파일을 읽을 수 없습니다."),
-    "NOT_WRITTEN": ("The result cannot be written to {path}.", "결과를 {path}에 쓸 수 없습니다."),
+    "NOT_WRITTEN": (
+        "The result cannot be written to {path}: {cause}.",
+        "결과를 {path}에 쓸 수 없습니다: {cause}.",
+    ),
     "NO_SUITE": (
         "No SayIt suite answers at {address}. Start one with `sayit up`, or name one with --server.",
         "{address}에서 SayIt이 응답하지 않습니다. `sayit up`으로 시작하거나 --server로 주소를 지정해 주세요.",
@@ -26,6 +29,18 @@ _LOCAL = {
     "PACKAGE_BROKEN": (
         "This needs sayit[{extra}]: the package {package} does not load ({cause}).",
         "sayit[{extra}]가 필요합니다. {package} 패키지를 불러올 수 없습니다({cause}).",
+    ),
+}
+#: What the user can do about an error of the suite, by code: English, Korean.
+_HINTS = {
+    "FILE_TOO_LARGE": (
+        "The limit is the suite's SAYIT_MAX_UPLOAD_MB.",
+        "한도는 서버의 SAYIT_MAX_UPLOAD_MB 설정입니다.",
+    ),
+    "AUDIO_TOO_LONG": ("The limit is the suite's SAYIT_MAX_AUDIO_S.", "한도는 서버의 SAYIT_MAX_AUDIO_S 설정입니다."),
+    "UNAUTHENTICATED": (
+        "Give it with --api-key-file, or in SAYIT_API_KEY.",
+        "--api-key-file 또는 SAYIT_API_KEY로 지정해 주세요.",
     ),
 }
 _chosen: ContextVar[str] = ContextVar("language", default="")
@@ -65,8 +80,9 @@ def language(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def error_line(subject: str, error: SayItError | LocalError) -> str:
-    """`subject: sentence [CODE]`."""
-    return f"{subject}: {error.message(language())} [{error.code}]"
+    """`subject: sentence [CODE]`, and what to do about it."""
+    hint = _HINTS[error.code][language() == "ko"] if error.code in _HINTS else ""
+    return f"{subject}: {error.message(language())} [{error.code}] {hint}".rstrip()
 
 
 def complain(subject: str, error: SayItError | LocalError) -> None:

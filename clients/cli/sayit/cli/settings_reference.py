@@ -29,6 +29,8 @@ Flags win over variables.
 |---|---|---|
 | `SAYIT_SERVER` | `--server` | The gateway to talk to, host:port; without it a suite of this machine. |
 | `SAYIT_API_KEY` | `--api-key` | The caller's key, where the gateway wants one. |
+| `SAYIT_API_KEY_FILE` | `--api-key-file` | A file that holds the key. |
+| `SAYIT_SERVER_TLS` | `--tls` | Connect with TLS and trust what the system trusts. |
 | `SAYIT_ROOT_CERTIFICATES` | `--root-certificates` | PEM file of certificates to trust; connects with TLS. |
 | `SAYIT_LANG` | `--lang` | Language of messages: en or ko; by default the locale's. |
 | `SAYIT_DATA_DIR` | `sayit up --data` | Folder of everything durable: database, audio, queue, logs. |
@@ -88,6 +90,7 @@ def _table(title: str, settings: Sequence[SettingDoc]) -> str:
     lines = [f"## {title}", "", "| Variable | Type | Default | Change | Meaning |", "|---|---|---|---|---|"]
     for one in settings:
         meaning = one.description + (f" Also from a file: `{one.name}_FILE`." if one.secret else "")
+        meaning += f" Formerly `{one.formerly}`, which is still read." if one.formerly else ""
         default = f"`{_default(one)}`" if _default(one) else ("required" if one.required else "")
         change = "live" if one.reloadable else "restart"
         lines.append(f"| `{one.name}` | {_cell(one.type)} | {_cell(default)} | {change} | {_cell(meaning)} |")

@@ -12,7 +12,7 @@ from sayit.chassis.start import StartError
 from sayit.cli import paths
 from sayit.cli.connection import SuiteChoice, SuiteConnection
 from sayit.cli.exit_codes import Exit, Failure, failing
-from sayit.cli.local_suite.cores import Workforce
+from sayit.cli.local_suite.resources import Workforce
 from sayit.cli.messages import note
 from sayit.client import AsyncClient
 from sayit.speech.options import Options
@@ -85,8 +85,20 @@ def choose(wanted: SuiteChoice) -> RunningSuite | Own:
     named = bool(wanted.connection.server)
     address = wanted.connection.address() if named else paths.running_suite(paths.default_data())
     if address and (named or not wanted.model or wanted.model in _models(wanted.connection, address)):
+        _refuse_workforce(wanted, address)
         return RunningSuite(connection=wanted.connection, address=address, model=wanted.model)
     return _own(wanted)
+
+
+def _refuse_workforce(wanted: SuiteChoice, address: str) -> None:
+    given = {"--transcribers": wanted.transcribers, "--threads": wanted.threads}
+    for flag, value in given.items():
+        if value is not None:
+            raise Failure(
+                Exit.USAGE,
+                f"{flag} {value} is for a suite that this call starts, but one runs at {address} already: "
+                f"leave {flag} out, or stop that suite.",
+            )
 
 
 def _models(connection: SuiteConnection, address: str) -> set[str]:

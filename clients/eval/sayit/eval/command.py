@@ -22,8 +22,8 @@ from sayit.eval import layouts, tables
 from sayit.eval.comparison import compare
 from sayit.eval.labels import Label
 from sayit.eval.measurement import Measured, Problem, Reading, measure
-from sayit.eval.normalisation import Normaliser
 from sayit.eval.report import Report, ReportError, load, report
+from sayit.eval.scores import Normaliser
 from sayit.speech.errors import SayItError
 from sayit.speech.options import AUTO, Options
 

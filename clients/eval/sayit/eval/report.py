@@ -7,11 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sayit.eval.error_locations import comparable, invented, lost_and_doubled
 from sayit.eval.labels import Label
 from sayit.eval.measurement import Measured, Reading
-from sayit.eval.normalisation import Normaliser, normalise
-from sayit.eval.scores import character_errors, spaced_alike, word_errors
+from sayit.eval.scores import (
+    Normaliser,
+    character_errors,
+    comparable,
+    invented,
+    lost_and_doubled,
+    normalise,
+    spaced_alike,
+    word_errors,
+)
 from sayit.speech.word_times import words_of
 
 #: Of the JSON; another number for another meaning of a key.

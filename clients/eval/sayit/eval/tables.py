@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sayit.cli import printer
 from sayit.eval.comparison import Compared
 from sayit.eval.report import Report, Scored, groups
-from sayit.eval.statistics import Rate, rate
+from sayit.eval.statistics import rate
 
 _HEAD = (
     "RECORDINGS",
@@ -69,24 +69,22 @@ def _row(name: str, members: Sequence[Scored]) -> tuple[str, ...]:
         str(len(members)),
         f"{audio_s:.0f} s",
         str(sum(one.words for one in members)),
-        _rate(members, lambda one: one.word_errors, lambda one: one.words),
-        _percent(rate([one.spaced_word_errors for one in members], [one.words for one in members])),
-        _rate(members, lambda one: one.character_errors, lambda one: one.characters),
+        _rate(members, "word_errors", "words"),
+        _rate(members, "spaced_word_errors", "words", interval=False),
+        _rate(members, "character_errors", "characters"),
         f"{sum(one.lost or 0 for one in met)}/{sum(one.doubled or 0 for one in met)}" if met else "-",
         f"{3600 * invented / silent_s:.0f}" if silent_s else "-",
         f"{compute_s / audio_s:.3f}" if audio_s else "-",
     )
 
 
-def _rate(members: Sequence[Scored], errors: Callable[[Scored], int], units: Callable[[Scored], int]) -> str:
-    found = rate([errors(one) for one in members], [units(one) for one in members])
-    if found.low is None or found.high is None:
-        return _percent(found)
-    return f"{_percent(found)} ({100 * found.low:.1f}–{100 * found.high:.1f})"
-
-
-def _percent(found: Rate) -> str:
-    return "-" if found.value is None else f"{100 * found.value:.1f}"
+def _rate(members: Sequence[Scored], errors: str, units: str, *, interval: bool = True) -> str:
+    """The rate of these figures in percent, with its interval where there is one."""
+    found = rate([getattr(one, errors) for one in members], [getattr(one, units) for one in members])
+    percent = "-" if found.value is None else f"{100 * found.value:.1f}"
+    if not interval or found.low is None or found.high is None:
+        return percent
+    return f"{percent} ({100 * found.low:.1f}–{100 * found.high:.1f})"
 
 
 def _change(one: Compared) -> str:

@@ -43,6 +43,25 @@ ApiKey = Annotated[
         show_default=False,
     ),
 ]
+ApiKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--api-key-file",
+        metavar="FILE",
+        envvar="SAYIT_API_KEY_FILE",
+        help="A file that holds your key.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Tls = Annotated[
+    bool,
+    typer.Option(
+        "--tls",
+        envvar="SAYIT_SERVER_TLS",
+        help="Connect with TLS, and trust the certificates that the system trusts.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Roots = Annotated[
     Path | None,
     typer.Option(
@@ -99,10 +118,10 @@ class TextOptions:
     """What a command may say about the text: fields of `Options`, named alike."""
 
     languages: Annotated[str, option("languages", metavar="LIST", show_default="ko,en")] = ""
-    prompt: Annotated[str, option("prompt")] = ""
+    prompt: Annotated[str, option("prompt", "--prompt", "--initial-prompt")] = ""
     hotwords: Annotated[str, option("hotwords")] = ""
     vocabulary: Annotated[str, option("vocabulary", metavar="NAME", show_default=False)] = ""
-    word_timestamps: Annotated[bool, option("word_timestamps", "--words")] = False
+    word_timestamps: Annotated[bool, option("word_timestamps", "--words", "--word-timestamps")] = False
     temperature: Annotated[float | None, option("temperature", show_default="0, then the fallback")] = None
     beam_size: Annotated[int, option("beam_size", show_default="the language's preset")] = 0
     decoding: Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import Data
+from sayit.cli.commands.arguments import Data, spread
 from sayit.cli.exit_codes import Exit, Failure, Interrupted, failing
 from sayit.cli.local_suite import lock
 from sayit.cli.messages import note
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
+@spread
 def backup(
     target: Annotated[Path, typer.Argument(metavar="PATH", help="An archive to write, or a folder for archives.")],
     data: Data,

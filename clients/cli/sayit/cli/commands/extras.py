@@ -9,10 +9,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from sayit.cli import help_texts, messages
 from sayit.cli.messages import LocalError
 
 #: The module whose `app` is the command.
 COMMANDS = {"eval": "sayit.eval.command", "tune": "sayit.tune.command"}
+#: The packages of the distribution `sayit-eval`.
+_MEASURING = {"sayit.eval", "sayit.tune"}
 #: The extra of the distribution that installs what a package of ours needs.
 _EXTRAS = {
     "gateway": "gateway",
@@ -32,6 +35,8 @@ class Extra(TyperCommand):
         assert self.name is not None
         app: typer.Typer = import_module(COMMANDS[self.name]).app
         command = typer.main.get_command(app)
+        if messages.language() == "ko":
+            help_texts.translate(command)
         return command.make_context(info_name, args, parent, **extra)
 
 
@@ -46,6 +51,8 @@ def needed(error: ImportError) -> LocalError:
         ImportError: the package is ours, so this is a defect.
     """
     package = (error.name or "").partition(".")[0]
+    if error.name in _MEASURING:
+        return LocalError("PACKAGE_MISSING", extra="eval", package="sayit-eval", cause="")
     if not package or package == "sayit":
         raise error
     code = "PACKAGE_MISSING" if isinstance(error, ModuleNotFoundError) else "PACKAGE_BROKEN"

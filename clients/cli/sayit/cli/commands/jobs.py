@@ -168,7 +168,7 @@ def transcript(
     try:
         write(Path(output), text, mode=0o644)
     except OSError as error:
-        raise LocalError("NOT_WRITTEN", path=output) from error
+        raise LocalError("NOT_WRITTEN", path=output, cause=error.strerror) from error
 
 
 def _each(connection: SuiteConnection, ids: list[str], one: Callable[[AsyncClient, str], Awaitable[str]]) -> None:

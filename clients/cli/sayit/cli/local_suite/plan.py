@@ -15,8 +15,8 @@ from sayit.chassis import settings
 from sayit.chassis.start import StartError, split_address
 from sayit.cli.local_suite import health_checks, ports, valkey
 from sayit.cli.local_suite.certificate import name_in
-from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.part import PartSpec
+from sayit.cli.local_suite.resources import Workforce
 from sayit.cli.local_suite.worker_pools import Pool
 
 #: Variables of the user that an embedded suite must not inherit: it is private to one call.

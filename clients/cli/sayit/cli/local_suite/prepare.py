@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sayit.cli.local_suite import suite_file
-from sayit.cli.local_suite.cores import Workforce, transcriber_bytes, usable_cores, workforce
-from sayit.cli.local_suite.memory import free_bytes
 from sayit.cli.local_suite.plan import SuiteOptions, plan
+from sayit.cli.local_suite.resources import Workforce, free_bytes, transcriber_bytes, usable_cores, workforce
 from sayit.cli.local_suite.supervisor import running
 from sayit.cli.local_suite.worker_pools import Pool
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from sayit.chassis.settings import told
 from sayit.cli.local_suite import suite_file
-from sayit.cli.local_suite.cores import Workforce, cpu_info, usable_cores
 from sayit.cli.local_suite.prepare import chosen_workforce
+from sayit.cli.local_suite.resources import Workforce, cpu_info, usable_cores
 from sayit.cli.local_suite.worker_pools import Pool
 
 #: In the data folder.

@@ -1,10 +1,11 @@
-"""What is to be transcribed: files, or standard input."""
+"""What is to be transcribed: files, folders of them, or standard input."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,16 +14,22 @@ from sayit.cli.messages import LocalError
 
 #: The argument that means standard input.
 STDIN = "-"
+#: What is taken of a folder, by the ending of its name.
+_RECORDINGS = re.compile(
+    r"\.(3gp|aac|aiff?|amr|avi|caf|flac|m4[ab]|mkv|mov|mp[34]|mpe?g|og[ag]|opus|wav|webm|wma)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
     """One recording."""
 
-    #: As the user wrote it; for messages.
+    #: As the user wrote it, or its path in the user's folder; for messages.
     shown: str
     #: None for standard input.
     path: Path | None
+    #: The sub-folder of the folder that it was found in, for its results; None for one that the user named.
+    folder: Path | None = None
 
     @property
     def filename(self) -> str:
@@ -53,11 +60,23 @@ class Input:
 
 
 def of_arguments(arguments: Sequence[str]) -> list[Input]:
-    """The inputs in order; the same file twice is transcribed twice, standard input only once.
+    """The inputs in order, those of folders by name; the same file twice is two, standard input is read once.
 
     Raises:
-        ValueError: "-" is there twice.
+        ValueError: "-" is there twice, or a folder holds no recording.
     """
     if arguments.count(STDIN) > 1:
         raise ValueError("standard input (-) can be read only once")
-    return [Input(shown=name, path=None if name == STDIN else Path(name)) for name in arguments]
+    return [one for name in arguments for one in _of_argument(name)]
+
+
+def _of_argument(name: str) -> Iterator[Input]:
+    path = Path(name)
+    if name == STDIN or not path.is_dir():
+        yield Input(shown=name, path=None if name == STDIN else path)
+        return
+    found = sorted(file for file in path.rglob("*") if _RECORDINGS.search(file.name) and file.is_file())
+    if not found:
+        raise ValueError(f"{name} holds no recording")
+    for file in found:
+        yield Input(shown=str(file), path=file, folder=file.parent.relative_to(path))

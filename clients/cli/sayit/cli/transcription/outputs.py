@@ -1,21 +1,34 @@
-"""Where results go: standard output, a file, or a folder with one file each."""
+"""Where results go: standard output, a file, or a folder with a file for each recording and format."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sayit.cli.local_suite.suite_file import write
 from sayit.cli.messages import LocalError, language
 from sayit.cli.transcription.inputs import Input
 from sayit.speech.errors import SayItError
-from sayit.speech.rendering import Format, render
-from sayit.speech.transcript import Transcript
+from sayit.speech.rendering import BROADCASTERS, Format, SubtitleStyle, render
+from sayit.speech.transcript import Span, Transcript
 
-#: Formats of which several cannot follow one another on standard output.
-_ONE_ONLY = frozenset({Format.SRT, Format.VTT, Format.TSV})
+#: What `all` means, as in openai/whisper.
+ALL = (Format.TXT, Format.VTT, Format.SRT, Format.TSV, Format.JSON)
+#: Formats of which several may follow one another on standard output.
+_CAN_FOLLOW = frozenset({Format.TXT, Format.TIMED_TXT, Format.JSON, Format.MD})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How a result is written."""
+
+    formats: tuple[Format, ...] = (Format.TXT,)
+    style: SubtitleStyle = BROADCASTERS
+    #: Only what is said in these stretches; empty for all.
+    clips: tuple[Span, ...] = ()
 
 
 class Outputs:
@@ -28,21 +41,21 @@ class Outputs:
 
     Args:
         inputs: all of them, in order.
-        form: the format.
+        form: the formats and more.
         output: a file, a folder, or None for standard output.
 
     Raises:
         ValueError: that cannot work; the text says why.
     """
 
-    def __init__(self, inputs: Sequence[Input], form: Format, output: str | None) -> None:
+    def __init__(self, inputs: Sequence[Input], form: Form, output: str | None) -> None:
         self._inputs = list(inputs)
         self._form = form
-        self._files = _files(inputs, form, output)
+        self._files = files_of(inputs, form.formats, output)
         self._outcomes: dict[int, Transcript | SayItError | LocalError] = {}
         self._printed = 0
-        if output is None and len(inputs) > 1 and form in _ONE_ONLY:
-            raise ValueError(f"several files as {form} need --output FOLDER")
+        if self._files is None and len(inputs) > 1 and form.formats[0] not in _CAN_FOLLOW:
+            raise ValueError(f"several files as {form.formats[0]} need --output FOLDER")
 
     def put(self, index: int, outcome: Transcript | SayItError | LocalError) -> None:
         """Takes the outcome of the input at this index.
@@ -50,16 +63,18 @@ class Outputs:
         Raises:
             LocalError: the result cannot be written.
         """
+        if isinstance(outcome, Transcript) and self._form.clips:
+            outcome = _clipped(outcome, self._form.clips)
         self._outcomes[index] = outcome
         if self._files is None:
             if not self._as_array and not sys.stdout.isatty():
                 self._print_what_is_due()
         elif isinstance(outcome, Transcript):
-            target = self._files[index]
-            try:
-                write(target, _ended(render(outcome, self._form)), mode=0o644)
-            except OSError as error:
-                raise LocalError("NOT_WRITTEN", path=target) from error
+            for target, form in zip(self._files[index], self._form.formats, strict=True):
+                try:
+                    write(target, _ended(self._rendered(outcome, form)), mode=0o644)
+                except OSError as error:
+                    raise LocalError("NOT_WRITTEN", path=target, cause=error.strerror) from error
 
     def flush(self) -> None:
         """Prints the texts that waited for the terminal."""
@@ -69,17 +84,15 @@ class Outputs:
     def finish(self) -> None:
         """Prints the array, once all is known."""
         if self._files is None and self._as_array:
-            values = [_entry(one, self._outcomes[i]) for i, one in enumerate(self._inputs) if i in self._outcomes]
+            values = [self._entry(i, one) for i, one in enumerate(self._inputs) if i in self._outcomes]
             _print(json.dumps(values, ensure_ascii=False, indent=2))
 
     @property
-    def on_stdout(self) -> bool:
-        """Whether the results go to standard output."""
-        return self._files is None
-
-    @property
     def _as_array(self) -> bool:
-        return self._form is Format.JSON and len(self._inputs) > 1
+        return self._form.formats == (Format.JSON,) and len(self._inputs) > 1
+
+    def _rendered(self, transcript: Transcript, form: Format) -> str:
+        return render(transcript, form, self._form.style)
 
     def _print_what_is_due(self) -> None:
         while self._printed in self._outcomes:
@@ -87,29 +100,98 @@ class Outputs:
             if isinstance(outcome, Transcript):
                 if len(self._inputs) > 1:
                     _print(f"==> {self._inputs[self._printed].shown} <==")
-                _print(render(outcome, self._form))
+                _print(self._rendered(outcome, self._form.formats[0]))
             self._printed += 1
 
+    def _entry(self, index: int, one: Input) -> dict[str, object]:
+        outcome = self._outcomes[index]
+        if isinstance(outcome, Transcript):
+            return {"file": one.shown, "transcript": json.loads(self._rendered(outcome, Format.JSON))}
+        return {"file": one.shown, "error": {"code": outcome.code, "message": outcome.message(language())}}
 
-def _entry(one: Input, outcome: Transcript | SayItError | LocalError) -> dict[str, object]:
-    if isinstance(outcome, Transcript):
-        return {"file": one.shown, "transcript": json.loads(render(outcome, Format.JSON))}
-    return {"file": one.shown, "error": {"code": outcome.code, "message": outcome.message(language())}}
+
+def formats_of(names: Sequence[str], output: str | None) -> tuple[Format, ...]:
+    """The formats that are named, apart or with commas; without a name that of the output's ending, else text.
+
+    Raises:
+        ValueError: there is no such format.
+    """
+    given = [name.strip().lower() for text in names for name in text.split(",") if name.strip()]
+    found: list[Format] = []
+    for name in given:
+        try:
+            found += ALL if name == "all" else (Format(name),)
+        except ValueError:
+            raise ValueError(f"there is no format {name!r}: {', '.join(Format)}, or all") from None
+    ending = next((form for form in sorted(Format, key=len, reverse=True) if (output or "").endswith(f".{form}")), None)
+    return tuple(dict.fromkeys(found)) or (ending or Format.TXT,)
 
 
-def _files(inputs: Sequence[Input], form: Format, output: str | None) -> list[Path] | None:
-    if output is None:
+def files_of(inputs: Sequence[Input], formats: Sequence[Format], output: str | None) -> list[list[Path]] | None:
+    """The files of each input, one for each format; None for standard output.
+
+    Several formats without an output lie in the current folder, as openai/whisper puts them.
+
+    Raises:
+        ValueError: that cannot work; the text says why.
+    """
+    if output is None and len(formats) == 1:
         return None
-    target = Path(output)
-    if len(inputs) == 1 and not target.is_dir() and not output.endswith("/"):
-        return [target]
+    target = Path(output or ".")
+    one_only = len(inputs) == 1 and len(formats) == 1 and inputs[0].folder is None
+    if one_only and not target.is_dir() and not (output or "").endswith("/"):
+        return [[target]]
     if target.exists() and not target.is_dir():
         raise ValueError(f"--output {output} is a file; several results need a folder")
-    files = [target / f"{one.stem}.{form}" for one in inputs]
-    if len(set(files)) < len(files):
-        twice = next(file for file in files if files.count(file) > 1)
+    files = [[target / (one.folder or "") / f"{one.stem}.{form}" for form in formats] for one in inputs]
+    every = [file for each in files for file in each]
+    if len(set(every)) < len(every):
+        twice = next(file for file in every if every.count(file) > 1)
         raise ValueError(f"two of the files would both be written to {twice}")
     return files
+
+
+def without_done(inputs: Sequence[Input], formats: Sequence[Format], output: str | None) -> list[Input]:
+    """The inputs without those of folders whose results are all there already."""
+    files = files_of(inputs, formats, output)
+    if files is None:
+        return list(inputs)
+    pairs = zip(inputs, files, strict=True)
+    return [one for one, each in pairs if one.folder is None or not all(file.exists() for file in each)]
+
+
+def clips_of(text: str) -> tuple[Span, ...]:
+    """The stretches of `start,end,start,end,…` in seconds; the last end may be missing.
+
+    Raises:
+        ValueError: they are none.
+    """
+    try:
+        times = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        times = [1.0, 0.0]
+    times += [float("inf")] * (len(times) % 2)
+    if any(not start < end for start, end in zip(times[::2], times[1::2], strict=True)):
+        raise ValueError(f"--clip-timestamps {text}: write start,end,start,end ... in seconds")
+    return tuple(Span(start_s=start, end_s=end) for start, end in zip(times[::2], times[1::2], strict=True))
+
+
+def _clipped(transcript: Transcript, clips: Iterable[Span]) -> Transcript:
+    """What lies in the clips: by words where segments have them, else by segments; each by its middle."""
+    clips = tuple(clips)
+
+    def inside(start_s: float, end_s: float) -> bool:
+        return any(clip.start_s <= (start_s + end_s) / 2 < clip.end_s for clip in clips)
+
+    segments = []
+    for segment in transcript.segments:
+        words = tuple(word for word in segment.words if inside(word.start_s, word.end_s))
+        if words:
+            text = "".join(word.text for word in words).strip()
+            segments.append(replace(segment, words=words, text=text, start_s=words[0].start_s, end_s=words[-1].end_s))
+        elif not segment.words and inside(segment.start_s, segment.end_s):
+            segments.append(segment)
+    return replace(transcript, segments=tuple(segments))
 
 
 def _print(text: str) -> None:

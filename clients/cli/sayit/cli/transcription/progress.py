@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -13,21 +14,26 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from sayit.cli.messages import language
 from sayit.cli.transcription.display import Display, RunSpeed, clock
 from sayit.cli.transcription.inputs import Input
 from sayit.cli.transcription.live_transcript import LiveTranscript
-from sayit.speech.jobs import EventBody, JobState, StateChanged
+from sayit.speech.jobs import ChunkText, EventBody, JobState, PartialText, StateChanged
 from sayit.speech.transcript import Transcript
 
+#: What a job does in a state: English, Korean.
 _WORDS = {
-    None: "waiting",
-    JobState.RECEIVING: "sending",
-    JobState.PREPARING: "transcribing",
-    JobState.RUNNING: "transcribing",
-    JobState.MERGING: "merging",
+    JobState.RECEIVING: ("sending", "보내는 중"),
+    JobState.PREPARING: ("reading the file", "파일 읽는 중"),
+    JobState.RUNNING: ("transcribing", "변환 중"),
+    JobState.MERGING: ("finishing", "마무리 중"),
 }
-#: Of one file's text, the lines that are shown while it grows.
+#: Lines of text that are shown while it grows: of the only file, and of the one among several that has the newest.
 _TEXT_LINES = 8
+_TEXT_LINES_OF_SEVERAL = 3
+#: A terminal with fewer columns has a short bar and no speed.
+_NARROW = 90
+_NAME = 32
 #: Columns for the time in front of it.
 _MARGIN = 9
 
@@ -51,6 +57,7 @@ class ProgressBars(Display):
         self._console = console or Console(stderr=True, highlight=False)
         self._lock = threading.Lock()
         self._spinner: Spinner | None = None
+        self._newest = 0
         self._live = Live(
             console=self._console,
             get_renderable=self._render,
@@ -84,6 +91,8 @@ class ProgressBars(Display):
             row = self._rows[index]
             row.pace.event(body)
             row.live_transcript.take(body)
+            if isinstance(body, ChunkText | PartialText):
+                self._newest = index
             if isinstance(body, StateChanged):
                 row.state = body.state
 
@@ -116,16 +125,27 @@ class ProgressBars(Display):
             waiting = sum(row.state is None for row in self._rows)
             bars = Table.grid(padding=(0, 1))
             for one, row in active:
-                bars.add_row(*_bar(one, row))
+                bars.add_row(*_bar(one, row, narrow=self._console.width < _NARROW))
             shown: list[RenderableType] = [bars] if active or self._spinner is None else [self._spinner]
-            if len(self._inputs) == 1 and active:
-                shown.insert(0, _tail(active[0][1].live_transcript, self._console.width))
+            newest = self._rows[self._newest]
+            if newest.active:
+                lines = _TEXT_LINES if len(self._inputs) == 1 else _TEXT_LINES_OF_SEVERAL
+                shown.insert(0, _tail(newest.live_transcript, self._console.width, lines))
             if waiting and len(self._inputs) > 1:
-                shown.append(Text(f"{waiting} more to come", style="dim"))
+                shown.append(Text(_said(f"{waiting} more to come", f"남은 파일 {waiting}개"), style="dim"))
             return Group(*shown)
 
 
-def _bar(one: Input, row: _Row) -> tuple[RenderableType, ...]:
+def _said(english: str, korean: str) -> str:
+    return korean if language() == "ko" else english
+
+
+def _short(name: str) -> str:
+    """A name with its beginning and its ending: what tells files apart stands in both."""
+    return name if cell_len(name) <= _NAME else f"{name[: _NAME // 2]}…{name[-(_NAME // 2) + 1 :]}"
+
+
+def _bar(one: Input, row: _Row, *, narrow: bool) -> tuple[RenderableType, ...]:
     progress = row.live_transcript.progress
     total = progress.audio_total_s
     # Before the first chunk is done there is only silence to count, and its speed would mislead.
@@ -135,30 +155,30 @@ def _bar(one: Input, row: _Row) -> tuple[RenderableType, ...]:
         remaining_s = None
     elif remaining_s is None and total:
         remaining_s = max(0.0, total - progress.audio_done_s) / speed
-    name = Text(one.shown, style="bold", overflow="ellipsis", no_wrap=True)
-    name.truncate(30, overflow="ellipsis")
-    bar = ProgressBar(
-        total=total or 1.0, completed=progress.audio_done_s if total else 0.0, width=28, pulse=total is None
+    done_s = progress.audio_done_s
+    width = 12 if narrow else 28
+    left = "" if remaining_s is None else clock(remaining_s + 0.5)
+    amount = (
+        f"{done_s:.0f} s" if total is None else _said(f"{done_s:.0f} of {total:.0f} s", f"{done_s:.0f}/{total:.0f}초")
     )
-    amount = f"{progress.audio_done_s:.0f} of {total:.0f} s" if total is not None else f"{progress.audio_done_s:.0f} s"
     return (
-        name,
-        bar,
+        Text(_short(one.filename), style="bold", no_wrap=True),
+        ProgressBar(total=total or 1.0, completed=done_s if total else 0.0, width=width, pulse=total is None),
         Text(amount),
-        Text(f"{speed:.1f} ×" if speed else "", style="cyan"),
-        Text(f"{clock(remaining_s + 0.5)} left" if remaining_s is not None else "", style="cyan"),
-        Text(_stage(row), style="dim"),
+        Text(f"{speed:.1f} ×" if speed and not narrow else "", style="cyan"),
+        Text(_said(f"{left} left", f"{left} 남음") if left else "", style="cyan"),
+        Text(_stage(row), style="dim", no_wrap=True),
     )
 
 
 def _stage(row: _Row) -> str:
     before = row.live_transcript.progress.queue_position
     if before and row.state in {JobState.PREPARING, JobState.RUNNING} and not row.live_transcript.progress.chunks_done:
-        return f"waiting, {before} chunks before it"
-    return _WORDS.get(row.state, "")
+        return _said(f"waiting, {before} chunks before it", f"대기 중, 앞에 {before}개")
+    return _said(*_WORDS[row.state]) if row.state in _WORDS else ""
 
 
-def _tail(live_transcript: LiveTranscript, width: int) -> RenderableType:
+def _tail(live_transcript: LiveTranscript, width: int, most: int) -> RenderableType:
     """The end of the text so far, as many lines as there is room for; what is not final yet is dim."""
     lines: list[tuple[str, Text]] = []
     room = Console(width=width)
@@ -167,6 +187,6 @@ def _tail(live_transcript: LiveTranscript, width: int) -> RenderableType:
         lines.extend((clock(piece.start_s) if number == 0 else "", line) for number, line in enumerate(wrapped))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", width=_MARGIN - 2, style="dim cyan")
-    for time, line in lines[-_TEXT_LINES:]:
+    for time, line in lines[-most:]:
         grid.add_row(time, line)
     return grid

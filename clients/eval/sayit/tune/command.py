@@ -13,9 +13,9 @@ from rich.console import Console
 from sayit.cli import interrupt, printer
 from sayit.cli.commands.arguments import AsJson, Data, ModelName, spread
 from sayit.cli.exit_codes import Exit, Failure, failing
-from sayit.cli.local_suite import lock, memory, tuned
+from sayit.cli.local_suite import lock, tuned
 from sayit.cli.local_suite import model as models
-from sayit.cli.local_suite.cores import usable_cores
+from sayit.cli.local_suite.resources import free_bytes, usable_cores
 from sayit.cli.local_suite.tuned import Goal
 from sayit.cli.messages import note
 from sayit.tune import display
@@ -68,7 +68,7 @@ def tune(call: Tuning) -> None:
     cores = call.cores or usable_cores()
     note(f"Measuring {name} on {cores} of {today.cores} cores, for {call.goal}; about {call.budget / 60:.0f} min.")
     console = Console(stderr=True, highlight=False)
-    free = memory.free_bytes()
+    free = free_bytes()
     with display.live(console) as show:
         search = Search(
             folder=folder,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sayit.cli.local_suite.cores import Workforce, cgroup_quota, physical_cores, usable_cores, workforce
-from sayit.cli.local_suite.memory import free_bytes
+from sayit.cli.local_suite.resources import Workforce, cgroup_quota, free_bytes, physical_cores, usable_cores, workforce
 
 
 @pytest.mark.parametrize(
@@ -115,13 +114,14 @@ def test_a_mac_fills_its_performance_cores(monkeypatch: pytest.MonkeyPatch) -> N
 def test_free_memory_is_the_tightest_of_machine_and_container(tmp_path: Path) -> None:
     """What the container has left counts if that is less than what the machine has; "max" is no limit."""
     meminfo = tmp_path / "meminfo"
+    own = tmp_path / "none"
     meminfo.write_text("MemTotal: 9000 kB\nMemAvailable: 2000 kB\n")
-    assert free_bytes(tmp_path, meminfo) == 2000 * 1024
+    assert free_bytes(tmp_path, meminfo, own) == 2000 * 1024
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("5\n")
-    assert free_bytes(tmp_path, meminfo) == 2000 * 1024
+    assert free_bytes(tmp_path, meminfo, own) == 2000 * 1024
     (tmp_path / "memory.max").write_text("1000005\n")
-    assert free_bytes(tmp_path, meminfo) == 1_000_000
+    assert free_bytes(tmp_path, meminfo, own) == 1_000_000
 
 
 def test_this_machine_has_cores() -> None:

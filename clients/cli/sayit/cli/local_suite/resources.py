@@ -1,4 +1,4 @@
-"""How many cores this process may use, and how transcribers and threads are distributed over them.
+"""Which cores and how much memory this process may use, and how transcribers and threads are distributed over them.
 
 Whisper's arithmetic fills a core's vector units, so hardware threads of one core add nothing and slow efficiency
 cores delay the others: what counts is physical (on a Mac: performance) cores, within the affinity mask and the
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,8 @@ MOST_USEFUL_THREADS = 2
 TRANSCRIBER_BYTES = 2_000_000_000
 #: Size of Whisper small's weights on disk, in bytes.
 _SMALL_BYTES = 483_500_000
+#: Where Linux mounts control groups, and where it says which ones a process is in.
+_CGROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,62 +94,80 @@ def usable_cores() -> int:
 
 def physical_cores(allowed: set[int], root: Path = Path("/sys/devices/system/cpu")) -> int:
     """Physical cores behind the logical CPUs `allowed`, from Linux' sysfs; one per CPU where sysfs lacks them."""
-    return len({_siblings(cpu, root) for cpu in allowed})
+    return len({_text(root / f"cpu{cpu}" / "topology" / "thread_siblings_list") or f"alone {cpu}" for cpu in allowed})
 
 
-def _siblings(cpu: int, root: Path) -> str:
-    try:
-        return (root / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text(encoding="ascii").strip()
-    except OSError:
-        return f"alone {cpu}"
-
-
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
-    """CPUs that the container may use in the mean (cgroup v2 or v1), None without a limit."""
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
-    one = [_v1_quotas(root / mount, paths) for mount in ("cpu", "cpu,cpuacct")]
-    quotas = [*_v2_quotas(root, paths.get("", "/")), *(quota for found in one for quota in found)]
+def cgroup_quota(root: Path = _CGROUPS, own: Path = _OWN_GROUPS) -> float | None:
+    """CPUs that the container may use in the mean (cgroup v2 or v1), None without a limit; the tightest one counts."""
+    quotas = []
+    for group in _groups(root, own, "cpu"):
+        words = _text(group / "cpu.max") or f"{_text(group / 'cpu.cfs_quota_us')} {_text(group / 'cpu.cfs_period_us')}"
+        quota, _, period = words.partition(" ")
+        if quota.isdigit() and period.isdigit():  # "max" and -1 are no limits
+            quotas.append(int(quota) / int(period))
     return min(quotas, default=None)
 
 
-def _v2_quotas(root: Path, path: str) -> list[float]:
-    """The limits of the group and of all groups around it: the tightest one counts."""
-    group = root / path.lstrip("/")
+def total_bytes(root: Path = _CGROUPS, own: Path = _OWN_GROUPS) -> int | None:
+    """Memory of the machine, or of the container if that is less; None where it is unknown."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+    return min([total, *(limit for limit, _ in _memory_limits(root, own))])
+
+
+def free_bytes(root: Path = _CGROUPS, meminfo: Path = Path("/proc/meminfo"), own: Path = _OWN_GROUPS) -> int | None:
+    """What new processes may take without others being swapped out; None where it is unknown.
+
+    Where the system has no such figure (macOS), half of the memory.
+    """
+    total = total_bytes(root, own)
+    if total is None:
+        return None
+    available = [line.split()[1] for line in _text(meminfo).splitlines() if line.startswith("MemAvailable:")]
+    free = int(available[0]) * 1024 if available else total // 2
+    return max(0, min([free, *(limit - used for limit, used in _memory_limits(root, own))]))
+
+
+def _memory_limits(root: Path, own: Path) -> list[tuple[int, int]]:
+    """Limits in bytes and what is used of them."""
     found = []
-    for folder in (group, *group.parents):
-        try:
-            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
-            if quota != "max":
-                found.append(int(quota) / int(period))
-        except (OSError, ValueError):
-            pass
-        if folder == root:
-            break
+    for group in _groups(root, own, "memory"):
+        limit = _text(group / "memory.max") or _text(group / "memory.limit_in_bytes")
+        used = _text(group / "memory.current") or _text(group / "memory.usage_in_bytes")
+        if limit.isdigit() and used.isdigit():  # "max" is no limit
+            found.append((int(limit), int(used)))
     return found
 
 
-def _v1_quotas(root: Path, paths: Mapping[str, str]) -> list[float]:
-    path = next((path for controllers, path in paths.items() if "cpu" in controllers.split(",")), "/")
-    for folder in (root / path.lstrip("/"), root):
-        try:
-            quota = int((folder / "cpu.cfs_quota_us").read_text(encoding="ascii"))
-            period = int((folder / "cpu.cfs_period_us").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            continue
-        return [quota / period] if quota > 0 else []
-    return []
+def _groups(root: Path, own: Path, controller: str) -> set[Path]:
+    """The folders of the control groups around this process that may limit a resource, of both versions.
+
+    Inside a container the mount's own root is the container's group, whatever path the kernel names.
+    """
+    lines = (line.split(":", 2) for line in _text(own).splitlines())
+    paths = {name: path for _, names, path in lines for name in names.split(",")}
+    mounts = {root: paths.get("", "/")}
+    mounts |= {root / name: paths.get(controller, "/") for name in (controller, f"{controller},cpuacct")}
+    found = set(mounts)
+    for mount, path in mounts.items():
+        group = mount / path.lstrip("/")
+        found |= {one for one in (group, *group.parents) if mount in one.parents}
+    return found
+
+
+def _text(path: Path) -> str:
+    """What a file of the kernel says; empty where it is not there."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def cpu_info(name: str) -> str:
     """The value of this name for the first CPU on Linux; empty where there is none, and on other systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
+    lines = _text(Path("/proc/cpuinfo")).splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 

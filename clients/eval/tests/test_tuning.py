@@ -16,8 +16,8 @@ import pytest
 
 from clients.cli.tests.helper import eventually
 from sayit.cli.local_suite import tuned
-from sayit.cli.local_suite.cores import Workforce
 from sayit.cli.local_suite.plan import SuiteOptions, plan
+from sayit.cli.local_suite.resources import Workforce
 from sayit.cli.local_suite.tuned import Figures, Goal, Setting, chosen
 from sayit.tune.grid import MeasuredSetting, best, compute_candidates, memory_mb, shape_candidates
 from sayit.tune.measurement import NotMeasuredError

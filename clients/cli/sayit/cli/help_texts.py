@@ -1,0 +1,95 @@
+"""The help of all commands, as a manual page and in Korean: `help_ko.toml` has each English paragraph's translation."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sayit.cli import messages
+
+#: What typer itself writes into help.
+_FRAME = {
+    "ARGUMENTS_PANEL_TITLE": "인자",
+    "OPTIONS_PANEL_TITLE": "옵션",
+    "COMMANDS_PANEL_TITLE": "명령",
+    "ERRORS_PANEL_TITLE": "오류",
+    "DEFAULT_STRING": "[기본값: {}]",
+    "ENVVAR_STRING": "[환경 변수: {}]",
+    "REQUIRED_LONG_STRING": "[필수]",
+}
+
+
+def wanted_language(arguments: Sequence[str]) -> str:
+    """The language of a call's help, which is shown before the options are read."""
+    named = [after for option, after in itertools.pairwise(arguments) if option == "--lang"]
+    named += [one.removeprefix("--lang=") for one in arguments if one.startswith("--lang=")]
+    return (named or [os.environ.get("SAYIT_LANG", "")])[0] or messages.language()
+
+
+def translate(command: Any) -> None:
+    """Puts Korean into a command, and into all below it; what has no translation stays English."""
+    from typer import rich_utils  # noqa: PLC0415 - rich takes a while to import, and shows the help that follows
+
+    for name, text in _FRAME.items():
+        setattr(rich_utils, name, text)
+    texts = tomllib.loads(Path(__file__).with_name("help_ko.toml").read_text(encoding="utf-8"))
+    for owner, field in _places(command):
+        paragraphs = getattr(owner, field).split("\n\n")
+        setattr(owner, field, "\n\n".join(texts.get(one, one) for one in paragraphs))
+
+
+def paragraphs(command: Any) -> set[str]:
+    """All that the help of a command and of all below it says."""
+    return {one for owner, field in _places(command) for one in getattr(owner, field).split("\n\n")}
+
+
+def _places(command: Any) -> Iterator[tuple[Any, str]]:
+    """Objects and their attributes that hold a text."""
+    for owner, fields in ((command, ("help", "epilog")), *((one, _PARAMETER) for one in command.params)):
+        yield from ((owner, field) for field in fields if getattr(owner, field, None) and _is_text(owner, field))
+    for one in getattr(command, "commands", {}).values():
+        yield from _places(one)
+
+
+_PARAMETER = ("help", "show_default", "rich_help_panel")
+
+
+def _is_text(owner: Any, field: str) -> bool:
+    return isinstance(getattr(owner, field), str)
+
+
+def manual(command: Any, version: str) -> str:
+    """The manual page in roff (man(7)) of a command and all below it."""
+    lines = [f'.TH SAYIT 1 "" "SayIt {version}" "SayIt"', ".SH NAME", f"sayit \\- {_roff(command.help)}"]
+    lines += [".SH SYNOPSIS", ".B sayit", "COMMAND [OPTIONS]", ".SH OPTIONS", *_options(command), ".SH COMMANDS"]
+    for name, one in _leaves(command, "sayit"):
+        arguments = [each.metavar or each.name.upper() for each in one.params if each.param_type_name == "argument"]
+        lines.append(".SS " + _roff(" ".join([name, *arguments])))
+        for text in one.help.split("\n\n"):
+            lines += [_roff(" ".join(text.split())), ".PP"]
+        lines += _options(one)
+    return "\n".join([*lines, ".SH EXIT STATUS", _roff(command.epilog), ""])
+
+
+def _leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    for key, one in command.commands.items():
+        if hasattr(one, "commands"):
+            yield from _leaves(one, f"{name} {key}")
+        else:
+            yield f"{name} {key}", one
+
+
+def _options(command: Any) -> Iterator[str]:
+    for one in command.params:
+        if one.param_type_name == "option" and not one.hidden:
+            value = "" if one.is_flag else f" {one.metavar or one.name.upper()}"
+            yield from (".TP", ".B " + _roff(", ".join(one.opts) + value), _roff(one.help or ""))
+
+
+def _roff(text: str) -> str:
+    plain = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + plain if plain.startswith((".", "'")) else plain

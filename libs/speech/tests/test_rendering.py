@@ -206,7 +206,7 @@ def test_channels_are_named():
         segment(1, 1, 2, "네.", channel=2),
         segment(2, 3, 4, "저는 김민수입니다.", channel=2, speaker="김민수"),
     )
-    assert render(value, Format.TXT) == "[1] 안녕하세요.\n[2] 네.\n[2] 저는 김민수입니다.\n"
+    assert render(value, Format.TXT) == "[1] 안녕하세요.\n[2] 네.\n김민수: 저는 김민수입니다.\n"
     assert render(value, Format.TIMED_TXT).splitlines()[1] == "[00:00:01.000 --> 00:00:02.000] [2] 네."
     assert render(value, Format.TSV).splitlines()[:2] == ["start\tend\ttext\tchannel", "0\t1000\t안녕하세요.\t1"]
     assert [one["channel"] for one in json.loads(render(value, Format.JSON))["segments"]] == [1, 2, 2]

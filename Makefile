@@ -122,7 +122,7 @@ docs-check: setup ## fail if a generated page differs from the code
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-annotate --upgrade
 
 pins: ## renew all pins: packages for every platform, with hashes, and the digest of the base image (needs uv and docker)
-	@$(COMPILE) pyproject.toml --all-extras --no-emit-package sayit-client --no-emit-package sayit-eval -o requirements/development.txt
+	@$(COMPILE) pyproject.toml --all-extras -o requirements/development.txt
 	@for list in generation floor; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
 	@digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{json .Manifest.Digest}}' | tr -d '"') \
 		&& test -n "$$digest" && sed -i.old -E "s/@sha256:[0-9a-f]{64}/@$$digest/" deploy/Dockerfile && rm deploy/Dockerfile.old

@@ -131,11 +131,11 @@ def test_messages_are_korean_where_that_is_wanted(arguments: list[str], environm
 
 
 def test_every_sentence_of_the_help_is_there_in_korean() -> None:
-    """None is missing, and none is left of a sentence that is no more."""
+    """None is missing; what is missing is named."""
     commands = [app, *(import_module(name).app for name in extras.COMMANDS.values())]
     said = set().union(*(help_texts.paragraphs(typer.main.get_command(one)) for one in commands))
     texts = tomllib.loads(Path(help_texts.__file__).with_name("help_ko.toml").read_text(encoding="utf-8"))
-    assert set(texts) == said
+    assert not said - set(texts)
     assert "변환합니다" in sayit("transcribe", "--help", SAYIT_LANG="ko").stdout
     assert "측정합니다" in sayit("tune", "--help", SAYIT_LANG="ko").stdout
     assert "작업을 관리합니다" in sayit("--lang", "ko", "jobs", "--help").stdout

@@ -135,10 +135,12 @@ SETS: dict[str, Callable[[float], Iterator[Recording]]] = {
 }
 
 
-def write_sayit(model: Path, recordings: Sequence[Recording], *, transcribers: int, threads: int) -> float:
+def write_sayit(
+    model: Path, recordings: Sequence[Recording], *, transcribers: int, threads: int, settings: dict[str, str]
+) -> float:
     """Transcribes all recordings on a suite of its own, all at once; returns the seconds it took."""
     with (
-        suite.running(model, transcribers=transcribers, threads=threads, **_AS_INSTALLED) as running,
+        suite.running(model, transcribers=transcribers, threads=threads, **{**_AS_INSTALLED, **settings}) as running,
         tempfile.TemporaryDirectory() as folder,
         Client(running.address) as client,
     ):
@@ -206,6 +208,7 @@ def main() -> int:
     parser.add_argument("--peers", default=",".join(PEERS), help="which ways of faster-whisper")
     parser.add_argument("--transcribers", type=int, default=2, help="of the suite")
     parser.add_argument("--threads", type=int, default=1, help="of each transcriber; faster-whisper takes all of them")
+    parser.add_argument("--setting", action="append", default=[], help="NAME=VALUE for the suite")
     parser.add_argument("--texts", type=Path, help="file for all texts, as JSON")
     given = parser.parse_args()
     if not REAL.is_dir():
@@ -214,8 +217,11 @@ def main() -> int:
     model = models.resolve("base", say=print, progress=lambda _: None).path
     sets: dict[str, Sequence[Recording]] = {name: list(SETS[name](given.share)) for name in given.sets.split(",")}
     recordings = [one for members in sets.values() for one in members]
+    settings = dict(setting.split("=", 1) for setting in given.setting)
     seconds = {
-        SAYIT: write_sayit(model, recordings, transcribers=given.transcribers, threads=given.threads),
+        SAYIT: write_sayit(
+            model, recordings, transcribers=given.transcribers, threads=given.threads, settings=settings
+        ),
     }
     whisper = WhisperModel(
         str(model), device="cpu", compute_type="int8", cpu_threads=given.transcribers * given.threads

@@ -150,12 +150,13 @@ def test_an_end_that_only_beam_search_says_twice_is_said_once():
     [
         ([answer(logprob=-0.9)], False),
         ([answer(logprob=-0.9), answer(logprob=-0.8)], False),
+        ([answer(logprob=-0.9), answer(logprob=-1.1)], True),
         ([answer(REPEATED)], True),
         ([answer("bye bye")], True),
         ([answer(logprob=-0.9), answer("bye bye")], False),
     ],
 )
-def test_a_short_window_that_says_something_again_is_made_longer(answers, needed):
+def test_a_short_window_that_fails_or_says_something_again_is_made_longer(answers, needed):
     """Too little silence behind the audio makes loops, which no other search of the same window corrects."""
     fallback = Fallback(PROMPT, options(beam_size=5), padded_frames=800, greedy_first=True)
     for given in answers:

@@ -165,8 +165,8 @@ class Fallback:
 
     @property
     def needs_full_window(self) -> bool:
-        """Whether a short window's text says something again: perhaps for lack of silence behind the audio."""
-        return self._again and self._padded_frames < WINDOW_FRAMES
+        """Whether a short window's text fails or says something again: perhaps for lack of silence behind the audio."""
+        return (self._again or bool(self._failed)) and self._padded_frames < WINDOW_FRAMES
 
     def take(self, generated: Generated) -> None:
         """Judges the answer to the last step: it is the outcome, or one more failure."""

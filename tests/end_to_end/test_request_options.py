@@ -49,6 +49,15 @@ def test_forbidden_tokens_are_not_written(suite: RunningSuite) -> None:
     assert (result.job.options.decoding, result.transcript.preset) == (asked.decoding, "en")
 
 
+def test_a_language_that_is_not_listed_is_warned_of(suite: RunningSuite) -> None:
+    """English where only Korean and Japanese may be detected: the job says what was heard, and how surely."""
+    with Client(suite.address) as client:
+        result = client.transcribe(ENGLISH, options=Options(languages=("ko", "ja")))
+    [(kind, language, probability)] = [warning.split(":") for warning in result.job.warnings]
+    assert (kind, language, float(probability) > 0.9) == ("LANGUAGE_NOT_LISTED", "en", True)
+    assert result.transcript.language in {"", "ko", "ja"}
+
+
 def test_a_vocabulary_by_sdk_and_command_line(suite: RunningSuite) -> None:
     """Stored by one, used by the other; the job says its name, and what is gone is an error that names it."""
     assert sayit(suite, "vocabulary", "put", "team", "open", "one right", "--prompt", "Numbers.") == (

@@ -288,4 +288,5 @@ def _output(output: pb.ChunkOutput, time_mapping: TimeMapping) -> ChunkOutput:
         language_probability=output.language_probability,
         suppressed=tuple(time_mapping.suppressed(wire.suppressed_from_proto(each)) for each in output.suppressed),
         compute_s=wire.seconds_of_duration(output.compute),
+        unlisted=(output.unlisted_language, output.unlisted_probability) if output.unlisted_language else None,
     )

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, 
 
 from sayit.scheduler.db import chunk_cache, codec, dispatches, events, sequential_chunks
 from sayit.scheduler.db.engine import Database, Store, reads, writes, writes_lightly
-from sayit.scheduler.db.job_leases import count_done, enter, visible
+from sayit.scheduler.db.job_leases import add_warnings, count_done, enter, visible
 from sayit.scheduler.db.jobs import fail, load
 from sayit.scheduler.db.locks import lock_job, lock_job_of
 from sayit.scheduler.db.redecodes import drop_redecode
@@ -176,6 +176,7 @@ class ChunkStore(Store):
         counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
         text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
         events.append(connection, claim.job_id, [text])
+        add_warnings(connection, claim.job_id, output.warnings)
         if remember is not None:
             chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)
         if claim.options.context is Context.SEQUENTIAL:

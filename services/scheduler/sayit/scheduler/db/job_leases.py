@@ -179,13 +179,13 @@ class JobStore(SqlJobs):
             chunks_total=chunks,
             channels=max(1, len(speech)),
             speech=codec.speech_text(speech),
-            warnings=json.dumps(list(warnings)),
             lease_owner=None,
             lease_until_s=None,
         )
         job = connection.execute(statement.where(jobs.c.state == JobState.PREPARING.value)).one_or_none()
         if job is None:
             return None
+        add_warnings(connection, job_id, warnings)
         enter(connection, job_id, JobState.MERGING if job.chunks_done == chunks else JobState.RUNNING)
         return load(connection, None, job_id)
 
@@ -213,6 +213,16 @@ class JobStore(SqlJobs):
 
 
 _append = events.append
+
+
+def add_warnings(connection: Connection, job_id: str, warnings: Sequence[str]) -> None:
+    """Adds to a job's warnings, in the caller's transaction, which has locked the job; of a kind the first stays."""
+    if not warnings:
+        return
+    of_job = jobs.c.id == job_id
+    found = json.loads(connection.execute(select(jobs.c.warnings).where(of_job)).scalar_one())
+    by_kind = {warning.split(":")[0]: warning for warning in [*warnings, *found]}
+    connection.execute(update(jobs).where(of_job).values(warnings=json.dumps(list(by_kind.values()))))
 
 
 def enter(connection: Connection, job_id: str, state: JobState) -> None:

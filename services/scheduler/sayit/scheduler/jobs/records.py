@@ -17,6 +17,12 @@ from sayit.speech.transcript import Segment, Suppressed
 SampleSpan = tuple[int, int]
 
 
+#: Beginning of a job's warning that something else was spoken than may be: code and probability follow.
+LANGUAGE_NOT_LISTED = "LANGUAGE_NOT_LISTED"
+#: Least probability of a language that is warned of.
+_CLEAR = 0.5
+
+
 @dataclass(frozen=True, kw_only=True)
 class UploadRecord:
     """A file that is arriving or has arrived."""
@@ -279,6 +285,15 @@ class ChunkOutput:
     suppressed: tuple[Suppressed, ...]
     #: Seconds the engine was busy.
     compute_s: float
+    #: The likeliest of all languages with its probability, where it is none of those allowed; it is not stored.
+    unlisted: tuple[str, float] | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the job should be warned of: speech in a language that was not allowed."""
+        if self.unlisted is None or self.unlisted[1] < _CLEAR:
+            return ()
+        return (f"{LANGUAGE_NOT_LISTED}:{self.unlisted[0]}:{self.unlisted[1]:.2f}",)
 
 
 @dataclass(frozen=True, kw_only=True)

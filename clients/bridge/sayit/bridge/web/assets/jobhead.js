@@ -84,7 +84,7 @@ export function jobHead() {
     problem.classList.toggle("calm", now.state === "cancelled");
     if (now.state === "failed") explain(t("job.failed.title"), now.error);
     else if (now.state === "cancelled") explain(t("job.cancelled.title"), t("job.cancelled.text"));
-    const known = now.warnings.map((code) => maybe(`warning.${code}`) ?? code);
+    const known = now.warnings.map((code) => maybe(`warning.${code.split(":")[0]}`) ?? code);
     warnings.replaceChildren(...known.map((sentence) => h("li", null, icon("warning", 18), sentence)));
     warnings.hidden = known.length === 0;
   };

@@ -98,6 +98,7 @@ export const STRINGS = {
   "job.cancelled.title": {"en": "Cancelled", "ko": "취소되었습니다"},
   "job.cancelled.text": {"en": "It was stopped before its end.", "ko": "끝나기 전에 멈췄습니다."},
   "warning.TRUNCATED_AUDIO": {"en": "The file ends early; what is there was transcribed.", "ko": "파일이 중간에 끝납니다. 있는 부분만 변환했습니다."},
+  "warning.LANGUAGE_NOT_LISTED": {"en": "A language was heard that is not among those allowed.", "ko": "허용된 언어가 아닌 다른 언어가 들렸습니다."},
   "warning.CORRUPT_PACKETS": {"en": "Parts of the file are damaged; some words may be missing.", "ko": "파일 일부가 손상되어 빠진 단어가 있을 수 있습니다."},
 
   "text.label": {"en": "Transcript", "ko": "변환된 글"},

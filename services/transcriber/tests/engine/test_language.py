@@ -2,12 +2,14 @@ import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import AUTO, LANGUAGES
-from sayit.transcriber.engine.candidates import LanguageCandidates, better
 from sayit.transcriber.engine.fallback import Fallback, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
+from sayit.transcriber.engine.language_search import LanguageCandidates, better
+from sayit.transcriber.engine.window import Window
 
 from .helper import options
 
+WINDOW = Window(start_frame=0, frames=3000)
 HEARD = [("ja", 0.5), ("ko", 0.3), ("en", 0.1), ("zh", 0.1)]
 KNOWN = {"ko", "en", "ja", "zh"}
 
@@ -111,7 +113,9 @@ def test_a_trial_decodes_every_language_and_keeps_the_best():
     """Each language has attempts of its own, with fallback; the verdict is the better outcome."""
     ko, en = candidates(ko=0.6, en=0.4)
     asked = options(temperatures=(0.0, 0.4))
-    trial = LanguageCandidates([(ko, Fallback((1,), asked)), (en, Fallback((2,), asked))], by_script=True)
+    trial = LanguageCandidates(
+        [(ko, Fallback((1,), asked, WINDOW)), (en, Fallback((2,), asked, WINDOW))], by_script=True
+    )
     answers = {(1, 0.0): -3.0, (1, 0.4): -0.9, (2, 0.0): -0.5}
     tried = []
     while (fallback_step := trial.next_step()) is not None:
@@ -127,12 +131,12 @@ def test_a_text_in_another_script_names_its_language():
     """What was decoded in one language and written in another's script is to be tried in that, too."""
     ko, en = candidates(ko=0.95, en=0.05)
     for text, foreign in (("hello", "hello"), ("사진", ""), ("사진 hello", "")):
-        trial = LanguageCandidates([(ko, Fallback((1,), options()))], by_script=True)
+        trial = LanguageCandidates([(ko, Fallback((1,), options(), WINDOW))], by_script=True)
         trial.next_step()
         trial.take(Generated(tokens=(1,), text=text, avg_logprob=-0.5, no_speech_prob=0.0))
         assert trial.next_step() is None
         assert trial.foreign_text == foreign
-    trial.add(en, Fallback((2,), options()))
+    trial.add(en, Fallback((2,), options(), WINDOW))
     assert trial.next_step().prompt == (2,)
     trial.take(Generated(tokens=(1,), text="hello", avg_logprob=-0.6, no_speech_prob=0.0))
     assert trial.foreign_text == ""
@@ -141,7 +145,7 @@ def test_a_text_in_another_script_names_its_language():
 def test_a_translation_says_nothing_of_its_language():
     """Without languages to tell by script, English text of Korean speech raises no doubt, and only its worth counts."""
     ko, en = candidates(ko=0.6, en=0.4)
-    trial = LanguageCandidates([(ko, Fallback((1,), options()))], by_script=False)
+    trial = LanguageCandidates([(ko, Fallback((1,), options(), WINDOW))], by_script=False)
     trial.next_step()
     trial.take(Generated(tokens=(1,), text="photo", avg_logprob=-0.4, no_speech_prob=0.0))
     assert trial.foreign_text == ""

@@ -1,7 +1,7 @@
 import pytest
 
 from sayit.transcriber.engine.language_search import tagged
-from sayit.transcriber.engine.windows import Passage, Window
+from sayit.transcriber.engine.window import Passage, Window
 
 WINDOW = Window(start_frame=500, frames=1000)
 TEXTS = {(1,): "오늘 날씨", (2,): "monday morning", (3,): "API 서버"}

@@ -4,7 +4,8 @@ import pytest
 from sayit.speech.transcript import SuppressionReason, Word
 from sayit.transcriber.engine.fallback import DecodePolicy, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate
-from sayit.transcriber.engine.windows import CONTEXT_TOKENS, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.window import Passage, Window
+from sayit.transcriber.engine.windows import CONTEXT_TOKENS, ChunkDecoding
 
 from .helper import options
 

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from sayit.transcriber.engine.fallback import WINDOW_FRAMES, FallbackStep
+from sayit.transcriber.engine.fallback import FallbackStep
+from sayit.transcriber.engine.window import WINDOW_FRAMES
 
 #: Weight of everything known before, each time something new is learned: about the last 20 calls count.
 _KEPT = 0.95

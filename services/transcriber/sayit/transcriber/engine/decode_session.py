@@ -14,13 +14,13 @@ import numpy.typing as npt
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine import loudness
-from sayit.transcriber.engine.candidates import LanguageCandidates
 from sayit.transcriber.engine.fallback import PLAIN_POLICY, DecodePolicy, Fallback, FallbackStep, Generated
 from sayit.transcriber.engine.language import Candidate
-from sayit.transcriber.engine.language_search import LanguageSearch
+from sayit.transcriber.engine.language_search import LanguageCandidates, LanguageSearch
 from sayit.transcriber.engine.language_segmentation import LanguageSpan
 from sayit.transcriber.engine.result import DecodedChunk, joined
-from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, ChunkDecoding, Passage, Window
+from sayit.transcriber.engine.window import FRAMES_PER_SECOND, Passage, Window
+from sayit.transcriber.engine.windows import ChunkDecoding
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import Encoding, Whisper

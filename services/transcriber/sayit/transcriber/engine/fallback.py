@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine.language import is_foreign
 from sayit.transcriber.engine.pace import ends_twice, is_beyond_a_voice, is_more_of_the_same
+from sayit.transcriber.engine.window import WINDOW_FRAMES, Window
 
 #: Positions of Whisper's decoder: prompt and new tokens together.
 MAX_POSITIONS = 448
-#: Frames of a full window, 30 s: what Whisper was trained with, and the most that its encoder takes.
-WINDOW_FRAMES = 3_000
 #: A greedy text whose mean log probability is below this is decoded again by beam search.
 GREEDY_LOGPROB = -0.5
 
@@ -115,8 +114,7 @@ class Fallback:
     Args:
         prompt: what the output continues.
         options: how to decode.
-        audio_s: how much audio the window has.
-        padded_frames: frames that the window was padded to.
+        window: what is decoded.
         greedy_first: whether a greedy text is tried before a beam search.
         language: whose script the text should be in; empty for a translation.
     """
@@ -125,15 +123,13 @@ class Fallback:
         self,
         prompt: tuple[int, ...],
         options: DecodeOptions,
+        window: Window,
         *,
-        audio_s: float = 30.0,
-        padded_frames: int = WINDOW_FRAMES,
         greedy_first: bool = False,
         language: str = "",
     ) -> None:
         self._prompt = prompt
-        self._audio_s = audio_s
-        self._padded_frames = padded_frames
+        self._window = window
         self._options = options
         self._language = language
         self._suppress_tokens = tuple(sorted(set(options.suppress_tokens)))
@@ -160,13 +156,13 @@ class Fallback:
             best_of=options.best_of,
             max_new_tokens=min(room, options.max_tokens_per_window or room),
             suppress_tokens=self._suppress_tokens,
-            padded_frames=self._padded_frames,
+            padded_frames=self._window.padded_frames,
         )
 
     @property
     def needs_full_window(self) -> bool:
         """Whether a short window's text fails or says something again: perhaps for lack of silence behind the audio."""
-        return (self._again or bool(self._failed)) and self._padded_frames < WINDOW_FRAMES
+        return (self._again or bool(self._failed)) and self._window.short
 
     def take(self, generated: Generated) -> None:
         """Judges the answer to the last step: it is the outcome, or one more failure."""
@@ -208,7 +204,7 @@ class Fallback:
         repeated = [
             each
             for each in self._failed
-            if not is_beyond_a_voice(each.generated.text, self._audio_s)
+            if not is_beyond_a_voice(each.generated.text, self._window.audio_s)
             and each.generated.avg_logprob >= self._options.logprob_threshold
             and is_more_of_the_same(each.generated.text, text)
         ]
@@ -217,7 +213,7 @@ class Fallback:
     def _judged(self, generated: Generated, temperature: float) -> WindowResult:
         options = self._options
         ratio = compression_ratio(generated.text)
-        sayable = not is_beyond_a_voice(generated.text, self._audio_s)
+        sayable = not is_beyond_a_voice(generated.text, self._window.audio_s)
         confident = generated.avg_logprob > options.logprob_threshold
         return WindowResult(
             generated=generated,

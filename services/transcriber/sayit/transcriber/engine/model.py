@@ -25,7 +25,7 @@ from sayit.speech.options import LANGUAGES, Task
 from sayit.speech.transcript import Word
 from sayit.transcriber.engine.fallback import FallbackStep, Generated
 from sayit.transcriber.engine.language import ENGLISH
-from sayit.transcriber.engine.windows import FRAMES_PER_SECOND, Passage, Window
+from sayit.transcriber.engine.window import FRAMES_PER_SECOND, Passage, Window
 
 #: The first timestamp may be at most this far into the window, in steps of 0.02 s (Whisper's default, 1 s).
 MAX_INITIAL_TIMESTAMP = 50

@@ -9,10 +9,10 @@ import numpy as np
 
 from sayit.speech.options import Task
 from sayit.transcriber.engine.cost_model import CostModel
-from sayit.transcriber.engine.fallback import WINDOW_FRAMES, FallbackStep
+from sayit.transcriber.engine.fallback import FallbackStep
 from sayit.transcriber.engine.language import ENGLISH
 from sayit.transcriber.engine.language_segmentation import CELL_FRAMES
-from sayit.transcriber.engine.windows import WINDOW_LENGTHS, Passage, Window
+from sayit.transcriber.engine.window import WINDOW_FRAMES, WINDOW_LENGTHS, Passage, Window
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import Whisper

@@ -18,18 +18,17 @@ neither the text nor the windows: there, faster-whisper moves on to the last wor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from sayit.speech.options import DecodeOptions, Task
-from sayit.speech.transcript import Segment, Suppressed, SuppressionReason, Word
+from sayit.speech.transcript import Segment, Suppressed, SuppressionReason
 from sayit.transcriber.engine.fallback import (
     MAX_POSITIONS,
     PLAIN_POLICY,
-    WINDOW_FRAMES,
     DecodePolicy,
     Fallback,
     WindowResult,
@@ -37,17 +36,11 @@ from sayit.transcriber.engine.fallback import (
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.pace import is_beyond_a_voice, once
 from sayit.transcriber.engine.result import DecodedChunk
+from sayit.transcriber.engine.window import FRAMES_PER_SECOND, WINDOW_FRAMES, Passage, Window, padded_length
 
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import WhisperVocabulary
 
-#: Frames of log-mel features per second of audio.
-FRAMES_PER_SECOND = 100
-#: Lengths that windows are padded to; few, because only windows of one length fit into one call of the decoder.
-WINDOW_LENGTHS = (800, 1_200, 1_600, 2_000, 2_400, WINDOW_FRAMES)
-#: At least so much silence is behind a window's audio, 5 s. On 60 Korean clips Whisper base had 9.1 % of the characters
-#: wrong with it (10.1 % with windows of 30 s), 27.7 % with 2.56 s and 60.8 % with 1 s: loops.
-MARGIN_FRAMES = 500
 #: Most tokens of context in a prompt: half of the decoder's positions, less the token that announces them.
 CONTEXT_TOKENS = MAX_POSITIONS // 2 - 1
 #: Text sampled above this temperature is no context for the next window (Whisper's `prompt_reset_on_temperature`).
@@ -59,46 +52,6 @@ MIN_LOUD_FRAMES = 50
 #: 2.5 s. Where so much is loud the model is wrong when it says that nothing follows; the rest is a window of its own.
 #: At 1.5 s the bundled model wrote a loop of 6 more words in ko-150s (11.0 % of words wrong instead of 8.4).
 DISBELIEVED_FRAMES = 250
-
-
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """A stretch of the chunk's features to decode at once."""
-
-    #: First frame.
-    start_frame: int
-    #: Frames of audio, at most WINDOW_FRAMES.
-    frames: int
-    #: Frames that the encoder gets: the audio, padded at its end.
-    padded_frames: int = WINDOW_FRAMES
-
-    @property
-    def short(self) -> bool:
-        """Whether the encoder gets less than a full window."""
-        return self.padded_frames < WINDOW_FRAMES
-
-    @property
-    def start_s(self) -> float:
-        """Start in seconds from the chunk's start."""
-        return self.start_frame / FRAMES_PER_SECOND
-
-    @property
-    def end_s(self) -> float:
-        """End in seconds from the chunk's start."""
-        return (self.start_frame + self.frames) / FRAMES_PER_SECOND
-
-
-@dataclass(frozen=True, kw_only=True)
-class Passage:
-    """Text between two timestamps, as the model placed it; seconds from the chunk's start."""
-
-    start_s: float
-    end_s: float
-    #: Token ids, timestamps included.
-    tokens: tuple[int, ...]
-    words: tuple[Word, ...] = ()
-    #: Its language, where that is not the window's.
-    spoken: Candidate | None = None
 
 
 class ChunkDecoding:
@@ -151,7 +104,7 @@ class ChunkDecoding:
             self._window = None
         else:
             frames = min(left, WINDOW_FRAMES)
-            padded_frames = _padded(frames) if self._policy.short_windows else WINDOW_FRAMES
+            padded_frames = padded_length(frames) if self._policy.short_windows else WINDOW_FRAMES
             self._window = Window(start_frame=self._next_frame, frames=frames, padded_frames=padded_frames)
         return self._window
 
@@ -193,15 +146,9 @@ class ChunkDecoding:
         hotwords = self._hotwords[: CONTEXT_TOKENS - recent]
         context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
-        window = self._open()
-        return Fallback(
-            (*before, *vocabulary.start_sequence),
-            self._options,
-            audio_s=window.frames / FRAMES_PER_SECOND,
-            padded_frames=window.padded_frames,
-            greedy_first=self._policy.greedy_first,
-            language=self.language if self._options.task is Task.TRANSCRIBE else "",
-        )
+        written = self.language if self._options.task is Task.TRANSCRIBE else ""
+        prompt = (*before, *vocabulary.start_sequence)
+        return Fallback(prompt, self._options, self._open(), greedy_first=self._policy.greedy_first, language=written)
 
     def judge(self, outcome: WindowResult) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""
@@ -315,8 +262,3 @@ class ChunkDecoding:
     def _open(self) -> Window:
         assert self._window is not None, "no window is open"
         return self._window
-
-
-def _padded(frames: int) -> int:
-    """The length that a window with so much audio is padded to."""
-    return next((length for length in WINDOW_LENGTHS if length >= frames + MARGIN_FRAMES), WINDOW_FRAMES)

@@ -116,6 +116,7 @@ def test_limit_of_new_tokens():
     assert Fallback(PROMPT, options(), window()).next_step().max_new_tokens == MAX_POSITIONS // 2
     assert Fallback(PROMPT, options(max_tokens_per_window=20), window()).next_step().max_new_tokens == 20
     assert Fallback((1,) * 230, options(), window()).next_step().max_new_tokens == MAX_POSITIONS - 229
+    assert Fallback(PROMPT, options(), window(3.0, 800)).next_step().max_new_tokens == 140
 
 
 def test_compression_ratio():

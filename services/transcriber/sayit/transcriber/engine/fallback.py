@@ -16,6 +16,9 @@ from sayit.transcriber.engine.window import WINDOW_FRAMES, Window
 
 #: Positions of Whisper's decoder: prompt and new tokens together.
 MAX_POSITIONS = 448
+#: Most new tokens where there are at most 3 s of audio: three for each of twelve syllables a second, and timestamps. A
+#: loop in a short recording was most of its time: 224 tokens.
+_BRIEF_S, _BRIEF_TOKENS = 3.0, 140
 #: A greedy text whose mean log probability is below this is decoded again by beam search.
 GREEDY_LOGPROB = -0.5
 
@@ -148,6 +151,8 @@ class Fallback:
         options = self._options
         # The prompt's last token yields the first new one.
         room = min(MAX_POSITIONS // 2, MAX_POSITIONS + 1 - len(self._prompt))
+        if self._window.audio_s <= _BRIEF_S:
+            room = min(room, _BRIEF_TOKENS)
         return FallbackStep(
             prompt=self._prompt,
             temperature=self._left[0],

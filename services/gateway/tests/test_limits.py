@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, aclosing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -133,10 +134,10 @@ def test_a_limit_that_is_none_is_told() -> None:
 
 async def test_without_redis_it_is_counted_in_memory() -> None:
     """A Redis that does not answer neither stops calls nor lifts the limit."""
-    quotas = Quotas("redis://127.0.0.1:1/0")
-    await quotas.use(limits_of("1/hour"), "key:x")
-    with pytest.raises(SayItError) as caught:
+    async with aclosing(Quotas("redis://127.0.0.1:1/0")) as quotas:
         await quotas.use(limits_of("1/hour"), "key:x")
+        with pytest.raises(SayItError) as caught:
+            await quotas.use(limits_of("1/hour"), "key:x")
     assert caught.value.kind is ErrorKind.RATE_LIMITED
 
 
@@ -159,3 +160,15 @@ def _many(slots: Slots, tenant: str, number: int) -> Any:
         for _ in range(number):
             stack.enter_context(slots.taken())
         return stack.pop_all()
+
+
+async def test_gateways_count_together_in_redis(redis_url: str) -> None:
+    """What one has counted, another one knows."""
+    limits, subject = limits_of("2/hour"), f"key:{time.time_ns()}"
+    async with aclosing(Quotas(redis_url)) as first, aclosing(Quotas(redis_url)) as second:
+        await first.use(limits, subject)
+        await second.use(limits, subject)
+        for quotas in (first, second):
+            with pytest.raises(SayItError) as caught:
+                await quotas.use(limits, subject)
+            assert caught.value.details["quota"] == "2"

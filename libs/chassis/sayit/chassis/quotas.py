@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
 
 from sayit.chassis import telemetry
 from sayit.speech.errors import ErrorKind, SayItError
@@ -39,17 +41,23 @@ class Quotas:
     def __init__(self, redis_url: str = "") -> None:
         self._memory = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._redis: SlidingWindowCounterRateLimiter | None = None
+        self._pool: Any = None
         if redis_url:
+            self._pool = ConnectionPool.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0)
             storage = RedisStorage(
                 f"async+{redis_url}",
                 wrap_exceptions=True,
                 implementation="redispy",
                 key_prefix="sayit:limits",
-                socket_timeout=1.0,
-                socket_connect_timeout=1.0,
+                connection_pool=self._pool,
             )
             self._redis = SlidingWindowCounterRateLimiter(storage)
         self._away_until_s = 0.0
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        if self._pool is not None:
+            await self._pool.disconnect()
 
     async def use(self, limits: Sequence[RateLimitItem], subject: str, cost: int = 1) -> None:
         """Takes `cost` out of what the subject has left.

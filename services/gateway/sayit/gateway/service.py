@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from pathlib import Path
 
 import grpc
@@ -82,6 +82,7 @@ async def running(
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
 
         async with (
+            aclosing(requests),
             serving(
                 address=settings.listen,
                 register=register,

@@ -33,6 +33,11 @@ class RequestLimits:
         self._quotas = self._quotas or Quotas(self._redis_url)
         self._limits = {kind: limits_of(text) for kind, text in texts.items()}
 
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        if self._quotas is not None:
+            await self._quotas.aclose()
+
     async def use(self, who: Principal) -> None:
         """Counts a request.
 

@@ -110,7 +110,9 @@ def test_secrets_leave_the_environment_and_stay_settings() -> None:
     body = """
         import os
         from sayit.chassis.reload import Reload
+        from sayit.chassis.settings import forget_secrets
         reload = Reload(ServiceSettings())
+        forget_secrets(reload.settings)
         reload.again()
         print(os.environ.get("SAYIT_INTERNAL_SECRET"), reload.settings.internal_secret.get_secret_value(), flush=True)
         print(ServiceSettings().internal_secret.get_secret_value(), flush=True)

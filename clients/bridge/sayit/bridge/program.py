@@ -10,6 +10,7 @@ from sayit.bridge.service import running
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import process, telemetry
 from sayit.chassis.reload import Reload
+from sayit.chassis.settings import forget_secrets
 
 
 def run() -> NoReturn:
@@ -32,6 +33,7 @@ async def main(
         return BridgeSettings(**(values or {}))
 
     settings = read()
+    forget_secrets(settings)
     telemetry.setup("bridge", settings)
     with telemetry.serve_metrics(settings.metrics_listen) as metrics_address:
         async with running(settings) as bridge:

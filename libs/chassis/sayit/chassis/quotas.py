@@ -19,16 +19,21 @@ from sayit.speech.errors import ErrorKind, SayItError
 _PAUSE_S = 10.0
 
 
-def limits_of(text: str) -> tuple[RateLimitItem, ...]:
+def limits_of(text: str, *, unit: int = 1) -> tuple[RateLimitItem, ...]:
     """The limits that a setting says: "600/minute", "20/second; 10000/hour"; none for an empty text.
+
+    Args:
+        text: the setting.
+        unit: what it says is multiplied by that.
 
     Raises:
         ValueError: it says something else.
     """
     try:
-        return tuple(parse_many(text)) if text.strip() else ()
+        limits = parse_many(text) if text.strip() else []
     except ValueError:
         raise ValueError("write such as 600/minute, or 20/second; 10000/hour") from None
+    return tuple(type(limit)(limit.amount * unit, limit.multiples) for limit in limits)
 
 
 class Quotas:
@@ -72,7 +77,8 @@ class Quotas:
         """
         for limit in limits:
             if not await self._hit(limit, subject, cost):
-                refill_s = max(1.0, await self._reset_s(limit, subject) - time.time())
+                reset_s = (await self._limiter().get_window_stats(limit, subject)).reset_time
+                refill_s = max(1.0, reset_s - time.time())
                 text = str(limit).replace(" per 1 ", "/")
                 raise SayItError(
                     ErrorKind.RATE_LIMITED,
@@ -83,18 +89,23 @@ class Quotas:
                     window_s=limit.get_expiry(),
                 )
 
-    async def _hit(self, limit: RateLimitItem, subject: str, cost: int) -> bool:
-        if self._redis is not None and time.monotonic() >= self._away_until_s:
-            try:
-                return await _counted(self._redis, limit, subject, cost)
-            except StorageError as error:
-                self._away_until_s = time.monotonic() + _PAUSE_S
-                telemetry.logger().warning("quotas_in_memory", cause=type(error.storage_error).__name__)
-        return await _counted(self._memory, limit, subject, cost)
+    async def spend(self, limits: Sequence[RateLimitItem], subject: str, cost: int) -> None:
+        """Takes `cost` out of what the subject has left, or all of it: for what is known only afterwards."""
+        for limit in limits:
+            if not await self._hit(limit, subject, cost):
+                left = (await self._limiter().get_window_stats(limit, subject)).remaining
+                await self._hit(limit, subject, max(1, left))
 
-    async def _reset_s(self, limit: RateLimitItem, subject: str) -> float:
-        counted = self._memory if self._redis is None or time.monotonic() < self._away_until_s else self._redis
-        return (await counted.get_window_stats(limit, subject)).reset_time
+    async def _hit(self, limit: RateLimitItem, subject: str, cost: int) -> bool:
+        try:
+            return await _counted(self._limiter(), limit, subject, cost)
+        except StorageError as error:
+            self._away_until_s = time.monotonic() + _PAUSE_S
+            telemetry.logger().warning("quotas_in_memory", cause=type(error.storage_error).__name__)
+            return await _counted(self._memory, limit, subject, cost)
+
+    def _limiter(self) -> SlidingWindowCounterRateLimiter:
+        return self._memory if self._redis is None or time.monotonic() < self._away_until_s else self._redis
 
 
 async def _counted(limiter: SlidingWindowCounterRateLimiter, limit: RateLimitItem, subject: str, cost: int) -> bool:

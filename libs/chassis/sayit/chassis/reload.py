@@ -17,7 +17,7 @@ from pydantic_settings import SettingsError
 
 from sayit.chassis import telemetry
 from sayit.chassis.process import in_one_line
-from sayit.chassis.settings import PREFIX, ServiceSettings, forget_secrets, is_reloadable
+from sayit.chassis.settings import PREFIX, ServiceSettings, is_reloadable
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
@@ -26,7 +26,7 @@ class Reload(Generic[Settings]):
     """A process's settings, and what follows when they change.
 
     Args:
-        settings: as the process started with them; secrets among them leave the environment.
+        settings: as the process started with them.
         read: reads them again; by default as the process did.
     """
 
@@ -34,7 +34,6 @@ class Reload(Generic[Settings]):
         #: What holds now.
         self.settings = settings
         self._read = read or type(settings)
-        forget_secrets(type(settings))
         self._followers: list[Callable[[Settings], None]] = [lambda now: telemetry.set_log_level(now.log_level)]
 
     def follow(self, apply: Callable[[Settings], None]) -> None:

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -28,6 +28,18 @@ FORMERLY = "formerly"
 
 #: Names the file of settings; it can only be a variable.
 SETTINGS_FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
+
+
+def _checked_limit(text: str) -> str:
+    if text:
+        from sayit.chassis.quotas import limits_of  # noqa: PLC0415 - takes a while, and most have no limits
+
+        limits_of(text)
+    return text
+
+
+#: Some of something in a time, see `quotas.limits_of`.
+Limit = Annotated[str, AfterValidator(_checked_limit)]
 
 
 class ServiceSettings(BaseSettings):
@@ -120,9 +132,9 @@ def _of_secret_file(variable: str, field: FieldInfo) -> str | None:
 _forgotten: dict[str, str] = {}
 
 
-def forget_secrets(settings: type[ServiceSettings]) -> None:
-    """Takes the secrets out of the environment, which every child and every crash report would have."""
-    for name, field in settings.model_fields.items():
+def forget_secrets(settings: ServiceSettings) -> None:
+    """Takes the secrets of a program that has its settings out of its environment, which every child would have."""
+    for name, field in type(settings).model_fields.items():
         if _is_secret(field) and (value := os.environ.pop(_variable(name), "")):
             _forgotten[_variable(name)] = value
 

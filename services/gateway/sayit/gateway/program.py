@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from sayit.chassis import process, telemetry
 from sayit.chassis.reload import Reload
+from sayit.chassis.settings import forget_secrets
 from sayit.gateway.service import running
 from sayit.gateway.settings import GatewaySettings
 
@@ -19,6 +20,7 @@ def run() -> NoReturn:
 async def main(stop: asyncio.Event) -> None:
     """Runs the gateway until `stop` is set."""
     settings = GatewaySettings()
+    forget_secrets(settings)
     telemetry.setup("gateway", settings)
     with telemetry.serve_metrics(settings.metrics_listen) as metrics_address:
         reload = Reload(settings)

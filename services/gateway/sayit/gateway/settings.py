@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
-from sayit.chassis.settings import RELOADABLE, ServiceSettings
+from sayit.chassis.settings import RELOADABLE, Limit, ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
@@ -52,12 +52,12 @@ class GatewaySettings(ServiceSettings):
     upload_min_bytes_per_s: int = Field(
         default=2_000, ge=0, description="Slowest mean speed of an upload's sender, from its 20th second on."
     )
-    key_requests: str = Field(
+    key_requests: Limit = Field(
         default="",
         description="Requests that one key may send, such as 600/minute, or 20/second; 10000/hour. Empty: any number.",
         json_schema_extra=RELOADABLE,
     )
-    tenant_requests: str = Field(
+    tenant_requests: Limit = Field(
         default="",
         description="Requests that all keys of a tenant may send together, in the same form.",
         json_schema_extra=RELOADABLE,
@@ -81,12 +81,3 @@ class GatewaySettings(ServiceSettings):
         description="Age in seconds at which connections are asked to reconnect, so that new gateways get their share; "
         "running calls go on. 0: never.",
     )
-
-    @field_validator("key_requests", "tenant_requests")
-    @classmethod
-    def _are_limits(cls, text: str) -> str:
-        if text:
-            from sayit.chassis.quotas import limits_of  # noqa: PLC0415 - takes a while, and most have no limits
-
-            limits_of(text)
-        return text

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from sayit.chassis import process, telemetry
 from sayit.chassis.reload import Reload
+from sayit.chassis.settings import forget_secrets
 from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 
@@ -19,6 +20,7 @@ def run() -> NoReturn:
 async def main(stop: asyncio.Event) -> None:
     """Runs until `stop` is set."""
     settings = SchedulerSettings()
+    forget_secrets(settings)
     telemetry.setup("scheduler", settings)
     reload = Reload(settings)
     async with running(settings, reload):

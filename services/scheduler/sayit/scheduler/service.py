@@ -38,6 +38,7 @@ from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.events.stream import EventStream
 from sayit.scheduler.ingest.admission import Admission
+from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.scheduler.ingest.prepare import Preparer
@@ -69,6 +70,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
         max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
         max_active_jobs=settings.max_active_jobs,
         max_active_jobs_per_tenant=settings.max_active_jobs_per_tenant,
+        tenant_audio=settings.tenant_audio_minutes,
         min_free_bytes=settings.min_free_mb * _MEGABYTE,
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
@@ -169,6 +171,8 @@ async def _opened(
     stack.push_async_callback(queue.close)
     await queue.verify()
     reader = await stack.enter_async_context(AudioReaderPool(MediaLimits(max_audio_s=settings.max_audio_s)))
+    audio_quota = AudioQuota(limits=limits, redis_url=redis_url)
+    stack.push_async_callback(audio_quota.aclose)
     background = BackgroundTasks()
     stack.push_async_callback(background.wait)
     return _Wiring(
@@ -181,6 +185,7 @@ async def _opened(
         bus=bus,
         reader=reader,
         background=background,
+        audio_quota=audio_quota,
     )
 
 
@@ -197,6 +202,7 @@ class _Wiring:
     bus: RedisBus
     reader: AudioReaderPool
     background: BackgroundTasks
+    audio_quota: AudioQuota
 
     @cached_property
     def registry(self) -> WorkerRegistry:
@@ -277,6 +283,7 @@ class _Wiring:
             dispatcher=self.dispatcher,
             registry=self.registry,
             cache=self.cache,
+            audio_quota=self.audio_quota,
             all_done=self.results.wake_up.notify,
         )
 
@@ -312,6 +319,7 @@ class _Wiring:
             registry=self.registry,
             vocabularies=self.vocabularies,
             admission=admission,
+            audio_quota=self.audio_quota,
             limits=self.limits,
             background=self.background,
             accepted=self.preparer.wake_up.notify,

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from sayit.chassis.settings import FORMERLY, RELOADABLE, ServiceSettings
+from sayit.chassis.settings import FORMERLY, RELOADABLE, Limit, ServiceSettings
 
 #: What the URLs must look like, and how they are written.
 _URLS = {
@@ -57,6 +57,11 @@ class SchedulerSettings(ServiceSettings):
         5_000,
         ge=1,
         description="Jobs of one tenant accepted and not ended; beyond, its new ones are refused.",
+        json_schema_extra=RELOADABLE,
+    )
+    tenant_audio_minutes: Limit = Field(
+        default="",
+        description="Minutes of audio that one tenant may send, such as 600/hour; 5000/day. Empty: any number.",
         json_schema_extra=RELOADABLE,
     )
     min_free_mb: int = Field(

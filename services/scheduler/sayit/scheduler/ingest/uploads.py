@@ -14,6 +14,7 @@ from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.ingest.admission import Admission
+from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Hints, JobRecord, PartRecord, UploadRecord
@@ -50,6 +51,7 @@ class Intake:
     registry: WorkerRegistry
     vocabularies: Vocabularies
     admission: Admission
+    audio_quota: AudioQuota
     limits: Limits
     background: BackgroundTasks
     accepted: Callable[[], None]
@@ -111,6 +113,7 @@ class Intake:
         if existing is not None:
             return existing
         await self.admission.job(who.tenant)
+        await self.audio_quota.check(who.tenant)
         upload = await self.open_upload(who, filename=wanted.filename, size=None)
         try:
             received = await self._receive(upload, data, keep_rest=False)
@@ -131,6 +134,7 @@ class Intake:
         if existing is not None:
             return existing
         await self.admission.job(who.tenant)
+        await self.audio_quota.check(who.tenant)
         upload = await self.uploads.get_upload(who.tenant, upload_id)
         if upload.size is not None and upload.received != upload.size:
             raise SayItError(ErrorKind.UPLOAD_INCOMPLETE, received=upload.received, size=upload.size)

@@ -14,6 +14,8 @@ class Limits:
     max_upload_bytes: int
     max_active_jobs: int
     max_active_jobs_per_tenant: int
+    #: Minutes of audio of a tenant, such as "600/hour; 5000/day"; empty: any.
+    tenant_audio: str
     #: New audio is refused while less is free; 0 for no such limit.
     min_free_bytes: int
     upload_ttl_s: float

@@ -13,7 +13,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from sayit.chassis import principal
+from sayit.chassis import principal, server
 from sayit.chassis.errors import error_of_call
 from sayit.chassis.handlers import rebuilt
 from sayit.chassis.service_auth import service_channel
@@ -53,6 +53,30 @@ async def test_health_can_be_watched() -> None:
     seen.append((await watch.read()).status)
     await channel.close()
     assert seen == [2, 1, 2]
+
+
+async def test_watches_of_health_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They need no key, so there are only so many at once; one that ends makes room."""
+    monkeypatch.setattr(server, "MAX_HEALTH_WATCHES", 1)
+    async with service(Jobs()) as running, grpc.aio.insecure_channel(running.address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        first = stub.Watch(health_pb2.HealthCheckRequest())
+        await first.read()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await stub.Watch(health_pb2.HealthCheckRequest()).read()
+        assert error_of_call(error.value).kind is ErrorKind.OVERLOADED
+        assert await _status(channel) == 2
+        first.cancel()
+        while isinstance(again := await _first(stub), grpc.aio.AioRpcError):
+            assert again.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert again.status == 2
+
+
+async def _first(stub: Any) -> Any:
+    try:
+        return await stub.Watch(health_pb2.HealthCheckRequest()).read()
+    except grpc.aio.AioRpcError as error:
+        return error
 
 
 def _described(address: str) -> list[str]:

@@ -18,7 +18,7 @@ from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, JobConfig
 
-from .helper import FakeScheduler, scheduler_at, settings
+from .helper import FakeScheduler, failure, scheduler_at, settings, suite
 
 _END = CreateJobRequest(audio=b"")
 
@@ -140,3 +140,31 @@ async def test_reason_of_an_early_refusal_is_never_lost() -> None:
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await relay_upload(stub.CreateJob(), _checked(endless()), end=_END)
                 assert error_of_call(caught.value).kind is ErrorKind.FILE_TOO_LARGE
+
+
+async def test_a_sender_that_pauses_is_cut_off() -> None:
+    """Without a message for too long the upload ends, and the scheduler's call is broken, not complete."""
+    async with suite(upload_idle_s=0.1) as s:
+        call = s.jobs.CreateJob()
+        await call.write(CreateJobRequest(config=JobConfig()))
+        assert (await failure(call)).kind is ErrorKind.UPLOAD_TOO_SLOW
+        await asyncio.wait_for(s.fake.broken.wait(), 5)
+
+
+async def test_a_sender_that_is_slow_on_the_whole_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From some time on the mean speed counts; a sender just fast enough goes on."""
+    clock = iter(range(0, 1000, 5))  # asked before and after each message, which so takes 5 s
+    monkeypatch.setattr(upload_relay.time, "monotonic", lambda: next(clock))
+
+    async def requests() -> AsyncIterator[CreateJobRequest]:
+        yield CreateJobRequest(config=JobConfig())
+        for _ in range(10):
+            yield CreateJobRequest(audio=b"x" * 1000)
+
+    def messages(speed: int) -> UploadMessages[CreateJobRequest]:
+        return UploadMessages(requests(), head="config", data="audio", pace=upload_relay.Pace(min_bytes_per_s=speed))
+
+    assert len([message async for message in messages(120)]) == 11
+    with pytest.raises(SayItError) as caught:
+        assert [message async for message in messages(200)]
+    assert (caught.value.kind, caught.value.cause) == (ErrorKind.UPLOAD_TOO_SLOW, "3000 bytes in 25 s")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -152,8 +152,12 @@ class _Call:
             ):
                 code = "UNKNOWN"
                 try:
-                    with self._registered(registry):
+                    self._task, self.principal = asyncio.current_task(), principal.current_or_none()
+                    registry.add(self)
+                    try:
                         response = await behavior(request, context)
+                    finally:
+                        registry.discard(self)
                     code = _code_name(context)
                     return response
                 except asyncio.CancelledError:
@@ -170,15 +174,6 @@ class _Call:
                     self._finish(code, fields, span)
 
         return call
-
-    @contextmanager
-    def _registered(self, registry: set[_Call]) -> Iterator[None]:
-        self._task, self.principal = asyncio.current_task(), principal.current_or_none()
-        registry.add(self)
-        try:
-            yield
-        finally:
-            registry.discard(self)
 
     async def _fail(self, error: Exception, context: Any, span: trace.Span) -> str:
         """Ends the call with what the caller may know of an exception; returns the code's name."""

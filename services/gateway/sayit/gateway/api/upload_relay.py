@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -44,92 +44,76 @@ class Pace:
     min_bytes_per_s: int = 0
 
 
+@dataclass(eq=False)
 class UploadMessages(Generic[_Request]):
     """A client's messages, checked as they come: a first one that says what follows, then data.
 
-    Empty data is left out: the scheduler takes it for the end, which only the gateway knows. Iterating
-    raises SayItError INVALID_ARGUMENT for messages out of order, without content, or too large.
+    Empty data is left out: the scheduler takes it for the end, which only the gateway knows. Iterating raises
+    SayItError INVALID_ARGUMENT for messages out of order, without content, or too large, UPLOAD_TOO_SLOW for late ones.
     """
 
-    def __init__(
-        self,
-        messages: AsyncIterable[Any],
-        *,
-        head: str,
-        data: str,
-        alone: str = "",
-        convert: Callable[[Any], _Request] = lambda message: message,
-        pace: Pace | None = None,
-    ) -> None:
-        """Takes a stream as gRPC gives it.
-
-        Args:
-            messages: what the client sends.
-            head: the payload of a first message that data follows.
-            data: the payload of the others.
-            alone: the payload of a first message without data behind it, if the method has one.
-            convert: makes a message for the scheduler of one from the client.
-            pace: how slow the client may be; None: as slow as it likes.
-        """
-        self._messages = messages
-        self._convert = convert
-        self._head = head
-        self._data = data
-        self._alone = alone
-        self._pace = pace or Pace()
-        self._waited_s = 0.0
-        self._bytes = 0
-        #: Whether data may follow the first message.
-        self.takes_data = True
-        #: Whether the last message was empty data, by which a client says that it sent all.
-        self.ended = False
+    #: What the client sends, as gRPC gives it.
+    messages: AsyncIterable[Any]
+    _: KW_ONLY
+    #: The payload of a first message that data follows.
+    head: str
+    #: The payload of the others.
+    data: str
+    #: The payload of a first message without data behind it, if the method has one.
+    alone: str = ""
+    #: Makes a message for the scheduler of one from the client.
+    convert: Callable[[Any], _Request] = lambda message: message
+    pace: Pace = Pace()
+    #: Whether data may follow the first message.
+    takes_data: bool = field(default=True, init=False)
+    #: Whether the last message was empty data, by which a client says that it sent all.
+    ended: bool = field(default=False, init=False)
+    _waited_s: float = field(default=0.0, init=False)
+    _bytes: int = field(default=0, init=False)
 
     async def __aiter__(self) -> AsyncGenerator[_Request, None]:
         """Yields the messages for the scheduler."""
         begun = False
-        stream: Any = aiter(self._messages)  # a generator, which the code that uses it must close
+        stream: Any = aiter(self.messages)  # a generator, which the code that uses it must close
         async with aclosing(stream):
             while (given := await self._next(stream)) is not None:
-                message = self._convert(given)
+                message = self.convert(given)
                 self._check(message, begun=begun)
                 begun = True
                 if not self.ended:
                     yield message
         if not begun:
-            raise _invalid(f"the first message must carry {self._head}", field=self._head)
+            raise _invalid(f"the first message must carry {self.head}", field=self.head)
 
     async def _next(self, stream: Any) -> Any:
         """The client's next message, None at the end; UPLOAD_TOO_SLOW if it takes too long. Our time is free."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._pace.idle_s or None):
+            async with asyncio.timeout(self.pace.idle_s or None):
                 given = await anext(stream, None)
         except TimeoutError:
-            cause = f"nothing arrived for {self._pace.idle_s:g} s"
+            cause = f"nothing arrived for {self.pace.idle_s:g} s"
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, cause=cause) from None
         self._waited_s += time.monotonic() - began
-        if self._waited_s > SPEED_AFTER_S and self._bytes < self._pace.min_bytes_per_s * self._waited_s:
+        if self._waited_s > SPEED_AFTER_S and self._bytes < self.pace.min_bytes_per_s * self._waited_s:
             cause = f"{self._bytes} bytes in {self._waited_s:.0f} s"
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, cause=cause)
         return given
 
     def _check(self, message: _Request, *, begun: bool) -> None:
         which = message.WhichOneof("payload")
-        if begun:
-            self._check_data(message, which)
-        elif which is not None and which == self._alone:
-            self.takes_data = False
-        elif which != self._head:
-            raise _invalid(f"the first message must carry {self._head}", field=self._head)
-
-    def _check_data(self, message: _Request, which: str | None) -> None:
+        if not begun:
+            self.takes_data = which is None or which != self.alone
+            if self.takes_data and which != self.head:
+                raise _invalid(f"the first message must carry {self.head}", field=self.head)
+            return
         if not self.takes_data:
-            raise _invalid(f"no message may follow {self._alone}", field=which or self._data)
-        if which != self._data:
-            raise _invalid(f"after the first message every message must carry {self._data}", field=which or self._data)
-        size = len(getattr(message, self._data))
+            raise _invalid(f"no message may follow {self.alone}", field=which or self.data)
+        if which != self.data:
+            raise _invalid(f"after the first message every message must carry {self.data}", field=which or self.data)
+        size = len(getattr(message, self.data))
         if size > MAX_DATA_BYTES:
-            raise _invalid(f"a message carries {size} bytes; at most {MAX_DATA_BYTES} are allowed", field=self._data)
+            raise _invalid(f"a message carries {size} bytes; at most {MAX_DATA_BYTES} are allowed", field=self.data)
         self.ended = size == 0
         self._bytes += size
 

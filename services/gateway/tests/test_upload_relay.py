@@ -144,7 +144,7 @@ async def test_reason_of_an_early_refusal_is_never_lost() -> None:
 
 async def test_a_sender_that_pauses_is_cut_off() -> None:
     """Without a message for too long the upload ends, and the scheduler's call is broken, not complete."""
-    async with suite(upload_idle_s=0.1) as s:
+    async with suite(upload_message_s=0.1) as s:
         call = s.jobs.CreateJob()
         await call.write(CreateJobRequest(config=JobConfig()))
         assert (await failure(call)).kind is ErrorKind.UPLOAD_TOO_SLOW
@@ -152,7 +152,8 @@ async def test_a_sender_that_pauses_is_cut_off() -> None:
 
 
 async def test_a_sender_that_is_slow_on_the_whole_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From some time on the mean speed counts; a sender just fast enough goes on."""
+    """The mean speed counts, once a message could have arrived; a sender just fast enough goes on."""
+    monkeypatch.setattr(upload_relay, "MAX_DATA_BYTES", 3000)
     clock = iter(range(0, 1000, 5))  # asked before and after each message, which so takes 5 s
     monkeypatch.setattr(upload_relay.time, "monotonic", lambda: next(clock))
 
@@ -164,7 +165,7 @@ async def test_a_sender_that_is_slow_on_the_whole_is_cut_off(monkeypatch: pytest
     def messages(speed: int) -> UploadMessages[CreateJobRequest]:
         return UploadMessages(requests(), head="config", data="audio", pace=upload_relay.Pace(min_bytes_per_s=speed))
 
-    assert len([message async for message in messages(120)]) == 11
+    assert len([message async for message in messages(200)]) == 11
     with pytest.raises(SayItError) as caught:
-        assert [message async for message in messages(200)]
+        assert [message async for message in messages(250)]
     assert (caught.value.kind, caught.value.cause) == (ErrorKind.UPLOAD_TOO_SLOW, "3000 bytes in 25 s")

@@ -59,7 +59,7 @@ async def running(
     async with service_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
         event_relay = EventRelay(channel, resume_s=settings.resume_s)
-        pace = Pace(idle_s=settings.upload_idle_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
+        pace = Pace(message_s=settings.upload_message_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
 
         requests = RequestLimits(settings)

@@ -46,11 +46,14 @@ class GatewaySettings(ServiceSettings):
         description="Streams of events that a gateway serves at once; beyond, new ones are refused.",
         json_schema_extra=RELOADABLE,
     )
-    upload_idle_s: float = Field(
-        default=20.0, ge=0, description="Seconds without a message after which an upload's sender is cut off. 0: never."
+    upload_message_s: float = Field(
+        default=150.0,
+        ge=0,
+        description="Seconds that an upload's sender may take for one message, after which it is cut off: one of 256 "
+        "KiB takes 130 at 2 kB/s. 0: any time.",
     )
     upload_min_bytes_per_s: int = Field(
-        default=2_000, ge=0, description="Slowest mean speed of an upload's sender, from its 20th second on."
+        default=2_000, ge=0, description="Slowest mean speed of an upload's sender, a first MiB apart. 0: any."
     )
     key_requests: Limit = Field(
         default="",

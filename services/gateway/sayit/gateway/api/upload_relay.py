@@ -27,9 +27,6 @@ SETTLE_S = 0.05
 #: Most bytes of data in one message.
 MAX_DATA_BYTES = 1024 * 1024
 
-#: The mean speed counts from here on: a connection takes a while to get up to speed.
-SPEED_AFTER_S = 20.0
-
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response")
 
@@ -38,9 +35,10 @@ _Response = TypeVar("_Response")
 class Pace:
     """How slow the sender of an upload may be; 0 for no bound."""
 
-    #: Seconds without a message.
-    idle_s: float = 0.0
-    #: Mean speed while the gateway waits for the sender.
+    #: Seconds for one message.
+    message_s: float = 0.0
+    #: Mean speed while the gateway waits for the sender. The message that is on its way is not seen yet, and may have
+    #: MAX_DATA_BYTES, so that these are given to it beforehand.
     min_bytes_per_s: int = 0
 
 
@@ -89,13 +87,13 @@ class UploadMessages(Generic[_Request]):
         """The client's next message, None at the end; UPLOAD_TOO_SLOW if it takes too long. Our time is free."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self.pace.idle_s or None):
+            async with asyncio.timeout(self.pace.message_s or None):
                 given = await anext(stream, None)
         except TimeoutError:
-            cause = f"nothing arrived for {self.pace.idle_s:g} s"
+            cause = f"nothing arrived for {self.pace.message_s:g} s"
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, cause=cause) from None
         self._waited_s += time.monotonic() - began
-        if self._waited_s > SPEED_AFTER_S and self._bytes < self.pace.min_bytes_per_s * self._waited_s:
+        if self._bytes + MAX_DATA_BYTES < self.pace.min_bytes_per_s * self._waited_s:
             cause = f"{self._bytes} bytes in {self._waited_s:.0f} s"
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, cause=cause)
         return given

@@ -14,8 +14,9 @@ import grpc
 import pytest
 from packaging.requirements import Requirement
 
-from sayit.chassis.errors import STATUS_DETAILS_KEY, status_of
+from sayit.chassis.errors import status_of
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.wire.errors import STATUS_DETAILS_KEY
 from sayit.v1 import resources_pb2, transcription_service_pb2_grpc
 
 from .conftest import downloaded

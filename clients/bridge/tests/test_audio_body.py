@@ -7,9 +7,10 @@ import json
 
 import httpx
 import pytest
+from multipart import MultipartSegment
 
 from clients.python.tests.helper import until
-from sayit.bridge.http.multipart import PartBegin, form_events
+from sayit.bridge.http.audio_body import form_events
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .helper import scripted
@@ -70,9 +71,9 @@ async def test_a_form_is_parsed_as_it_comes(step: int) -> None:
             yield body[start : start + step]
 
     parts: list[list[object]] = []
-    async for event in form_events(pieces(), b"b"):
+    async for event in form_events(pieces(), "multipart/form-data; boundary=b"):
         match event:
-            case PartBegin():
+            case MultipartSegment():
                 parts.append([event.name, event.filename, b""])
             case bytes() as data:
                 parts[-1][2] += data  # type: ignore[operator]
@@ -93,7 +94,7 @@ async def test_what_is_no_form_is_refused(body: bytes) -> None:
         yield body
 
     with pytest.raises(SayItError) as error:
-        _ = [event async for event in form_events(pieces(), b"b")]
+        _ = [event async for event in form_events(pieces(), "multipart/form-data; boundary=b")]
     assert error.value.kind is ErrorKind.INVALID_ARGUMENT
 
 
@@ -147,6 +148,8 @@ async def test_a_raw_body_takes_its_options_from_the_query() -> None:
         ([("file", "a.wav", AUDIO), ("beem_size", "", b"1")], "INVALID_ARGUMENT", 400),
         ([("file", "a.wav", AUDIO), ("task", "", b"transcribe"), ("task", "", b"x")], "INVALID_ARGUMENT", 400),
         ([("prompt", "", b"x" * 70_000), ("file", "a.wav", AUDIO)], "INVALID_ARGUMENT", 400),
+        ([("file", "a.wav", AUDIO), *[("x", "", b"1")] * 300], "INVALID_ARGUMENT", 400),
+        ([("x" * 5000, "", b"1"), ("file", "a.wav", AUDIO)], "INVALID_ARGUMENT", 400),
         ([("file", "a.txt", b"just some words, and then some more of them\n" * 20)], "INVALID_FORMAT", 415),
         ([("file", "a.png", b"\x89PNG\r\n\x1a\n" + AUDIO)], "INVALID_FORMAT", 415),
     ],

@@ -13,7 +13,8 @@ import pytest
 from grpc import aio
 
 from sayit.client import AsyncClient, Client, ErrorKind, SayItError
-from sayit.client.connection import error_of_call, is_loopback
+from sayit.client.connection import is_loopback
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import system_service_pb2_grpc
 
 from .helper import JOB, STATUS, Gateway, until

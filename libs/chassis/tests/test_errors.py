@@ -6,9 +6,10 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # generated, ships no types
 
-from sayit.chassis.errors import KIND_TO_GRPC, error_of_call, status_of
+from sayit.chassis.errors import KIND_TO_GRPC, status_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire import error_of_status
+from sayit.speech.wire.errors import error_of_call
 
 
 def test_every_kind_has_a_code() -> None:

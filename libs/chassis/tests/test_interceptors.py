@@ -18,9 +18,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import REGISTRY, generate_latest
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.errors import STATUS_DETAILS_KEY, error_of_call
 from sayit.internal.v1.chunk_service_pb2 import ClaimChunk, RunChunkRequest
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.wire.errors import STATUS_DETAILS_KEY, error_of_call
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, GetJobRequest, JobConfig, WatchJobRequest
 
 from .helper import Jobs, Stubs, called, failure, service, settings, stream

@@ -14,11 +14,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from sayit.chassis import principal, server
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.handlers import rebuilt
 from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, GetJobRequest, WatchJobRequest
 
 from .helper import CHUNKS, JOBS, Jobs, Stubs, called, failure, service, settings, stream

@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 import pytest
 
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.interceptors import CallInterceptor
 from sayit.speech.errors import ErrorKind
+from sayit.speech.wire.errors import error_of_call
 
 
 class Endless(grpc.GenericRpcHandler):

@@ -14,7 +14,6 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import principal
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_interceptors
 from sayit.gateway.service import running
@@ -23,6 +22,7 @@ from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
     resources_pb2,
     system_service_pb2,

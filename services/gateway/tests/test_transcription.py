@@ -10,10 +10,10 @@ import grpc
 import pytest
 
 from sayit.chassis import principal
-from sayit.chassis.errors import STATUS_DETAILS_KEY
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind
 from sayit.speech.rendering import Format, render
+from sayit.speech.wire.errors import STATUS_DETAILS_KEY
 from sayit.v1 import resources_pb2, transcription_service_pb2
 
 from .helper import LAST_SEQ, config, create_requests, durable, failure, scheduler_at, suite, transcript

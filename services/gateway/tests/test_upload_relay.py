@@ -10,12 +10,12 @@ import grpc
 import pytest
 
 from sayit.chassis import principal
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.service_auth import service_channel
 from sayit.gateway.api import upload_relay
 from sayit.gateway.api.upload_relay import UploadMessages, relay_upload
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1.transcription_service_pb2 import CreateJobRequest, JobConfig
 
 from .helper import FakeScheduler, failure, scheduler_at, settings, suite

@@ -15,8 +15,7 @@ from starlette.responses import Response
 
 from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http import app as flutter_app
-from sayit.bridge.http import openai, v1
+from sayit.bridge.http import create_job, events, flutter_app, jobs, openai, status, uploads_tus, vocabularies
 from sayit.bridge.http.audio_body import Bodies
 from sayit.bridge.http.dependencies import Deps
 from sayit.bridge.http.middleware import Observing, OriginChecks, SlowSenders
@@ -67,8 +66,8 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    for routes in (*v1.ROUTES, openai.routes, flutter_app.routes, web.routes):
-        app.include_router(routes)
+    for part in (create_job, jobs, events, uploads_tus, vocabularies, status, openai, flutter_app, web):
+        app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # The last one added is the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_ZIPPED, compresslevel=6)

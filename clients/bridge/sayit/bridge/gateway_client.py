@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import grpc
-from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.start import StartError
-from sayit.client import AsyncClient
+from sayit.client import AsyncClient, pages, uploads
 from sayit.client.audio_sources import BLOCK_BYTES
-from sayit.client.connection import GatewayConnection, Settings, errors_translated
-from sayit.client.stream_writer import writing
-from sayit.speech import wire
+from sayit.client.connection import GatewayConnection, Settings
+from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
-from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
 
 #: How long a call is tried again while no gateway answers; shorter than in the SDK, because an HTTP client waits.
@@ -26,7 +23,6 @@ _RETRY_S = 5.0
 #: How long a watch goes on without any progress; its client resumes by itself afterwards.
 _RECONNECT_S = 60.0
 _TIMEOUT_S = 30.0
-
 
 #: A file that is arriving or has arrived.
 Upload = upload_pb.Upload
@@ -89,11 +85,7 @@ class Gateway(AsyncClient):
         Raises:
             SayItError: UPLOAD_NOT_FOUND, UPLOAD_OFFSET_MISMATCH, FILE_TOO_LARGE, OVERLOADED, UNAVAILABLE.
         """
-        with errors_translated():
-            call = self._connection.uploads.AppendUpload(metadata=self._connection.metadata)
-            async with writing(call, _append_messages(upload_id, offset, pieces)):
-                uploaded: Upload = await call
-                return uploaded
+        return await uploads.append(self._connection, upload_id, offset, _blocks(pieces))
 
     async def get_upload(self, upload_id: str) -> Upload:
         """An upload as it is now."""
@@ -103,39 +95,25 @@ class Gateway(AsyncClient):
     async def delete_upload(self, upload_id: str) -> None:
         """Deletes an upload; UPLOAD_NOT_FOUND also for one that a job uses."""
         request = upload_pb.DeleteUploadRequest(upload_id=upload_id)
-        await self._connection.unary(self._connection.uploads.DeleteUpload, request)
+        await self._connection.delete(self._connection.uploads.DeleteUpload, request, ErrorKind.UPLOAD_NOT_FOUND)
 
     async def list_jobs(
-        self,
-        *,
-        states: Iterable[JobState] = (),
-        created_after_s: float | None = None,
-        page_size: int = 50,
-        page_token: str = "",
-    ) -> tuple[tuple[Job, ...], str]:
+        self, states: Iterable[JobState], created_after_s: float | None, page_size: int, page_token: str
+    ) -> tuple[list[Job], str]:
         """A page of jobs, newest first, and the token of the next one ("" on the last page)."""
-        request = service_pb.ListJobsRequest(
-            states=map(wire.job_state_to_proto, states),
-            created_after=None if created_after_s is None else wire.timestamp_to_proto(created_after_s),
-            page_size=page_size,
-            page_token=page_token,
-        )
-        page = await self._connection.unary(self._connection.jobs.ListJobs, request)
-        return tuple(map(wire.job_from_proto, page.jobs)), page.next_page_token
+        return await pages.page_of_jobs(self._connection, states, created_after_s, page_size, page_token)
 
 
-async def _append_messages(upload_id: str, offset: int, pieces: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]:
-    """The head, then data in blocks, then the empty message that says that this was all."""
-    yield upload_pb.AppendUploadRequest(start=upload_pb.AppendStart(upload_id=upload_id, offset=offset))
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Bytes in blocks of one message each."""
     block = bytearray()
     async for piece in pieces:
         block += piece
         while len(block) >= BLOCK_BYTES:
-            yield upload_pb.AppendUploadRequest(data=bytes(block[:BLOCK_BYTES]))
+            yield bytes(block[:BLOCK_BYTES])
             del block[:BLOCK_BYTES]
     if block:
-        yield upload_pb.AppendUploadRequest(data=bytes(block))
-    yield upload_pb.AppendUploadRequest(data=b"")
+        yield bytes(block)
 
 
 def _pem(path: Path | None) -> bytes | None:

@@ -17,7 +17,7 @@ from sayit.client.audio_sources import in_thread
 from sayit.client.diagnosis import NOT_SAYIT, diagnose, unexplained
 from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.wire import error_of_status, kind_of_rpc_code
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -26,13 +26,6 @@ from sayit.v1 import (
 )
 
 _Response = TypeVar("_Response")
-
-#: Where `google.rpc.Status` travels, by gRPC's convention.
-_STATUS_DETAILS_KEY = "grpc-status-details-bin"
-#: Statuses that a transport or a proxy sets. SayIt's services always add details that say what happened.
-_BROKEN = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,16 +229,6 @@ def errors_translated() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise _closed() from None
-
-
-def error_of_call(error: aio.AioRpcError) -> SayItError:
-    """The error that a failed call carries; without details from the service, the connection broke."""
-    for key, value in error.trailing_metadata() or ():
-        if key == _STATUS_DETAILS_KEY:
-            return error_of_status(value if isinstance(value, bytes) else value.encode())
-    code = error.code()
-    kind = ErrorKind.UNAVAILABLE if code in _BROKEN else kind_of_rpc_code(code.value[0])
-    return SayItError(kind, cause=f"{code.name}: {error.details()}")
 
 
 def is_loopback(address: str) -> bool:

@@ -29,19 +29,28 @@ async def newest_jobs(
     connection: GatewayConnection, states: Iterable[JobState], limit: int, created_after_s: float | None
 ) -> list[Job]:
     """At most `limit` jobs, newest first."""
+    found: list[Job] = []
+    states, token = tuple(states), ""
+    while len(found) < limit:
+        page, token = await page_of_jobs(connection, states, created_after_s, min(limit - len(found), _PAGE), token)
+        found.extend(page)
+        if not token:
+            break
+    return found[:limit]
+
+
+async def page_of_jobs(
+    connection: GatewayConnection, states: Iterable[JobState], created_after_s: float | None, size: int, token: str
+) -> tuple[list[Job], str]:
+    """A page of jobs, newest first, and the token of the next one ("" on the last page)."""
     request = service_pb.ListJobsRequest(
         states=map(job_state_to_proto, states),
         created_after=None if created_after_s is None else timestamp_to_proto(created_after_s),
+        page_size=size,
+        page_token=token,
     )
-    found: list[Job] = []
-    while len(found) < limit:
-        request.page_size = min(limit - len(found), _PAGE)
-        page = await connection.unary(connection.jobs.ListJobs, request)
-        found.extend(map(job_from_proto, page.jobs))
-        request.page_token = page.next_page_token
-        if not page.next_page_token:
-            break
-    return found[:limit]
+    page = await connection.unary(connection.jobs.ListJobs, request)
+    return list(map(job_from_proto, page.jobs)), page.next_page_token
 
 
 def error_of_job(job_id: str, error: JobError) -> SayItError:

@@ -54,7 +54,7 @@ async def _transcribe_once(
     with connection.errors_translated():
         call = connection.jobs.Transcribe(metadata=connection.metadata)
         first = service_pb.TranscribeRequest(config=config)
-        messages = _messages(first, source, lambda block: service_pb.TranscribeRequest(audio=block))
+        messages = _messages(first, source.blocks(), lambda block: service_pb.TranscribeRequest(audio=block))
         async with writing(call, messages):
             async for message in call:
                 event = cursor.take(message)
@@ -70,7 +70,7 @@ async def create_job(connection: GatewayConnection, source: Source, config: serv
     first = service_pb.CreateJobRequest(config=config)
 
     def attempt() -> Awaitable[Job]:
-        messages = _messages(first, source, lambda block: service_pb.CreateJobRequest(audio=block))
+        messages = _messages(first, source.blocks(), lambda block: service_pb.CreateJobRequest(audio=block))
         return _create_once(connection, messages)
 
     return await connection.retry_budget(connection.settings.retry_s).call(attempt, lambda: source.can_start_again)
@@ -106,13 +106,7 @@ async def upload(connection: GatewayConnection, source: Source, filename: str) -
     retry = connection.retry_budget(connection.settings.reconnect_s)
     while True:
         try:
-            with connection.errors_translated():
-                call = connection.uploads.AppendUpload(metadata=connection.metadata)
-                start = upload_pb.AppendStart(upload_id=opened.id, offset=offset)
-                first = upload_pb.AppendUploadRequest(start=start)
-                messages = _messages(first, source, lambda block: upload_pb.AppendUploadRequest(data=block), offset)
-                async with writing(call, messages):
-                    await call
+            await append(connection, opened.id, offset, source.blocks(offset))
             return opened.id
         except SayItError as caught:
             error = caught
@@ -128,12 +122,24 @@ async def upload(connection: GatewayConnection, source: Source, filename: str) -
             return opened.id
 
 
+async def append(
+    connection: GatewayConnection, upload_id: str, offset: int, blocks: AsyncGenerator[bytes, None]
+) -> upload_pb.Upload:
+    """Appends blocks while they come, in one attempt, and returns the upload as it is then."""
+    first = upload_pb.AppendUploadRequest(start=upload_pb.AppendStart(upload_id=upload_id, offset=offset))
+    with connection.errors_translated():
+        call = connection.uploads.AppendUpload(metadata=connection.metadata)
+        async with writing(call, _messages(first, blocks, lambda block: upload_pb.AppendUploadRequest(data=block))):
+            uploaded: upload_pb.Upload = await call
+            return uploaded
+
+
 async def _messages(
-    first: Message, source: Source, message: Callable[[bytes], Message], offset: int = 0
+    first: Message, blocks: AsyncGenerator[bytes, None], message: Callable[[bytes], Message]
 ) -> AsyncGenerator[Message, None]:
     """The first message, each block as a message, and the one that ends the audio."""
-    yield first
-    async with aclosing(source.blocks(offset)) as blocks:
+    async with aclosing(blocks):
+        yield first
         async for block in blocks:
             yield message(block)
     # An empty message says that this was all; a client that dies ends the stream, too.

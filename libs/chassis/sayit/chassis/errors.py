@@ -10,14 +10,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # generated, ships no types
 
 from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
-from sayit.speech.wire import duration_to_proto, error_of_status
-from sayit.speech.wire.errors import kind_of_rpc_code
-
-#: When to try a peer again that is gone without saying when it comes back.
-_RETRY_AFTER_S = 1.0
-
-#: Trailing metadata of a failed call; holds a serialized google.rpc.Status. The key is gRPC's own convention.
-STATUS_DETAILS_KEY = "grpc-status-details-bin"
+from sayit.speech.wire import duration_to_proto
+from sayit.speech.wire.errors import STATUS_DETAILS_KEY
 
 _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
     grpc.StatusCode.INVALID_ARGUMENT: (
@@ -107,16 +101,3 @@ def _details(error: SayItError, english: str, request_id: str) -> list[Message]:
 def is_ours(error: grpc.aio.AioRpcError) -> bool:
     """Whether a service of ours failed the call, rather than gRPC or the network: then the status has our details."""
     return any(key == STATUS_DETAILS_KEY for key, _ in error.trailing_metadata() or ())
-
-
-def error_of_call(error: grpc.aio.AioRpcError) -> SayItError:
-    """The SayItError that a failed call carries; a bare status becomes the nearest kind, gRPC's text its `cause`."""
-    for key, value in error.trailing_metadata() or ():
-        if key == STATUS_DETAILS_KEY and isinstance(value, bytes):
-            return error_of_status(value)
-    kind = kind_of_rpc_code(error.code().value[0])
-    return SayItError(
-        kind,
-        retry_after_s=_RETRY_AFTER_S if kind is ErrorKind.UNAVAILABLE else None,
-        cause=f"{error.code().name}: {error.details()}",
-    )

@@ -17,10 +17,11 @@ import prometheus_client
 from opentelemetry import trace
 
 from sayit.chassis import principal, telemetry
-from sayit.chassis.errors import KIND_TO_GRPC, STATUS_DETAILS_KEY, error_of_call, status_of
+from sayit.chassis.errors import KIND_TO_GRPC, status_of
 from sayit.chassis.handlers import Behavior, Deserialize, Handler, Serialize, SlowReaderError, failing, rebuilt
 from sayit.chassis.principal import Principal
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.wire.errors import STATUS_DETAILS_KEY, error_of_call
 
 #: Metadata of the W3C trace context.
 TRACEPARENT_KEY = "traceparent"
@@ -196,6 +197,8 @@ class _Call:
             return error
         if isinstance(error, grpc.aio.AioRpcError):  # a call of ours to another service failed, so this one does
             known = error_of_call(error)
+            if known.kind is ErrorKind.UNAVAILABLE and known.retry_after_s is None:
+                known.retry_after_s = 1.0  # the other service is gone without saying when it comes back
             ours = known.kind in {ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED}  # our secret, not their key
             return SayItError(ErrorKind.INTERNAL, cause=f"another service said: {known}") if ours else known
         telemetry.logger().error("call_crashed", method=self.method, exc_info=error)

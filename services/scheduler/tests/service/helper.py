@@ -19,7 +19,6 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from sayit.chassis import principal
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
 from sayit.chassis.service_auth import service_channel
@@ -31,6 +30,7 @@ from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech import wire
 from sayit.speech.chunk_queue import queue_name
 from sayit.speech.errors import ErrorKind
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 

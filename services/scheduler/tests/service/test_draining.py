@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from sayit.chassis import principal
-from sayit.chassis.errors import error_of_call
 from sayit.chassis.service_auth import service_channel
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import chunk_service_pb2_grpc, job_service_pb2_grpc
 from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech.errors import ErrorKind
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 

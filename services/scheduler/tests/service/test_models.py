@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from sayit.chassis import principal
-from sayit.chassis.errors import error_of_call
 from sayit.scheduler.dispatch import worker_registry
 from sayit.speech.errors import ErrorKind
+from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 

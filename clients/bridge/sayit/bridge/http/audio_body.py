@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from pydantic import BaseModel, ValidationError
-from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from sayit.bridge.gateway_client import Gateway, Upload
 from sayit.bridge.http.media_types import check_head, check_media_type, media_type_of
-from sayit.bridge.http.multipart import FormEvent, PartBegin, boundary_of, form_events
 from sayit.bridge.settings import BridgeSettings
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -30,6 +29,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 #: Bytes of all plain fields of a form, and of a document in JSON.
 MAX_FIELDS_BYTES = 64 * 1024
+#: Most parts of a form, and bytes of one header of a part; real forms have far fewer.
+_MAX_PARTS = 256
+_MAX_HEADER_BYTES = 4 * 1024
 #: Bytes by which a form may be larger than its file.
 _FORM_OVERHEAD_BYTES = 256 * 1024
 #: Bytes at a file's beginning by which it is judged.
@@ -37,6 +39,10 @@ _HEAD_BYTES = 512
 #: The sender's mean speed is checked from here on.
 _SPEED_AFTER_S = 20.0
 _MEGABYTE = 1_000_000
+_LONGEST_BOUNDARY = 70
+
+#: A part of a form begins, bytes of it, or None: it has ended.
+FormEvent = MultipartSegment | bytes | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +152,7 @@ class Bodies:
         except ValidationError as error:
             raise invalid(error) from None
         except (ValueError, RecursionError):
-            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="body", reason="this is not JSON") from None
+            raise _invalid("body", "this is not JSON") from None
 
     async def _receive(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
         media_type = media_type_of(request)
@@ -163,28 +169,27 @@ class Bodies:
         return Received(upload_id=upload.id, size=upload.received_bytes, filename=upload.filename)
 
     async def _form(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
-        boundary = boundary_of(request.headers["content-type"])
         fields: dict[str, list[str]] = {}
         upload: Upload | None = None
         room = MAX_FIELDS_BYTES
         limit = self._settings.max_upload_bytes
         pieces = self.pieces(request, limit=limit + _FORM_OVERHEAD_BYTES)
-        async with aclosing(pieces), aclosing(form_events(pieces, boundary)) as events:
+        async with aclosing(pieces), aclosing(form_events(pieces, request.headers["content-type"])) as events:
             async for part in events:
-                assert isinstance(part, PartBegin)  # the others are consumed below
-                if part.filename is None and part.name != "file":
-                    value = await _field(events, part.name, room)
-                    room -= len(value)
-                    fields.setdefault(part.name, []).append(value.decode("utf-8", "replace"))
+                assert isinstance(part, MultipartSegment)  # the others are consumed below
+                name, data = part.name or "", _data(events)
+                if part.filename is None and name != "file":
+                    value = await _field(data, name, room)
+                    room -= len(name.encode()) + len(value)
+                    fields.setdefault(name, []).append(value.decode("utf-8", "replace"))
                     continue
-                if part.name != "file":
-                    reason = "the file belongs into the field 'file'"
-                    raise SayItError(ErrorKind.INVALID_ARGUMENT, field=part.name[:64], reason=reason)
+                if name != "file":
+                    raise _invalid(name, "the file belongs into the field 'file'")
                 if upload is not None:
-                    raise SayItError(ErrorKind.INVALID_ARGUMENT, field="file", reason="one request takes one file")
-                check_media_type(part.content_type)
+                    raise _invalid("file", "one request takes one file")
+                check_media_type(part.content_type or "")
                 filename = part.filename or ""
-                data = _limited(_data(events), limit, self.too_large())
+                data = _limited(data, limit, self.too_large())
                 upload = await _send(gateway, opened, data, filename=filename, size=None)
         if upload is None:
             raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
@@ -247,6 +252,26 @@ async def _limited(pieces: AsyncGenerator[bytes, None], limit: int, error: SayIt
         yield piece
 
 
+async def form_events(pieces: AsyncIterator[bytes], content_type: str) -> AsyncGenerator[FormEvent, None]:
+    """Parses a form (multipart/form-data) while it arrives.
+
+    Raises:
+        SayItError: INVALID_ARGUMENT for what is no form, or ends before its end.
+    """
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not 1 <= len(boundary) <= _LONGEST_BOUNDARY:
+        raise _invalid("body", "the form has no boundary")
+    try:
+        with PushMultipartParser(boundary, max_segment_count=_MAX_PARTS, max_header_size=_MAX_HEADER_BYTES) as parser:
+            async for piece in pieces:
+                for event in parser.parse(piece):
+                    yield event
+    except ParserLimitReached:
+        raise _invalid("body", "the form has too many fields, or too long names") from None
+    except MultipartError:
+        raise _invalid("body", "this is not well-formed multipart/form-data, or it ends before its end") from None
+
+
 async def _data(events: AsyncGenerator[FormEvent, None]) -> AsyncGenerator[bytes, None]:
     """The bytes of the part that began, up to its end."""
     async for event in events:
@@ -256,19 +281,23 @@ async def _data(events: AsyncGenerator[FormEvent, None]) -> AsyncGenerator[bytes
         yield event
 
 
-async def _field(events: AsyncGenerator[FormEvent, None], name: str, room: int) -> bytes:
+async def _field(pieces: AsyncIterator[bytes], name: str, room: int) -> bytes:
     value = bytearray()
-    async for data in _data(events):
-        value += data
-        if len(value) > room:
-            raise SayItError(ErrorKind.INVALID_ARGUMENT, field=name[:64], reason="the form's fields are too long")
+    async for piece in pieces:
+        value += piece
+        if len(name) + len(value) > room:
+            raise _invalid(name, "the form's fields are too long")
     return bytes(value)
 
 
 def _disposed_name(request: Request) -> str:
     """The file name in a Content-Disposition header, which a body that is the audio itself may have."""
     _, options = parse_options_header(request.headers.get("content-disposition", ""))
-    return options.get(b"filename", b"").decode("utf-8", "replace")
+    return str(options.get("filename", ""))
+
+
+def _invalid(field: str, reason: str) -> SayItError:
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field=field[:64], reason=reason)
 
 
 def invalid(error: ValidationError) -> RequestValidationError:

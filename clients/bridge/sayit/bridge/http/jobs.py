@@ -49,12 +49,8 @@ async def list_jobs(
     created_after: Annotated[datetime | None, Query(description="Only jobs created at or after this time.")] = None,
 ) -> JobListDocument:
     """List your jobs, newest first."""
-    jobs, token = await gateway.list_jobs(
-        states=state or (),
-        created_after_s=None if created_after is None else created_after.timestamp(),
-        page_size=page_size,
-        page_token=page_token,
-    )
+    created_after_s = None if created_after is None else created_after.timestamp()
+    jobs, token = await gateway.list_jobs(state or (), created_after_s, page_size, page_token)
     language, now_s = language_of(request), time.time()
     return JobListDocument(jobs=[job_document(job, language, now_s=now_s) for job in jobs], next_page_token=token)
 

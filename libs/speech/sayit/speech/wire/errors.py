@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2  # type: ignore[import-untyped]  # generated code that ships no types, as below
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, LocalizedMessage, RetryInfo  # type: ignore[import-untyped]
@@ -20,6 +22,10 @@ _KINDS: dict[int, ErrorKind] = {
     code_pb2.UNAUTHENTICATED: ErrorKind.UNAUTHENTICATED,
     code_pb2.UNAVAILABLE: ErrorKind.UNAVAILABLE,
 }
+#: Statuses that a transport or a proxy sets. SayIt's services always add details that say what happened.
+_BROKEN = frozenset({code_pb2.UNAVAILABLE, code_pb2.CANCELLED, code_pb2.INTERNAL, code_pb2.UNKNOWN})
+#: Trailing metadata of a failed call; holds a serialized `google.rpc.Status`. The key is gRPC's own convention.
+STATUS_DETAILS_KEY = "grpc-status-details-bin"
 #: Details with these names would collide with SayItError's own arguments.
 _RESERVED = frozenset({"kind", "field", "retry_after_s", "cause", "sentences"})
 
@@ -27,6 +33,20 @@ _RESERVED = frozenset({"kind", "field", "retry_after_s", "cause", "sentences"})
 def kind_of_rpc_code(code: int) -> ErrorKind:
     """The kind that a bare `google.rpc.Code` (the numbers of gRPC's status codes) comes closest to."""
     return _KINDS.get(code, ErrorKind.INTERNAL)
+
+
+def error_of_call(error: Any) -> SayItError:
+    """The error that a failed call carries; without details from a service of ours, the connection broke.
+
+    Args:
+        error: a grpc.aio.AioRpcError; this package does not import gRPC.
+    """
+    for key, value in error.trailing_metadata() or ():
+        if key == STATUS_DETAILS_KEY:
+            return error_of_status(value if isinstance(value, bytes) else value.encode())
+    code = error.code()
+    kind = ErrorKind.UNAVAILABLE if code.value[0] in _BROKEN else kind_of_rpc_code(code.value[0])
+    return SayItError(kind, cause=f"{code.name}: {error.details()}")
 
 
 def error_of_status(serialized: bytes) -> SayItError:

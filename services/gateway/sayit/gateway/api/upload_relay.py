@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from sayit.client.stream_writer import write
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: How long after the stream's end the cancellation by a lost client may still come; up to 5 ms were measured.
@@ -151,7 +152,7 @@ async def _pump(call: Any, messages: UploadMessages[_Request]) -> bool:
     """Copies messages from the client's stream to the scheduler's call; False where the scheduler has ended it."""
     async with aclosing(aiter(messages)) as stream:
         async for message in stream:
-            if not await _write(call, message):
+            if not await write(call, message):
                 return False
     return True
 
@@ -164,27 +165,10 @@ async def _finish(call: Any, answering: asyncio.Task[Any], messages: UploadMessa
     if messages.takes_data:
         if not messages.ended:
             await asyncio.wait({answering}, timeout=SETTLE_S)
-        if answering.done() or not await _write(call, end):
+        if answering.done() or not await write(call, end):
             return
     with suppress(grpc.aio.AioRpcError, grpc.aio.InternalError, asyncio.InvalidStateError):  # it has answered already
         await call.done_writing()
-
-
-async def _write(call: Any, message: Message) -> bool:
-    """Writes a message; False where the scheduler has already ended the call, whose answer says why.
-
-    It goes below grpc.aio's own `write`, as the SDK does: that one replaces the status that the scheduler sent by an
-    INTERNAL of its own where a write fails because of that status (grpc/grpc#36066); 8 of 100 early refusals lost
-    their reason so.
-    """
-    try:
-        await call.wait_for_connection()
-        if call.done():
-            return False
-        await call._cython_call.send_serialized_message(message.SerializeToString())  # noqa: SLF001 - see above
-    except (grpc.aio.AioRpcError, grpc.aio.InternalError):
-        return False
-    return True
 
 
 async def _answer(call: Any) -> Any:

@@ -24,7 +24,8 @@ from sayit.eval.layouts import find
 from sayit.eval.scores import word_errors
 from sayit.scheduler.ingest.segmentation import SplitConfig
 from sayit.speech.audio import SAMPLE_RATE_HZ
-from sayit.speech.options import AUTO, DecodeOptions
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.models import bundled

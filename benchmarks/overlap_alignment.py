@@ -48,7 +48,8 @@ from sayit.scheduler.jobs.records import ChunkOutput, DoneChunk, ReadyChunk
 from sayit.scheduler.jobs.redecodes import Redecode
 from sayit.scheduler.jobs.time_mapping import TimeMapping, needs_words
 from sayit.speech.audio import SAMPLE_RATE_HZ
-from sayit.speech.options import AUTO, PRESETS, DecodeOptions, Options, resolve
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import PRESETS, DecodeOptions, Options, resolve
 from sayit.speech.transcript import Segment, Span, Word
 from sayit.transcriber.engine import Engine
 

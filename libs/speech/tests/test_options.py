@@ -7,16 +7,14 @@ from dataclasses import asdict
 import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.language_names import AUTO, LANGUAGES, normal_language
 from sayit.speech.options import (
-    AUTO,
-    LANGUAGES,
     MAX_LANGUAGES,
     MAX_PROMPT_CHARS,
     PRESETS,
     DecodingOverrides,
     Options,
     Task,
-    normal_language,
     preset_name,
     resolve,
 )
@@ -24,14 +22,32 @@ from sayit.speech.options import (
 
 @pytest.mark.parametrize(
     ("tag", "code"),
-    [("ko", "ko"), ("ko-KR", "ko"), ("EN_us", "en"), (" ja ", "ja"), ("", AUTO), ("auto", AUTO), ("zh-Hant-TW", "zh")],
+    [
+        ("ko", "ko"),
+        ("ko-KR", "ko"),
+        ("EN_us", "en"),
+        (" ja ", "ja"),
+        ("", AUTO),
+        ("auto", AUTO),
+        ("zh-Hant-TW", "zh"),
+        ("kor", "ko"),
+        ("Korean", "ko"),
+        ("nb-NO", "no"),
+        ("iw", "he"),
+        ("fil", "tl"),
+        ("cmn-Hans", "zh"),
+        ("zh-yue-HK", "yue"),
+        ("jv", "jw"),
+        ("ger", "de"),
+        ("Haitian  Creole", "ht"),
+    ],
 )
-def test_tags_become_plain_codes(tag, code):
-    """Regions, case and white space do not matter; nothing means auto."""
+def test_tags_and_names_become_plain_codes(tag, code):
+    """Regions, case and white space do not matter, former and longer codes are known; nothing means auto."""
     assert normal_language(tag) == code
 
 
-@pytest.mark.parametrize("tag", ["xx", "korean", "k", "ko,en", "x" * 1000])
+@pytest.mark.parametrize("tag", ["xx", "klingon", "k", "ko,en", "x" * 1000])
 def test_unknown_languages_are_refused(tag):
     """What Whisper does not know is INVALID_LANGUAGE, and a long tag does not fill the message."""
     with pytest.raises(SayItError) as caught:

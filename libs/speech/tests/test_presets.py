@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sayit.speech.options import LANGUAGES, PRESETS, Options, preset_name, resolve
+from sayit.speech.language_names import LANGUAGES
+from sayit.speech.options import PRESETS, Options, preset_name, resolve
 from sayit.speech.presets import PresetsError, load_presets
 
 

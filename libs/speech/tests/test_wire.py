@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sayit.speech import wire
 from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
 from sayit.speech.jobs import JobState
-from sayit.speech.options import AUTO, DECODING, OPTIONS, Options, Task
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import DECODING, OPTIONS, Options, Task
 from sayit.speech.system import PartState
 from sayit.speech.transcript import Coverage, Segment, SuppressionReason, Transcript, Usage, Word
 from sayit.speech.wire import PART_BYTES, PART_SEGMENTS

@@ -25,7 +25,8 @@ from sayit.eval.measurement import Measured, Problem, Reading, measure
 from sayit.eval.report import Report, ReportError, load, report
 from sayit.eval.scores import Normaliser
 from sayit.speech.errors import SayItError
-from sayit.speech.options import AUTO, Options
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import Options
 
 #: What `--versus` cannot change.
 _FIXED = {"model", "task", "max_tokens_per_window", "decoding"}

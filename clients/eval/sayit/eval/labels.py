@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayit.speech.options import AUTO
+from sayit.speech.language_names import AUTO
 from sayit.speech.transcript import Span, Word
 from sayit.speech.word_times import spread
 

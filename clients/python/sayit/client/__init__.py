@@ -28,7 +28,8 @@ from sayit.speech.jobs import (
     Result,
     StateChanged,
 )
-from sayit.speech.options import AUTO, Channels, Context, DecodingOverrides, Guard, Options, Task
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import Channels, Context, DecodingOverrides, Guard, Options, Task
 from sayit.speech.rendering import Format, SubtitleStyle, render
 from sayit.speech.system import Model, Part, PartState, SystemStatus, TranscriberStatus
 from sayit.speech.transcript import Coverage, Segment, Span, Suppressed, SuppressionReason, Transcript, Usage, Word

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.language_names import AUTO, LANGUAGES, normal_language
 from sayit.speech.presets import (
     LIMITS,
     MAX_SUPPRESSED_TOKENS,
@@ -17,13 +18,8 @@ from sayit.speech.presets import (
     Preset,
     Presets,
     load_presets,
-    own_data,
 )
 
-#: "Detect it": the language option that names no language.
-AUTO = "auto"
-#: English names of Whisper's languages by their BCP-47 primary subtags.
-LANGUAGES: Mapping[str, str] = MappingProxyType(own_data("languages.toml"))
 #: The presets that come with SayIt; `auto`'s also serves every language without one of its own.
 PRESETS: Presets = load_presets(LANGUAGES)
 #: In the list of languages: every one that the model knows, as an empty list says, too.
@@ -151,7 +147,12 @@ class Options:
     """A request's options, valid once `normalised` returned them."""
 
     language: Annotated[
-        str, Rule('BCP-47 tag such as "ko" or "en-US"; "auto" detects it.', chars=32, examples=("ko",))
+        str,
+        Rule(
+            'Code, BCP-47 tag or English name such as "ko", "en-US" or "Korean"; "auto" detects it.',
+            chars=32,
+            examples=("ko",),
+        ),
     ] = AUTO
     task: Annotated[Task, Rule("`translate` writes English.")] = Task.TRANSCRIBE
     model: Annotated[str, Rule("Name of a model; empty takes the installation's default.", chars=200)] = ""
@@ -222,20 +223,6 @@ class DecodeOptions(Preset):
     languages: tuple[str, ...] = ()
     #: Whether windows are decoded with the text of the chunk's earlier windows.
     within_chunk_context: bool = True
-
-
-def normal_language(tag: str) -> str:
-    """The Whisper code of a BCP-47 tag (`ko-KR` → `ko`), or AUTO; empty means AUTO.
-
-    Raises:
-        SayItError: INVALID_LANGUAGE for anything Whisper does not know.
-    """
-    code = tag.strip().lower().replace("_", "-").split("-")[0]
-    if code in {"", AUTO}:
-        return AUTO
-    if code not in LANGUAGES:
-        raise SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language=tag[:32])
-    return code
 
 
 def preset_name(language: str, presets: Presets = PRESETS) -> str:

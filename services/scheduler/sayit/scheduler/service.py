@@ -47,7 +47,7 @@ from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.retention.sweeper import Sweeper
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.speech.options import LANGUAGES
+from sayit.speech.language_names import LANGUAGES
 from sayit.speech.presets import Presets, PresetsError, load_presets
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from sayit.chassis.settings import ServiceSettings
 from sayit.speech.chunk_queue import PREFETCHED
 from sayit.speech.errors import SayItError
-from sayit.speech.options import normal_language
+from sayit.speech.language_names import normal_language
 
 #: More threads gain little on one Whisper; more processes do.
 _MOST_DEFAULT_THREADS = 4

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO
+from sayit.speech.language_names import AUTO
 from sayit.transcriber.engine import PLAIN_POLICY, BatchLimits, Engine, EngineCancelled
 from sayit.transcriber.engine.decode_session import DecodeSession
 from sayit.transcriber.engine.executor import Executor

@@ -9,7 +9,8 @@ import pytest
 from faster_whisper import WhisperModel
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, Options, Task, resolve
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import Options, Task, resolve
 from sayit.speech.transcript import SuppressionReason
 from sayit.transcriber.engine import Engine
 from sayit.transcriber.engine.language import Candidate

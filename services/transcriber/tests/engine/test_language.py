@@ -1,7 +1,7 @@
 import pytest
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, LANGUAGES
+from sayit.speech.language_names import AUTO, LANGUAGES
 from sayit.transcriber.engine.fallback import Fallback, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
 from sayit.transcriber.engine.language_search import LanguageCandidates, better

@@ -18,7 +18,8 @@ from sayit.cli.transcription import inputs as sources
 from sayit.cli.transcription.display import Show, display
 from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of, without_done
 from sayit.speech.errors import SayItError
-from sayit.speech.options import AUTO, Options, Task
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import Options, Task
 from sayit.speech.rendering import Format, SubtitleStyle
 
 _SUBTITLES = "Subtitles"

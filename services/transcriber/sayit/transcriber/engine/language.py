@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, DecodeOptions
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import DecodeOptions
 
 #: Every Whisper knows it.
 ENGLISH = "en"

@@ -21,7 +21,8 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import LANGUAGES, Task
+from sayit.speech.language_names import LANGUAGES
+from sayit.speech.options import Task
 from sayit.speech.transcript import Word
 from sayit.transcriber.engine.fallback import FallbackStep, Generated
 from sayit.transcriber.engine.language import ENGLISH

@@ -14,7 +14,8 @@ from pydantic.json_schema import SkipJsonSchema
 from sayit.bridge.http.audio_body import form_content
 from sayit.bridge.http.documents import Document
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.options import AUTO, OPTIONS, Options, Task, normal_language
+from sayit.speech.language_names import AUTO, normal_language
+from sayit.speech.options import OPTIONS, Options, Task
 
 
 class ResponseFormat(StrEnum):

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from sayit.bridge.http.openai.form_fields import AudioRequest, ResponseFormat
-from sayit.speech.options import LANGUAGES, Task
+from sayit.speech.language_names import LANGUAGES
+from sayit.speech.options import Task
 from sayit.speech.rendering import Format, render
 from sayit.speech.rendering.documents import figure, seconds
 from sayit.speech.transcript import Segment, Transcript

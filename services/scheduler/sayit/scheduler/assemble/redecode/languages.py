@@ -11,7 +11,8 @@ from sayit.scheduler.assemble.redecode.values import Heard
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.records import DoneChunk
 from sayit.scheduler.jobs.redecodes import RedecodeRequest
-from sayit.speech.options import AUTO, resolve
+from sayit.speech.language_names import AUTO
+from sayit.speech.options import resolve
 from sayit.speech.transcript import Segment
 
 #: Below it a detected language is in doubt, as it is for the engine.

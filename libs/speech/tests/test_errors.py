@@ -83,3 +83,23 @@ def test_braces_in_details_are_text():
     """A detail that looks like a template is not expanded."""
     error = SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language="{kind}")
     assert str(error) == "The language '{kind}' is not supported."
+
+
+@pytest.mark.parametrize(
+    ("reason", "korean"),
+    [
+        ("longer than 64 characters", "64자를 넘습니다"),
+        ("wait: Input should be less than or equal to 3600", "wait: 3600 이하여야 합니다"),
+        (
+            "task: Input should be 'transcribe' or 'translate'",
+            "task: 다음 중 하나여야 합니다: 'transcribe' or 'translate'",
+        ),
+        ("2.5 is not between 0 and 1", "2.5은(는) 0에서 1 사이가 아닙니다"),
+        ("what nobody wrote down", "what nobody wrote down"),
+    ],
+)
+def test_reasons_are_korean_inside_korean_sentences(reason: str, korean: str) -> None:
+    """As far as they are known; the English sentence has them as they are."""
+    error = SayItError(ErrorKind.INVALID_ARGUMENT, reason=reason)
+    assert error.message("ko") == f"요청이 올바르지 않습니다: {korean}"
+    assert error.message("en").endswith(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.service import running
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import system_service_pb2, system_service_pb2_grpc
-from sayit.v1.transcription_service_pb2 import GetJobRequest
+from sayit.v1.transcription_service_pb2 import GetJobRequest, WatchJobRequest
 
 from .helper import failure, settings, suite
 
@@ -70,15 +71,38 @@ async def test_without_a_valid_key_nothing_is_served(tmp_path: Path) -> None:
     stored, key = create_key(keys, tenant="acme")
     async with suite(api_keys_file=keys) as s:
         request = GetJobRequest(job_id="job-1")
-        assert (await failure(s.jobs.GetJob(request))).kind is ErrorKind.UNAUTHENTICATED
-        wrong = [("authorization", f"Bearer {key}x")]
-        assert (await failure(s.jobs.GetJob(request, metadata=wrong))).kind is ErrorKind.UNAUTHENTICATED
+        missing = await failure(s.jobs.GetJob(request))
+        wrong = await failure(s.jobs.GetJob(request, metadata=[("authorization", f"Bearer {key}x")]))
+        assert missing.kind is wrong.kind is ErrorKind.UNAUTHENTICATED
+        assert "is required" in str(missing)
+        assert "not known" in str(wrong)
+        assert "폐기된" in wrong.message("ko")
         assert (await failure(s.jobs.CreateJob())).kind is ErrorKind.UNAUTHENTICATED
         assert (await failure(s.jobs.Transcribe())).kind is ErrorKind.UNAUTHENTICATED
         revoke_key(keys, stored.id)
         right = [("x-api-key", key)]
         assert (await failure(s.jobs.GetJob(request, metadata=right))).kind is ErrorKind.UNAUTHENTICATED
     assert s.fake.principals == {}
+
+
+async def test_a_revoked_key_ends_its_streams(tmp_path: Path) -> None:
+    """A watcher hears of it within about a second; those of other keys go on."""
+    keys = tmp_path / "keys.json"
+    (stored, key), (_, other) = create_key(keys, tenant="acme"), create_key(keys, tenant="acme")
+    async with suite(api_keys_file=keys) as s:
+        s.fake.pace = asyncio.Semaphore(0)
+        watching, going_on = (
+            s.jobs.WatchJob(WatchJobRequest(job_id="job-1"), metadata=[("x-api-key", one)]) for one in (key, other)
+        )
+        reading, waiting = (asyncio.ensure_future(call.read()) for call in (watching, going_on))
+        async with asyncio.timeout(10):
+            while len(s.fake.watches) < 2:  # noqa: ASYNC110 - the fake has no event for it
+                await asyncio.sleep(0.01)
+            revoke_key(keys, stored.id)
+            assert (await failure(reading)).kind is ErrorKind.UNAUTHENTICATED
+        assert not waiting.done()
+        going_on.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def test_forged_principal_metadata_is_ignored() -> None:

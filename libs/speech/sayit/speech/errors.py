@@ -17,8 +17,12 @@ Transports map kinds to their own codes (`sayit.chassis.errors` for gRPC); nothi
 
 from __future__ import annotations
 
+import functools
+import re
+import tomllib
 from dataclasses import dataclass
 from enum import Enum
+from importlib import resources
 
 #: The domain of our codes in `google.rpc.ErrorInfo`; under `.internal`, where nobody can register one.
 ERROR_DOMAIN = "sayit.internal"
@@ -211,8 +215,28 @@ class SayItError(Exception):
         korean = language.lower().startswith("ko")
         if self.sentences is not None:
             return self.sentences.ko if korean else self.sentences.en
-        template = self.kind.value.ko if korean else self.kind.value.en
-        return template.format_map(_Known(self.details))
+        if not korean:
+            return self.kind.value.en.format_map(_Known(self.details))
+        reason = korean_reason(self.details.get("reason", ""))
+        return self.kind.value.ko.format_map(_Known(self.details | ({"reason": reason} if reason else {})))
+
+
+def korean_reason(reason: str) -> str:
+    """A reason inside a sentence in Korean, by `data/reasons_ko.toml`; as it is where it is not known there."""
+    name, colon, rest = reason.partition(": ")
+    for before, one in (("", reason), (name + colon, rest)):  # perhaps after the name of a field
+        for pattern, korean in _korean_reasons():
+            if found := pattern.fullmatch(one):
+                return before + korean.format(*found.groups())
+    return reason
+
+
+@functools.cache
+def _korean_reasons() -> list[tuple[re.Pattern[str], str]]:
+    text = (resources.files(__package__) / "data" / "reasons_ko.toml").read_text(encoding="utf-8")
+    # Parts are bounded, so that no reason is slow to match.
+    known = tomllib.loads(text).items()
+    return [(re.compile(re.escape(english).replace(r"\{\}", "(.{0,200}?)")), korean) for english, korean in known]
 
 
 class _Known(dict[str, str]):

@@ -52,8 +52,9 @@ def error_of_call(error: Any) -> SayItError:
 def error_of_status(serialized: bytes) -> SayItError:
     """The error in a serialized `google.rpc.Status` (gRPC's `grpc-status-details-bin` trailer).
 
-    Without an ErrorInfo of our domain the kind follows from the status code. A code of ours that this version does not
-    know becomes INTERNAL with the sentences that came along. The status's own message is kept as `cause`, for logs.
+    Without an ErrorInfo of our domain the kind follows from the status code. The sentences that came along are kept:
+    they may say more than the kind's own, and a code of ours that this version does not know, which becomes INTERNAL,
+    has no others. The status's own message is kept as `cause`, for logs.
     """
     status = Status()
     try:
@@ -73,7 +74,7 @@ def error_of_status(serialized: bytes) -> SayItError:
         field=details.get("field", fields[0] if fields else ""),
         retry_after_s=seconds_of_duration(retry.retry_delay) if retry.HasField("retry_delay") else None,
         cause=f"{info.reason}: {status.message}" if ours else status.message,
-        sentences=_sentences(status) if ours and info.reason not in ErrorKind.__members__ else None,
+        sentences=_sentences(status) if ours else None,
         **{name: value for name, value in details.items() if name not in _RESERVED},
     )
 

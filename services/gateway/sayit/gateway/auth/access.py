@@ -14,9 +14,16 @@ from sayit.chassis.principal import LOCAL, Principal
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.auth.keys import ADMIN, READ, TRANSCRIBE, KeyRing
 from sayit.gateway.settings import GatewaySettings
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind, SayItError, Sentence
 
 _BEARER = "bearer "
+_NO_KEY = Sentence(
+    en="An API key is required: send it as Authorization: Bearer KEY, or as X-Api-Key.",
+    ko="API 키가 필요합니다. Authorization: Bearer 키 또는 X-Api-Key로 보냅니다.",
+)
+_UNKNOWN_KEY = Sentence(
+    en="This API key is not known here, is over, or was revoked.", ko="등록되지 않았거나 만료 또는 폐기된 API 키입니다."
+)
 #: Methods that only read, by how their names begin; all others need the scope to transcribe, also those of the future.
 _READING = ("Get", "List", "Watch")
 #: How often the file of keys is looked at while no call does.
@@ -66,7 +73,7 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
             return LOCAL
         found = self._keys.find(_key(metadata))
         if found is None:
-            raise SayItError(ErrorKind.UNAUTHENTICATED)
+            raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if _key(metadata) else _NO_KEY)
         needed = READ if method.startswith(_READING) else TRANSCRIBE
         if needed not in found.scopes and ADMIN not in found.scopes:
             raise SayItError(ErrorKind.PERMISSION_DENIED, scope=needed)

@@ -8,7 +8,7 @@ GEN := protos/gen/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help setup run up test faults bench bench-plots eval-real check lint types imports protos protos-check docs docs-check openapi \
-	pins clean
+	generators pins clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -112,6 +112,12 @@ docs: setup ## write the generated parts of docs/
 	@$(BIN)/python tests/documentation/error_table.py
 	@$(BIN)/python -m benchmarks.documentation
 
+.venv-generators/.ready: requirements/generators.txt
+	$(call venv,.venv-generators,requirements/generators.txt)
+	@touch $@
+
+generators: .venv-generators/.ready ## what makes clients of the OpenAPI document, which tests use where it is there
+
 openapi: setup ## write the OpenAPI document that the TypeScript client is generated from, and its types where node is
 	@$(BIN)/python clients/typescript/generate.py
 
@@ -123,11 +129,11 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 pins: ## renew all pins: packages for every platform, with hashes, and the digest of the base image (needs uv and docker)
 	@$(COMPILE) pyproject.toml --all-extras -o requirements/development.txt
-	@for list in generation floor; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
+	@for list in generation floor generators; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
 	@digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{json .Manifest.Digest}}' | tr -d '"') \
 		&& test -n "$$digest" && sed -i.old -E "s/@sha256:[0-9a-f]{64}/@$$digest/" deploy/Dockerfile && rm deploy/Dockerfile.old
 
 clean: ## delete the environments, caches and everything built; recordings, models and data stay
-	@rm -rf .venv .venv-generation .coverage .coverage.* htmlcov build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	@rm -rf .venv .venv-generation .venv-generators .coverage .coverage.* htmlcov build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache tests/faults/report.json clients/typescript/node_modules clients/typescript/dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from clients.python.tests.helper import JOB, STORY, Gateway, numbered, segment, serving
+from clients.python.tests.helper import JOB, STATUS, STORY, Gateway, numbered, segment, serving
 from sayit.bridge.http.problems import KIND_TO_HTTP, fault_of, language_of, problem, problem_response
 from sayit.bridge.service import running
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import PartialText
+from sayit.speech.system import Part, PartState
 
 from .helper import scripted, settings
 
@@ -67,16 +68,18 @@ def test_the_language_is_what_the_reader_prefers(accepted: str, language: str) -
 async def test_errors_take_the_form_of_their_surface() -> None:
     """Problems, the first backend's envelope, OpenAI's object: also for what no route answers."""
     async with scripted() as (client, _):
-        native = await client.get("/v1/nothing")
-        assert (native.status_code, native.json()["code"]) == (404, "ROUTE_NOT_FOUND")
+        for path in ("/nothing", "/v1/jobs/a/nothing"):
+            native = await client.get(path)
+            assert (native.status_code, native.json()["code"]) == (404, "ROUTE_NOT_FOUND")
         legacy = await client.get("/api/nothing")
         assert (legacy.status_code, legacy.json()["success"], legacy.json()["error"]["code"]) == (
             404,
             False,
             "ROUTE_NOT_FOUND",
         )
-        openai = await client.get("/v1/audio/nothing")
-        assert (openai.status_code, openai.json()["error"]["type"]) == (404, "invalid_request_error")
+        for path in ("/v1/audio/nothing", "/v1/chat/completions", "/audio/transcriptions"):
+            openai = await client.post(path, json={})
+            assert (openai.status_code, openai.json()["error"]["type"]) == (404, "invalid_request_error")
         wrong = await client.put("/v1/jobs")
         assert (wrong.status_code, wrong.json()["code"]) == (405, "METHOD_NOT_ALLOWED")
         assert "GET" in wrong.headers["Allow"] or "POST" in wrong.headers["Allow"]
@@ -89,10 +92,23 @@ async def test_a_gateway_that_is_away_is_503_with_a_time_to_come_back() -> None:
         await gateway.server.stop(None)
         answer = await client.get(f"/v1/jobs/{JOB}")
         assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Accept-Language" in answer.headers["Vary"]
         assert int(answer.headers["Retry-After"]) > 0
         assert (await client.get("/livez")).status_code == 200
         ready = await client.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (503, "down")
+
+
+async def test_ready_is_what_can_work() -> None:
+    """Not a gateway without a transcriber, though it answers; a stranger is told no parts."""
+    async with scripted() as (client, gateway):
+        assert (await client.get("/readyz")).status_code == 200
+        gateway.status = replace(STATUS, state=PartState.DOWN, parts=(Part(name="transcribers", state=PartState.DOWN),))
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["parts"]["transcribers"]) == (503, "down")
+        gateway.script["GetStatus"] = [SayItError(ErrorKind.UNAUTHENTICATED)]
+        assert (await client.get("/readyz")).json()["parts"] == {"bridge": "ok"}
 
 
 async def test_security_headers_ids_and_compression() -> None:
@@ -117,11 +133,16 @@ async def test_pages_of_other_origins_are_kept_out_unless_allowed() -> None:
         foreign = {"Origin": "https://evil.example"}
         answer = await client.delete(f"/v1/jobs/{JOB}", headers=foreign)
         assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED")
+        assert "https://evil.example" in answer.json()["detail"]
+        assert "SAYIT_CORS_ORIGINS" in answer.json()["detail"]
+        in_openais = await client.post("/v1/audio/transcriptions", headers={**foreign, "Accept-Language": "ko"})
+        assert "SAYIT_CORS_ORIGINS로" in in_openais.json()["error"]["message"]
         assert gateway.calls == []
         own = {"Origin": str(client.base_url).rstrip("/")}
         assert (await client.delete(f"/v1/jobs/{JOB}", headers=own)).status_code == 204
         rebound = await client.get(f"/v1/jobs/{JOB}", headers={"Host": "evil.example"})
         assert rebound.status_code == 403
+        assert "SAYIT_ALLOWED_HOSTS" in rebound.json()["detail"]
         assert "access-control-allow-origin" not in (await client.get(f"/v1/jobs/{JOB}", headers=foreign)).headers
     async with scripted(cors_origins="https://app.example, https://b.example") as (client, _):
         app = {"Origin": "https://app.example"}
@@ -134,10 +155,12 @@ async def test_pages_of_other_origins_are_kept_out_unless_allowed() -> None:
                 **app,
                 "Access-Control-Request-Method": "PATCH",
                 "Access-Control-Request-Headers": "upload-offset",
+                "Access-Control-Request-Private-Network": "true",
             },
         )
         assert asked.status_code == 200
         assert "upload-offset" in asked.headers["access-control-allow-headers"]
+        assert asked.headers["access-control-allow-private-network"] == "true"
         assert (await client.delete(f"/v1/jobs/{JOB}", headers=app)).status_code == 204
         assert (await client.delete(f"/v1/jobs/{JOB}", headers={"Origin": "https://c.example"})).status_code == 403
 

@@ -170,7 +170,19 @@ async def test_other_media_types_are_refused() -> None:
     async with scripted() as (client, gateway):
         answer = await client.post("/v1/jobs", content=AUDIO, headers={"Content-Type": "image/png"})
         assert (answer.status_code, answer.json()["code"]) == (415, "INVALID_FORMAT")
-        assert gateway.calls == []
+        assert gateway.calls == ["ListModels"]  # whether the key is taken
+
+
+async def test_a_key_is_checked_before_a_body_is_read() -> None:
+    """A stranger's bytes take no slot, and the file is not asked for; a key that was taken is not asked about again."""
+    async with scripted() as (client, gateway):
+        gateway.script["ListModels"] = [SayItError(ErrorKind.UNAUTHENTICATED)]
+        assert status(await sent(client, head(5_000_000, "Expect: 100-continue"))) == 401
+        assert gateway.calls == ["ListModels"]
+        for _ in range(2):
+            gateway.stored.clear()
+            assert (await client.post("/v1/jobs", content=AUDIO)).status_code == 202
+        assert gateway.calls.count("ListModels") == 2
 
 
 async def test_too_much_is_refused_at_once_if_announced_and_while_it_comes_if_not() -> None:
@@ -183,7 +195,7 @@ async def test_too_much_is_refused_at_once_if_announced_and_while_it_comes_if_no
     async with scripted(max_upload_mb=3) as (client, gateway):
         answer = await client.post("/v1/jobs", content=AUDIO * 4)
         assert (answer.status_code, answer.json()["code"]) == (413, "FILE_TOO_LARGE")
-        assert gateway.calls == []
+        assert "CreateUpload" not in gateway.calls
         answer = await client.post("/v1/jobs", content=unannounced())
         assert answer.status_code == 413
         assert "3 MB" in answer.json()["detail"]
@@ -245,3 +257,47 @@ async def test_uploads_at_once_are_bounded() -> None:
         assert (answer.status_code, answer.json()["code"]) == (429, "OVERLOADED")
         assert int(answer.headers["Retry-After"]) > 0
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000,
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 2000) for n in range(40)) + b"\r\n",
+        b"POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + b"T: y\r\n" * 200,
+    ],
+    ids=["address", "many headers", "a header that does not end", "long headers", "trailers"],
+)
+async def test_heads_and_trailers_are_bounded_as_they_come(request_head: bytes) -> None:
+    """431 as a problem, before more is kept; the connection ends."""
+    async with scripted() as (client, gateway):
+        answer = await sent(client, request_head)
+        assert status(answer) == 431
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "HEADERS_TOO_LARGE"
+        assert "CreateJob" not in gateway.calls
+
+
+async def test_trailers_that_trickle_are_cut_off() -> None:
+    """The body's idle time holds for them, too."""
+    async with scripted(upload_idle_s=0.3) as (client, _):
+        body = b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-A"
+        assert status(await sent(client, body)) == 408
+
+
+async def test_connections_are_bounded() -> None:
+    """One more is refused, until one ends."""
+    async with scripted(bridge_max_connections=1) as (client, _):
+        _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(b"GET /livez HTTP/1.1\r\n")
+        assert status(await sent(client, b"")) == 503
+        writer.close()
+
+
+async def test_a_document_that_is_too_long_is_told_so() -> None:
+    """Its limit is not the file's."""
+    async with scripted() as (client, _):
+        answer = await client.put("/v1/vocabularies/team", json={"words": ["x" * 70_000]})
+        assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+        assert "64 kB" in answer.json()["detail"]

@@ -36,6 +36,20 @@ def test_a_short_file_is_answered_in_the_same_call(client: httpx.Client) -> None
     assert len(fetched["text"].split()) > 10
 
 
+def test_the_first_answer_may_be_the_format(client: httpx.Client) -> None:
+    """With `wait` and `format`; a job that failed answers with its error, one that takes longer is a job."""
+    answer = client.post("/v1/jobs?language=en&wait=30&format=srt", content=SHORT)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/x-subrip; charset=utf-8")
+    assert answer.text.startswith("1\n00:00:0")
+    path = answer.headers["Location"]
+    assert client.get(f"{path}/transcript.srt").text == answer.text
+    form = client.post("/v1/jobs", files={"file": SHORT}, data={"language": "en", "wait": "30", "format": "text"})
+    assert form.text == client.get(f"{path}/transcript.txt").text
+    failed = client.post("/v1/jobs?wait=30&format=vtt", content=b"RIFF" + bytes(5000))
+    assert (failed.status_code, failed.json()["code"]) == (415, "INVALID_FORMAT")
+    assert client.post("/v1/jobs?format=vtt", content=SHORT).status_code == 202
+
+
 def test_a_long_file_is_polled_watched_and_read(client: httpx.Client) -> None:
     """202 at once with the interval; events up to the last; then the transcript in every form, with an ETag."""
     answer = client.post("/v1/jobs", files={"file": ("긴.flac", LONG, "audio/flac")}, data={"language": "ko"})

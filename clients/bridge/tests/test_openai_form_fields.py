@@ -106,7 +106,8 @@ def test_logprobs_need_words() -> None:
         ({"known_speaker_names__": ["kim"]}, "known_speaker_names"),
         ({"chunking_strategy": "words"}, "chunking_strategy"),
         ({"chunking_strategy": '{"type": "other"}'}, "chunking_strategy"),
-        ({"prompt": "x" * 2001}, "prompt"),
+        ({"guard": "perhaps"}, "guard"),
+        ({"beam_size": "99"}, "beam_size"),
         ({"model": ["small", "medium"]}, "model"),
         ({"vad_filter": "true"}, "vad_filter"),
     ],
@@ -117,6 +118,34 @@ def test_what_is_not_possible_is_refused_with_its_field(fields, field: str) -> N
         asked(**fields)
     assert caught.value.field == field
     assert caught.value.kind in {ErrorKind.INVALID_OPTION, ErrorKind.INVALID_LANGUAGE}
+
+
+def test_own_options_are_taken_beside_openais() -> None:
+    """As `extra_body` brings them; lists with brackets or commas."""
+    options = asked(
+        guard="strict",
+        hotwords="세이잇",
+        keywords__=["게이트웨이"],
+        vocabulary="team",
+        channels="split",
+        languages__=["ko", "en"],
+        temperatures="0,0.4",
+        word_timestamps="true",
+    ).options
+    assert (options.guard, options.hotwords, options.vocabulary) == ("strict", "게이트웨이, 세이잇", "team")
+    assert (options.channels, options.languages, options.decoding.temperatures) == ("split", ("ko", "en"), (0.0, 0.4))
+    assert options.word_timestamps
+
+
+def test_a_long_prompt_is_cut_at_its_beginning() -> None:
+    """As OpenAI does: the model sees the end."""
+    assert asked(prompt="a" * 5000 + " end").options.prompt.endswith("a end")
+
+
+@pytest.mark.parametrize("name", ["Korean", "kor", "ko-KR"])
+def test_languages_have_many_names(name: str) -> None:
+    """What clients send that were made for other servers."""
+    assert asked(language=name).options.language == "ko"
 
 
 def test_translations_have_no_speakers() -> None:

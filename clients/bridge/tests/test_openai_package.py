@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,7 @@ import httpx
 import pytest
 import soundfile
 
+from clients.typescript.generate import FOLDER as TYPESCRIPT
 from tests.end_to_end.helper import label, repeated, wav, word_error_rate
 
 from .helper import RECORDINGS
@@ -110,6 +114,35 @@ def test_a_translation(client: OpenAI) -> None:
         answer = client.audio.translations.create(file=file, model="whisper-1", response_format="verbose_json")
     assert isinstance(answer.text, str)
     assert (answer.language, answer.model_extra and answer.model_extra["task"]) == ("english", "translate")
+
+
+def test_own_options_go_along(client: OpenAI, bridge_url: str) -> None:
+    """SayIt's options as `extra_body`; a prompt of any length."""
+    raw = client.audio.transcriptions.with_raw_response
+    own = {"guard": "strict", "channels": "split", "languages": ["en", "ko"], "temperatures": [0, 0.4]}
+    with SHORT.open("rb") as file:
+        answer = raw.create(file=file, model="whisper-1", prompt="before " * 1000, extra_body=own)
+    options = asked_of(bridge_url, f"/{answer.headers['x-sayit-job']}")["options"]
+    assert {name: options[name] for name in own} == own
+    assert len(options["prompt"]) <= 2000
+
+
+@pytest.mark.skipif(
+    not (shutil.which("node") and (TYPESCRIPT / "node_modules" / "openai").exists()),
+    reason="needs Node, and `npm ci` in clients/typescript",
+)
+def test_the_package_for_node(bridge_url: str) -> None:
+    """Whole, streamed, with words, own options and errors."""
+    command = ["node", TYPESCRIPT / "tests" / "openai.mjs", bridge_url, SHORT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    saw = json.loads(done.stdout)
+    assert word_error_rate(label("en-8s")["text"], saw["text"]) < 20
+    assert saw["deltas"] == saw["done"] == saw["text"]
+    assert saw["srt"].startswith("1\n00:00:0")
+    assert saw["words"] == len(saw["text"].split())
+    assert saw["refused"] == [404, "model_not_found"]
+    assert "whisper-1" in saw["models"]
 
 
 def test_a_long_recording_streams(openai: Any, client: OpenAI) -> None:

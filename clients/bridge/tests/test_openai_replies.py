@@ -117,10 +117,24 @@ def test_chunks_are_given_out_in_order() -> None:
     """A chunk waits for those before it; a silent one says nothing, and spaces are where the text has them."""
     deltas = Deltas()
     assert taken(deltas, chunk(1, "b", "c")) == []
-    assert taken(deltas, PartialText(chunk_index=0, segments=said("?"))) == []
     assert taken(deltas, chunk(0, "a")) == ["a", " b c"]
     assert taken(deltas, chunk(3, "e"), chunk(2)) == [" e"]
     assert deltas.text == "a b c e"
+
+
+def partial(index: int, *texts: str) -> PartialText:
+    """What is decoded of a chunk."""
+    return PartialText(chunk_index=index, segments=said(*texts))
+
+
+def test_a_chunk_is_given_out_as_it_is_decoded() -> None:
+    """Windows of the first chunk that is not final; an attempt that begins anew says nothing twice."""
+    deltas = Deltas()
+    assert taken(deltas, partial(1, "x"), partial(0, "a b"), partial(0, "a b"), partial(0, "a")) == ["a b"]
+    assert taken(deltas, partial(0, "a b", "c"), chunk(0, "a b", "c", "d")) == [" c", " d"]
+    assert taken(deltas, partial(1, "e f"), chunk(1, "e g", "h")) == [" e f", " h"]
+    assert taken(deltas, partial(2, "i"), chunk(2), chunk(3, "j")) == [" i", " j"]
+    assert taken(Deltas(partials=False), partial(0, "a")) == []
 
 
 def test_a_correction_in_time_is_taken() -> None:

@@ -76,6 +76,16 @@ async def test_texts_and_subtitles_are_not_padded() -> None:
         assert answer.headers["content-type"].startswith("text/vtt")
 
 
+async def test_a_body_that_is_no_form_is_told_so() -> None:
+    """In OpenAI's form, and what to send."""
+    async with scripted() as (client, gateway):
+        answer = await client.post("/v1/audio/transcriptions", json={"model": "whisper-1"})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+        assert "multipart/form-data" in error["message"]
+        assert "CreateUpload" not in gateway.calls
+
+
 @pytest.mark.parametrize("stream", ["false", "true"])
 async def test_a_failure_has_its_status_as_long_as_nothing_was_sent(stream: str) -> None:
     """The job's own error, in OpenAI's shape, with the word not to try again."""

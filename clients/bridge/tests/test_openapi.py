@@ -52,13 +52,17 @@ def test_all_references_lead_somewhere() -> None:
     check(whole)
 
 
-def test_the_forms_of_a_jobs_body_are_described() -> None:
-    """As a form, as it is, as the name of an upload; and events are named."""
+def test_every_body_has_one_form_for_generators() -> None:
+    """A job's is a form, an upload's document a path of its own; nothing is sent that was not given."""
     whole = document()
-    body = whole["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]
-    assert {"multipart/form-data", "application/octet-stream", "application/json"} <= set(body)
-    assert "language" in body["multipart/form-data"]["schema"]["properties"]
+    for path, method, one in operations():
+        assert len(one.get("requestBody", {"content": {"": 0}})["content"]) == 1, (path, method)
+        assert not [p for p in one.get("parameters", ()) if "default" in p["schema"] or "anyOf" in p["schema"]]
+    fields = whole["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert fields["language"]["type"] == fields["file"]["type"] == "string"
+    assert not [name for name, field in fields.items() if "default" in field or "anyOf" in field]
     assert "TextEvent" in whole["components"]["schemas"]
+    assert whole["servers"][0]["url"] == "/"
 
 
 def test_whatever_is_sent_the_answer_is_as_described(bridge_url: str) -> None:

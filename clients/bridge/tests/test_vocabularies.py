@@ -76,7 +76,7 @@ def test_a_vocabulary_is_stored_shown_listed_and_deleted(client: httpx.Client, v
         ("refused", b'{"word": ["a"]}', "INVALID_ARGUMENT"),
         ("refused", b"words", "INVALID_ARGUMENT"),
         ("refused%20name", b'{"words": ["a"]}', "INVALID_ARGUMENT"),
-        ("refused", b" " * 70_000, "FILE_TOO_LARGE"),
+        ("refused", b" " * 70_000, "BODY_TOO_LARGE"),
     ],
 )
 def test_what_is_no_vocabulary_is_refused(client: httpx.Client, name: str, body: bytes, code: str) -> None:

@@ -155,6 +155,7 @@ class Gateway(
     keys: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     vocabularies: dict[str, vocabulary_service_pb2.Vocabulary] = field(default_factory=dict)
+    status: SystemStatus = STATUS
     #: Seconds before every answer.
     delay_s: float = 0.0
     #: Called before GetUpload answers, with the bytes that it will say.
@@ -305,7 +306,7 @@ class Gateway(
 
     async def GetStatus(self, request, context):
         await self._begin("GetStatus", context)
-        return wire.status_to_proto(STATUS)
+        return wire.status_to_proto(self.status)
 
     def _upload(self):
         return upload_service_pb2.Upload(id="upload-1", received_bytes=len(self.stored))

@@ -41,6 +41,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/asr": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Transcribes a recording, in the same call however long it is */
+        post: operations["asr"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detect-language": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The language of a recording's first speech; nothing is kept */
+        post: operations["detectLanguage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -48,7 +82,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the service is */
+        /** How the service is: 200 while work can be done */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -84,7 +118,7 @@ export interface paths {
         };
         /**
          * Whether work can be done
-         * @description The parts are named to a client that may see them: every client without API keys, else one that has a key.
+         * @description The parts are named, and counted in, for a client that may see them: every client without API keys, else one that has a key. For others it is whether the scheduler answers.
          */
         get: operations["ready"];
         put?: never;
@@ -139,7 +173,10 @@ export interface paths {
         /** List your jobs, newest first */
         get: operations["listJobs"];
         put?: never;
-        /** Send audio and get a job, or, with `wait`, its transcript */
+        /**
+         * Send audio and get a job, or, with `wait`, its transcript
+         * @description The body is a form, or the file itself under any other media type; then the options are in the query, which a form's fields override.
+         */
         post: operations["createJob"];
         delete?: never;
         options?: never;
@@ -194,6 +231,91 @@ export interface paths {
         };
         /** The transcript as JSON, text, subtitles or a table */
         get: operations["getTranscript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript.srt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as srt, as `?format=srt` gives it */
+        get: operations["getTranscriptSrt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript.timed.txt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as timed.txt, as `?format=timed.txt` gives it */
+        get: operations["getTranscriptTimedTxt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript.tsv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as tsv, as `?format=tsv` gives it */
+        get: operations["getTranscriptTsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript.txt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as txt, as `?format=txt` gives it */
+        get: operations["getTranscriptTxt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript.vtt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as vtt, as `?format=vtt` gives it */
+        get: operations["getTranscriptVtt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -307,6 +429,23 @@ export interface paths {
         patch: operations["appendUpload"];
         trace?: never;
     };
+    "/v1/uploads/{upload_id}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a job of a finished upload (see `/v1/uploads`) */
+        post: operations["createJobFromUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/vocabularies": {
         parameters: {
             query?: never;
@@ -400,6 +539,18 @@ export interface components {
             speech_transcribed: number;
         };
         /**
+         * DetectedLanguage
+         * @description The language of a recording's first speech; empty, with confidence 0, where none was found.
+         */
+        DetectedLanguage: {
+            /** Confidence */
+            confidence: number;
+            /** Detected Language */
+            detected_language: string;
+            /** Language Code */
+            language_code: string;
+        };
+        /**
          * DiarizedSegment
          * @description A segment of `diarized_json`; the speaker is empty, because SayIt does not tell speakers apart.
          */
@@ -437,33 +588,16 @@ export interface components {
             type: "duration";
         };
         /**
-         * EnvelopeError
-         * @description What went wrong.
-         */
-        EnvelopeError: {
-            /**
-             * Code
-             * @description Stable.
-             * @example FILE_REQUIRED
-             */
-            code: string;
-            /**
-             * Message
-             * @description A sentence for people, in the language of Accept-Language (en, ko).
-             */
-            message: string;
-        };
-        /**
          * ErrorEnvelope
          * @description A refusal.
          */
         ErrorEnvelope: {
-            error: components["schemas"]["EnvelopeError"];
+            error: components["schemas"]["JobErrorDocument"];
             /**
              * Success
-             * @constant
+             * @default false
              */
-            success: false;
+            success: boolean;
         };
         /**
          * EventDocument
@@ -523,15 +657,13 @@ export interface components {
         };
         /**
          * HealthEnvelope
-         * @description The answer.
+         * @description The answer; `error` is there exactly when `success` is false.
          */
         HealthEnvelope: {
             data: components["schemas"]["HealthData"];
-            /**
-             * Success
-             * @constant
-             */
-            success: true;
+            error?: components["schemas"]["JobErrorDocument"] | null;
+            /** Success */
+            success: boolean;
         };
         /**
          * JobDocument
@@ -701,64 +833,50 @@ export interface components {
             /**
              * Beam Size
              * @description 0 takes the language's preset.
-             * @default 0
              */
-            beam_size: number;
+            beam_size?: number;
             /**
              * Best Of
              * @description Samples at temperatures above 0, in place of the preset's.
              */
             best_of?: number | null;
-            /**
-             * @description `split` transcribes each audio channel by itself, as of a recorded call.
-             * @default mix
-             */
-            channels: components["schemas"]["Channels"];
+            /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
+            channels?: components["schemas"]["Channels"];
             /**
              * Compression Ratio Threshold
              * @description Above it a result is repetitive and fails.
              */
             compression_ratio_threshold?: number | null;
-            /**
-             * @description Earlier text that speech is decoded with. `sequential`: one chunk after the other.
-             * @default within_chunk
-             */
-            context: components["schemas"]["Context"];
+            /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
+            context?: components["schemas"]["Context"];
             /**
              * Formatting
              * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
-             * @default false
              */
-            formatting: boolean;
-            /**
-             * @description How strictly text is removed that was probably not said.
-             * @default standard
-             */
-            guard: components["schemas"]["Guard"];
+            formatting?: boolean;
+            /** @description How strictly text is removed that was probably not said. */
+            guard?: components["schemas"]["Guard"];
             /**
              * Hotwords
              * @description Words to expect, separated by commas or spaces.
-             * @default
              */
-            hotwords: string;
+            hotwords?: string;
             /**
              * Language
-             * @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it.
-             * @default auto
+             * @description Code, BCP-47 tag or English name such as "ko", "en-US" or "Korean"; "auto" detects it.
              * @example ko
              */
-            language: string;
+            language?: string;
             /**
              * Languages
              * @description Where the language is detected: what it may be; empty or `*`: every language of the model. Commas separate several in a query or a form.
-             * @default []
              * @example [
              *       "ko",
              *       "en",
              *       "ja"
              *     ]
              */
-            languages: string[];
+            languages?: string[];
             /**
              * Logprob Threshold
              * @description Below it a result is doubtful and fails.
@@ -767,21 +885,18 @@ export interface components {
             /**
              * Mask Profanity
              * @description Swear words behind asterisks in the transcript; the raw text is kept.
-             * @default false
              */
-            mask_profanity: boolean;
+            mask_profanity?: boolean;
             /**
              * Max Tokens Per Window
              * @description 0: no limit but the model's.
-             * @default 0
              */
-            max_tokens_per_window: number;
+            max_tokens_per_window?: number;
             /**
              * Model
              * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
-             * @default
              */
-            model: string;
+            model?: string;
             /**
              * No Speech Threshold
              * @description Above it a doubtful result is silence.
@@ -795,20 +910,15 @@ export interface components {
             /**
              * Prompt
              * @description Text before the audio: it sets style, names, context.
-             * @default
              */
-            prompt: string;
+            prompt?: string;
             /**
              * Suppress Tokens
              * @description Ids of tokens that are never written. Commas separate several in a query or a form.
-             * @default []
              */
-            suppress_tokens: number[];
-            /**
-             * @description `translate` writes English.
-             * @default transcribe
-             */
-            task: components["schemas"]["Task"];
+            suppress_tokens?: number[];
+            /** @description `translate` writes English. */
+            task?: components["schemas"]["Task"];
             /**
              * Temperature
              * @description One fixed temperature without fallback; without it 0 and the preset's.
@@ -817,26 +927,29 @@ export interface components {
             /**
              * Temperatures
              * @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form.
-             * @default []
              * @example [
              *       0,
              *       0.4
              *     ]
              */
-            temperatures: number[];
+            temperatures?: number[];
             /**
              * Vocabulary
              * @description Name of a stored vocabulary. See `/v1/vocabularies`.
-             * @default
              */
-            vocabulary: string;
+            vocabulary?: string;
             /**
              * Word Timestamps
              * @description Whether segments carry words with times.
-             * @default false
              */
-            word_timestamps: boolean;
+            word_timestamps?: boolean;
         };
+        /**
+         * Output
+         * @description How the transcript is answered.
+         * @enum {string}
+         */
+        Output: "txt" | "vtt" | "srt" | "tsv" | "json";
         /**
          * PartDocument
          * @description A part of the suite.
@@ -872,7 +985,7 @@ export interface components {
              * Seq
              * @default null
              */
-            seq: null;
+            seq: number | null;
             /**
              * Time
              * Format: date-time
@@ -967,7 +1080,7 @@ export interface components {
              * Seq
              * @default null
              */
-            seq: null;
+            seq: number | null;
             /**
              * Time
              * Format: date-time
@@ -1246,7 +1359,7 @@ export interface components {
          */
         TranscribeEnvelope: {
             data?: components["schemas"]["TranscribeData"] | null;
-            error?: components["schemas"]["EnvelopeError"] | null;
+            error?: components["schemas"]["JobErrorDocument"] | null;
             /** Success */
             success: boolean;
         };
@@ -1348,6 +1461,51 @@ export interface components {
             usage: components["schemas"]["DurationUsage"];
             /** Words */
             words?: components["schemas"]["VerboseWord"][] | null;
+        };
+        /**
+         * UploadJobDocument
+         * @description What a job on a finished upload is asked for.
+         * @example {
+         *       "filename": "meeting.m4a",
+         *       "options": {
+         *         "language": "ko"
+         *       }
+         *     }
+         */
+        UploadJobDocument: {
+            /**
+             * Filename
+             * @default
+             */
+            filename: string;
+            /**
+             * @default {
+             *       "beam_size": 0,
+             *       "best_of": null,
+             *       "channels": "mix",
+             *       "compression_ratio_threshold": null,
+             *       "context": "within_chunk",
+             *       "formatting": false,
+             *       "guard": "standard",
+             *       "hotwords": "",
+             *       "language": "auto",
+             *       "languages": [],
+             *       "logprob_threshold": null,
+             *       "mask_profanity": false,
+             *       "max_tokens_per_window": 0,
+             *       "model": "",
+             *       "no_speech_threshold": null,
+             *       "patience": null,
+             *       "prompt": "",
+             *       "suppress_tokens": [],
+             *       "task": "transcribe",
+             *       "temperature": null,
+             *       "temperatures": [],
+             *       "vocabulary": "",
+             *       "word_timestamps": false
+             *     }
+             */
+            options: components["schemas"]["OptionsDocument"];
         };
         /**
          * UsageDocument
@@ -1790,6 +1948,244 @@ export interface operations {
             };
         };
     };
+    asr: {
+        parameters: {
+            query?: {
+                /** @description `false`: the file is 16-bit samples of one channel at 16 kHz, without a header. */
+                encode?: boolean;
+                task?: components["schemas"]["Task"];
+                /** @description Code or English name; empty: detected. */
+                language?: string;
+                initial_prompt?: string;
+                word_timestamps?: boolean;
+                output?: components["schemas"]["Output"];
+                /** @description Taken without effect: silence is always left out. */
+                vad_filter?: boolean;
+                /** @description Taken without effect, as by engines of the service that tell no speakers apart. */
+                diarize?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description The recording.
+                     */
+                    audio_file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description INVALID_ARGUMENT, FILE_REQUIRED */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INVALID_FORMAT */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    detectLanguage: {
+        parameters: {
+            query?: {
+                /** @description `false`: the file is 16-bit samples of one channel at 16 kHz, without a header. */
+                encode?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description The recording.
+                     */
+                    audio_file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectedLanguage"];
+                };
+            };
+            /** @description INVALID_ARGUMENT, FILE_REQUIRED */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INVALID_FORMAT */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -1857,7 +2253,7 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
-            /** @description The gateway does not answer, or the bridge stops. */
+            /** @description No transcriber, scheduler, queue or gateway answers, or the bridge stops. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1877,68 +2273,130 @@ export interface operations {
             content: {
                 "multipart/form-data": {
                     /**
+                     * Beam Size
+                     * @description SayIt's own. 0 takes the language's preset.
+                     */
+                    beam_size?: number;
+                    /**
+                     * Best Of
+                     * @description SayIt's own. Samples at temperatures above 0, in place of the preset's.
+                     */
+                    best_of?: number;
+                    /** @description SayIt's own. `split` transcribes each audio channel by itself, as of a recorded call. */
+                    channels?: components["schemas"]["Channels"];
+                    /**
                      * Chunking Strategy
                      * @description Accepted; recordings are always cut at pauses.
-                     * @default auto
                      */
                     chunking_strategy?: string;
+                    /**
+                     * Compression Ratio Threshold
+                     * @description SayIt's own. Above it a result is repetitive and fails.
+                     */
+                    compression_ratio_threshold?: number;
+                    /** @description SayIt's own. Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
+                    context?: components["schemas"]["Context"];
                     /**
                      * Format: binary
                      * @description The recording.
                      */
                     file: string;
                     /**
-                     * Include
-                     * @default []
+                     * Formatting
+                     * @description SayIt's own. Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
                      */
+                    formatting?: boolean;
+                    /** @description SayIt's own. How strictly text is removed that was probably not said. */
+                    guard?: components["schemas"]["Guard"];
+                    /**
+                     * Hotwords
+                     * @description SayIt's own. Words to expect, separated by commas or spaces.
+                     */
+                    hotwords?: string;
+                    /** Include */
                     "include[]"?: "logprobs"[];
                     /**
                      * Keywords
                      * @description Words to expect, separated by commas or spaces.
-                     * @default []
                      */
                     "keywords[]"?: string[];
                     /**
                      * Language
                      * @description BCP-47 language; empty: detected.
-                     * @default
                      */
                     language?: string;
                     /**
                      * Languages
                      * @description What may be detected; one is taken as it is.
-                     * @default []
                      */
                     "languages[]"?: string[];
                     /**
+                     * Logprob Threshold
+                     * @description SayIt's own. Below it a result is doubtful and fails.
+                     */
+                    logprob_threshold?: number;
+                    /**
+                     * Mask Profanity
+                     * @description SayIt's own. Swear words behind asterisks in the transcript; the raw text is kept.
+                     */
+                    mask_profanity?: boolean;
+                    /**
+                     * Max Tokens Per Window
+                     * @description SayIt's own. 0: no limit but the model's.
+                     */
+                    max_tokens_per_window?: number;
+                    /**
                      * Model
                      * @description A name of GET /v1/models; empty: the default.
-                     * @default
                      */
                     model?: string;
                     /**
+                     * No Speech Threshold
+                     * @description SayIt's own. Above it a doubtful result is silence.
+                     */
+                    no_speech_threshold?: number;
+                    /**
+                     * Patience
+                     * @description SayIt's own. Of the beam search, in place of the preset's.
+                     */
+                    patience?: number;
+                    /**
                      * Prompt
-                     * @description Text before the audio: it sets style, names, context.
-                     * @default
+                     * @description Text before the audio: it sets style, names, context. Of a long one the end counts.
                      */
                     prompt?: string;
-                    /**
-                     * @default json
-                     * @enum {string}
-                     */
+                    /** @enum {string} */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
-                    /**
-                     * Stream
-                     * @default false
-                     */
+                    /** Stream */
                     stream?: boolean;
+                    /**
+                     * Suppress Tokens
+                     * @description SayIt's own. Ids of tokens that are never written. Commas separate several in a query or a form.
+                     */
+                    suppress_tokens?: number[];
                     /** Temperature */
                     temperature?: number;
                     /**
-                     * Timestamp Granularities
-                     * @default []
+                     * Temperatures
+                     * @description SayIt's own. Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form.
+                     * @example [
+                     *       0,
+                     *       0.4
+                     *     ]
                      */
+                    temperatures?: number[];
+                    /** Timestamp Granularities */
                     "timestamp_granularities[]"?: ("word" | "segment")[];
+                    /**
+                     * Vocabulary
+                     * @description SayIt's own. Name of a stored vocabulary. See `/v1/vocabularies`.
+                     */
+                    vocabulary?: string;
+                    /**
+                     * Word Timestamps
+                     * @description SayIt's own. Whether segments carry words with times.
+                     */
+                    word_timestamps?: boolean;
                 };
             };
         };
@@ -2068,68 +2526,130 @@ export interface operations {
             content: {
                 "multipart/form-data": {
                     /**
+                     * Beam Size
+                     * @description SayIt's own. 0 takes the language's preset.
+                     */
+                    beam_size?: number;
+                    /**
+                     * Best Of
+                     * @description SayIt's own. Samples at temperatures above 0, in place of the preset's.
+                     */
+                    best_of?: number;
+                    /** @description SayIt's own. `split` transcribes each audio channel by itself, as of a recorded call. */
+                    channels?: components["schemas"]["Channels"];
+                    /**
                      * Chunking Strategy
                      * @description Accepted; recordings are always cut at pauses.
-                     * @default auto
                      */
                     chunking_strategy?: string;
+                    /**
+                     * Compression Ratio Threshold
+                     * @description SayIt's own. Above it a result is repetitive and fails.
+                     */
+                    compression_ratio_threshold?: number;
+                    /** @description SayIt's own. Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
+                    context?: components["schemas"]["Context"];
                     /**
                      * Format: binary
                      * @description The recording.
                      */
                     file: string;
                     /**
-                     * Include
-                     * @default []
+                     * Formatting
+                     * @description SayIt's own. Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
                      */
+                    formatting?: boolean;
+                    /** @description SayIt's own. How strictly text is removed that was probably not said. */
+                    guard?: components["schemas"]["Guard"];
+                    /**
+                     * Hotwords
+                     * @description SayIt's own. Words to expect, separated by commas or spaces.
+                     */
+                    hotwords?: string;
+                    /** Include */
                     "include[]"?: "logprobs"[];
                     /**
                      * Keywords
                      * @description Words to expect, separated by commas or spaces.
-                     * @default []
                      */
                     "keywords[]"?: string[];
                     /**
                      * Language
                      * @description BCP-47 language; empty: detected.
-                     * @default
                      */
                     language?: string;
                     /**
                      * Languages
                      * @description What may be detected; one is taken as it is.
-                     * @default []
                      */
                     "languages[]"?: string[];
                     /**
+                     * Logprob Threshold
+                     * @description SayIt's own. Below it a result is doubtful and fails.
+                     */
+                    logprob_threshold?: number;
+                    /**
+                     * Mask Profanity
+                     * @description SayIt's own. Swear words behind asterisks in the transcript; the raw text is kept.
+                     */
+                    mask_profanity?: boolean;
+                    /**
+                     * Max Tokens Per Window
+                     * @description SayIt's own. 0: no limit but the model's.
+                     */
+                    max_tokens_per_window?: number;
+                    /**
                      * Model
                      * @description A name of GET /v1/models; empty: the default.
-                     * @default
                      */
                     model?: string;
                     /**
+                     * No Speech Threshold
+                     * @description SayIt's own. Above it a doubtful result is silence.
+                     */
+                    no_speech_threshold?: number;
+                    /**
+                     * Patience
+                     * @description SayIt's own. Of the beam search, in place of the preset's.
+                     */
+                    patience?: number;
+                    /**
                      * Prompt
-                     * @description Text before the audio: it sets style, names, context.
-                     * @default
+                     * @description Text before the audio: it sets style, names, context. Of a long one the end counts.
                      */
                     prompt?: string;
-                    /**
-                     * @default json
-                     * @enum {string}
-                     */
+                    /** @enum {string} */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
-                    /**
-                     * Stream
-                     * @default false
-                     */
+                    /** Stream */
                     stream?: boolean;
+                    /**
+                     * Suppress Tokens
+                     * @description SayIt's own. Ids of tokens that are never written. Commas separate several in a query or a form.
+                     */
+                    suppress_tokens?: number[];
                     /** Temperature */
                     temperature?: number;
                     /**
-                     * Timestamp Granularities
-                     * @default []
+                     * Temperatures
+                     * @description SayIt's own. Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form.
+                     * @example [
+                     *       0,
+                     *       0.4
+                     *     ]
                      */
+                    temperatures?: number[];
+                    /** Timestamp Granularities */
                     "timestamp_granularities[]"?: ("word" | "segment")[];
+                    /**
+                     * Vocabulary
+                     * @description SayIt's own. Name of a stored vocabulary. See `/v1/vocabularies`.
+                     */
+                    vocabulary?: string;
+                    /**
+                     * Word Timestamps
+                     * @description SayIt's own. Whether segments carry words with times.
+                     */
+                    word_timestamps?: boolean;
                 };
             };
         };
@@ -2255,9 +2775,9 @@ export interface operations {
                 /** @description `next_page_token` of the page before. */
                 page_token?: string;
                 /** @description Only jobs in one of these states. */
-                state?: components["schemas"]["JobState"][] | null;
+                state?: components["schemas"]["JobState"][];
                 /** @description Only jobs created at or after this time. */
-                created_after?: string | null;
+                created_after?: string;
             };
             header?: never;
             path?: never;
@@ -2341,58 +2861,7 @@ export interface operations {
     };
     createJob: {
         parameters: {
-            query?: {
-                /** @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it. */
-                language?: string;
-                /** @description `translate` writes English. */
-                task?: components["schemas"]["Task"];
-                /** @description Name of a model; empty takes the installation's default. See `GET /v1/models`. */
-                model?: string;
-                /** @description Text before the audio: it sets style, names, context. */
-                prompt?: string;
-                /** @description Words to expect, separated by commas or spaces. */
-                hotwords?: string;
-                /** @description Whether segments carry words with times. */
-                word_timestamps?: boolean;
-                /** @description 0 takes the language's preset. */
-                beam_size?: number;
-                /** @description One fixed temperature without fallback; without it 0 and the preset's. */
-                temperature?: number | null;
-                /** @description 0: no limit but the model's. */
-                max_tokens_per_window?: number;
-                /** @description Where the language is detected: what it may be; empty or `*`: every language of the model. Commas separate several in a query or a form. */
-                languages?: string[];
-                /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
-                context?: components["schemas"]["Context"];
-                /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
-                channels?: components["schemas"]["Channels"];
-                /** @description Name of a stored vocabulary. See `/v1/vocabularies`. */
-                vocabulary?: string;
-                /** @description How strictly text is removed that was probably not said. */
-                guard?: components["schemas"]["Guard"];
-                /** @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept. */
-                formatting?: boolean;
-                /** @description Swear words behind asterisks in the transcript; the raw text is kept. */
-                mask_profanity?: boolean;
-                /** @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form. */
-                temperatures?: number[];
-                /** @description Samples at temperatures above 0, in place of the preset's. */
-                best_of?: number | null;
-                /** @description Of the beam search, in place of the preset's. */
-                patience?: number | null;
-                /** @description Above it a result is repetitive and fails. */
-                compression_ratio_threshold?: number | null;
-                /** @description Below it a result is doubtful and fails. */
-                logprob_threshold?: number | null;
-                /** @description Above it a doubtful result is silence. */
-                no_speech_threshold?: number | null;
-                /** @description Ids of tokens that are never written. Commas separate several in a query or a form. */
-                suppress_tokens?: number[];
-                /** @description Name to show; a form's file brings its own. */
-                filename?: string;
-                /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
-                wait?: number;
-            };
+            query?: never;
             header?: {
                 /** @description Makes retries safe: the same key never makes two jobs. */
                 "idempotency-key"?: string;
@@ -2402,65 +2871,25 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * Filename
-                     * @default
-                     */
-                    filename?: string;
-                    /**
-                     * @default {
-                     *       "beam_size": 0,
-                     *       "channels": "mix",
-                     *       "context": "within_chunk",
-                     *       "formatting": false,
-                     *       "guard": "standard",
-                     *       "hotwords": "",
-                     *       "language": "auto",
-                     *       "languages": [],
-                     *       "mask_profanity": false,
-                     *       "max_tokens_per_window": 0,
-                     *       "model": "",
-                     *       "prompt": "",
-                     *       "suppress_tokens": [],
-                     *       "task": "transcribe",
-                     *       "temperatures": [],
-                     *       "vocabulary": "",
-                     *       "word_timestamps": false
-                     *     }
-                     */
-                    options?: components["schemas"]["OptionsDocument"];
-                    /** Upload Id */
-                    upload_id: string;
-                };
-                "application/octet-stream": string;
-                "audio/*": string;
                 "multipart/form-data": {
                     /**
                      * Beam Size
                      * @description 0 takes the language's preset.
-                     * @default 0
                      */
                     beam_size?: number;
                     /**
                      * Best Of
                      * @description Samples at temperatures above 0, in place of the preset's.
                      */
-                    best_of?: number | null;
-                    /**
-                     * @description `split` transcribes each audio channel by itself, as of a recorded call.
-                     * @default mix
-                     */
+                    best_of?: number;
+                    /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
                     channels?: components["schemas"]["Channels"];
                     /**
                      * Compression Ratio Threshold
                      * @description Above it a result is repetitive and fails.
                      */
-                    compression_ratio_threshold?: number | null;
-                    /**
-                     * @description Earlier text that speech is decoded with. `sequential`: one chunk after the other.
-                     * @default within_chunk
-                     */
+                    compression_ratio_threshold?: number;
+                    /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
                     context?: components["schemas"]["Context"];
                     /**
                      * Format: binary
@@ -2470,37 +2899,31 @@ export interface operations {
                     /**
                      * Filename
                      * @description Name to show; a form's file brings its own.
-                     * @default
                      */
                     filename?: string;
+                    /** @description With `wait`: the transcript in this format is the answer if it is there in time. */
+                    format?: components["schemas"]["Format"];
                     /**
                      * Formatting
                      * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
-                     * @default false
                      */
                     formatting?: boolean;
-                    /**
-                     * @description How strictly text is removed that was probably not said.
-                     * @default standard
-                     */
+                    /** @description How strictly text is removed that was probably not said. */
                     guard?: components["schemas"]["Guard"];
                     /**
                      * Hotwords
                      * @description Words to expect, separated by commas or spaces.
-                     * @default
                      */
                     hotwords?: string;
                     /**
                      * Language
-                     * @description BCP-47 tag such as "ko" or "en-US"; "auto" detects it.
-                     * @default auto
+                     * @description Code, BCP-47 tag or English name such as "ko", "en-US" or "Korean"; "auto" detects it.
                      * @example ko
                      */
                     language?: string;
                     /**
                      * Languages
                      * @description Where the language is detected: what it may be; empty or `*`: every language of the model. Commas separate several in a query or a form.
-                     * @default []
                      * @example [
                      *       "ko",
                      *       "en",
@@ -2512,61 +2935,52 @@ export interface operations {
                      * Logprob Threshold
                      * @description Below it a result is doubtful and fails.
                      */
-                    logprob_threshold?: number | null;
+                    logprob_threshold?: number;
                     /**
                      * Mask Profanity
                      * @description Swear words behind asterisks in the transcript; the raw text is kept.
-                     * @default false
                      */
                     mask_profanity?: boolean;
                     /**
                      * Max Tokens Per Window
                      * @description 0: no limit but the model's.
-                     * @default 0
                      */
                     max_tokens_per_window?: number;
                     /**
                      * Model
                      * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
-                     * @default
                      */
                     model?: string;
                     /**
                      * No Speech Threshold
                      * @description Above it a doubtful result is silence.
                      */
-                    no_speech_threshold?: number | null;
+                    no_speech_threshold?: number;
                     /**
                      * Patience
                      * @description Of the beam search, in place of the preset's.
                      */
-                    patience?: number | null;
+                    patience?: number;
                     /**
                      * Prompt
                      * @description Text before the audio: it sets style, names, context.
-                     * @default
                      */
                     prompt?: string;
                     /**
                      * Suppress Tokens
                      * @description Ids of tokens that are never written. Commas separate several in a query or a form.
-                     * @default []
                      */
                     suppress_tokens?: number[];
-                    /**
-                     * @description `translate` writes English.
-                     * @default transcribe
-                     */
+                    /** @description `translate` writes English. */
                     task?: components["schemas"]["Task"];
                     /**
                      * Temperature
                      * @description One fixed temperature without fallback; without it 0 and the preset's.
                      */
-                    temperature?: number | null;
+                    temperature?: number;
                     /**
                      * Temperatures
                      * @description Tried in order until a result passes the thresholds, in place of the preset's; 0 means beam search. Commas separate several in a query or a form.
-                     * @default []
                      * @example [
                      *       0,
                      *       0.4
@@ -2576,32 +2990,35 @@ export interface operations {
                     /**
                      * Vocabulary
                      * @description Name of a stored vocabulary. See `/v1/vocabularies`.
-                     * @default
                      */
                     vocabulary?: string;
                     /**
                      * Wait
                      * @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default).
-                     * @default 0
                      */
                     wait?: number;
                     /**
                      * Word Timestamps
                      * @description Whether segments carry words with times.
-                     * @default false
                      */
                     word_timestamps?: boolean;
                 };
             };
         };
         responses: {
-            /** @description It ended within `wait` seconds. */
+            /** @description It ended within `wait` seconds: the job with its transcript, or with `format` only that. */
             200: {
                 headers: {
+                    /** @description The job. */
+                    Location?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["JobDocument"];
+                    "application/x-subrip": string;
+                    "text/plain": string;
+                    "text/tab-separated-values": string;
+                    "text/vtt": string;
                 };
             };
             /** @description It is accepted: nothing of it will be lost. */
@@ -2617,7 +3034,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobDocument"];
                 };
             };
-            /** @description INVALID_ARGUMENT, FILE_REQUIRED, INVALID_LANGUAGE, INVALID_OPTION */
+            /** @description INVALID_ARGUMENT, INVALID_LANGUAGE, INVALID_OPTION, FILE_REQUIRED */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2644,7 +3061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
             };
-            /** @description MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND, UPLOAD_NOT_FOUND */
+            /** @description MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2655,15 +3072,6 @@ export interface operations {
             };
             /** @description UPLOAD_TOO_SLOW */
             408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-            /** @description UPLOAD_INCOMPLETE */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2931,10 +3339,10 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description As Last-Event-ID, and weaker. */
-                after_seq?: number | null;
+                after_seq?: number;
             };
             header?: {
-                "Last-Event-ID"?: number | null;
+                "Last-Event-ID"?: number;
             };
             path: {
                 /** @description The job's id, opaque. */
@@ -3075,6 +3483,526 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscriptSrt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscriptTimedTxt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscriptTsv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscriptTxt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscriptVtt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
             };
             /** @description INVALID_ARGUMENT */
             400: {
@@ -3474,11 +4402,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/offset+octet-stream": string;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description It is open. */
             201: {
@@ -3831,9 +4755,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/offset+octet-stream": string;
+                "application/octet-stream": string;
             };
         };
         responses: {
@@ -3916,6 +4840,159 @@ export interface operations {
             };
             /** @description INVALID_FORMAT */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    createJobFromUpload: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
+                wait?: number;
+                /** @description With `wait`: the transcript in this format is the answer if it is there in time. */
+                format?: components["schemas"]["Format"];
+            };
+            header?: {
+                /** @description Makes retries safe: the same key never makes two jobs. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description The upload's id, opaque. */
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadJobDocument"];
+            };
+        };
+        responses: {
+            /** @description It ended within `wait` seconds: the job with its transcript, or with `format` only that. */
+            200: {
+                headers: {
+                    /** @description The job. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                    "application/x-subrip": string;
+                    "text/plain": string;
+                    "text/tab-separated-values": string;
+                    "text/vtt": string;
+                };
+            };
+            /** @description It is accepted: nothing of it will be lost. */
+            202: {
+                headers: {
+                    /** @description The job. */
+                    Location?: string;
+                    /** @description When to poll, in seconds. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT, INVALID_LANGUAGE, INVALID_OPTION */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND, UPLOAD_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_INCOMPLETE */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description IDEMPOTENCY_CONFLICT */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

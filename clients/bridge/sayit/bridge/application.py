@@ -15,7 +15,17 @@ from starlette.responses import Response
 
 from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http import create_job, events, flutter_app, jobs, openai, status, uploads_tus, vocabularies
+from sayit.bridge.http import (
+    create_job,
+    events,
+    flutter_app,
+    jobs,
+    openai,
+    status,
+    uploads_tus,
+    vocabularies,
+    whisper_asr,
+)
 from sayit.bridge.http.audio_body import Bodies
 from sayit.bridge.http.dependencies import Deps
 from sayit.bridge.http.middleware import Observing, OriginChecks, SlowSenders
@@ -32,10 +42,15 @@ _EXPOSED = (
     "Upload-Offset",
 )  # fmt: skip
 _SMALLEST_ZIPPED = 1_000
-#: The form of an error, by the beginning of the request's path; all others are problems (RFC 9457).
+#: The form of an error, by the beginning of the request's path. What is none of ours below /v1, or an OpenAI client's
+#: that left /v1 out of its address, is told in OpenAI's form; all others are problems (RFC 9457).
 _FORMS: Mapping[str, Form] = {
-    "/v1/audio": openai.refusal,
-    "/v1/models": openai.refusal,
+    "/v1/jobs": problem_response,
+    "/v1/uploads": problem_response,
+    "/v1/vocabularies": problem_response,
+    "/v1/status": problem_response,
+    "/v1/": openai.refusal,
+    "/audio/": openai.refusal,
     "/api": flutter_app.refusal,
     "/health": flutter_app.refusal,
 }
@@ -66,7 +81,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    for part in (create_job, jobs, events, uploads_tus, vocabularies, status, openai, flutter_app, web):
+    for part in (create_job, jobs, events, uploads_tus, vocabularies, status, openai, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # The last one added is the outermost.
@@ -78,9 +93,10 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=["*"],
             expose_headers=list(_EXPOSED),
+            allow_private_network=True,
             max_age=600,
         )
-    app.add_middleware(OriginChecks, settings=settings)
+    app.add_middleware(OriginChecks, settings=settings, form_of=_form_of)
     app.add_middleware(SlowSenders)
     app.add_middleware(Observing, settings=settings)
     return app
@@ -101,10 +117,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     else:
         telemetry.logger().error("request_crashed", path=path, exc_info=error)
         fault = fault_for(SayItError(ErrorKind.INTERNAL), request)
-    form = next((form for prefix, form in _FORMS.items() if path.startswith(prefix)), problem_response)
-    answer = form(fault)
+    answer = _form_of(path)(fault)
     answer.headers.update(headers)
     return answer
+
+
+def _form_of(path: str) -> Form:
+    return next((form for prefix, form in _FORMS.items() if path.startswith(prefix)), problem_response)
 
 
 async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +25,9 @@ _RETRY_S = 5.0
 #: How long a watch goes on without any progress; its client resumes by itself afterwards.
 _RECONNECT_S = 60.0
 _TIMEOUT_S = 30.0
+#: For how long a gateway that took a key is not asked again, and for how many keys that is remembered.
+_ADMITTED_S = 30.0
+_MAX_ADMITTED = 10_000
 
 #: A file that is arriving or has arrived.
 Upload = upload_pb.Upload
@@ -35,8 +40,10 @@ class Gateway(AsyncClient):
         connection: an open channel; `acting_for` borrows it.
     """
 
-    def __init__(self, connection: GatewayConnection) -> None:
+    def __init__(self, connection: GatewayConnection, admitted: dict[bytes, float] | None = None) -> None:
         self._connection = connection
+        #: When the gateway last took a call with some metadata, by its digest, on the loop's clock.
+        self._admitted: dict[bytes, float] = {} if admitted is None else admitted
 
     @classmethod
     def at(cls, settings: BridgeSettings) -> Self:
@@ -63,7 +70,26 @@ class Gateway(AsyncClient):
     def acting_for(self, *, authorization: str = "", traceparent: str = "") -> Gateway:
         """The same gateway, called with these credentials ("Bearer …") and in this trace."""
         metadata = {"authorization": authorization, "traceparent": traceparent}
-        return Gateway(self._connection.on_behalf((name, value) for name, value in metadata.items() if value))
+        given = ((name, value) for name, value in metadata.items() if value)
+        return Gateway(self._connection.on_behalf(given), self._admitted)
+
+    async def check_credentials(self) -> None:
+        """Asks the gateway whether it takes calls with these credentials, unless it did within the last half minute.
+
+        It is asked before a body is read; every later call is checked by the gateway itself.
+
+        Raises:
+            SayItError: UNAUTHENTICATED and the like.
+        """
+        key = dict(self._connection.metadata).get("authorization", "")
+        digest = hashlib.sha256(key.encode()).digest()
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._admitted.get(digest, -_ADMITTED_S) < _ADMITTED_S:
+            return
+        await self.models()
+        if len(self._admitted) >= _MAX_ADMITTED:
+            self._admitted.clear()
+        self._admitted[digest] = now_s
 
     async def is_serving(self, *, timeout_s: float = 2.0) -> bool:
         """Whether a gateway answers and can serve: its scheduler does."""

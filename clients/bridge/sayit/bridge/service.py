@@ -80,7 +80,7 @@ def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
         raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
     config = uvicorn.Config(
         app,
-        http=protocol(header_timeout_s=settings.header_timeout_s, slow_reader_s=settings.slow_reader_s),
+        http=protocol(settings),
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         lifespan="off",

@@ -50,6 +50,9 @@ class BridgeSettings(ServiceSettings):
     bridge_max_uploads: int = Field(
         default=250, ge=1, description="Uploads that a bridge receives at once; beyond, new ones are refused."
     )
+    bridge_max_connections: int = Field(
+        default=2_000, ge=1, description="Connections that a bridge has open at once; further ones get 503."
+    )
     upload_idle_s: float = Field(
         default=20.0, gt=0, description="Seconds without a byte after which an upload's sender is cut off."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -14,7 +15,7 @@ from sayit.client.audio_sources import Audio, source_of
 from sayit.client.batches import Outcome, outcomes
 from sayit.client.connection import GatewayConnection, Settings
 from sayit.client.event_stream import Cursor, follow
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
 from sayit.speech.options import Options
 from sayit.speech.rendering import Format
@@ -229,10 +230,8 @@ class AsyncClient:
             SayItError: the failed job's own error, JOB_CANCELLED, JOB_NOT_FINISHED, JOB_NOT_FOUND.
         """
         job = await self.get(job_id)
-        if job.state is JobState.CANCELLED:
-            raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job_id)
-        if job.state is JobState.FAILED and job.error is not None:
-            raise pages.error_of_job(job_id, job.error)
+        if job.state in {JobState.CANCELLED, JobState.FAILED}:
+            raise pages.error_of_ended(job)
         return Result(job=job, transcript=await self.transcript(job_id))
 
     async def get(self, job_id: str) -> Job:
@@ -269,7 +268,9 @@ class AsyncClient:
             SayItError: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, JOB_NOT_FOUND.
         """
         request = service_pb.GetTranscriptRequest(job_id=job_id, raw=raw)
-        return transcript_of_parts(await pages.transcript_parts(self._connection, request))
+        parts = await pages.transcript_parts(self._connection, request)
+        # Hours of words take a while: the event loop goes on.
+        return await asyncio.to_thread(transcript_of_parts, parts)
 
     async def render(self, job_id: str, form: Format, *, raw: bool = False) -> str:
         """A finished job's transcript as text, subtitles, JSON or a table; `raw` and errors as for `transcript`."""

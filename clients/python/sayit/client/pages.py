@@ -53,6 +53,13 @@ async def page_of_jobs(
     return list(map(job_from_proto, page.jobs)), page.next_page_token
 
 
+def error_of_ended(job: Job) -> SayItError:
+    """The error of a job that ended without a transcript."""
+    if job.error is None:
+        return SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+    return error_of_job(job.id, job.error)
+
+
 def error_of_job(job_id: str, error: JobError) -> SayItError:
     """The error of a failed job, with the sentences that it was recorded with."""
     sentences = Sentence(en=error.message_en, ko=error.message_ko or error.message_en) if error.message_en else None

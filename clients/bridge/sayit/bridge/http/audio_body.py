@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import HTTPException, RequestValidationError
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -41,9 +41,6 @@ _SPEED_AFTER_S = 20.0
 _MEGABYTE = 1_000_000
 _LONGEST_BOUNDARY = 70
 
-#: A part of a form begins, bytes of it, or None: it has ended.
-FormEvent = MultipartSegment | bytes | None
-
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
@@ -58,11 +55,22 @@ class Received:
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def form_content(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A form with a file and these fields, for OpenAPI; routes read it themselves, while it arrives."""
-    file = {"type": "string", "format": "binary", "description": "The recording."}
-    schema = {"type": "object", "required": ["file"], "properties": {"file": file, **fields}}
-    return {"multipart/form-data": {"schema": schema}}
+def form_content(fields: Mapping[str, Any], file: str = "file") -> dict[str, Any]:
+    """A form with a file and these fields, for OpenAPI; routes read it themselves, while it arrives.
+
+    The fields have no defaults and are not null: generated clients would send both.
+    """
+    recording = {"type": "string", "format": "binary", "description": "The recording."}
+    properties = {file: recording, **{name: form_field(field) for name, field in fields.items()}}
+    return {"multipart/form-data": {"schema": {"type": "object", "required": [file], "properties": properties}}}
+
+
+def form_field(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that is left out where it is not given."""
+    field = {name: value for name, value in schema.items() if name not in {"default", "anyOf"}}
+    for one in schema.get("anyOf", ()):
+        field |= one if one.get("type") != "null" else {}
+    return field
 
 
 class Bodies:
@@ -73,8 +81,17 @@ class Bodies:
         self._receiving = 0
 
     @asynccontextmanager
-    async def received(self, request: Request, gateway: Gateway) -> AsyncIterator[Received]:
+    async def received(
+        self, request: Request, gateway: Gateway, *, field: str = "file", head: bytes = b"", keep: int | None = None
+    ) -> AsyncIterator[Received]:
         """Receives the request's audio; if the block does not make a job of the upload, it is deleted.
+
+        Args:
+            request: its body was not read yet.
+            gateway: called with the client's credentials.
+            field: the form's field for the file.
+            head: what the file lacks before its first byte.
+            keep: bytes of the file that are wanted; what follows is read and dropped.
 
         Raises:
             SayItError: FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, INVALID_ARGUMENT, UPLOAD_TOO_SLOW, OVERLOADED,
@@ -86,7 +103,7 @@ class Bodies:
         left = bool(request.headers.get("idempotency-key"))
         try:
             with self.slot():
-                received = await self._receive(request, gateway, opened)
+                received = await self._receive(request, _Sink(gateway, opened, head, keep), field)
             yield received
         except BaseException:
             left = True
@@ -97,17 +114,21 @@ class Bodies:
                 with contextlib.suppress(SayItError):
                     await asyncio.shield(gateway.delete_upload(upload.id))
 
-    async def pieces(self, request: Request, *, limit: int | None = None) -> AsyncGenerator[bytes, None]:
+    async def pieces(
+        self, request: Request, *, limit: int | None = None, too_large: Exception | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """The request's body as it arrives, counted and timed.
 
         Args:
             request: its body was not read yet.
             limit: most bytes; by default the largest upload's.
+            too_large: what is raised beyond; by default FILE_TOO_LARGE.
         """
         limit = self._settings.max_upload_bytes if limit is None else limit
+        too_large = too_large or self.too_large()
         announced = content_length(request)
         if announced is not None and announced > limit:
-            raise self.too_large()
+            raise too_large
         received, waited_s = 0, 0.0
         async with aclosing(_stream(request)) as stream:
             while True:
@@ -123,7 +144,7 @@ class Bodies:
                 waited_s += time.monotonic() - began_s
                 received += len(piece)
                 if received > limit:
-                    raise self.too_large()
+                    raise too_large
                 if waited_s > _SPEED_AFTER_S and received < self._settings.upload_min_bytes_per_s * waited_s:
                     raise SayItError(ErrorKind.UPLOAD_TOO_SLOW)
                 yield piece
@@ -143,10 +164,12 @@ class Bodies:
         """The request's body in JSON.
 
         Raises:
-            SayItError: INVALID_ARGUMENT for what is no JSON, FILE_TOO_LARGE, UPLOAD_TOO_SLOW.
+            SayItError: INVALID_ARGUMENT for what is no JSON, UPLOAD_TOO_SLOW.
+            HTTPException: 413, it is too long.
             RequestValidationError: it is no such document.
         """
-        body = b"".join([piece async for piece in self.pieces(request, limit=MAX_FIELDS_BYTES)])
+        pieces = self.pieces(request, limit=MAX_FIELDS_BYTES, too_large=HTTPException(413))
+        body = b"".join([piece async for piece in pieces])
         try:
             return model.model_validate(json.loads(body))
         except ValidationError as error:
@@ -154,21 +177,15 @@ class Bodies:
         except (ValueError, RecursionError):
             raise _invalid("body", "this is not JSON") from None
 
-    async def _receive(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
+    async def _receive(self, request: Request, sink: _Sink, field: str) -> Received:
         media_type = media_type_of(request)
         if media_type == "multipart/form-data":
-            return await self._form(request, gateway, opened)
+            return await self._form(request, sink, field)
         check_media_type(media_type)
-        upload = await _send(
-            gateway,
-            opened,
-            self.pieces(request),
-            filename=_disposed_name(request),
-            size=content_length(request),
-        )
+        upload = await sink.send(self.pieces(request), _disposed_name(request), content_length(request))
         return Received(upload_id=upload.id, size=upload.received_bytes, filename=upload.filename)
 
-    async def _form(self, request: Request, gateway: Gateway, opened: list[Upload]) -> Received:
+    async def _form(self, request: Request, sink: _Sink, field: str) -> Received:
         fields: dict[str, list[str]] = {}
         upload: Upload | None = None
         room = MAX_FIELDS_BYTES
@@ -178,21 +195,20 @@ class Bodies:
             async for part in events:
                 assert isinstance(part, MultipartSegment)  # the others are consumed below
                 name, data = part.name or "", _data(events)
-                if part.filename is None and name != "file":
+                if part.filename is None and name != field:
                     value = await _field(data, name, room)
                     room -= len(name.encode()) + len(value)
                     fields.setdefault(name, []).append(value.decode("utf-8", "replace"))
                     continue
-                if name != "file":
-                    raise _invalid(name, "the file belongs into the field 'file'")
+                if name != field:
+                    raise _invalid(name, f"the file belongs into the field '{field}'")
                 if upload is not None:
-                    raise _invalid("file", "one request takes one file")
+                    raise _invalid(field, "one request takes one file")
                 check_media_type(part.content_type or "")
                 filename = part.filename or ""
-                data = _limited(data, limit, self.too_large())
-                upload = await _send(gateway, opened, data, filename=filename, size=None)
+                upload = await sink.send(_limited(data, limit, self.too_large()), filename, None)
         if upload is None:
-            raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
+            raise SayItError(ErrorKind.FILE_REQUIRED, field=field)
         return Received(upload_id=upload.id, size=upload.received_bytes, filename=filename, fields=fields)
 
     def too_large(self) -> SayItError:
@@ -219,28 +235,46 @@ async def _stream(request: Request) -> AsyncGenerator[bytes, None]:
             return
 
 
-async def _send(
-    gateway: Gateway, opened: list[Upload], data: AsyncGenerator[bytes, None], *, filename: str, size: int | None
-) -> Upload:
-    """Opens an upload once a file's beginning looks like audio, and appends the file."""
-    async with aclosing(data):
-        head = bytearray()
-        async for piece in data:
-            head += piece
-            if len(head) >= _HEAD_BYTES:
-                break
-        if not head:
-            raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
-        check_head(bytes(head))
-        upload = await gateway.create_upload(filename=filename, size=size)
-        opened.append(upload)
-        return await gateway.append(upload.id, 0, _joined(bytes(head), data))
+@dataclass(frozen=True)
+class _Sink:
+    """Where a file goes: into an upload."""
+
+    gateway: Gateway
+    #: Every upload that was opened.
+    opened: list[Upload]
+    #: What goes before the first byte.
+    head: bytes
+    #: Bytes of the file that are passed on; all, where it is None.
+    keep: int | None
+
+    async def send(self, data: AsyncGenerator[bytes, None], filename: str, size: int | None) -> Upload:
+        """Opens an upload once the file's beginning looks like audio, and appends the file."""
+        async with aclosing(data):
+            head = bytearray()
+            async for piece in data:
+                head += piece
+                if len(head) >= _HEAD_BYTES:
+                    break
+            if not head:
+                raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
+            if not self.head:
+                check_head(bytes(head))
+            changed = self.head or self.keep is not None
+            upload = await self.gateway.create_upload(filename=filename, size=None if changed else size)
+            self.opened.append(upload)
+            pieces = _joined(self.head, bytes(head), data, self.keep)
+            return await self.gateway.append(upload.id, 0, pieces)
 
 
-async def _joined(head: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    yield head
+async def _joined(
+    before: bytes, head: bytes, rest: AsyncIterator[bytes], keep: int | None
+) -> AsyncGenerator[bytes, None]:
+    yield before + head[:keep]
+    left = None if keep is None else keep - len(head)
     async for piece in rest:
-        yield piece
+        if left is None or left > 0:
+            yield piece[:left]
+        left = None if left is None else left - len(piece)
 
 
 async def _limited(pieces: AsyncGenerator[bytes, None], limit: int, error: SayItError) -> AsyncGenerator[bytes, None]:
@@ -252,8 +286,8 @@ async def _limited(pieces: AsyncGenerator[bytes, None], limit: int, error: SayIt
         yield piece
 
 
-async def form_events(pieces: AsyncIterator[bytes], content_type: str) -> AsyncGenerator[FormEvent, None]:
-    """Parses a form (multipart/form-data) while it arrives.
+async def form_events(pieces: AsyncIterator[bytes], content_type: str) -> AsyncGenerator[Any, None]:
+    """Parses a form (multipart/form-data) while it arrives: a MultipartSegment, its bytes, None at its end; the next.
 
     Raises:
         SayItError: INVALID_ARGUMENT for what is no form, or ends before its end.
@@ -272,12 +306,11 @@ async def form_events(pieces: AsyncIterator[bytes], content_type: str) -> AsyncG
         raise _invalid("body", "this is not well-formed multipart/form-data, or it ends before its end") from None
 
 
-async def _data(events: AsyncGenerator[FormEvent, None]) -> AsyncGenerator[bytes, None]:
+async def _data(events: AsyncGenerator[Any, None]) -> AsyncGenerator[bytes, None]:
     """The bytes of the part that began, up to its end."""
     async for event in events:
         if event is None:
             return
-        assert isinstance(event, bytes)
         yield event
 
 

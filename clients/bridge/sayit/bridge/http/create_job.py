@@ -8,15 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.audio_body import form_content, invalid
-from sayit.bridge.http.dependencies import Caller, Parts
+from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.documents import JobDocument
 from sayit.bridge.http.job_wait import ended_within
-from sayit.bridge.http.jobs import told
+from sayit.bridge.http.jobs import TRANSCRIPTS, AskedFormat, rendered, told
 from sayit.bridge.http.media_types import media_type_of
-from sayit.bridge.http.openapi import Wait, problems
+from sayit.bridge.http.openapi import REF, UploadId, Wait, problems
 from sayit.bridge.http.options import LISTS, OptionsDocument
+from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Job, JobState
 
 _IdempotencyKey = Annotated[
     str,
@@ -28,102 +31,170 @@ _IdempotencyKey = Annotated[
 ]
 
 
+_Format = Annotated[
+    AskedFormat | None,
+    Field(description="With `wait`: the transcript in this format is the answer if it is there in time."),
+]
+
+
 class JobQuery(OptionsDocument):
     """Options of a job as query parameters; the fields of a form win over them."""
 
     filename: str = Field(default="", max_length=1024, description="Name to show; a form's file brings its own.")
     wait: Wait = 0.0
+    format: _Format = None
 
 
-class JobFromUploadDocument(BaseModel):
-    """A job on an upload that is complete (see `/v1/uploads`)."""
+class UploadJobDocument(BaseModel):
+    """What a job on a finished upload is asked for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"filename": "meeting.m4a", "options": {"language": "ko"}}]},
+    )
 
-    upload_id: str = Field(min_length=1, max_length=128)
     filename: str = Field(default="", max_length=1024)
     options: OptionsDocument = OptionsDocument()
 
 
-routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+class _JobFromUpload(UploadJobDocument):
+    """The same with the upload, for `/v1/jobs`."""
+
+    upload_id: str = Field(min_length=1, max_length=128)
 
 
-def _body() -> dict[str, Any]:
-    """The three forms of the body, for OpenAPI; the route reads it itself, while it arrives."""
-    fields = JobQuery.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
-    upload = JobFromUploadDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    upload.pop("$defs", None)
+routes = APIRouter(tags=["jobs"])
+
+
+def _answers(*more: ErrorKind) -> dict[int | str, dict[str, Any]]:
+    headers = {"Location": {"schema": {"type": "string"}, "description": "The job."}}
+    polling = {"Retry-After": {"schema": {"type": "integer"}, "description": "When to poll, in seconds."}}
+    job = {"application/json": {"schema": {"$ref": "#/components/schemas/JobDocument"}}}
     return {
-        "required": True,
-        "content": {
-            **form_content(fields),
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "audio/*": {"schema": {"type": "string", "format": "binary"}},
-            "application/json": {"schema": upload},
+        200: {
+            "description": "It ended within `wait` seconds: the job with its transcript, or with `format` only that.",
+            "headers": headers,
+            "content": job | {media: one for media, one in TRANSCRIPTS.items() if media not in job},
         },
-    }
-
-
-@routes.post(
-    "",
-    status_code=202,
-    responses={
-        200: {"model": JobDocument, "description": "It ended within `wait` seconds."},
         202: {
+            "model": JobDocument,
             "description": "It is accepted: nothing of it will be lost.",
-            "headers": {
-                "Location": {"schema": {"type": "string"}, "description": "The job."},
-                "Retry-After": {"schema": {"type": "integer"}, "description": "When to poll, in seconds."},
-            },
+            "headers": headers | polling,
         },
         **problems(
-            ErrorKind.FILE_REQUIRED,
             ErrorKind.INVALID_LANGUAGE,
             ErrorKind.INVALID_OPTION,
             ErrorKind.MODEL_NOT_AVAILABLE,
             ErrorKind.VOCABULARY_NOT_FOUND,
-            ErrorKind.UPLOAD_NOT_FOUND,
             ErrorKind.UPLOAD_TOO_SLOW,
-            ErrorKind.UPLOAD_INCOMPLETE,
-            ErrorKind.FILE_TOO_LARGE,
-            ErrorKind.INVALID_FORMAT,
             ErrorKind.IDEMPOTENCY_CONFLICT,
+            *more,
         ),
+    }
+
+
+@routes.post(
+    "/v1/jobs",
+    status_code=202,
+    response_model=JobDocument,
+    responses=_answers(ErrorKind.FILE_REQUIRED, ErrorKind.FILE_TOO_LARGE, ErrorKind.INVALID_FORMAT),
+    # The route reads the body itself, while it arrives.
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": form_content(JobQuery.model_json_schema(ref_template=REF)["properties"]),
+        }
     },
-    openapi_extra={"requestBody": _body()},
 )
 async def create_job(
     request: Request,
-    response: Response,
     deps: Parts,
     gateway: Caller,
     query: Annotated[JobQuery, Query()],
     idempotency_key: _IdempotencyKey = "",
-) -> JobDocument:
-    """Send audio and get a job, or, with `wait`, its transcript."""
-    wait_s = query.wait
-    if media_type_of(request) == "application/json":
-        upload = await deps.bodies.document(request, JobFromUploadDocument)
+) -> Response:
+    """Send audio and get a job, or, with `wait`, its transcript.
+
+    The body is a form, or the file itself under any other media type; then the options are in the query, which a form's
+    fields override.
+    """
+    if media_type_of(request) == "application/json":  # as before there was a path for it
+        asked = await deps.bodies.document(request, _JobFromUpload)
+        return await _from_upload(request, deps, gateway, asked.upload_id, asked, query, idempotency_key)
+    async with deps.bodies.received(request, gateway) as received:
+        query = _merged(query, received.fields)
         job = await gateway.create_job_from_upload(
-            upload.upload_id,
-            options=upload.options.options(),
-            filename=upload.filename,
+            received.upload_id,
+            options=query.options(),
+            filename=query.filename or received.filename,
             idempotency_key=idempotency_key,
         )
+    return await _answer(request, deps, gateway, job, query)
+
+
+class UploadJobQuery(BaseModel):
+    """How the job is answered."""
+
+    wait: Wait = 0.0
+    format: _Format = None
+
+
+@routes.post(
+    "/v1/uploads/{upload_id}/jobs",
+    status_code=202,
+    response_model=JobDocument,
+    responses=_answers(ErrorKind.UPLOAD_NOT_FOUND, ErrorKind.UPLOAD_INCOMPLETE),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": REF.format(model=UploadJobDocument.__name__)}}},
+        }
+    },
+)
+async def create_job_from_upload(
+    request: Request,
+    deps: Parts,
+    gateway: Caller,
+    upload_id: UploadId,
+    query: Annotated[UploadJobQuery, Query()],
+    idempotency_key: _IdempotencyKey = "",
+) -> Response:
+    """Make a job of a finished upload (see `/v1/uploads`)."""
+    asked = await deps.bodies.document(request, UploadJobDocument)
+    return await _from_upload(request, deps, gateway, upload_id, asked, query, idempotency_key)
+
+
+async def _from_upload(
+    request: Request,
+    deps: Deps,
+    gateway: Gateway,
+    upload_id: str,
+    asked: UploadJobDocument,
+    query: UploadJobQuery | JobQuery,
+    key: str,
+) -> Response:
+    job = await gateway.create_job_from_upload(
+        upload_id, options=asked.options.options(), filename=asked.filename, idempotency_key=key
+    )
+    return await _answer(request, deps, gateway, job, query)
+
+
+async def _answer(
+    request: Request, deps: Deps, gateway: Gateway, job: Job, query: UploadJobQuery | JobQuery
+) -> Response:
+    """The job, or what it was asked for if it ends within the time that the client waits."""
+    job = await ended_within(gateway, job, min(query.wait, deps.settings.max_wait_s), deps.stopping)
+    ended = query.wait > 0 and job.state.terminal
+    if ended and query.format is not None:
+        if job.state is not JobState.COMPLETED:
+            raise error_of_ended(job)
+        answer = await rendered(gateway, request, job.id, query.format)
     else:
-        async with deps.bodies.received(request, gateway) as received:
-            asked = _merged(query, received.fields)
-            wait_s = asked.wait
-            job = await gateway.create_job_from_upload(
-                received.upload_id,
-                options=asked.options(),
-                filename=asked.filename or received.filename,
-                idempotency_key=idempotency_key,
-            )
-    job = await ended_within(gateway, job, min(wait_s, deps.settings.max_wait_s), deps.stopping)
-    response.status_code = 200 if wait_s > 0 and job.state.terminal else 202
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return await told(gateway, request, response, job, waited=wait_s > 0)
+        answer = await told(gateway, request, job, waited=query.wait > 0)
+        answer.status_code = 200 if ended else 202
+    answer.headers["Location"] = f"/v1/jobs/{job.id}"
+    return answer
 
 
 def _merged(query: JobQuery, fields: Mapping[str, Any]) -> JobQuery:

@@ -18,6 +18,7 @@ from sayit.bridge.http.audio_body import Bodies
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 #: A WebSocket's subprotocol that carries an API key.
 KEY_PROTOCOL = "sayit.key."
 
@@ -54,10 +55,14 @@ async def _caller(connection: HTTPConnection, deps: Parts) -> Gateway:
     authorization = authorization or _offered(connection.headers.get("sec-websocket-protocol", ""))
     inside = trace.get_current_span().get_span_context().is_valid
     traceparent = telemetry.traceparent() if inside else connection.headers.get("traceparent", "")
-    return deps.gateway.acting_for(authorization=authorization, traceparent=traceparent)
+    gateway = deps.gateway.acting_for(authorization=authorization, traceparent=traceparent)
+    if connection.scope.get("method") in _WITH_BODY:
+        await gateway.check_credentials()
+    return gateway
 
 
 #: A parameter of a route: the gateway, called with the credentials of the HTTP request or WebSocket, and in its trace.
+#: A request with a body is not read, and gets no slot, before its key is known.
 Caller = Annotated[Gateway, Depends(_caller)]
 
 

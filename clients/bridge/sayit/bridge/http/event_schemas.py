@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import ConfigDict
+
 from sayit.bridge.http.documents import Document, JobErrorDocument, ProgressDocument, Seconds, Segments, error_document
 from sayit.speech.jobs import (
     ChunkText,
@@ -23,6 +25,9 @@ from sayit.speech.jobs import (
 class _Event(Document):
     """What all events say."""
 
+    # A generator tells events apart by `type`, which so has to be required.
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
+
     type: str
     job_id: str
     seq: int | None
@@ -34,7 +39,7 @@ class _Durable(_Event):
 
 
 class _Ephemeral(_Event):
-    seq: None = None
+    seq: int | None = None  # always null; generators have no type for that alone
 
 
 class StateEvent(_Durable):

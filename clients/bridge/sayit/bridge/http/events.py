@@ -15,7 +15,7 @@ from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.event_schemas import event_document
 from sayit.bridge.http.job_wait import events_and_beats
 from sayit.bridge.http.openapi import JobId, problems
-from sayit.bridge.http.problems import KIND_TO_HTTP, fault_for, language_of, problem
+from sayit.bridge.http.problems import fault_for, language_of, problem
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: When a client that lost its stream should reconnect, in milliseconds.
@@ -61,7 +61,7 @@ async def watch_job(
         _server_sent(deps, gateway, job_id, after, language_of(request)),
         media_type="text/event-stream",
         # X-Accel-Buffering: nginx passes data on without buffering.
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers={"X-Accel-Buffering": "no"},
     )
 
 
@@ -116,10 +116,13 @@ async def watch_job_ws(websocket: WebSocket, deps: Parts, gateway: Caller, job_i
                 # Between events uvicorn's pings keep the connection alive.
                 if event is not None:
                     await websocket.send_text(event_document(event, language).model_dump_json())
-        await websocket.close(1012 if deps.stopping.is_set() else 1000)
+        if deps.stopping.is_set():
+            await websocket.close(1012, "the bridge stops: connect again, after the last number")
+        else:
+            await websocket.close(1000)
     except SayItError as error:
-        body = problem(fault_for(error, websocket))
-        await websocket.send_json({"type": "problem", "problem": body})
-        await websocket.close(1011 if KIND_TO_HTTP[error.kind] >= 500 else 1008)
+        fault = fault_for(error, websocket)
+        await websocket.send_json({"type": "problem", "problem": problem(fault)})
+        await websocket.close(1011 if fault.status >= 500 else 1008, fault.code)
     except WebSocketDisconnect:
         return

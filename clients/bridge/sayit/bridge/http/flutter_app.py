@@ -20,7 +20,7 @@ from sayit.bridge.http.dependencies import Caller, Parts
 from sayit.bridge.http.documents import Document, JobErrorDocument, error_document, poll_after_ms
 from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.problems import Fault, fault_for, language_of, response
-from sayit.client.pages import error_of_job
+from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import EventBody, Job, JobState, Progress
 from sayit.speech.options import Options
@@ -139,10 +139,8 @@ async def transcribe(request: Request, response: Response, deps: Parts, gateway:
     # A client that disconnects in between loses nothing: the job goes on, and the same file is answered from the cache.
     wait_s = deps.settings.sync_wait if received.size <= SHORT_BYTES else 0.0
     job = await ended_within(gateway, job, wait_s, deps.stopping, enough=_is_long)
-    if job.state is JobState.FAILED and job.error is not None:
-        raise error_of_job(job.id, job.error)
-    if job.state is JobState.CANCELLED:
-        raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+    if job.state in {JobState.CANCELLED, JobState.FAILED}:
+        raise error_of_ended(job)
     response.status_code = 200 if job.state.terminal else 202
     return await _told(gateway, job, request, response)
 
@@ -157,7 +155,6 @@ async def get_transcription(request: Request, response: Response, gateway: Calle
 
 
 async def _told(gateway: Gateway, job: Job, request: Request, response: Response) -> TranscribeEnvelope:
-    response.headers["Cache-Control"] = "no-store"
     if job.state is JobState.COMPLETED:
         transcript = await gateway.transcript(job.id)
         data = TranscribeData(
@@ -213,7 +210,6 @@ async def health(request: Request, response: Response, gateway: Caller) -> Healt
         serving = stranger and await gateway.is_serving()
         data = HealthData(status=PartState.OK if serving else PartState.DOWN, timestamp=datetime.now(UTC))
         error = error if stranger else caught
-    response.headers["Cache-Control"] = "no-store"
     if data.status is not PartState.DOWN:
         return HealthEnvelope(success=True, data=data)
     fault = fault_for(error, request)

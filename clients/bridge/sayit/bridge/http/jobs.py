@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -11,7 +13,7 @@ from pydantic import BeforeValidator
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.dependencies import Caller, Parts, kept
-from sayit.bridge.http.documents import JobDocument, JobListDocument, job_document
+from sayit.bridge.http.documents import JobDocument, JobListDocument, job_document, poll_after_ms
 from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.openapi import JobId, Wait, problems
 from sayit.bridge.http.problems import language_of
@@ -20,9 +22,9 @@ from sayit.speech.jobs import Job, JobState
 from sayit.speech.rendering import Format
 
 _MEDIA_TYPES = {
+    Format.JSON: "application/json",  # the first one is what generated clients read without a format
     Format.TXT: "text/plain; charset=utf-8",
     Format.TIMED_TXT: "text/plain; charset=utf-8",
-    Format.JSON: "application/json",
     Format.SRT: "application/x-subrip; charset=utf-8",
     Format.VTT: "text/vtt; charset=utf-8",
     Format.TSV: "text/tab-separated-values; charset=utf-8",
@@ -30,13 +32,19 @@ _MEDIA_TYPES = {
     Format.TTML: "application/ttml+xml; charset=utf-8",
     Format.MD: "text/markdown; charset=utf-8",
 }
+_TEXT = "text/plain"
+#: What OpenAPI says of a rendered transcript.
+TRANSCRIPTS = {
+    media.partition(";")[0]: {"schema": {"$ref": "#/components/schemas/TranscriptDocument"}}
+    if form is Format.JSON
+    else {"schema": {"type": "string"}}
+    for form, media in _MEDIA_TYPES.items()
+}
+#: A format as a client asks for it.
+AskedFormat = Annotated[Format, BeforeValidator(lambda form: Format.TXT if form == "text" else form)]
 _NOT_FOUND = problems(ErrorKind.JOB_NOT_FOUND)
 
 routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-
-def _named(form: object) -> object:
-    return Format.TXT if form == "text" else form
 
 
 @routes.get("", responses=problems())
@@ -55,20 +63,18 @@ async def list_jobs(
     return JobListDocument(jobs=[job_document(job, language, now_s=now_s) for job in jobs], next_page_token=token)
 
 
-@routes.get("/{job_id}", responses=_NOT_FOUND)
-async def get_job(
-    request: Request, response: Response, deps: Parts, gateway: Caller, job_id: JobId, wait: Wait = 0.0
-) -> JobDocument:
+@routes.get("/{job_id}", response_model=JobDocument, responses=_NOT_FOUND)
+async def get_job(request: Request, deps: Parts, gateway: Caller, job_id: JobId, wait: Wait = 0.0) -> Response:
     """A job as it is now, or, with `wait`, at its end."""
     job = await gateway.get(job_id)
     job = await ended_within(gateway, job, min(wait, deps.settings.max_wait_s), deps.stopping)
-    return await told(gateway, request, response, job, waited=wait > 0)
+    return await told(gateway, request, job, waited=wait > 0)
 
 
-@routes.post("/{job_id}:cancel", responses=_NOT_FOUND)
-async def cancel_job(request: Request, response: Response, gateway: Caller, job_id: JobId) -> JobDocument:
+@routes.post("/{job_id}:cancel", response_model=JobDocument, responses=_NOT_FOUND)
+async def cancel_job(request: Request, gateway: Caller, job_id: JobId) -> Response:
     """Cancel a job; one that has ended stays as it is."""
-    return await told(gateway, request, response, await gateway.cancel(job_id))
+    return await told(gateway, request, await gateway.cancel(job_id))
 
 
 @routes.delete("/{job_id}", status_code=204, responses=_NOT_FOUND)
@@ -81,15 +87,7 @@ async def delete_job(gateway: Caller, job_id: JobId) -> None:
     "/{job_id}/transcript",
     response_class=Response,
     responses={
-        200: {
-            "description": "The transcript; its ETag does not change.",
-            "content": {
-                media.partition(";")[0]: {"schema": {"$ref": "#/components/schemas/TranscriptDocument"}}
-                if form is Format.JSON
-                else {"schema": {"type": "string"}}
-                for form, media in _MEDIA_TYPES.items()
-            },
-        },
+        200: {"description": "The transcript; its ETag does not change.", "content": TRANSCRIPTS},
         304: {"description": "If-None-Match names this transcript."},
         **problems(ErrorKind.JOB_NOT_FOUND, ErrorKind.JOB_NOT_FINISHED, ErrorKind.JOB_FAILED, ErrorKind.JOB_CANCELLED),
     },
@@ -98,30 +96,63 @@ async def get_transcript(
     request: Request,
     gateway: Caller,
     job_id: JobId,
-    form: Annotated[
-        Format,
-        BeforeValidator(_named),
-        Query(alias="format", description="`text` is another name of `txt`."),
-    ] = Format.JSON,
+    form: Annotated[AskedFormat, Query(alias="format", description="`text` is another name of `txt`.")] = Format.JSON,
     raw: Annotated[
         bool, Query(description="As the model wrote it, whatever `formatting` and `mask_profanity` say.")
     ] = False,
     if_none_match: Annotated[str, Header(max_length=1024)] = "",  # noqa: ARG001  # described here, `kept` reads it
 ) -> Response:
     """The transcript as JSON, text, subtitles or a table."""
+    return await rendered(gateway, request, job_id, form, raw=raw)
+
+
+def _one_format(form: Format) -> None:
+    """A path for one format: generated clients read one media type an operation."""
+
+    @routes.get(
+        f"/{{job_id}}/transcript.{form}",
+        name=f"get_transcript_{form}".replace(".", "_"),
+        response_class=Response,
+        description=f"The transcript as {form}, as `?format={form}` gives it.",
+        responses={
+            200: {"description": "The transcript.", "content": {_TEXT: {"schema": {"type": "string"}}}},
+            **problems(
+                ErrorKind.JOB_NOT_FOUND, ErrorKind.JOB_NOT_FINISHED, ErrorKind.JOB_FAILED, ErrorKind.JOB_CANCELLED
+            ),
+        },
+    )
+    async def get_one_format(request: Request, gateway: Caller, job_id: JobId) -> Response:
+        answer = await rendered(gateway, request, job_id, form)
+        if answer.status_code == 200:
+            answer.headers["Content-Type"] = f"{_TEXT}; charset=utf-8"  # the only one that every generator reads
+        return answer
+
+
+for _form in Format:
+    if _form is not Format.JSON:
+        _one_format(_form)
+
+
+async def rendered(gateway: Gateway, request: Request, job_id: str, form: Format, *, raw: bool = False) -> Response:
+    """A finished job's transcript in this format."""
     content = (await gateway.render(job_id, form, raw=raw)).encode()
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept-Encoding"}
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     return kept(request, content, _MEDIA_TYPES[form], headers)
 
 
 async def told(
-    gateway: Gateway, request: Request, response: Response, job: Job, *, waited: bool = False
-) -> JobDocument:
+    gateway: Gateway, request: Request, job: Job, *, waited: bool = False, headers: Mapping[str, str] | None = None
+) -> Response:
     """A job as the answer to a request: with its polling interval, and its transcript for a client that waited."""
     transcript = await gateway.transcript(job.id) if waited and job.state is JobState.COMPLETED else None
-    document = job_document(job, language_of(request), now_s=time.time(), transcript=transcript)
-    response.headers["Cache-Control"] = "no-store"
-    if document.poll_after_ms is not None:
-        response.headers["Retry-After"] = str(document.poll_after_ms // 1000)
-    return document
+    language, now_s = language_of(request), time.time()
+
+    def content() -> str:
+        return job_document(job, language, now_s=now_s, transcript=transcript).model_dump_json()
+
+    # Hours of words take a while: the event loop goes on.
+    body = content() if transcript is None else await asyncio.to_thread(content)
+    poll_ms = poll_after_ms(job, now_s)
+    polling = {} if poll_ms is None else {"Retry-After": str(poll_ms // 1000)}
+    return Response(body, media_type="application/json", headers={**(headers or {}), **polling})

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,12 +19,13 @@ from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from sayit.bridge.http.problems import fault_for, problem_response
+from sayit.bridge.http.problems import Form, fault_for
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.chassis.start import is_loopback
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind, SayItError, Sentence
 
 _REQUESTS = prometheus_client.Counter("sayit_http_requests", "Requests by method and status.", ["method", "status"])
 _SECONDS = prometheus_client.Histogram(
@@ -51,6 +53,8 @@ _SECURITY = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # What may be kept says so itself.
+    "Cache-Control": "no-store",
 }
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -93,6 +97,8 @@ class Observing:
                     answer.setdefault("Tus-Resumable", "1.0.0")  # errors too, as tus requires
                 for name, value in self._headers.items():
                     answer.setdefault(name, value)
+                if "json" in answer.get("content-type", ""):
+                    answer.add_vary_header("Accept-Language")  # sentences of errors, of failed jobs' too
             elif message["type"] == "http.response.body":
                 seen["bytes_out"] += len(message.get("body", b""))
             elif message["type"] == "websocket.accept":
@@ -180,8 +186,16 @@ class OriginChecks:
     by which DNS rebinding makes a foreign page pass for the bridge's own.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: BridgeSettings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: BridgeSettings, form_of: Callable[[str], Form]) -> None:
+        """Wraps the application.
+
+        Args:
+            app: what serves the others.
+            settings: which hosts and origins are allowed.
+            form_of: the form of an error, by the request's path.
+        """
         self._app = app
+        self._form_of = form_of
         self._origins = frozenset(settings.origins)
         hosts = settings.hosts
         if not hosts and is_loopback(settings.bridge_listen):
@@ -195,25 +209,35 @@ class OriginChecks:
             return
         connection = HTTPConnection(scope)
         why = self._refusal(connection, changes=scope.get("method", "") not in _SAFE)
-        if not why:
+        if why is None:
             await self._app(scope, receive, send)
             return
-        error = SayItError(ErrorKind.PERMISSION_DENIED, cause=why)
-        fault = fault_for(error, connection)
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+        error = SayItError(ErrorKind.PERMISSION_DENIED, cause=why.en, sentences=why)
+        refusal = self._form_of(scope["path"])(fault_for(error, connection))
+        if scope["type"] == "http":
+            await refusal(scope, receive, send)
+        elif "websocket.http.response" in scope.get("extensions", {}):
+            await WebSocket(scope, receive, send).send_denial_response(refusal)
         else:
-            await problem_response(fault)(scope, receive, send)
+            await send({"type": "websocket.close", "code": 1008, "reason": why.en[:120]})
 
-    def _refusal(self, connection: HTTPConnection, *, changes: bool) -> str:
-        """Why the request is refused; empty if it is not."""
+    def _refusal(self, connection: HTTPConnection, *, changes: bool) -> Sentence | None:
+        """Why the request is refused; None if it is not."""
         host = connection.headers.get("host", "")
         if self._hosts and _name(host) not in self._hosts:
-            return "the Host header names another host"
+            return Sentence(
+                en=f"This bridge is not addressed as {host[:100]!r}; SAYIT_ALLOWED_HOSTS lists its names.",
+                ko=f"이 브리지의 주소는 {host[:100]!r}이(가) 아닙니다. 호스트 이름은 SAYIT_ALLOWED_HOSTS로 정합니다.",
+            )
         origin = connection.headers.get("origin")
         if not origin or not changes or "*" in self._origins or origin in self._origins:
-            return ""
-        return "" if urlsplit(origin).netloc == host else "a page of another origin"
+            return None
+        if urlsplit(origin).netloc == host:
+            return None
+        return Sentence(
+            en=f"Pages of {origin[:100]} may not use this bridge; SAYIT_CORS_ORIGINS lists the origins that may.",
+            ko=f"{origin[:100]}의 페이지는 이 브리지를 쓸 수 없습니다. 허용할 출처는 SAYIT_CORS_ORIGINS로 정합니다.",
+        )
 
 
 def _name(host: str) -> str:

@@ -10,6 +10,8 @@ from sayit.bridge.http.documents import ProblemDocument
 from sayit.bridge.http.problems import KIND_TO_HTTP
 from sayit.speech.errors import ErrorKind
 
+#: Where the document has a schema.
+REF = "#/components/schemas/{model}"
 JobId = Annotated[
     str,
     Path(
@@ -19,6 +21,10 @@ JobId = Annotated[
         pattern=r"^[0-9A-Za-z_-]+$",
         examples=["3f0c9a0e5b7d4f4e8a1b2c3d4e5f6071"],
     ),
+]
+UploadId = Annotated[
+    str,
+    Path(description="The upload's id, opaque.", min_length=1, max_length=128, pattern=r"^[0-9A-Za-z_-]+$"),
 ]
 Wait = Annotated[
     float,
@@ -48,7 +54,7 @@ def problems(*kinds: ErrorKind) -> dict[int | str, dict[str, Any]]:
     for kind in (*_ALWAYS, *kinds):
         by_status.setdefault(KIND_TO_HTTP[kind], []).append(kind.code)
     # The model in `content` instead of `model`: FastAPI would describe it as application/json.
-    schema = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
+    schema = {"$ref": REF.format(model=ProblemDocument.__name__)}
     return {
         status: {"description": ", ".join(codes), "content": {"application/problem+json": {"schema": schema}}}
         for status, codes in sorted(by_status.items())

@@ -54,12 +54,17 @@ KIND_TO_HTTP: Mapping[ErrorKind, int] = MappingProxyType(
 
 #: Sentences for HTTP's own errors: (code, English, Korean) by status.
 _HTTP: Mapping[int, tuple[str, str, str]] = {
-    404: ("ROUTE_NOT_FOUND", "There is nothing at this address.", "이 주소에는 아무것도 없습니다."),
+    404: (
+        "ROUTE_NOT_FOUND",
+        "There is nothing at this address; /openapi.json lists all addresses.",
+        "이 주소에는 아무것도 없습니다. 모든 주소는 /openapi.json에 있습니다.",
+    ),
     412: (
         "VERSION_NOT_SUPPORTED",
         "This version of the protocol is not supported.",
         "지원하지 않는 프로토콜 버전입니다.",
     ),
+    413: ("BODY_TOO_LARGE", "The JSON is longer than 64 kB.", "JSON이 64 kB보다 깁니다."),
     405: ("METHOD_NOT_ALLOWED", "This method is not allowed here.", "이 주소에서는 허용되지 않는 메서드입니다."),
 }
 
@@ -179,7 +184,7 @@ def problem_response(fault: Fault) -> Response:
 
 def response(fault: Fault, body: Mapping[str, Any], media_type: str = "application/json") -> Response:
     """The answer that reports a fault with this body."""
-    headers = {"Content-Language": fault.language, "Cache-Control": "no-store", **(fault.limit_headers or {})}
+    headers = {"Content-Language": fault.language, **(fault.limit_headers or {})}
     if fault.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after_s)))
     if fault.status == 401:

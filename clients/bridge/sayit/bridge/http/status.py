@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import asdict
 
 from fastapi import APIRouter, Response
@@ -12,7 +11,7 @@ from pydantic import Field
 from sayit.bridge.http.dependencies import Caller, Parts
 from sayit.bridge.http.documents import Document
 from sayit.bridge.http.openapi import problems
-from sayit.speech.errors import SayItError
+from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.system import PartState
 
 
@@ -70,17 +69,22 @@ async def live() -> dict[str, str]:
 @routes.get(
     "/readyz",
     tags=["health"],
-    responses={503: {"description": "The gateway does not answer, or the bridge stops."}},
+    responses={503: {"description": "No transcriber, scheduler, queue or gateway answers, or the bridge stops."}},
 )
 async def ready(deps: Parts, gateway: Caller) -> Response:
     """Whether work can be done.
 
-    The parts are named to a client that may see them: every client without API keys, else one that has a key.
+    The parts are named, and counted in, for a client that may see them: every client without API keys, else one that
+    has a key. For others it is whether the scheduler answers.
     """
-    serving = not deps.stopping.is_set() and await deps.gateway.is_serving()
     parts = {"bridge": "ok"}
-    if serving:
-        with contextlib.suppress(SayItError):
-            parts |= {part.name: part.state.value for part in (await gateway.status()).parts}
-    content = {"status": "ok" if serving else "down", "parts": parts}
-    return JSONResponse(content, 200 if serving else 503, headers={"Cache-Control": "no-store"})
+    try:
+        status = await gateway.status()
+    except SayItError as error:
+        stranger = error.kind in {ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED}
+        working = stranger and await gateway.is_serving()
+    else:
+        working = status.state is not PartState.DOWN
+        parts |= {part.name: part.state.value for part in status.parts}
+    working = working and not deps.stopping.is_set()
+    return JSONResponse({"status": "ok" if working else "down", "parts": parts}, 200 if working else 503)

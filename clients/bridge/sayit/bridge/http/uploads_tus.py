@@ -2,7 +2,7 @@
 
 No state is kept here: the scheduler has offset, length and name, so that an upload goes on at any bridge. Extensions:
 creation, creation-with-upload, expiration, termination. A finished upload becomes a job by
-`POST /v1/jobs {"upload_id": …}`.
+`POST /v1/uploads/{id}/jobs`.
 """
 
 from __future__ import annotations
@@ -13,28 +13,26 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from email.utils import formatdate
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 
 from sayit.bridge.gateway_client import Gateway, Upload
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.media_types import check_media_type, media_type_of
-from sayit.bridge.http.openapi import problems
+from sayit.bridge.http.openapi import UploadId, problems
 from sayit.speech.errors import ErrorKind, SayItError
 
 _VERSION = "1.0.0"
 _EXTENSIONS = "creation,creation-with-upload,expiration,termination"
+#: The body's type: tus's, and one that generated clients know.
 _CHUNK = "application/offset+octet-stream"
+_CHUNKS = frozenset({_CHUNK, "application/octet-stream"})
 #: The largest length that can be sent to the gateway.
 _MAX_NUMBER = 2**63 - 1
 #: Names of metadata by which clients give a file's name, and its media type.
 _NAMES = ("filename", "name")
 _TYPES = ("filetype", "type")
 
-_UploadId = Annotated[
-    str,
-    Path(description="The upload's id, opaque.", min_length=1, max_length=128, pattern=r"^[0-9A-Za-z_-]+$"),
-]
 _Length = Annotated[
     int, Header(alias="Upload-Length", ge=0, le=_MAX_NUMBER, description="Bytes of the whole file.", examples=[132949])
 ]
@@ -64,7 +62,10 @@ routes = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 _VERSIONED = [Depends(_same_version)]
 _OTHER_VERSION: dict[int | str, dict[str, Any]] = {412: {"description": "Another version of tus."}}
 _BYTES: dict[str, Any] = {
-    "requestBody": {"content": {_CHUNK: {"schema": {"type": "string", "format": "binary"}}}, "required": False}
+    "requestBody": {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "required": True,
+    }
 }
 
 
@@ -80,7 +81,6 @@ async def describe_uploads(deps: Parts) -> Response:
     dependencies=_VERSIONED,
     status_code=201,
     response_class=Response,
-    openapi_extra=_BYTES,
     responses={
         201: {
             "description": "It is open.",
@@ -119,7 +119,7 @@ async def create_upload(
         **problems(ErrorKind.UPLOAD_NOT_FOUND),
     },
 )
-async def get_upload(gateway: Caller, upload_id: _UploadId) -> Response:
+async def get_upload(gateway: Caller, upload_id: UploadId) -> Response:
     """Where an upload goes on."""
     upload = await gateway.get_upload(upload_id)
     length = {"Upload-Length": str(upload.size_bytes)} if upload.HasField("size_bytes") else {}
@@ -145,10 +145,10 @@ async def get_upload(gateway: Caller, upload_id: _UploadId) -> Response:
     },
 )
 async def append_upload(
-    request: Request, deps: Parts, gateway: Caller, upload_id: _UploadId, upload_offset: _Offset
+    request: Request, deps: Parts, gateway: Caller, upload_id: UploadId, upload_offset: _Offset
 ) -> Response:
     """Go on with an upload; what arrived before a break stays."""
-    if media_type_of(request) != _CHUNK:
+    if media_type_of(request) not in _CHUNKS:
         raise SayItError(ErrorKind.INVALID_FORMAT, field="Content-Type", cause=f"not {_CHUNK}")
     return _answer(204, _state(await _append(deps, request, gateway, upload_id, upload_offset)))
 
@@ -159,7 +159,7 @@ async def append_upload(
     status_code=204,
     responses={**_OTHER_VERSION, **problems(ErrorKind.UPLOAD_NOT_FOUND)},
 )
-async def delete_upload(gateway: Caller, upload_id: _UploadId) -> Response:
+async def delete_upload(gateway: Caller, upload_id: UploadId) -> Response:
     """Delete an upload that no job uses."""
     await gateway.delete_upload(upload_id)
     return _answer(204, {})
@@ -214,4 +214,4 @@ def _state(upload: Upload) -> dict[str, str]:
 
 
 def _answer(status: int, headers: dict[str, str]) -> Response:
-    return Response(status_code=status, headers={"Tus-Resumable": _VERSION, "Cache-Control": "no-store", **headers})
+    return Response(status_code=status, headers={"Tus-Resumable": _VERSION, **headers})

@@ -9,10 +9,13 @@ from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
+from sayit.bridge.http.held_answer import HeldCall
+from sayit.bridge.http.media_types import media_type_of
 from sayit.bridge.http.openai import form_fields, schemas
 from sayit.bridge.http.openai.errors import refusal
 from sayit.bridge.http.openai.models import model_entry, model_list, parse_aliases, resolve
-from sayit.bridge.http.openai.response import AudioResponse
+from sayit.bridge.http.openai.response import audio_response
+from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Task
 
 __all__ = ["parse_aliases", "refusal", "routes"]
@@ -75,6 +78,9 @@ async def retrieve_model(deps: Parts, gateway: Caller, model: str) -> dict[str, 
 
 
 async def _audio(deps: Deps, gateway: Gateway, request: Request, task: Task) -> Response:
+    if media_type_of(request) == "application/json":
+        reason = "send multipart/form-data with the recording in the field 'file'"
+        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="body", reason=reason)
     async with deps.bodies.received(request, gateway) as received:
         asked = form_fields.audio_request(received.fields, task)
         if asked.options.model:
@@ -83,4 +89,4 @@ async def _audio(deps: Deps, gateway: Gateway, request: Request, task: Task) -> 
         job = await gateway.create_job_from_upload(
             received.upload_id, options=asked.options, filename=received.filename
         )
-    return AudioResponse(deps=deps, gateway=gateway, http=request, asked=asked, job=job).response()
+    return audio_response(HeldCall(deps=deps, gateway=gateway, http=request, job=job, refusal=refusal), asked)

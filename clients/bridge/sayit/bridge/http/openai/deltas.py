@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sayit.speech.jobs import ChunkText, JobEvent, Refinement
+from sayit.speech.jobs import ChunkText, JobEvent, PartialText, Refinement
 from sayit.speech.transcript import Segment, Transcript
 
 
@@ -24,11 +24,15 @@ class Delta:
 class Deltas:
     """Gives out the text of chunks as soon as all chunks before them are final.
 
-    Text that was given out cannot be taken back when a refinement comes for its chunk: then the joined deltas differ
-    from the transcript at that boundary, and the transcript is right.
+    Of the first chunk that is not final it gives out what is decoded.
+    Text that was given out cannot be taken back when a refinement comes for its chunk, or a partial text was not the
+    final one: then the joined deltas differ from the transcript there, and the transcript is right.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, partials: bool = True) -> None:
+        self._partials = partials
+        #: What was given out of the chunk that is not final yet.
+        self._begun = ""
         #: All text given out so far.
         self.text = ""
         self._waiting: dict[int, tuple[Segment, ...]] = {}
@@ -42,12 +46,20 @@ class Deltas:
             self._waiting[body.chunk_index] = body.segments
         elif isinstance(body, Refinement):
             self._refine(body)
+        elif isinstance(body, PartialText) and self._partials and body.chunk_index == self._next:
+            said = _joined(body.segments)
+            if not said.startswith(self._begun) or said == self._begun:
+                return []  # a new attempt that is not as far yet
+            delta = self._continued(said, ())
+            self._begun = said
+            return [delta] if delta else []
         deltas = []
         while self._next in self._waiting:
             segments = self._waiting.pop(self._next)
             self._next += 1
             if delta := self._given(segments):
                 deltas.append(delta)
+            self._begun = ""
         return deltas
 
     def rest(self, transcript: Transcript) -> Delta | None:
@@ -72,10 +84,16 @@ class Deltas:
             self._waiting.update(dict.fromkeys(others, ()))
 
     def _given(self, segments: tuple[Segment, ...]) -> Delta | None:
-        said = " ".join(segment.text for segment in segments if segment.text)
-        if not said:
+        return self._continued(_joined(segments), segments)
+
+    def _continued(self, said: str, segments: tuple[Segment, ...]) -> Delta | None:
+        """The text of the first chunk that is not final, without what was given out of it."""
+        rest = said.removeprefix(self._begun)
+        if not said.startswith(self._begun):  # the final text is another: go on after as many words
+            rest = "".join(f" {word}" for word in said.split()[len(self._begun.split()) :])
+        if not rest:
             return None
-        text = f" {said}" if self.text else said
+        text = f" {rest}" if self.text and not self._begun else rest
         self.text += text
         return self._delta(text, segments)
 
@@ -83,3 +101,7 @@ class Deltas:
         first_number = self._segments
         self._segments += len(segments)
         return Delta(text=text, segments=segments, first_number=first_number)
+
+
+def _joined(segments: Sequence[Segment]) -> str:
+    return " ".join(segment.text for segment in segments if segment.text)

@@ -13,9 +13,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from sayit.bridge.http.audio_body import form_content
 from sayit.bridge.http.documents import Document
+from sayit.bridge.http.openapi import REF
+from sayit.bridge.http.options import LISTS, OptionsDocument
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.language_names import AUTO, normal_language
-from sayit.speech.options import OPTIONS, Options, Task
+from sayit.speech.options import MAX_PROMPT_CHARS, OPTIONS, Options, Task
 
 
 class ResponseFormat(StrEnum):
@@ -74,7 +76,7 @@ class AudioForm(Document):
     model: str = Field(default="", description="A name of GET /v1/models; empty: the default.")
     language: str = Field(default="", description="BCP-47 language; empty: detected.")
     languages: tuple[str, ...] = Field(default=(), description="What may be detected; one is taken as it is.")
-    prompt: str = Field(default="", max_length=OPTIONS["prompt"].chars, description=OPTIONS["prompt"].text)
+    prompt: str = Field(default="", description=f"{OPTIONS['prompt'].text} Of a long one the end counts.")
     temperature: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | SkipJsonSchema[None] = None
     response_format: ResponseFormat = ResponseFormat.JSON
     timestamp_granularities: tuple[Literal["word", "segment"], ...] = ()
@@ -86,6 +88,9 @@ class AudioForm(Document):
     stream: bool = False
 
 
+#: SayIt's options that OpenAI's API does not have.
+_OWN = frozenset(OptionsDocument.model_fields) - frozenset(AudioForm.model_fields) - {"task"}
+_KNOWN = _OWN | frozenset(AudioForm.model_fields)
 _SEVERAL = frozenset(name for name, field in AudioForm.model_fields.items() if field.default == ())
 #: OpenAI's fields for speakers, who are not recognised here.
 _SPEAKERS = frozenset({"known_speaker_names", "known_speaker_references"})
@@ -101,18 +106,20 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
     Raises:
         SayItError: INVALID_OPTION or INVALID_LANGUAGE with the field at fault.
     """
-    form = _parsed(fields)
+    form, own = _parsed(fields)
     granularities = form.timestamp_granularities
     language, languages = _languages(form.language, form.languages)
     request = AudioRequest(
-        options=Options(
+        options=replace(
+            own,
             language=language,
             languages=languages,
             task=task,
             model=form.model,
-            prompt=form.prompt,
-            hotwords=", ".join(form.keywords),
-            word_timestamps="word" in granularities or bool(form.include),
+            # As OpenAI does: of a long prompt the end is what the model sees.
+            prompt=form.prompt[-MAX_PROMPT_CHARS:],
+            hotwords=", ".join([*form.keywords, *([own.hotwords] if own.hotwords else [])]),
+            word_timestamps=own.word_timestamps or "word" in granularities or bool(form.include),
             # 0 means to OpenAI what an unset temperature means here: 0 first, more where thresholds fail.
             temperature=form.temperature or None,
         ).normalised(),
@@ -143,27 +150,33 @@ def audio_form(task: Task) -> dict[str, Any]:
     schema = AudioForm.model_json_schema()
     formats = [form for form in ResponseFormat if (form, task) != (ResponseFormat.DIARIZED_JSON, Task.TRANSLATE)]
     schema["properties"]["response_format"] = {"type": "string", "enum": formats, "default": ResponseFormat.JSON}
+    own = OptionsDocument.model_json_schema(ref_template=REF)["properties"]
+    own = {name: {**one, "description": f"SayIt's own. {one.get('description', '')}"} for name, one in own.items()}
     fields = {f"{name}[]" if name in _SEVERAL else name: one for name, one in schema["properties"].items()}
+    fields |= {name: one for name, one in own.items() if name in _OWN}
     return {"requestBody": {"required": True, "content": form_content(fields)}}
 
 
-def _parsed(fields: Mapping[str, Sequence[str]]) -> AudioForm:
+def _parsed(fields: Mapping[str, Sequence[str]]) -> tuple[AudioForm, Options]:
+    """OpenAI's fields, and SayIt's own options, which clients send as `extra_body`."""
     given: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     for written, values in fields.items():
         name = written.removesuffix("[]")
         said = [value.strip() for value in values if value.strip()]
-        if name in _SEVERAL:
-            given[name] = [*given.get(name, ()), *said]
-        elif name in _SPEAKERS and said:
+        if name in _SPEAKERS and said:
             raise _invalid("known_speaker_names", "speakers are not recognised here")
-        elif len(values) > 1:
+        if name in _SPEAKERS or written.startswith(f"{_CHUNKING}["):
+            continue
+        if name in _SEVERAL or name in LISTS:
+            (given if name in _SEVERAL else own).setdefault(name, []).extend(said)
+            continue
+        if len(values) > 1:
             raise _invalid(written[:64], "given more than once")
-        elif not (name in _SPEAKERS or written.startswith(f"{_CHUNKING}[")) and (
-            said or written not in AudioForm.model_fields
-        ):
-            given[written] = "".join(said)
+        if said or written not in _KNOWN:
+            (own if written in _OWN else given)[written] = "".join(said)
     try:
-        return AudioForm.model_validate(given)
+        return AudioForm.model_validate(given), OptionsDocument.model_validate(own).options()
     except ValidationError as error:
         first = error.errors()[0]
         raise _invalid(str(first["loc"][0])[:64], first["msg"]) from None

@@ -96,7 +96,7 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
         "usage": _usage(transcript),
     }
     if request.segments:
-        reply["segments"] = [_segment(segment) for segment in transcript.segments]
+        reply["segments"] = [whisper_segment(segment) for segment in transcript.segments]
     if request.words:
         reply["words"] = [
             {"word": word.text.strip(), "start": seconds(word.start_s), "end": seconds(word.end_s)}
@@ -106,7 +106,8 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
     return reply
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def whisper_segment(segment: Segment) -> dict[str, Any]:
+    """A segment as Whisper's own output has it."""
     return {
         "id": segment.id,
         # Whisper's is the window's position. Windows are not kept, so it is the segment's own.

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http.audio_body import form_content, invalid
+from sayit.bridge.http.audio_body import invalid
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.documents import JobDocument
 from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.jobs import TRANSCRIPTS, AskedFormat, rendered, told
 from sayit.bridge.http.media_types import media_type_of
-from sayit.bridge.http.openapi import REF, UploadId, Wait, problems
+from sayit.bridge.http.openapi import REF, UploadId, Wait, form_content, problems
 from sayit.bridge.http.options import LISTS, OptionsDocument
 from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError

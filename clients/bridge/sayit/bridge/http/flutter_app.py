@@ -15,10 +15,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from sayit.bridge.gateway_client import Gateway
-from sayit.bridge.http.audio_body import form_content
 from sayit.bridge.http.dependencies import Caller, Parts
 from sayit.bridge.http.documents import Document, JobErrorDocument, error_document, poll_after_ms
 from sayit.bridge.http.job_wait import ended_within
+from sayit.bridge.http.openapi import form_content
 from sayit.bridge.http.problems import Fault, fault_for, language_of, response
 from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError

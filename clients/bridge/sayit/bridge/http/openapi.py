@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -59,3 +60,21 @@ def problems(*kinds: ErrorKind) -> dict[int | str, dict[str, Any]]:
         status: {"description": ", ".join(codes), "content": {"application/problem+json": {"schema": schema}}}
         for status, codes in sorted(by_status.items())
     }
+
+
+def form_content(fields: Mapping[str, Any], file: str = "file") -> dict[str, Any]:
+    """A form with a file and these fields, for OpenAPI; routes read it themselves, while it arrives.
+
+    The fields have no defaults and are not null: generated clients would send both.
+    """
+    recording = {"type": "string", "format": "binary", "description": "The recording."}
+    properties = {file: recording, **{name: form_field(field) for name, field in fields.items()}}
+    return {"multipart/form-data": {"schema": {"type": "object", "required": [file], "properties": properties}}}
+
+
+def form_field(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A field that is left out where it is not given."""
+    field = {name: value for name, value in schema.items() if name not in {"default", "anyOf"}}
+    for one in schema.get("anyOf", ()):
+        field |= one if one.get("type") != "null" else {}
+    return field

@@ -10,11 +10,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from sayit.bridge.http.audio_body import form_field
 from sayit.bridge.http.create_job import UploadJobDocument
 from sayit.bridge.http.documents import ProblemDocument, TranscriptDocument
 from sayit.bridge.http.event_schemas import EventDocuments
-from sayit.bridge.http.openapi import REF
+from sayit.bridge.http.openapi import REF, form_field
 from sayit.bridge.http.options import OptionsDocument
 
 _EVENTS: tuple[type[BaseModel], ...] = get_args(EventDocuments)

@@ -13,12 +13,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from starlette.types import Send
 
-from sayit.bridge.http.audio_body import form_content
 from sayit.bridge.http.dependencies import Caller, Parts
 from sayit.bridge.http.documents import Document
 from sayit.bridge.http.held_answer import HeldCall, Pieces, compact
 from sayit.bridge.http.openai.replies import whisper_segment
-from sayit.bridge.http.openapi import problems
+from sayit.bridge.http.openapi import form_content, problems
 from sayit.bridge.http.problems import problem_response
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, JobEvent

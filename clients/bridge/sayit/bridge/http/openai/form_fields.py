@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
-from sayit.bridge.http.audio_body import form_content
 from sayit.bridge.http.documents import Document
-from sayit.bridge.http.openapi import REF
+from sayit.bridge.http.openapi import REF, form_content
 from sayit.bridge.http.options import LISTS, OptionsDocument
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.language_names import AUTO, normal_language

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.service import running
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import system_service_pb2, system_service_pb2_grpc
-from sayit.v1.transcription_service_pb2 import GetJobRequest, WatchJobRequest
+from sayit.v1.transcription_service_pb2 import GetJobRequest
 
 from .helper import failure, settings, suite
 
@@ -83,26 +82,6 @@ async def test_without_a_valid_key_nothing_is_served(tmp_path: Path) -> None:
         right = [("x-api-key", key)]
         assert (await failure(s.jobs.GetJob(request, metadata=right))).kind is ErrorKind.UNAUTHENTICATED
     assert s.fake.principals == {}
-
-
-async def test_a_revoked_key_ends_its_streams(tmp_path: Path) -> None:
-    """A watcher hears of it within about a second; those of other keys go on."""
-    keys = tmp_path / "keys.json"
-    (stored, key), (_, other) = create_key(keys, tenant="acme"), create_key(keys, tenant="acme")
-    async with suite(api_keys_file=keys) as s:
-        s.fake.pace = asyncio.Semaphore(0)
-        watching, going_on = (
-            s.jobs.WatchJob(WatchJobRequest(job_id="job-1"), metadata=[("x-api-key", one)]) for one in (key, other)
-        )
-        reading, waiting = (asyncio.ensure_future(call.read()) for call in (watching, going_on))
-        async with asyncio.timeout(10):
-            while len(s.fake.watches) < 2:  # noqa: ASYNC110 - the fake has no event for it
-                await asyncio.sleep(0.01)
-            revoke_key(keys, stored.id)
-            assert (await failure(reading)).kind is ErrorKind.UNAUTHENTICATED
-        assert not waiting.done()
-        going_on.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def test_forged_principal_metadata_is_ignored() -> None:

@@ -16,7 +16,7 @@ from sayit.chassis.start import StartError
 from sayit.client import AsyncClient, pages, uploads
 from sayit.client.audio_sources import BLOCK_BYTES
 from sayit.client.connection import GatewayConnection, Settings
-from sayit.speech.errors import ErrorKind
+from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState
 from sayit.v1 import upload_service_pb2 as upload_pb
 
@@ -86,7 +86,11 @@ class Gateway(AsyncClient):
         now_s = asyncio.get_running_loop().time()
         if now_s - self._admitted.get(digest, -_ADMITTED_S) < _ADMITTED_S:
             return
-        await self.models()
+        try:
+            await self.models()
+        except SayItError as error:
+            if error.kind is not ErrorKind.PERMISSION_DENIED:  # a key that may not read is a key
+                raise
         if len(self._admitted) >= _MAX_ADMITTED:
             self._admitted.clear()
         self._admitted[digest] = now_s

@@ -176,14 +176,9 @@ def done(read: Reader, chunk: ReadyChunk, options: DecodeOptions) -> DoneChunk:
     """One chunk with its text; words where a seam needs them."""
     options = replace(options, word_timestamps=needs_words(chunk.pieces, hard=chunk.hard_start or chunk.hard_end))
     return DoneChunk(
-        index=chunk.index,
-        start_sample=chunk.start_sample,
-        end_sample=chunk.end_sample,
-        hard_start=chunk.hard_start,
-        hard_end=chunk.hard_end,
+        **chunk.place,
         object_key="",
         output=heard_by(read, np.frombuffer(chunk.pcm, "<i2"), chunk.pieces, options),
-        pieces=chunk.pieces,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -50,6 +51,18 @@ def test_every_service_has_metrics_and_one_line_per_call_and_chunk(suite: Runnin
     assert requests[0]["tenant"] == "local"
     work = [line for line in mine if line["event"] in {"prepare", "chunk", "merge"}]
     assert {line["trace_id"] for line in work} == {requests[0]["trace_id"]}
+
+
+def test_what_a_suite_writes_is_its_user_s_alone(suite: RunningSuite) -> None:
+    """No file or folder of any part can be read by others."""
+    with Client(suite.address) as client:
+        client.transcribe(SHORT)
+    modes = {}
+    for path in [suite.data, *suite.data.rglob("*")]:
+        with contextlib.suppress(FileNotFoundError):  # scratch files come and go
+            modes[path] = path.lstat().st_mode
+    assert [path for path, mode in modes.items() if mode & 0o077 and not path.is_symlink()] == []
+    assert suite.data / "objects" in modes
 
 
 def test_a_client_that_knows_nothing_can_call_by_reflection(suite: RunningSuite) -> None:

@@ -6,6 +6,7 @@ there, wrong settings, an address in use); 1 for a defect.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -29,6 +30,7 @@ def start(service: str, settings: str) -> NoReturn:
         if asked:
             print(_help(service, settings))  # noqa: T201 - asked for
             sys.exit(0)
+        os.umask(0o077)  # what it writes is its user's alone: audio, text, secrets
         import_module(f"sayit.{service}.program").run()
     except ImportError as error:
         _end(f"this needs sayit[{service}]: {lacking(error)}")

@@ -1,35 +1,40 @@
 """The queue's contract between scheduler and transcribers: names, and a message that holds ids only.
 
 Both sides of the queue read it; neither imports the other. Messages are JSON: a client of Redis can enqueue
-a chunk that is not due (the claim is refused), and nothing more.
+a chunk that is not due (the claim is refused), and nothing more: whatever else it puts there is dropped.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 #: The arq function that a message calls.
 RUN_CHUNK = "run_chunk"
-
+#: What all names begin with where no installation says otherwise.
+PREFIX = "sayit"
+#: What an installation may choose: several can share one Redis.
+PREFIX_PATTERN = r"^[A-Za-z0-9._-]{1,32}$"
+_ID = re.compile(rb"([A-Za-z0-9_.-]{1,80}):([0-9]{1,9})")
 
 #: Chunks that a transcriber holds beside those that it decodes together: one to go on with, one behind it.
 PREFETCHED = 2
 
 
-def queue_name(model: str) -> str:
+def queue_name(model: str, prefix: str = PREFIX) -> str:
     """The arq queue (a Redis sorted set) of the chunks that want this model."""
-    return f"sayit:queue:{model}"
+    return f"{prefix}:queue:{model}"
 
 
-def wake_up_channel(model: str) -> str:
+def wake_up_channel(model: str, prefix: str = PREFIX) -> str:
     """The pub/sub channel of the wake-ups for this model: the enqueued message's arq id, or nothing."""
-    return f"sayit:doorbell:{model}"
+    return f"{prefix}:doorbell:{model}"
 
 
-def events_channel(job_id: str) -> str:
+def events_channel(job_id: str, prefix: str = PREFIX) -> str:
     """The pub/sub channel of a job's events."""
-    return f"sayit:events:{job_id}"
+    return f"{prefix}:events:{job_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,12 @@ class ChunkMessage:
     def arq_job_id(self) -> str:
         """Unique per dispatch, so that arq's own deduplication never drops a second dispatch."""
         return f"{self.chunk_id}:{self.dispatch}"
+
+    @classmethod
+    def parse(cls, arq_job_id: bytes) -> ChunkMessage | None:
+        """The message that has this arq id; None for what no scheduler has put into a queue."""
+        found = _ID.fullmatch(arq_job_id)
+        return cls(chunk_id=found[1].decode(), dispatch=int(found[2])) if found else None
 
 
 #: How much earlier than bulk work interactive work is ranked, in milliseconds: it overtakes every bulk chunk that has

@@ -27,12 +27,14 @@ from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
 from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.cache.chunk_cache import ChunkCache
+from sayit.scheduler.db.engine import Rules
 from sayit.scheduler.db.lease_keeper import Leasing
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.scratch import scratch_folder
 from sayit.scheduler.db.stores import Stores, opened
 from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
+from sayit.scheduler.dispatch.order import choose
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
@@ -72,6 +74,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
         max_active_jobs_per_tenant=settings.max_active_jobs_per_tenant,
         tenant_audio=settings.tenant_audio_minutes,
         min_free_bytes=settings.min_free_mb * _MEGABYTE,
+        max_uploads_per_tenant=settings.max_uploads_per_tenant,
         upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
         cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
         chunk_cache_bytes=settings.chunk_cache_mb * _MEGABYTE,
@@ -113,7 +116,7 @@ async def running(
     Uploads and chunks on an engine get the grace time; what is left of them then is given back, as an interruption.
 
     Raises:
-        StartError: other machines could call it, and no secret is set.
+        StartError: other machines could call it, and no secret is set; or a file that the settings name is wrong.
     """
     if not (is_loopback(settings.scheduler_listen) or settings.internal_secret.get_secret_value()):
         raise StartError(
@@ -121,9 +124,14 @@ async def running(
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
     async with AsyncExitStack() as stack:
-        wired = await _opened(
-            settings, limits_of(settings, _presets(settings), sweep_s), _new_hallucination_filter(settings), stack
-        )
+        try:
+            hallucination_filter = HallucinationFilter(load_phrases(settings.hallucination_phrases))
+            limits = limits_of(settings, load_presets(LANGUAGES, settings.presets), sweep_s)
+        except PhrasesError as error:
+            raise StartError(f"SAYIT_HALLUCINATION_PHRASES: {error}") from error
+        except PresetsError as error:
+            raise StartError(f"SAYIT_PRESETS: {error}") from error
+        wired = await _opened(settings, limits, hallucination_filter, stack)
         if wired.stores.exclusive:
             await wired.sweeper.take_over()
         if reload is not None:
@@ -162,12 +170,11 @@ async def _opened(
         raise StartError(f"the folders of SAYIT_DATA_DIR and SAYIT_STORAGE_URL cannot be used: {error}") from error
     stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
     redis_url = settings.redis_url.get_secret_value()
-    bus = RedisBus(redis_url)
+    bus = RedisBus(redis_url, prefix=settings.redis_prefix)
     stack.push_async_callback(bus.close)
-    stores = await stack.enter_async_context(
-        opened(settings.database(), result_ttl_s=settings.result_ttl_h * _HOUR_S, published=bus.publish)
-    )
-    queue = ArqQueue(redis_url, allow_evicting=settings.allow_evicting_redis)
+    rules = Rules(result_ttl_s=settings.result_ttl_h * _HOUR_S, choose=choose)
+    stores = await stack.enter_async_context(opened(settings.database(), rules, published=bus.publish_stored))
+    queue = ArqQueue(redis_url, prefix=settings.redis_prefix, allow_evicting=settings.allow_evicting_redis)
     stack.push_async_callback(queue.close)
     await queue.verify()
     reader = await stack.enter_async_context(AudioReaderPool(MediaLimits(max_audio_s=settings.max_audio_s)))
@@ -209,7 +216,7 @@ class _Wiring:
         return WorkerRegistry(
             store=self.stores.transcribers,
             default_model=self.settings.default_model,
-            expected={name.strip() for name in self.settings.models_expected.split(",")},
+            expected=[name.strip() for name in self.settings.models_expected.split(",")],
             limits=self.limits,
             changed=lambda: self.dispatcher.wake_up.notify(),  # noqa: PLW0108 - the dispatcher is made with the registry
         )
@@ -226,15 +233,15 @@ class _Wiring:
 
     @cached_property
     def redecodes(self) -> Redecodes:
-        return Redecodes(store=self.stores.redecodes, objects=self.objects, dispatcher=self.dispatcher)
+        return Redecodes(store=self.stores.redecodes, objects=self.objects, add_chunks=self.dispatcher.add_chunks)
 
     @cached_property
     def cache(self) -> ChunkCache:
         return ChunkCache(
             store=self.stores.chunk_cache,
-            registry=self.registry,
             limits=self.limits,
-            hallucination_filter=self.hallucination_filter,
+            revision=self.registry.revision,
+            filtered=self.hallucination_filter.output,
         )
 
     @cached_property
@@ -259,11 +266,11 @@ class _Wiring:
             chunks=self.stores.chunks,
             objects=self.objects,
             registry=self.registry,
-            bus=self.bus,
+            publish=self.bus.publish,
             limits=self.limits,
             background=self.background,
-            hallucination_filter=self.hallucination_filter,
-            cache=self.cache,
+            filtered=self.hallucination_filter.output,
+            cache_entry=self.cache.new_entry,
             chunks_due=self.dispatcher.wake_up.notify,
             all_done=self.results.wake_up.notify,
         )
@@ -276,13 +283,14 @@ class _Wiring:
             objects=self.objects,
             reader=self.reader,
             new_splitter=new_splitter,
-            results=self.results,
-            bus=self.bus,
             limits=self.limits,
             leasing=self.leasing,
-            dispatcher=self.dispatcher,
-            registry=self.registry,
-            cache=self.cache,
+            publish=self.bus.publish,
+            revision=self.registry.revision,
+            estimate=self.registry.estimate,
+            answer_from_cache=self.results.answer_from_cache,
+            cached_chunks=self.cache.lookup,
+            add_chunks=self.dispatcher.add_chunks,
             audio_quota=self.audio_quota,
             all_done=self.results.wake_up.notify,
         )
@@ -290,13 +298,12 @@ class _Wiring:
     @cached_property
     def sweeper(self) -> Sweeper:
         return Sweeper(
-            jobs=self.stores.jobs,
-            chunks=self.stores.chunks,
-            transcribers=self.stores.transcribers,
-            chunk_cache=self.stores.chunk_cache,
+            stores=self.stores,
             objects=self.objects,
-            attempts=self.attempts,
-            redecodes=self.redecodes,
+            limits=self.limits,
+            free_claims=self.attempts.free_expired,
+            give_up_redecodes=self.redecodes.give_up_late,
+            stop=self.attempts.stop,
         )
 
     @cached_property
@@ -307,6 +314,7 @@ class _Wiring:
     def intake(self) -> Intake:
         admission = Admission(
             jobs=self.stores.jobs,
+            uploads=self.stores.uploads,
             transcribers=self.stores.transcribers,
             objects=self.objects,
             limits=self.limits,
@@ -316,7 +324,7 @@ class _Wiring:
             uploads=self.stores.uploads,
             jobs=self.stores.jobs,
             objects=self.objects,
-            registry=self.registry,
+            model_named=self.registry.model_named,
             vocabularies=self.vocabularies,
             admission=admission,
             audio_quota=self.audio_quota,
@@ -339,7 +347,7 @@ class _Wiring:
         jobs = JobServicer(
             intake=self.intake,
             control=Control(jobs=self.stores.jobs, registry=self.registry, attempts=self.attempts, bus=self.bus),
-            event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, registry=self.registry),
+            event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
             results=self.results,
             registry=self.registry,
             vocabularies=self.vocabularies,
@@ -361,25 +369,11 @@ class _Wiring:
     def adopt(self, now: SchedulerSettings) -> None:
         """Lets settings that were read again take effect."""
         self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
-        self.stores.jobs.result_ttl_s = self.stores.chunks.result_ttl_s = now.result_ttl_h * _HOUR_S
+        self.stores.rules.result_ttl_s = now.result_ttl_h * _HOUR_S
         try:
             self.hallucination_filter.adopt(load_phrases(now.hallucination_phrases))
         except PhrasesError as error:
             telemetry.logger().error("hallucination_phrases_not_reloaded", cause=str(error))
-
-
-def _new_hallucination_filter(settings: SchedulerSettings) -> HallucinationFilter:
-    try:
-        return HallucinationFilter(load_phrases(settings.hallucination_phrases))
-    except PhrasesError as error:
-        raise StartError(f"SAYIT_HALLUCINATION_PHRASES: {error}") from error
-
-
-def _presets(settings: SchedulerSettings) -> Presets:
-    try:
-        return load_presets(LANGUAGES, settings.presets)
-    except PresetsError as error:
-        raise StartError(f"SAYIT_PRESETS: {error}") from error
 
 
 @asynccontextmanager

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from sayit.chassis.settings import FORMERLY, RELOADABLE, Limit, ServiceSettings
+from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
 
+#: A field that may change while the process runs.
+_live = partial(Field, json_schema_extra=RELOADABLE)
 #: What the URLs must look like, and how they are written.
 _URLS = {
     "database_url": (r"sqlite(\+\w+)?:///.|postgresql\+asyncpg://.", "postgresql+asyncpg://user:password@host/name"),
@@ -33,6 +37,12 @@ class SchedulerSettings(ServiceSettings):
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey: queue, wake-ups, events."
     )
+    redis_prefix: str = Field(
+        PREFIX,
+        pattern=PREFIX_PATTERN,
+        description="What the names of queues and channels in Redis begin with: installations that share one need "
+        "different ones, the scheduler and the transcribers of one the same.",
+    )
     allow_evicting_redis: bool = Field(
         False, description="Start although Redis may evict keys, or does not say whether it does."
     )
@@ -43,59 +53,44 @@ class SchedulerSettings(ServiceSettings):
         "other for ten minutes. What was asked for waits for them.",
     )
     transcribers_expected: int = Field(0, ge=0, description="Transcribers that should be online; 0: any number.")
-    max_upload_mb: int = Field(
-        100, ge=1, description="Largest upload in megabytes (10^6 bytes).", json_schema_extra=RELOADABLE
-    )
+    max_upload_mb: int = _live(100, ge=1, description="Largest upload in megabytes (10^6 bytes).")
     max_audio_s: float = Field(14_400.0, gt=0, description="Longest recording in seconds.")
-    max_active_jobs: int = Field(
-        10_000,
-        ge=1,
-        description="Jobs accepted and not ended; beyond, new ones are refused.",
-        json_schema_extra=RELOADABLE,
+    max_active_jobs: int = _live(10_000, ge=1, description="Jobs accepted and not ended; beyond, new ones are refused.")
+    max_active_jobs_per_tenant: int = _live(
+        5_000, ge=1, description="Jobs of one tenant accepted and not ended; beyond, its new ones are refused."
     )
-    max_active_jobs_per_tenant: int = Field(
-        5_000,
-        ge=1,
-        description="Jobs of one tenant accepted and not ended; beyond, its new ones are refused.",
-        json_schema_extra=RELOADABLE,
+    max_uploads_per_tenant: int = _live(
+        1_000, ge=1, description="Uploads of one tenant that no job uses; beyond, its new ones are refused."
     )
-    tenant_audio_minutes: Limit = Field(
-        default="",
-        description="Minutes of audio that one tenant may send, such as 600/hour; 5000/day. Empty: any number.",
-        json_schema_extra=RELOADABLE,
+    tenant_audio_minutes: Limit = _live(
+        "", description="Minutes of audio that one tenant may send, such as 600/hour; 5000/day. Empty: any number."
     )
-    min_free_mb: int = Field(
+    min_free_mb: int = _live(
         200,
         ge=0,
         description="Megabytes that must be free where audio lies, if that is a local folder; with less, new audio is "
-        "refused. 0: not checked.",
-        json_schema_extra=RELOADABLE,
+        "refused. With less than twice as much, it is refused to tenants that hold more than an equal part, "
+        "and uploads without a job go after an hour. 0: not checked.",
     )
-    result_ttl_h: float = Field(
+    result_ttl_h: float = _live(
         24.0,
         gt=0,
         description="Hours that an ended job, its audio and its text are kept; for jobs that end from now on.",
-        json_schema_extra=RELOADABLE,
     )
-    job_ttl_h: float = Field(
-        48.0,
-        gt=0,
-        description="Hours after which a job that has not ended fails (its model may never be back).",
-        json_schema_extra=RELOADABLE,
+    job_ttl_h: float = _live(
+        48.0, gt=0, description="Hours after which a job that has not ended fails (its model may never be back)."
     )
-    cache_ttl_h: float = Field(
+    cache_ttl_h: float = _live(
         2.0,
         ge=0,
         description="Hours in which the same question is answered from the cache: the same file, and the same chunk of "
         "another file. 0: never.",
-        json_schema_extra=RELOADABLE,
     )
-    chunk_cache_mb: int = Field(
+    chunk_cache_mb: int = _live(
         64,
         ge=0,
         description="Megabytes of chunks' texts that are kept for that, for each tenant; the oldest go first. 0: only "
         "whole files are answered from the cache.",
-        json_schema_extra=RELOADABLE,
     )
     redecode: bool = Field(
         True,
@@ -103,9 +98,7 @@ class SchedulerSettings(ServiceSettings):
         "a job ends.",
         json_schema_extra={**RELOADABLE, FORMERLY: "SAYIT_SECOND_LOOKS"},
     )
-    upload_ttl_h: float = Field(
-        24.0, gt=0, description="Hours that an upload without a job is kept.", json_schema_extra=RELOADABLE
-    )
+    upload_ttl_h: float = _live(24.0, gt=0, description="Hours that an upload without a job is kept.")
     prepare_concurrency: int = Field(2, ge=1, le=32, description="Recordings that are decoded and split at once.")
     lease_s: float = Field(
         5.0, gt=0, description="Seconds without a heartbeat after which a chunk is given to another."

@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sayit.scheduler.db.engine import Publish
+from sayit.scheduler.db.engine import Publish, Rules
 from sayit.scheduler.db.stores import Stores, opened
+from sayit.scheduler.dispatch.order import choose
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkOutput, Full, JobLimits, JobRecord, NewChunk, PartRecord, UploadRecord
 from sayit.speech import wire
@@ -26,7 +27,8 @@ SPEECH = ChannelSpeech(channel=0, spans=((0, 50),))
 @asynccontextmanager
 async def stores(url: str, *, result_ttl_s: float = 3600.0, published: Publish | None = None) -> AsyncIterator[Stores]:
     """Opens stores as a scheduler does."""
-    async with opened(url, result_ttl_s=result_ttl_s, published=published) as opened_stores:
+    rules = Rules(result_ttl_s=result_ttl_s, choose=choose)
+    async with opened(url, rules, published=published) as opened_stores:
         yield opened_stores
 
 
@@ -91,6 +93,7 @@ def chunk(index: int, *, text: str = "") -> NewChunk:
         end_sample=index * 100 + 100,
         hard_start=False,
         hard_end=False,
+        pieces=((index * 100, index * 100 + 100),),
         object_key=f"jobs/j/chunks/{index}",
         interactive=False,
         output=output(text) if text else None,

@@ -13,7 +13,7 @@ from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import NEWEST, config, downgrade, upgrade
 from sayit.scheduler.db.schema import metadata
 from sayit.scheduler.db.stores import Stores
-from sayit.scheduler.jobs.records import AttemptEnd, NewCacheEntry
+from sayit.scheduler.jobs.records import AttemptEnd, Ending, NewCacheEntry
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
@@ -34,7 +34,7 @@ async def fill(s: Stores) -> None:
                 claim, output("안녕"), NewCacheEntry(key="k", output=output("안녕"), expires_s=time.time() + 60)
             )
         elif claim.index == 1:
-            await s.chunks.give_up(claim, AttemptEnd.CRASHED, "x")
+            await s.chunks.give_up(claim, Ending(how=AttemptEnd.CRASHED, detail="x"))
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
     gone = await accepted(s, "cancelled", key="once")

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sayit.scheduler.db.stores import Stores, opened
-from sayit.scheduler.jobs.records import AttemptEnd, Claim, JobLimits, PartRecord
+from sayit.scheduler.db.stores import Stores
+from sayit.scheduler.jobs.records import AttemptEnd, Claim, Ending, Full, JobLimits, PartRecord
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, Failed, JobState, StateChanged
@@ -28,11 +28,11 @@ LAST = Completed(language="", duration_s=0.0, segment_count=0, cached=False)
 @asynccontextmanager
 async def schedulers(url: str, count: int = 3) -> AsyncIterator[list[Stores]]:
     """Stores of as many schedulers as the database can have, with connections of their own."""
-    async with opened(url, result_ttl_s=3600.0) as first:
+    async with stores(url) as first:
         if first.exclusive:
             yield [first] * count
             return
-        async with opened(url, result_ttl_s=3600.0) as second, opened(url, result_ttl_s=3600.0) as third:
+        async with stores(url) as second, stores(url) as third:
             yield [first, second, third][:count]
 
 
@@ -100,7 +100,7 @@ async def test_cancelling_meets_commits_and_failures(database_url: str) -> None:
             claims = await all_claims(a, job.id)
             done = await at_once(
                 *(s.chunks.commit(claim, output("x")) for s, claim in zip((a, b, c, a), claims, strict=False)),
-                b.chunks.give_up(claims[4], AttemptEnd.CRASHED, ""),
+                b.chunks.give_up(claims[4], Ending(how=AttemptEnd.CRASHED)),
                 b.jobs.cancel_job("t", job.id),
                 c.jobs.cancel_job("t", job.id),
                 a.jobs.fail_job(job.id, SayItError(ErrorKind.INTERNAL)),
@@ -158,9 +158,8 @@ async def test_bounds_hold_however_many_come_at_once(database_url: str) -> None:
             for i in range(40)
         ]
         made = await at_once(*(all_of_them[i % 3].jobs.create_job(job, bounds) for i, job in enumerate(jobs)))
-        in_all, own = await all_of_them[0].jobs.active_jobs("t")
-        assert in_all == 9
-        assert own <= 6
+        assert await all_of_them[0].jobs.full("t", JobLimits(jobs=9, of_tenant=7)) is Full.JOBS
+        assert await all_of_them[0].jobs.full("t", JobLimits(jobs=10, of_tenant=7)) is None
         assert sum(isinstance(each, tuple) and each[1] for each in made) == 8
         first = next(i for i, each in enumerate(made) if isinstance(each, tuple) and jobs[i].idempotency_key)
         again = await all_of_them[1].jobs.create_job(replace(jobs[first], id="again"), bounds)
@@ -296,7 +295,7 @@ async def test_an_expired_claim_is_freed_once_and_never_a_renewed_one(database_u
         await a.chunks.renew_claim(alive.chunk_id, alive.attempt, on_engine=True, lease_until_s=200.0)
         freed = await at_once(
             *(
-                s.chunks.give_up(claim, AttemptEnd.INTERRUPTED, "gone", expired_s=101.0)
+                s.chunks.give_up(claim, Ending(how=AttemptEnd.INTERRUPTED, detail="gone", expired_s=101.0))
                 for s in (a, b, c)
                 for claim in found
             )

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from sayit.scheduler.db.stores import Stores
-from sayit.scheduler.jobs.records import AttemptEnd, Claim
+from sayit.scheduler.jobs.records import AttemptEnd, Claim, Ending
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Context
 
@@ -63,7 +63,7 @@ async def test_what_is_tried_again_has_the_same_text_before_it(database_url: str
         await s.jobs.add_chunks(job_id, "me", [chunk(0), chunk(1), chunk(2)], scanned=300)
         await s.chunks.commit(await only_due(s, job_id), output("하나"))
         once = await only_due(s, job_id)
-        await s.chunks.give_up(once, AttemptEnd.CRASHED, "")
+        await s.chunks.give_up(once, Ending(how=AttemptEnd.CRASHED))
         again = await only_due(s, job_id)
     assert (once.index, once.overrides) == (again.index, again.overrides)
     assert again.overrides.preceding == "하나"

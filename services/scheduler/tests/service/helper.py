@@ -184,7 +184,7 @@ class Transcriber:
         for redecode in itertools.count(1):
             if redecode % 100 == 0:
                 await self.report()
-            found = await self._suite.redis.zpopmin(queue_name(self._model))
+            found = await self._suite.redis.zpopmin(queue_name(self._model, self._suite.settings.redis_prefix))
             if found:
                 chunk_id, dispatch = found[0][0].decode().rsplit(":", 1)
                 return chunk_id, int(dispatch)

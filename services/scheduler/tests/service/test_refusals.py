@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from sayit.chassis import principal
 from sayit.chassis.start import StartError
+from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.internal.v1 import job_service_pb2
 from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
@@ -108,6 +109,22 @@ async def test_bad_requests_are_refused_at_once(
         assert kind_of(error) is kind
         with principal.use(ALICE):
             assert not (await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs
+
+
+async def test_a_language_that_the_model_lacks_ends_the_job_at_once(tmp_path: Path, redis_url: str) -> None:
+    """What another attempt cannot get over is final: one attempt, and the job's error names the language."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        await worker.report()
+        job = await s.create(SHORT, language="yue")
+        attempt = await worker.claim(*await worker.take())
+        details = {"field": "language", "language": "yue"}
+        await attempt.say(failure=chunk_pb.ChunkFailure(code=ErrorKind.INVALID_LANGUAGE.code, details=details))
+        await attempt.answer()
+        ended = await s.get(job.id)
+        assert (ended.state, ended.error.code) == (pb.JOB_STATE_FAILED, "INVALID_LANGUAGE")
+        assert "'yue'" in ended.error.message_en
+        assert "'yue'" in ended.error.message_ko
 
 
 async def test_the_size_limit_bites_while_bytes_arrive(tmp_path: Path, redis_url: str) -> None:

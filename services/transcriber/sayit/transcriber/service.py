@@ -61,7 +61,13 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         own_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
         runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
         reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
-        worker = WakeableWorker(settings.redis_url.get_secret_value(), model=model, runner=runner, slots=slots)
+        worker = WakeableWorker(
+            settings.redis_url.get_secret_value(),
+            prefix=settings.redis_prefix,
+            model=model,
+            runner=runner,
+            slots=slots,
+        )
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = (
                 reporter.run(),

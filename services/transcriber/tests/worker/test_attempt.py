@@ -186,6 +186,19 @@ async def test_an_engine_error_is_reported_and_survived(work: Bench, error: Exce
     assert (await work.scheduler.call(1)).last == "result"
 
 
+async def test_a_request_that_no_attempt_can_fulfil_is_refused_with_its_error(work: Bench) -> None:
+    """The scheduler gets the error's code and details, and so need not try again."""
+    work.engine.error = SayItError(ErrorKind.INVALID_LANGUAGE, field="language", language="yue")
+    await work.runner.take(_message("c1"))
+    await until(lambda: not work.runner.held)
+    call = await work.scheduler.call()
+    assert call.failure is not None
+    assert (call.failure.code, dict(call.failure.details)) == (
+        "INVALID_LANGUAGE",
+        {"field": "language", "language": "yue"},
+    )
+
+
 async def test_audio_that_is_not_what_was_announced_fails(work: Bench) -> None:
     """Missing audio is an error, never a shorter transcript."""
     work.scheduler.audio_bytes = len(PCM) + 2

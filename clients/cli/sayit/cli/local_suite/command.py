@@ -31,6 +31,7 @@ def run(call: Up) -> None:
         Failure: it cannot run; the lines say why.
         SayItError: the model is not there.
     """
+    os.umask(0o077)  # for its logs and files, and for Valkey's: audio, text and secrets are its user's alone
     asked = worker_pools.parse(call.model)
     transcribers = worker_pools.of_default(asked[0], call.transcribers)
     with failing(StartError), contextlib.ExitStack() as held:

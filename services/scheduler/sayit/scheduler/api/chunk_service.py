@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import grpc
@@ -15,7 +17,7 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.scheduler.dispatch.attempts import Attempts, StopSignal
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
-from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim
+from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim, Ending
 from sayit.scheduler.jobs.time_mapping import TimeMapping
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech import wire
@@ -89,40 +91,42 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
             telemetry.bind(job_id=claim.job_id, chunk_index=claim.index, attempt=claim.attempt)
             # The call began before its job was known; from here on it belongs to the job's trace.
             with telemetry.span_from(claim.traceparent, "attempt"), self._attempts.stop_signal(claim) as stop:
-                await _Attempt(self._attempts, claim, context, inbox, stop, self._renew_share).run()
+                await _Attempt(
+                    _attempts=self._attempts,
+                    _claim=claim,
+                    _context=context,
+                    _inbox=inbox,
+                    _stop=stop,
+                    _renew_share=self._renew_share,
+                ).run()
         except TimeoutError:
             raise SayItError(ErrorKind.DEADLINE_EXCEEDED) from None
         finally:
             reader.cancel()
 
 
+@dataclass(kw_only=True, eq=False)
 class _Attempt:
     """One granted claim until its end."""
 
-    def __init__(
-        self,
-        attempts: Attempts,
-        claim: Claim,
-        context: Context,
-        inbox: _Inbox,
-        stop: StopSignal,
-        renew_share: float,
-    ) -> None:
-        self._attempts = attempts
-        self._claim = claim
-        self._context = context
-        self._inbox = inbox
-        self._stop = stop
-        self._time_mapping = TimeMapping(claim.pieces)
-        self._began_s = time.time()
-        self._peer_is_lost = False
-        #: Until this time (the loop's clock) a call that breaks was broken by this process's own standstill.
-        self._excused_until_s = 0.0
-        self._settled = False
-        #: When the lease in the database was prolonged, by the claim first; monotonic seconds.
-        self._renewed_s = time.monotonic()
-        self._renew_share = renew_share
-        self._writing = asyncio.Lock()
+    _attempts: Attempts
+    _claim: Claim
+    _context: Context
+    _inbox: _Inbox
+    _stop: StopSignal
+    _renew_share: float
+    _began_s: float = field(default_factory=time.time)
+    _peer_is_lost: bool = False
+    #: Until this time (the loop's clock) a call that breaks was broken by this process's own standstill.
+    _excused_until_s: float = 0.0
+    _settled: bool = False
+    #: When the lease in the database was prolonged, by the claim first; monotonic seconds.
+    _renewed_s: float = field(default_factory=time.monotonic)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def _time_mapping(self) -> TimeMapping:
+        return TimeMapping(self._claim.pieces)
 
     async def run(self) -> None:
         """Sends the chunk out and takes what comes back."""
@@ -137,10 +141,10 @@ class _Attempt:
             raise
         except SayItError as error:
             # Missing audio does not come back, so it counts as a failure; a store that does not answer does not count.
-            end = AttemptEnd.INTERRUPTED if error.kind.retryable else AttemptEnd.FAILED
+            how = AttemptEnd.INTERRUPTED if error.kind.retryable else AttemptEnd.FAILED
             delay_s = 2 * self._attempts.limits.sweep_s  # its audio could not be read
             with suppress(SayItError):
-                await self._give_up(end, error.cause or error.code, delay_s=delay_s)
+                await self._give_up(Ending(how=how, detail=error.cause or error.code, delay_s=delay_s))
             raise
         finally:
             canceller.cancel()
@@ -228,9 +232,12 @@ class _Attempt:
             if not committed:
                 await self._context.abort(grpc.StatusCode.ABORTED, "the attempt is over")
         elif message.HasField("failure"):
-            await self._give_up(AttemptEnd.FAILED, message.failure.detail)
+            code = message.failure.code
+            details: dict[str, Any] = dict(message.failure.details)
+            refusal = SayItError(ErrorKind.of_code(code), **details) if code else None
+            await self._give_up(Ending(how=AttemptEnd.FAILED, detail=message.failure.detail, refusal=refusal))
         else:
-            await self._give_up(AttemptEnd.INTERRUPTED, message.release.reason)
+            await self._give_up(Ending(how=AttemptEnd.INTERRUPTED, detail=message.release.reason))
         await self._write(committed=pb.Committed())
 
     async def _broken(self) -> None:
@@ -238,10 +245,11 @@ class _Attempt:
             # Without a database the lease expires by itself.
             excused = self._attempts.draining or asyncio.get_running_loop().time() < self._excused_until_s
             crashed = self._stop.on_engine and self._peer_is_lost and not excused
-            await self._give_up(AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED, "the call broke")
+            how = AttemptEnd.CRASHED if crashed else AttemptEnd.INTERRUPTED
+            await self._give_up(Ending(how=how, detail="the call broke"))
 
-    async def _give_up(self, end: AttemptEnd, detail: str, *, delay_s: float = 0.0) -> None:
-        await self._attempts.give_up(self._claim, end, detail, began_s=self._began_s, delay_s=delay_s)
+    async def _give_up(self, end: Ending) -> None:
+        await self._attempts.give_up(self._claim, end, began_s=self._began_s)
         self._settled = True
 
     async def _cancel_when_stopped(self) -> None:

@@ -133,11 +133,11 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
 
     async def GetUpload(self, request: upload_pb.GetUploadRequest, context: Context) -> upload_pb.Upload:
         """Returns an upload."""
-        return _upload(await self.intake.upload(principal.current(), request.upload_id))
+        return _upload(await self.intake.uploads.get_upload(principal.current().tenant, request.upload_id))
 
     async def DeleteUpload(self, request: upload_pb.DeleteUploadRequest, context: Context) -> Empty:
         """Deletes an upload."""
-        await self.intake.delete_upload(principal.current(), request.upload_id)
+        await self.intake.uploads.delete_upload(principal.current().tenant, request.upload_id)
         return Empty()
 
     async def PutVocabulary(
@@ -153,18 +153,20 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         self, request: vocabulary_pb.GetVocabularyRequest, context: Context
     ) -> vocabulary_pb.Vocabulary:
         """Returns a vocabulary."""
-        return wire.vocabulary_to_proto(await self.vocabularies.get(principal.current(), request.name))
+        return wire.vocabulary_to_proto(
+            await self.vocabularies.store.get_vocabulary(principal.current().tenant, request.name)
+        )
 
     async def ListVocabularies(
         self, request: vocabulary_pb.ListVocabulariesRequest, context: Context
     ) -> vocabulary_pb.ListVocabulariesResponse:
         """Lists vocabularies."""
-        found = await self.vocabularies.list(principal.current())
+        found = await self.vocabularies.store.list_vocabularies(principal.current().tenant)
         return vocabulary_pb.ListVocabulariesResponse(vocabularies=map(wire.vocabulary_to_proto, found))
 
     async def DeleteVocabulary(self, request: vocabulary_pb.DeleteVocabularyRequest, context: Context) -> Empty:
         """Deletes a vocabulary."""
-        await self.vocabularies.delete(principal.current(), request.name)
+        await self.vocabularies.store.delete_vocabulary(principal.current().tenant, request.name)
         return Empty()
 
     async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.Status:

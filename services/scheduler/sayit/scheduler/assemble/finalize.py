@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
@@ -20,7 +20,7 @@ from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
-from sayit.scheduler.jobs.channels import ChannelSpeech
+from sayit.scheduler.jobs.channels import ChannelSpeech, shown
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech import wire
@@ -29,7 +29,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
 from sayit.speech.options import Guard, preset_name
 from sayit.speech.presets import Presets
-from sayit.speech.transcript import Segment, Transcript, Usage
+from sayit.speech.transcript import Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
@@ -132,8 +132,13 @@ class Results:
             return  # the job is merged when they have ended
         transcript = _transcript(job, heard, merged, self.limits.presets)
         await self._save(job.id, transcript)
+        words = job.options.word_timestamps
         refinements: list[EventBody] = [
-            Refinement(number=number, chunk_indexes=refined.chunk_indexes, segments=_shown(refined.segments, job))
+            Refinement(
+                number=number,
+                chunk_indexes=refined.chunk_indexes,
+                segments=shown(refined.segments, words=words),
+            )
             for number, refined in enumerate(merged.refinements, start=1)
         ]
         if job.cache_key and self.limits.cache_ttl_s > 0:
@@ -190,7 +195,7 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) 
         *(redecode.output for redecode in heard.redecodes if redecode.output),
     ]
     return Transcript(
-        segments=_shown(merged.segments, job),
+        segments=shown(merged.segments, words=job.options.word_timestamps),
         language=merged.language,
         language_probability=merged.language_probability,
         duration_s=duration_s,
@@ -207,13 +212,6 @@ def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:
 
     levels = {heard.channel: heard.levels for heard in speech if heard.levels}
     return Loudness(levels=levels, step_s=seconds_of(LEVEL_SAMPLES))
-
-
-def _shown(segments: Sequence[Segment], job: JobRecord) -> tuple[Segment, ...]:
-    """Words only where they were asked for; merging needs them in any case."""
-    if job.options.word_timestamps:
-        return tuple(segments)
-    return tuple(replace(segment, words=()) for segment in segments)
 
 
 def _completed(transcript: Transcript, *, cached: bool) -> Completed:

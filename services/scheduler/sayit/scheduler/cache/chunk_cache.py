@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
 
-from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.cache.chunk_keys import audio_digest, chunk_key, revised, shifted
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
-from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.jobs.channels import output_of_channel
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import ChunkOutput, Claim, JobRecord, NewCacheEntry
+from sayit.scheduler.jobs.records import CachedChunk, ChunkOutput, Claim, JobRecord, NewCacheEntry
 from sayit.scheduler.jobs.time_mapping import needs_words
 from sayit.speech.audio import seconds_of
+from sayit.speech.options import Guard
 from sayit.speech.presets import Presets
 
 if TYPE_CHECKING:  # NumPy is loaded by the first recording
     from sayit.scheduler.jobs.records import ReadyChunk
 
 _LOOKUPS = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class CachedChunk:
-    """What the cache knows of a chunk."""
-
-    #: What its text is to be kept under; empty if it is not to be kept.
-    key: str
-    #: Its text, after the hallucination filter, with times of the recording; None if it is to be decoded.
-    output: ChunkOutput | None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,9 +35,11 @@ class ChunkCache:
     """
 
     store: ChunkCacheStore
-    registry: WorkerRegistry
     limits: Limits
-    hallucination_filter: HallucinationFilter
+    #: The revision that a model's text is of; empty where that is not known.
+    revision: Callable[[str], Awaitable[str]]
+    #: The hallucination filter.
+    filtered: Callable[[ChunkOutput, Guard], ChunkOutput]
 
     @property
     def _on(self) -> bool:
@@ -59,7 +50,7 @@ class ChunkCache:
         if not self._on:
             return [CachedChunk(key="", output=None) for _ in chunks]
         keys = await asyncio.to_thread(lambda: [_keys(job, chunk, self.limits.presets) for chunk in chunks])
-        revision = await self.registry.revision(job.model)
+        revision = await self.revision(job.model)
         found = await self._found(job, keys, revision) if revision else {}
         cached = []
         for chunk, own in zip(chunks, keys, strict=True):
@@ -78,17 +69,14 @@ class ChunkCache:
     def _again(self, job: JobRecord, chunk: ReadyChunk, text: ChunkOutput) -> ChunkOutput:
         """A kept text as this job's chunk says it; no engine was busy with it."""
         output = shifted(replace(text, compute_s=0.0), seconds_of(chunk.start_sample))
-        output = output_of_channel(output, chunk.channel)
-        kept, removed = self.hallucination_filter.chunk(output.segments, job.options.guard)
-        return replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
+        return self.filtered(output_of_channel(output, chunk.channel), job.options.guard)
 
-    def new_entry(self, claim: Claim, output: ChunkOutput) -> NewCacheEntry | None:
+    def new_entry(self, claim: Claim, output: ChunkOutput, revision: str) -> NewCacheEntry | None:
         """A decoded chunk's text (before the hallucination filter) for other jobs; None if it is not to be kept.
 
         A chunk that ever crashed an engine is decoded again each time. The text of a transcriber without a revision is
         not kept, because it cannot be told from another revision's.
         """
-        revision = self.registry.revision_of(claim.transcriber_id)
         if not (self._on and claim.cache_key and revision) or claim.alone:
             return None
         return NewCacheEntry(

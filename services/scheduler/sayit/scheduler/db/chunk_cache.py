@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, select, tuple_
 
 from sayit.scheduler.db import codec
-from sayit.scheduler.db.engine import Store, reads, writes
-from sayit.scheduler.db.locks import lock_name
+from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import chunk_cache
-from sayit.scheduler.db.upsert import put
 from sayit.scheduler.jobs.records import ChunkOutput, NewCacheEntry
 
 #: What a row takes beside its text, roughly, in bytes.
@@ -47,6 +46,7 @@ class ChunkCacheStore(Store):
     def _drop_oldest(self, connection: Connection, tenants: Sequence[str], max_bytes: int) -> int:
         # As when rows expire: two schedulers that delete the same rows in another order could wait for each other.
         lock_name(connection, "expire")
+        deleted(connection)
         key = (chunk_cache.c.tenant, chunk_cache.c.cache_key)
         newest_first = (chunk_cache.c.expires_s.desc(), chunk_cache.c.cache_key)
         total = func.sum(_SIZE).over(partition_by=chunk_cache.c.tenant, order_by=newest_first).label("total")

@@ -7,16 +7,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, true, update
 
 from sayit.scheduler.db import chunk_cache, codec, dispatches, events, sequential_chunks
-from sayit.scheduler.db.engine import Database, Store, reads, writes, writes_lightly
-from sayit.scheduler.db.job_leases import add_warnings, count_done, enter, visible
+from sayit.scheduler.db.engine import Store, reads, writes, writes_lightly
+from sayit.scheduler.db.job_leases import add_warnings, count_done, enter
 from sayit.scheduler.db.jobs import fail, load
 from sayit.scheduler.db.locks import lock_job, lock_job_of
 from sayit.scheduler.db.redecodes import drop_redecode
 from sayit.scheduler.db.schema import attempts, chunks, jobs
-from sayit.scheduler.jobs.channels import output_of_channel
+from sayit.scheduler.jobs.channels import output_of_channel, shown
 from sayit.scheduler.jobs.chunk_failures import verdict
 from sayit.scheduler.jobs.records import (
     AttemptEnd,
@@ -25,6 +25,7 @@ from sayit.scheduler.jobs.records import (
     Claim,
     Dispatch,
     DoneChunk,
+    Ending,
     JobRecord,
     NewCacheEntry,
 )
@@ -58,6 +59,11 @@ _END_ATTEMPT = (
     .where(attempts.c.chunk_id == bindparam("of_chunk"), attempts.c.attempt == bindparam("of_attempt"))
     .values(ended_s=bindparam("at_s"), outcome=bindparam("how"), detail=bindparam("why"))
 )
+_COUNT_LATE_WRITE = (
+    update(attempts)
+    .where(attempts.c.chunk_id == bindparam("of_chunk"), attempts.c.attempt == bindparam("of_attempt"))
+    .values(late_writes=attempts.c.late_writes + 1)
+)
 _CURRENT = and_(
     chunks.c.id == bindparam("of_chunk"),
     chunks.c.attempt == bindparam("of_attempt"),
@@ -83,16 +89,7 @@ _COUNTERS = {AttemptEnd.INTERRUPTED: "interruptions", AttemptEnd.CRASHED: "crash
 
 
 class ChunkStore(Store):
-    """Chunks, their attempts and leases.
-
-    Args:
-        database: where.
-        result_ttl_s: seconds that an ended job is kept.
-    """
-
-    def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        super().__init__(database)
-        self.result_ttl_s = result_ttl_s
+    """Chunks, their attempts and leases."""
 
     @writes_lightly
     def dispatch(self, connection: Connection, model: str, *, limit: int) -> list[Dispatch]:
@@ -100,7 +97,7 @@ class ChunkStore(Store):
 
         Several schedulers take turns, or they would queue twice as much as fits, and in no fair order.
         """
-        return dispatches.take(connection, model, limit=limit)
+        return dispatches.take(connection, model, self._rules.choose, limit=limit)
 
     @reads
     def unclaimed(self, connection: Connection, *, before_s: float) -> list[tuple[ChunkMessage, str]]:
@@ -168,14 +165,14 @@ class ChunkStore(Store):
         output = output_of_channel(output, claim.channel)
         current = {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt}
         if connection.execute(_STORE, {**current, "text": codec.output_bytes(output)}).rowcount != 1:
-            _count_late_write(connection, claim)
+            connection.execute(_COUNT_LATE_WRITE, current)
             return None
         _end_attempt(connection, claim, "committed", "")
         if claim.redecode_kind:
             return load(connection, None, claim.job_id)
         counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
-        text = ChunkText(chunk_index=claim.index, segments=visible(output, words=claim.options.word_timestamps))
-        events.append(connection, claim.job_id, [text])
+        segments = shown(output.segments, words=claim.options.word_timestamps)
+        events.append(connection, claim.job_id, [ChunkText(chunk_index=claim.index, segments=segments)])
         add_warnings(connection, claim.job_id, output.warnings)
         if remember is not None:
             chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)
@@ -186,33 +183,17 @@ class ChunkStore(Store):
         return load(connection, None, claim.job_id)
 
     @writes
-    def give_up(
-        self,
-        connection: Connection,
-        claim: Claim,
-        end: AttemptEnd,
-        detail: str,
-        *,
-        delay_s: float = 0.0,
-        expired_s: float | None = None,
-    ) -> JobRecord | None:
-        """Ends an attempt without a result; None when it was fenced.
-
-        The chunk is due again after `delay_s`, or its job has FAILED; a re-decode is given up. With `expired_s`, only
-        if its lease ran out before that time: it may have been renewed since it was read.
-        """
-        counter = chunks.c[_COUNTERS[end]]
-        current = _current(claim.chunk_id, claim.attempt)
-        if expired_s is not None:
-            current = and_(current, chunks.c.lease_until_s < expired_s)
+    def give_up(self, connection: Connection, claim: Claim, end: Ending) -> JobRecord | None:
+        """Ends an attempt without a result; None when it was fenced. A re-decode that fails is given up."""
+        counter = chunks.c[_COUNTERS[end.how]]
         lock_job(connection, claim.job_id)
         statement = (
             update(chunks)
-            .where(current)
+            .where(_CURRENT, true() if end.expired_s is None else chunks.c.lease_until_s < end.expired_s)
             .values(
                 {
                     "state": ChunkState.DUE.value,
-                    "due_s": time.time() + delay_s,
+                    "due_s": time.time() + end.delay_s,
                     "dispatched_s": None,
                     "lease_until_s": None,
                     counter.name: counter + 1,
@@ -220,15 +201,17 @@ class ChunkStore(Store):
             )
             .returning(chunks.c.crashes, chunks.c.failures)
         )
-        counts = connection.execute(statement).one_or_none()
+        current = {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt}
+        counts = connection.execute(statement, current).one_or_none()
         if counts is None:
             return None
-        _end_attempt(connection, claim, end.value, detail)
+        _end_attempt(connection, claim, end.how.value, end.detail)
         kind = verdict(crashes=counts.crashes, failures=counts.failures)
-        if kind is not None and claim.redecode_kind:
+        error = end.refusal or (SayItError(kind) if kind else None)
+        if error is not None and claim.redecode_kind:
             drop_redecode(connection, claim.chunk_id)
-        elif kind is not None:
-            fail(connection, claim.job_id, SayItError(kind), self.result_ttl_s)
+        elif error is not None:
+            fail(connection, claim.job_id, error, self._rules.result_ttl_s)
         return load(connection, None, claim.job_id)
 
     @reads
@@ -253,18 +236,6 @@ class ChunkStore(Store):
         return connection.execute(statement).all()
 
 
-def _current(chunk_id: str, attempt: int) -> ColumnElement[bool]:
-    return and_(chunks.c.id == chunk_id, chunks.c.attempt == attempt, chunks.c.state == ChunkState.RUNNING.value)
-
-
 def _end_attempt(connection: Connection, claim: Claim, outcome: str, detail: str) -> None:
     ended = {"at_s": time.time(), "how": outcome, "why": detail[:2000]}
     connection.execute(_END_ATTEMPT, {"of_chunk": claim.chunk_id, "of_attempt": claim.attempt, **ended})
-
-
-def _count_late_write(connection: Connection, claim: Claim) -> None:
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.chunk_id == claim.chunk_id, attempts.c.attempt == claim.attempt)
-        .values(late_writes=attempts.c.late_writes + 1)
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,72 +13,51 @@ from pydantic import TypeAdapter
 
 from sayit.scheduler.jobs.channels import ChannelSpeech, output_of_channel
 from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
-from sayit.scheduler.jobs.records import ChunkOutput, Claim, DoneChunk, Hints, JobRecord, UploadRecord
+from sayit.scheduler.jobs.records import ChunkOutput, ChunkState, Claim, DoneChunk, Hints, JobRecord, NewChunk
 from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, Redecode, RedecodeRequest
 from sayit.speech import wire
-from sayit.speech.jobs import JobState
+from sayit.speech.jobs import EventBody, JobEvent, JobState
 from sayit.speech.options import Options
 from sayit.v1 import resources_pb2 as pb
 
 Row = Any
 _OPTIONS = TypeAdapter(Options)
 _OVERRIDES = TypeAdapter(ChunkOverrides)
+#: Columns that a record's field of the same name fills as it is: when a job is accepted, and of a chunk.
+_AT_FIRST = ("id", "tenant", "key_id", "upload_id", "filename", "model", "created_s", "traceparent")
+_OF_CHUNK = (
+    *("start_sample", "end_sample", "hard_start", "hard_end", "object_key"),
+    *("interactive", "channel", "cache_key"),
+)
 #: Beside the stored options: what a vocabulary was put in front of.
 _SENT = "sent_hints"
 
 
 def job_values(job: JobRecord) -> dict[str, object]:
-    """A new job's columns."""
+    """A new job's columns; beside the options as decoded, what was sent where that differs."""
+    sent = {} if job.sent is None else {_SENT: asdict(job.sent)}
     return {
-        "id": job.id,
-        "tenant": job.tenant,
-        "key_id": job.key_id,
-        "upload_id": job.upload_id,
-        "filename": job.filename,
-        "options": _options_text(job),
-        "model": job.model,
+        **{name: getattr(job, name) for name in _AT_FIRST},
+        "options": json.dumps({**asdict(job.options), **sent}, ensure_ascii=False),
         "state": job.state.value,
         "idempotency_key": job.idempotency_key or None,
-        "created_s": job.created_s,
-        "traceparent": job.traceparent,
         "labels": labels_text(job.labels),
     }
 
 
 def job_of(row: Row) -> JobRecord:
-    """A job's record."""
+    """A job's record, from its columns of the same names (`jobs.BRIEF`)."""
     return JobRecord(
-        id=row.id,
-        tenant=row.tenant,
-        key_id=row.key_id,
-        upload_id=row.upload_id,
-        filename=row.filename,
-        options=options_of(row.options),
-        sent=_hints_of(row.options),
-        model=row.model,
-        state=JobState(row.state),
-        idempotency_key=row.idempotency_key or "",
-        created_s=row.created_s,
-        started_s=row.started_s,
-        finished_s=row.finished_s,
-        expires_s=row.expires_s,
-        error_code=row.error_code,
-        error_details=json.loads(row.error_details),
-        cached=bool(row.cached),
-        warnings=tuple(json.loads(row.warnings)),
-        last_seq=row.last_seq,
-        samples_total=row.samples_total,
-        samples_declared=row.samples_declared,
-        samples_scanned=row.samples_scanned,
-        channels=row.channels,
-        samples_chunked=row.samples_chunked,
-        samples_done=row.samples_done,
-        chunks_total=row.chunks_total,
-        chunks_done=row.chunks_done,
-        cache_key=row.cache_key,
-        traceparent=row.traceparent,
-        prepare_attempts=row.prepare_attempts,
-        labels=dict(line.split("=", 1) for line in row.labels.splitlines() if line),
+        **{
+            **row._asdict(),
+            "options": options_of(row.options),
+            "sent": _hints_of(row.options),
+            "state": JobState(row.state),
+            "idempotency_key": row.idempotency_key or "",
+            "error_details": json.loads(row.error_details),
+            "warnings": tuple(json.loads(row.warnings)),
+            "labels": dict(line.split("=", 1) for line in row.labels.splitlines() if line),
+        }
     )
 
 
@@ -86,50 +66,56 @@ def labels_text(labels: Mapping[str, str]) -> str:
     return "".join(f"\n{name}={value}\n" for name, value in labels.items())
 
 
-def upload_of(row: Row) -> UploadRecord:
-    """An upload's record."""
-    return UploadRecord(
-        id=row.id,
-        tenant=row.tenant,
-        key_id=row.key_id,
-        filename=row.filename,
-        size=row.size,
-        received=row.received,
-        created_s=row.created_s,
-        expires_s=row.expires_s,
-    )
+def chunk_values(job: Row, chunk: NewChunk, waiting: ChunkState, now_s: float) -> dict[str, object]:
+    """A new chunk's columns; one that has no text yet waits in this state."""
+    whole = ((chunk.start_sample, chunk.end_sample),)
+    return {
+        **{name: getattr(chunk, name) for name in _OF_CHUNK},
+        "id": f"{job.id}-{chunk.index}",
+        "job_id": job.id,
+        "tenant": job.tenant,
+        "model": job.model,
+        "state": (waiting if chunk.output is None else ChunkState.DONE).value,
+        "due_s": now_s,
+        "number": chunk.index,
+        "samples": chunk.samples,
+        "pieces": "" if chunk.pieces == whole else json.dumps(chunk.pieces, separators=(",", ":")),
+        "look": chunk.redecode_kind,
+        "decoding": overrides_text(chunk.overrides),
+        "output": None if chunk.output is None else output_bytes(chunk.output),
+    }
 
 
 def claim_of(chunk: Row, options: str, traceparent: str, transcriber_id: str) -> Claim:
     """The claim that a chunk's row stands for."""
     return Claim(
+        **_place_of(chunk),
+        **{name: getattr(chunk, name) for name in ("attempt", "job_id", "tenant", "interactive", "cache_key")},
         chunk_id=chunk.id,
-        attempt=chunk.attempt,
-        job_id=chunk.job_id,
-        tenant=chunk.tenant,
-        index=chunk.number,
-        options=options_of(options),
         object_key=chunk.object_key,
-        start_sample=chunk.start_sample,
-        end_sample=chunk.end_sample,
-        hard_start=bool(chunk.hard_start),
-        hard_end=bool(chunk.hard_end),
-        interactive=bool(chunk.interactive),
+        options=options_of(options),
         alone=chunk.crashes > 0,
         traceparent=traceparent,
-        pieces=pieces_of(chunk),
         redecode_kind=chunk.look,
         overrides=overrides_of(chunk.decoding),
-        channel=chunk.channel,
-        cache_key=chunk.cache_key,
         transcriber_id=transcriber_id,
     )
 
 
-def _options_text(job: JobRecord) -> str:
-    """Options to store: as decoded, and beside them what was sent where that differs."""
-    sent = {} if job.sent is None else {_SENT: asdict(job.sent)}
-    return json.dumps({**asdict(job.options), **sent}, ensure_ascii=False)
+def done_chunk_of(row: Row) -> DoneChunk:
+    """A finished chunk's record."""
+    output = output_of_channel(output_of(row.output), row.channel)
+    return DoneChunk(**_place_of(row), object_key=row.object_key, output=output)
+
+
+def _place_of(row: Row) -> dict[str, Any]:
+    pieces = tuple((start, end) for start, end in json.loads(row.pieces)) if row.pieces else None
+    same = ("start_sample", "end_sample", "hard_start", "hard_end", "channel")
+    return {
+        **{name: getattr(row, name) for name in same},
+        "index": row.number,
+        "pieces": pieces or ((row.start_sample, row.end_sample),),
+    }
 
 
 def _hints_of(text: str) -> Hints | None:
@@ -142,21 +128,6 @@ def _hints_of(text: str) -> Hints | None:
 def options_of(text: str) -> Options:
     """Stored options. A field that this version no longer knows is dropped; a new one has its default."""
     return _OPTIONS.validate_json(text)
-
-
-def pieces_of(row: Row) -> tuple[tuple[int, int], ...]:
-    """The stretches of the recording that a chunk's audio is made of."""
-    return spans_of(row.pieces) if row.pieces else ((row.start_sample, row.end_sample),)
-
-
-def spans_of(text: str) -> tuple[tuple[int, int], ...]:
-    """Stored spans."""
-    return tuple((start, end) for start, end in json.loads(text))
-
-
-def spans_text(spans: Sequence[tuple[int, int]]) -> str:
-    """Spans to store."""
-    return json.dumps([list(span) for span in spans], separators=(",", ":"))
 
 
 def speech_of(text: str) -> tuple[ChannelSpeech, ...]:
@@ -192,21 +163,6 @@ def output_bytes(output: ChunkOutput) -> bytes:
         usage=pb.Usage(compute=wire.duration_to_proto(output.compute_s)),
         suppressed=map(wire.suppressed_to_proto, output.suppressed),
     ).SerializeToString()
-
-
-def done_chunk_of(row: Row) -> DoneChunk:
-    """A finished chunk's record."""
-    return DoneChunk(
-        index=row.number,
-        start_sample=row.start_sample,
-        end_sample=row.end_sample,
-        hard_start=bool(row.hard_start),
-        hard_end=bool(row.hard_end),
-        object_key=row.object_key,
-        output=output_of_channel(output_of(row.output), row.channel),
-        pieces=pieces_of(row),
-        channel=row.channel,
-    )
 
 
 def redecode_of(row: Row) -> Redecode:
@@ -246,3 +202,9 @@ def output_of(data: bytes) -> ChunkOutput:
         suppressed=transcript.suppressed,
         compute_s=transcript.usage.compute_s,
     )
+
+
+def event_bytes(job_id: str, body: EventBody, *, seq: int = 0) -> bytes:
+    """An event that happens now, as it is stored, published and sent; durable ones have a number from 1."""
+    event = JobEvent(job_id=job_id, seq=seq, time_s=time.time(), body=body)
+    return wire.event_to_proto(event).SerializeToString()

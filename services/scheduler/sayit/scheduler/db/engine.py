@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -17,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from sayit.scheduler.jobs.records import ChooseChunks
 from sayit.speech.errors import ErrorKind, SayItError
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ _READERS = 4
 #: Seconds that SQLite waits for another process's lock. Transactions that waited so long behind one which failed are
 #: not tried: each would take as long again, and their callers are to get UNAVAILABLE soon.
 _LOCK_S = 5.0
+_LOCK_MS = int(_LOCK_S * 1000)
+#: Milliseconds that the log's emptying waits for readers.
+_ERASE_MS = 200
 #: What PostgreSQL is told of every connection. A scheduler that stops in the middle of a transaction (SIGSTOP, a
 #: machine that sleeps) must not keep its locks without end.
 _POSTGRESQL = {
@@ -45,10 +51,19 @@ _POSTGRESQL = {
 #: Seconds until a connection or an answer of PostgreSQL is given up.
 _CONNECT_S = 5.0
 _ANSWER_S = 30.0
-#: Where a connection keeps the events of its transaction.
-_EVENTS = "sayit_events"
+#: Where a connection keeps the effects of its transaction.
+_EFFECTS = "sayit_effects"
 #: SQLSTATE class of values that a column cannot hold, such as a NUL in a text.
 _DATA_EXCEPTION = "22"
+
+
+@dataclass(kw_only=True)
+class _Effects:
+    """What is to be done once a transaction is committed."""
+
+    events: list[tuple[str, bytes]] = field(default_factory=list)
+    #: Whether it deleted what users said or wrote.
+    deleted: bool = False
 
 
 class Database(ABC):
@@ -65,6 +80,7 @@ class Database(ABC):
         self.url = url
         #: Called with the events that a transaction has appended (`publish`), once it is committed.
         self.published: Publish | None = None
+        self._unerased = True
 
     async def write(self, work: Work[R], *, durable: bool = True) -> R:
         """Runs a transaction that writes; committed at the end, undone by an exception.
@@ -77,17 +93,38 @@ class Database(ABC):
         Raises:
             SayItError: UNAVAILABLE when the database does not answer or cannot write.
         """
-        events: list[tuple[str, bytes]] = []
+        effects = _Effects()
 
         def collecting(connection: Connection) -> R:
-            connection.info[_EVENTS] = events
+            connection.info[_EFFECTS] = effects
             return work(connection)
 
         result = await self._write(collecting, durable=durable)
+        self._unerased = self._unerased or effects.deleted
         if self.published is not None:
-            for job_id, event in events:
+            for job_id, event in effects.events:
                 self.published(job_id, event)
         return result
+
+    async def erase(self) -> None:
+        """Overwrites what was deleted since the last time, as far as the database keeps it anywhere.
+
+        Where a reader is in the way the next call does it.
+
+        Raises:
+            SayItError: UNAVAILABLE.
+        """
+        if self._unerased:
+            self._unerased = False
+            try:
+                self._unerased = not await self._erase()
+            except BaseException:
+                self._unerased = True
+                raise
+
+    async def _erase(self) -> bool:
+        """PostgreSQL keeps old rows until its own vacuum, and its log for as long as its operator says."""
+        return True
 
     @abstractmethod
     async def _write(self, work: Work[R], *, durable: bool) -> R: ...
@@ -112,49 +149,61 @@ def database_at(url: str) -> Database:
 
 def publish(connection: Connection, job_id: str, events: Iterable[bytes]) -> None:
     """Has serialized events published once the caller's transaction is committed, and only then."""
-    connection.info[_EVENTS] += [(job_id, event) for event in events]
+    effects: _Effects = connection.info[_EFFECTS]
+    effects.events += [(job_id, event) for event in events]
+
+
+def deleted(connection: Connection) -> None:
+    """Notes that the caller's transaction deletes what users said or wrote; see `Database.erase`."""
+    effects: _Effects = connection.info[_EFFECTS]
+    effects.deleted = True
+
+
+@dataclass(kw_only=True)
+class Rules:
+    """What transactions go by that others decide. All stores share one."""
+
+    #: Seconds that an ended job is kept.
+    result_ttl_s: float
+    #: The order of dispatch.
+    choose: ChooseChunks
 
 
 class Store:
     """What is kept on a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: Rules) -> None:
         self._database = database
+        self._rules = rules
 
 
 S = TypeVar("S", bound=Store)
 _Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 
-def reads(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
-    """A store's method that is one transaction, which reads."""
-
+def _transaction(
+    work: Callable[Concatenate[S, Connection, P], R], run: Callable[[Database, Work[R]], Coroutine[Any, Any, R]]
+) -> _Method[S, P, R]:
     @functools.wraps(work)
     async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._database.read(lambda connection: work(self, connection, *args, **kwargs))
+        return await run(self._database, lambda connection: work(self, connection, *args, **kwargs))
 
     return method
+
+
+def reads(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which reads."""
+    return _transaction(work, lambda database, of_method: database.read(of_method))
 
 
 def writes(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
     """A store's method that is one transaction, which writes and is durable when it returns."""
-
-    @functools.wraps(work)
-    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._database.write(lambda connection: work(self, connection, *args, **kwargs))
-
-    return method
+    return _transaction(work, lambda database, of_method: database.write(of_method))
 
 
 def writes_lightly(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
     """A store's method that is one transaction, which writes what may be lost together with the machine's power."""
-
-    @functools.wraps(work)
-    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        bound = functools.partial(work, self)
-        return await self._database.write(lambda connection: bound(connection, *args, **kwargs), durable=False)
-
-    return method
+    return _transaction(work, lambda database, of_method: database.write(of_method, durable=False))
 
 
 class SqliteDatabase(Database):
@@ -190,6 +239,22 @@ class SqliteDatabase(Database):
     async def read(self, work: Work[R]) -> R:
         """See `Database`."""
         return await self._run(self._readers, work, {})
+
+    async def _erase(self) -> bool:
+        """Moves the log's pages into the file, where deleted text is zeros (`secure_delete`), and empties the log."""
+
+        def checkpoint() -> bool:
+            # Outside of any transaction; in the writer's thread, but not for as long as a backup reads.
+            with _available(), closing(self._engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                cursor.execute(f"PRAGMA busy_timeout={_ERASE_MS}")
+                try:
+                    [busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout={_LOCK_MS}")
+                return not busy
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, checkpoint)
 
     async def close(self) -> None:
         """See `Database`."""
@@ -303,7 +368,7 @@ def _available() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except (DBAPIError, PoolTimeoutError, OSError) as error:
+    except (DBAPIError, PoolTimeoutError, sqlite3.Error, OSError) as error:
         if str(getattr(getattr(error, "orig", None), "sqlstate", "")).startswith(_DATA_EXCEPTION):
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="", reason="a value that cannot be stored") from error
         raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=2.0, cause=f"database: {error}") from error
@@ -313,7 +378,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: `_begin_sqlite` decides how they begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={int(_LOCK_S * 1000)}", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={_LOCK_MS}", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from sayit.scheduler.db.codec import event_bytes
 from sayit.scheduler.db.engine import publish
 from sayit.scheduler.db.schema import events, jobs
-from sayit.scheduler.jobs.events import event_bytes
 from sayit.speech.jobs import EventBody
 
 _TAKE_NUMBERS = (

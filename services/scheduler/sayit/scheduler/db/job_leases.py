@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, func, insert, or_, select, update
@@ -17,11 +16,10 @@ from sayit.scheduler.db.jobs import ENDED, SqlJobs, end, load
 from sayit.scheduler.db.locks import lock_job, locks_rows
 from sayit.scheduler.db.redecodes import OPEN_REDECODES
 from sayit.scheduler.db.schema import chunks, jobs, uploads
-from sayit.scheduler.jobs.channels import ChannelSpeech
-from sayit.scheduler.jobs.records import ChunkOutput, ChunkState, Dispatch, JobRecord, NewChunk
+from sayit.scheduler.jobs.channels import ChannelSpeech, shown
+from sayit.scheduler.jobs.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.speech.jobs import ChunkText, EventBody, JobState, StateChanged
 from sayit.speech.options import Context
-from sayit.speech.transcript import Segment
 
 _NUMBERS = select(chunks.c.number).where(chunks.c.job_id == bindparam("of_job"))
 _INSERT_CHUNKS = insert(chunks)
@@ -151,12 +149,33 @@ class JobStore(SqlJobs):
 
         def add(connection: Connection) -> list[Dispatch] | None:
             job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
-            return None if job is None else _add(connection, job, new, limit=limit)
+            return None if job is None else self._add(connection, job, new, limit=limit)
 
         # An event that was seen must not be lost. Without one a transcriber need not wait for the disk, if the process
         # that cuts the file ends as well: a PostgreSQL that crashes alone would leave a job without some chunks.
         forgettable = self._database.is_sqlite and all(chunk.output is None for chunk in new)
         return await self._database.write(add, durable=not forgettable)
+
+    def _add(self, connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> list[Dispatch]:
+        """Appends chunks and dispatches what there is room for, inside the caller's transaction."""
+        if not new:
+            return []
+        # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
+        there = set(connection.execute(_NUMBERS, {"of_job": job.id}).scalars())
+        missing = [chunk for chunk in new if chunk.index not in there]
+        if not missing:
+            return []
+        length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
+        connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
+        sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
+        waiting = ChunkState.HELD if sequential else ChunkState.DUE
+        now = time.time()
+        rows = [codec.chunk_values(job, chunk, waiting, now) for chunk in missing]
+        connection.execute(_INSERT_CHUNKS, rows)
+        _tell(connection, job, missing, now)
+        if sequential:
+            sequential_chunks.release(connection, job.id)
+        return dispatches.take(connection, job.model, self._rules.choose, limit=limit, patient=False) if limit else []
 
     @writes
     def finish_preparing(
@@ -206,7 +225,7 @@ class JobStore(SqlJobs):
         values: dict[str, object] = {"cached": cached, "samples_total": samples}
         if warnings:
             values["warnings"] = json.dumps(list(warnings))
-        if not end(connection, job_id, JobState.COMPLETED, self.result_ttl_s, owner, **values):
+        if not end(connection, job_id, JobState.COMPLETED, self._rules.result_ttl_s, owner, **values):
             return False
         _append(connection, job_id, events)
         return True
@@ -241,50 +260,6 @@ def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
     return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done, jobs.c.options)
 
 
-def _add(connection: Connection, job: Any, new: Sequence[NewChunk], *, limit: int) -> list[Dispatch]:
-    """Appends chunks and dispatches what there is room for, inside the caller's transaction."""
-    if not new:
-        return []
-    # A crash while preparing decodes again and finds the same cuts; chunks that are there may run already.
-    there = set(connection.execute(_NUMBERS, {"of_job": job.id}).scalars())
-    missing = [chunk for chunk in new if chunk.index not in there]
-    if not missing:
-        return []
-    length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
-    connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
-    sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
-    waiting = ChunkState.HELD if sequential else ChunkState.DUE
-    now = time.time()
-    rows = [
-        {
-            "id": f"{job.id}-{chunk.index}",
-            "job_id": job.id,
-            "number": chunk.index,
-            "tenant": job.tenant,
-            "model": job.model,
-            "start_sample": chunk.start_sample,
-            "end_sample": chunk.end_sample,
-            "samples": chunk.samples,
-            "hard_start": chunk.hard_start,
-            "hard_end": chunk.hard_end,
-            "object_key": chunk.object_key,
-            "interactive": chunk.interactive,
-            "pieces": codec.spans_text(chunk.pieces) if chunk.pieces else "",
-            "channel": chunk.channel,
-            "cache_key": chunk.cache_key,
-            "state": (waiting if chunk.output is None else ChunkState.DONE).value,
-            "due_s": now,
-            "output": None if chunk.output is None else codec.output_bytes(chunk.output),
-        }
-        for chunk in missing
-    ]
-    connection.execute(_INSERT_CHUNKS, rows)
-    _tell(connection, job, missing, now)
-    if sequential:
-        sequential_chunks.release(connection, job.id)
-    return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
-
-
 def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: float) -> None:
     """Counts the chunks that came with their text, and writes their events."""
     done = [(chunk, chunk.output) for chunk in new if chunk.output is not None]
@@ -293,7 +268,7 @@ def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: floa
     length = sum(chunk.end_sample - chunk.start_sample for chunk, _ in done)
     count_done(connection, job.id, len(done), length, now_s)
     words = codec.options_of(job.options).word_timestamps
-    texts = [ChunkText(chunk_index=chunk.index, segments=visible(output, words=words)) for chunk, output in done]
+    texts = [ChunkText(chunk_index=chunk.index, segments=shown(output.segments, words=words)) for chunk, output in done]
     events.append(connection, job.id, texts)
 
 
@@ -301,10 +276,3 @@ def count_done(connection: Connection, job_id: str, count: int, length: int, now
     """Counts finished chunks and their samples; returns the job's `chunks_done` and `chunks_total`."""
     counted = {"of_job": job_id, "count": count, "length": length, "now_s": now_s}
     return connection.execute(_COUNT_DONE, counted).one()
-
-
-def visible(output: ChunkOutput, *, words: bool) -> tuple[Segment, ...]:
-    """What a watcher sees of a chunk's text: words only where they were asked for."""
-    if words:
-        return output.segments
-    return tuple(replace(segment, words=()) for segment in output.segments)

@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sayit.scheduler.db import codec, events
-from sayit.scheduler.db.engine import Database, Store, reads, writes
-from sayit.scheduler.db.locks import lock_job, lock_name
+from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
 from sayit.scheduler.db.uploads import drop_unused
-from sayit.scheduler.db.upsert import put
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkState, Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
 
-#: What a job's record needs: all but the spans of speech, which are long and wanted once.
-BRIEF = tuple(column for column in jobs.c if column is not jobs.c.speech)
+#: What a job's record needs: not the spans of speech, which are long and wanted once.
+BRIEF = tuple(jobs.c[one.name] for one in fields(JobRecord) if one.name in jobs.c)
 ENDED = tuple(state.value for state in JobState if state.terminal)
 _LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
 #: States of chunks that are dropped when their job ends.
@@ -31,16 +31,7 @@ ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 
 
 class SqlJobs(Store):
-    """The part of `JobStore` that needs no lease.
-
-    Args:
-        database: where.
-        result_ttl_s: seconds that an ended job is kept.
-    """
-
-    def __init__(self, database: Database, *, result_ttl_s: float) -> None:
-        super().__init__(database)
-        self.result_ttl_s = result_ttl_s
+    """The part of `JobStore` that needs no lease."""
 
     async def create_job(self, job: JobRecord, bounds: JobLimits) -> tuple[JobRecord, bool] | Full:
         """Accepts a job, or returns the one that its idempotency key already made (and False).
@@ -106,16 +97,16 @@ class SqlJobs(Store):
         return [codec.job_of(row) for row in connection.execute(statement).all()]
 
     @reads
-    def active_jobs(self, connection: Connection, tenant: str) -> tuple[int, int]:
-        """Jobs that have not ended: (of all tenants, of this one)."""
-        return _active(connection, tenant)
+    def full(self, connection: Connection, tenant: str, bounds: JobLimits) -> Full | None:
+        """Which bound another job of this tenant would exceed."""
+        return _full(connection, tenant, bounds)
 
     @writes
     def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
         """Cancels a job unless it ended; returns it and whether this call did it."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
-        if not end(connection, job_id, JobState.CANCELLED, self.result_ttl_s):
+        if not end(connection, job_id, JobState.CANCELLED, self._rules.result_ttl_s):
             return job, False
         events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
         return load(connection, tenant, job_id), True
@@ -131,7 +122,7 @@ class SqlJobs(Store):
     @writes
     def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
         """FAILED, unless the job has ended."""
-        return fail(connection, job_id, error, self.result_ttl_s)
+        return fail(connection, job_id, error, self._rules.result_ttl_s)
 
     @reads
     def events_after(
@@ -168,19 +159,14 @@ class SqlJobs(Store):
         return None if row is None else codec.job_of(row)
 
 
-def _active(connection: Connection, tenant: str) -> tuple[int, int]:
+def _full(connection: Connection, tenant: str, bounds: JobLimits) -> Full | None:
     own = func.coalesce(func.sum(case((jobs.c.tenant == tenant, 1), else_=0)), 0)
     # Named, not excluded: so the index serves, however many ended jobs are kept.
-    statement = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(ACTIVE))
-    total, mine = connection.execute(statement).one()
-    return int(total), int(mine)
-
-
-def _full(connection: Connection, tenant: str, bounds: JobLimits) -> Full | None:
-    total, own = _active(connection, tenant)
+    active = select(func.count(), own).select_from(jobs).where(jobs.c.state.in_(ACTIVE))
+    total, mine = connection.execute(active).one()
     if total >= bounds.jobs:
         return Full.JOBS
-    return Full.TENANT if own >= bounds.of_tenant else None
+    return Full.TENANT if mine >= bounds.of_tenant else None
 
 
 def _by_key(connection: Connection, tenant: str, key: str) -> JobRecord | None:
@@ -244,5 +230,6 @@ def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -
 
 def forget(connection: Connection, job_id: str) -> None:
     """Deletes a job's rows inside the caller's transaction; its objects are marked as garbage."""
+    deleted(connection)
     if connection.execute(delete(jobs).where(jobs.c.id == job_id)).rowcount == 1:
         mark_as_garbage(connection, f"jobs/{job_id}/")

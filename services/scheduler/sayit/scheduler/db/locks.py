@@ -1,4 +1,4 @@
-"""Locks between schedulers on one PostgreSQL. SQLite has one writer at a time and needs none of them.
+"""Writing beside other schedulers on one PostgreSQL. SQLite has one writer at a time and needs no locks.
 
 Every transaction takes its locks in this order, so that no two wait for each other: the job, its chunks, other rows of
 the job, the upload, the garbage. Where a transaction takes many rows of one kind it skips those that are locked instead
@@ -9,8 +9,11 @@ therefore read after its lock.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from sayit.scheduler.db.schema import chunks, jobs, uploads
 
@@ -46,6 +49,20 @@ def try_lock_name(connection: Connection, name: str) -> bool:
     if not locks_rows(connection):
         return True
     return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_number(name)))).scalar_one())
+
+
+def put(connection: Connection, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Inserts a row, or replaces these values of the one that has this key, inside the caller's transaction.
+
+    It is one statement, so that two writers at once cannot both insert it.
+    """
+    row = {**key, **values}
+    if connection.dialect.name == "sqlite":
+        connection.execute(sqlite_insert(table).values(row).on_conflict_do_update(list(key), set_=values))
+    else:
+        connection.execute(
+            postgresql_insert(table).values(row).on_conflict_do_update(index_elements=list(key), set_=values)
+        )
 
 
 def locks_rows(connection: Connection) -> bool:

@@ -53,7 +53,7 @@ class Objects:
         try:
             await obstore.put_async(self._store, key, data)
             if self._root is not None:
-                await asyncio.to_thread(_sync, self._root / key, self._root)
+                await asyncio.to_thread(sync, self._root / key, self._root)
         except _ERRORS as error:
             raise _unavailable(error) from error
 
@@ -118,7 +118,7 @@ class Objects:
         await self.put("check", b"")
 
 
-def _sync(path: Path, root: Path) -> None:
+def sync(path: Path, root: Path) -> None:
     """Flushes a file and every folder down to it: any of them may be new."""
     for each in (path, *path.parents):
         descriptor = os.open(each, os.O_RDONLY)

@@ -13,8 +13,8 @@ from sayit.scheduler.db import codec, dispatches
 from sayit.scheduler.db.engine import Store, reads, writes
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import chunks, jobs
-from sayit.scheduler.jobs.records import ChunkState, Dispatch
-from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, NewRedecode, Redecode
+from sayit.scheduler.jobs.records import ChunkState, Dispatch, NewChunk
+from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, Redecode
 from sayit.speech.jobs import JobState
 
 _OPEN = chunks.c.state.in_([ChunkState.DUE.value, ChunkState.RUNNING.value])
@@ -33,9 +33,8 @@ class RedecodeStore(Store):
         connection: Connection,
         job_id: str,
         owner: str,
-        new: Sequence[NewRedecode],
+        new: Sequence[NewChunk],
         *,
-        round_: int,
         limit: int = 0,
     ) -> list[Dispatch] | None:
         """Makes re-decodes due and returns the job's lease: the job is not merged until all of them have ended.
@@ -45,35 +44,13 @@ class RedecodeStore(Store):
         lock_job(connection, job_id)
         held = and_(jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state == JobState.MERGING.value)
         freed = update(jobs).where(held).values(lease_owner=None, lease_until_s=None)
-        job = connection.execute(freed.returning(jobs.c.tenant, jobs.c.model)).one_or_none()
+        job = connection.execute(freed.returning(jobs.c.id, jobs.c.tenant, jobs.c.model)).one_or_none()
         if job is None:
             return None
         now = time.time()
-        rows = [
-            {
-                "id": f"{job_id}-{number}",
-                "job_id": job_id,
-                "number": number,
-                "tenant": job.tenant,
-                "model": job.model,
-                "start_sample": redecode.request.start_sample,
-                "end_sample": redecode.request.end_sample,
-                "samples": sum(end - start for start, end in redecode.pieces),
-                "pieces": codec.spans_text(redecode.pieces),
-                "hard_start": False,
-                "hard_end": False,
-                "object_key": redecode.object_key,
-                "interactive": redecode.interactive,
-                "channel": redecode.request.channel,
-                "look": redecode.request.kind,
-                "decoding": codec.overrides_text(redecode.request.overrides),
-                "state": ChunkState.DUE.value,
-                "due_s": now,
-            }
-            for number, redecode in enumerate(new, start=round_ * REDECODE_NUMBERS)
-        ]
+        rows = [codec.chunk_values(job, redecode, ChunkState.DUE, now) for redecode in new]
         connection.execute(insert(chunks), rows)
-        return dispatches.take(connection, job.model, limit=limit, patient=False) if limit else []
+        return dispatches.take(connection, job.model, self._rules.choose, limit=limit, patient=False) if limit else []
 
     async def of_job(self, job_id: str) -> list[Redecode]:
         """All re-decodes of a job, in order, in any state."""

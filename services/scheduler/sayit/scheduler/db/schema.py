@@ -5,10 +5,13 @@ Times are seconds since the epoch (double). Every row of a user's data carries t
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Index,
@@ -18,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    cast,
     text,
 )
 
@@ -221,3 +225,8 @@ object_garbage = Table(
     Column("prefix", Text, primary_key=True),
     Column("created_s", Double, nullable=False),
 )
+
+
+def whole(number: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum as an integer: PostgreSQL's sums of wide integers are decimals."""
+    return cast(number, BigInteger)

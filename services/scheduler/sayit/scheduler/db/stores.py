@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
-from sayit.scheduler.db.engine import Database, Publish, database_at
+from sayit.scheduler.db.engine import Database, Publish, Rules, database_at
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
 from sayit.scheduler.db.redecodes import RedecodeStore
@@ -31,17 +31,18 @@ class Stores:
     chunk_cache: ChunkCacheStore
     transcribers: TranscriberStore
     vocabularies: VocabularyStore
+    rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
 
 
 @asynccontextmanager
-async def opened(url: str, *, result_ttl_s: float, published: Publish | None = None) -> AsyncIterator[Stores]:
+async def opened(url: str, rules: Rules, *, published: Publish | None = None) -> AsyncIterator[Stores]:
     """Migrates the database and opens its stores.
 
     Args:
         url: SQLAlchemy URL, with an asynchronous driver unless it is SQLite's.
-        result_ttl_s: seconds that an ended job is kept.
+        rules: what transactions go by; may be changed later.
         published: called with every durable event, once it is committed.
 
     Raises:
@@ -54,13 +55,14 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
             await upgrade(database.url)
         try:
             yield Stores(
-                uploads=UploadStore(database),
-                jobs=JobStore(database, result_ttl_s=result_ttl_s),
-                chunks=ChunkStore(database, result_ttl_s=result_ttl_s),
-                redecodes=RedecodeStore(database),
-                chunk_cache=ChunkCacheStore(database),
-                transcribers=TranscriberStore(database),
-                vocabularies=VocabularyStore(database),
+                uploads=UploadStore(database, rules),
+                jobs=JobStore(database, rules),
+                chunks=ChunkStore(database, rules),
+                redecodes=RedecodeStore(database, rules),
+                chunk_cache=ChunkCacheStore(database, rules),
+                transcribers=TranscriberStore(database, rules),
+                vocabularies=VocabularyStore(database, rules),
+                rules=rules,
                 exclusive=database.is_sqlite,
             )
         finally:
@@ -69,15 +71,27 @@ async def opened(url: str, *, result_ttl_s: float, published: Publish | None = N
 
 @contextmanager
 def _only_one(database: Database) -> Iterator[None]:
-    """Holds a lock beside an SQLite file: two schedulers on one file would often wait for each other's writes."""
+    """Two schedulers on one SQLite file would often wait for each other's writes."""
     if not database.is_sqlite or not database.url.database or database.url.database == ":memory:":
         yield
         return
     path = Path(database.url.database)
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone_with(path))
+        except BlockingIOError:
+            raise SayItError(ErrorKind.UNAVAILABLE, cause=f"another scheduler uses {path}") from None
+        yield
+
+
+@contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """Holds the lock beside an SQLite file that its scheduler holds, as long as the block runs.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SayItError(ErrorKind.UNAVAILABLE, cause=f"another scheduler uses {path}") from None
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, select
 
 from sayit.scheduler.db import object_gc
-from sayit.scheduler.db.engine import Store, reads, writes, writes_lightly
+from sayit.scheduler.db.engine import Store, deleted, reads, writes, writes_lightly
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
-from sayit.scheduler.db.locks import lock_name
-from sayit.scheduler.db.schema import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads
-from sayit.scheduler.db.uploads import drop_unused
-from sayit.scheduler.db.upsert import put
-from sayit.scheduler.jobs.backlog import Backlog, RunningChunk, UncutRecording, WaitingChunks
+from sayit.scheduler.db.locks import lock_name, put
+from sayit.scheduler.db.schema import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads, whole
+from sayit.scheduler.db.uploads import UNUSED, drop_unused
 from sayit.scheduler.jobs.records import ChunkState
-from sayit.scheduler.jobs.transcribers import DayStatistics, TranscriberRecord
+from sayit.scheduler.jobs.transcribers import (
+    Backlog,
+    DayStatistics,
+    RunningChunk,
+    TranscriberRecord,
+    UncutRecording,
+    WaitingChunks,
+)
 from sayit.speech.jobs import JobState
 
 #: Rows deleted in one transaction, so that retention never holds the writers up for long.
@@ -32,11 +38,11 @@ def _waiting_of_jobs() -> Select[Any]:
     by_job = (chunks.c.tenant, chunks.c.job_id, chunks.c.interactive)
     counted = select(
         *by_job,
-        func.sum(case((due, 1), else_=0)).label("due_chunks"),
-        func.sum(case((due, length), else_=0)).label("due_samples"),
+        whole(func.sum(case((due, 1), else_=0))).label("due_chunks"),
+        whole(func.sum(case((due, length), else_=0))).label("due_samples"),
         func.coalesce(func.min(case((due, chunks.c.due_s))), 0.0).label("due_s"),
-        func.sum(case((due, 0), else_=1)).label("held_chunks"),
-        func.sum(case((due, 0), else_=length)).label("held_samples"),
+        whole(func.sum(case((due, 0), else_=1))).label("held_chunks"),
+        whole(func.sum(case((due, 0), else_=length))).label("held_samples"),
     )
     return counted.where(open_, chunks.c.model == bindparam("of_model")).group_by(*by_job)
 
@@ -79,15 +85,13 @@ class TranscriberStore(Store):
     @writes_lightly
     def report(self, connection: Connection, transcriber: TranscriberRecord) -> None:
         """Stores a transcriber's report."""
-        names = [name for name in transcribers.c.keys() if name != "id"]  # noqa: SIM118 - a column collection
-        values = {name: getattr(transcriber, name) for name in names}
-        put(connection, transcribers, {"id": transcriber.id}, values)
+        values = asdict(transcriber)
+        put(connection, transcribers, {"id": values.pop("id")}, values)
 
     @reads
     def transcribers(self, connection: Connection, *, seen_after_s: float) -> list[TranscriberRecord]:
         """Transcribers that reported lately."""
-        rows = connection.execute(_SEEN, {"after_s": seen_after_s}).mappings().all()
-        return [TranscriberRecord(**row) for row in rows]
+        return [TranscriberRecord(**row._asdict()) for row in connection.execute(_SEEN, {"after_s": seen_after_s})]
 
     @reads
     def chunks_waiting(self, connection: Connection) -> int:
@@ -100,8 +104,8 @@ class TranscriberStore(Store):
         """Chunks without a text, by job and lane, those that transcribers hold, and what is not cut yet."""
         of_model = {"of_model": model}
         return Backlog(
-            waiting=[_waiting(row) for row in connection.execute(_WAITING, of_model)],
-            running=[RunningChunk(**row) for row in connection.execute(_RUNNING, of_model).mappings()],
+            waiting=[WaitingChunks(**row._asdict()) for row in connection.execute(_WAITING, of_model)],
+            running=[RunningChunk(**row._asdict()) for row in connection.execute(_RUNNING, of_model)],
             uncut=[_uncut(row) for row in connection.execute(_UNCUT, of_model)],
         )
 
@@ -118,6 +122,12 @@ class TranscriberStore(Store):
         accepted, done, failed, mean = connection.execute(statement).one()
         return DayStatistics(accepted=accepted, completed=done or 0, failed=failed or 0, mean_s=mean)
 
+    @reads
+    def last_seen_s(self, connection: Connection) -> float:
+        """The newest time of day that is stored; 0 in an empty database. Transcribers report every few seconds."""
+        seen = connection.execute(select(func.max(transcribers.c.seen_s))).scalar()
+        return seen or connection.execute(select(func.max(jobs.c.created_s))).scalar() or 0.0
+
     async def expire(self, *, now_s: float) -> int:
         """Forgets expired jobs, uploads, cache entries and transcribers; returns how many jobs and uploads went."""
         await self._expire_small(now_s)
@@ -131,7 +141,8 @@ class TranscriberStore(Store):
         # One scheduler at a time: deleting the same rows in another order, two could wait for each other.
         lock_name(connection, "expire")
         for texts in (cache, chunk_cache):
-            connection.execute(delete(texts).where(texts.c.expires_s < now_s))
+            if connection.execute(delete(texts).where(texts.c.expires_s < now_s)).rowcount:
+                deleted(connection)
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 
     @writes
@@ -143,12 +154,13 @@ class TranscriberStore(Store):
             forget(connection, row.id)
         for upload_id in sorted({row.upload_id for row in expired}):
             drop_unused(connection, upload_id)
-        used = select(jobs.c.upload_id)
-        old_uploads = select(uploads.c.id).where(uploads.c.expires_s < now_s, uploads.c.id.not_in(used)).limit(BATCH)
-        orphans = connection.execute(old_uploads).scalars().all()
-        for upload_id in sorted(orphans):
-            drop_unused(connection, upload_id)
-        return len(expired) + len(orphans)
+        return len(expired) + _drop_orphans(connection, uploads.c.expires_s < now_s)
+
+    @writes
+    def drop_orphans(self, connection: Connection, *, before_s: float) -> int:
+        """Deletes the oldest uploads that were opened before then and that no job uses; returns how many."""
+        lock_name(connection, "expire")
+        return _drop_orphans(connection, uploads.c.created_s < before_s)
 
     @reads
     def overdue(self, connection: Connection, *, accepted_before_s: float) -> list[str]:
@@ -168,27 +180,25 @@ class TranscriberStore(Store):
         """Notes that a prefix's objects are deleted; it stays marked for a while, see `object_gc.LINGER_S`."""
         object_gc.forget(connection, prefix)
 
+    async def erase(self) -> None:
+        """Overwrites what was deleted, see `Database.erase`."""
+        await self._database.erase()
+
     @reads
     def check(self, connection: Connection) -> None:
         """Raises UNAVAILABLE unless the database answers."""
         connection.execute(select(1))
 
 
+def _drop_orphans(connection: Connection, old: ColumnElement[bool]) -> int:
+    orphans = select(uploads.c.id).where(old, UNUSED).order_by(uploads.c.created_s).limit(BATCH)
+    found = connection.execute(orphans).scalars().all()
+    for upload_id in sorted(found):
+        drop_unused(connection, upload_id)
+    return len(found)
+
+
 def _uncut(row: Any) -> UncutRecording:
     rest = max(0, row.samples_declared - row.samples_scanned)
     speaking = row.samples_chunked / row.samples_scanned if row.samples_scanned else 1.0
     return UncutRecording(job_id=row.id, tenant=row.tenant, samples=round(rest * speaking))
-
-
-def _waiting(row: Any) -> WaitingChunks:
-    return WaitingChunks(
-        tenant=row.tenant,
-        job_id=row.job_id,
-        interactive=bool(row.interactive),
-        # PostgreSQL's sums of wide integers are decimals.
-        due_chunks=int(row.due_chunks),
-        due_samples=int(row.due_samples),
-        due_s=row.due_s,
-        held_chunks=int(row.held_chunks),
-        held_samples=int(row.held_samples),
-    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from dataclasses import asdict
 
-from sayit.scheduler.db import codec
-from sayit.scheduler.db.engine import Store, reads, writes
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
+
+from sayit.scheduler.db.engine import Store, deleted, reads, writes
 from sayit.scheduler.db.locks import lock_upload
 from sayit.scheduler.db.object_gc import mark_as_garbage
-from sayit.scheduler.db.schema import jobs, upload_parts, uploads
+from sayit.scheduler.db.schema import jobs, upload_parts, uploads, whole
 from sayit.scheduler.jobs.records import PartRecord, UploadRecord
 from sayit.speech.errors import ErrorKind, SayItError
+
+#: Whether a row of uploads has no job.
+UNUSED = ~exists().where(jobs.c.upload_id == uploads.c.id).correlate(uploads)
 
 
 class UploadStore(Store):
@@ -19,8 +23,20 @@ class UploadStore(Store):
     @writes
     def create_upload(self, connection: Connection, upload: UploadRecord) -> None:
         """Opens an upload."""
-        values = {name: getattr(upload, name) for name in uploads.c.keys()}  # noqa: SIM118 - a column collection, not a dict
-        connection.execute(insert(uploads).values(values))
+        connection.execute(insert(uploads).values(asdict(upload)))
+
+    @reads
+    def unused(self, connection: Connection, tenant: str) -> int:
+        """How many uploads a tenant has that no job uses."""
+        mine = select(func.count()).select_from(uploads).where(uploads.c.tenant == tenant, UNUSED)
+        return int(connection.execute(mine).scalar_one())
+
+    @reads
+    def exceeds_share(self, connection: Connection, tenant: str) -> bool:
+        """Whether a tenant has stored more than an equal part of all tenants' bytes."""
+        sizes = select(uploads.c.tenant, whole(func.sum(uploads.c.received)).label("size")).group_by(uploads.c.tenant)
+        stored = {row.tenant: row.size for row in connection.execute(sizes)}
+        return bool(stored.get(tenant, 0) * len(stored) > sum(stored.values()))
 
     @reads
     def get_upload(self, connection: Connection, tenant: str, upload_id: str) -> UploadRecord:
@@ -29,7 +45,7 @@ class UploadStore(Store):
         row = connection.execute(statement).one_or_none()
         if row is None:
             raise _not_found(upload_id)
-        return codec.upload_of(row)
+        return UploadRecord(**row._asdict())
 
     @writes
     def add_part(self, connection: Connection, upload_id: str, part: PartRecord) -> None:
@@ -51,18 +67,14 @@ class UploadStore(Store):
             if received is None:
                 raise _not_found(upload_id)
             raise SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, field="offset", expected=received, offset=part.offset)
-        connection.execute(
-            insert(upload_parts).values(
-                upload_id=upload_id, offset=part.offset, size=part.size, object_key=part.object_key
-            )
-        )
+        connection.execute(insert(upload_parts).values(upload_id=upload_id, **asdict(part)))
 
     @reads
     def parts(self, connection: Connection, upload_id: str) -> list[PartRecord]:
         """The parts in order."""
-        statement = select(upload_parts).where(upload_parts.c.upload_id == upload_id).order_by(upload_parts.c.offset)
-        rows = connection.execute(statement).all()
-        return [PartRecord(offset=row.offset, size=row.size, object_key=row.object_key) for row in rows]
+        columns = (upload_parts.c.offset, upload_parts.c.size, upload_parts.c.object_key)
+        statement = select(*columns).where(upload_parts.c.upload_id == upload_id).order_by(upload_parts.c.offset)
+        return [PartRecord(**row._asdict()) for row in connection.execute(statement)]
 
     @writes
     def delete_upload(self, connection: Connection, tenant: str, upload_id: str) -> None:
@@ -75,6 +87,7 @@ class UploadStore(Store):
 def drop_unused(connection: Connection, upload_id: str) -> bool:
     """Deletes an upload unless a job uses it, inside the caller's transaction; whether it did."""
     lock_upload(connection, upload_id)
+    deleted(connection)
     used = exists().where(jobs.c.upload_id == upload_id)
     gone = connection.execute(delete(uploads).where(uploads.c.id == upload_id, ~used))
     if gone.rowcount == 1:

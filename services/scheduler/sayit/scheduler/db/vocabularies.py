@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from sayit.scheduler.db.engine import Store, reads, writes
-from sayit.scheduler.db.locks import lock_name
+from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import vocabularies
-from sayit.scheduler.db.upsert import put
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.vocabularies import Vocabulary
 
@@ -29,6 +28,7 @@ class VocabularyStore(Store):
         """
         # From counting to committing no other transaction may store one of this tenant's.
         lock_name(connection, f"vocabularies {tenant}")
+        deleted(connection)  # the words before
         before = _find(connection, tenant, vocabulary.name)
         if before is None and _count(connection, tenant) >= most:
             raise SayItError(ErrorKind.TOO_MANY_VOCABULARIES, limit=most)
@@ -60,6 +60,7 @@ class VocabularyStore(Store):
     @writes
     def delete_vocabulary(self, connection: Connection, tenant: str, name: str) -> None:
         """Forgets a vocabulary; VOCABULARY_NOT_FOUND if there is none."""
+        deleted(connection)
         statement = delete(vocabularies).where(vocabularies.c.tenant == tenant, vocabularies.c.name == name)
         if connection.execute(statement).rowcount != 1:
             raise _not_found(name)

@@ -14,20 +14,18 @@ from prometheus_client import Counter, Histogram
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
 from sayit.chassis.process import give_back_s
-from sayit.scheduler.assemble.hallucination import HallucinationFilter
-from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.chunks import ChunkStore
+from sayit.scheduler.db.codec import event_bytes
+from sayit.scheduler.db.engine import Publish
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
-from sayit.scheduler.events.bus import RedisBus
-from sayit.scheduler.jobs.channels import tagged
-from sayit.scheduler.jobs.events import event_bytes
+from sayit.scheduler.jobs.channels import shown, tagged
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim
+from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim, Ending, NewCacheEntry
 from sayit.scheduler.jobs.time_mapping import needs_words
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, PartialText
-from sayit.speech.options import DecodeOptions
+from sayit.speech.options import DecodeOptions, Guard
 from sayit.speech.transcript import Segment
 
 _ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["outcome"])
@@ -67,11 +65,13 @@ class Attempts:
     chunks: ChunkStore
     objects: Objects
     registry: WorkerRegistry
-    bus: RedisBus
+    publish: Publish
     limits: Limits
     background: BackgroundTasks
-    hallucination_filter: HallucinationFilter
-    cache: ChunkCache
+    #: The hallucination filter.
+    filtered: Callable[[ChunkOutput, Guard], ChunkOutput]
+    #: What is kept of a chunk's text for other jobs; takes the transcriber's revision, too.
+    cache_entry: Callable[[Claim, ChunkOutput, str], NewCacheEntry | None]
     chunks_due: Callable[[], None]
     all_done: Callable[[], None]
     _live: defaultdict[str, set[StopSignal]] = field(default_factory=lambda: defaultdict(set), init=False)
@@ -163,20 +163,16 @@ class Attempts:
         """Shows watchers the text so far; it is not stored."""
         if claim.redecode_kind:
             return  # watchers have the texts that it may correct; a correction is sent when the job ends
-        shown = tagged(segments, claim.channel)
-        if not claim.options.word_timestamps:
-            shown = tuple(replace(segment, words=()) for segment in shown)
-        self.bus.publish(claim.job_id, event_bytes(claim.job_id, PartialText(chunk_index=claim.index, segments=shown)))
+        text = shown(tagged(segments, claim.channel), words=claim.options.word_timestamps)
+        self.publish(claim.job_id, event_bytes(claim.job_id, PartialText(chunk_index=claim.index, segments=text)))
 
     async def commit(self, claim: Claim, output: ChunkOutput, *, began_s: float) -> bool:
         """Stores the chunk's text, exactly once; False when the attempt was fenced.
 
         The hallucination filter runs on the chunk alone before watchers see it, and on the whole recording at merging.
         """
-        remember = self.cache.new_entry(claim, output)
-        kept, removed = self.hallucination_filter.chunk(output.segments, claim.options.guard)
-        output = replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
-        job = await self.chunks.commit(claim, output, remember)
+        remember = self.cache_entry(claim, output, self.registry.revision_of(claim.transcriber_id))
+        job = await self.chunks.commit(claim, self.filtered(output, claim.options.guard), remember)
         self._log(claim, "committed" if job else "fenced", began_s, compute_s=round(output.compute_s, 3))
         self.chunks_due()
         if job is None:
@@ -184,30 +180,25 @@ class Attempts:
         self.registry.committed(claim, output.compute_s)
         if job.state is JobState.MERGING:
             self.all_done()
-        self.bus.publish(job.id, event_bytes(job.id, await self.registry.estimate(job)))
+        self.publish(job.id, event_bytes(job.id, await self.registry.estimate(job)))
         return True
 
-    async def give_up(
-        self,
-        claim: Claim,
-        end: AttemptEnd,
-        detail: str,
-        *,
-        began_s: float,
-        delay_s: float = 0.0,
-        expired_s: float | None = None,
-    ) -> None:
-        """Ends an attempt without a result; the chunk is due again after `delay_s`, or its job has failed.
-
-        With `expired_s`, only if the claim's lease ran out before that time.
-        """
-        job = await self.chunks.give_up(claim, end, detail, delay_s=delay_s, expired_s=expired_s)
-        if job is None and expired_s is not None:
+    async def give_up(self, claim: Claim, end: Ending, *, began_s: float) -> None:
+        """Ends an attempt without a result; the chunk is due again, or its job has failed."""
+        job = await self.chunks.give_up(claim, end)
+        if job is None and end.expired_s is not None:
             return  # another scheduler was faster, or it is alive after all
-        self._log(claim, end.value if job else "fenced", began_s, detail=detail[:500])
+        self._log(claim, end.how.value if job else "fenced", began_s, detail=end.detail[:500])
         self.chunks_due()
         if job is not None and job.state is JobState.FAILED:
             self.stop(job.id)
+
+    async def free_expired(self, now_s: float) -> None:
+        """Frees the chunks of schedulers that are gone: their claims' leases have run out."""
+        for claim in await self.chunks.expired_claims(now_s=now_s):
+            # Not the chunk's fault: a living scheduler would have noticed the transcriber's end itself.
+            end = Ending(how=AttemptEnd.INTERRUPTED, detail="its scheduler is gone", expired_s=now_s)
+            await self.give_up(claim, end, began_s=time.time())
 
     def _log(self, claim: Claim, outcome: str, began_s: float, **more: object) -> None:
         seconds = time.time() - began_s

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
 
 from prometheus_client import Counter
 
@@ -18,12 +16,11 @@ from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import Dispatch
+from sayit.scheduler.jobs.records import Adding, Dispatch
 from sayit.speech.errors import ErrorKind, SayItError
 
 _DISPATCHED = Counter("sayit_chunks_dispatched", "Chunks that were put into the queue, by lane.", ["lane"])
 _TAKEN_BACK = Counter("sayit_dispatches_taken_back", "Dispatches that the queue lost before they were claimed.")
-#: Without a wake-up the database is read this often.
 
 
 @dataclass(kw_only=True, eq=False)
@@ -47,18 +44,16 @@ class Dispatcher:
         slots = self.registry.slots(model)
         return slots + self.limits.dispatch_ahead if slots else 0
 
-    async def dispatched(self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int) -> list[Dispatch] | None:
+    async def add_chunks(self, model: str, count: int, adding: Adding) -> list[Dispatch] | None:
         """Adds so many chunks and enqueues those that were dispatched with it; returns what `adding` returns.
 
         It runs to its end also when its caller is cancelled: numbered chunks must be enqueued. What the queue does not
         take now it gets later.
         """
-        return await self.background.do(self._dispatched(adding, count))
+        return await self.background.do(self._add(adding, self.limit(model), count))
 
-    async def _dispatched(
-        self, adding: Coroutine[Any, Any, list[Dispatch] | None], count: int
-    ) -> list[Dispatch] | None:
-        dispatched = await adding
+    async def _add(self, adding: Adding, limit: int, count: int) -> list[Dispatch] | None:
+        dispatched = await adding(limit)
         if dispatched is None:
             return None
         self._to_enqueue += dispatched

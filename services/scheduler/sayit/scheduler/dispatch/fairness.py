@@ -1,4 +1,4 @@
-"""Which job is next, kept up to date as work is taken and done: `order.fair_order` for any backlog; pure."""
+"""Which job is next, kept up to date as work is taken and done; pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Share:
 
     tenant: str
     job_id: str
-    #: Since when it waits; of equals, the one that waits longest goes first.
-    since_s: float
+    #: Since when it waits, in seconds, and the index of its next chunk: of equals the lowest goes first.
+    since: tuple[float, int] = (0.0, 0)
 
 
 class Shares:
@@ -28,7 +28,7 @@ class Shares:
         self._jobs: defaultdict[str, float] = defaultdict(float)
         self._wanting: dict[str, Share] = {}
         #: By tenant, jobs that want more, by what they held when they were put there: old entries are passed over.
-        self._heaps: defaultdict[str, list[tuple[float, float, str]]] = defaultdict(list)
+        self._heaps: defaultdict[str, list[tuple[float, tuple[float, int], str]]] = defaultdict(list)
 
     def want(self, share: Share) -> None:
         """The job wants more from now on."""
@@ -48,7 +48,7 @@ class Shares:
 
     def next(self) -> Share | None:
         """The job whose turn it is, if any wants more."""
-        best: tuple[float, float, float, str] | None = None
+        best: tuple[float, float, tuple[float, int], str] | None = None
         for tenant in list(self._heaps):
             heap = self._heaps[tenant]
             while heap and (heap[0][2] not in self._wanting or heap[0][0] != self._jobs[heap[0][2]]):
@@ -60,4 +60,4 @@ class Shares:
         return None if best is None else self._wanting[best[3]]
 
     def _put(self, share: Share) -> None:
-        heapq.heappush(self._heaps[share.tenant], (self._jobs[share.job_id], share.since_s, share.job_id))
+        heapq.heappush(self._heaps[share.tenant], (self._jobs[share.job_id], share.since, share.job_id))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from sayit.scheduler.dispatch.fairness import Share, Shares
 from sayit.scheduler.jobs.records import DueChunk, InFlight
 from sayit.speech.audio import samples_of
 
@@ -47,6 +48,12 @@ def room(*, limit: int, in_flight: Sequence[InFlight]) -> Room:
     )
 
 
+def choose(in_flight: Sequence[InFlight], limit: int, due: Callable[[int], Sequence[DueChunk]]) -> Sequence[DueChunk]:
+    """The next chunks of a model to dispatch; see `ChooseChunks`."""
+    space = room(limit=limit, in_flight=in_flight)
+    return fair_order(due(space.most), in_flight=in_flight, room=space) if space.most else ()
+
+
 def cost(chunks: float, samples: float) -> float:
     """What chunks cost, in samples: encoding a window costs about as much as decoding the speech of a full one.
 
@@ -66,41 +73,38 @@ def fair_order(due: Iterable[DueChunk], *, in_flight: Sequence[InFlight], room: 
         in_flight: what is dispatched or running.
         room: how many.
     """
-    held = _Held(in_flight)
+    shares = Shares()
+    for each in in_flight:
+        shares.hold(Share(tenant=each.tenant, job_id=each.job_id), cost(each.chunks, each.samples))
     lanes: dict[bool, list[DueChunk]] = {True: [], False: []}
     for chunk in due:
         lanes[chunk.interactive].append(chunk)
-    chosen = held.take(lanes[True], room.interactive)
-    return chosen + held.take(lanes[False], max(room.any - len(chosen), room.bulk_share))
+    chosen = _taken(lanes[True], shares, room.interactive)
+    return chosen + _taken(lanes[False], shares, max(room.any - len(chosen), room.bulk_share))
 
 
-class _Held:
-    """What tenants and their jobs hold, by cost."""
+def _taken(lane: Iterable[DueChunk], shares: Shares, count: int) -> list[DueChunk]:
+    """Chooses from one lane, each job's chunks in order of index, and counts them as held."""
+    waiting: defaultdict[str, deque[DueChunk]] = defaultdict(deque)
+    for chunk in sorted(lane, key=lambda chunk: chunk.index):
+        waiting[chunk.job_id].append(chunk)
+    for chunks in waiting.values():
+        shares.want(_share(chunks[0]))
+    chosen: list[DueChunk] = []
+    while len(chosen) < count and (turn := shares.next()) is not None:
+        chunks = waiting[turn.job_id]
+        chosen.append(chunks.popleft())
+        if chunks:
+            turn = _share(chunks[0])
+            shares.want(turn)
+        else:
+            shares.enough(turn)
+        shares.hold(turn, cost(1, chosen[-1].samples))
+    for chunks in waiting.values():
+        if chunks:
+            shares.enough(_share(chunks[0]))
+    return chosen
 
-    def __init__(self, in_flight: Iterable[InFlight]) -> None:
-        self._tenants: defaultdict[str, float] = defaultdict(float)
-        self._jobs: defaultdict[str, float] = defaultdict(float)
-        for each in in_flight:
-            self._add(each.tenant, each.job_id, cost(each.chunks, each.samples))
 
-    def _add(self, tenant: str, job_id: str, amount: float) -> None:
-        self._tenants[tenant] += amount
-        self._jobs[job_id] += amount
-
-    def take(self, lane: Iterable[DueChunk], count: int) -> list[DueChunk]:
-        """Chooses from one lane, each job's chunks in order of index, and counts them as held."""
-        jobs: defaultdict[str, deque[DueChunk]] = defaultdict(deque)
-        for chunk in sorted(lane, key=lambda chunk: chunk.index):
-            jobs[chunk.job_id].append(chunk)
-        chosen: list[DueChunk] = []
-        while jobs and len(chosen) < count:
-            best = min((waiting[0] for waiting in jobs.values()), key=self._rank)
-            jobs[best.job_id].popleft()
-            if not jobs[best.job_id]:
-                del jobs[best.job_id]
-            chosen.append(best)
-            self._add(best.tenant, best.job_id, cost(1, best.samples))
-        return chosen
-
-    def _rank(self, chunk: DueChunk) -> tuple[float, float, float, int]:
-        return self._tenants[chunk.tenant], self._jobs[chunk.job_id], chunk.due_s, chunk.index
+def _share(chunk: DueChunk) -> Share:
+    return Share(tenant=chunk.tenant, job_id=chunk.job_id, since=(chunk.due_s, chunk.index))

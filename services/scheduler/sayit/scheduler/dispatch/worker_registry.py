@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sayit.chassis import telemetry
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.dispatch.eta.queue_position import queue_position
 from sayit.scheduler.dispatch.eta.simulation import Worker, ends, one_by_one_s, preparing_s
 from sayit.scheduler.dispatch.eta.throughput import Throughput
-from sayit.scheduler.jobs.backlog import Backlog
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Claim, JobRecord
-from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.scheduler.jobs.transcribers import Backlog, TranscriberRecord
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
 from sayit.speech.options import Context
@@ -34,45 +33,32 @@ _BACKLOG_S = 0.5
 _REMEMBERED_S = 3600.0
 
 
+@dataclass(kw_only=True, eq=False)
 class WorkerRegistry:
-    """What transcribers reported.
+    """What transcribers reported."""
 
-    Args:
-        store: where reports are kept.
-        default_model: the name an empty model option means; empty takes whatever the first transcriber holds.
-        expected: models that can be asked for however long their transcribers are away, as the default one can.
-        limits: numbers that bound the work.
-        changed: called when a report changed the capacity.
-    """
-
-    def __init__(
-        self,
-        *,
-        store: TranscriberStore,
-        default_model: str,
-        expected: Iterable[str] = (),
-        limits: Limits,
-        changed: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._default_model = default_model
-        self._expected = {default_model, *expected} - {""}
-        self._limits = limits
-        self._changed = changed
-        self._known: dict[str, TranscriberRecord] = {}
-        self._read_s = 0.0
-        self._throughput = Throughput()
-        self._predictions: dict[str, _Prediction] = {}
-        self._predicting = asyncio.Lock()
+    store: TranscriberStore
+    #: The model that an empty name means; empty for whatever the first transcriber holds.
+    default_model: str
+    #: Models that can be asked for however long their transcribers are away, as the default one can.
+    expected: Collection[str]
+    limits: Limits
+    #: Called when a report changed the capacity.
+    changed: Callable[[], None]
+    _known: dict[str, TranscriberRecord] = field(default_factory=dict, init=False)
+    _read_s: float = field(default=0.0, init=False)
+    _throughput: Throughput = field(default_factory=Throughput, init=False)
+    _predictions: dict[str, _Prediction] = field(default_factory=dict, init=False)
+    _predicting: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def report(self, transcriber: TranscriberRecord) -> float:
         """Notes a report; returns when to report again, in seconds."""
-        await self._store.report(transcriber)
+        await self.store.report(transcriber)
         before = {each.id: each.slots for each in self._online()}
         self._known[transcriber.id] = transcriber
         if before != {each.id: each.slots for each in self._online()}:
-            self._changed()
-        return self._limits.report_s
+            self.changed()
+        return self.limits.report_s
 
     async def online(self, *, fresh_s: float = 0.0) -> list[TranscriberRecord]:
         """Transcribers that reported lately and do not drain.
@@ -82,7 +68,7 @@ class WorkerRegistry:
         """
         now = time.time()
         if now - self._read_s >= fresh_s:
-            found = await self._store.transcribers(seen_after_s=now - _REMEMBERED_S)
+            found = await self.store.transcribers(seen_after_s=now - _REMEMBERED_S)
             self._known, self._read_s = {each.id: each for each in found}, now
             self._throughput.forget_others(self._known)
         return self._online()
@@ -95,7 +81,8 @@ class WorkerRegistry:
         await self.online(fresh_s=_FRESH_S)
         held = [each for each in self._online() if each.model == model]
         if not held:
-            held = sorted((each for each in self._known.values() if each.model == model), key=_seen_s)[-1:]
+            before = [each for each in self._known.values() if each.model == model]
+            held = sorted(before, key=lambda each: each.seen_s)[-1:]
         revisions = {each.revision for each in held}
         return revisions.pop() if len(revisions) == 1 else ""
 
@@ -113,7 +100,7 @@ class WorkerRegistry:
         return sorted({each.model for each in await self.online(fresh_s=_FRESH_S) if each.slots})
 
     def _online(self) -> list[TranscriberRecord]:
-        seen_after_s = time.time() - MISSED_REPORTS * self._limits.report_s
+        seen_after_s = time.time() - MISSED_REPORTS * self.limits.report_s
         return [each for each in self._known.values() if each.seen_s > seen_after_s and not each.draining]
 
     async def models(self) -> list[Model]:
@@ -124,8 +111,8 @@ class WorkerRegistry:
         online = await self.online()
         lately_s = time.time() - AWAY_S
         seen = {each.model for each in self._known.values() if each.seen_s > lately_s}
-        names = sorted(seen | self._expected)
-        default = self._default_model or (names[0] if names else "")
+        names = sorted((seen | {self.default_model, *self.expected}) - {""})
+        default = self.default_model or (names[0] if names else "")
         return [
             Model(name=name, default=name == default, transcribers=sum(each.model == name for each in online))
             for name in names
@@ -180,18 +167,14 @@ class WorkerRegistry:
     async def _play(self, model: str) -> _Prediction:
         await self.online(fresh_s=_FRESH_S)
         now = time.time()
-        backlog = await self._store.backlog(model)
+        backlog = await self.store.backlog(model)
         of_model = [each for each in self._online() if each.model == model]
         known = [each for each in self._known.values() if each.model == model]
         workers = self._throughput.workers(of_model, known, backlog.running, now_s=now)
-        limit = self.slots(model) + self._limits.dispatch_ahead
+        limit = self.slots(model) + self.limits.dispatch_ahead
         # A long backlog takes tens of milliseconds to simulate.
         played = await asyncio.to_thread(ends, backlog, workers, limit=limit)
         return _Prediction(backlog=backlog, workers=workers, ends=played, read_s=now)
-
-
-def _seen_s(transcriber: TranscriberRecord) -> float:
-    return transcriber.seen_s
 
 
 @dataclass(frozen=True, kw_only=True)

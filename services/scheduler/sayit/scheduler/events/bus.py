@@ -2,7 +2,8 @@
 
 Watchers of the publishing process are served directly, so a suite with one scheduler streams even while Redis is away.
 Other schedulers listen on one shared connection per process, to the channels of the jobs that have watchers there.
-Nothing here is durable: after every gap a watcher gets a wake and reads the event log.
+Nothing here is durable: after every gap a watcher gets a wake and reads the event log. What comes from Redis is
+checked, because others may write there: of stored events it says no more than that there are new ones.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 
+from google.protobuf.message import DecodeError
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
@@ -21,7 +23,8 @@ from redis.exceptions import RedisError
 from sayit.chassis.background_tasks import end
 from sayit.chassis.telemetry import logger
 from sayit.scheduler.events.subscription import WAKE, Subscription
-from sayit.speech.chunk_queue import events_channel
+from sayit.speech.chunk_queue import PREFIX, events_channel
+from sayit.v1 import resources_pb2 as pb
 
 #: Payloads that one watcher may have unread.
 _SUBSCRIPTION_LIMIT = 256
@@ -32,8 +35,12 @@ _BATCH = 256
 _BACKOFF_S = (0.05, 2.0)
 #: Silence after which the shared connection is asked whether it lives, and must answer within as long again.
 _QUIET_S = 5.0
-#: Every process listens here, so that its connection is subscribed to something from the start.
-_IDLE_CHANNEL = events_channel("")
+#: What a message begins with: who sent it.
+_ORIGIN_BYTES = 16
+#: The longest payload; the text of 30 s is far below it.
+_MAX_BYTES = 1 << 20
+#: Events that are not stored, so that watchers get them as they come.
+_EPHEMERAL = {"progress", "partial_text"}
 
 
 class RedisBus:
@@ -41,12 +48,16 @@ class RedisBus:
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
+        prefix: what the installation's names in Redis begin with.
     """
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, *, prefix: str = PREFIX) -> None:
         self._redis: Redis = Redis.from_url(
             redis_url, socket_timeout=_QUIET_S, socket_connect_timeout=2.0, socket_keepalive=True
         )
+        self._prefix = prefix
+        # Every process listens here, so that its connection is subscribed to something from the start.
+        self._idle_channel = events_channel("", prefix)
         # Marks our own messages, which we have delivered directly when they come back.
         self._origin = uuid.uuid4().bytes
         self._watchers: defaultdict[str, set[Subscription]] = defaultdict(set)
@@ -63,6 +74,13 @@ class RedisBus:
         self._start()
         self._deliver(job_id, payload)
         self._outbound.append((job_id, payload))
+        self._outbound_filled.set()
+
+    def publish_stored(self, job_id: str, event: bytes) -> None:
+        """Hands an event of the log to the job's watchers; those of other schedulers are told to read the log."""
+        self._start()
+        self._deliver(job_id, event)
+        self._outbound.append((job_id, WAKE))
         self._outbound_filled.set()
 
     @asynccontextmanager
@@ -109,17 +127,20 @@ class RedisBus:
         if self._pubsub is not None:
             # The listener meets the same error and connects anew, with the channels that are watched then.
             with suppress(RedisError, OSError):
-                await getattr(self._pubsub, command)(events_channel(job_id))
+                await getattr(self._pubsub, command)(events_channel(job_id, self._prefix))
+
+    def _channels(self) -> list[str]:
+        return [self._idle_channel, *(events_channel(job_id, self._prefix) for job_id in self._watchers)]
 
     async def _listen(self) -> None:
         delay = _BACKOFF_S[0]
         while True:
             pubsub = self._redis.pubsub()
             try:
-                await pubsub.subscribe(_IDLE_CHANNEL, *map(events_channel, self._watchers))
+                await pubsub.subscribe(*self._channels())
                 self._pubsub = pubsub
                 # Watchers that came while we subscribed; subscribing twice is harmless.
-                await pubsub.subscribe(_IDLE_CHANNEL, *map(events_channel, self._watchers))
+                await pubsub.subscribe(*self._channels())
                 delay = _BACKOFF_S[0]
                 await self._receive(pubsub)
             except (RedisError, OSError) as error:
@@ -144,11 +165,14 @@ class RedisBus:
             asked = message is None
             if message is None or message["type"] not in {"message", "subscribe"}:
                 continue
-            job_id = message["channel"].decode().removeprefix(_IDLE_CHANNEL)
+            job_id = message["channel"].decode().removeprefix(self._idle_channel)
             if message["type"] == "subscribe":
                 self._deliver(job_id, WAKE)
             elif not message["data"].startswith(self._origin):
-                self._deliver(job_id, message["data"][len(self._origin) :])
+                try:
+                    self._deliver(job_id, _payload(job_id, message["data"]))
+                except (ValueError, DecodeError) as error:
+                    logger().warning("bus_message_dropped", job_id=job_id, cause=str(error))
 
     async def _send(self) -> None:
         delay = _BACKOFF_S[0]
@@ -160,7 +184,7 @@ class RedisBus:
                 try:
                     async with self._redis.pipeline(transaction=False) as pipe:
                         for job_id, payload in batch:
-                            pipe.publish(events_channel(job_id), self._origin + payload)
+                            pipe.publish(events_channel(job_id, self._prefix), self._origin + payload)
                         await pipe.execute()
                     delay = _BACKOFF_S[0]
                 except (RedisError, OSError):
@@ -170,3 +194,22 @@ class RedisBus:
                     self._outbound.extend((job_id, WAKE) for job_id in wakes)
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, _BACKOFF_S[1])
+
+
+def _payload(job_id: str, message: bytes) -> bytes:
+    """What a message on a job's channel says to its watchers.
+
+    Raises:
+        ValueError, DecodeError: no scheduler sends such a message.
+    """
+    payload = message[_ORIGIN_BYTES:]
+    if len(message) < _ORIGIN_BYTES or len(payload) > _MAX_BYTES:
+        raise ValueError(f"{len(message)} bytes")
+    if payload == WAKE:
+        return WAKE
+    event = pb.JobEvent.FromString(payload)
+    if event.job_id != job_id:
+        raise ValueError("an event of another job")
+    if event.seq or event.WhichOneof("event") not in _EPHEMERAL:
+        raise ValueError("a stored event, which only the log has")
+    return payload

@@ -5,15 +5,15 @@ Events stay the bytes that are stored and published: for a watcher only each one
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from sayit.chassis.principal import Principal
+from sayit.scheduler.db.codec import event_bytes
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.events.subscription import WAKE
-from sayit.scheduler.jobs.events import event_bytes
+from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
@@ -30,7 +30,7 @@ class EventStream:
 
     jobs: JobStore
     bus: RedisBus
-    registry: WorkerRegistry
+    estimate: Callable[[JobRecord], Awaitable[Progress]]
 
     async def watch(self, who: Principal, job_id: str, after_seq: int) -> AsyncGenerator[bytes]:
         """Serialized events: durable ones after `after_seq` without gaps, ephemeral ones between them; to the last.
@@ -53,7 +53,7 @@ class EventStream:
                     return
                 if seen < job.last_seq:
                     continue
-                progress = await self.registry.estimate(job)
+                progress = await self.estimate(job)
                 if progress != shown:
                     shown = progress
                     yield event_bytes(job_id, progress)

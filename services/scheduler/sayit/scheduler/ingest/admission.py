@@ -15,6 +15,7 @@ from prometheus_client import Counter
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.transcribers import TranscriberStore
+from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
@@ -23,6 +24,8 @@ _REFUSED = Counter("sayit_refused", "New work that was refused, by what was full
 #: Over how long the rate of ended jobs is measured, and how long the measured value is used.
 _MEASURED_OVER_S = 600.0
 _MEASURED_FOR_S = 5.0
+#: Seconds until a tenant's uploads are counted again.
+_RECOUNTED_S = 1.0
 #: Bounds of the retry time. It is unknown when a disk or a queue is emptied, so these get the longest.
 _SHORTEST_S, _LONGEST_S = 1.0, 60.0
 #: Where nothing was measured yet.
@@ -35,6 +38,7 @@ class Admission:
 
     Args:
         jobs: counts those that have not ended.
+        uploads: knows what each tenant has stored.
         transcribers: says how many ended lately.
         objects: says how much room it has.
         limits: the bounds.
@@ -42,15 +46,18 @@ class Admission:
     """
 
     jobs: JobStore
+    uploads: UploadStore
     transcribers: TranscriberStore
     objects: Objects
     limits: Limits
     queue_full: Callable[[], bool]
+    #: By tenant: uploads without a job as far as we know, and when they were counted.
+    _unused: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
     _measured_until_s: float = field(default=0.0, init=False)
     _seconds_per_job: float = field(default=_UNKNOWN_S, init=False)
 
-    async def audio(self) -> None:
-        """Checks that there is room for more audio.
+    async def audio(self, tenant: str) -> None:
+        """Checks that there is room for more audio of this tenant; where little is left, for those who hold less.
 
         Raises:
             SayItError: OVERLOADED.
@@ -60,6 +67,24 @@ class Admission:
         free = await self.objects.free_bytes()
         if free is not None and free < self.limits.min_free_bytes:
             raise _refused("disk", _LONGEST_S)
+        if free is not None and free < self.limits.scarce_bytes and await self.uploads.exceeds_share(tenant):
+            raise _refused("share", _LONGEST_S)
+
+    async def upload(self, tenant: str) -> None:
+        """Checks that this tenant has not too many uploads that no job uses.
+
+        They are counted when so many were opened that there might be too many: that reads all of the tenant's uploads.
+
+        Raises:
+            SayItError: OVERLOADED.
+        """
+        most, now_s = self.limits.max_uploads_per_tenant, time.monotonic()
+        count, counted_s = self._unused.get(tenant, (most, -_RECOUNTED_S))
+        if count >= most and now_s - counted_s >= _RECOUNTED_S:
+            count, counted_s = await self.uploads.unused(tenant), now_s
+        self._unused[tenant] = (count + 1, counted_s)
+        if count >= most:
+            raise _refused("uploads", _LONGEST_S)
 
     async def job(self, tenant: str) -> None:
         """Checks that there is room for another job of this tenant.
@@ -69,11 +94,8 @@ class Admission:
         """
         if self.queue_full():
             raise _refused("queue", _LONGEST_S)
-        active, own = await self.jobs.active_jobs(tenant)
-        if active >= self.limits.max_active_jobs:
-            raise _refused(Full.JOBS, await self._until_one_ends())
-        if own >= self.limits.max_active_jobs_per_tenant:
-            raise _refused(Full.TENANT, await self._until_one_ends())
+        if (full := await self.jobs.full(tenant, self._bounds)) is not None:
+            raise _refused(full, await self._until_one_ends())
 
     async def accept(self, job: JobRecord) -> tuple[JobRecord, bool]:
         """Accepts a job, or returns the one that its idempotency key already made (and False).
@@ -81,11 +103,14 @@ class Admission:
         Raises:
             SayItError: OVERLOADED.
         """
-        bounds = JobLimits(jobs=self.limits.max_active_jobs, of_tenant=self.limits.max_active_jobs_per_tenant)
-        accepted = await self.jobs.create_job(job, bounds)
+        accepted = await self.jobs.create_job(job, self._bounds)
         if isinstance(accepted, Full):
             raise _refused(accepted, await self._until_one_ends())
         return accepted
+
+    @property
+    def _bounds(self) -> JobLimits:
+        return JobLimits(jobs=self.limits.max_active_jobs, of_tenant=self.limits.max_active_jobs_per_tenant)
 
     async def _until_one_ends(self) -> float:
         """Seconds between two ends of jobs, as measured lately."""

@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,23 +15,20 @@ from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
 from sayit.chassis.wake_up import WakeUp
-from sayit.scheduler.assemble.finalize import Results
-from sayit.scheduler.cache.chunk_cache import ChunkCache
+from sayit.scheduler.db.codec import event_bytes
+from sayit.scheduler.db.engine import Publish
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
-from sayit.scheduler.dispatch.dispatcher import Dispatcher
-from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
-from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool, AudioStream
 from sayit.scheduler.jobs.channels import ChannelSpeech
-from sayit.scheduler.jobs.events import event_bytes
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.records import JobRecord, NewChunk
+from sayit.scheduler.jobs.records import AddChunks, CachedChunk, JobRecord, NewChunk
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import Progress
 from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
 from sayit.speech.presets import Presets
 
@@ -59,13 +56,17 @@ class Preparer:
     reader: AudioReaderPool
     #: Makes the splitter of a recording of so many channels, numbered or not; may take a moment.
     new_splitter: Callable[[int, bool], ChannelSplitter]
-    results: Results
-    bus: RedisBus
     limits: Limits
     leasing: Leasing
-    dispatcher: Dispatcher
-    registry: WorkerRegistry
-    cache: ChunkCache
+    publish: Publish
+    #: The revision that a model's text is of; empty where that is not known.
+    revision: Callable[[str], Awaitable[str]]
+    estimate: Callable[[JobRecord], Awaitable[Progress]]
+    #: Completes a job, of an owner, with the transcript under a key; False if there is none.
+    answer_from_cache: Callable[[JobRecord, str, str], Awaitable[bool]]
+    #: What the cache knows of a job's chunks.
+    cached_chunks: Callable[[JobRecord, Sequence[ReadyChunk]], Awaitable[list[CachedChunk]]]
+    add_chunks: AddChunks
     audio_quota: AudioQuota
     all_done: Callable[[], None]
     wake_up: WakeUp = field(default_factory=WakeUp, init=False)
@@ -115,11 +116,11 @@ class Preparer:
             raise SayItError(ErrorKind.DECODING_FAILED, cause="preparing did not finish")
         parts = await self.uploads.parts(job.upload_id)
         async with self.objects.file_of([part.object_key for part in parts]) as path:
-            revision = await self.registry.revision(job.model)
+            revision = await self.revision(job.model)
             if revision:
                 cache_key = await asyncio.to_thread(_cache_key, path, job, self.limits.presets, revision)
                 await self.jobs.set_cache_key(job.id, owner, cache_key)
-                if await self.results.answer_from_cache(job, owner, cache_key):
+                if await self.answer_from_cache(job, owner, cache_key):
                     return
             await self._split(job, owner, path)
 
@@ -164,41 +165,35 @@ class Preparer:
             return
         self.all_done()
         await self.audio_quota.spend(job.tenant, seconds_of(summary.samples))
-        self.bus.publish(job.id, event_bytes(job.id, await self.registry.estimate(finished)))
+        self.publish(job.id, event_bytes(job.id, await self.estimate(finished)))
         telemetry.logger().info("cut", job_id=job.id, tenant=job.tenant, chunks=count, from_cache=from_cache)
 
     async def _add(
         self, job: JobRecord, owner: str, new: Sequence[NewChunk], splitter: ChannelSplitter, decoding: AudioStream
     ) -> bool:
         """Makes chunks due, whatever else is to be done with the file; False when the job is no longer ours."""
-        added = self.jobs.add_chunks(
+        adding = partial(
+            self.jobs.add_chunks,
             job.id,
             owner,
             new,
             scanned=splitter.total_samples,
             declared=None if decoding.declared_s is None else samples_of(decoding.declared_s),
             channels=decoding.channels,
-            limit=self.dispatcher.limit(job.model),
         )
-        return await self.dispatcher.dispatched(added, len(new)) is not None
+        return await self.add_chunks(job.model, len(new), lambda limit: adding(limit=limit)) is not None
 
     async def _store(self, job: JobRecord, ready: Sequence[ReadyChunk], *, short: bool = False) -> list[NewChunk]:
         """Stores chunks' audio and looks their texts up in the chunk cache; the caller writes their rows."""
         new: list[NewChunk] = []
-        for chunk, cached in zip(ready, await self.cache.lookup(job, ready), strict=True):
+        for chunk, cached in zip(ready, await self.cached_chunks(job, ready), strict=True):
             key = f"jobs/{job.id}/chunks/{chunk.index:06d}.s16le"
             await self.objects.put(key, chunk.pcm)
             new.append(
                 NewChunk(
-                    index=chunk.index,
-                    start_sample=chunk.start_sample,
-                    end_sample=chunk.end_sample,
-                    hard_start=chunk.hard_start,
-                    hard_end=chunk.hard_end,
+                    **chunk.place,
                     object_key=key,
                     interactive=short or chunk.first,
-                    pieces=chunk.pieces if len(chunk.pieces) > 1 else (),
-                    channel=chunk.channel,
                     cache_key=cached.key,
                     output=cached.output,
                 )

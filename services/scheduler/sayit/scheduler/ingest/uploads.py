@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from sayit.chassis.background_tasks import BackgroundTasks
@@ -12,7 +12,6 @@ from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
-from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.ingest.admission import Admission
 from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.vocabularies import Vocabularies
@@ -48,7 +47,8 @@ class Intake:
     uploads: UploadStore
     jobs: JobStore
     objects: Objects
-    registry: WorkerRegistry
+    #: The model that a request means.
+    model_named: Callable[[str], Awaitable[str]]
     vocabularies: Vocabularies
     admission: Admission
     audio_quota: AudioQuota
@@ -67,7 +67,8 @@ class Intake:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="size_bytes", reason="the size is negative")
         if size is not None:
             self._within_limit(size)
-        await self.admission.audio()
+        await self.admission.audio(who.tenant)
+        await self.admission.upload(who.tenant)
         now = time.time()
         upload = UploadRecord(
             id=secrets.token_hex(16),
@@ -91,17 +92,9 @@ class Intake:
         upload = await self.uploads.get_upload(who.tenant, upload_id)
         if offset != upload.received:
             raise SayItError(ErrorKind.UPLOAD_OFFSET_MISMATCH, field="offset", expected=upload.received, offset=offset)
-        await self.admission.audio()
+        await self.admission.audio(who.tenant)
         await self._receive(upload, data, keep_rest=True)
         return await self.uploads.get_upload(who.tenant, upload_id)
-
-    async def upload(self, who: Principal, upload_id: str) -> UploadRecord:
-        """Returns an upload."""
-        return await self.uploads.get_upload(who.tenant, upload_id)
-
-    async def delete_upload(self, who: Principal, upload_id: str) -> None:
-        """Deletes an upload that no job uses."""
-        await self.uploads.delete_upload(who.tenant, upload_id)
 
     async def create_job(self, who: Principal, wanted: JobRequest, data: AsyncIterator[bytes]) -> JobRecord:
         """Receives audio and accepts a job on it.
@@ -158,7 +151,7 @@ class Intake:
             _same(options, job)
             return wanted, None, job
         options, sent = await self.vocabularies.applied(who, options)
-        options = replace(options, model=await self.registry.model_named(options.model))
+        options = replace(options, model=await self.model_named(options.model))
         return replace(wanted, options=options), sent, None
 
     async def _accept(self, who: Principal, wanted: JobRequest, sent: Hints | None, upload: UploadRecord) -> JobRecord:

@@ -30,6 +30,11 @@ def tagged(segments: Sequence[Segment], channel: int) -> tuple[Segment, ...]:
     return tuple(replace(segment, channel=channel) for segment in segments)
 
 
+def shown(segments: Sequence[Segment], *, words: bool) -> tuple[Segment, ...]:
+    """What clients see of a text: words only where they were asked for; merging needs them in any case."""
+    return tuple(segments) if words else tuple(replace(segment, words=()) for segment in segments)
+
+
 def output_of_channel(output: ChunkOutput, channel: int) -> ChunkOutput:
     """A chunk's text as that of a channel; the model's text may be cached from another one."""
     suppressed = tuple(replace(one, channel=channel) for one in output.suppressed)

@@ -18,6 +18,8 @@ class Limits:
     tenant_audio: str
     #: New audio is refused while less is free; 0 for no such limit.
     min_free_bytes: int
+    #: Uploads of a tenant that no job uses.
+    max_uploads_per_tenant: int
     upload_ttl_s: float
     #: How long a text is cached for the same request; 0: never.
     cache_ttl_s: float
@@ -45,6 +47,11 @@ class Limits:
     presets: Presets
     #: How often loops check for work without a wake-up, and how long a loop rests after an error.
     sweep_s: float = 1.0
+
+    @property
+    def scarce_bytes(self) -> int:
+        """With less free, tenants that hold more than others get no more, and uploads without a job go early."""
+        return 2 * self.min_free_bytes
 
     def adopt(self, other: Limits) -> None:
         """Takes over all numbers of another."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
 from sayit.speech.audio import seconds_of
 from sayit.speech.chunk_queue import ChunkMessage
+from sayit.speech.errors import SayItError
 from sayit.speech.jobs import JobState, Progress
 from sayit.speech.options import Options
 from sayit.speech.transcript import Segment, Suppressed
@@ -151,32 +153,67 @@ class Full(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewChunk:
-    """A chunk whose audio is stored and whose row is to be written."""
+class ChunkPlace:
+    """Where a chunk lies. Positions are samples at 16 kHz from the start of the recording."""
 
+    #: Place among the chunks, from 0.
     index: int
     start_sample: int
+    #: One past the last sample.
     end_sample: int
-    #: Whether it begins inside speech, overlapping the chunk before.
+    #: Whether it begins inside speech, with audio that the chunk before has too.
     hard_start: bool
-    #: Whether it ends inside speech, overlapping the chunk after.
+    #: Whether it ends inside speech, with audio that the next chunk has too.
     hard_end: bool
-    object_key: str
-    #: Dispatched before bulk work: short files and first chunks.
-    interactive: bool
-    #: The stretches of the recording that its audio is made of, in samples; empty for [start_sample, end_sample).
-    pieces: tuple[tuple[int, int], ...] = ()
+    #: What of [start_sample, end_sample) its audio is made of, in order; the rest are pauses that were shortened.
+    pieces: tuple[SampleSpan, ...]
     #: Audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
-    #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
-    cache_key: str = ""
-    #: Its text, where an earlier job has had the same chunk; then it is done at once.
-    output: ChunkOutput | None = None
 
     @property
     def samples(self) -> int:
         """Length of its audio."""
-        return sum(end - start for start, end in self.pieces) if self.pieces else self.end_sample - self.start_sample
+        return sum(end - start for start, end in self.pieces)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """The place alone, by field."""
+        return {one.name: getattr(self, one.name) for one in fields(ChunkPlace)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyChunk(ChunkPlace):
+    """One chunk, cut and ready to be transcribed."""
+
+    #: Detected speech inside it, without padding.
+    speech: tuple[SampleSpan, ...]
+    #: Exactly the pieces' samples: mono 16 kHz s16le.
+    pcm: bytes
+    #: Whether it is the first one of its channel.
+    first: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredChunk(ChunkPlace):
+    """A chunk whose audio is stored."""
+
+    object_key: str
+    #: Dispatched before bulk work: short files and first chunks.
+    interactive: bool
+    #: Audio, model and options, hashed; empty where its text is not to be kept for other jobs.
+    cache_key: str = ""
+    #: Why it is decoded again; empty for a chunk.
+    redecode_kind: str = ""
+    #: How it is decoded in place of how the job asks.
+    overrides: ChunkOverrides = NO_OVERRIDES
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewChunk(StoredChunk):
+    """A chunk whose row is to be written."""
+
+    #: Its text, where an earlier job has had the same chunk; then it is done at once.
+    output: ChunkOutput | None = None
 
 
 class ChunkState(StrEnum):
@@ -212,6 +249,11 @@ class DueChunk:
 
 #: A chunk's message for the queue, and the chunk.
 Dispatch: TypeAlias = tuple[ChunkMessage, DueChunk]
+#: A transaction that adds chunks and dispatches what there is room for: it takes how many may be in the queue or
+#: running, and returns what it dispatched; None if nothing was to be added any more.
+Adding: TypeAlias = Callable[[int], Coroutine[Any, Any, list[Dispatch] | None]]
+#: Runs such a transaction for a model and so many chunks, and enqueues what it dispatched.
+AddChunks: TypeAlias = Callable[[str, int, Adding], Awaitable[list[Dispatch] | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,8 +267,13 @@ class InFlight:
     samples: int
 
 
+#: Chooses what is dispatched next, in order. It takes a model's chunks in flight, how many there may be, and a function
+#: that reads due chunks, at most so many of each job.
+ChooseChunks: TypeAlias = Callable[[Sequence[InFlight], int, Callable[[int], Sequence[DueChunk]]], Sequence[DueChunk]]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(StoredChunk):
     """A granted claim: what one attempt at one chunk needs."""
 
     chunk_id: str
@@ -234,34 +281,22 @@ class Claim:
     attempt: int
     job_id: str
     tenant: str
-    index: int
     options: Options
-    object_key: str
-    start_sample: int
-    end_sample: int
-    hard_start: bool
-    hard_end: bool
-    interactive: bool
     #: Suspected of a crash: it must run alone.
     alone: bool
     traceparent: str
-    #: The stretches of the recording that its audio is made of, in samples.
-    pieces: tuple[tuple[int, int], ...]
-    #: Why it is decoded again; empty for a chunk.
-    redecode_kind: str = ""
-    #: How it is decoded in place of how the job asks.
-    overrides: ChunkOverrides = NO_OVERRIDES
-    #: Audio channel, from 1; 0 where channels were mixed.
-    channel: int = 0
-    #: See `NewChunk`.
-    cache_key: str = ""
     #: Which transcriber holds it; empty where that is not needed.
     transcriber_id: str = ""
 
-    @property
-    def samples(self) -> int:
-        """Length of its audio."""
-        return sum(end - start for start, end in self.pieces)
+
+@dataclass(frozen=True, kw_only=True)
+class CachedChunk:
+    """What the cache knows of a chunk."""
+
+    #: What its text is to be kept under; empty if it is not to be kept.
+    key: str
+    #: Its text, after the hallucination filter, with times of the recording; None if it is to be decoded.
+    output: ChunkOutput | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,20 +332,11 @@ class ChunkOutput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoneChunk:
+class DoneChunk(ChunkPlace):
     """A transcribed chunk, as merging needs it."""
 
-    index: int
-    start_sample: int
-    end_sample: int
-    hard_start: bool
-    hard_end: bool
     object_key: str
     output: ChunkOutput
-    #: The stretches of the recording that its audio is made of, in samples.
-    pieces: tuple[tuple[int, int], ...]
-    #: Audio channel, from 1; 0 where channels were mixed.
-    channel: int = 0
 
 
 class AttemptEnd(StrEnum):
@@ -325,26 +351,15 @@ class AttemptEnd(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadyChunk:
-    """One chunk, ready to be transcribed. Positions are samples at 16 kHz from the start of the recording."""
+class Ending:
+    """What is to be done with an attempt that has no result: its chunk is due again, or its job fails."""
 
-    #: Place among the chunks, from 0.
-    index: int
-    #: First sample.
-    start_sample: int
-    #: One past the last sample.
-    end_sample: int
-    #: Whether it begins inside speech, with audio that the chunk before has too.
-    hard_start: bool
-    #: Whether it ends inside speech, with audio that the next chunk has too.
-    hard_end: bool
-    #: Detected speech inside it, without padding.
-    speech: tuple[SampleSpan, ...]
-    #: What of [start_sample, end_sample) it holds, in order; the rest are pauses that were shortened.
-    pieces: tuple[SampleSpan, ...]
-    #: Exactly the pieces' samples: mono 16 kHz s16le.
-    pcm: bytes
-    #: Whether it is the first one of its channel.
-    first: bool
-    #: Its channel, from 1; 0 where channels were mixed.
-    channel: int = 0
+    how: AttemptEnd
+    #: For the attempt's row and the log.
+    detail: str = ""
+    #: Until the chunk is due again.
+    delay_s: float = 0.0
+    #: Only if the claim's lease ran out before then: it may have been renewed since it was read.
+    expired_s: float | None = None
+    #: An error that any other attempt would end with as well: the job fails with it at once.
+    refusal: SayItError | None = None

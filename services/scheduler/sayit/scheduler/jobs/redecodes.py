@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
-from sayit.scheduler.jobs.records import ChunkOutput
+from sayit.scheduler.jobs.records import ChunkOutput, NewChunk, SampleSpan
 
 #: Re-decodes of round r are numbered from r times this on: far behind every chunk, and found by a range of the index.
 REDECODE_NUMBERS = 1_000_000
@@ -32,17 +32,23 @@ class RedecodeRequest:
     #: Audio channel, from 1; 0 where channels were mixed.
     channel: int = 0
 
-
-@dataclass(frozen=True, kw_only=True)
-class NewRedecode:
-    """A re-decode whose audio is stored and whose row is to be written."""
-
-    request: RedecodeRequest
-    object_key: str
-    #: Whether it goes before bulk work, as the chunks of short recordings do.
-    interactive: bool
-    #: The stretches of the recording that its audio is made of, in samples.
-    pieces: tuple[tuple[int, int], ...]
+    def chunk(
+        self, number: int, object_key: str, pieces: tuple[SampleSpan, ...], *, interactive: bool = False
+    ) -> NewChunk:
+        """Its row, once the audio of these pieces of the recording is stored."""
+        return NewChunk(
+            index=number,
+            start_sample=self.start_sample,
+            end_sample=self.end_sample,
+            hard_start=False,
+            hard_end=False,
+            pieces=pieces,
+            channel=self.channel,
+            object_key=object_key,
+            interactive=interactive,
+            redecode_kind=self.kind,
+            overrides=self.overrides,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""What is known of the transcribers, and of the last day. Times of day are seconds since the epoch, UTC."""
+"""What is known of the transcribers, their backlog and the last day. Times of day are seconds since the epoch, UTC."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -37,3 +38,51 @@ class DayStatistics:
     failed: int
     #: Mean seconds from acceptance to completion; None without any.
     mean_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingChunks:
+    """Chunks of one job and lane that have no text yet."""
+
+    tenant: str
+    job_id: str
+    interactive: bool
+    #: Due and not in the queue.
+    due_chunks: int
+    due_samples: int
+    #: Since when the first of them is due; 0 without any.
+    due_s: float
+    #: In the queue or running.
+    held_chunks: int
+    held_samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningChunk:
+    """A chunk that a transcriber holds."""
+
+    job_id: str
+    interactive: bool
+    samples: int
+    transcriber_id: str
+    #: When it was claimed.
+    started_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class UncutRecording:
+    """The part of a recording that is not cut into chunks yet, by the length that the file says it has."""
+
+    job_id: str
+    tenant: str
+    #: Samples of it that will lie in chunks, if it goes on as it began.
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """A model's work that has no text yet."""
+
+    waiting: Sequence[WaitingChunks]
+    running: Sequence[RunningChunk]
+    uncut: Sequence[UncutRecording] = ()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from sayit.scheduler.dispatch.eta.queue_position import queue_position
 from sayit.scheduler.dispatch.order import Room, fair_order
-from sayit.scheduler.jobs.backlog import WaitingChunks
 from sayit.scheduler.jobs.records import DueChunk, InFlight
+from sayit.scheduler.jobs.transcribers import WaitingChunks
 
 SECOND = 16_000
 CHUNK = 28 * SECOND

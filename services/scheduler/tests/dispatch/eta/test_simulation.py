@@ -6,8 +6,8 @@ import pytest
 
 from sayit.scheduler.dispatch.eta.simulation import Worker, ends, preparing_s
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Backlog, RunningChunk, UncutRecording, WaitingChunks
 from sayit.scheduler.jobs.records import JobRecord
+from sayit.scheduler.jobs.transcribers import Backlog, RunningChunk, UncutRecording, WaitingChunks
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
 

@@ -7,8 +7,7 @@ import pytest
 from sayit.scheduler.dispatch.eta.simulation import Worker
 from sayit.scheduler.dispatch.eta.throughput import Throughput
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import RunningChunk
-from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.scheduler.jobs.transcribers import RunningChunk, TranscriberRecord
 
 SECOND = 16_000
 CHUNK = 26 * SECOND

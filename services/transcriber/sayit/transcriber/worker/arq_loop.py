@@ -16,7 +16,7 @@ What differs from arq's own worker, and why:
 - Free slots are computed from what is running. arq keeps a counter that leaks when Redis fails in between.
 - The lock on a message lasts for a claim, not for a chunk, so a killed worker's message is soon free.
 - Scores order the queue and never delay: a clock that lags behind the scheduler's costs nothing.
-- No results are kept, nothing is pickled; a message that cannot be read is removed.
+- No results are kept, nothing is pickled; what is not a scheduler's message is removed: only the id of one is believed.
 """
 
 from __future__ import annotations
@@ -25,17 +25,27 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from math import isfinite
 from typing import Any, cast
 
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.worker import RetryJob, Worker, func
 from redis.asyncio import ConnectionPool
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from sayit.chassis.background_tasks import end
 from sayit.chassis.telemetry import logger
-from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, dumps, is_interactive, loads, queue_name, wake_up_channel
+from sayit.speech.chunk_queue import (
+    PREFIX,
+    RUN_CHUNK,
+    ChunkMessage,
+    dumps,
+    is_interactive,
+    loads,
+    queue_name,
+    wake_up_channel,
+)
 from sayit.transcriber.worker.slots import CLAIM_TIMEOUT_S, ClaimResult, Runner
 
 #: A Redis that answers nothing for so long counts as gone; after as much silence the shared connection gets a PING.
@@ -53,6 +63,9 @@ _URGENT_SLOTS = 2
 #: Tries are counted by arq, but the scheduler decides how often a chunk is attempted.
 _MAX_TRIES = 1_000_000
 
+#: What may lie in Redis for a message beside its place in the queue.
+_KEYS_OF_MESSAGE = (in_progress_key_prefix, job_key_prefix, retry_key_prefix)
+
 _Gone = (RedisError, OSError)
 
 
@@ -61,6 +74,7 @@ class WakeableWorker(Worker):
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
+        prefix: what the installation's names in Redis begin with.
         model: whose queue.
         runner: what claims and holds chunks.
         slots: chunks that may be held at once, not counting urgent ones.
@@ -72,6 +86,7 @@ class WakeableWorker(Worker):
         self,
         redis_url: str,
         *,
+        prefix: str = PREFIX,
         model: str,
         runner: Runner,
         slots: int,
@@ -84,7 +99,7 @@ class WakeableWorker(Worker):
         redis = ArqRedis(pool_or_conn=pool, job_serializer=dumps, job_deserializer=loads)
         super().__init__(
             functions=[func(cast("Any", self._run_chunk), name=RUN_CHUNK, timeout=_LOCK_S, max_tries=_MAX_TRIES)],
-            queue_name=queue_name(model),
+            queue_name=queue_name(model, prefix),
             redis_pool=redis,
             handle_signals=False,
             max_jobs=slots + _URGENT_SLOTS,
@@ -95,7 +110,7 @@ class WakeableWorker(Worker):
             log_results=False,
         )
         self.in_progress_timeout_s = _LOCK_S
-        self._model = model
+        self._wake_up_channel = wake_up_channel(model, prefix)
         self._idle_s = idle_s
         self._yield_s = yield_s
         self._runner = runner
@@ -206,28 +221,39 @@ class WakeableWorker(Worker):
 
     async def _start(self, raw: bytes) -> bool:
         """Locks and starts a message, unless a worker has it already or it is not in the queue."""
-        try:
-            job_id = raw.decode()
-        except UnicodeDecodeError:
-            await self.pool.zrem(self.queue_name, raw)
+        message = ChunkMessage.parse(raw)
+        if message is None:
+            await self._drop(raw)
             return False
+        job_id = message.arq_job_id
         if job_id in self.tasks or job_id in self._held:
             return False
         score = await self._lock(job_id)
         if score is None:
             return False
-        self._claim_ahead(job_id)
-        task = asyncio.create_task(self.run_job(job_id, int(score)), name=f"message {job_id}")
+        if not isfinite(score):
+            await self._drop(raw)
+            return False
+        self._claims_ahead[job_id] = asyncio.create_task(self._runner.take(message))
+        task = asyncio.create_task(self._run(raw, job_id, int(score)), name=f"message {job_id}")
         self.tasks[job_id] = task
         task.add_done_callback(partial(self._ended, job_id))
         self.notify()
         return True
 
-    def _claim_ahead(self, job_id: str) -> None:
-        chunk_id, _, dispatch = job_id.rpartition(":")
-        if chunk_id and dispatch.isdecimal():
-            message = ChunkMessage(chunk_id=chunk_id, dispatch=int(dispatch))
-            self._claims_ahead[job_id] = asyncio.create_task(self._runner.take(message))
+    async def _run(self, raw: bytes, job_id: str, score: int) -> None:
+        try:
+            await self.run_job(job_id, score)
+        except OutOfMemoryError:
+            raise
+        except ResponseError:
+            await self._drop(raw)  # what lies under the message's name is of another type than arq's
+
+    async def _drop(self, raw: bytes) -> None:
+        """Removes what no scheduler has put into the queue: left there, it would be read again for ever."""
+        await self.pool.zrem(self.queue_name, raw)
+        await self.pool.delete(*(prefix.encode() + raw for prefix in _KEYS_OF_MESSAGE))
+        logger().warning("queue_message_dropped", message=ascii(raw[:100]))
 
     async def _lock(self, job_id: str) -> float | None:
         """The message's score if no other worker is claiming it and it is still there."""
@@ -248,11 +274,9 @@ class WakeableWorker(Worker):
             logger().warning("message_failed", message_id=job_id, error=f"{type(error).__name__}: {error}")
         self._free_again()
 
-    async def _run_chunk(self, _ctx: dict[str, Any], chunk_id: str, dispatch: int) -> None:
-        """The arq function; ends with the answer to the claim. May be called more than once for a message."""
-        message = ChunkMessage(chunk_id=str(chunk_id), dispatch=int(dispatch))
-        ahead = self._claims_ahead.pop(message.arq_job_id, None)
-        match await (self._runner.take(message) if ahead is None else ahead):
+    async def _run_chunk(self, ctx: dict[str, Any], *_: object) -> None:
+        """The arq function; ends with the answer to the claim, which began when the message was locked."""
+        match await self._claims_ahead.pop(ctx["job_id"]):
             case ClaimResult.UNANSWERED:
                 # The message stays in the queue; the next poll comes a little later, so that this is no busy loop.
                 self._away_until_s = self.loop.time() + self._away_delay_s
@@ -288,7 +312,7 @@ class WakeableWorker(Worker):
         while True:
             pubsub = self.pool.pubsub()
             try:
-                await pubsub.subscribe(wake_up_channel(self._model))
+                await pubsub.subscribe(self._wake_up_channel)
                 asked = False
                 while True:
                     message = await pubsub.get_message(timeout=_QUIET_S)

@@ -188,6 +188,9 @@ class Attempt:
             logger().error("engine_failed", chunk_id=self.message.chunk_id, exc_info=error)
             cause = error.cause if isinstance(error, SayItError) else f"{type(error).__name__}: {error}"
             failure = pb.ChunkFailure(detail=cause[:_DETAIL_CHARS])
+            if isinstance(error, SayItError) and error.field:  # the request is at fault: no other attempt can help
+                failure.code = error.code
+                failure.details.update(error.details)
             await self._write(pb.RunChunkRequest(failure=failure), last=True)
             outcome = AttemptOutcome.FAILED
         return outcome if await self._is_committed(reader) else AttemptOutcome.LOST

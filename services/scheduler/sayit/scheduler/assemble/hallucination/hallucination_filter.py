@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sayit.scheduler.assemble.hallucination.phrases import Doubt, Phrases
 from sayit.scheduler.assemble.hallucination.repetition import repeated_segments, without_loops
 from sayit.scheduler.assemble.words import removed_segment
+from sayit.scheduler.jobs.records import ChunkOutput
 from sayit.speech.options import Guard
 from sayit.speech.transcript import Segment, Span, Suppressed, SuppressionReason
 from sayit.speech.word_times import least_s
@@ -82,10 +83,10 @@ class HallucinationFilter:
         """Replaces the known phrases."""
         self._phrases = phrases
 
-    def chunk(self, segments: Sequence[Segment], guard: Guard) -> tuple[tuple[Segment, ...], tuple[Suppressed, ...]]:
-        """What stays of one chunk, and what is removed, before anything else is known of the recording."""
-        (kept,), removed = self.recording([segments], guard, speech=None)
-        return kept, removed
+    def output(self, output: ChunkOutput, guard: Guard) -> ChunkOutput:
+        """One chunk's text without what is removed before anything else is known of the recording; that is listed."""
+        (kept,), removed = self.recording([output.segments], guard, speech=None)
+        return replace(output, segments=kept, suppressed=(*output.suppressed, *removed))
 
     def recording(
         self, chunks: Sequence[Sequence[Segment]], guard: Guard, *, speech: Sequence[Span] | None

@@ -12,9 +12,8 @@ from sayit.chassis import telemetry
 from sayit.scheduler.assemble.redecode import Heard
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.redecodes import RedecodeStore
-from sayit.scheduler.dispatch.dispatcher import Dispatcher
-from sayit.scheduler.jobs.records import Dispatch, DoneChunk, JobRecord
-from sayit.scheduler.jobs.redecodes import MAX_WAIT_S, NewRedecode, RedecodeRequest
+from sayit.scheduler.jobs.records import AddChunks, Dispatch, DoneChunk, JobRecord, NewChunk
+from sayit.scheduler.jobs.redecodes import MAX_WAIT_S, REDECODE_NUMBERS, RedecodeRequest
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import SayItError
 
@@ -27,7 +26,7 @@ class Redecodes:
 
     store: RedecodeStore
     objects: Objects
-    dispatcher: Dispatcher
+    add_chunks: AddChunks
 
     async def begin(self, job: JobRecord, owner: str, heard: Heard, requests: Sequence[RedecodeRequest]) -> bool:
         """Makes re-decodes due, which also returns the job's lease; False if none of them is possible.
@@ -36,7 +35,7 @@ class Redecodes:
         does not overwrite, or the end of the job take along.
         """
         short = heard.samples <= samples_of(INTERACTIVE_S)
-        new: list[NewRedecode] = []
+        new: list[NewChunk] = []
         for redecode in requests:
             key = f"jobs/{job.id}/chunks/look-{redecode.channel}-{redecode.start_sample}-{redecode.end_sample}.s16le"
             try:
@@ -49,11 +48,12 @@ class Redecodes:
                     raise
                 telemetry.logger().warning("redecode_impossible", job_id=job.id, kind=redecode.kind, cause=error.cause)
             else:
-                new.append(NewRedecode(request=redecode, object_key=key, interactive=short, pieces=pieces))
+                number = heard.next_round * REDECODE_NUMBERS + len(new)
+                new.append(redecode.chunk(number, key, pieces, interactive=short))
         if not new:
             return False
         # Adding ends the lease, and the lease keeper would cancel this work before the queue has the messages.
-        await self.dispatcher.dispatched(self._add(job, owner, new, heard.next_round), len(new))
+        await self.add_chunks(job.model, len(new), lambda limit: self._add(job, owner, new, limit))
         return True
 
     async def give_up_late(self) -> None:
@@ -62,11 +62,10 @@ class Redecodes:
         if late:
             telemetry.logger().warning("redecodes_given_up", count=late)
 
-    async def _add(self, job: JobRecord, owner: str, new: Sequence[NewRedecode], round_: int) -> list[Dispatch] | None:
-        limit = self.dispatcher.limit(job.model)
-        dispatched = await self.store.add(job.id, owner, new, round_=round_, limit=limit)
+    async def _add(self, job: JobRecord, owner: str, new: Sequence[NewChunk], limit: int) -> list[Dispatch] | None:
+        dispatched = await self.store.add(job.id, owner, new, limit=limit)
         if dispatched is not None:  # else the job has ended, or another scheduler has it
-            kinds = sorted(redecode.request.kind for redecode in new)
+            kinds = sorted(redecode.redecode_kind for redecode in new)
             for kind in kinds:
                 _REDECODES.labels(kind).inc()
             telemetry.logger().info("redecodes", job_id=job.id, tenant=job.tenant, kinds=kinds)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import WaitingChunks
+from sayit.scheduler.jobs.transcribers import WaitingChunks
 
 
 def queue_position(job_id: str, waiting: Sequence[WaitingChunks]) -> int | None:

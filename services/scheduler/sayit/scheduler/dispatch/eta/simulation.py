@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from sayit.scheduler.dispatch.fairness import Share, Shares
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import Backlog, RunningChunk
 from sayit.scheduler.jobs.records import JobRecord
+from sayit.scheduler.jobs.transcribers import Backlog, RunningChunk
 from sayit.speech.audio import SAMPLE_RATE_HZ
 
 #: What is taken for the length of chunks that are not cut yet, in samples; full windows are cut at a pause.
@@ -174,7 +174,7 @@ class _Play:
         tenants = {each.job_id: each.tenant for each in backlog.waiting}
         tenants |= {rest.job_id: rest.tenant for rest in backlog.uncut}
         shares = {
-            job_id: Share(tenant=tenant, job_id=job_id, since_s=since_s.get(job_id, math.inf))
+            job_id: Share(tenant=tenant, job_id=job_id, since=(since_s.get(job_id, math.inf), 0))
             for job_id, tenant in tenants.items()
         }
         taken = self._assign(backlog.running, shares)

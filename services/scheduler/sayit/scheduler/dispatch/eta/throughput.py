@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 
 from sayit.scheduler.dispatch.eta.simulation import Worker
 from sayit.scheduler.dispatch.order import cost
-from sayit.scheduler.jobs.backlog import RunningChunk
-from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.scheduler.jobs.transcribers import RunningChunk, TranscriberRecord
 from sayit.speech.audio import SAMPLE_RATE_HZ, samples_of
 from sayit.speech.chunk_queue import PREFETCHED
 

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from sayit.chassis.start import StartError
-from sayit.speech.chunk_queue import RUN_CHUNK, ChunkMessage, dumps, queue_name, score_of, wake_up_channel
+from sayit.speech.chunk_queue import PREFIX, RUN_CHUNK, ChunkMessage, dumps, queue_name, score_of, wake_up_channel
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: A message that is not taken disappears after this time; the scheduler has dispatched its chunk again long before.
@@ -51,13 +51,15 @@ class ArqQueue:
 
     Args:
         redis_url: `redis://`, `rediss://` or `unix://`.
+        prefix: what the installation's names in Redis begin with.
         allow_evicting: accept an eviction policy that is wrong or that Redis does not report.
     """
 
-    def __init__(self, redis_url: str, *, allow_evicting: bool = False) -> None:
+    def __init__(self, redis_url: str, *, prefix: str = PREFIX, allow_evicting: bool = False) -> None:
         self._redis: Redis = Redis.from_url(
             redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=2.0, socket_keepalive=True
         )
+        self._prefix = prefix
         self._allow_evicting = allow_evicting
 
     async def enqueue(self, message: ChunkMessage, *, model: str, interactive: bool) -> None:
@@ -75,7 +77,7 @@ class ArqQueue:
         call = serialize_job(RUN_CHUNK, (message.chunk_id, message.dispatch), {}, None, now_ms, serializer=dumps)
         score = score_of(now_ms, interactive=interactive)
         former = replace(message, dispatch=message.dispatch - 1).arq_job_id
-        queue = queue_name(model)
+        queue = queue_name(model, self._prefix)
         with _as_unavailable():
             async with self._redis.pipeline(transaction=True) as pipe:
                 if message.dispatch > 1:
@@ -83,7 +85,7 @@ class ArqQueue:
                     pipe.delete(job_key_prefix + former, in_progress_key_prefix + former, retry_key_prefix + former)
                 pipe.set(job_key_prefix + job_id, call, px=_MESSAGE_TTL_MS, nx=True)
                 pipe.zadd(queue, {job_id: score}, nx=True)
-                pipe.publish(wake_up_channel(model), job_id)
+                pipe.publish(wake_up_channel(model, self._prefix), job_id)
                 await pipe.execute()
 
     async def lost(self, messages: Sequence[tuple[ChunkMessage, str]]) -> list[ChunkMessage]:
@@ -97,18 +99,9 @@ class ArqQueue:
         with _as_unavailable():
             async with self._redis.pipeline(transaction=False) as pipe:
                 for message, model in messages:
-                    pipe.zscore(queue_name(model), message.arq_job_id)
+                    pipe.zscore(queue_name(model, self._prefix), message.arq_job_id)
                 scores = await pipe.execute()
         return [message for (message, _), score in zip(messages, scores, strict=True) if score is None]
-
-    async def depth(self, model: str) -> int:
-        """Messages in the model's queue.
-
-        Raises:
-            SayItError: UNAVAILABLE when Redis does not answer.
-        """
-        with _as_unavailable():
-            return int(await self._redis.zcard(queue_name(model)))
 
     async def check(self) -> QueueHealth:
         """How Redis is; never raises. INFO is asked, not CONFIG, which managed Redis services refuse."""

@@ -8,8 +8,8 @@ the other, and the rows are the same.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import closing
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, create_engine, event, func, insert, inspect, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from sayit.scheduler.db.locks import lock_name
@@ -80,16 +80,22 @@ def _run(work: Coroutine[Any, Any, None], url: URL) -> None:
         raise BackupError(f"The database {where} does not do it: {reason}") from None
 
 
-async def _dump(url: URL, target: Path) -> None:
+@asynccontextmanager
+async def _connected(url: URL, **options: Any) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction."""
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": _CONNECT_S})
-    snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    async with snapshot.connect() as connection, connection.begin():
+    async with engine.execution_options(**options).begin() as connection:
+        yield connection
+    await engine.dispose()
+
+
+async def _dump(url: URL, target: Path) -> None:
+    async with _connected(url, isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
         if not await connection.run_sync(lambda sync: inspect(sync).has_table(_VERSION)):
             raise BackupError(f"There is no SayIt in the database {url.database}.")
         revision = (await connection.execute(text(f"SELECT version_num FROM {_VERSION}"))).scalar_one()  # noqa: S608
         await upgrade(_sqlite(target), revision)
         await connection.run_sync(_into_file, target)
-    await engine.dispose()
 
 
 def _into_file(source: Connection, target: Path) -> None:
@@ -99,19 +105,16 @@ def _into_file(source: Connection, target: Path) -> None:
 
 
 async def _require_empty(url: URL) -> None:
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": _CONNECT_S})
-    async with engine.connect() as connection:
+    async with _connected(url) as connection:
         await connection.run_sync(_refuse_use)
         if await connection.run_sync(lambda sync: inspect(sync).has_table(_VERSION)):
             await connection.run_sync(_refuse_rows)
-    await engine.dispose()
 
 
 async def _load(source: Path, url: URL) -> None:
     await upgrade(_sqlite(source))
     await upgrade(url)
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": _CONNECT_S})
-    async with engine.begin() as connection:
+    async with _connected(url) as connection:
         # A scheduler that starts now waits in its migration until all is there.
         await connection.run_sync(lock_name, "migrate")
         await connection.run_sync(_refuse_use)
@@ -119,7 +122,6 @@ async def _load(source: Path, url: URL) -> None:
         await connection.run_sync(_from_file, source)
         await connection.execute(_FREE_JOBS)
         await connection.execute(_EXPIRE_CLAIMS)
-    await engine.dispose()
 
 
 def _from_file(target: Connection, source: Path) -> None:

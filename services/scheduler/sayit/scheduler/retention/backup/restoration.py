@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +10,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +21,7 @@ from sqlalchemy.engine import make_url
 
 from sayit.scheduler.db.migrations import config
 from sayit.scheduler.db.scratch import scratch_folder
+from sayit.scheduler.db.stores import alone_with
 from sayit.scheduler.retention.backup import objects, postgresql
 from sayit.scheduler.retention.backup.archive import (
     DATABASE,
@@ -98,11 +98,10 @@ def _exclusive(locations: Locations) -> Iterator[None]:
         postgresql.require_empty(locations.database)
         yield
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(database.name + ".lock").open("a") as lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            held.enter_context(alone_with(database))
+        except BlockingIOError:
             raise BackupError(f"A scheduler runs on {database}: stop it first.") from None
         yield
 

@@ -22,6 +22,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sayit.scheduler.db.objects import sync
 from sayit.scheduler.db.scratch import scratch_folder
 from sayit.scheduler.retention.backup import objects, postgresql
 from sayit.scheduler.retention.backup.archive import (
@@ -88,7 +89,7 @@ def save(locations: Locations, target: Path) -> Saved:
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    sync(target.parent, target.parent)
     return Saved(path=target, size=target.stat().st_size, jobs=jobs, objects=len(keys))
 
 
@@ -162,11 +163,3 @@ def _add(archive: tarfile.TarFile, name: str, content: BufferedReader | io.Bytes
     content.seek(0)
     archive.addfile(member, content)
     return {"size": size, "sha256": digest.hexdigest()}
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -46,27 +46,18 @@ duration_to_proto, seconds_of_duration = times.duration_to_proto, times.seconds_
 timestamp_to_proto, epoch_s = times.timestamp_to_proto, times.epoch_s
 error_of_status, kind_of_rpc_code = errors.error_of_status, errors.kind_of_rpc_code
 
-_options = Codec(Options, pb.TranscriptionOptions, unknown=ErrorKind.INVALID_OPTION)
-#: Options, valid or not: the server says what is wrong with them.
-options_to_proto = _options.to_proto
-#: Options as they came, not normalised.
-options_from_proto = _options.from_proto
-_job = Codec(Job, pb.Job)
-job_to_proto, job_from_proto = _job.to_proto, _job.from_proto
-_segment = Codec(Segment, pb.Segment)
-segment_to_proto, segment_from_proto = _segment.to_proto, _segment.from_proto
-_suppressed = Codec(Suppressed, pb.Suppressed)
-suppressed_to_proto, suppressed_from_proto = _suppressed.to_proto, _suppressed.from_proto
-_transcript = Codec(Transcript, pb.Transcript)
+#: Options, valid or not: the server says what is wrong with them. They come as they were sent, not normalised.
+options_to_proto, options_from_proto = Codec(
+    Options, pb.TranscriptionOptions, unknown=ErrorKind.INVALID_OPTION
+).both_ways
+job_to_proto, job_from_proto = Codec(Job, pb.Job).both_ways
+segment_to_proto, segment_from_proto = Codec(Segment, pb.Segment).both_ways
+suppressed_to_proto, suppressed_from_proto = Codec(Suppressed, pb.Suppressed).both_ways
 #: A whole transcript in one message, for storage: it may be too large to send, `transcript_parts` never is.
-transcript_to_proto = _transcript.to_proto
-transcript_from_proto = _transcript.from_proto
-_model = Codec(Model, pb.Model)
-model_to_proto, model_from_proto = _model.to_proto, _model.from_proto
-_status = Codec(SystemStatus, system_pb.Status)
-status_to_proto, status_from_proto = _status.to_proto, _status.from_proto
-_vocabulary = Codec(Vocabulary, vocabulary_pb.Vocabulary)
-vocabulary_to_proto, vocabulary_from_proto = _vocabulary.to_proto, _vocabulary.from_proto
+transcript_to_proto, transcript_from_proto = Codec(Transcript, pb.Transcript).both_ways
+model_to_proto, model_from_proto = Codec(Model, pb.Model).both_ways
+status_to_proto, status_from_proto = Codec(SystemStatus, system_pb.Status).both_ways
+vocabulary_to_proto, vocabulary_from_proto = Codec(Vocabulary, vocabulary_pb.Vocabulary).both_ways
 
 _state = Codec(StateChanged, pb.StateChanged)
 #: What an event can say, by the names of the message's fields.

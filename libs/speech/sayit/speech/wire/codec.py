@@ -71,6 +71,11 @@ class Codec(Generic[_Value, _Message]):
             reads.append((field.name, read))
         return writes, reads
 
+    @property
+    def both_ways(self) -> tuple[Callable[[_Value], _Message], Callable[[_Message], _Value]]:
+        """`to_proto` and `from_proto`."""
+        return self.to_proto, self.from_proto
+
     def to_proto(self, value: _Value) -> _Message:
         """The value's message."""
         message: _Message = self._message(**{name: write(value) for name, write in self._fields[0]})

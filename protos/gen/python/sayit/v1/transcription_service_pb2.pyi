@@ -150,7 +150,7 @@ class RecognizeRequest(_message.Message):
 
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[Global___TranscriptFormat.ValueType]:
-        """Forms in which the transcript is wanted besides, at most 8."""
+        """Forms in which the transcript is wanted besides, at most 16."""
 
     def __init__(
         self,
@@ -529,7 +529,7 @@ class GetTranscriptRequest(_message.Message):
     """Whether `formatting` and `mask_profanity` of the job's options are left out: the text as the model wrote it."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[Global___TranscriptFormat.ValueType]:
-        """Several forms, in place of `format`: their contents follow each other in this order. At most 8."""
+        """Several forms, in place of `format`: their contents follow each other in this order. At most 16."""
 
     def __init__(
         self,

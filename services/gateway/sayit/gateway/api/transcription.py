@@ -28,7 +28,7 @@ _CONTENT_BYTES = 256 * 1024
 #: Most bytes of audio in one call of Recognize: two minutes as PCM, half an hour as Opus.
 RECOGNIZE_BYTES = 4 * 1024 * 1024
 #: Most forms of one transcript in an answer.
-_MAX_FORMATS = 8
+_MAX_FORMATS = 16
 
 
 class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceServicer):

@@ -196,11 +196,8 @@ def list_keys(path: Path) -> tuple[StoredKey, ...]:
         KeysFileError: the file cannot be read.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise KeysFileError(f"there is no file of keys at {path}: make one with `sayit keys create`") from None
-    except OSError as error:
-        raise KeysFileError(f"the file of keys {path} cannot be read: {(error.strerror or '').lower()}") from None
+        with _told(path, "read"):
+            document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise KeysFileError(f"{path} is no file of keys: it is not JSON") from None
     try:
@@ -220,7 +217,7 @@ def _write(path: Path, keys: tuple[StoredKey, ...]) -> None:
     plain = {field.name: field.default for field in dataclasses.fields(StoredKey)}
     entries = [{name: v for name, v in dataclasses.asdict(key).items() if v != plain[name]} for key in keys]
     document = {"format": _FORMAT, "keys": entries}
-    try:
+    with _told(path, "written"):
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -232,20 +229,27 @@ def _write(path: Path, keys: tuple[StoredKey, ...]) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise KeysFileError(f"the file of keys {path} cannot be written: {(error.strerror or '').lower()}") from None
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Keeps two commands from losing each other's change; the lock is beside the file, which itself is replaced."""
-    try:
+    with _told(path, "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise KeysFileError(f"the file of keys {path} cannot be written: {(error.strerror or '').lower()}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """Says in one line what cannot be done with the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise KeysFileError(f"there is no file of keys at {path}: make one with `sayit keys create`") from None
+    except OSError as error:
+        raise KeysFileError(f"the file of keys {path} cannot be {what}: {(error.strerror or '').lower()}") from None

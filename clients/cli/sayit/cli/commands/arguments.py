@@ -15,62 +15,30 @@ from sayit.cli import paths
 from sayit.cli.overrides import DECODE_READERS, pairs, separated
 from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
 
-_PANEL = "Which suite"
+
+def panel(title: str) -> Callable[..., Any]:
+    """Makes options that stand together under a title: of a flag, its help and further settings."""
+    return lambda flag, text, **settings: typer.Option(flag, help=text, rich_help_panel=title, **settings)
 
 
 def _folder(value: str | Path) -> Path:
     return Path(value).expanduser().absolute()
 
 
-Server = Annotated[
-    str,
-    typer.Option(
-        "--server",
-        metavar="HOST:PORT",
-        envvar="SAYIT_SERVER",
-        help="The suite's gateway; without it the suite that runs on this machine.",
-        rich_help_panel=_PANEL,
-    ),
-]
-ApiKey = Annotated[
-    str,
-    typer.Option(
-        "--api-key",
-        metavar="KEY",
-        envvar="SAYIT_API_KEY",
-        help="Your key, where the suite wants one; better in the variable than on the command line.",
-        rich_help_panel=_PANEL,
-        show_default=False,
-    ),
-]
+_of_suite = panel("Which suite")
+_SERVER = "The suite's gateway; without it the suite that runs on this machine."
+_KEY = "Your key, where the suite wants one; better in the variable than on the command line."
+_TLS = "Connect with TLS, and trust the certificates that the system trusts."
+_ROOTS = "Connect with TLS and trust these certificates."
+Server = Annotated[str, _of_suite("--server", _SERVER, metavar="HOST:PORT", envvar="SAYIT_SERVER")]
+ApiKey = Annotated[str, _of_suite("--api-key", _KEY, metavar="KEY", envvar="SAYIT_API_KEY", show_default=False)]
 ApiKeyFile = Annotated[
     Path | None,
-    typer.Option(
-        "--api-key-file",
-        metavar="FILE",
-        envvar="SAYIT_API_KEY_FILE",
-        help="A file that holds your key.",
-        rich_help_panel=_PANEL,
-    ),
+    _of_suite("--api-key-file", "A file that holds your key.", metavar="FILE", envvar="SAYIT_API_KEY_FILE"),
 ]
-Tls = Annotated[
-    bool,
-    typer.Option(
-        "--tls",
-        envvar="SAYIT_SERVER_TLS",
-        help="Connect with TLS, and trust the certificates that the system trusts.",
-        rich_help_panel=_PANEL,
-    ),
-]
+Tls = Annotated[bool, _of_suite("--tls", _TLS, envvar="SAYIT_SERVER_TLS")]
 Roots = Annotated[
-    Path | None,
-    typer.Option(
-        "--root-certificates",
-        metavar="PEM",
-        envvar="SAYIT_ROOT_CERTIFICATES",
-        help="Connect with TLS and trust these certificates.",
-        rich_help_panel=_PANEL,
-    ),
+    Path | None, _of_suite("--root-certificates", _ROOTS, metavar="PEM", envvar="SAYIT_ROOT_CERTIFICATES")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Data = Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import TextOptions, option, spread
+from sayit.cli.commands.arguments import TextOptions, option, panel, spread
 from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError, complain, error_line, note
@@ -22,7 +22,9 @@ from sayit.speech.language_names import AUTO
 from sayit.speech.options import Options, Task
 from sayit.speech.rendering import Format, SubtitleStyle
 
-_SUBTITLES = "Subtitles"
+_of_subtitles = panel("Subtitles")
+_WIDTH = "Most letters of a line; Hangul and Chinese characters count twice."
+_READING = "Letters that are read in a second; subtitles stay for so long where there is room."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,42 +33,19 @@ class Subtitles:
 
     max_line_width: Annotated[
         int | None,
-        typer.Option(
-            "--max-line-width",
-            min=8,
-            metavar="CELLS",
-            help="Most letters of a line; Hangul and Chinese characters count twice.",
-            show_default="42, with Hangul 32",
-            rich_help_panel=_SUBTITLES,
-        ),
+        _of_subtitles("--max-line-width", _WIDTH, min=8, metavar="CELLS", show_default="42, with Hangul 32"),
     ] = None
-    max_line_count: Annotated[
-        int, typer.Option("--max-line-count", min=1, max=8, help="Most lines at a time.", rich_help_panel=_SUBTITLES)
-    ] = 2
-    max_words_per_line: Annotated[
-        int | None,
-        typer.Option("--max-words-per-line", min=1, help="Most words of a line.", rich_help_panel=_SUBTITLES),
-    ] = None
-    highlight_words: Annotated[
-        bool,
-        typer.Option("--highlight-words", help="Underline each word while it is said.", rich_help_panel=_SUBTITLES),
-    ] = False
+    max_line_count: Annotated[int, _of_subtitles("--max-line-count", "Most lines at a time.", min=1, max=8)] = 2
+    max_words_per_line: Annotated[int | None, _of_subtitles("--max-words-per-line", "Most words of a line.", min=1)] = (
+        None
+    )
+    highlight_words: Annotated[bool, _of_subtitles("--highlight-words", "Underline each word while it is said.")] = (
+        False
+    )
     chars_per_second: Annotated[
-        float | None,
-        typer.Option(
-            "--chars-per-second",
-            min=1,
-            help="Letters that are read in a second; subtitles stay for so long where there is room.",
-            show_default="20, of Hangul 12",
-            rich_help_panel=_SUBTITLES,
-        ),
+        float | None, _of_subtitles("--chars-per-second", _READING, min=1, show_default="20, of Hangul 12")
     ] = None
-    min_gap_ms: Annotated[
-        int,
-        typer.Option(
-            "--min-gap", min=0, max=1000, metavar="MS", help="Between two subtitles.", rich_help_panel=_SUBTITLES
-        ),
-    ] = 80
+    min_gap_ms: Annotated[int, _of_subtitles("--min-gap", "Between two subtitles.", min=0, max=1000, metavar="MS")] = 80
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,27 +23,22 @@ class Checks(TypedDict):
 
 def serving(address: str, *, tls: bool = False) -> Callable[[], Awaitable[bool]]:
     """Whether a gRPC server reports SERVING."""
+    return _probed("is_serving", address, tls=tls)
 
+
+def _probed(function: str, address: str, *, tls: bool) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
         from sayit.chassis import probe  # noqa: PLC0415 - gRPC takes a while to import, and plans are also made without
 
-        return await probe.is_serving(address, tls=tls)
-
-    return check
-
-
-def _answering(address: str, *, tls: bool) -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        from sayit.chassis import probe  # noqa: PLC0415 - as above
-
-        return await probe.answers(address, tls=tls)
+        healthy: bool = await getattr(probe, function)(address, tls=tls)
+        return healthy
 
     return check
 
 
 def of_gateway(address: str, *, tls: bool) -> Checks:
     """The gateway's: it serves nothing while the scheduler is down, which is no reason to kill it."""
-    return {"check": serving(address, tls=tls), "lives": _answering(address, tls=tls)}
+    return {"check": serving(address, tls=tls), "lives": _probed("answers", address, tls=tls)}
 
 
 def of_bridge(address: str, *, tls: bool) -> Checks:

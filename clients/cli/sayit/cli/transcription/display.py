@@ -61,7 +61,7 @@ class Display:
 def display(show: Show, inputs: Sequence[Input]) -> Display:
     """The display for these inputs."""
     if show is Show.LINES:
-        return Lines(inputs)
+        return _Lines(inputs)
     if show is Show.NONE or (show is Show.AUTO and not sys.stderr.isatty()):
         return Display()
     from sayit.cli.transcription.progress import ProgressBars  # noqa: PLC0415 - rich takes a while to import
@@ -69,7 +69,7 @@ def display(show: Show, inputs: Sequence[Input]) -> Display:
     return ProgressBars(inputs)
 
 
-class Lines(Display):
+class _Lines(Display):
     """The text as it arrives, in plain lines."""
 
     def __init__(self, inputs: Sequence[Input]) -> None:
@@ -78,22 +78,18 @@ class Lines(Display):
         self._pace = [RunSpeed() for _ in inputs]
 
     def phase(self, text: str) -> None:
-        """Prints it."""
         if text:
             note(text)
 
     def begin(self, index: int) -> None:
-        """Starts its clock."""
         self._pace[index].begin()
 
     def event(self, index: int, body: EventBody) -> None:
-        """Prints what it finished."""
         piece = self._live_transcript[index].take(body)
         if piece is not None:
             note(f"{self._inputs[index].shown} {clock(piece.start_s)} {piece.text}")
 
     def done(self, index: int, transcript: Transcript) -> None:
-        """Prints the summary."""
         note(f"{self._inputs[index].shown}: {self._pace[index].summary(transcript)}")
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from sayit.cli import messages
 
 #: What typer itself writes into help.
@@ -49,17 +51,16 @@ def paragraphs(command: Any) -> set[str]:
 
 def _places(command: Any) -> Iterator[tuple[Any, str]]:
     """Objects and their attributes that hold a text."""
-    for owner, fields in ((command, ("help", "epilog")), *((one, _PARAMETER) for one in command.params)):
-        yield from ((owner, field) for field in fields if getattr(owner, field, None) and _is_text(owner, field))
+    # Made with the first look at it, and kept by the command.
+    help_option = command.get_help_option(typer.Context(command, help_option_names=["-h", "--help"]))
+    parameters = (*command.params, help_option)
+    for owner, fields in ((command, ("help", "epilog")), *((one, _PARAMETER) for one in parameters)):
+        yield from ((owner, field) for field in fields if isinstance(getattr(owner, field, None), str))
     for one in getattr(command, "commands", {}).values():
         yield from _places(one)
 
 
 _PARAMETER = ("help", "show_default", "rich_help_panel")
-
-
-def _is_text(owner: Any, field: str) -> bool:
-    return isinstance(getattr(owner, field), str)
 
 
 def manual(command: Any, version: str) -> str:

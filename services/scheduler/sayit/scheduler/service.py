@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from sayit.chassis import background_tasks, telemetry
-from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.chassis import telemetry
+from sayit.chassis.background_tasks import BackgroundTasks, in_background
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_interceptors
@@ -149,7 +148,7 @@ async def running(
         )
         # Entered after the server, so that they end before it: a scheduler that stops begins nothing new.
         for loop in wired.loops():
-            await stack.enter_async_context(_in_background(loop))
+            await stack.enter_async_context(in_background(loop))
         await server.set_serving(True)
         telemetry.logger().info("scheduler_up", address=server.address)
         try:
@@ -374,22 +373,3 @@ class _Wiring:
             self.hallucination_filter.adopt(load_phrases(now.hallucination_phrases))
         except PhrasesError as error:
             telemetry.logger().error("hallucination_phrases_not_reloaded", cause=str(error))
-
-
-@asynccontextmanager
-async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs a loop while the block runs. A loop that ends by itself has a defect and ends the process."""
-    task = asyncio.create_task(work)
-    owner = asyncio.current_task()
-
-    def ended(done: asyncio.Task[None]) -> None:
-        if not done.cancelled() and owner is not None:
-            telemetry.logger().error("scheduler_loop_ended", exc_info=done.exception())
-            owner.cancel()
-
-    task.add_done_callback(ended)
-    try:
-        yield
-    finally:
-        task.remove_done_callback(ended)
-        await background_tasks.end(task)

@@ -102,13 +102,13 @@ def _files(share: float, pattern: str, *, most: int) -> Iterator[Recording]:
         )
 
 
-def _talk(share: float, number: int) -> Recording:
-    """The beginning of a talk whose fragments are joined with pauses."""
+def _talk(share: float, number: int, *, pause_s: tuple[float, float] = (0.25, 0.9)) -> Recording:
+    """The beginning of a talk whose fragments are joined with such pauses."""
     random, pieces, said = np.random.default_rng(7), [], []
     for part in _files(1.0, f"ko-talks/{number}/*", most=1000):
         if sum(map(len, pieces)) > 240 * share * RATE_HZ:
             break
-        pause = random.normal(0, 1e-4, int(RATE_HZ * random.uniform(0.25, 0.9))).astype(np.float32)
+        pause = random.normal(0, 1e-4, int(RATE_HZ * random.uniform(*pause_s))).astype(np.float32)
         pieces += [part.audio, pause]
         said.append(part.said)
     return Recording(name=f"ko-talks/{number}", audio=np.concatenate(pieces), said=" ".join(said), language="ko")
@@ -123,6 +123,7 @@ def _changed(change: Callable[[Samples], Samples], recordings: Iterator[Recordin
 #: The sets of the table; the argument is the share of them that is measured.
 SETS: dict[str, Callable[[float], Iterator[Recording]]] = {
     "ko-talks": lambda share: (_talk(share, number) for number in (1, 3)),
+    "ko-no-pauses": lambda share: iter([_talk(share, 5, pause_s=(0.0, 0.05))]),
     "ko-clips": lambda share: _files(share, "ko-clips/*", most=40),
     "ko-rooms": lambda share: _files(share, "ko-rooms/*", most=30),
     "ko-phone": lambda share: _changed(over_the_phone, _files(share, "ko-clips/*", most=27)),

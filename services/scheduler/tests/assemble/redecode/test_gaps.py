@@ -33,6 +33,13 @@ def test_a_gap_is_heard_once_in_another_window() -> None:
         assert text(given_up) == text(RECORDING)
 
 
+def test_a_short_recording_is_not_decoded_again_as_it_was() -> None:
+    """Where the window around the gap is the chunk itself, the same text would come again, and the answer later."""
+    short = heard(chunk(0, 0.4, 5.0, said("one two three", 0.4, 2.0)), speech=[(0.4, 5.0)])
+    assert draft(short).coverage.gaps
+    assert redecode_requests(short, draft(short)) == ()
+
+
 def test_only_what_was_missing_is_added() -> None:
     """Words that the chunk has, and a neighbour's that slipped into the gap, are not doubled; watchers are told."""
     again = said("four five six seven eight nine ten eleven twelve", 3.1, 12.1)

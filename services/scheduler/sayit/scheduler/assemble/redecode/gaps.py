@@ -18,6 +18,7 @@ from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.values import Heard
 from sayit.scheduler.assemble.words import ChunkWord, comparable, kept_segments, words_of
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
+from sayit.scheduler.jobs.records import DoneChunk
 from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.transcript import Segment, Span, Word
@@ -26,6 +27,8 @@ from sayit.speech.transcript import Segment, Span, Word
 _AROUND_S = 3.0
 #: Most seconds of a re-decode; longer gaps are decoded in parts.
 _LONGEST_S = 28.0
+#: Windows whose ends differ by no more, in samples, hold the same audio.
+_SAME = samples_of(0.5)
 #: Tried in order where the request does not say: beam search in the other window, then sampling.
 _TEMPERATURES = (0.0, 0.4)
 #: Times of words, of texts and of detected speech differ by this much.
@@ -61,7 +64,7 @@ class Gaps:
         asked = heard.options
         own = asked.temperature is not None or bool(asked.decoding.temperatures)
         overrides = ChunkOverrides(temperatures=None if own else _TEMPERATURES, word_timestamps=True)
-        return [
+        requests = [
             RedecodeRequest(
                 kind=self.name,
                 start_sample=samples_of(max(0.0, place.start_s - _AROUND_S)),
@@ -70,6 +73,7 @@ class Gaps:
             )
             for place in sorted(places, key=lambda place: -place.duration_s)
         ]
+        return [request for request in requests if not _is_same(request, heard.chunks)]
 
     def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
         """See `Kind`."""
@@ -125,6 +129,14 @@ def _filled(texts: list[TranscribedChunk], redecode: Redecode, speech: Sequence[
         said = sorted((*now[place].segments, found), key=lambda segment: segment.start_s)
         now[place] = replace(now[place], segments=tuple(said))
     return now
+
+
+def _is_same(request: RedecodeRequest, chunks: Sequence[DoneChunk]) -> bool:
+    """Whether a chunk was decoded from the same audio: of a short recording the same text would come again, later."""
+    return any(
+        max(abs(chunk.start_sample - request.start_sample), abs(chunk.end_sample - request.end_sample)) <= _SAME
+        for chunk in chunks
+    )
 
 
 def _indexes(gaps: Sequence[Span]) -> list[Span]:

@@ -15,13 +15,16 @@ from sayit.v1 import resources_pb2 as pb
 
 from .helper import LONG, SHORT, Attempt, Suite, Transcriber, suite
 
+#: What the first half of the recording says.
+FIRST = "하나 하나 하나 하나 하나 하나"
+
 
 async def with_a_gap(s: Suite, worker: Transcriber) -> tuple[pb.Job, Attempt]:
-    """A job of one chunk whose speech behind the first second was not written down, and the look at it."""
+    """A job of one chunk whose second half was not written down, and the look at it, from 1.5 s on."""
     await worker.report()
     job = await s.create(SHORT, language="ko")
     first = await worker.claim(*await worker.take())
-    await first.say(result=text_of(("하나", 0.3, 1.0)))
+    await first.say(result=text_of((FIRST, 0.3, 4.5)))
     await first.answer()
     return job, await worker.claim(*await worker.take())
 
@@ -60,15 +63,15 @@ async def test_a_gap_is_heard_again_before_the_job_ends(tmp_path: Path, redis_ur
         assert redecode.assignment.options.word_timestamps
         assert list(redecode.assignment.options.temperatures) == pytest.approx([0.0, 0.4])
         assert redecode.assignment.audio_bytes == len(redecode.audio) > 0
-        await redecode.say(partial=text_of(("둘 셋", 3.0, 6.0)))
-        await redecode.say(result=text_of(("둘 셋", 3.0, 6.0)))
+        await redecode.say(partial=text_of(("둘 셋", 3.4, 5.5)))
+        await redecode.say(result=text_of(("둘 셋", 3.4, 5.5)))
         await redecode.answer()
         events = await s.events(job.id)
         transcript = await s.transcript(job.id)
     assert kinds(events).count("chunk_text") == 1
     assert [event.refinement.number for event in events if event.HasField("refinement")] == [1]
     assert not any(event.HasField("partial_text") for event in events)
-    assert transcript.text == "하나 둘 셋"
+    assert transcript.text == f"{FIRST} 둘 셋"
     assert transcript.usage.compute_s == 1.0
 
 
@@ -101,7 +104,7 @@ async def test_a_look_that_fails_harms_nobody(tmp_path: Path, redis_url: str) ->
         done = await s.until(job.id, pb.JOB_STATE_COMPLETED, pb.JOB_STATE_FAILED)
         transcript = await s.transcript(job.id)
     assert done.state == pb.JOB_STATE_COMPLETED
-    assert transcript.text == "하나"
+    assert transcript.text == FIRST
     assert transcript.coverage.gaps
 
 
@@ -113,12 +116,12 @@ async def test_a_restarted_scheduler_neither_loses_nor_repeats_a_look(tmp_path: 
         worker = Transcriber(s)
         await worker.report()
         redecode = await worker.claim(*await worker.take())
-        await redecode.say(result=text_of(("둘", 3.0, 4.0)))
+        await redecode.say(result=text_of(("둘", 3.4, 4.0)))
         await redecode.answer()
         done = await s.until(job.id, pb.JOB_STATE_COMPLETED, pb.JOB_STATE_FAILED)
         transcript = await s.transcript(job.id)
     assert done.state == pb.JOB_STATE_COMPLETED
-    assert transcript.text == "하나 둘"
+    assert transcript.text == f"{FIRST} 둘"
 
 
 async def test_sequential_chunks_carry_text_on(tmp_path: Path, redis_url: str) -> None:

@@ -88,8 +88,11 @@ check: lint types imports protos-check docs-check ## lint, types, imports, gener
 lint: setup ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: setup ## mypy, strict
+TSC := clients/typescript/node_modules/.bin/tsc
+
+types: setup ## mypy, strict; the page's modules where clients/typescript has its packages (npm ci)
 	@$(BIN)/mypy
+	@if test -x $(TSC); then $(TSC) -p clients/bridge; else echo "The page's types were not checked: no $(TSC)"; fi
 
 imports: setup ## who may import whom
 	@$(BIN)/lint-imports

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,10 +67,22 @@ def upload(page: Page, *names: str) -> None:
     page.set_input_files(".drop input[type=file]", [str(RECORDINGS / name) for name in names])
 
 
+def drop(page: Page, selector: str, *paths: Path) -> None:
+    """Drops files or folders on an element, as a hand does: the browser itself makes the events."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 10}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+    session.detach()
+
+
 def finished(page: Page) -> str:
     """Waits for the transcript of the job that is shown; its id."""
     page.wait_for_url("**/#/jobs/*")
-    page.locator(".tools").wait_for(state="visible")
+    page.locator(".text-hint").wait_for(state="visible")  # which says how words are corrected
     return page.url.rpartition("/")[2]
 
 

@@ -1,12 +1,15 @@
-"""The bridge of the real suite that all tests share."""
+"""The bridge of the real suite that all tests share, and a browser on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
     from tests.end_to_end.helper import RunningSuite
 
 
@@ -14,3 +17,21 @@ if TYPE_CHECKING:
 def bridge_url(suite: RunningSuite) -> str:
     """Base URL of a bridge on a real suite with the bundled model."""
     return suite.rest
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for a module, as asynchronous tests cannot run beside it; profiles are fresh for every test."""
+    from .browser import running_browser  # noqa: PLC0415 - not every test needs a browser
+
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, bridge_url: str) -> Iterator[Page]:
+    """The start page in a fresh profile, in English."""
+    from .browser import opened  # noqa: PLC0415 - as above
+
+    with opened(browser, bridge_url) as page:
+        yield page

@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from sayit.bridge import web
+from sayit.speech.options import LANGUAGES
 
 ASSETS = Path(str(resources.files("sayit.bridge.web"))) / "assets"
 
@@ -66,7 +67,7 @@ async def test_every_module_that_is_imported_is_there(client: httpx.AsyncClient)
     assert {Path(each).name for each in seen} == {p.name for p in ASSETS.glob("*.js")} - {"theme.js"}
 
 
-async def test_a_browser_that_has_it_is_told_so(client: httpx.AsyncClient) -> None:
+async def test_a_browser_that_has_a_file_gets_304(client: httpx.AsyncClient) -> None:
     """The tag of what the browser has is answered with 304, also where a proxy made it weak."""
     tag = (await client.get("/")).headers["etag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}'):
@@ -141,3 +142,10 @@ def test_no_text_becomes_markup_and_nothing_comes_from_elsewhere() -> None:
         text = path.read_text()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), path.name
         assert not re.search(r"(?:from|import\(|url\()\s*[\"']?https?:", text), path.name
+
+
+def test_the_page_offers_every_language_of_the_service() -> None:
+    """Its list is the service's, in any order."""
+    text = (ASSETS / "languages.js").read_text()
+    listed = " ".join(re.findall(r'"([a-z ]+)"', text[text.index("ALL =") : text.index("@typedef")])).split()
+    assert sorted(listed) == sorted(LANGUAGES)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.end_to_end.helper import RECORDINGS, label, repeated, word_error_rate
 
-from .browser import cut_once, finished, keep_headers, opened, running_browser, shown_text, upload
+from .browser import cut_once, finished, keep_headers, opened, shown_text, upload
+from .played import event, job_document, played, segment
 
 #: Asks the page's own store for a job's audio.
 KEPT_AUDIO = """async (job) => {
@@ -34,20 +33,6 @@ REFUSING = """() => {
 }"""
 #: Bytes that look like an mp3 and are none.
 NOT_AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(range(256)) * 200
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for this module; profiles are fresh for every test."""
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, bridge_url: str) -> Iterator[Page]:
-    """The start page in a fresh profile, in English."""
-    with opened(browser, bridge_url) as page:
-        yield page
 
 
 def transcript(bridge_url: str, job: str, form: str) -> str:
@@ -86,13 +71,13 @@ def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, bridge_ur
 
 
 def test_clicking_a_word_plays_from_there_and_marks_it(page: Page) -> None:
-    """The audio jumps to the word's time; the word that is heard is marked."""
+    """The audio jumps to the word's time; the word that is played is marked."""
     upload(page, "en-8s.flac")
     finished(page)
     page.locator(".wave[data-drawn=audio]").wait_for()
     page.locator(".word").nth(5).click()
     page.wait_for_function("() => document.querySelector('audio').currentTime > 0.5")
-    expect(page.locator(".word.heard")).to_have_count(1)
+    expect(page.locator(".word.playing")).to_have_count(1)
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("slider").press("Home")
@@ -195,6 +180,7 @@ def test_errors_are_sentences_in_the_page_s_language(browser: Browser, bridge_ur
         expect(page.get_by_role("alert")).to_contain_text("지원하지 않는 파일 형식입니다")
         page.goto(f"{bridge_url}/#/jobs/nobody-has-this")
         expect(page.get_by_role("alert")).to_contain_text("더 이상 없습니다")
+        expect(page).to_have_title("더 이상 없는 녹음 · SayIt")
 
 
 def test_the_language_and_the_theme_can_be_chosen_and_stay(page: Page) -> None:
@@ -223,16 +209,26 @@ def test_a_job_can_be_deleted_and_leaves_nothing(page: Page, bridge_url: str) ->
     assert page.evaluate(KEPT_AUDIO, job) is None
 
 
-def test_a_recording_from_the_microphone_is_transcribed(browser: Browser, bridge_url: str) -> None:
-    """Recorded, stopped, sent; the browser's fake microphone beeps, so there may be nothing to read."""
-    with opened(browser, bridge_url, permissions=["microphone"]) as page:
-        page.get_by_role("button", name="Record").click()
-        page.get_by_text("0:02").wait_for()
-        page.get_by_role("button", name="Stop and transcribe").click()
-        page.wait_for_url("**/#/jobs/*")
-        expect(page.get_by_role("heading", level=1)).to_contain_text("Recording 20")
-        page.locator(".job-progress").wait_for(state="hidden")
-        expect(page.locator(".job-problem")).to_be_hidden()
+def test_deleting_from_the_list_keeps_the_focus_in_it(page: Page) -> None:
+    """It goes to the neighbour, or somebody with a keyboard would begin at the top again."""
+    upload(page, "en-8s.flac")
+    job = finished(page)
+    page.get_by_role("link", name="All recordings").click()
+    card = page.locator(".card", has=page.locator(f'a[href="#/jobs/{job}"]'))
+    card.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(card).to_have_count(0)
+    expect(page.locator(".card-name:focus, main:focus")).to_have_count(1)
+
+
+def test_any_language_is_found_by_its_name_and_stays_chosen(page: Page) -> None:
+    """In the page's language or its own, with the keyboard alone; after a reload it is still there."""
+    page.get_by_role("button", name="Other …").click()
+    page.keyboard.type("portugues")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="português")).to_be_checked()
+    page.reload()
+    expect(page.get_by_role("radio", name="português")).to_be_checked()
 
 
 def test_a_microphone_that_is_refused_is_explained(page: Page) -> None:
@@ -266,7 +262,7 @@ def test_a_key_is_asked_for_only_when_the_service_wants_one(page: Page) -> None:
     assert page.evaluate("sessionStorage.getItem('sayit.key')") == "right"
 
 
-def test_a_lost_connection_is_told_and_found_again(page: Page) -> None:
+def test_a_lost_connection_is_shown_until_it_is_back(page: Page) -> None:
     """The notice comes, and goes by itself."""
     page.context.set_offline(True)
     expect(page.locator("#notice")).to_contain_text("No connection", timeout=60_000)
@@ -296,29 +292,8 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     assert page.evaluate(NAMELESS) == []
 
 
-def job_document(state: str, last_seq: int) -> dict[str, object]:
-    """A job of a service that a test plays."""
-    return {
-        "id": "played", "state": state, "filename": "a.wav", "model": "m", "options": {"language": "en"},
-        "progress": {"audio_done_s": 1.0, "audio_total_s": 3.0, "queue_position": 2, "eta_s": 40.0},
-        "last_seq": last_seq, "created_at": "2026-01-01T00:00:00Z", "expires_at": None, "warnings": ["TRUNCATED_AUDIO"],
-    }  # fmt: skip
-
-
-def segment(text: str, start: float) -> dict[str, object]:
-    """A segment of one second without words."""
-    return {"id": 0, "start": start, "end": start + 1.0, "text": text, "language": "en", "speaker": "", "words": []}
-
-
-def event(kind: str, seq: int | None, **values: object) -> str:
-    """A server-sent event as the bridge writes it."""
-    number = f"id: {seq}\n" if seq else ""
-    return f"{number}event: {kind}\ndata: {json.dumps({'type': kind, 'job_id': 'played', 'seq': seq, **values})}\n\n"
-
-
 def test_final_text_replaces_partial_text_and_refinements_replace_both(page: Page, bridge_url: str) -> None:
     """A partial text that comes late changes nothing; a stream that breaks off is resumed behind its last number."""
-    page.route("**/v1/jobs/played", lambda route: route.fulfill(json=job_document("running", 3)))
     first = (
         event("partial", None, chunk_index=1, segments=[segment("second par", 1.0)])
         + event("text", 1, chunk_index=0, segments=[segment("first", 0.0)])
@@ -329,15 +304,7 @@ def test_final_text_replaces_partial_text_and_refinements_replace_both(page: Pag
     )
     then = event("refinement", 3, number=1, chunk_indexes=[0, 1], segments=[segment("first and second", 0.0)])
     answers = [first]
-    seen = keep_headers(page, "/events", "last-event-id")
-
-    def events(route: Route) -> None:
-        if answers:
-            route.fulfill(content_type="text/event-stream", body=answers.pop(0))
-        else:
-            route.abort("connectionrefused")
-
-    page.route("**/v1/jobs/played/events", events)
+    seen = played(page, job_document("running", 3), events=answers)
     page.goto(f"{bridge_url}/#/jobs/played")
     expect(page.locator(".chunk.partial")).to_contain_text("third")
     assert shown_text(page) == "first second third"

@@ -1,12 +1,14 @@
 /** One line of the list: a file on its way, or a job. */
 
-import { h, icon } from "./dom.js";
+import { h, icon, saveAs } from "./dom.js";
 import { cancel, remove } from "./history.js";
-import { clock, languageName, relative, t } from "./i18n.js";
+import { clock, currentLanguage, relative, t } from "./i18n.js";
+import { nameOf } from "./languages.js";
 import { confirmed, toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
+import { discardConfirmed } from "./recordpanel.js";
 import { send, stop, tryAgain } from "./sending.js";
-import { audioOf } from "./store.js";
+import { audioOf, hasAudio } from "./store.js";
 import { isEnded } from "./wire.js";
 
 /** @import {Key} from "./i18n.js" */
@@ -30,7 +32,7 @@ function frame() {
 /**
  * @param {Key} key
  * @param {Parameters<typeof icon>[0]} picture
- * @param {() => void} act
+ * @param {() => unknown} act
  */
 function action(key, picture, act) {
   return h(
@@ -58,10 +60,12 @@ export function sendingCard(sending) {
   name.textContent = sending.file.name;
   bar.setAttribute("aria-label", t("progress.label", { name: sending.file.name }));
   const again = action("job.retry", "retry", () => tryAgain(sending));
-  actions.append(
-    again,
-    action("job.remove", "close", () => stop(sending)),
-  );
+  const saving = action("record.save", "download", () => saveAs(sending.file, sending.file.name));
+  saving.hidden = !sending.recording;
+  const removing = action("job.remove", "close", async () => {
+    if (!sending.recording || (await discardConfirmed())) stop(sending);
+  });
+  actions.append(again, saving, removing);
   const update = () => {
     const percent = Math.floor((sending.sent / Math.max(1, sending.file.size)) * 100);
     element.dataset.state = sending.state;
@@ -69,7 +73,7 @@ export function sendingCard(sending) {
     meta.textContent = sending.error || `${(sending.file.size / 2 ** 20).toFixed(1)} MB`;
     meta.toggleAttribute("role", false);
     if (sending.error) meta.setAttribute("role", "alert");
-    again.hidden = sending.state !== "refused" || sending.file.size === 0;
+    again.hidden = sending.state !== "refused" || !sending.passing;
     bar.hidden = sending.state === "refused";
     setBar(bar, sending.state === "waiting" ? 0 : sending.sent / Math.max(1, sending.file.size));
   };
@@ -88,8 +92,14 @@ export function jobCard(first) {
   name.href = `#/jobs/${job.id}`;
   bar.setAttribute("aria-label", t("progress.label", { name: title }));
   const again = action("job.retry", "retry", () => void repeat(job));
+  again.hidden = true;
   const stopping = action("job.cancel", "stop", () => cancel(job).catch(complain));
-  const deleting = action("job.delete", "trash", () => void removeAsked(job));
+  const deleting = action("job.delete", "trash", async () => {
+    const neighbour = element.nextElementSibling ?? element.previousElementSibling;
+    if (!(await removeAsked(job))) return;
+    const next = neighbour?.querySelector("a") ?? document.querySelector("main");
+    /** @type {HTMLElement | null} */ (next)?.focus(); // or it would be lost with the button
+  });
   actions.append(again, stopping, deleting);
 
   const update = (/** @type {Job} */ now) => {
@@ -98,7 +108,7 @@ export function jobCard(first) {
     element.dataset.state = job.state;
     state.textContent = t(`state.${job.state}`);
     meta.textContent = job.error || (ended ? summary(job) : progressText(job.progress) || relative(job.created));
-    again.hidden = job.state !== "failed" && job.state !== "cancelled";
+    if (ended) void isRepeatable(job).then((repeatable) => (again.hidden = !repeatable));
     stopping.hidden = ended;
     deleting.hidden = !ended;
     bar.hidden = ended;
@@ -113,7 +123,7 @@ export function jobCard(first) {
 export function summary(job) {
   const parts = [
     job.progress.total ? clock(job.progress.total) : "",
-    job.language && job.language !== "auto" ? languageName(job.language) : "",
+    job.language && job.language !== "auto" ? nameOf(job.language, currentLanguage()) : "",
     relative(job.created),
   ];
   return parts.filter(Boolean).join(" · ");
@@ -140,6 +150,15 @@ export async function removeAsked(job) {
   }
   toast(t("job.deleted"));
   return true;
+}
+
+/**
+ * Whether a job can be sent again and may end otherwise.
+ *
+ * @param {Job} job
+ */
+export async function isRepeatable({ id, state, mayPass }) {
+  return (state === "cancelled" || (state === "failed" && mayPass)) && (await hasAudio(id));
 }
 
 /**

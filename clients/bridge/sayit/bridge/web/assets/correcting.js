@@ -5,19 +5,18 @@ import { t } from "./i18n.js";
 import { corrected } from "./transcript.js";
 
 /** @import {Shown} from "./textview.js" */
-/** @import {Edits} from "./transcript.js" */
 
 /**
  * Puts a field in the word's place. Enter and leaving it keep what was typed, Tab goes on to the neighbour, Escape leaves the
  * word as it was; an emptied word is removed.
  *
  * @param {Shown} word
- * @param {Edits} edits changed in place
- * @param {(next: number) => void} done called once, with 1 or -1 if the neighbour comes next
+ * @param {string | undefined} now as it was corrected, undefined if it was not
+ * @param {(typed: string) => void} drafted called with what stands in the field, whenever that changes
+ * @param {(now: string | undefined, next: number) => void} done called once, with 1 or -1 if the neighbour comes next
  */
-export function correctWord(word, edits, done) {
-  const { element, place, text } = word;
-  const before = (edits.get(place) ?? text).trim();
+export function correctWord({ element, text }, now, drafted, done) {
+  const before = (now ?? text).trim();
   const input = h("input", {
     class: "word-field",
     value: before,
@@ -35,15 +34,14 @@ export function correctWord(word, edits, done) {
   const end = (/** @type {boolean} */ keep, next = 0) => {
     if (over) return;
     over = true;
-    if (keep && input.value.trim() !== before) {
-      const value = corrected(text, input.value);
-      if (value === text) edits.delete(place);
-      else edits.set(place, value);
-    }
     input.replaceWith(element);
-    done(next);
+    const value = keep && input.value.trim() !== before ? corrected(text, input.value) : now;
+    done(value === text ? undefined : value, next);
   };
-  input.addEventListener("input", fit);
+  input.addEventListener("input", () => {
+    fit();
+    drafted(corrected(text, input.value));
+  });
   input.addEventListener("blur", () => end(true));
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return; // Enter ends a Hangul syllable first

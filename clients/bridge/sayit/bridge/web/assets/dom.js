@@ -46,11 +46,17 @@ const ICONS = {
   pause: "M8.5 5.5v13M15.5 5.5v13",
   play: "M8 5l11 7-11 7z",
   previous: "M6 15l6-6 6 6",
+  follow: "M5 6h14M5 11h14M5 16h6M15.5 14v6m-3-3l3 3 3-3",
+  keyboard: "M3.5 7h17v10h-17zM7 10.500h.2M10.500 10.500h.2M14 10.500h.2M17 10.500h.2M8 14h8",
+  redo: "M18 9H10a4.500 4.500 0 0 0 0 9h4M18 9l-4-4M18 9l-4 4",
+  replace: "M4 8h12l-3-3M20 16H8l3 3",
   retry: "M5 12a7 7 0 1 0 2.5-5.400M7 3v4h4",
   search: "M10.5 4.5a6 6 0 1 1 0 12 6 6 0 0 1 0-12zM15 15l5 5",
   stop: "M7 7h10v10H7z",
   sun: "M12 8a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM12 2.5v2M12 19.5v2M2.5 12h2M19.5 12h2M5.300 5.300l1.400 1.400M17.300 17.300l1.400 1.400M5.300 18.700l1.400-1.400M17.300 6.700l1.400-1.400",
   trash: "M5 7h14M10 7V4.5h4V7M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5",
+  undo: "M6 9h8a4.500 4.500 0 0 1 0 9h-4M6 9l4-4M6 9l4 4",
+  unsure: "M9 9.500a3 3 0 1 1 4.500 2.600c-1 .6-1.500 1.100-1.500 2.400M12 17.800v.2M4 4h16v17H4z",
   upload: "M12 16V5m-5 4.5L12 5l5 4.5M5 20h14",
   warning: "M12 4.5L21 19.5H3zM12 10v4.5M12 17v.2",
 };
@@ -83,4 +89,19 @@ export function byId(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`no element #${id}`);
   return found;
+}
+
+/**
+ * Gives a file to the browser's downloads.
+ *
+ * @param {Blob} content
+ * @param {string} name
+ */
+export function saveAs(content, name) {
+  const url = URL.createObjectURL(content);
+  const link = h("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

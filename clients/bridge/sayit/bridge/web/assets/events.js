@@ -10,6 +10,8 @@ import { setConnected } from "./connection.js";
 
 /** A stream without any byte, heartbeats included, for so long counts as broken. */
 const SILENT_MS = 45_000;
+/** Browsers allow six connections per host: a tab that is hidden for so long gives its own back until it is seen again. */
+const HIDDEN_MS = 5_000;
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000];
 
 /**
@@ -56,6 +58,7 @@ export function parser(emit) {
 export async function follow(id, lastSeq, take, signal) {
   let failures = 0;
   while (!signal.aborted) {
+    if (document.hidden && !(await seen(signal))) return;
     try {
       const ended = await once(id, lastSeq(), signal, (event) => {
         failures = 0;
@@ -65,10 +68,29 @@ export async function follow(id, lastSeq, take, signal) {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ApiError && !error.passing) throw error;
+      if (document.hidden) continue;
       setConnected("events", false);
     }
     await pause(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)], signal);
   }
+}
+
+/**
+ * Waits until the tab is seen; says whether it was.
+ *
+ * @param {AbortSignal} signal ends it
+ * @returns {Promise<boolean>}
+ */
+function seen(signal) {
+  return new Promise((resolve) => {
+    const over = new AbortController();
+    const end = (/** @type {boolean} */ visible) => {
+      over.abort();
+      resolve(visible);
+    };
+    signal.addEventListener("abort", () => end(false), { signal: over.signal });
+    document.addEventListener("visibilitychange", () => document.hidden || end(true), { signal: over.signal });
+  });
 }
 
 /**
@@ -83,6 +105,12 @@ async function once(id, afterSeq, signal, take) {
   const own = new AbortController();
   const abort = () => own.abort();
   signal.addEventListener("abort", abort);
+  let hiding = 0;
+  const visibility = () => {
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(abort, HIDDEN_MS);
+  };
+  document.addEventListener("visibilitychange", visibility);
   let dead = setTimeout(abort, SILENT_MS);
   try {
     const response = await request(`/v1/jobs/${encodeURIComponent(id)}/events`, {
@@ -108,6 +136,8 @@ async function once(id, afterSeq, signal, take) {
     }
   } finally {
     clearTimeout(dead);
+    clearTimeout(hiding);
+    document.removeEventListener("visibilitychange", visibility);
     signal.removeEventListener("abort", abort);
     own.abort();
   }

@@ -99,12 +99,21 @@ function vtt({ segments }) {
   return ["WEBVTT\n", ...blocks].join("\n");
 }
 
+/** @param {Segment[]} segments */
+function textOf(segments) {
+  return segments
+    .map((segment) => segment.text)
+    .filter(Boolean)
+    .join(" ");
+}
+
 /**
  * The service's own object, every field of it, with the corrected texts.
  *
  * @param {Transcript} transcript
  */
-function json({ segments, raw }) {
+function json({ segments, language, raw }) {
+  if (!raw) return `${JSON.stringify({ text: textOf(segments), language, segments }, null, 2)}\n`;
   const changed = raw.segments.map((/** @type {any} */ original, /** @type {number} */ index) => {
     const segment = segments[index];
     if (segment.text === original.text) return original;
@@ -115,11 +124,6 @@ function json({ segments, raw }) {
     return { ...original, text: segment.text, words };
   });
   const touched = changed.some((/** @type {any} */ segment, /** @type {number} */ index) => segment !== raw.segments[index]);
-  const text = touched
-    ? segments
-        .map((segment) => segment.text)
-        .filter(Boolean)
-        .join(" ")
-    : raw.text;
+  const text = touched ? textOf(segments) : raw.text;
   return `${JSON.stringify({ ...raw, text, segments: changed }, null, 2)}\n`;
 }

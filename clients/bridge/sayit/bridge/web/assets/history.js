@@ -50,17 +50,17 @@ export function note(job) {
   const known = jobs.some(({ id }) => id === job.id);
   jobs = known ? jobs.map((each) => (each.id === job.id ? job : each)) : [job, ...jobs];
   tell();
-  lookNow();
+  pollNow();
 }
 
 /** Polls now. */
-export function lookNow() {
+export function pollNow() {
   waiting?.abort();
 }
 
 /** Polls until the page is closed. */
-export async function keepLooking() {
-  document.addEventListener("visibilitychange", lookNow);
+export async function pollJobs() {
+  document.addEventListener("visibilitychange", pollNow);
   for (;;) {
     // A poll that is wanted while one runs may find more than that one: it follows at once.
     waiting = new AbortController();
@@ -68,7 +68,7 @@ export async function keepLooking() {
     let next = jobs.some(({ state }) => !isEnded(state)) ? RUNNING_MS : IDLE_MS;
     if (!document.hidden) {
       try {
-        await look();
+        await poll();
         setConnected("list", true);
         next = jobs.some(({ state }) => !isEnded(state)) ? RUNNING_MS : IDLE_MS;
       } catch (error) {
@@ -80,7 +80,7 @@ export async function keepLooking() {
   }
 }
 
-async function look() {
+async function poll() {
   const before = new Set(jobs.map(({ id }) => id));
   const page = await listJobs();
   const seen = new Set(page.jobs.map(({ id }) => id));

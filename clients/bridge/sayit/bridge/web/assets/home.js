@@ -6,81 +6,70 @@ import { h, icon } from "./dom.js";
 import { currentHistory, onHistory, showOlder } from "./history.js";
 import { t } from "./i18n.js";
 import { optionFields } from "./optionfields.js";
+import { chosenOptions } from "./options.js";
 import { toast } from "./overlays.js";
-import { recordPanel } from "./recordpanel.js";
+import { currentRecording, startRecording } from "./recorder.js";
 import { currentSendings, send } from "./sending.js";
 
 /** @import {Card} from "./card.js" */
 
-const ACCEPTED = "audio/*,video/mp4,video/webm,.mp3,.wav,.m4a,.mp4,.aac,.flac,.ogg,.oga,.opus,.webm";
+const ACCEPTED =
+  "audio/*,video/mp4,video/webm,video/quicktime,video/x-matroska,.mp3,.wav,.m4a,.mp4,.mov,.mkv,.aac,.flac,.ogg,.oga,.opus,.webm";
 
 /**
  * @param {HTMLElement} main
- * @returns {{leave: () => void, update: () => void}}
+ * @returns {import("./main.js").View}
  */
 export function showHome(main) {
-  const options = optionFields();
-  const recorder = recordPanel((file) => send([file], options.chosen()));
-  const zone = dropZone((files) => send(files, options.chosen()), recorder.start);
+  const zone = dropZone();
   const list = historyList();
-  main.append(
-    h(
-      "div",
-      { class: "home" },
-      h("section", { class: "hero" }, h("h1", null, t("hero.title")), h("p", null, t("hero.text"))),
-      h("section", { class: "intake" }, zone.element, recorder.element, options.element),
-      list.element,
-    ),
+  const home = h(
+    "div",
+    { class: "home" },
+    h("section", { class: "hero" }, h("h1", null, t("hero.title")), h("p", null, t("hero.text"))),
+    h("section", { class: "intake" }, zone, optionFields()),
+    list.element,
   );
-  recorder.onToggle((running) => {
-    zone.element.hidden = running;
-  });
-  const end = onHistory(list.update);
-  list.update();
-  return {
-    update: list.update,
-    leave: () => {
-      end();
-      zone.leave();
-      recorder.leave();
-    },
+  main.append(home);
+  const update = () => {
+    zone.hidden = currentRecording() !== null;
+    home.classList.toggle("in-use", list.update() > 0);
   };
+  const end = onHistory(update);
+  update();
+  return { update, leave: end, relabel: null };
 }
 
-/**
- * @param {(files: File[]) => void} take
- * @param {() => void} startRecording
- */
-function dropZone(take, startRecording) {
+function dropZone() {
   const input = h("input", { type: "file", multiple: true, accept: ACCEPTED, hidden: true });
   input.addEventListener("change", () => {
-    take([...(input.files ?? [])]);
+    send([...(input.files ?? [])], chosenOptions());
     input.value = "";
   });
-  const title = h("p", { class: "drop-title" }, t("drop.title"));
   const formats = h("p", { class: "drop-formats" }, t("drop.formats"));
   largestUpload()
     .then((bytes) => bytes && formats.append(` · ${t("drop.limit", { mb: Math.floor(bytes / 1e6) })}`))
     .catch(() => undefined); // the service refuses a larger file with a sentence
-  const element = h(
+  return h(
     "div",
     { class: "drop" },
     bars(),
-    title,
-    formats,
+    h(
+      "div",
+      { class: "drop-text" },
+      h("p", { class: "drop-title for-mouse" }, t("drop.title")),
+      h("p", { class: "drop-title for-touch" }, t("drop.title.touch")),
+      h("p", { class: "drop-title while-dropping" }, t("drop.over")),
+      formats,
+    ),
     h(
       "div",
       { class: "drop-actions" },
       h("button", { type: "button", class: "button primary", onclick: () => input.click() }, icon("upload"), t("drop.choose")),
-      h("button", { type: "button", class: "button", onclick: startRecording }, icon("mic"), t("drop.record")),
+      h("button", { type: "button", class: "button", onclick: () => void startRecording() }, icon("mic"), t("drop.record")),
     ),
     input,
   );
-  const leave = anywhere(take, (over) => {
-    element.classList.toggle("over", over);
-    title.textContent = t(over ? "drop.over" : "drop.title");
-  });
-  return { element, leave };
 }
 
 /** A decorative waveform. */
@@ -93,36 +82,6 @@ function bars() {
     { class: "bars", "aria-hidden": "true" },
     ...heights.map((height, index) => h("span", { style: { "--height": height, "--index": index } })),
   );
-}
-
-/**
- * Files may be dropped on the whole page.
- *
- * @param {(files: File[]) => void} take
- * @param {(over: boolean) => void} over
- */
-function anywhere(take, over) {
-  const ended = new AbortController();
-  let depth = 0;
-  const carriesFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
-  const on = (/** @type {string} */ name, /** @type {(event: DragEvent) => void} */ act) =>
-    document.addEventListener(
-      name,
-      (event) => carriesFiles(/** @type {DragEvent} */ (event)) && act(/** @type {DragEvent} */ (event)),
-      {
-        signal: ended.signal,
-      },
-    );
-  on("dragenter", () => over(++depth > 0));
-  on("dragleave", () => over(--depth > 0));
-  on("dragover", (event) => event.preventDefault());
-  on("drop", (event) => {
-    event.preventDefault();
-    depth = 0;
-    over(false);
-    take([...(event.dataTransfer?.files ?? [])]);
-  });
-  return () => ended.abort();
 }
 
 function historyList() {
@@ -144,6 +103,7 @@ function historyList() {
     more,
   );
 
+  /** Returns how many there are. */
   const update = () => {
     const { jobs, more: older, loaded } = currentHistory();
     const items = [
@@ -167,6 +127,7 @@ function historyList() {
     none.hidden = items.length > 0 || !loaded;
     element.dataset.empty = String(items.length === 0);
     more.hidden = !older;
+    return items.length;
   };
   return { element, update };
 }

@@ -101,24 +101,6 @@ export function relative(date) {
   return format.format(Math.round(seconds / 86_400), "day");
 }
 
-/**
- * A language's own name in the page's language; the tag where the browser knows none.
- *
- * @param {string} tag
- */
-export function languageName(tag) {
-  try {
-    return new Intl.DisplayNames([language], { type: "language" }).of(tag) ?? tag;
-  } catch {
-    return tag;
-  }
-}
-
-/** The language that recordings were last said to be in. */
-export function spokenLanguage() {
-  return remembered("sayit.spoken") ?? "auto";
-}
-
 /** @param {string} key */
 export function remembered(key) {
   try {

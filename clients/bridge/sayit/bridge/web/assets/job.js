@@ -5,12 +5,13 @@ import { byId, h } from "./dom.js";
 import { follow } from "./events.js";
 import { note } from "./history.js";
 import { t } from "./i18n.js";
-import { jobHead } from "./jobhead.js";
+import { isAnnouncing, jobHead } from "./jobhead.js";
 import { durable, nothingYet, place, refine } from "./live.js";
 import { toast } from "./overlays.js";
 import { createPlayer } from "./player.js";
+import { listenToKeys } from "./shortcuts.js";
 import { dropLive, editsOf, keepEdits, keepLive, liveOf } from "./store.js";
-import { textTools } from "./texttools.js";
+import { freshState, textTools } from "./texttools.js";
 import { createTextView } from "./textview.js";
 import { isEnded, progressOf, segmentOf } from "./wire.js";
 
@@ -18,10 +19,13 @@ import { isEnded, progressOf, segmentOf } from "./wire.js";
 /** @import {Job} from "./wire.js" */
 /** @import {ServerEvent} from "./events.js" */
 
+/** How far J and L go. */
+const SKIP_S = 5;
+
 /**
  * @param {HTMLElement} main
  * @param {string} id
- * @returns {() => void} takes it down
+ * @returns {import("./main.js").View}
  */
 export function showJob(main, id) {
   const left = new AbortController();
@@ -29,9 +33,13 @@ export function showJob(main, id) {
   view.run().catch((error) => {
     if (!left.signal.aborted) view.refuse(error);
   });
-  return () => {
-    left.abort();
-    view.leave();
+  return {
+    leave: () => {
+      left.abort();
+      view.leave();
+    },
+    update: () => {},
+    relabel: () => view.relabel(),
   };
 }
 
@@ -48,14 +56,39 @@ class JobView {
     this.live = nothingYet();
     /** @type {Job | null} */
     this.job = null;
+    /** @type {unknown} what the service refused the job with */
+    this.refusal = null;
     this.head = jobHead();
-    this.text = createTextView({ seek: (seconds) => this.player.seek(seconds), pause: () => this.player.pause() });
-    this.player = createPlayer(id, {
-      onTime: (seconds) => this.text.showTime(seconds),
-      wordAt: (seconds) => this.text.wordAt(seconds),
-      onAudio: (playable) => this.tools.setAudible(playable),
+    this.text = createTextView({
+      seek: (seconds) => this.player.seek(seconds),
+      pause: () => this.player.pause(),
+      changed: () => this.tools.update(),
     });
-    this.tools = textTools(this.text, () => this.job);
+    this.tools = textTools(this.text, () => this.job, freshState());
+    this.player = createPlayer(
+      id,
+      {
+        onTime: (seconds) => this.text.showTime(seconds),
+        wordAt: (seconds) => this.text.wordAt(seconds),
+        onAudio: (playable) => this.tools.setAudible(playable),
+      },
+      this.text.follow,
+    );
+    listenToKeys(
+      {
+        play: () => this.player.toggle(),
+        back: () => this.player.skip(-SKIP_S),
+        on: () => this.player.skip(SKIP_S),
+        slower: () => this.player.changeSpeed(-1),
+        faster: () => this.player.changeSpeed(1),
+        follow: () => this.text.toggleFollowing(),
+        unsure: () => this.text.nextUnsure(),
+        undo: () => this.text.step("undo"),
+        redo: () => this.text.step("redo"),
+        search: () => this.tools.focusSearch(),
+      },
+      left,
+    );
     main.append(
       h(
         "article",
@@ -66,7 +99,21 @@ class JobView {
         this.player.element,
       ),
     );
-    this.tools.element.hidden = true;
+  }
+
+  /** Writes everything in the page's language; the text, what is played and where the reader is stay. */
+  relabel() {
+    const [head, tools] = [jobHead(), textTools(this.text, () => this.job, this.tools.state())];
+    this.head.element.replaceWith(head.element);
+    this.tools.element.replaceWith(tools.element);
+    Object.assign(this, { head, tools });
+    this.text.relabel();
+    this.player.relabel();
+    if (this.refusal) this.refuse(this.refusal);
+    if (!this.job) return;
+    this.head.show(this.job);
+    this.#noteEnd(this.job);
+    if (this.job.error) void getJob(this.id).then((job) => this.take(job), () => undefined); // the sentence is the service's
   }
 
   leave() {
@@ -76,19 +123,22 @@ class JobView {
 
   /** @param {unknown} error */
   refuse(error) {
+    this.refusal = error;
     const gone = error instanceof ApiError && error.status === 404;
-    this.head.refuse(gone ? t("job.gone") : error instanceof Error ? error.message : String(error));
+    if (gone) this.head.refuse(t("job.gone.title"), t("job.gone"));
+    else this.head.refuse(t("job.failed.title"), error instanceof Error ? error.message : String(error));
     this.player.element.hidden = this.tools.element.hidden = true;
     this.text.setNote("");
   }
 
   async run() {
     this.live = (await liveOf(this.id)) ?? this.live;
-    this.take(await this.#patiently(() => getJob(this.id)));
+    this.take(await this.#retrying(() => getJob(this.id)));
     if (this.left.aborted) return;
     if (this.job && this.live.seq > this.job.lastSeq) this.live = nothingYet(); // the service was restored from a backup
-    if (this.job && !isEnded(this.job.state)) {
-      this.text.setNote(t("job.waiting"));
+    if (this.job && this.job.state !== "completed") {
+      // The events of a job that was stopped hold its text as far as it got.
+      if (!isEnded(this.job.state)) this.text.setNote(t("job.waiting"));
       this.text.setChunks(this.live.chunks);
       await follow(
         this.id,
@@ -97,7 +147,7 @@ class JobView {
         this.left,
       );
       if (this.left.aborted) return;
-      this.take(await this.#patiently(() => getJob(this.id)));
+      this.take(await this.#retrying(() => getJob(this.id)));
     }
     if (!this.left.aborted) await this.finish();
   }
@@ -107,7 +157,7 @@ class JobView {
    * @param {() => Promise<T>} ask
    * @returns {Promise<T>}
    */
-  async #patiently(ask) {
+  async #retrying(ask) {
     for (let attempt = 0; ; attempt++) {
       try {
         return await ask();
@@ -137,7 +187,7 @@ class JobView {
     const segments = () => value.segments.map(segmentOf);
     if (event === "text") {
       this.live = place(this.live, value.chunk_index, segments(), true);
-      this.#announce(value.segments.map((/** @type {any} */ segment) => segment.text).join(" "));
+      if (isAnnouncing()) this.#announce(value.segments.map((/** @type {any} */ segment) => segment.text).join(" "));
     } else if (event === "partial") this.live = place(this.live, value.chunk_index, segments(), false);
     else if (event === "refinement") this.live = refine(this.live, value.chunk_indexes, segments());
     else if (event === "progress") this.#change({ progress: progressOf(value.progress) });
@@ -165,27 +215,30 @@ class JobView {
     while (announcer.children.length > 5) announcer.firstElementChild?.remove();
   }
 
+  /** @param {Job} job */
+  #noteEnd(job) {
+    if (this.text.words.length) return this.text.setNote("");
+    const sentences = { completed: this.text.transcript ? t("job.silent") : "", failed: t("job.none"), cancelled: t("job.none") };
+    this.text.setNote(isEnded(job.state) ? sentences[/** @type {keyof typeof sentences} */ (job.state)] : t("job.waiting"));
+  }
+
   async finish() {
     const { job } = this;
     if (!job) return;
     if (job.state !== "completed") {
       this.text.setChunks(this.live.chunks);
-      this.text.setNote(this.live.chunks.length ? "" : t("job.none"));
+      this.#noteEnd(job);
       this.player.element.hidden = this.live.chunks.length === 0;
       return;
     }
-    const [transcript, edits] = await Promise.all([this.#patiently(() => getTranscript(this.id)), editsOf(this.id)]);
+    const [transcript, edits] = await Promise.all([this.#retrying(() => getTranscript(this.id)), editsOf(this.id)]);
     if (this.left.aborted) return;
-    this.text.setTranscript(transcript, edits, (changed) => {
-      void keepEdits(this.id, changed);
-      this.tools.update();
-    });
-    this.text.setNote(transcript.segments.length ? "" : t("job.silent"));
+    this.text.setTranscript(transcript, edits, (changed) => void keepEdits(this.id, changed));
+    this.#noteEnd(job);
     this.player.setDuration(transcript.duration);
     this.player.setSpeech(transcript.segments);
-    this.head.show({ ...job, language: transcript.language || job.language });
-    this.tools.element.hidden = transcript.segments.length === 0;
-    this.tools.update();
+    this.job = { ...job, language: transcript.language || job.language };
+    this.head.show(this.job);
     if (this.live.seq) {
       void dropLive(this.id);
       this.live = nothingYet();

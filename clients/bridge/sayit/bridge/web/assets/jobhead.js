@@ -1,14 +1,21 @@
 /** A job's name, where it is, and what can be done with it as a whole. */
 
-import { removeAsked, repeat, summary } from "./card.js";
+import { isRepeatable, removeAsked, repeat, summary } from "./card.js";
 import { h, icon } from "./dom.js";
 import { cancel } from "./history.js";
-import { maybe, relative, t } from "./i18n.js";
+import { maybe, relative, remember, remembered, t } from "./i18n.js";
 import { toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
 import { isEnded } from "./wire.js";
 
 /** @import {Job} from "./wire.js" */
+
+const SILENT = "sayit.silent";
+
+/** Whether new text is given to screen readers. */
+export function isAnnouncing() {
+  return remembered(SILENT) !== "on";
+}
 
 export function jobHead() {
   /** @type {Job | null} */
@@ -18,7 +25,13 @@ export function jobHead() {
   const bar = h("progress", { max: 1 });
   const state = h("span", { class: "job-state" });
   const how = h("span", { class: "job-how" });
-  const running = h("div", { class: "job-progress", hidden: true }, h("p", null, state, how), bar);
+  const announcing = h("button", { type: "button", class: "quiet announcing", "aria-pressed": isAnnouncing() ? "true" : "false" });
+  announcing.textContent = t("job.announce");
+  announcing.addEventListener("click", () => {
+    remember(SILENT, isAnnouncing() ? "on" : null);
+    announcing.setAttribute("aria-pressed", String(isAnnouncing()));
+  });
+  const running = h("div", { class: "job-progress", hidden: true }, h("p", null, state, how), bar, announcing);
   const problem = h("div", { class: "job-problem", hidden: true, role: "alert" });
   const warnings = h("ul", { class: "job-warnings", hidden: true });
   const again = h(
@@ -79,7 +92,7 @@ export function jobHead() {
     how.textContent = progressText(now.progress);
     stopping.hidden = ended;
     deleting.hidden = !ended;
-    again.hidden = now.state !== "failed" && now.state !== "cancelled";
+    void isRepeatable(now).then((repeatable) => (again.hidden = !repeatable));
     problem.hidden = now.state !== "failed" && now.state !== "cancelled";
     problem.classList.toggle("calm", now.state === "cancelled");
     if (now.state === "failed") explain(t("job.failed.title"), now.error);
@@ -98,9 +111,13 @@ export function jobHead() {
     problem.dataset.sentence = sentence;
     problem.replaceChildren(icon("warning"), h("div", null, h("strong", null, heading), h("p", null, sentence)));
   };
-  /** @param {string} sentence */
-  const refuse = (sentence) => {
-    title.textContent = t("job.failed.title");
+  /**
+   * @param {string} heading
+   * @param {string} sentence
+   */
+  const refuse = (heading, sentence) => {
+    title.textContent = heading;
+    document.title = `${heading} · SayIt`;
     running.hidden = meta.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
     problem.hidden = false;
     problem.replaceChildren(icon("warning"), h("p", null, sentence));

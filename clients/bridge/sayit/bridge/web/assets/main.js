@@ -2,40 +2,40 @@
 
 import { setAskForKey } from "./api.js";
 import { byId, icon } from "./dom.js";
-import { keepLooking, lookNow, note } from "./history.js";
+import { acceptDrops } from "./dropping.js";
+import { note, pollJobs, pollNow } from "./history.js";
 import { showHome } from "./home.js";
-import { currentLanguage, remember, setLanguage, spokenLanguage, t } from "./i18n.js";
+import { currentLanguage, remember, setLanguage, t } from "./i18n.js";
 import { showJob } from "./job.js";
+import { chosenOptions } from "./options.js";
 import { askForKey, toast } from "./overlays.js";
-import { currentSendings, listen, send } from "./sending.js";
+import { currentRecording } from "./recorder.js";
+import { redrawRecordings, showRecordings } from "./recordpanel.js";
+import { isUnsent, listen, send } from "./sending.js";
 import { keepAudio } from "./store.js";
 
 /** @import {Key} from "./i18n.js" */
 
-/** @type {() => void} takes the view down */
-let leave = () => {};
-/** @type {() => void} shows how uploads go on */
-let sendingChanged = () => {};
+/**
+ * @typedef {{leave: () => void, update: () => void, relabel: (() => void) | null}} View `leave` takes it down, `update` shows
+ * how uploads and recordings go on, `relabel` writes it in another language and keeps what the reader does; null: it is made anew
+ */
+
+/** @type {View} */
+let view = { leave: () => {}, update: () => {}, relabel: null };
 
 function show() {
-  leave();
-  sendingChanged = () => {};
+  view.leave();
   const main = byId("main");
   main.replaceChildren();
+  document.title = t("title");
   const job = /^#\/jobs\/([\w-]+)$/.exec(location.hash);
-  if (job) {
-    leave = showJob(main, decodeURIComponent(job[1]));
-  } else {
-    const home = showHome(main);
-    leave = home.leave;
-    sendingChanged = home.update;
-  }
+  view = job ? showJob(main, decodeURIComponent(job[1])) : showHome(main);
 }
 
 function dress() {
   const root = document.documentElement;
   root.lang = currentLanguage();
-  document.title = t("title");
   for (const element of document.querySelectorAll("[data-text]")) {
     element.textContent = t(/** @type {Key} */ (/** @type {HTMLElement} */ (element).dataset.text));
   }
@@ -77,7 +77,9 @@ function redress() {
 byId("language").addEventListener("click", () => {
   setLanguage(currentLanguage() === "ko" ? "en" : "ko");
   dress();
-  show();
+  redrawRecordings();
+  if (view.relabel) view.relabel();
+  else show();
 });
 byId("theme").addEventListener("click", switchTheme);
 system.addEventListener("change", redress);
@@ -86,32 +88,28 @@ window.addEventListener("hashchange", () => {
   window.scrollTo(0, 0);
   byId("main").focus({ preventScroll: true });
 });
-for (const change of ["online", "offline"]) window.addEventListener(change, lookNow);
-// A file that is dropped beside the start page's field would otherwise replace the page.
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
-  const files = [...(event.dataTransfer?.files ?? [])];
-  if (event.defaultPrevented || !files.length) return;
-  event.preventDefault();
-  send(files, { language: spokenLanguage(), model: "", expected: "", wishes: [] });
+for (const change of ["online", "offline"]) window.addEventListener(change, pollNow);
+acceptDrops((files) => {
+  send(files, chosenOptions());
   location.hash = "#/";
 });
 window.addEventListener("beforeunload", (event) => {
-  if (currentSendings().some(({ state }) => state !== "refused")) event.preventDefault();
+  if (currentRecording() || isUnsent()) event.preventDefault();
 });
 
 setAskForKey(askForKey);
 listen({
-  changed: () => sendingChanged(),
+  changed: () => view.update(),
   accepted: (job, { file, alone }) => {
     void keepAudio(job.id, file).then((kept) => {
       if (!kept) toast(t("player.unkept"), "problem");
     });
     note(job);
     // One file: its text is shown. Several: the list shows all of them.
-    if (alone && !location.hash.startsWith("#/jobs/")) location.hash = `#/jobs/${job.id}`;
+    if (alone && !currentRecording() && !location.hash.startsWith("#/jobs/")) location.hash = `#/jobs/${job.id}`;
   },
 });
 dress();
 show();
-void keepLooking();
+showRecordings(() => view.update());
+void pollJobs();

@@ -2,81 +2,130 @@
 
 import { listModels } from "./api.js";
 import { h } from "./dom.js";
-import { remember, spokenLanguage, t } from "./i18n.js";
+import { currentLanguage, t } from "./i18n.js";
+import { FREQUENT, nameOf, spokenLanguages } from "./languages.js";
+import { chooseOptions, chosenOptions } from "./options.js";
 
-/** @import {Options, Wish} from "./wire.js" */
+/** @import {Wish} from "./wire.js" */
 
-const LANGUAGES = { ko: "한국어", en: "English", ja: "日本語", zh: "中文" };
 /** In characters; the service refuses more. */
 const MOST_EXPECTED = 2000;
 /** @type {Wish[]} */
 const BOXES = ["formatting", "channels", "profanity", "translate"];
 
-/** @returns {{element: HTMLElement, chosen: () => Options}} */
+/** @returns {HTMLElement} */
 export function optionFields() {
-  const language = languageField();
-  const model = modelField();
-  const more = moreFields();
-  const element = h("div", { class: "options" }, language.element, model.element, more.element);
-  return { element, chosen: () => ({ ...language.chosen(), ...model.chosen(), ...more.chosen() }) };
+  return h("div", { class: "options" }, languageField(), modelField(), moreFields());
 }
 
 function languageField() {
-  const remembered = spokenLanguage();
-  const choices = Object.entries({ auto: t("options.auto"), ...LANGUAGES }).map(([value, label]) =>
+  const segments = h("div", { class: "segmented" });
+  const draw = () => {
+    const { language } = chosenOptions();
+    const shown = new Set(["auto", ...FREQUENT, language]);
+    segments.replaceChildren(
+      ...[...shown].map((tag) =>
+        h(
+          "label",
+          null,
+          h("input", {
+            type: "radio",
+            name: "spoken",
+            value: tag,
+            checked: tag === language,
+            onchange: () => chooseOptions({ language: tag }),
+          }),
+          tag === "auto" ? h("span", null, t("options.auto")) : h("span", { lang: tag }, nameOf(tag, tag)),
+        ),
+      ),
+    );
+  };
+  draw();
+  const others = h("button", { type: "button", class: "quiet" }, t("options.languages"));
+  others.addEventListener("click", async () => {
+    const language = await askForLanguage();
+    if (language) chooseOptions({ language });
+    draw();
+    others.focus();
+  });
+  return h("fieldset", { class: "field" }, h("legend", null, t("options.language")), segments, others);
+}
+
+/** @returns {Promise<string>} a language's tag, empty if none was chosen */
+function askForLanguage() {
+  const search = h("input", {
+    type: "search",
+    placeholder: t("search.hint"),
+    "aria-label": t("options.languages.search"),
+    autocomplete: "off",
+  });
+  const list = h("div", { class: "languages" });
+  const cancelling = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, t("job.cancel"));
+  const draw = () =>
+    list.replaceChildren(
+      ...spokenLanguages(search.value, currentLanguage()).map(({ tag, name, own }) =>
+        h("button", { value: tag, class: "quiet" }, name, own === name ? null : h("span", { lang: tag }, own)),
+      ),
+    );
+  draw();
+  const dialog = h(
+    "dialog",
+    { class: "dialog", "aria-labelledby": "languages-title" },
     h(
-      "label",
-      null,
-      h("input", {
-        type: "radio",
-        name: "spoken",
-        value,
-        checked: value === remembered,
-        onchange: () => remember("sayit.spoken", value),
-      }),
-      h("span", { lang: value === "auto" ? null : value }, label),
+      "form",
+      { method: "dialog" },
+      h("h2", { id: "languages-title" }, t("options.language")),
+      search,
+      list,
+      h("div", { class: "dialog-actions" }, cancelling),
     ),
   );
-  const element = h(
-    "fieldset",
-    { class: "field" },
-    h("legend", null, t("options.language")),
-    h("div", { class: "segmented" }, ...choices),
-  );
-  return { element, chosen: () => ({ language: element.querySelector("input:checked")?.getAttribute("value") ?? "auto" }) };
+  search.addEventListener("input", draw); // Enter presses the first button: the form's default
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
 }
 
 function modelField() {
-  const select = h("select", { id: "model" });
+  const select = h("select", { id: "model", onchange: () => chooseOptions({ model: select.value }) });
   const element = h("div", { class: "field", hidden: true }, h("label", { for: "model" }, t("options.quality")), select);
   listModels()
     .then((models) => {
+      const { model } = chosenOptions();
       for (const { name, isDefault } of models) {
         const label = isDefault ? t("options.default", { model: name }) : name;
-        select.append(h("option", { value: isDefault ? "" : name, selected: isDefault }, label));
+        select.append(h("option", { value: isDefault ? "" : name, selected: isDefault || name === model }, label));
       }
-      element.hidden = models.length === 0;
+      chooseOptions({ model: select.value }); // one that is not offered any more would be refused
+      element.hidden = models.length < 2;
     })
     .catch(() => undefined); // the default is taken then
-  return { element, chosen: () => ({ model: select.value }) };
+  return element;
 }
 
 function moreFields() {
+  const { expected, wishes } = chosenOptions();
   const words = h("input", {
     type: "text",
     id: "expected",
     maxlength: MOST_EXPECTED,
+    value: expected,
     placeholder: t("options.expected.example"),
     autocomplete: "off",
+    oninput: () => chooseOptions({ expected: words.value.trim() }),
   });
-  const boxes = BOXES.map((name) => ({ name, box: h("input", { type: "checkbox" }) }));
-  const element = h(
+  const boxes = BOXES.map((name) => ({ name, box: h("input", { type: "checkbox", checked: wishes.includes(name), onchange: () => chosen() }) }));
+  const chosen = () => chooseOptions({ wishes: boxes.filter(({ box }) => box.checked).map(({ name }) => name) });
+  return h(
     "details",
-    { class: "more-options" },
+    { class: "more-options", open: expected !== "" || wishes.length > 0 }, // what is in force is seen
     h("summary", null, t("options.more")),
     h("div", { class: "expected" }, h("label", { for: "expected" }, t("options.expected")), words),
     h("div", { class: "boxes" }, ...boxes.map(({ name, box }) => h("label", null, box, h("span", null, t(`options.${name}`))))),
   );
-  const wishes = () => boxes.filter(({ box }) => box.checked).map(({ name }) => name);
-  return { element, chosen: () => ({ expected: words.value.trim(), wishes: wishes() }) };
 }

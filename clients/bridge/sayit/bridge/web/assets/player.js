@@ -1,7 +1,7 @@
 /** The audio, where this browser has it: play, speed, and the waveform to move in. */
 
 import { h, icon } from "./dom.js";
-import { clock, t } from "./i18n.js";
+import { clock, remember, remembered, t } from "./i18n.js";
 import { toast } from "./overlays.js";
 import { measure } from "./peaks.js";
 import { audioOf, keepAudio, keepPeaks, peaksOf } from "./store.js";
@@ -15,14 +15,18 @@ import { createWaveform } from "./waveform.js";
  * }} Listener
  */
 
-const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
+const SPEED = "sayit.speed";
+/** Who goes on after a pause wants to hear the last words again, in seconds. */
+const REWIND_S = 1;
 
 /**
  * @param {string} id the job's
  * @param {Listener} text
+ * @param {HTMLElement} follow the text's button
  */
-export function createPlayer(id, text) {
-  const player = new Player(id, text);
+export function createPlayer(id, text, follow) {
+  const player = new Player(id, text, follow);
   void player.load();
   return player;
 }
@@ -34,13 +38,16 @@ class Player {
   #moved = false;
   #url = "";
   #frame = 0;
+  /** Where it was paused, -1 for nowhere. */
+  #pausedAt = -1;
   #leaving = new AbortController();
 
   /**
    * @param {string} id
    * @param {Listener} text
+   * @param {HTMLElement} follow
    */
-  constructor(id, text) {
+  constructor(id, text, follow) {
     this.id = id;
     this.text = text;
     this.audio = h("audio", { preload: "auto" });
@@ -50,28 +57,57 @@ class Player {
     this.time = h("p", { class: "player-time" });
     this.speed = h(
       "select",
-      {
-        class: "player-speed",
-        "aria-label": t("player.speed"),
-        onchange: () => (this.audio.playbackRate = Number(this.speed.value)),
-      },
-      ...SPEEDS.map((speed) => h("option", { value: speed, selected: speed === 1 }, `${speed}×`)),
+      { class: "player-speed", onchange: () => this.#setSpeed(Number(this.speed.value)) },
+      ...SPEEDS.map((speed) => h("option", { value: speed }, `${speed}×`)),
     );
+    this.#setSpeed(Number(remembered(SPEED)) || 1);
     this.note = h("p", { class: "player-note", hidden: true });
     this.element = h(
       "div",
-      { class: "player", role: "group", "aria-label": t("player.label") },
-      h("div", { class: "player-row" }, this.button, this.wave.element, this.time, this.speed),
+      { class: "player", role: "group" },
+      h("div", { class: "player-row" }, this.button, this.wave.element, this.time, follow, this.speed),
       this.note,
       this.audio,
     );
     const { signal } = this.#leaving;
     for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#playing(), { signal });
     this.audio.addEventListener("error", () => this.#url && this.#refused(), { signal });
-    document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
-    this.#playing();
+    this.relabel();
     this.#draw();
   }
+
+  /** Writes what the page says about the audio in its language. */
+  relabel() {
+    this.element.setAttribute("aria-label", t("player.label"));
+    this.wave.relabel();
+    this.speed.setAttribute("aria-label", t("player.speed"));
+    this.speed.title = t("player.speed");
+    this.#sayWhy();
+    this.#playing();
+  }
+
+  /** @param {number} speed */
+  #setSpeed(speed) {
+    const [value] = SPEEDS.filter((each) => each >= speed).concat(2);
+    this.speed.value = String(value);
+    // A new source plays at the default rate.
+    this.audio.defaultPlaybackRate = this.audio.playbackRate = value;
+    remember(SPEED, value === 1 ? null : String(value));
+  }
+
+  /** @param {number} by 1 or -1: the next higher or lower one */
+  changeSpeed(by) {
+    const at = SPEEDS.indexOf(Number(this.speed.value)) + by;
+    if (SPEEDS[at]) this.#setSpeed(SPEEDS[at]);
+  }
+
+  /** @param {number} seconds forwards, or backwards if it is negative */
+  skip(seconds) {
+    this.seek(this.#at + seconds, !this.audio.paused);
+  }
+
+  /** Says why nothing can be played, if that is so. */
+  #sayWhy = () => {};
 
   async load() {
     const blob = await audioOf(this.id);
@@ -82,6 +118,7 @@ class Player {
 
   /** @param {Blob} blob */
   async #take(blob) {
+    this.#sayWhy = () => {};
     this.note.hidden = true;
     this.element.classList.remove("without-audio");
     this.#url = URL.createObjectURL(blob);
@@ -97,7 +134,8 @@ class Player {
 
   #refused() {
     this.text.onAudio(false);
-    this.#explain(t("player.unplayable"));
+    this.#sayWhy = () => this.#explain(t("player.unplayable"));
+    this.#sayWhy();
   }
 
   #offerFile() {
@@ -110,11 +148,13 @@ class Player {
       void keepAudio(this.id, file).then((kept) => kept || toast(t("player.unkept"), "problem"));
       void this.#take(file);
     });
-    this.#explain(
-      t("player.missing"),
-      h("button", { type: "button", class: "link", onclick: () => input.click() }, t("player.attach")),
-      input,
-    );
+    this.#sayWhy = () =>
+      this.#explain(
+        t("player.missing"),
+        h("button", { type: "button", class: "link", onclick: () => input.click() }, t("player.attach")),
+        input,
+      );
+    this.#sayWhy();
   }
 
   /**
@@ -155,6 +195,7 @@ class Player {
    */
   seek(seconds, play = true) {
     this.#moved = true;
+    this.#pausedAt = -1;
     this.#at = Math.min(Math.max(0, seconds), this.#duration || seconds);
     if (this.#url) {
       this.audio.currentTime = this.#at;
@@ -169,7 +210,12 @@ class Player {
 
   toggle() {
     if (!this.#url) return;
-    if (!this.audio.paused) this.audio.pause();
+    if (!this.audio.paused) {
+      this.audio.pause();
+      this.#pausedAt = this.audio.currentTime;
+      return;
+    }
+    if (this.#pausedAt >= 0) this.seek(this.#pausedAt - REWIND_S);
     else void this.audio.play().catch(() => undefined);
   }
 
@@ -190,17 +236,8 @@ class Player {
   #draw() {
     const shown = `${clock(this.#at)} / ${clock(this.#duration)}`;
     if (this.time.textContent !== shown) this.time.textContent = shown;
-    // No word is marked before anything is heard.
+    // No word is marked before anything is played.
     this.wave.setTime(this.#at, this.#moved ? this.text.wordAt(this.#at) : null);
     if (this.#moved) this.text.onTime(this.#at);
-  }
-
-  /** Space plays and pauses, unless something else wants it. @param {KeyboardEvent} event */
-  #pressed(event) {
-    const target = /** @type {HTMLElement} */ (event.target);
-    if (event.key !== " " || event.defaultPrevented || target.closest("button, a, input, select, textarea, .word, dialog"))
-      return;
-    event.preventDefault();
-    this.toggle();
   }
 }

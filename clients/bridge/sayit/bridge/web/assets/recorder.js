@@ -1,76 +1,205 @@
-/** Recording from the microphone. */
+/**
+ * Recording from the microphone: one at a time, whatever view the page shows. Each second is stored as it comes; what was
+ * recorded is sent when it ends, also when the microphone goes away.
+ */
 
-import { t } from "./i18n.js";
+import { largestUpload } from "./api.js";
+import { roughly, t } from "./i18n.js";
+import { chosenOptions } from "./options.js";
+import { toast } from "./overlays.js";
+import { claim, forgetRecorded, keepPiece, keepRecorded } from "./recordings.js";
+import { randomKey, send } from "./sending.js";
 
 /** In order of preference; Safari records mp4 only. */
 const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
+/** More than speech needs; at the usual limit of 100 MB it allows three and a half hours. */
+const BITS_PER_S = 64_000;
+/** What is left of a limit, as a share, when it is warned of. */
+const NEARLY = 0.1;
+/** A second of audio, with room for what a container adds at its end. */
+const LAST_BYTES = 64 * 1024;
+/** Below this the browser may soon be unable to store more. */
+const LITTLE_STORAGE_BYTES = 50 * 2 ** 20;
 
-/** A recording that runs. */
+/** A recording that runs, or pauses. */
 export class Recording {
+  id = randomKey();
+  bytes = 0;
+  /** The largest file that the service takes, 0 where that is not known. */
+  limit = 0;
+  /** Whether all of it is stored in the browser so far. */
+  kept = true;
+  littleStorage = false;
   /** @type {Blob[]} */
   #pieces = [];
+  /** Seconds before the last pause. */
+  #before = 0;
+  #since = performance.now();
+  #startedAt = new Date();
 
   /**
    * @param {MediaStream} stream
+   * @param {() => void} changed called after every piece
    * @param {() => void} broken called when the microphone goes away
    */
-  constructor(stream, broken) {
-    this.startedAt = performance.now();
-    const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+  constructor(stream, changed, broken) {
     this.stream = stream;
-    this.recorder = new MediaRecorder(stream, mimeType ? { mimeType } : {});
-    this.recorder.ondataavailable = (event) => this.#pieces.push(event.data);
+    const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+    this.recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS_PER_S, ...(mimeType && { mimeType }) });
+    this.recorder.ondataavailable = ({ data }) => {
+      if (data.size) void this.#take(data).then(changed);
+    };
     this.recorder.onerror = broken;
     stream.getAudioTracks().forEach((track) => track.addEventListener("ended", broken));
-    this.recorder.start(1000);
     this.context = new AudioContext();
     this.analyser = new AnalyserNode(this.context, { fftSize: 1024 });
     this.context.createMediaStreamSource(stream).connect(this.analyser);
     this.samples = new Float32Array(this.analyser.fftSize);
+    void claim(this.id);
+    void this.#keepHead(false);
+    this.recorder.start(1000);
   }
 
+  /** @param {Blob} piece */
+  async #take(piece) {
+    this.#pieces.push(piece);
+    this.bytes += piece.size;
+    if (!(await keepPiece(this.id, this.#pieces.length - 1, piece))) this.kept = false;
+    if (this.#pieces.length % 30 === 1) {
+      const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate().catch(() => null)) ?? {};
+      this.littleStorage = quota - usage < LITTLE_STORAGE_BYTES;
+    }
+  }
+
+  /** @param {boolean} finished */
+  async #keepHead(finished) {
+    const { id, name, type } = this;
+    const options = finished ? chosenOptions() : null;
+    if (!(await keepRecorded({ id, name, type, startedAt: this.#startedAt.getTime(), options }))) this.kept = false;
+  }
+
+  get type() {
+    return (this.recorder.mimeType || "audio/webm").split(";")[0];
+  }
+
+  /** Of the file: it says when the recording began. */
+  get name() {
+    const time = this.#startedAt.toLocaleString("sv").slice(0, 16).replace(":", "."); // 2025-01-31 17.05, sortable
+    return `${t("record.name", { time })}.${this.type.split("/")[1]}`;
+  }
+
+  get paused() {
+    return this.recorder.state === "paused";
+  }
+
+  /** Of what was recorded, without the pauses. */
   get seconds() {
-    return (performance.now() - this.startedAt) / 1000;
+    return this.#before + (this.paused ? 0 : (performance.now() - this.#since) / 1000);
   }
 
   /** The loudness now, 0 to 1 on a scale that suits the eye. */
   get level() {
+    if (this.paused) return 0;
     this.analyser.getFloatTimeDomainData(this.samples);
     const power = this.samples.reduce((sum, sample) => sum + sample * sample, 0) / this.samples.length;
     return Math.min(1, Math.max(0, 1 + Math.log10(power + 1e-6) / 5) ** 1.5);
   }
 
-  /** @returns {Promise<File>} what was recorded */
-  async finish() {
-    const stopped = new Promise((resolve) => this.recorder.addEventListener("stop", resolve, { once: true }));
-    if (this.recorder.state !== "inactive") this.recorder.stop();
-    else this.recorder.dispatchEvent(new Event("stop"));
-    await stopped;
-    this.discard();
-    const type = (this.recorder.mimeType || "audio/webm").split(";")[0];
-    const time = new Date().toLocaleString("sv").slice(0, 16).replace(":", "."); // 2025-01-31 17.05, sortable
-    return new File(this.#pieces, `${t("record.name", { time })}.${type.split("/")[1]}`, { type });
+  /** Whether the next piece might make the file too large. */
+  get full() {
+    return this.limit > 0 && this.bytes > this.limit - LAST_BYTES;
   }
 
-  /** Releases the microphone. */
-  discard() {
+  /** @returns {string} what the person should know, empty if all is well */
+  get warning() {
+    if (!this.kept) return t("record.unkept");
+    const left = this.limit - LAST_BYTES - this.bytes;
+    if (this.limit && left < this.limit * NEARLY)
+      return t("record.nearly", { time: roughly((left * this.seconds) / this.bytes) });
+    return this.littleStorage ? t("record.storage") : "";
+  }
+
+  pause() {
+    this.#before = this.seconds;
+    this.recorder.pause();
+  }
+
+  resume() {
+    this.recorder.resume();
+    this.#since = performance.now();
+  }
+
+  /** @returns {Promise<File>} what was recorded */
+  async finish() {
+    if (this.recorder.state !== "inactive") {
+      const stopped = new Promise((resolve) => this.recorder.addEventListener("stop", resolve, { once: true }));
+      this.recorder.stop(); // the last piece comes before the event
+      await stopped;
+    }
+    this.release();
+    await this.#keepHead(true);
+    return new File(this.#pieces, this.name, { type: this.type });
+  }
+
+  /** Gives the microphone back. */
+  release() {
     if (this.recorder.state !== "inactive") this.recorder.stop();
     this.stream.getTracks().forEach((track) => track.stop());
     void this.context.close().catch(() => undefined);
   }
 }
 
+/** @type {Recording | null} */
+let current = null;
+let starting = false;
+/** @type {WakeLockSentinel | null} */
+let awake = null;
+/** @type {() => void} */
+let listener = () => {};
+
 /**
- * Asks for the microphone and begins.
+ * Sets the function that is called when a recording begins, pauses, goes on, ends, or has something to warn of.
  *
- * @param {() => void} broken called when the microphone goes away
- * @returns {Promise<Recording>}
- * @throws {Error} with a sentence for people
+ * @param {() => void} changed
  */
-export async function record(broken) {
+export function onRecording(changed) {
+  listener = changed;
+}
+
+/** @returns {Recording | null} */
+export function currentRecording() {
+  return current;
+}
+
+/** Asks for the microphone and begins; says why where it cannot. */
+export async function startRecording() {
+  if (starting || current) return;
+  starting = true;
+  try {
+    const recording = await record();
+    current = recording;
+    void keepAwake();
+    listener();
+    recording.limit = await largestUpload().catch(() => 0);
+  } catch (error) {
+    toast(/** @type {Error} */ (error).message, "problem");
+  } finally {
+    starting = false;
+  }
+}
+
+/** @returns {Promise<Recording>} @throws {Error} with a sentence for people */
+async function record() {
   if (!navigator.mediaDevices || !window.MediaRecorder) throw new Error(t("record.insecure"));
   try {
-    return new Recording(await navigator.mediaDevices.getUserMedia({ audio: true }), broken);
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    /** @type {Recording} */
+    const recording = new Recording(
+      stream,
+      () => (recording.full ? endEarly(recording, t("record.full")) : listener()),
+      () => endEarly(recording, t("record.failed")),
+    );
+    return recording;
   } catch (error) {
     const name = error instanceof DOMException ? error.name : "";
     if (name === "NotFoundError") throw new Error(t("record.missing"));
@@ -78,3 +207,51 @@ export async function record(broken) {
     throw new Error(t("record.failed"));
   }
 }
+
+/**
+ * @param {Recording} recording
+ * @param {string} reason
+ */
+function endEarly(recording, reason) {
+  if (current !== recording) return;
+  toast(reason, "problem");
+  void finishRecording();
+}
+
+/** Ends the recording and sends it. */
+export async function finishRecording() {
+  const ending = taken();
+  if (ending) send([await ending.finish()], chosenOptions(), ending.id);
+}
+
+/** Ends the recording and forgets it. */
+export async function discardRecording() {
+  const ending = taken();
+  if (!ending) return;
+  await ending.finish();
+  await forgetRecorded(ending.id);
+}
+
+/** The recording that ends now. */
+function taken() {
+  const ending = current;
+  current = null;
+  void awake?.release().catch(() => undefined);
+  awake = null;
+  listener();
+  return ending;
+}
+
+export function pauseOrResume() {
+  if (current?.paused) current.resume();
+  else current?.pause();
+  listener();
+}
+
+/** The screen stays on; browsers forget that whenever the page is hidden. */
+async function keepAwake() {
+  if (!current || document.hidden) return;
+  awake = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+}
+
+document.addEventListener("visibilitychange", () => void keepAwake());

@@ -1,39 +1,142 @@
-/** The microphone's panel: loudness, time, and the two ways to end. */
+/** What is seen of recordings above every view: the one that runs, and those that an earlier page could not send. */
 
-import { h, icon } from "./dom.js";
-import { clock, t } from "./i18n.js";
-import { toast } from "./overlays.js";
-import { record } from "./recorder.js";
+import { byId, h, icon, saveAs } from "./dom.js";
+import { clock, relative, t } from "./i18n.js";
+import { chosenOptions } from "./options.js";
+import { confirmed } from "./overlays.js";
+import { currentRecording, discardRecording, finishRecording, onRecording, pauseOrResume } from "./recorder.js";
+import { forgetRecorded, orphans, recordedFile, recordedSeconds } from "./recordings.js";
+import { send } from "./sending.js";
 
 /** @import {Recording} from "./recorder.js" */
+/** @import {Recorded} from "./recordings.js" */
 
 const BARS = 48;
 
-/** @param {(file: File) => void} take gets what was recorded */
-export function recordPanel(take) {
-  /** @type {Recording | null} */
-  let recording = null;
-  let frame = 0;
-  let starting = false;
-  /** @type {(running: boolean) => void} */
-  let toggled = () => {};
+/** @type {{recording: Recording, element: HTMLElement, update: () => void} | null} */
+let panel = null;
+/** @type {{recorded: Recorded, seconds: number}[]} */
+let recovered = [];
 
+/**
+ * Shows recordings from now on.
+ *
+ * @param {() => void} toggled called when one begins or ends
+ */
+export function showRecordings(toggled) {
+  onRecording(() => {
+    const recording = currentRecording();
+    if (panel?.recording !== recording) {
+      redrawRecordings();
+      toggled();
+    }
+    panel?.update();
+  });
+  void orphans((recorded) => void takeOrphan(recorded));
+}
+
+/** Shows them again, in the page's language. */
+export function redrawRecordings() {
+  const recording = currentRecording();
+  const begins = recording !== null && panel?.recording !== recording;
+  panel = recording && recordPanel(recording);
+  byId("recordings").replaceChildren(...(panel ? [panel.element] : []), ...recovered.map(question));
+  if (begins) panel?.element.querySelector("button")?.focus();
+}
+
+/** @param {Recorded} recorded */
+async function takeOrphan(recorded) {
+  const seconds = await recordedSeconds(recorded.id);
+  if (!seconds) return forgetRecorded(recorded.id); // its tab ended in the first second
+  if (recorded.options) return send([await recordedFile(recorded)], recorded.options, recorded.id); // it was on its way
+  recovered = [...recovered, { recorded, seconds }];
+  redrawRecordings();
+}
+
+/** @param {Recorded} recorded */
+function answered(recorded) {
+  recovered = recovered.filter((each) => each.recorded !== recorded);
+  redrawRecordings();
+}
+
+/** @param {(typeof recovered)[number]} one */
+function question({ recorded, seconds }) {
+  const transcribe = async () => {
+    const file = await recordedFile(recorded);
+    answered(recorded);
+    send([file], chosenOptions(), recorded.id);
+  };
+  const discard = async () => {
+    if (!(await discardConfirmed())) return;
+    answered(recorded);
+    await forgetRecorded(recorded.id);
+  };
+  const values = { length: clock(seconds), time: relative(new Date(recorded.startedAt)) };
+  return h(
+    "section",
+    { class: "recovered", "aria-label": t("recovered.title") },
+    h("h2", null, t("recovered.title")),
+    h("p", null, t("recovered.text", values)),
+    h(
+      "div",
+      { class: "recovered-actions" },
+      h("button", { type: "button", class: "button primary", onclick: transcribe }, t("recovered.send")),
+      h(
+        "button",
+        { type: "button", class: "button", onclick: async () => saveAs(await recordedFile(recorded), recorded.name) },
+        t("record.save"),
+      ),
+      h("button", { type: "button", class: "button", onclick: discard }, t("record.discard")),
+    ),
+  );
+}
+
+/** Asks before a recording is thrown away. */
+export function discardConfirmed() {
+  return confirmed({ title: t("record.discard.title"), text: t("record.discard.text"), confirm: t("record.discard") });
+}
+
+/** @param {Recording} recording */
+function recordPanel(recording) {
+  const title = h("span");
   const time = h("p", { class: "record-time", role: "timer" });
   const levels = Array.from({ length: BARS }, () => h("span", { style: { "--height": 0.03 } }));
-  const finish = h("button", { type: "button", class: "button primary" }, icon("check"), t("record.stop"));
-  const discard = h("button", { type: "button", class: "button" }, t("record.discard"));
+  const warning = h("p", { class: "record-warning", role: "alert" });
+  const pausing = h("button", { type: "button", class: "button", onclick: pauseOrResume });
   const element = h(
-    "div",
-    { class: "record", hidden: true, role: "group", "aria-label": t("record.title") },
-    h("p", { class: "record-title" }, h("span", { class: "record-dot", "aria-hidden": "true" }), t("record.title")),
+    "section",
+    { class: "record", "aria-label": t("record.title") },
+    h("p", { class: "record-title" }, h("span", { class: "record-dot", "aria-hidden": "true" }), title),
     time,
     h("div", { class: "levels", "aria-hidden": "true" }, ...levels),
-    h("div", { class: "drop-actions" }, finish, discard),
+    warning,
+    h(
+      "div",
+      { class: "record-actions" },
+      h(
+        "button",
+        { type: "button", class: "button primary", onclick: () => void finishRecording() },
+        icon("check"),
+        t("record.stop"),
+      ),
+      pausing,
+      h(
+        "button",
+        { type: "button", class: "button", onclick: async () => (await discardConfirmed()) && discardRecording() },
+        t("record.discard"),
+      ),
+    ),
   );
-
+  const update = () => {
+    const { paused } = recording;
+    element.classList.toggle("paused", paused);
+    title.textContent = t(paused ? "record.paused" : "record.title");
+    pausing.replaceChildren(icon(paused ? "mic" : "pause"), t(paused ? "record.resume" : "record.pause"));
+    if (warning.textContent !== recording.warning) warning.textContent = recording.warning;
+  };
   let drawnAt = 0;
   const draw = () => {
-    if (!recording) return;
+    if (currentRecording() !== recording || (!element.isConnected && drawnAt)) return;
     if (performance.now() - drawnAt > 60) {
       drawnAt = performance.now();
       time.textContent = clock(recording.seconds);
@@ -42,44 +145,9 @@ export function recordPanel(take) {
         levels[index].style.setProperty("--height", height),
       );
     }
-    frame = requestAnimationFrame(draw);
+    requestAnimationFrame(draw);
   };
-  const show = (/** @type {boolean} */ running) => {
-    element.hidden = !running;
-    toggled(running);
-    if (running) finish.focus();
-  };
-  const start = async () => {
-    if (starting || recording) return;
-    starting = true;
-    try {
-      recording = await record(() => void end(true, true));
-      show(true);
-      draw();
-    } catch (error) {
-      toast(/** @type {Error} */ (error).message, "problem");
-    } finally {
-      starting = false;
-    }
-  };
-  const end = async (/** @type {boolean} */ keep, broken = false) => {
-    const ending = recording;
-    if (!ending) return;
-    recording = null;
-    cancelAnimationFrame(frame);
-    show(false);
-    if (broken) toast(t("record.failed"), "problem");
-    if (keep) take(await ending.finish());
-    else ending.discard();
-  };
-  finish.addEventListener("click", () => void end(true));
-  discard.addEventListener("click", () => void end(false));
-  return {
-    element,
-    start: () => void start(),
-    leave: () => void end(false),
-    onToggle: (/** @type {(running: boolean) => void} */ listener) => {
-      toggled = listener;
-    },
-  };
+  update();
+  draw();
+  return { recording, element, update };
 }

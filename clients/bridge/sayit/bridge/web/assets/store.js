@@ -1,6 +1,7 @@
 /**
- * What this browser keeps of a job: its audio (to play it), the text so far (to resume after a reload), corrections. In
- * IndexedDB; where that is missing (private windows, full disks) everything is kept as long as the page lives.
+ * What this browser keeps of a job: its audio (to play it), the text so far (to resume after a reload), corrections; and
+ * recordings that are not sent yet. In IndexedDB; where that is missing (private windows, full disks) everything is kept as
+ * long as the page lives.
  */
 
 /** @import {Live} from "./live.js" */
@@ -17,17 +18,24 @@ const BUDGET_BYTES = 600 * 2 ** 20;
 /** @type {Record<Shelf, Map<string, any>>} */
 const memory = { audio: new Map(), peaks: new Map(), live: new Map(), edits: new Map() };
 
+/** @type {Record<Shelf | "recordings" | "pieces", string | string[]>} what a value is found by */
+const KEYS = { audio: "id", peaks: "id", live: "id", edits: "id", recordings: "id", pieces: ["recording", "index"] };
+
 /** @type {Promise<IDBDatabase | null> | null} */
 let opened = null;
 
 function database() {
   opened ??= new Promise((resolve) => {
     try {
-      const opening = indexedDB.open("sayit", 1);
+      const opening = indexedDB.open("sayit", 2);
       opening.onupgradeneeded = () => {
-        for (const shelf of Object.keys(memory)) opening.result.createObjectStore(shelf, { keyPath: "id" });
+        const missing = Object.entries(KEYS).filter(([name]) => !opening.result.objectStoreNames.contains(name));
+        for (const [name, keyPath] of missing) opening.result.createObjectStore(name, { keyPath });
       };
-      opening.onsuccess = () => resolve(opening.result);
+      opening.onsuccess = () => {
+        opening.result.onversionchange = () => opening.result.close(); // or a newer page would wait for this tab
+        resolve(opening.result);
+      };
       opening.onerror = opening.onblocked = () => resolve(null);
     } catch {
       resolve(null);
@@ -38,12 +46,12 @@ function database() {
 
 /**
  * @template T
- * @param {Shelf} shelf
+ * @param {keyof typeof KEYS} shelf
  * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest<T>} act
  * @returns {Promise<T | undefined>} undefined where nothing is kept
  */
-async function within(shelf, mode, act) {
+export async function within(shelf, mode, act) {
   const open = await database();
   if (!open) return undefined;
   return new Promise((resolve, reject) => {
@@ -55,19 +63,33 @@ async function within(shelf, mode, act) {
 }
 
 /**
+ * @param {keyof typeof KEYS} shelf
+ * @param {object} value
+ * @returns {Promise<boolean>} whether it will still be there after a reload
+ */
+export async function put(shelf, value) {
+  try {
+    return (await within(shelf, "readwrite", (store) => store.put(value))) !== undefined;
+  } catch {
+    return false; // the disk is full
+  }
+}
+
+/**
+ * @param {keyof typeof KEYS} shelf
+ * @param {IDBKeyRange} [range]
+ * @returns {Promise<any[]>} in the order of their keys
+ */
+export async function everyOf(shelf, range) {
+  return (await within(shelf, "readonly", (store) => store.getAll(range)).catch(() => undefined)) ?? [];
+}
+
+/**
  * @param {Shelf} shelf
  * @param {string} id
  */
 async function read(shelf, id) {
   return memory[shelf].get(id) ?? (await within(shelf, "readonly", (store) => store.get(id)).catch(() => undefined));
-}
-
-/**
- * @param {Shelf} shelf
- * @param {{id: string}} value
- */
-async function write(shelf, value) {
-  await within(shelf, "readwrite", (store) => store.put(value)).catch(() => undefined);
 }
 
 /**
@@ -82,7 +104,7 @@ export async function keepAudio(id, blob) {
   if (blob.size > LARGEST_BYTES) return false;
   try {
     await makeRoom(blob.size);
-    return (await within("audio", "readwrite", (store) => store.put({ id, blob, savedAt: Date.now() }))) !== undefined;
+    return await put("audio", { id, blob, savedAt: Date.now() });
   } catch {
     return false;
   }
@@ -90,7 +112,7 @@ export async function keepAudio(id, blob) {
 
 /** @param {number} bytes */
 async function makeRoom(bytes) {
-  const kept = /** @type {Audio[]} */ ((await within("audio", "readonly", (store) => store.getAll())) ?? []);
+  const kept = /** @type {Audio[]} */ (await everyOf("audio"));
   let total = kept.reduce((sum, each) => sum + each.blob.size, bytes);
   for (const oldest of kept.sort((a, b) => a.savedAt - b.savedAt)) {
     if (total <= BUDGET_BYTES) return;
@@ -107,6 +129,11 @@ export async function audioOf(id) {
   return (await read("audio", id))?.blob ?? null;
 }
 
+/** @param {string} id */
+export async function hasAudio(id) {
+  return memory.audio.has(id) || Boolean(await within("audio", "readonly", (store) => store.count(id)).catch(() => 0));
+}
+
 /**
  * @param {string} id
  * @returns {Promise<Float32Array | null>} the drawn waveform
@@ -120,7 +147,7 @@ export async function peaksOf(id) {
  * @param {Float32Array} peaks
  */
 export async function keepPeaks(id, peaks) {
-  await write("peaks", /** @type {any} */ ({ id, peaks }));
+  await put("peaks", { id, peaks });
 }
 
 /**
@@ -136,7 +163,7 @@ export async function liveOf(id) {
  * @param {Live} live
  */
 export async function keepLive(id, live) {
-  await write("live", /** @type {any} */ ({ id, live }));
+  await put("live", { id, live });
 }
 
 /**
@@ -153,7 +180,7 @@ export async function editsOf(id) {
  */
 export async function keepEdits(id, edits) {
   memory.edits.set(id, { id, edits: [...edits] });
-  await write("edits", /** @type {any} */ ({ id, edits: [...edits] }));
+  await put("edits", { id, edits: [...edits] });
 }
 
 /**

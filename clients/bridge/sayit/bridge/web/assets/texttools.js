@@ -1,91 +1,131 @@
-/** What can be done with a finished text: search, correct, copy, download. */
+/** What can be done with a text, from its first words on: search, copy, download; and when it is finished, correct. */
 
 import { getFile } from "./api.js";
-import { h, icon } from "./dom.js";
+import { h, icon, saveAs } from "./dom.js";
 import { MEDIA_TYPES, write } from "./files.js";
-import { counted, t } from "./i18n.js";
+import { counted, remember, remembered, t } from "./i18n.js";
 import { menu, toast } from "./overlays.js";
 import { searchField } from "./searching.js";
-import { withEdits } from "./transcript.js";
+import { showShortcuts } from "./shortcuts.js";
 
 /** @import {Form} from "./files.js" */
+/** @import {Search} from "./searching.js" */
 /** @import {TextView} from "./textview.js" */
-/** @import {Job, Transcript} from "./wire.js" */
+/** @import {Job} from "./wire.js" */
+
+/** @typedef {{search: Search, editing: boolean, audible: boolean}} State */
+
+const MARKING = "sayit.unsure";
+const FORMS = /** @type {Form[]} */ (["txt", "srt", "vtt", "json"]);
+
+/** Whether fingers do what a mouse and a keyboard do elsewhere. */
+const touch = matchMedia("(pointer: coarse)");
+
+/** @returns {State} */
+export function freshState() {
+  return { search: { wanted: "", replacing: false, replacement: "" }, editing: false, audible: false };
+}
 
 /**
  * @param {TextView} text
  * @param {() => Job | null} job
+ * @param {State} before how the tools were before they were made anew
  */
-export function textTools(text, job) {
-  const now = () => (text.transcript ? withEdits(text.transcript, text.edits) : null);
-  const edit = h(
-    "button",
-    { type: "button", class: "quiet", "aria-pressed": "false" },
-    icon("edit", 18),
-    h("span", null, t("text.edit")),
-  );
-  edit.addEventListener("click", () => {
-    const editing = edit.getAttribute("aria-pressed") !== "true";
-    edit.setAttribute("aria-pressed", String(editing));
-    edit.lastChild?.replaceWith(h("span", null, t(editing ? "text.edit.done" : "text.edit")));
-    text.setEditing(editing);
-    updateHint();
-  });
-  const copying = h("button", { type: "button", class: "quiet" }, icon("copy", 18), h("span", null, t("text.copy")));
-  copying.addEventListener("click", () => {
-    const transcript = now();
-    if (transcript) void copy(write(transcript, "txt").trimEnd());
-  });
-  const downloading = h(
-    "button",
-    { type: "button", class: "quiet" },
-    icon("download", 18),
-    h("span", null, t("text.download")),
-    icon("down", 16),
-  );
-  const forms = /** @type {Form[]} */ (["txt", "srt", "vtt", "json"]);
-  const entries = forms.map((form) => ({
+export function textTools(text, job, before) {
+  let { editing, audible } = before;
+  const edit = labelled("edit", "text.edit", () => setEditing(!editing));
+  const copying = labelled("copy", "text.copy", () => void copy(write(text.now(), "txt").trimEnd()));
+  const marking = pictured("unsure", "text.unsure.mark", () => setMarking(remembered(MARKING) !== "on"));
+  const keys = pictured("keyboard", "keys.title", showShortcuts);
+  keys.classList.add("for-mouse");
+  const downloading = labelled("download", "text.download", () => {});
+  downloading.append(icon("down", 16));
+  const entries = FORMS.map((form) => ({
     label: t(`text.download.${form}`),
     note: `.${form}`,
-    act: () => {
-      const transcript = now();
-      if (transcript) void download(transcript, form, job(), text.edits.size > 0);
-    },
+    act: () => void download(text, form, job()),
   }));
   const hint = h("p", { class: "text-hint" });
-  let audible = false;
-  const updateHint = () => {
-    const editing = edit.getAttribute("aria-pressed") === "true";
-    hint.textContent = t(editing ? "text.edit.hint" : audible ? "text.hint" : "text.hint.unheard");
-  };
-  updateHint();
   const count = h("span", null);
-  const undo = h("button", { type: "button", class: "link", onclick: () => text.undoEdits() }, t("text.edits.undo"));
-  const edits = h("p", { class: "text-edits", role: "status", hidden: true }, count, undo);
-  const search = searchField(text);
-  const element = h(
-    "div",
-    { class: "tools" },
-    h(
-      "div",
-      { class: "tools-row" },
-      search.element,
-      h("div", { class: "tools-buttons" }, edit, copying, menu(downloading, entries)),
-    ),
-    hint,
-    edits,
+  const undo = pictured("undo", "text.undo", () => text.step("undo"));
+  const redo = pictured("redo", "text.redo", () => text.step("redo"));
+  const clear = h(
+    "button",
+    { type: "button", class: "link", onclick: () => text.corrections.clear() },
+    t("text.edits.undo"),
   );
+  const edits = h("div", { class: "text-edits" }, h("p", { role: "status" }, count), undo, redo, clear);
+  const search = searchField(text, before.search);
+
+  const setEditing = (/** @type {boolean} */ on) => {
+    editing = on;
+    edit.setAttribute("aria-pressed", String(editing));
+    edit.querySelector("span")?.replaceChildren(t(editing ? "text.edit.done" : "text.edit"));
+    text.setEditing(editing);
+    drawHint();
+  };
+  const setMarking = (/** @type {boolean} */ on) => {
+    remember(MARKING, on ? "on" : null);
+    marking.setAttribute("aria-pressed", String(on));
+    text.element.classList.toggle("show-unsure", on);
+  };
+  const drawHint = () => {
+    if (touch.matches) hint.textContent = t(editing ? "text.edit.hint.touch" : audible ? "text.hint.touch" : "text.hint.touch.silent");
+    else hint.textContent = t(editing ? "text.edit.hint" : audible ? "text.hint" : "text.hint.silent");
+  };
+  /** The text, or its corrections, have changed. */
   const update = () => {
+    const { corrections, transcript } = text;
+    element.hidden = text.words.length === 0;
+    edit.hidden = hint.hidden = transcript === null;
+    edits.hidden = corrections.edits.size === 0 && !corrections.canUndo && !corrections.canRedo;
+    count.textContent = corrections.edits.size ? counted("text.edits", corrections.edits.size) : "";
+    undo.disabled = !corrections.canUndo;
+    redo.disabled = !corrections.canRedo;
+    clear.hidden = corrections.edits.size === 0;
     search.refresh();
-    edits.hidden = text.edits.size === 0;
-    count.textContent = counted("text.edits", text.edits.size);
   };
-  /** @param {boolean} heard whether there is audio to hear words in */
-  const setAudible = (heard) => {
-    audible = heard;
-    updateHint();
+  const row = h(
+    "div",
+    { class: "tools-row" },
+    search.element,
+    h("div", { class: "tools-buttons" }, edit, marking, copying, menu(downloading, entries), keys),
+    search.row,
+  );
+  const element = h("div", { class: "tools" }, row, hint, edits);
+  setEditing(editing);
+  setMarking(remembered(MARKING) === "on");
+  update();
+  return {
+    element,
+    update,
+    focusSearch: search.focus,
+    /** @param {boolean} playable whether there is audio to play words from */
+    setAudible: (playable) => {
+      audible = playable;
+      drawHint();
+    },
+    /** @returns {State} */
+    state: () => ({ search: search.state(), editing, audible }),
   };
-  return { element, update, setAudible };
+}
+
+/**
+ * @param {Parameters<typeof icon>[0]} picture
+ * @param {"text.edit" | "text.copy" | "text.download"} key
+ * @param {() => void} act
+ */
+function labelled(picture, key, act) {
+  return h("button", { type: "button", class: "quiet", title: t(key), onclick: act }, icon(picture, 18), h("span", null, t(key)));
+}
+
+/**
+ * @param {Parameters<typeof icon>[0]} picture
+ * @param {"text.unsure.mark" | "keys.title" | "text.undo" | "text.redo"} key
+ * @param {() => void} act
+ */
+function pictured(picture, key, act) {
+  return h("button", { type: "button", class: "quiet icon-only", title: t(key), "aria-label": t(key), onclick: act }, icon(picture, 18));
 }
 
 /** @param {string} text */
@@ -105,18 +145,17 @@ async function copy(text) {
 }
 
 /**
- * Without corrections the service's own file, whose subtitles are cut for reading; else, or where the job is gone by now,
- * the page's.
+ * Of a finished text without corrections the service's own file, whose subtitles are cut for reading; else, or where the job is
+ * gone by now, the page's.
  *
- * @param {Transcript} transcript
+ * @param {TextView} text
  * @param {Form} form
  * @param {Job | null} job
- * @param {boolean} corrected
  */
-async function download(transcript, form, job, corrected) {
-  const own = () => write(transcript, form);
-  const content = corrected || !job ? own() : await getFile(job.id, form).catch(own);
-  save(content, form, job?.name ?? "");
+async function download(text, form, job) {
+  const own = () => write(text.now(), form);
+  const serviceHasIt = job && text.transcript && text.corrections.edits.size === 0;
+  save(serviceHasIt ? await getFile(job.id, form).catch(own) : own(), form, job?.name ?? "");
 }
 
 /**
@@ -125,10 +164,6 @@ async function download(transcript, form, job, corrected) {
  * @param {string} name the recording's
  */
 function save(content, form, name) {
-  const url = URL.createObjectURL(new Blob([content], { type: `${MEDIA_TYPES[form]};charset=utf-8` }));
-  const link = h("a", { href: url, download: `${name.replace(/\.\w{1,5}$/, "") || "transcript"}.${form}` });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  const file = new Blob([content], { type: `${MEDIA_TYPES[form]};charset=utf-8` });
+  saveAs(file, `${name.replace(/\.\w{1,5}$/, "") || "transcript"}.${form}`);
 }

@@ -1,20 +1,33 @@
-/** The text on the page: paragraphs with their times, words that can be clicked, the word that is heard. */
+/** The text on the page: paragraphs with their times, words that can be clicked, the word that is played. */
 
 import { correctWord } from "./correcting.js";
-import { h } from "./dom.js";
-import { clock, t } from "./i18n.js";
-import { paragraphs, placeOf, unitsOf, wordAt } from "./transcript.js";
+import { Corrections } from "./corrections.js";
+import { h, icon } from "./dom.js";
+import { clock, remember, remembered, t } from "./i18n.js";
+import { paragraphs, placeOf, unitsOf, withEdits, wordAt } from "./transcript.js";
 
+/** @import {Change} from "./corrections.js" */
 /** @import {Chunk} from "./live.js" */
 /** @import {Edits} from "./transcript.js" */
 /** @import {Segment, Transcript, Word} from "./wire.js" */
 
-/** @typedef {{start: number, end: number, text: string, place: string, element: HTMLElement}} Shown */
+/**
+ * @typedef {{
+ *   start: number, end: number, text: string, probability?: number | undefined, place: string, element: HTMLElement
+ * }} Shown
+ */
 
-/** How long after the reader scrolled the page leaves the scroll position alone, in milliseconds. */
-const READING_MS = 4000;
+/** Words that the model thought less likely than this are worth a second look. */
+const UNSURE = 0.5;
+/** Keys that scroll. */
+const SCROLLING = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);
+const FOLLOWING = "sayit.follow";
+/** What stays free above and below: the tools and the player, in pixels. */
+const [ABOVE, BELOW] = [120, 180];
 
-/** @typedef {{seek: (seconds: number) => void, pause: () => void}} Actions */
+/**
+ * @typedef {{seek: (seconds: number) => void, pause: () => void, changed: () => void}} Actions `changed`: the words are others
+ */
 
 /** @param {Actions} actions */
 export function createTextView(actions) {
@@ -28,18 +41,20 @@ export class TextView {
   #timed = [];
   /** @type {HTMLElement[]} the paragraphs' buttons: one tab stop for all of them */
   #times = [];
-  /** @type {HTMLElement | null} */
-  #heard = null;
+  /** @type {HTMLElement | null} the word that is played */
+  #current = null;
+  /** Whether the page scrolls with the words that are played. */
+  #following = remembered(FOLLOWING) !== "off";
+  /** Whether the reader has scrolled away from them. */
+  #away = false;
   /** @type {Map<number, {chunk: Chunk, element: HTMLElement, words: Shown[]}>} */
   #chunks = new Map();
-  /** @type {Edits} */
-  edits = new Map();
+  corrections = new Corrections(new Map(), () => {});
+  /** @type {(edits: Edits) => void} */
+  #keep = () => {};
   /** @type {Transcript | null} */
   transcript = null;
-  /** @type {(edits: Edits) => void} */
-  #edited = () => {};
   #editing = false;
-  #scrolledAt = 0;
   #leaving = new AbortController();
 
   /** @param {Actions} actions */
@@ -47,19 +62,53 @@ export class TextView {
     this.actions = actions;
     this.note = h("p", { class: "text-note" });
     this.body = h("div", { class: "text-body" });
-    this.element = h("section", { class: "text", "aria-label": t("text.label") }, this.note, this.body);
+    this.element = h("section", { class: "text" }, this.note, this.body);
     this.body.addEventListener("click", (event) => this.#clicked(event));
     this.body.addEventListener("dblclick", (event) => {
       actions.pause(); // the first of the two clicks made it play
       this.#correct(wordElement(event.target));
     });
     this.body.addEventListener("keydown", (event) => this.#pressed(event));
-    for (const name of ["wheel", "touchmove"]) {
-      window.addEventListener(name, () => (this.#scrolledAt = performance.now()), {
-        passive: true,
-        signal: this.#leaving.signal,
-      });
-    }
+    this.follow = h("button", { type: "button", class: "quiet icon-only", onclick: () => this.toggleFollowing() }, icon("follow", 18));
+    const { signal } = this.#leaving;
+    for (const name of ["wheel", "touchmove"])
+      window.addEventListener(name, () => this.#setAway(true), { passive: true, signal });
+    const scrolls = (/** @type {KeyboardEvent} */ { key, target }) => SCROLLING.has(key) && target === document.body;
+    document.addEventListener("keydown", (event) => scrolls(event) && this.#setAway(true), { signal });
+    this.relabel();
+  }
+
+  /** Writes what the page says about the text in its language. */
+  relabel() {
+    this.element.setAttribute("aria-label", t("text.label"));
+    this.words.filter(({ element }) => element.title).forEach((word) => this.#dress(word));
+    for (const time of this.#times) time.setAttribute("aria-label", t("text.jump", { time: time.textContent ?? "" }));
+    for (const name of ["aria-label", "title"]) this.follow.setAttribute(name, t("player.follow"));
+    this.#setAway(this.#away);
+  }
+
+  /** @param {boolean} away */
+  #setAway(away) {
+    this.#away = away;
+    this.follow.setAttribute("aria-pressed", String(this.#following && !away));
+  }
+
+  /** Follows the words that are played again, or not any more. */
+  toggleFollowing() {
+    this.#following = !this.#following || this.#away;
+    remember(FOLLOWING, this.#following ? null : "off");
+    this.#setAway(false);
+    if (this.#following) this.#current?.scrollIntoView({ block: "center" });
+  }
+
+  /**
+   * Scrolls to a word that was asked for; what is played is not followed then.
+   *
+   * @param {HTMLElement} element
+   */
+  lookAt(element) {
+    this.#setAway(true);
+    element.scrollIntoView({ block: "center" });
   }
 
   leave() {
@@ -93,6 +142,18 @@ export class TextView {
     }
     this.#use([...this.#chunks].sort(([a], [b]) => a - b).flatMap(([, { words }]) => words));
     if (following) window.scrollTo({ top: document.documentElement.scrollHeight });
+    this.actions.changed();
+  }
+
+  /**
+   * The text as it is now: with the corrections, or as far as it is known.
+   *
+   * @returns {Transcript}
+   */
+  now() {
+    if (this.transcript) return withEdits(this.transcript, this.corrections.edits);
+    const segments = [...this.#chunks].sort(([a], [b]) => a - b).flatMap(([, { chunk }]) => chunk.segments);
+    return { segments, language: segments[0]?.language ?? "", duration: segments.at(-1)?.end ?? 0, raw: null };
   }
 
   /** @param {number} index */
@@ -106,17 +167,26 @@ export class TextView {
    *
    * @param {Transcript} transcript
    * @param {Edits} edits
-   * @param {(edits: Edits) => void} edited called after every change
+   * @param {(edits: Edits) => void} keep called with every change, and while a word is typed, so that a reload loses none
    */
-  setTranscript(transcript, edits, edited) {
-    Object.assign(this, { transcript, edits });
-    this.#edited = edited;
+  setTranscript(transcript, edits, keep) {
+    this.transcript = transcript;
+    this.#keep = keep;
+    this.corrections = new Corrections(edits, (places) => {
+      const touched = new Set(places);
+      this.words.filter(({ place }) => touched.has(place)).forEach((word) => this.#dress(word));
+      keep(edits);
+      this.actions.changed();
+    });
     this.#chunks.clear();
     const box = h("div", { class: "chunk" });
     const words = this.#fill(box, transcript.segments, 0);
     this.body.replaceChildren(box);
     this.#use(words);
-    this.words.forEach((word) => this.#dress(word));
+    // A long transcript has 15,000 words: those without anything to say are as they were built.
+    const { edits: corrected } = this.corrections;
+    words.filter(({ element, place }) => corrected.has(place) || element.matches(".unsure")).forEach((word) => this.#dress(word));
+    this.actions.changed();
   }
 
   /**
@@ -133,7 +203,8 @@ export class TextView {
       const text = h("p", { lang: together[0].language || null });
       for (const segment of together) {
         unitsOf(segment).forEach((unit, index) => {
-          const element = h("span", { class: "word", tabindex: "-1" }, unit.text.trim());
+          const unsure = (unit.probability ?? 1) < UNSURE;
+          const element = h("span", { class: unsure ? "word unsure" : "word", tabindex: "-1" }, unit.text.trim());
           if (text.childNodes.length && (index === 0 || /^\s/.test(unit.text))) text.append(" ");
           text.append(element);
           words.push({ ...unit, text: unit.text, place: placeOf(at, index), element });
@@ -146,7 +217,7 @@ export class TextView {
         { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) },
         clock(start),
       );
-      time.addEventListener("click", () => this.actions.seek(start));
+      time.addEventListener("click", () => this.#play(start));
       box.append(
         h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)),
       );
@@ -168,18 +239,45 @@ export class TextView {
    *
    * @param {Shown} word
    */
-  #dress({ element, place, text }) {
-    const now = this.edits.get(place);
-    element.textContent = (now || text).trim();
+  #dress({ element, place, text, probability }) {
+    const now = this.corrections.edits.get(place);
+    const shown = (now || text).trim();
+    if (element.textContent !== shown) element.textContent = shown;
     element.classList.toggle("edited", now !== undefined);
     element.classList.toggle("removed", now === "");
-    element.title = now === undefined ? "" : t("text.edited", { word: text.trim() });
+    if (now !== undefined) element.title = t("text.edited", { word: text.trim() });
+    else if (element.classList.contains("unsure"))
+      element.title = t("text.unsure", { percent: `${Math.round((probability ?? 0) * 100)}%` });
+    else element.removeAttribute("title");
   }
 
-  undoEdits() {
-    this.edits = new Map();
-    this.words.forEach((word) => this.#dress(word));
-    this.#edited(this.edits);
+  /**
+   * Corrects words in one step that can be undone.
+   *
+   * @param {Change[]} changes
+   */
+  correct(changes) {
+    this.corrections.apply(changes);
+  }
+
+  /** @param {"undo" | "redo"} way */
+  step(way) {
+    /** @type {string[]} */
+    const before = this.words.map(({ element }) => element.textContent ?? "");
+    this.corrections[way]();
+    const changed = this.words.find(({ element }, index) => element.textContent !== before[index]);
+    if (changed) this.lookAt(changed.element);
+  }
+
+  /** Goes to the next word that the model was not sure of, from the one that has the focus or is played. */
+  nextUnsure() {
+    const from = wordElement(document.activeElement) ?? this.#current;
+    const unsure = this.words.filter(({ element, place }) => element.matches(".unsure") && !this.corrections.edits.has(place));
+    const behind = from ? Number(from.dataset.index) : -1;
+    const next = unsure.find(({ element }) => Number(element.dataset.index) > behind) ?? unsure[0];
+    if (!next) return;
+    this.lookAt(next.element);
+    next.element.focus({ preventScroll: true });
   }
 
   /** @param {boolean} editing */
@@ -193,7 +291,13 @@ export class TextView {
     const element = wordElement(event.target);
     if (!element || getSelection()?.isCollapsed === false) return; // they select to copy
     if (this.#editing) this.#correct(element);
-    else this.actions.seek(this.#of(element).start);
+    else this.#play(this.#of(element).start);
+  }
+
+  /** @param {number} seconds */
+  #play(seconds) {
+    this.#setAway(false);
+    this.actions.seek(seconds);
   }
 
   /** @param {HTMLElement} element */
@@ -206,9 +310,11 @@ export class TextView {
     if (!element || !this.transcript) return;
     getSelection()?.removeAllRanges();
     const word = this.#of(element);
-    correctWord(word, this.edits, (next) => {
-      this.#dress(word);
-      this.#edited(this.edits);
+    const { edits } = this.corrections;
+    const drafted = (/** @type {string} */ typed) => this.#keep(new Map(edits).set(word.place, typed));
+    correctWord(word, edits.get(word.place), drafted, (now, next) => {
+      this.correct([{ place: word.place, text: now }]);
+      this.#keep(edits);
       const neighbour = next ? this.words[this.words.indexOf(word) + next] : null;
       if (neighbour) this.#correct(neighbour.element);
       else word.element.focus({ preventScroll: true });
@@ -220,7 +326,7 @@ export class TextView {
     const target = /** @type {HTMLElement} */ (event.target);
     if (target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
     const element = wordElement(target);
-    if (element && (event.key === "Enter" || event.key === " ")) this.actions.seek(this.#of(element).start);
+    if (element && (event.key === "Enter" || event.key === " ")) this.#play(this.#of(element).start);
     else if (element && (event.key === "e" || event.key === "E" || event.key === "F2")) this.#correct(element);
     else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
       const step = event.key === "ArrowRight" ? 1 : -1;
@@ -252,20 +358,22 @@ export class TextView {
   }
 
   /**
-   * Marks the word that is heard, and keeps it in sight unless the reader is elsewhere.
+   * Marks the word that is played, and keeps it in sight unless the reader does not want that.
    *
    * @param {number} seconds
    */
   showTime(seconds) {
     const element = this.#timed[wordAt(this.#timed, seconds)]?.element ?? null;
-    if (element === this.#heard) return;
-    this.#heard?.classList.remove("heard");
-    this.#heard = element;
+    if (element === this.#current) return;
+    this.#current?.classList.remove("playing");
+    this.#current = element;
     if (!element) return;
-    element.classList.add("heard");
+    element.classList.add("playing");
+    if (!this.#following) return;
     const { top, bottom } = element.getBoundingClientRect();
-    const outside = top < 120 || bottom > window.innerHeight - 180;
-    if (outside && performance.now() - this.#scrolledAt > READING_MS) element.scrollIntoView({ block: "center" });
+    const outside = top < ABOVE || bottom > window.innerHeight - BELOW;
+    if (!outside) this.#setAway(false); // the reader came back
+    else if (!this.#away) element.scrollIntoView({ block: "center" });
   }
 }
 

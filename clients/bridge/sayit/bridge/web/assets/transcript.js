@@ -63,7 +63,7 @@ const LINGER_S = 0.6;
 const EARLY_S = 0.03;
 
 /**
- * The word that is heard at a time: the last one that has begun, if it has not ended long ago.
+ * The word that is played at a time: the last one that has begun, if it has not ended long ago.
  *
  * @param {Word[]} words in order of time
  * @param {number} time seconds

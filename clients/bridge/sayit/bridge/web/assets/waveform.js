@@ -34,7 +34,7 @@ class Waveform {
     this.tip = h("span", { class: "wave-tip", "aria-hidden": "true", hidden: true });
     this.element = h(
       "div",
-      { class: "wave", role: "slider", tabindex: "0", "aria-label": t("player.position"), "aria-valuemin": 0 },
+      { class: "wave", role: "slider", tabindex: "0", "aria-valuemin": 0 },
       this.canvas,
       this.tip,
     );
@@ -46,6 +46,10 @@ class Waveform {
     this.observer.observe(this.element);
     window.addEventListener("sayit:theme", () => this.#ask(), { signal: this.#leaving.signal });
     this.setTime(0, null);
+  }
+
+  relabel() {
+    this.element.setAttribute("aria-label", t("player.position"));
   }
 
   leave() {
@@ -76,7 +80,7 @@ class Waveform {
 
   /**
    * @param {number} seconds
-   * @param {Word | null} word heard at that time
+   * @param {Word | null} word played at that time
    */
   setTime(seconds, word) {
     const [before, now] = [Math.round(this.#time), Math.round(seconds)];

@@ -1,19 +1,31 @@
 /** The service's JSON as the page's values; the only module that knows its field names. Times are seconds. */
 
 /**
- * @typedef {{text: string, start: number, end: number}} Word
+ * @typedef {{text: string, start: number, end: number, probability?: number | undefined}} Word
  * @typedef {{start: number, end: number, text: string, language: string, speaker: string, words: Word[]}} Segment
  * @typedef {{name: string, isDefault: boolean}} Model
  * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
  *   id: string, state: State, name: string, language: string, model: string, expected: string, wishes: Wish[],
- *   progress: Progress, created: Date, expires: Date | null, error: string, cached: boolean, warnings: string[], lastSeq: number
+ *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number
  * }} Job
- * @typedef {{segments: Segment[], language: string, duration: number, raw: any}} Transcript
+ * @typedef {{segments: Segment[], language: string, duration: number, raw: any}} Transcript `raw`: the service's own
+ *   object, null while it has none
  * @typedef {"formatting" | "channels" | "profanity" | "translate"} Wish
  * @typedef {{language: string, model: string, expected: string, wishes: readonly Wish[]}} Options `expected`: words
  */
+
+/** Errors that the same file meets again. */
+const OF_THE_FILE = new Set([
+  "INVALID_FORMAT",
+  "NO_AUDIO_TRACK",
+  "UNSUPPORTED_AUDIO",
+  "AUDIO_TOO_LONG",
+  "FILE_TOO_LARGE",
+  "INVALID_LANGUAGE",
+  "INVALID_OPTION",
+]);
 
 /** @type {State[]} */
 const ENDED = ["completed", "failed", "cancelled"];
@@ -70,6 +82,7 @@ export function jobOf(value) {
     created: new Date(value.created_at),
     expires: value.expires_at ? new Date(value.expires_at) : null,
     error: value.error?.message ?? "",
+    mayPass: !OF_THE_FILE.has(value.error?.code),
     cached: Boolean(value.cached),
     warnings: value.warnings ?? [],
     lastSeq: value.last_seq ?? 0,
@@ -100,7 +113,7 @@ export function segmentOf(value) {
     text: value.text,
     language: value.language ?? "",
     speaker: value.speaker ?? "",
-    words: (value.words ?? []).map((/** @type {any} */ word) => ({ text: word.text, start: word.start, end: word.end })),
+    words: (value.words ?? []).map((/** @type {any} */ { text, start, end, probability }) => ({ text, start, end, probability })),
   };
 }
 

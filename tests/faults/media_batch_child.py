@@ -29,18 +29,23 @@ def main() -> None:
 
 def _outcome(content: bytes, limits: MediaLimits) -> dict[str, object]:
     received = 0
+    channels = 0
+
+    def begin(_declared_s: float | None, number: int) -> None:
+        nonlocal channels
+        channels = number
 
     def count(block: bytes) -> None:
         nonlocal received
         received += len(block)
 
     try:
-        summary = read_audio(io.BytesIO(content), limits, count)
+        summary = read_audio(io.BytesIO(content), limits, count, begin)
     except SayItError as error:
         return {"kind": error.kind.code}
     except Exception as error:  # noqa: BLE001 - counted: the real child turns it into DECODING_FAILED
         return {"kind": "DECODING_FAILED", "unexpected": f"{type(error).__name__}: {error}"}
-    assert received == summary.samples * 2
+    assert received == summary.samples * 2 * channels
     return {"kind": "decoded", "samples": summary.samples}
 
 

@@ -17,8 +17,8 @@ from sayit.speech.errors import ErrorKind
 
 from .media_seeds import media, seeds
 
-_BAD = frozenset({ErrorKind.INVALID_FORMAT})
-_BAD_RATE = frozenset({ErrorKind.INVALID_FORMAT, ErrorKind.UNSUPPORTED_AUDIO})
+_BAD = frozenset({ErrorKind.INVALID_FORMAT, ErrorKind.UNSUPPORTED_CODEC, ErrorKind.DAMAGED_FILE})
+_BAD_RATE = _BAD | {ErrorKind.UNSUPPORTED_AUDIO}
 #: Decoding what is there is right as well.
 _ANYTHING = None
 

@@ -60,6 +60,8 @@ ALLOWED = {
         kind.code
         for kind in (
             ErrorKind.INVALID_FORMAT,
+            ErrorKind.UNSUPPORTED_CODEC,
+            ErrorKind.DAMAGED_FILE,
             ErrorKind.NO_AUDIO_TRACK,
             ErrorKind.UNSUPPORTED_AUDIO,
             ErrorKind.AUDIO_TOO_LONG,

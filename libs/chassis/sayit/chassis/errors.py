@@ -18,6 +18,8 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.FILE_REQUIRED,
         ErrorKind.FILE_TOO_LARGE,
         ErrorKind.INVALID_FORMAT,
+        ErrorKind.UNSUPPORTED_CODEC,
+        ErrorKind.DAMAGED_FILE,
         ErrorKind.NO_AUDIO_TRACK,
         ErrorKind.UNSUPPORTED_AUDIO,
         ErrorKind.AUDIO_TOO_LONG,

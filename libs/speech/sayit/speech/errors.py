@@ -2,9 +2,9 @@
 
     SayItError
     └── carries one ErrorKind
-          ├── the request is wrong:   FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO,
-          │                           AUDIO_TOO_LONG, INVALID_LANGUAGE, INVALID_OPTION, INVALID_ARGUMENT,
-          │                           INVALID_VOCABULARY
+          ├── the request is wrong:   FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, UNSUPPORTED_CODEC, DAMAGED_FILE,
+          │                           NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, INVALID_LANGUAGE,
+          │                           INVALID_OPTION, INVALID_ARGUMENT, INVALID_VOCABULARY
           ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
           │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES
@@ -45,10 +45,20 @@ class ErrorKind(Enum):
     FILE_REQUIRED = Sentence(en="No audio was sent.", ko="오디오 파일이 필요합니다.")
     #: More bytes than the size limit; noticed while they arrive.
     FILE_TOO_LARGE = Sentence(en="The file is larger than {limit_mb} MB.", ko="파일이 {limit_mb} MB보다 큽니다.")
-    #: Not one of the formats we decode, or nothing decodable inside.
+    #: Not one of the containers that we read.
     INVALID_FORMAT = Sentence(
-        en="This is not audio that SayIt can read (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm).",
-        ko="지원하지 않는 파일 형식입니다 (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm만 가능합니다).",
+        en="This is not a file that SayIt can read (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm/mkv, wma, amr, …).",
+        ko="지원하지 않는 파일 형식입니다 (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm/mkv, wma, amr 등).",
+    )
+    #: A container that we read, with audio in a codec that we do not decode.
+    UNSUPPORTED_CODEC = Sentence(
+        en="The file's audio is in a codec that SayIt does not decode.",
+        ko="파일의 오디오 코덱을 지원하지 않습니다.",
+    )
+    #: A container that we read, and nothing in it can be decoded.
+    DAMAGED_FILE = Sentence(
+        en="The file is damaged or empty: no audio in it can be decoded.",
+        ko="파일이 손상되었거나 비어 있어 오디오를 읽을 수 없습니다.",
     )
     #: A readable container without an audio stream, such as a silent video.
     NO_AUDIO_TRACK = Sentence(en="The file has no audio track.", ko="파일에 오디오 트랙이 없습니다.")

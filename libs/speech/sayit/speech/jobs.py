@@ -111,7 +111,7 @@ class Job:
     model: str = ""
     #: Whether the result came from the cache.
     cached: bool = False
-    #: Stable codes of what was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED, …
+    #: Stable codes of what was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS, … (docs/api.md lists them).
     warnings: tuple[str, ...] = ()
     #: The newest durable event's number.
     last_seq: int = 0

@@ -28,6 +28,8 @@ _MORE_EXACT: Mapping[ErrorKind, int] = {
     ErrorKind.UPLOAD_TOO_SLOW: 408,
     ErrorKind.FILE_TOO_LARGE: 413,
     ErrorKind.INVALID_FORMAT: 415,
+    ErrorKind.UNSUPPORTED_CODEC: 415,
+    ErrorKind.DAMAGED_FILE: 422,
     ErrorKind.NO_AUDIO_TRACK: 422,
     ErrorKind.UNSUPPORTED_AUDIO: 422,
     ErrorKind.AUDIO_TOO_LONG: 422,

@@ -58,6 +58,18 @@ RECIPES = {
     "mp4-fragmented": Recipe(format="mp4", codec="aac", options=FRAGMENTED),
     "mp4-video": Recipe(format="mp4", codec="aac", rate=48_000, video="libx264"),
     "aac-adts": Recipe(format="adts", codec="aac"),
+    "aiff": Recipe(format="aiff", codec="pcm_s16be"),
+    "amr": Recipe(format="amr", codec="libopencore_amrnb", rate=8_000, layout="mono"),
+    "au": Recipe(format="au", codec="pcm_mulaw", rate=8_000, layout="mono"),
+    "avi": Recipe(format="avi", codec="libmp3lame", video="mpeg4"),
+    "caf": Recipe(format="caf", codec="alac"),
+    "flv": Recipe(format="flv", codec="aac", video="flv1"),
+    "mkv-ac3": Recipe(format="matroska", codec="ac3", rate=48_000),
+    "mpeg-ps": Recipe(format="mpeg", codec="mp2", rate=48_000, video="mpeg2video"),
+    "mpeg-ts": Recipe(format="mpegts", codec="aac", rate=48_000, video="mpeg2video"),
+    "wav-g722": Recipe(format="wav", codec="g722", rate=16_000, layout="mono"),
+    "wav-g726": Recipe(format="wav", codec="g726", rate=8_000, layout="mono"),
+    "wma": Recipe(format="asf", codec="wmav2"),
 }
 
 
@@ -89,7 +101,7 @@ def encode(recipe: Recipe, seconds: float = SECONDS) -> bytes:
         return io.BytesIO(files[""].getvalue())  # `faststart` reads what it has written
 
     with av.open(files[""], "w", format=recipe.format, options=recipe.options, io_open=reopen) as container:
-        pictures = container.add_stream(recipe.video, rate=10) if recipe.video else None
+        pictures = container.add_stream(recipe.video, rate=25) if recipe.video else None
         sound = container.add_stream(recipe.codec, rate=recipe.rate, layout=recipe.layout) if recipe.sound else None
         if pictures is not None:
             _add_pictures(container, pictures, seconds)
@@ -105,17 +117,18 @@ class _Kept(io.BytesIO):
 
 def _add_pictures(container: Any, stream: Any, seconds: float) -> None:
     stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-    for index in range(round(seconds * 10)):
+    for index in range(round(seconds * 25)):
         picture = av.VideoFrame(64, 48, "yuv420p")
         for plane in picture.planes:
             plane.update(bytes(plane.buffer_size))
-        picture.pts, picture.time_base = index, Fraction(1, 10)
+        picture.pts, picture.time_base = index, Fraction(1, 25)
         container.mux(stream.encode(picture))
     container.mux(stream.encode(None))
 
 
 def _add_sound(container: Any, stream: Any, seconds: float) -> None:
     context = stream.codec_context
+    context.bit_rate = 128_000 if context.name == "wmav2" else context.bit_rate
     if not context.is_open:
         context.open()
     resampler = av.AudioResampler(

@@ -21,7 +21,7 @@ def split(content: bytes) -> tuple[AudioSummary, NDArray[np.int16]]:
     """The file's summary and samples, `int16[samples, channels]`, after a check of the blocks."""
     blocks: list[bytes] = []
     channels: list[int] = []
-    summary = read_audio(io.BytesIO(content), MediaLimits(), blocks.append, split=channels.append)
+    summary = read_audio(io.BytesIO(content), MediaLimits(), blocks.append, lambda _, n: channels.append(n), split=True)
     (count,) = channels
     assert all(0 < len(block) <= BLOCK_BYTES and len(block) % (2 * count) == 0 for block in blocks)
     return summary, np.frombuffer(b"".join(blocks), "<i2").reshape(-1, count)

@@ -31,16 +31,25 @@ def test_a_summary_survives_the_way() -> None:
     assert frames.unpack_summary(payload_of(frames.pack_summary(SUMMARY)), samples=16_000) == SUMMARY
 
 
-def test_a_length_survives_the_way() -> None:
-    """How long a file says it is arrives."""
-    assert frames.unpack_length(payload_of(frames.pack_length(3_600.5))) == 3_600.5
+@pytest.mark.parametrize(("declared_s", "channels"), [(3_600.5, 2), (None, 1)])
+def test_the_beginning_survives_the_way(declared_s: float | None, channels: int) -> None:
+    """How long a file says it is, and how many channels come, arrive."""
+    payload = payload_of(frames.pack_begin(declared_s, channels))
+    assert frames.unpack_begin(payload, most_channels=8) == (declared_s, channels)
 
 
-@pytest.mark.parametrize("payload", [b"", b"1234567", *(struct.pack("!d", x) for x in (0.0, -1.0, math.inf, math.nan))])
-def test_a_length_that_cannot_be_is_refused(payload: bytes) -> None:
-    """Nothing, nonsense and endless lengths are refused."""
+@pytest.mark.parametrize("length", [0.0, -1.0, math.inf, math.nan, "1", True])
+def test_a_length_that_cannot_be_is_refused(length: object) -> None:
+    """Nonsense and endless lengths are refused."""
     with pytest.raises(frames.BrokenFrameError):
-        frames.unpack_length(payload)
+        frames.unpack_begin(json.dumps({"declared_s": length, "channels": 1}).encode(), most_channels=8)
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b'{"declared_s": 1}', b'{"declared_s": 1, "channels": 9}', b"[" * 128])
+def test_channels_that_cannot_be_are_refused(payload: bytes) -> None:
+    """None, no number, and more than a file may have."""
+    with pytest.raises(frames.BrokenFrameError):
+        frames.unpack_begin(payload, most_channels=8)
 
 
 def test_an_error_survives_the_way() -> None:
@@ -61,7 +70,7 @@ def test_an_error_survives_the_way() -> None:
         struct.pack("!cI", frames.AUDIO, 31_999),
         struct.pack("!cI", frames.AUDIO, 32_002),
         struct.pack("!cI", frames.SUMMARY, 2**32 - 1),
-        struct.pack("!cI", frames.LENGTH, 9),
+        struct.pack("!cI", frames.BEGIN, 129),
     ],
 )
 def test_a_frame_that_cannot_be_is_refused(header: bytes) -> None:

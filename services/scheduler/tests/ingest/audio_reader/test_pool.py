@@ -101,7 +101,7 @@ async def test_blocks_are_a_second_each(pool: AudioReaderPool) -> None:
     [
         (b"", ErrorKind.INVALID_FORMAT),
         (b"not audio " * 1_000, ErrorKind.INVALID_FORMAT),
-        (wav(b""), ErrorKind.INVALID_FORMAT),
+        (wav(b""), ErrorKind.DAMAGED_FILE),
         (wav(bytes(40_000), rate=1), ErrorKind.UNSUPPORTED_AUDIO),
     ],
     ids=["empty", "text", "no-samples", "1-Hz"],

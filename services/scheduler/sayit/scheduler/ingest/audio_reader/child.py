@@ -47,8 +47,8 @@ def _read(descriptor: int, limits: MediaLimits, *, split: bool) -> bytes:
                 file,
                 limits,
                 lambda block: _send(frames.pack(frames.AUDIO, block)),
-                lambda seconds: _send(frames.pack_length(seconds)),
-                (lambda channels: _send(frames.pack_channels(channels))) if split else None,
+                lambda seconds, channels: _send(frames.pack_begin(seconds, channels)),
+                split=split,
             )
         return frames.pack_summary(summary)
     except SayItError as error:

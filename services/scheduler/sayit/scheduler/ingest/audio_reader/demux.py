@@ -14,13 +14,18 @@ import av
 import av.error
 from av.stream import Discard
 
+from sayit.scheduler.ingest.audio_reader import tracks
 from sayit.scheduler.ingest.audio_reader.limits import (
     CHANNELS_CHANGED,
     CORRUPT_PACKETS,
+    OTHER_TRACK,
+    TRACKS_LEFT_OUT,
     TRUNCATED_AUDIO,
+    UNREAD_DATA,
     AudioSummary,
     MediaLimits,
 )
+from sayit.scheduler.ingest.audio_reader.parts import Part, PartFile, parts_of
 from sayit.scheduler.ingest.audio_reader.resampler import Resampler
 from sayit.scheduler.ingest.audio_reader.timeline import Timeline
 from sayit.scheduler.ingest.audio_reader.truncation import declared_s, is_cut_short
@@ -31,14 +36,16 @@ from sayit.speech.errors import ErrorKind, SayItError
 BLOCK_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 
 #: The demuxers a file may meet. Not in the list and never tried: playlists, SDP, concat scripts, image sequences.
-FORMATS = "mp3,flac,wav,w64,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac"
+FORMATS = "mp3,flac,wav,w64,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,amr,asf,au,avi,caf,flv,mpeg,mpegts"
 #: The decoders a stream may meet, also while the container is probed: a video's pictures are never decoded.
 CODECS = (
-    "aac,aac_fixed,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,alac,amrnb,amrwb,eac3,flac,gsm,gsm_ms,"
-    "libopencore_amrnb,libopencore_amrwb,libopus,libvorbis,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,pcm_alaw,"
-    "pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,"
-    "pcm_s64le,pcm_s8,pcm_u8,speex,vorbis"
+    "aac,aac_fixed,aac_latm,ac3,adpcm_g722,adpcm_g726,adpcm_g726le,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,alac,"
+    "amrnb,amrwb,dca,eac3,flac,g722,g726,g726le,gsm,gsm_ms,libopencore_amrnb,libopencore_amrwb,libopus,libvorbis,mlp,"
+    "mp1,mp1float,mp2,mp2float,mp3,mp3float,nellymoser,opus,pcm_alaw,pcm_bluray,pcm_dvd,pcm_f32be,pcm_f32le,pcm_f64be,"
+    "pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s64le,pcm_s8,pcm_u8,speex,"
+    "truehd,vorbis,wmalossless,wmapro,wmav1,wmav2,wmavoice"
 )
+_DECODERS = frozenset(CODECS.split(","))
 _CONTAINER_OPTIONS = {
     "format_whitelist": FORMATS,
     "codec_whitelist": CODECS,
@@ -46,85 +53,150 @@ _CONTAINER_OPTIONS = {
     "max_streams": "64",
     "probesize": "1048576",  # five times this by default, which a large WAV makes it read for nothing
 }
+#: How files begin whose container is one of these, whatever is wrong with the rest.
+_BEGINNINGS = (
+    *(b"RIFF", b"riff", b"RF64", b"fLaC", b"OggS", b"ID3", b"\x1a\x45\xdf\xa3", b"FORM", b"caff", b".snd", b"#!AMR"),
+    *(b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba"),
+)
+#: Containers whose times count from zero, so that sound may begin later than the file. Others count from wherever
+#: their recorder was, or from the first thing in them.
+_FROM_ZERO = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+#: Containers of sound alone, which are read to their end.
+_SOUND_ALONE = frozenset({"aiff", "au", "caf", "w64", "wav"})
+#: Bytes that such a container may leave unread: tags, padding.
+_UNREAD_BYTES = 65_536
 #: Read errors in a row after which the rest of a file is given up.
 _MAX_READ_ERRORS = 16
 
 Sink = Callable[[bytes], None]
+#: Takes, before any audio, the seconds that the file says it has, if it says so, and the channels in the blocks.
+Begin = Callable[[float | None, int], None]
 
 
 def read_audio(
     file: BinaryIO,
     limits: MediaLimits,
     sink: Sink,
-    declared: Callable[[float], None] = lambda _: None,
-    split: Callable[[int], None] | None = None,
+    begin: Begin = lambda _declared_s, _channels: None,
+    *,
+    split: bool = False,
 ) -> AudioSummary:
-    """Decodes the best audio stream of `file`, mixed down to one channel unless it is to be split.
+    """Decodes an audio track of `file`, the one with speech if there are several, and all containers joined in it.
+
+    Blocks hold one channel, or the channels of the track's beginning side by side (see `Resampler` for what changes
+    later) where they are to be split or are two: how these are mixed is up to the caller.
 
     Args:
         file: a seekable binary file; only its bytes are used, never its name.
         limits: what the file may cost. Time and memory are enforced from outside (`sandbox`, `pool`).
         sink: takes s16le blocks of at most BLOCK_BYTES; an error it raises ends the decoding.
-        declared: takes the seconds that the file says it has, before any audio, if it says so.
-        split: takes the number of channels, before any audio; blocks hold them interleaved then. It is the number of
-            the stream's beginning, see `Resampler` for what changes later.
+        begin: see `Begin`.
+        split: whether more than two channels are kept apart.
 
     Raises:
-        SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, or DECODING_FAILED (memory).
+        SayItError: INVALID_FORMAT, UNSUPPORTED_CODEC, DAMAGED_FILE, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG,
+            or DECODING_FAILED (memory).
     """
-    output = _Output(limits, sink)
+    reading = _Reading(limits, sink, begin, split=split)
     try:
-        with _opened(file) as container:
-            stream = _audio_stream(container)
-            seconds = declared_s(container, stream)
-            if seconds is not None:
-                declared(seconds)
-            return _read_stream(container, stream, file, limits, output, split)
+        for part in parts_of(file):
+            try:
+                reading.part(file, part)
+            except SayItError as error:
+                if reading.first is None or error.kind is ErrorKind.AUDIO_TOO_LONG:
+                    raise
+                reading.warnings.add(UNREAD_DATA)  # what was joined to the file is none, or is broken
+                break
     except MemoryError as error:  # Python's and FFmpeg's
         raise SayItError(ErrorKind.DECODING_FAILED, cause="out of memory") from error
+    return reading.finish()
 
 
-def _read_stream(
-    container: Any,
-    stream: Any,
-    file: BinaryIO,
-    limits: MediaLimits,
-    output: _Output,
-    split: Callable[[int], None] | None,
-) -> AudioSummary:
-    timeline = Timeline(None if container.start_time is None else container.start_time / av.time_base)
-    resampler = Resampler()
-    reader = _Reader(container, stream, limits)
-    tick_s = float(stream.time_base or 0)
-    for frame, next_frame in _pairs(reader.frames()):
-        if split is not None and reader.first is not None:
-            resampler.channels = output.channels = reader.first.channels
-            split(output.channels)
-            split = None
-        start_s, next_start_s = _start_s(frame, tick_s), _start_s(next_frame, tick_s)
-        silence_s = timeline.place(start_s, frame.samples / frame.sample_rate, next_start_s)
-        if silence_s:
-            output.silence(silence_s)
-        output.audio(resampler.convert(frame))
-    output.audio(resampler.flush())
-    output.finish()
-    if output.samples == 0 or reader.first is None:
-        raise SayItError(ErrorKind.INVALID_FORMAT, cause="no decodable audio")
-    warnings = []
-    damaged_end = reader.corrupt_at_end > 0
-    if is_cut_short(container, stream, file, end_s=timeline.position_s, damaged_end=damaged_end):
-        warnings.append(TRUNCATED_AUDIO)
-    if reader.corrupt:
-        warnings.append(CORRUPT_PACKETS)
-    if resampler.changed:
-        warnings.append(CHANNELS_CHANGED)
-    return replace(reader.first, samples=output.samples, warnings=tuple(warnings))
+class _Reading:
+    """A file that is being decoded, container by container."""
+
+    def __init__(self, limits: MediaLimits, sink: Sink, begin: Begin, *, split: bool) -> None:
+        #: The file's own parameters, by its first frame.
+        self.first: AudioSummary | None = None
+        self.warnings: set[str] = set()
+        self._limits = limits
+        self._begin = begin
+        self._split = split
+        self._output = _Output(limits, sink)
+        self._resampler = Resampler()
+
+    def part(self, file: BinaryIO, part: Part) -> None:
+        """Decodes one container."""
+        content = PartFile(file, part)
+        with _opened(content) as container:
+            usable = _usable(container)
+            if len(usable) == 1:
+                self._container(container, usable[0], content, part)
+                return
+            index, others = tracks.chosen(container, usable)
+            if others:
+                self.warnings.add(TRACKS_LEFT_OUT)
+            if index != usable[0].index:
+                self.warnings.add(OTHER_TRACK)
+        content = PartFile(file, part)
+        with _opened(content) as container:
+            self._container(container, container.streams[index], content, part)
+
+    def _container(self, container: Any, stream: Any, content: PartFile, part: Part) -> None:
+        stream.codec_context.thread_count = 1
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard["all"]
+        reader = _Reader(container, stream, self._limits, self.first)
+        end_s = self._frames(container, stream, reader)
+        byte_rate = (stream.codec_context.bit_rate or 0) / 8
+        if (part.missing and part.missing > byte_rate / 2) or is_cut_short(
+            container, stream, content, end_s=end_s, damaged_end=reader.corrupt_at_end > 0
+        ):
+            self.warnings.add(TRUNCATED_AUDIO)
+        if reader.corrupt:
+            self.warnings.add(CORRUPT_PACKETS)
+        unread = part.end - part.start - content.furthest
+        if part.rest or (container.format.name in _SOUND_ALONE and unread > _UNREAD_BYTES):
+            self.warnings.add(UNREAD_DATA)
+
+    def finish(self) -> AudioSummary:
+        """What the file was."""
+        self._output.audio(self._resampler.flush())
+        self._output.finish()
+        if self.first is None or self._output.samples == 0:
+            raise SayItError(ErrorKind.DAMAGED_FILE, cause="no decodable audio")
+        if self._split and self._resampler.changed:
+            self.warnings.add(CHANNELS_CHANGED)
+        return replace(self.first, samples=self._output.samples, warnings=tuple(sorted(self.warnings)))
+
+    def _frames(self, container: Any, stream: Any, reader: _Reader) -> float:
+        """Decodes a stream; returns where its audio ends, in seconds from the container's start."""
+        output, resampler = self._output, self._resampler
+        origin_s = None if container.start_time is None else container.start_time / av.time_base
+        if container.format.name in _FROM_ZERO and origin_s is not None:
+            origin_s = min(origin_s, 0.0)
+        timeline = Timeline(origin_s)
+        tick_s = float(stream.time_base or 0)
+        for frame, next_frame in _pairs(reader.frames()):
+            if self.first is None and reader.first is not None:
+                self.first = reader.first
+                channels = reader.first.channels if self._split or reader.first.channels == 2 else 1
+                resampler.channels = output.channels = channels
+                resampler.alike = not self._split
+                self._begin(declared_s(container, stream), channels)
+            start_s, next_start_s = _start_s(frame, tick_s), _start_s(next_frame, tick_s)
+            silence_s = timeline.place(start_s, frame.samples / frame.sample_rate, next_start_s)
+            if silence_s:
+                output.silence(silence_s)
+            output.audio(resampler.convert(frame))
+        return timeline.position_s
 
 
-def _opened(file: BinaryIO) -> Any:
+def _opened(file: PartFile) -> Any:
     try:
         return av.open(
-            _Nameless(file),
+            file,
             mode="r",
             container_options=_CONTAINER_OPTIONS,
             metadata_errors="replace",
@@ -132,24 +204,29 @@ def _opened(file: BinaryIO) -> Any:
         )
     except (av.error.FFmpegError, PermissionError, ValueError) as error:
         # FFmpeg's out-of-memory error too: here it is a header that claims more entries or streams than can be.
-        raise SayItError(ErrorKind.INVALID_FORMAT, cause=str(error)) from error
+        file.seek(0)
+        head = file.read(12)
+        known = head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp"
+        raise SayItError(ErrorKind.DAMAGED_FILE if known else ErrorKind.INVALID_FORMAT, cause=str(error)) from error
 
 
-def _audio_stream(container: Any) -> Any:
-    stream = container.streams.best("audio")
-    if stream is None:
-        # av_find_best_stream passes over streams that it has no decoder or no parameters for.
-        if container.streams.audio or not container.streams:
-            raise SayItError(ErrorKind.INVALID_FORMAT, cause="no usable stream")
+def _usable(container: Any) -> list[Any]:
+    """The audio streams that can be decoded, the one that FFmpeg prefers first; at least one.
+
+    Raises:
+        SayItError: NO_AUDIO_TRACK, UNSUPPORTED_CODEC, DAMAGED_FILE.
+    """
+    audio = list(container.streams.audio)
+    usable = [one for one in audio if one.codec_context is not None and one.codec_context.name in _DECODERS]
+    if not usable:
+        if audio:
+            names = [one.codec_context.name if one.codec_context is not None else "unknown" for one in audio]
+            raise SayItError(ErrorKind.UNSUPPORTED_CODEC, cause=f"codec {', '.join(names)}")
+        if not container.streams:
+            raise SayItError(ErrorKind.DAMAGED_FILE, cause="no stream")
         raise SayItError(ErrorKind.NO_AUDIO_TRACK)
-    context = stream.codec_context
-    if context is None or context.name not in CODECS.split(","):
-        raise SayItError(ErrorKind.INVALID_FORMAT, cause=f"codec {context and context.name}")
-    context.thread_count = 1
-    for other in container.streams:
-        if other.index != stream.index:
-            other.discard = Discard["all"]
-    return stream
+    best = container.streams.best("audio")
+    return sorted(usable, key=lambda one: (best is None or one.index != best.index, one.index))
 
 
 def _start_s(frame: Any | None, tick_s: float) -> float | None:
@@ -172,32 +249,16 @@ def _refuse(url: str, _flags: int, _options: dict[str, str]) -> Any:
     raise PermissionError(f"refused to open {url[:200]!r}")
 
 
-class _Nameless:
-    """A file reduced to its bytes: FFmpeg also judges by names, and PyAV takes a name where it finds one."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.read = file.read
-        self.tell = file.tell
-
-    def seek(self, offset: int, whence: int) -> int:
-        """The new position, or -1 where a damaged file points before its own start."""
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError, OverflowError):
-            return -1
-
-
 class _Reader:
     """Frames of one stream; what cannot be read or decoded is skipped and counted."""
 
-    def __init__(self, container: Any, stream: Any, limits: MediaLimits) -> None:
+    def __init__(self, container: Any, stream: Any, limits: MediaLimits, first: AudioSummary | None) -> None:
         #: Packets and frames that were skipped before the last good one.
         self.corrupt = 0
         #: Packets and frames that were skipped since: a cut end, or data that is not audio behind it.
         self.corrupt_at_end = 0
         #: The file's own parameters, by its first frame.
-        self.first: AudioSummary | None = None
+        self.first = first
         self._container = container
         self._stream = stream
         self._limits = limits

@@ -1,11 +1,11 @@
 """What the child sends to its parent: frames of one kind byte, a length (u32, big-endian) and a payload.
 
-    READY                          libraries are loaded, a file may come
-    LENGTH   seconds (f64)         at most once, before any audio: how long the file says it is
-    CHANNELS number (u8)           where they are split: once, before any audio, which holds so many, interleaved
-    AUDIO    s16le                 at most one second of one channel, any number of times
-    SUMMARY  JSON                  the last frame of a decoded file: the fields of DecodeSummary
-    ERROR    JSON {code, cause}    the last frame of a file that cannot be decoded
+    READY                                libraries are loaded, a file may come
+    BEGIN    JSON {declared_s, channels} once, before any audio: how long the file says it is, or null, and how many
+                                         channels the audio holds, interleaved
+    AUDIO    s16le                       at most one second of one channel, any number of times
+    SUMMARY  JSON                        the last frame of a decoded file: the fields of AudioSummary
+    ERROR    JSON {code, cause}          the last frame of a file that cannot be decoded
 
 The parent checks everything: a child may have been taken over by the file it decodes.
 """
@@ -16,6 +16,7 @@ import json
 import math
 import struct
 from dataclasses import asdict
+from typing import Any
 
 from sayit.scheduler.ingest.audio_reader.limits import WARNINGS, AudioSummary
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
@@ -25,22 +26,23 @@ from sayit.speech.errors import ErrorKind, SayItError
 MIX = b"F"
 SPLIT = b"S"
 READY = b"R"
+BEGIN = b"B"
 AUDIO = b"A"
-LENGTH = b"L"
-CHANNELS = b"C"
 SUMMARY = b"S"
 ERROR = b"E"
 
 #: Bytes of the longest audio frame: one second of one channel.
 MAX_AUDIO_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 #: Bytes of the longest payload of each kind.
-MAX_BYTES = {READY: 0, LENGTH: 8, CHANNELS: 1, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
+MAX_BYTES = {READY: 0, BEGIN: 128, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
 #: Characters of the causes and names that are passed on.
 _MAX_TEXT = 500
 #: The errors that a file can cause.
 FILE_ERRORS = frozenset(
     {
         ErrorKind.INVALID_FORMAT,
+        ErrorKind.UNSUPPORTED_CODEC,
+        ErrorKind.DAMAGED_FILE,
         ErrorKind.NO_AUDIO_TRACK,
         ErrorKind.UNSUPPORTED_AUDIO,
         ErrorKind.AUDIO_TOO_LONG,
@@ -48,7 +50,6 @@ FILE_ERRORS = frozenset(
     }
 )
 _HEADER = struct.Struct("!cI")
-_SECONDS = struct.Struct("!d")
 HEADER_BYTES = _HEADER.size
 
 
@@ -61,14 +62,9 @@ def pack(kind: bytes, payload: bytes = b"") -> bytes:
     return _HEADER.pack(kind, len(payload)) + payload
 
 
-def pack_length(seconds: float) -> bytes:
-    """How long the file says it is."""
-    return pack(LENGTH, _SECONDS.pack(seconds))
-
-
-def pack_channels(channels: int) -> bytes:
-    """How many channels the audio holds."""
-    return pack(CHANNELS, bytes([channels]))
+def pack_begin(declared_s: float | None, channels: int) -> bytes:
+    """The frame before the first audio."""
+    return pack(BEGIN, json.dumps({"declared_s": declared_s, "channels": channels}).encode())
 
 
 def pack_summary(summary: AudioSummary) -> bytes:
@@ -93,29 +89,19 @@ def unpack_header(header: bytes) -> tuple[bytes, int]:
     return kind, length
 
 
-def unpack_length(payload: bytes) -> float:
-    """The seconds in a LENGTH frame.
+def unpack_begin(payload: bytes, *, most_channels: int) -> tuple[float | None, int]:
+    """The declared seconds, and the number of channels.
 
     Raises:
-        BrokenFrameError: no length.
+        BrokenFrameError: no length, or no number of channels that a file may have.
     """
-    if len(payload) != _SECONDS.size:
-        raise BrokenFrameError(f"length of {len(payload)} bytes")
-    seconds: float = _SECONDS.unpack(payload)[0]
-    if not 0 < seconds < math.inf:
-        raise BrokenFrameError(f"length of {seconds} s")
-    return seconds
-
-
-def unpack_channels(payload: bytes, *, most: int) -> int:
-    """The number in a CHANNELS frame.
-
-    Raises:
-        BrokenFrameError: no number of channels that a file may have.
-    """
-    if len(payload) != 1 or not 1 <= payload[0] <= most:
-        raise BrokenFrameError(f"channels {payload!r}")
-    return payload[0]
+    fields = _fields(payload, "declared_s", "channels")
+    declared_s, channels = fields["declared_s"], fields["channels"]
+    if declared_s is not None and not (type(declared_s) in (int, float) and 0 < declared_s < math.inf):
+        raise BrokenFrameError(f"length of {declared_s!r}")
+    if type(channels) is not int or not 1 <= channels <= most_channels:
+        raise BrokenFrameError(f"channels {channels!r}")
+    return declared_s, channels
 
 
 def unpack_summary(payload: bytes, *, samples: int) -> AudioSummary:
@@ -124,8 +110,8 @@ def unpack_summary(payload: bytes, *, samples: int) -> AudioSummary:
     Raises:
         BrokenFrameError: not a summary, or not of this audio.
     """
+    fields = _fields(payload, "samples", "container", "codec", "sample_rate_hz", "channels", "warnings")
     try:
-        fields = json.loads(payload)
         summary = AudioSummary(
             samples=int(fields["samples"]),
             container=_text(fields["container"]),
@@ -134,7 +120,7 @@ def unpack_summary(payload: bytes, *, samples: int) -> AudioSummary:
             channels=int(fields["channels"]),
             warnings=tuple(str(warning) for warning in fields["warnings"]),
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError) as error:
         raise BrokenFrameError(f"summary: {error}") from error
     if summary.samples != samples or samples == 0 or not WARNINGS.issuperset(summary.warnings):
         raise BrokenFrameError(f"summary of {summary.samples} samples after {samples}")
@@ -147,16 +133,22 @@ def unpack_error(payload: bytes, *, limit_minutes: str) -> SayItError:
     Raises:
         BrokenFrameError: not an error that a file can cause.
     """
-    try:
-        fields = json.loads(payload)
-        kind, cause = ErrorKind.of_code(str(fields["code"])), _text(fields["cause"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise BrokenFrameError(f"error: {error}") from error
-    if kind not in FILE_ERRORS:
-        raise BrokenFrameError(f"error {kind.code}")
+    fields = _fields(payload, "code", "cause")
+    kind, cause = next((one for one in FILE_ERRORS if one.code == fields["code"]), None), _text(fields["cause"])
+    if kind is None:
+        raise BrokenFrameError(f"error {_text(fields['code'])}")
     if kind is ErrorKind.AUDIO_TOO_LONG:
         return SayItError(kind, cause=cause, limit_minutes=limit_minutes)
     return SayItError(kind, cause=cause)
+
+
+def _fields(payload: bytes, *names: str) -> dict[str, Any]:
+    """A JSON object that has all of these names."""
+    try:
+        fields = json.loads(payload)
+        return {name: fields[name] for name in names}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BrokenFrameError(f"no such fields: {error}") from error
 
 
 def _text(value: object) -> str:

@@ -10,8 +10,26 @@ TRUNCATED_AUDIO = "TRUNCATED_AUDIO"
 CORRUPT_PACKETS = "CORRUPT_PACKETS"
 #: Channels were to be kept apart, and the file has more or fewer of them later; that part is in the first channel.
 CHANNELS_CHANGED = "CHANNELS_CHANGED"
+#: Two channels oppose each other, so that little is left of their mix; one of them was used where they do.
+CHANNELS_CANCEL = "CHANNELS_CANCEL"
+#: Another audio track than the file's own choice was transcribed, because that one has hardly any speech.
+OTHER_TRACK = "OTHER_TRACK"
+#: The file has further audio tracks with sound, which were not transcribed.
+TRACKS_LEFT_OUT = "TRACKS_LEFT_OUT"
+#: The file goes on behind its declared end with something that could not be read.
+UNREAD_DATA = "UNREAD_DATA"
 #: Every warning a decoded file can carry.
-WARNINGS = frozenset({TRUNCATED_AUDIO, CORRUPT_PACKETS, CHANNELS_CHANGED})
+WARNINGS = frozenset(
+    {
+        TRUNCATED_AUDIO,
+        CORRUPT_PACKETS,
+        CHANNELS_CHANGED,
+        CHANNELS_CANCEL,
+        OTHER_TRACK,
+        TRACKS_LEFT_OUT,
+        UNREAD_DATA,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,5 +68,5 @@ class AudioSummary:
     sample_rate_hz: int
     #: The file's own channel count.
     channels: int
-    #: TRUNCATED_AUDIO, CORRUPT_PACKETS and CHANNELS_CHANGED where they apply.
+    #: Those of WARNINGS that apply.
     warnings: tuple[str, ...] = ()

@@ -7,12 +7,14 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sayit.scheduler.ingest.audio_reader import frames
-from sayit.scheduler.ingest.audio_reader.limits import AudioSummary, MediaLimits
+from sayit.scheduler.ingest.audio_reader.limits import CHANNELS_CANCEL, AudioSummary, MediaLimits
+from sayit.scheduler.ingest.audio_reader.mixing import Mixer
 from sayit.scheduler.ingest.audio_reader.process import Child, ChildFailedError
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -126,16 +128,19 @@ class AudioStream:
     not held against the file.
 
     Raises while it is iterated:
-        SayItError: INVALID_FORMAT, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, DECODING_FAILED (crash, time,
-            memory); UNAVAILABLE if another process killed the child, which is not the file's fault: decode it again.
+        SayItError: INVALID_FORMAT, UNSUPPORTED_CODEC, DAMAGED_FILE, NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG,
+            DECODING_FAILED (crash, time, memory); UNAVAILABLE if another process killed the child, which is not the
+            file's fault: decode it again.
     """
 
     def __init__(self, child: Child, limits: MediaLimits, *, split: bool) -> None:
         self._child = child
         self._limits = limits
-        self._split = split
+        self._mixer = None if split else Mixer()
         #: Channels in the blocks, interleaved; known with the first block.
         self.channels = 1
+        #: Those of the child's blocks; 0 until it has said how many.
+        self._sent_channels = 0
         self._samples = 0
         self._waited_s = 0.0
         self._summary: AudioSummary | None = None
@@ -159,18 +164,19 @@ class AudioStream:
             raise StopAsyncIteration
         try:
             kind, payload = await self._receive()
-            if kind == frames.LENGTH and self.declared_s is None and not self._samples:
-                self.declared_s = min(frames.unpack_length(payload), self._limits.max_audio_s)
-                kind, payload = await self._receive()
-            if kind == frames.CHANNELS and self._split and not self._samples:
-                self.channels = frames.unpack_channels(payload, most=self._limits.max_channels)
-                self._split = False  # it is known now
+            if kind == frames.BEGIN and not self._sent_channels:
+                declared_s, channels = frames.unpack_begin(payload, most_channels=self._limits.max_channels)
+                self.declared_s = None if declared_s is None else min(declared_s, self._limits.max_audio_s)
+                self._sent_channels = channels
+                self.channels = channels if self._mixer is None else 1
                 kind, payload = await self._receive()
             if kind == frames.AUDIO:
                 return self._counted(payload)
             if kind == frames.ERROR:
                 raise frames.unpack_error(payload, limit_minutes=self._limit_minutes)
             self._summary = frames.unpack_summary(payload, samples=self._samples)
+            if self._mixer is not None and self._mixer.cancelled:
+                self._summary = replace(self._summary, warnings=(*self._summary.warnings, CHANNELS_CANCEL))
         except ChildFailedError as error:
             kind_of_error = ErrorKind.UNAVAILABLE if error.interrupted else ErrorKind.DECODING_FAILED
             raise SayItError(kind_of_error, cause=str(error)) from error
@@ -184,13 +190,13 @@ class AudioStream:
 
     def _counted(self, pcm: bytes) -> bytes:
         """Counts here as well: a file may have taken the child over, so its own count cannot be trusted."""
-        count, rest = divmod(len(pcm), SAMPLE_BYTES * self.channels)
-        if rest or self._split:
-            raise frames.BrokenFrameError(f"{len(pcm)} bytes of {self.channels} channels")
+        if not self._sent_channels or len(pcm) % (SAMPLE_BYTES * self._sent_channels):
+            raise frames.BrokenFrameError(f"{len(pcm)} bytes of {self._sent_channels} channels")
+        count = len(pcm) // (SAMPLE_BYTES * self._sent_channels)
         self._samples += count
         if self._samples > self._limits.max_audio_s * SAMPLE_RATE_HZ:
             raise SayItError(ErrorKind.AUDIO_TOO_LONG, limit_minutes=self._limit_minutes)
-        return pcm
+        return self._mixer.mixed(pcm) if self._mixer is not None and self._sent_channels == 2 else pcm
 
     async def _receive(self) -> tuple[bytes, bytes]:
         """The next frame, within the time allowed for the audio delivered so far."""

@@ -20,11 +20,13 @@ class Resampler:
 
     Args:
         channels: how many come out, interleaved: those of the input. Input with another number of channels is mixed
-            into the first one, and the others are silent for so long. 0 mixes whatever comes into one.
+            into the first one, and the others are silent for so long. 0 and 1 mix whatever comes into one.
     """
 
     def __init__(self, channels: int = 0) -> None:
         self.channels = channels
+        #: Whether what is mixed goes into all channels, because they will be mixed themselves.
+        self.alike = False
         #: Whether input with another number of channels was among it, where they are kept apart.
         self.changed = False
         self._graph: Any = None  # its filters do not keep it alive
@@ -83,11 +85,11 @@ class Resampler:
         if self._kept:
             return bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES * self.channels])
         mono = bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
-        return mono if self.channels < 2 else _in_first(mono, self.channels)
+        return mono if self.channels < 2 else self._spread(mono)
 
-
-def _in_first(mono: bytes, channels: int) -> bytes:
-    """One channel's samples as the first of several."""
-    samples = array("h", bytes(len(mono) * channels))
-    samples[::channels] = array("h", mono)
-    return samples.tobytes()
+    def _spread(self, mono: bytes) -> bytes:
+        """One channel's samples as the first of several, or as all of them."""
+        samples = array("h", bytes(len(mono) * self.channels))
+        for place in range(self.channels if self.alike else 1):
+            samples[place :: self.channels] = array("h", mono)
+        return samples.tobytes()

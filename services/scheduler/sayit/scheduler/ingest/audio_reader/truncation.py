@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import struct
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import av
 
@@ -16,12 +15,17 @@ _MP3_HEAD_BYTES = 65_536
 #: An Ogg page is at most 65,307 bytes.
 _OGG_TAIL_BYTES = 131_072
 _OGG_HEADER_BYTES = 27
-_OGG_END_OF_STREAM = 0x04
-#: RIFF sizes from here on are the placeholders of programs that write to a pipe.
-_RIFF_UNKNOWN_BYTES = 0x7FFF_0000
+#: Containers whose length libavformat estimates from the bit rate, which is wrong for variable ones, or from the last
+#: packet, which is the file's end wherever that is; AVI's also counts the time before sound that begins late.
+_ESTIMATED = frozenset({"aac", "amr", "avi", "mpeg", "mpegts"})
 
 
-def is_cut_short(container: Any, stream: Any, file: BinaryIO, *, end_s: float, damaged_end: bool) -> bool:
+class _File(Protocol):
+    def read(self, count: int, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int: ...
+
+
+def is_cut_short(container: Any, stream: Any, file: _File, *, end_s: float, damaged_end: bool) -> bool:
     """Whether audio that the file declares is missing at its end.
 
     Args:
@@ -32,18 +36,18 @@ def is_cut_short(container: Any, stream: Any, file: BinaryIO, *, end_s: float, d
         damaged_end: the last thing in the file was a packet that could not be decoded, as when it is cut in two.
     """
     if container.format.name == "wav":
-        return _wav_missing_s(stream, file) > _SLACK_S
+        return False  # libavformat hides the difference, and `parts` finds it
     if container.format.name == "ogg":
         return not _ogg_is_complete(file)
     declared_s = _declared_end_s(container, stream, file)
     return damaged_end if declared_s is None else end_s < declared_s - _SLACK_S
 
 
-def _declared_end_s(container: Any, stream: Any, file: BinaryIO) -> float | None:
+def _declared_end_s(container: Any, stream: Any, file: _File) -> float | None:
     """When the file says that its audio ends, in seconds after the container's start; None if it does not say."""
     name = container.format.name
-    if name == "aac" or (name == "mp3" and not _has_length_tag(file)):
-        return None  # libavformat estimates from the bit rate here, which is wrong for variable ones
+    if name in _ESTIMATED or (name == "mp3" and not _has_length_tag(file)):
+        return None
     if stream.duration is not None and stream.duration > 0:
         origin_s = (container.start_time or 0) / av.time_base
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - origin_s
@@ -63,33 +67,19 @@ def declared_s(container: Any, stream: Any) -> float | None:
     return seconds if 0 < seconds < math.inf else None
 
 
-def _has_length_tag(file: BinaryIO) -> bool:
+def _has_length_tag(file: _File) -> bool:
     file.seek(0)
     head = file.read(_MP3_HEAD_BYTES)
     return any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
 
 
-def _wav_missing_s(stream: Any, file: BinaryIO) -> float:
-    """Seconds between the file's end and the end its RIFF header declares; libavformat hides the difference."""
-    file.seek(0)
-    header = file.read(8)
-    if header[:4] != b"RIFF" or len(header) < 8:
-        return 0.0
-    declared_bytes = struct.unpack_from("<I", header, 4)[0] + 8
-    missing_bytes = declared_bytes - file.seek(0, os.SEEK_END)
-    bytes_per_s = (stream.codec_context.bit_rate or 0) / 8
-    if declared_bytes >= _RIFF_UNKNOWN_BYTES or bytes_per_s <= 0:
-        return 0.0
-    return float(missing_bytes / bytes_per_s)
-
-
-def _ogg_is_complete(file: BinaryIO) -> bool:
-    """Whether the last page is whole and marked as the last of its stream, as RFC 3533 demands."""
+def _ogg_is_complete(file: _File) -> bool:
+    """Whether the last page is whole; many recorders do not mark it as the last one, as RFC 3533 demands."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _OGG_TAIL_BYTES))
     tail = file.read(_OGG_TAIL_BYTES)
     page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < _OGG_HEADER_BYTES or not page[5] & _OGG_END_OF_STREAM:
+    if len(page) < _OGG_HEADER_BYTES:
         return False
     segments = page[_OGG_HEADER_BYTES : _OGG_HEADER_BYTES + page[26]]
     return len(segments) == page[26] and len(page) >= _OGG_HEADER_BYTES + len(segments) + sum(segments)

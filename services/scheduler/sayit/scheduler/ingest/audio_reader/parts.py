@@ -1,0 +1,157 @@
+"""Where a file's containers begin and end: sizes that are too small, and containers that were joined end to end.
+
+Demuxers stop where a container says that it ends. What people do to files (a recorder that lost power, `cat a b`) puts
+audio behind that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+#: RIFF sizes from here on are the placeholders of programs that write to a pipe; so is 0.
+_UNKNOWN_BYTES = 0x7FFF_0000
+_OPEN = b"\xff\xff\xff\xff"
+#: Fewer bytes behind a container are padding or somebody's tag.
+_LEAST_BYTES = 4_096
+#: Chunks and boxes that are looked at; fragmented recordings have two a second.
+_MAX_CHUNKS = 200_000
+_SCAN_BYTES = 1 << 20
+_EBML = b"\x1a\x45\xdf\xa3"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One container of a file, in bytes from the file's start."""
+
+    start: int
+    end: int
+    #: Where its header lies too low about the length of its data; None where it does not.
+    open_size_at: int | None = None
+    #: Bytes of its data that the header declares and the file has not.
+    missing: int = 0
+    #: Whether something follows it that is no container.
+    rest: bool = False
+
+
+class PartFile:
+    """A part as a file of its own, reduced to its bytes: FFmpeg also judges by names, and PyAV asks for one."""
+
+    def __init__(self, file: BinaryIO, part: Part) -> None:
+        self._file = file
+        self._part = part
+        self._position = 0
+        #: The end of the last byte that was read.
+        self.furthest = 0
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, at most so many."""
+        start = self._part.start + self._position
+        self._file.seek(start)
+        data = self._file.read(max(0, min(count, self._part.end - start)))
+        self._position += len(data)
+        self.furthest = max(self.furthest, self._position)
+        at = self._part.open_size_at
+        if at is not None and start < at + 4 and at < start + len(data):
+            shown = bytearray(data)
+            for offset in range(max(at, start), min(at + 4, start + len(data))):
+                shown[offset - start] = 0xFF
+            return bytes(shown)
+        return data
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new position, or -1 where a damaged file points before its own start."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._part.end - self._part.start}
+        target = base.get(whence, 0) + offset
+        if target < 0 or whence not in base:
+            return -1
+        self._position = target
+        return target
+
+
+def parts_of(file: BinaryIO) -> Iterator[Part]:
+    """The containers of a file, in order; the whole file where nothing is known of its form."""
+    size = file.seek(0, os.SEEK_END)
+    start = 0
+    while True:
+        head = _at(file, start, 12)
+        if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+            part = _wav(file, start, size)
+        elif head[4:8] == b"ftyp":
+            part = _mp4(file, start, size)
+        elif head[:4] == _EBML:
+            part = Part(start=start, end=_next_ebml(file, start, size) or size)
+        else:
+            part = Part(start=start, end=size)
+        yield part
+        if part.end >= size or part.rest:
+            return
+        start = part.end
+
+
+def _at(file: BinaryIO, position: int, count: int) -> bytes:
+    file.seek(position)
+    return file.read(count)
+
+
+def _wav(file: BinaryIO, start: int, size: int) -> Part:
+    """A WAV up to the next one, or to the file's end."""
+    data_at: int | None = None
+    position = start + 12
+    for _ in range(_MAX_CHUNKS):
+        header = _at(file, position, 8)
+        name, length = header[:4], int.from_bytes(header[4:], "little")
+        if len(header) < 8:
+            return Part(start=start, end=size)
+        if data_at is not None and name in (b"RIFF", b"RIFX", b"RF64"):
+            return Part(start=start, end=position)
+        known = name.isascii() and name.decode("ascii").isprintable()
+        if data_at is not None and (not known or position + 8 + length > size + 1):
+            behind = size - position
+            return Part(start=start, end=size, open_size_at=data_at + 4 if behind >= _LEAST_BYTES else None)
+        if name == b"data" and data_at is None:
+            if length == 0 or length >= _UNKNOWN_BYTES:
+                return Part(start=start, end=size)
+            data_at = position
+            if position + 8 + length > size:
+                return Part(start=start, end=size, missing=position + 8 + length - size)
+        position += 8 + length + length % 2
+    return Part(start=start, end=size)
+
+
+def _mp4(file: BinaryIO, start: int, size: int) -> Part:
+    """An MP4 up to the next one, or to the file's end."""
+    position, index = start, False
+    for _ in range(_MAX_CHUNKS):
+        header = _at(file, position, 16)
+        length, name = int.from_bytes(header[:4], "big"), header[4:8]
+        if length == 1:
+            length = int.from_bytes(header[8:], "big")
+        if name == b"ftyp" and index:
+            return Part(start=start, end=position)
+        if len(header) < 8 or length < 8 or position + length > size:
+            rest = index and length >= 2 and size - position >= _LEAST_BYTES and not name.isalnum()
+            return Part(start=start, end=position if rest else size, rest=rest)
+        index = index or name == b"moov"
+        position += length
+    return Part(start=start, end=size)
+
+
+def _next_ebml(file: BinaryIO, start: int, size: int) -> int | None:
+    """Where the next Matroska file begins: recordings in a browser do not say how long they are."""
+    position = start + len(_EBML)
+    while position < size:
+        block = _at(file, position, _SCAN_BYTES)
+        found = block.find(_EBML)
+        while found >= 0:
+            if b"\x42\x82" in _at(file, position + found, 64):  # DocType, which no picture holds by chance
+                return position + found
+            found = block.find(_EBML, found + 1)
+        position += max(len(block) - len(_EBML), 1)
+    return None

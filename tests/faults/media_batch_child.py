@@ -21,9 +21,10 @@ def main() -> None:
     """Runs until its input ends."""
     limits = MediaLimits(**json.loads(sys.argv[1]))
     sandbox.confine(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
+    status_fd = sandbox.open_status()
     while header := sys.stdin.buffer.read(4):
         content = sys.stdin.buffer.read(struct.unpack("!I", header)[0])
-        sys.stdout.write(json.dumps(_outcome(content, limits) | {"peak_mb": sandbox.resident_mb()}) + "\n")
+        sys.stdout.write(json.dumps(_outcome(content, limits) | {"peak_mb": sandbox.resident_mb(status_fd)}) + "\n")
         sys.stdout.flush()
 
 

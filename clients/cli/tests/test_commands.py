@@ -245,6 +245,8 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
     assert broken.level is Severity.FAIL
     assert broken.found.startswith("no_such_library does not load: ModuleNotFoundError")
     assert machine.vector_units("fpu sse sse2").level in {Severity.WARN, Severity.OK}
+    assert machine.confinement(["seccomp", "landlock"]).level is Severity.OK
+    assert machine.confinement([]).level is Severity.WARN
     assert installation.model(str(tmp_path)).level is Severity.FAIL
     keys = tmp_path / "keys"
     monkeypatch.setenv("SAYIT_API_KEYS_FILE", str(keys))

@@ -25,6 +25,7 @@ from sayit.cli.local_suite.resources import (
     workforce,
 )
 from sayit.cli.local_suite.worker_pools import Asked
+from sayit.scheduler.ingest.audio_reader import syscall_filter
 
 _GIB = 1024**3
 #: Of gateway, scheduler, decoder and Valkey together.
@@ -108,6 +109,15 @@ def open_files() -> Finding:
     if soft != resource.RLIM_INFINITY and soft < _ENOUGH_FILES:
         return warn("open files", f"at most {soft} for a process", f"ulimit -n {_ENOUGH_FILES}")
     return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft} for a process")
+
+
+def confinement(layers: Sequence[str] | None = None) -> Finding:
+    """What the kernel keeps the process away from that reads strangers' files, beside limits of memory and time."""
+    found = syscall_filter.layers() if layers is None else layers
+    if "seccomp" in found:
+        return ok("audio decoder", " and ".join(found) + ": no file, network, process or signal")
+    advice = "Take files from people you trust, or run the scheduler in a Linux container: this system has no seccomp."
+    return warn("audio decoder", "confined by limits and a bare environment alone", advice)
 
 
 def address(data: Path, listen: str, about: str = "address", flag: str = "--listen") -> Finding:

@@ -42,6 +42,7 @@ def _checks(data: Path, asked: Sequence[Asked], listen: str, rest: str) -> Itera
     yield lambda: machine.memory(asked, installation.folder_of)
     yield lambda: machine.disk(data)
     yield machine.open_files
+    yield machine.confinement
     yield installation.queue_server
     for each in asked:
         yield functools.partial(installation.model, each.model)

@@ -128,7 +128,8 @@ def _add_pictures(container: Any, stream: Any, seconds: float) -> None:
 
 def _add_sound(container: Any, stream: Any, seconds: float) -> None:
     context = stream.codec_context
-    context.bit_rate = 128_000 if context.name == "wmav2" else context.bit_rate
+    if context.name == "wmav2":
+        context.bit_rate = 128_000  # it has no default
     if not context.is_open:
         context.open()
     resampler = av.AudioResampler(

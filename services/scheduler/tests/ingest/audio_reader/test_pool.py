@@ -16,6 +16,7 @@ import pytest
 
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool, AudioStream
+from sayit.scheduler.ingest.audio_reader.syscall_filter import layers
 from sayit.speech.errors import ErrorKind, SayItError
 
 from .media import RECIPES, RECORDINGS, SECONDS, encoded, wav
@@ -244,7 +245,7 @@ async def test_a_child_that_died_waiting_is_replaced(pool: AudioReaderPool) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_the_child_is_confined(pool: AudioReaderPool, long_wav: Path) -> None:
-    """A child at work has lowered limits, an own session, a bare environment, few descriptors, and no numpy."""
+    """A child at work has lowered limits, an own session, a bare environment, few descriptors and calls, no numpy."""
     async with pool.read(long_wav) as decoding:
         await anext(decoding)
         process = psutil.Process(pid_of(decoding))
@@ -254,9 +255,14 @@ async def test_the_child_is_confined(pool: AudioReaderPool, long_wav: Path) -> N
         cpu_soft_s, cpu_hard_s = process.rlimit(psutil.RLIMIT_CPU)
         assert 0 < cpu_soft_s < cpu_hard_s
         assert os.getsid(process.pid) == process.pid
-        assert set(process.environ()) <= {"LC_ALL", "MALLOC_ARENA_MAX", "LD_LIBRARY_PATH"}
-        assert process.num_fds() <= 5
+        status = await asyncio.to_thread(Path(f"/proc/{process.pid}/status").read_text, encoding="ascii")
+        assert "NoNewPrivs:\t1\n" in status
+        assert ("Seccomp:\t2\n" in status) == ("seccomp" in layers())
         assert process.num_threads() == 2  # itself and its watch, however many cores there are
+        if os.geteuid() != 0:
+            return  # it is not dumpable, so its user can look no further
+        assert set(process.environ()) <= {"LC_ALL", "MALLOC_ARENA_MAX", "LD_LIBRARY_PATH"}
+        assert process.num_fds() <= 6
         assert not any("numpy" in mapped.path for mapped in process.memory_maps())
 
 

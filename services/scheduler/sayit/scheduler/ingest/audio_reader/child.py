@@ -7,10 +7,14 @@ LIMITS is DecodeLimits as JSON. Standard input is the control socket, which carr
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import os
 import socket
+import struct
 import sys
+from typing import BinaryIO
 
 from sayit.scheduler.ingest.audio_reader import frames, sandbox
 from sayit.scheduler.ingest.audio_reader.demux import read_audio
@@ -25,31 +29,40 @@ def main() -> int:
     """Announces itself, waits for its file, decodes it, ends."""
     limits = MediaLimits(**json.loads(sys.argv[1]))
     sandbox.confine(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
+    _load_all()
     control = socket.socket(fileno=_CONTROL_FD)
     try:
         _send(frames.pack(frames.READY))
         request, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not request or not descriptors:
             return 0  # the pool closed without having needed this child
-        sandbox.watch(_CONTROL_FD, memory_mb=limits.memory_mb)
-        sandbox.forbid_processes()
-        _send(_read(descriptors[0], limits, split=request == frames.SPLIT))
+        with os.fdopen(descriptors[0], "rb", buffering=0) as file:
+            sandbox.lock_down(_CONTROL_FD, memory_mb=limits.memory_mb)
+            _send(_read(file, limits, split=request == frames.SPLIT))
     except (BrokenPipeError, ConnectionError):
         return 0  # the parent is gone or no longer waits
     return 0
 
 
-def _read(descriptor: int, limits: MediaLimits, *, split: bool) -> bytes:
+def _load_all() -> None:
+    """Loads what PyAV imports when it is needed: once the child is locked down no module can be opened."""
+    for name in ("audio", "subtitles", "video"):
+        importlib.import_module(f"av.{name}.stream")
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, 8_000, 32_000, 4, 16)
+    head = struct.pack("<4sI4s", b"RIFF", 4_036, b"WAVE") + form + struct.pack("<4sI", b"data", 4_000)
+    read_audio(io.BytesIO(head + bytes(4_000)), MediaLimits(), lambda _: None)
+
+
+def _read(file: BinaryIO, limits: MediaLimits, *, split: bool) -> bytes:
     """Decodes the file and returns the frame that concludes it."""
     try:
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            summary = read_audio(
-                file,
-                limits,
-                lambda block: _send(frames.pack(frames.AUDIO, block)),
-                lambda seconds, channels: _send(frames.pack_begin(seconds, channels)),
-                split=split,
-            )
+        summary = read_audio(
+            file,
+            limits,
+            lambda block: _send(frames.pack(frames.AUDIO, block)),
+            lambda seconds, channels: _send(frames.pack_begin(seconds, channels)),
+            split=split,
+        )
         return frames.pack_summary(summary)
     except SayItError as error:
         return frames.pack_error(error.kind, error.cause)

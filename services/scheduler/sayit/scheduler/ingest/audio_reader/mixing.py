@@ -36,7 +36,8 @@ class Mixer:
         if (place := _instead(stereo.astype(np.float64))) is not None:
             self.cancelled = True
             return stereo[:, place].tobytes()
-        return np.rint(stereo.mean(axis=1, dtype=np.float32)).astype("<i2").tobytes()
+        mean: NDArray[np.float32] = stereo.mean(axis=1, dtype=np.float32)
+        return np.rint(mean).astype("<i2").tobytes()
 
 
 def _instead(stereo: NDArray[np.float64]) -> int | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -92,7 +92,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
     )
 
 
-def new_splitter(channels: int, numbered: bool) -> ChannelSplitter:
+def new_splitter(channels: int, numbered: bool, *, voice_threshold: float) -> ChannelSplitter:
     """The splitter of one recording."""
     # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -100,7 +100,8 @@ def new_splitter(channels: int, numbered: bool) -> ChannelSplitter:
     from sayit.scheduler.ingest.segmentation import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
     from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
 
-    return ChannelSplitter(lambda: Splitter(SplitConfig(), SileroDetector()), channels=channels, numbered=numbered)
+    config = SplitConfig(threshold=voice_threshold, neg_threshold=max(voice_threshold - 0.15, voice_threshold / 2))
+    return ChannelSplitter(lambda: Splitter(config, SileroDetector()), channels=channels, numbered=numbered)
 
 
 @asynccontextmanager
@@ -281,7 +282,7 @@ class _Wiring:
             jobs=self.stores.jobs,
             objects=self.objects,
             reader=self.reader,
-            new_splitter=new_splitter,
+            new_splitter=partial(new_splitter, voice_threshold=self.settings.voice_threshold),
             limits=self.limits,
             leasing=self.leasing,
             publish=self.bus.publish,

@@ -99,6 +99,13 @@ class SchedulerSettings(ServiceSettings):
         json_schema_extra={**RELOADABLE, FORMERLY: "SAYIT_SECOND_LOOKS"},
     )
     upload_ttl_h: float = _live(24.0, gt=0, description="Hours that an upload without a job is kept.")
+    voice_threshold: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Probability of a voice from which on audio is transcribed: less finds quieter speech, more that "
+        "is none. 0: all audio is transcribed.",
+    )
     prepare_concurrency: int = Field(2, ge=1, le=32, description="Recordings that are decoded and split at once.")
     lease_s: float = Field(
         5.0, gt=0, description="Seconds without a heartbeat after which a chunk is given to another."

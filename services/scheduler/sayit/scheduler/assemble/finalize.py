@@ -29,7 +29,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
 from sayit.speech.options import Guard, preset_name
 from sayit.speech.presets import Presets
-from sayit.speech.transcript import Transcript, Usage
+from sayit.speech.transcript import Span, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
@@ -199,12 +199,29 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) 
         language=merged.language,
         language_probability=merged.language_probability,
         duration_s=duration_s,
-        coverage=merged.coverage,
+        coverage=replace(merged.coverage, gaps=(*merged.coverage.gaps, *_undetected(heard, merged))),
         usage=Usage(audio_s=duration_s, compute_s=sum(output.compute_s for output in outputs)),
         model=job.model,
         preset=preset_name(job.options.language, presets),
         suppressed=tuple(merged.suppressed),
     )
+
+
+def _undetected(heard: Heard, merged: Merged) -> list[Span]:
+    """What sounds like speech, and has neither text nor speech that was detected: a fault of the detector shows."""
+    spans = [
+        Span(start_s=seconds_of(start), end_s=seconds_of(end), channel=one.channel)
+        for one in heard.speech
+        for start, end in one.undetected
+    ]
+    return [
+        span
+        for span in spans
+        if not any(
+            segment.channel == span.channel and segment.start_s < span.end_s and segment.end_s > span.start_s
+            for segment in merged.segments
+        )
+    ]
 
 
 def _loudness(speech: Sequence[ChannelSpeech]) -> Loudness:

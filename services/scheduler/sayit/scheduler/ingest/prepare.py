@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # NumPy is loaded by the first recording
     from sayit.scheduler.ingest.segmentation import ChannelSplitter
     from sayit.scheduler.jobs.records import ReadyChunk
 
+#: A stretch that sounds like speech, of which the detector found none; it is among the transcript's gaps.
+SPEECH_NOT_DETECTED = "SPEECH_NOT_DETECTED"
 #: Audio handed to the splitter at once (4 s): enough to be worth a thread, little enough for an early first chunk.
 _FEED_BYTES = samples_of(4.0) * SAMPLE_BYTES
 #: An idle transcriber claims a chunk within this time, unless the database's writer waits for the disk meanwhile.
@@ -150,16 +152,18 @@ class Preparer:
             return
         if count > from_cache:
             await asyncio.sleep(_CLAIMED_WITHIN_S)
+        speech = [
+            ChannelSpeech(channel=channel, spans=spans, levels=splitter.levels[channel])
+            for channel, spans in splitter.speech.items()
+        ]
+        missed = any(one.undetected for one in speech)
         finished = await self.jobs.finish_preparing(
             job.id,
             owner,
             samples=summary.samples,
             chunks=count,
-            speech=[
-                ChannelSpeech(channel=channel, spans=spans, levels=splitter.levels.get(channel, b""))
-                for channel, spans in splitter.speech.items()
-            ],
-            warnings=summary.warnings,
+            speech=speech,
+            warnings=(*summary.warnings, *([SPEECH_NOT_DETECTED] if missed else [])),
         )
         if finished is None:
             return

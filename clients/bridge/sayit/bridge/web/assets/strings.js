@@ -120,6 +120,7 @@ export const STRINGS = {
   "warning.CHANNELS_CANCEL": {"en": "The two channels cancel each other out; one of them was transcribed.", "ko": "두 채널이 서로 상쇄되어 한 채널만 변환했습니다."},
   "warning.OTHER_TRACK": {"en": "The first audio track has no speech; another one was transcribed.", "ko": "첫 번째 오디오 트랙에 말이 없어 다른 트랙을 변환했습니다."},
   "warning.TRACKS_LEFT_OUT": {"en": "The file has further audio tracks, which were not transcribed.", "ko": "파일의 다른 오디오 트랙은 변환하지 않았습니다."},
+  "warning.SPEECH_NOT_DETECTED": {"en": "Something sounds like speech where none was recognised; see the gaps.", "ko": "말소리처럼 들리지만 인식하지 못한 부분이 있습니다."},
   "warning.UNREAD_DATA": {"en": "The file goes on behind its end with something that is no audio.", "ko": "파일 끝 뒤에 읽을 수 없는 내용이 있습니다."},
   "warning.CORRUPT_PACKETS": {"en": "Parts of the file are damaged; some words may be missing.", "ko": "파일 일부가 손상되어 빠진 단어가 있을 수 있습니다."},
 

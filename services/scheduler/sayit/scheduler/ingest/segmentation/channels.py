@@ -33,7 +33,7 @@ class ChannelSplitter:
     def __init__(self, new_splitter: Callable[[], Splitter], *, channels: int = 1, numbered: bool = False) -> None:
         self._first = 1 if numbered else 0
         self._splitters = [new_splitter() for _ in range(channels)]
-        self._levels = [bytearray() for _ in range(channels if channels > 1 else 0)]
+        self._levels = [bytearray() for _ in range(channels)]
         self._rest = bytearray()
         self._count = 0
 
@@ -49,13 +49,11 @@ class ChannelSplitter:
 
     @property
     def levels(self) -> dict[int, bytes]:
-        """How loud every 0.2 s is, by channel, in dB re one int16 step; nothing for a single channel."""
+        """How loud every 0.2 s is, by channel, in dB re one int16 step."""
         return {number: bytes(levels) for number, levels in enumerate(self._levels, start=self._first)}
 
     def feed(self, pcm: bytes) -> list[ReadyChunk]:
         """Takes the next bytes (16 kHz s16le, channels interleaved) and returns the chunks that became final."""
-        if len(self._splitters) == 1:
-            return self._numbered(0, self._splitters[0].feed(pcm))
         self._rest += pcm
         ready: list[ReadyChunk] = []
         step_bytes = _STEP * SAMPLE_BYTES * len(self._splitters)

@@ -134,15 +134,6 @@ def test_what_is_supported_and_what_is_refused(client: httpx.Client) -> None:
     assert (other.status_code, other.headers["Tus-Version"]) == (412, "1.0.0")
     large = client.post("/v1/uploads", headers={**TUS, "Upload-Length": "100000001"})
     assert (large.status_code, large.json()["code"]) == (413, "FILE_TOO_LARGE")
-    text = client.post(
-        "/v1/uploads",
-        headers={
-            **TUS,
-            "Upload-Length": "10",
-            "Upload-Metadata": "filetype " + base64.b64encode(b"text/html").decode(),
-        },
-    )
-    assert (text.status_code, text.json()["code"]) == (415, "INVALID_FORMAT")
     for headers in ({}, {"Upload-Length": "-1"}, {"Upload-Length": "10", "Upload-Metadata": "filename %%%"}):
         assert client.post("/v1/uploads", headers={**TUS, **headers}).status_code == 400
     assert client.patch("/v1/uploads/none", content=b"x", headers={**CHUNK, "Upload-Offset": "0"}).status_code == 404

@@ -160,7 +160,7 @@ async def test_an_upload_whose_sender_dies_makes_no_job(tmp_path: Path, redis_ur
     ("audio", "kind"),
     [
         (b"this is not audio, whatever its name says\n" * 50, "INVALID_FORMAT"),
-        (SHORT[:40], "INVALID_FORMAT"),
+        (SHORT[:40], "DAMAGED_FILE"),
     ],
 )
 async def test_bad_audio_fails_its_job_with_a_code(tmp_path: Path, redis_url: str, audio: bytes, kind: str) -> None:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from sayit.bridge.gateway_client import Gateway, Upload
-from sayit.bridge.http.media_types import check_head, check_media_type, media_type_of
+from sayit.bridge.http.media_types import check_head, media_type_of
 from sayit.bridge.settings import BridgeSettings
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -160,10 +160,8 @@ class Bodies:
             raise _invalid("body", "this is not JSON") from None
 
     async def _receive(self, request: Request, sink: _Sink, field: str) -> Received:
-        media_type = media_type_of(request)
-        if media_type == "multipart/form-data":
+        if media_type_of(request) == "multipart/form-data":
             return await self._form(request, sink, field)
-        check_media_type(media_type)
         upload = await sink.send(self.pieces(request), _disposed_name(request), content_length(request))
         return Received(upload_id=upload.id, size=upload.received_bytes, filename=upload.filename)
 
@@ -186,7 +184,6 @@ class Bodies:
                     raise _invalid(name, f"the file belongs into the field '{field}'")
                 if upload is not None:
                     raise _invalid(field, "one request takes one file")
-                check_media_type(part.content_type or "")
                 filename = part.filename or ""
                 upload = await sink.send(_limited(data, limit, self.too_large()), filename, None)
         if upload is None:

@@ -1,4 +1,4 @@
-"""Whether a file can be audio: by its declared media type, and by its first bytes.
+"""Whether a file can be audio, by its first bytes, whatever it is called and declared as.
 
 The decoder decides in the end. This refuses what is certainly not audio before megabytes are moved.
 """
@@ -11,21 +11,6 @@ from starlette.requests import Request
 
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: Besides audio/*: containers that also hold video, and the types that senders declare when they do not know.
-_OTHER_TYPES = frozenset(
-    {
-        "",
-        "application/octet-stream",
-        "application/ogg",
-        "binary/octet-stream",
-        "video/mp4",
-        "video/ogg",
-        "video/quicktime",
-        "video/webm",
-        # curl --data-binary declares this by default.
-        "application/x-www-form-urlencoded",
-    }
-)
 #: How files begin that are not audio.
 _SIGNATURES = (
     b"%PDF-",
@@ -46,16 +31,6 @@ _SHORTEST_TEXT = 64
 def media_type_of(request: Request) -> str:
     """The declared type of a request's body, in lower case, without parameters; empty without one."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def check_media_type(media_type: str) -> None:
-    """Refuses a declared type that is not audio.
-
-    Raises:
-        SayItError: INVALID_FORMAT.
-    """
-    if not media_type.startswith("audio/") and media_type not in _OTHER_TYPES:
-        raise SayItError(ErrorKind.INVALID_FORMAT, field="file", cause=f"declared as {media_type[:64]}")
 
 
 def check_head(head: bytes) -> None:

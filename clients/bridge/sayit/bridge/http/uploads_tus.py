@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from sayit.bridge.gateway_client import Gateway, Upload
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
-from sayit.bridge.http.media_types import check_media_type, media_type_of
+from sayit.bridge.http.media_types import media_type_of
 from sayit.bridge.http.openapi import UploadId, problems
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -31,7 +31,6 @@ _CHUNKS = frozenset({_CHUNK, "application/octet-stream"})
 _MAX_NUMBER = 2**63 - 1
 #: Names of metadata by which clients give a file's name, and its media type.
 _NAMES = ("filename", "name")
-_TYPES = ("filetype", "type")
 
 _Length = Annotated[
     int, Header(alias="Upload-Length", ge=0, le=_MAX_NUMBER, description="Bytes of the whole file.", examples=[132949])
@@ -99,7 +98,6 @@ async def create_upload(
 ) -> Response:
     """Open a resumable upload; the body may be its beginning."""
     told = _metadata(upload_metadata)
-    check_media_type(next((told[name] for name in _TYPES if name in told), "").partition(";")[0].strip().lower())
     if upload_length > deps.settings.max_upload_bytes:
         raise deps.bodies.too_large()
     filename = next((told[name] for name in _NAMES if name in told), "")

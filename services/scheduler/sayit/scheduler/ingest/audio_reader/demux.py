@@ -55,9 +55,11 @@ _CONTAINER_OPTIONS = {
 }
 #: How files begin whose container is one of these, whatever is wrong with the rest.
 _BEGINNINGS = (
-    *(b"RIFF", b"riff", b"RF64", b"fLaC", b"OggS", b"ID3", b"\x1a\x45\xdf\xa3", b"FORM", b"caff", b".snd", b"#!AMR"),
+    *(b"riff", b"RF64", b"fLaC", b"OggS", b"ID3", b"\x1a\x45\xdf\xa3", b"caff", b".snd", b"#!AMR"),
     *(b"FLV\x01", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba"),
 )
+#: The same for chunked files, by the first and third four bytes; MP4 has it in the second.
+_CHUNKED = frozenset({b"RIFFWAVE", b"RIFFAVI ", b"FORMAIFF", b"FORMAIFC"})
 #: Containers whose times count from zero, so that sound may begin later than the file. Others count from wherever
 #: their recorder was, or from the first thing in them.
 _FROM_ZERO = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
@@ -206,7 +208,7 @@ def _opened(file: PartFile) -> Any:
         # FFmpeg's out-of-memory error too: here it is a header that claims more entries or streams than can be.
         file.seek(0)
         head = file.read(12)
-        known = head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp"
+        known = head.startswith(_BEGINNINGS) or head[4:8] == b"ftyp" or head[:4] + head[8:] in _CHUNKED
         raise SayItError(ErrorKind.DAMAGED_FILE if known else ErrorKind.INVALID_FORMAT, cause=str(error)) from error
 
 

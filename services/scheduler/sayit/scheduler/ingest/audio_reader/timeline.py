@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: Seconds that a timestamp may deviate without meaning anything: rounding, jitter of live recorders, encoder padding.
 TOLERANCE_S = 0.1
+#: The same for the first frame, before which nothing was rounded: decoders drop what leads in, 0.09 s of it in WMA.
+_FIRST_TOLERANCE_S = 0.03
 #: The longest pause between two frames that is filled with silence; a longer one is a broken clock.
 MAX_GAP_S = 600.0
 
@@ -32,7 +34,8 @@ class Timeline:
         if start_s is not None:
             expected_s = start_s if self._clock_s is None else self._clock_s
             jump_s = start_s - expected_s
-            if abs(jump_s) > TOLERANCE_S and self._believable(jump_s, start_s + duration_s, next_start_s):
+            tolerance_s = TOLERANCE_S if self.position_s else _FIRST_TOLERANCE_S
+            if abs(jump_s) > tolerance_s and self._believable(jump_s, start_s + duration_s, next_start_s):
                 silence_s = jump_s if 0 < jump_s <= MAX_GAP_S else 0.0
                 expected_s = start_s
             self._clock_s = expected_s

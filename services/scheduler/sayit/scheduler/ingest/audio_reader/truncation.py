@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Protocol
+from typing import Any
 
 import av
+
+from sayit.scheduler.ingest.audio_reader.parts import PartFile
 
 #: Seconds that may be missing without a warning: encoder delay and padding.
 _SLACK_S = 0.5
@@ -20,12 +22,7 @@ _OGG_HEADER_BYTES = 27
 _ESTIMATED = frozenset({"aac", "amr", "avi", "mpeg", "mpegts"})
 
 
-class _File(Protocol):
-    def read(self, count: int, /) -> bytes: ...
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int: ...
-
-
-def is_cut_short(container: Any, stream: Any, file: _File, *, end_s: float, damaged_end: bool) -> bool:
+def is_cut_short(container: Any, stream: Any, file: PartFile, *, end_s: float, damaged_end: bool) -> bool:
     """Whether audio that the file declares is missing at its end.
 
     Args:
@@ -43,7 +40,7 @@ def is_cut_short(container: Any, stream: Any, file: _File, *, end_s: float, dama
     return damaged_end if declared_s is None else end_s < declared_s - _SLACK_S
 
 
-def _declared_end_s(container: Any, stream: Any, file: _File) -> float | None:
+def _declared_end_s(container: Any, stream: Any, file: PartFile) -> float | None:
     """When the file says that its audio ends, in seconds after the container's start; None if it does not say."""
     name = container.format.name
     if name in _ESTIMATED or (name == "mp3" and not _has_length_tag(file)):
@@ -67,13 +64,13 @@ def declared_s(container: Any, stream: Any) -> float | None:
     return seconds if 0 < seconds < math.inf else None
 
 
-def _has_length_tag(file: _File) -> bool:
+def _has_length_tag(file: PartFile) -> bool:
     file.seek(0)
     head = file.read(_MP3_HEAD_BYTES)
     return any(tag in head for tag in (b"Xing", b"Info", b"VBRI"))
 
 
-def _ogg_is_complete(file: _File) -> bool:
+def _ogg_is_complete(file: PartFile) -> bool:
     """Whether the last page is whole; many recorders do not mark it as the last one, as RFC 3533 demands."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _OGG_TAIL_BYTES))

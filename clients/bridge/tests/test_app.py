@@ -114,7 +114,7 @@ async def test_a_cancelled_job_has_no_text() -> None:
     ("request_of", "status", "code"),
     [
         ({"data": {"language": "ko"}, "files": {"other": (None, "x")}}, 400, "FILE_REQUIRED"),
-        ({"files": {"file": ("a.txt", b"text", "text/plain")}}, 415, "INVALID_FORMAT"),
+        ({"files": {"file": ("a.wav", b"just some words, " * 9)}}, 415, "INVALID_FORMAT"),
         ({"files": {"file": ("a.wav", AUDIO)}, "data": {"language": "xx"}}, 400, "INVALID_LANGUAGE"),
         ({"files": {"file": ("a.wav", AUDIO * 3)}}, 413, "FILE_TOO_LARGE"),
     ],

@@ -164,7 +164,7 @@ def test_several_files_have_an_outcome_each(suite: RunningSuite, tmp_path: Path)
 def test_a_call_as_whispers_users_write_it(suite: RunningSuite, tmp_path: Path) -> None:
     """Formats side by side in a folder; what has no effect is said; what is for another suite is refused."""
     call = ("--output_format", "srt,md", "--output_dir", str(tmp_path), "--word_timestamps", "True", "--fp16", "False")
-    done = sayit(suite, "transcribe", SHORT, "--language", "en", *call)
+    done = sayit(suite, "transcribe", SHORT, "--language", "English", *call)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["en-8s.md", "en-8s.srt"]
     assert "--fp16 has no effect here" in done.stderr

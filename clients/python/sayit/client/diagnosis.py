@@ -33,12 +33,12 @@ class Cause(Enum):
         ko="{address}에서 응답이 없습니다. 컴퓨터가 꺼져 있거나 방화벽이 연결을 막고 있습니다.",
     )
     NO_TLS = Sentence(
-        en="{address} speaks plain text, not TLS: connect without certificates and without tls=True.",
-        ko="{address}은(는) TLS가 아닌 평문으로 통신합니다. 인증서와 tls=True 없이 연결해 주세요.",
+        en="{address} speaks plain text, not TLS: connect without certificates, without tls=True or --tls.",
+        ko="{address}은(는) TLS가 아닌 평문으로 통신합니다. 인증서와 tls=True(--tls) 없이 연결해 주세요.",
     )
     NEEDS_TLS = Sentence(
-        en="{address} speaks TLS: connect with tls=True, or with its root certificates.",
-        ko="{address}은(는) TLS로 통신합니다. tls=True 또는 루트 인증서로 연결해 주세요.",
+        en="{address} speaks TLS: connect with tls=True or --tls, or with its root certificates.",
+        ko="{address}은(는) TLS로 통신합니다. tls=True(--tls) 또는 루트 인증서로 연결해 주세요.",
     )
     UNTRUSTED = Sentence(
         en="The certificate of {address} is not trusted ({reason}): give the root certificates that signed it.",

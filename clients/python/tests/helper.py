@@ -197,7 +197,7 @@ class Gateway(
                 if todo == ("skip", number):
                     continue
                 yield wire.event_to_proto(event)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter: cut off while an event was being written
             self.cancelled.append(method)
             raise
 

@@ -163,8 +163,10 @@ def _many(slots: Slots, tenant: str, number: int) -> Any:
 
 
 async def test_gateways_count_together_in_redis(redis_url: str) -> None:
-    """What one has counted, another one knows."""
+    """What one has counted, another one knows, and another installation does not."""
     limits, subject = limits_of("2/hour"), f"key:{time.time_ns()}"
+    async with aclosing(Quotas(redis_url, "other")) as other:
+        await other.use(limits, subject)
     async with aclosing(Quotas(redis_url)) as first, aclosing(Quotas(redis_url)) as second:
         await first.use(limits, subject)
         await second.use(limits, subject)

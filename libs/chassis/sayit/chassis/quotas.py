@@ -13,6 +13,7 @@ from limits.errors import StorageError
 from redis.asyncio import ConnectionPool
 
 from sayit.chassis import telemetry
+from sayit.speech.chunk_queue import PREFIX
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: How long Redis is left alone after it did not answer.
@@ -41,9 +42,10 @@ class Quotas:
 
     Args:
         redis_url: where it is counted; empty: in memory. While Redis does not answer, it is counted in memory, too.
+        prefix: what the installation's names in Redis begin with.
     """
 
-    def __init__(self, redis_url: str = "") -> None:
+    def __init__(self, redis_url: str = "", prefix: str = PREFIX) -> None:
         self._memory = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._redis: SlidingWindowCounterRateLimiter | None = None
         self._pool: Any = None
@@ -53,7 +55,7 @@ class Quotas:
                 f"async+{redis_url}",
                 wrap_exceptions=True,
                 implementation="redispy",
-                key_prefix="sayit:limits",
+                key_prefix=f"{prefix}:limits",
                 connection_pool=self._pool,
             )
             self._redis = SlidingWindowCounterRateLimiter(storage)

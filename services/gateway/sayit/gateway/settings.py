@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from sayit.chassis.settings import RELOADABLE, Limit, ServiceSettings
+from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
 
 
 class GatewaySettings(ServiceSettings):
@@ -68,6 +69,12 @@ class GatewaySettings(ServiceSettings):
     redis_url: SecretStr = Field(
         default=SecretStr(""),
         description="Redis or Valkey in which all gateways count requests together; empty: each counts its own.",
+    )
+    redis_prefix: str = Field(
+        default=PREFIX,
+        pattern=PREFIX_PATTERN,
+        description="What the names of keys and channels in Redis begin with: installations that share one need "
+        "different ones, all services of one the same.",
     )
     slow_reader_s: float = Field(
         default=60.0,

@@ -178,7 +178,7 @@ async def _opened(
     stack.push_async_callback(queue.close)
     await queue.verify()
     reader = await stack.enter_async_context(AudioReaderPool(MediaLimits(max_audio_s=settings.max_audio_s)))
-    audio_quota = AudioQuota(limits=limits, redis_url=redis_url)
+    audio_quota = AudioQuota(limits=limits, redis_url=redis_url, prefix=settings.redis_prefix)
     stack.push_async_callback(audio_quota.aclose)
     background = BackgroundTasks()
     stack.push_async_callback(background.wait)

@@ -32,8 +32,8 @@ class TranscriberSettings(ServiceSettings):
     redis_prefix: str = Field(
         PREFIX,
         pattern=PREFIX_PATTERN,
-        description="What the names of queues and channels in Redis begin with: installations that share one need "
-        "different ones, the scheduler and the transcribers of one the same.",
+        description="What the names of keys and channels in Redis begin with: installations that share one need "
+        "different ones, all services of one the same.",
     )
     model: str = Field(
         default="small",

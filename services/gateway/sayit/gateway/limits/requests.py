@@ -17,7 +17,7 @@ class RequestLimits:
     """Counts requests, in Redis where a URL of it is set: then all gateways count together."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._redis_url = settings.redis_url.get_secret_value()
+        self._redis = settings.redis_url.get_secret_value(), settings.redis_prefix
         self._quotas: Quotas | None = None
         self._limits: dict[str, tuple[RateLimitItem, ...]] = {}
         self.adopt(settings)
@@ -30,7 +30,7 @@ class RequestLimits:
         # Imported here: the library takes a quarter of a second, and most installations have no limits.
         from sayit.chassis.quotas import Quotas, limits_of  # noqa: PLC0415
 
-        self._quotas = self._quotas or Quotas(self._redis_url)
+        self._quotas = self._quotas or Quotas(*self._redis)
         self._limits = {kind: limits_of(text) for kind, text in texts.items()}
 
     async def aclose(self) -> None:

@@ -22,6 +22,8 @@ class AudioQuota:
 
     limits: Limits
     redis_url: str
+    #: What the installation's names in Redis begin with.
+    prefix: str
     _quotas: Quotas | None = field(default=None, init=False)
 
     async def check(self, tenant: str) -> None:
@@ -43,7 +45,7 @@ class AudioQuota:
         # Imported here: the library takes a quarter of a second, and most installations have no limits.
         from sayit.chassis.quotas import Quotas, limits_of  # noqa: PLC0415
 
-        self._quotas = self._quotas or Quotas(self.redis_url)
+        self._quotas = self._quotas or Quotas(self.redis_url, self.prefix)
         limits, subject = limits_of(self.limits.tenant_audio, unit=60), f"tenant:{tenant}"
         if seconds:
             await self._quotas.spend(limits, f"{subject}:audio", seconds)

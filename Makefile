@@ -133,6 +133,7 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 pins: ## renew all pins: packages for every platform, with hashes, and the digest of the base image (needs uv and docker)
 	@$(COMPILE) pyproject.toml --all-extras -o requirements/development.txt
 	@for list in generation floor generators; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
+	@$(COMPILE) -c requirements/development.txt requirements/deployment.in -o requirements/deployment.txt
 	@digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{json .Manifest.Digest}}' | tr -d '"') \
 		&& test -n "$$digest" && sed -i.old -E "s/@sha256:[0-9a-f]{64}/@$$digest/" deploy/Dockerfile && rm deploy/Dockerfile.old
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sayit.bridge.settings import BridgeSettings
 from sayit.chassis.settings import ServiceSettings, describe
 from sayit.gateway.settings import GatewaySettings
 from sayit.scheduler.settings import SchedulerSettings
@@ -20,7 +21,8 @@ from .helper import DEPLOY, VARIABLE, compose, stages, substituted
 
 COMPOSE = compose()
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {
+OURS: dict[str, type[ServiceSettings]] = {
+    "bridge": BridgeSettings,
     "gateway": GatewaySettings,
     "scheduler": SchedulerSettings,
     "transcriber": TranscriberSettings,
@@ -50,7 +52,8 @@ def test_the_environment_makes_valid_settings(name: str, monkeypatch: pytest.Mon
         monkeypatch.setenv(variable, str(secret) if str(value).startswith("/run/secrets/") else value)
     settings = OURS[name]()
     assert settings.metrics_listen.endswith(":9100")
-    assert settings.internal_secret.get_secret_value() == "redis://:x@redis:6379/0"
+    if name != "bridge":
+        assert settings.internal_secret.get_secret_value() == "redis://:x@redis:6379/0"
 
 
 def test_images_are_built_from_targets_that_exist() -> None:
@@ -97,10 +100,10 @@ def test_a_second_model_has_transcribers_of_its_own() -> None:
     assert substituted(second["environment"], {})["SAYIT_MODEL"] == "medium"
 
 
-def test_only_the_gateway_is_reachable_and_only_locally_by_default() -> None:
+def test_only_gateway_and_bridge_are_reachable_and_only_locally_by_default() -> None:
     """The others live in a network without a way out."""
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["gateway"]
-    assert substituted(SERVICES["gateway"]["ports"], {}) == ["127.0.0.1:50051:50051"]
+    published = {name: substituted(service["ports"], {}) for name, service in SERVICES.items() if "ports" in service}
+    assert published == {"gateway": ["127.0.0.1:50051:50051"], "bridge": ["127.0.0.1:3000:3000"]}
     assert COMPOSE["networks"]["inside"]["internal"] is True
     for name in ("redis", "postgres", "scheduler", "transcriber", "second-transcriber"):
         assert SERVICES[name]["networks"] == ["inside"]
@@ -109,7 +112,7 @@ def test_only_the_gateway_is_reachable_and_only_locally_by_default() -> None:
 def test_the_gateway_has_keys_and_the_others_a_secret() -> None:
     """Beyond loopback the gateway asks for keys; internal calls carry a secret."""
     assert SERVICES["gateway"]["environment"]["SAYIT_API_KEYS_FILE"].startswith("/var/lib/sayit/keys/")
-    for name in OURS:
+    for name in OURS.keys() - {"bridge"}:  # which is a client, with its callers' keys
         assert SERVICES[name]["environment"]["SAYIT_INTERNAL_SECRET_FILE"] == "/run/secrets/internal_secret"
 
 

@@ -15,7 +15,13 @@ from packaging.markers import Marker
 from .helper import DEPLOY, ROOT, stages
 
 STAGES = stages((DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
-SERVICES = ("gateway", "scheduler", "transcriber")
+#: The processes, and where their packages lie.
+SERVICES = {
+    "gateway": "services/gateway",
+    "scheduler": "services/scheduler",
+    "transcriber": "services/transcriber",
+    "bridge": "clients/bridge",
+}
 TARGETS = (*SERVICES, "all")
 #: https://docs.docker.com/reference/dockerfile
 INSTRUCTIONS = {
@@ -78,7 +84,7 @@ def test_the_health_check_asks_where_the_service_listens(target: str) -> None:
     probe = stage.all("HEALTHCHECK")[0].arguments
     command = ast.literal_eval(probe[probe.index("[") :])
     assert command[:3] == ["python", "-m", "sayit.chassis.probe"]
-    port = command[3].rpartition(":")[2]
+    port = command[3].partition("/")[0].rpartition(":")[2]
     listens = re.findall(r"_?LISTEN=[\d.]+:(\d+)", " ".join(one.arguments for one in stage.all("ENV")))
     assert port in (listens or ["50051"])
 
@@ -87,7 +93,23 @@ def test_the_health_check_asks_where_the_service_listens(target: str) -> None:
 def test_the_entry_point_is_a_module_of_ours(service: str) -> None:
     """`python -m sayit.<service>` exists."""
     assert STAGES[service].all("ENTRYPOINT")[0].as_list() == ["python", "-m", f"sayit.{service}"]
-    assert (ROOT / "services" / service / "sayit" / service / "__main__.py").is_file()
+    assert (ROOT / SERVICES[service] / "sayit" / service / "__main__.py").is_file()
+
+
+def test_a_suite_in_one_container_is_reached_from_outside_and_asks_for_keys() -> None:
+    """Both servers listen beyond the container's loopback, on the ports that the image exposes."""
+    said = dict(word.split("=", 1) for one in STAGES["all"].all("ENV") for word in one.arguments.split())
+    assert (said["SAYIT_LISTEN"], said["SAYIT_BRIDGE_LISTEN"]) == ("0.0.0.0:50051", "0.0.0.0:3000")
+    assert said["SAYIT_API_KEYS_FILE"].startswith(said["SAYIT_DATA_DIR"])
+    assert STAGES["all"].all("EXPOSE")[0].arguments.split() == ["50051", "3000"]
+
+
+def test_images_carry_labels_and_neither_pip_nor_compilers() -> None:
+    """What a registry shows says the revision; nothing is installed by apt, and pip stays outside the environment."""
+    base = " ".join(one.arguments for one in STAGES["base"].instructions)
+    assert "org.opencontainers.image.revision=${REVISION}" in base
+    assert "--without-pip" in base
+    assert not [one for stage in STAGES.values() for one in stage.all("RUN") if "apt-get" in one.arguments]
 
 
 def test_what_is_copied_is_there_and_not_ignored() -> None:
@@ -129,6 +151,7 @@ def test_the_requirements_of_a_target_are_pinned_and_hashed(target: str) -> None
         assert applying == [metadata.version(name)], name
     assert ("ctranslate2" in pins) == (target in {"transcriber", "all"})
     assert ("sqlalchemy" in pins) == (target in {"scheduler", "all"})
+    assert ("fastapi" in pins) == (target in {"bridge", "all"})
     assert "typer" in pins, "the command is part of every installation"
     constraints = (ROOT / "requirements" / "development.txt").read_text(encoding="utf-8")
     assert all(line in constraints for line in made.splitlines())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tarfile
 import threading
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
@@ -16,6 +19,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from sayit.cli import support_bundle
 from sayit.client import Client
 from sayit.speech.options import Options
 
@@ -63,6 +67,21 @@ def test_what_a_suite_writes_is_its_user_s_alone(suite: RunningSuite) -> None:
             modes[path] = path.lstat().st_mode
     assert [path for path, mode in modes.items() if mode & 0o077 and not path.is_symlink()] == []
     assert suite.data / "objects" in modes
+
+
+def test_a_support_bundle_holds_what_helps_and_nothing_that_was_said(suite: RunningSuite, tmp_path: Path) -> None:
+    """Settings, versions, logs and metrics of every part; no secret, no text."""
+    with Client(suite.address) as client:
+        text = client.transcribe(SHORT, options=Options(language="ko")).transcript.text
+    assert text
+    names = support_bundle.write(tmp_path / "bundle.tar.gz", suite.data, {"SAYIT_INTERNAL_SECRET": "hush-hush"})
+    assert {"versions.json", "settings.json", "errors.log", "suite.json", "metrics/scheduler.txt"} <= set(names)
+    assert {f"logs/{part['name']}.log" for part in suite.ready["parts"]} <= set(names)
+    with tarfile.open(tmp_path / "bundle.tar.gz") as archive:
+        content = {each.name: archive.extractfile(each).read().decode() for each in archive.getmembers()}  # type: ignore[union-attr]  # all are files
+    whole = "\n".join(content.values())
+    assert "sayit_attempts_total" in content["sayit-support/metrics/scheduler.txt"]
+    assert not [word for word in ("hush-hush", urlsplit(suite.ready["redis"]).password, *text.split()) if word in whole]
 
 
 def test_a_client_that_knows_nothing_can_call_by_reflection(suite: RunningSuite) -> None:

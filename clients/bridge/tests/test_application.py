@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.requests import Request
 
 from clients.python.tests.helper import JOB, STATUS, STORY, Gateway, numbered, segment, serving
@@ -125,6 +126,17 @@ async def test_security_headers_ids_and_compression() -> None:
         document = await client.get("/openapi.json")
         assert document.headers["content-encoding"] == "gzip"
         assert "server" not in document.headers
+
+
+async def test_requests_are_counted_by_route() -> None:
+    """By its pattern: a path holds ids, and a client can send any."""
+    async with scripted() as (client, _):
+        await client.get("/v1/jobs/x")
+        await client.get("/v1/no/such/path")
+    families = (each for each in REGISTRY.collect() if each.name == "sayit_http_requests")
+    counted = {sample.labels["route"] for each in families for sample in each.samples}
+    assert {"/v1/jobs/{job_id}", "none"} <= counted
+    assert "/v1/jobs/x" not in counted
 
 
 async def test_pages_of_other_origins_are_kept_out_unless_allowed() -> None:

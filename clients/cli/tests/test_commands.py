@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from sayit.chassis.settings import check_names
 from sayit.cli import help_texts, messages, paths, settings_reference
 from sayit.cli.application import app
 from sayit.cli.commands import extras
@@ -225,6 +227,22 @@ def test_the_configuration_lists_every_setting_once() -> None:
     assert "SAYIT_LISTEN" in [one["name"] for one in sections["Gateway"]]
     assert "SAYIT_LOG_LEVEL" not in [one["name"] for one in sections["Gateway"]]
     assert "SAYIT_SCHEDULER_LISTEN" in sayit("config").stdout
+
+
+def test_the_configuration_says_what_is_in_force_and_refuses_what_is_no_setting() -> None:
+    """A value with its source; a misspelt name with the nearest one."""
+    found = json.loads(sayit("config", "--json", SAYIT_THREADS="3").stdout)
+    threads = next(one for one in found["Transcriber"] if one["name"] == "SAYIT_THREADS")
+    assert (threads["value"], threads["source"]) == ("3", "variable")
+    wrong = sayit("config", SAYIT_THREDS="3")
+    assert wrong.returncode != 0
+    assert "SAYIT_THREDS is no setting: did you mean SAYIT_THREADS?" in wrong.stderr
+
+
+def test_every_variable_of_the_command_line_is_known() -> None:
+    """Else a process that is started with it in its environment would refuse it."""
+    sources = (ROOT / "clients").rglob("*.py")
+    check_names(name for path in sources for name in re.findall(r'envvar="(\w+)"', path.read_text(encoding="utf-8")))
 
 
 def test_the_doctor_finds_this_installation_well(tmp_path: Path) -> None:

@@ -55,6 +55,20 @@ def test_valkey_first_then_the_services(options: SuiteOptions) -> None:
     assert made.gateway == "127.0.0.1:50051"
 
 
+def test_metrics_have_fixed_addresses_where_the_user_names_the_first(options: SuiteOptions) -> None:
+    """Scheduler, gateway and bridge follow one another, transcribers begin at ten more; a one-call suite takes none."""
+    environment = {**options.environment, "SAYIT_METRICS_LISTEN": "127.0.0.1:9100"}
+    fixed = dataclasses.replace(options, environment=environment)
+    assert {part.name: part.metrics.rpartition(":")[2] for part in plan(fixed).parts if part.metrics} == {
+        "scheduler": "9100",
+        "gateway": "9101",
+        "bridge": "9102",
+        "transcriber-1": "9110",
+        "transcriber-2": "9111",
+    }
+    assert not any(part.metrics.endswith(":9100") for part in plan(dataclasses.replace(fixed, embedded=True)).parts)
+
+
 def test_a_redis_of_the_users_replaces_valkey(options: SuiteOptions) -> None:
     """Its address goes to all parts."""
     made = plan(dataclasses.replace(options, redis_url="redis://queue:6379/0"))

@@ -183,6 +183,17 @@ async def test_health_checks_are_quiet(lines: list[dict[str, Any]]) -> None:
     assert [line["level"] for line in _call_lines(lines, "Check")] == ["debug"]
 
 
+async def test_what_parts_ask_all_the_time_is_quiet_until_it_fails(
+    lines: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle suite's reports and checks are logged at debug; one that fails is seen."""
+    monkeypatch.setattr("sayit.chassis.interceptors._PERIODIC", ("/GetJob",))
+    async with called() as s:
+        await s.jobs.GetJob(GetJobRequest(job_id="job-7"))
+        await failure(s.jobs.GetJob(GetJobRequest(job_id="missing")))
+    assert [line["level"] for line in _call_lines(lines, "GetJob")] == ["debug", "info"]
+
+
 async def test_refusal_of_an_interceptor_is_an_error_like_any_other(lines: list[dict[str, Any]]) -> None:
     """An interceptor refuses by raising; the client gets details and the log gets its line, whatever the shape."""
 

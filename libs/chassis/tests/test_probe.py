@@ -76,6 +76,23 @@ async def test_the_command_says_it_by_exit_status(servicer_at: tuple[health.aio.
     assert await asyncio.gather(_status(address), _status("127.0.0.1:1"), _status()) == [0, 1, 2]
 
 
+async def test_an_http_server_is_asked_with_a_get() -> None:
+    """`HOST:PORT/PATH` is healthy where it answers with 200; the command asks without TLS where it finds none."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" if path == b"/readyz" else b"HTTP/1.1 503 No\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await probe.gets(address, "/readyz")
+        assert not await probe.gets(address, "/livez")
+        assert not await probe.gets("127.0.0.1:1", "/readyz")
+        assert await _status(f"{address}/readyz", SAYIT_TLS_CERT_FILE="cert.pem") == 0
+
+
 @pytest.mark.parametrize("names", ["DNS:stt.example", "DNS:*.example,IP:10.0.0.1", "IP:::1,IP:10.0.0.1", ""])
 async def test_a_server_with_tls_is_asked_over_tls(names: str, tmp_path: Path) -> None:
     """Whatever name its certificate has; the command knows from the server's own setting, and NOT_SERVING stays so."""

@@ -34,7 +34,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_file_gives_what_no_variable_gives(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables win over the file; comments, quotes and other processes' settings are understood."""
-    file.write_text("# seats\nSAYIT_SEATS = 7\nSAYIT_STREET='Main St'\nSAYIT_OF_SOMEBODY_ELSE=1\nSAYIT_LOG_LEVEL=\n")
+    file.write_text("# seats\nSAYIT_SEATS = 7\nSAYIT_STREET='Main St'\nSAYIT_MAX_WATCHERS=1\nSAYIT_LOG_LEVEL=\n")
     assert (Shop().seats, Shop().street, Shop().log_level) == (7, "Main St", "info")
     monkeypatch.setenv("SAYIT_SEATS", "9")
     assert Shop().seats == 9

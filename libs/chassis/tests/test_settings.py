@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
-from sayit.chassis.settings import FORMERLY, ServiceSettings, SettingDoc, describe, told
+from sayit.chassis.settings import FORMERLY, ServiceSettings, SettingDoc, describe, in_force, told
 
 
 class ToySettings(ServiceSettings):
@@ -85,6 +85,57 @@ def test_wrong_values_are_refused(values: dict[str, object]) -> None:
     """Values outside their range and settings that do not exist do not pass."""
     with pytest.raises(ValidationError):
         ToySettings(needed="x", **values)  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SAYIT_THREDS", ": did you mean SAYIT_THREADS?"),
+        ("SAYIT_TOKEN_FIL", ": did you mean SAYIT_TOKEN_FILE?"),
+        ("SAYIT_MAX_WATCHER", ": did you mean SAYIT_MAX_WATCHERS?"),
+        ("SAYIT_QQQ", ""),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(
+    name: str, hint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a variable and as a line of the file; settings of all processes count as known, not only this one's."""
+    with monkeypatch.context() as context:
+        context.setenv(name, "1")
+        with pytest.raises(SettingsError, match=f"^{name} is no setting{hint[:20]}") as error:
+            ToySettings(needed="x")
+    assert str(error.value).endswith(hint)
+    file = tmp_path / "settings"
+    file.write_text(f"export SAYIT_THREADS=3\n{name}=1\n")
+    monkeypatch.setenv("SAYIT_SETTINGS_FILE", str(file))
+    with pytest.raises(SettingsError, match=f"{name} is no setting"):
+        ToySettings(needed="x")
+    file.write_text("export SAYIT_THREADS=3\nSAYIT_MAX_WATCHERS=1\n")
+    assert ToySettings(needed="x").threads == 3
+
+
+def test_names_that_others_set_are_no_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line's own, and what Kubernetes puts into every container for a service `sayit-gateway`."""
+    for name in (
+        "SAYIT_SERVER",
+        "SAYIT_GATEWAY_SERVICE_HOST",
+        "SAYIT_GATEWAY_PORT_50051_TCP_ADDR",
+        "SAYIT_GATEWAY_PORT",
+    ):
+        monkeypatch.setenv(name, "1")
+    assert ToySettings(needed="x").threads == 2
+
+
+def test_what_is_in_force_says_where_it_is_from(tmp_path: Path) -> None:
+    """A variable wins over the file, the file over the default; a secret's value is not shown."""
+    file = tmp_path / "settings"
+    file.write_text("SAYIT_THREADS=3\nSAYIT_FOLDER=/x\n")
+    environment = {"SAYIT_SETTINGS_FILE": str(file), "SAYIT_THREADS": "4", "SAYIT_TOKEN_FILE": "/run/secrets/token"}
+    found = {one.name: in_force(one, environment) for one in describe(ToySettings)}
+    assert found["SAYIT_THREADS"] == ("4", "variable")
+    assert found["SAYIT_FOLDER"] == ("/x", str(file))
+    assert found["SAYIT_TOKEN"] == ("***", "/run/secrets/token")
+    assert found["SAYIT_GRACE_S"] == ("30.0", "default")
 
 
 def test_settings_do_not_change() -> None:

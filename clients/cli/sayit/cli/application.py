@@ -102,12 +102,14 @@ app.command(
     help="Transcribe labelled recordings and measure the text: errors, seams, inventions, speed.",
 )(extras.never)
 app.command("status")(system.status)
+app.command("capacity")(system.capacity)
 app.add_typer(system.models, name="models")
 app.add_typer(keys.app, name="keys")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(system.doctor)
 app.command("config")(system.config)
+app.command("support-bundle")(system.support_bundle)
 app.command("version")(system.version)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from sayit.chassis.settings import ServiceSettings, SettingDoc, describe
+from pydantic_settings import SettingsError
+
+from sayit.chassis.settings import ServiceSettings, SettingDoc, check_names, describe, every_process, in_force, told
 from sayit.cli import printer
+from sayit.cli.exit_codes import failing
 
 _HEAD = """# Configuration
 
@@ -13,7 +18,11 @@ Every setting is an environment variable; `sayit up` passes its own environment 
 here holds for a laptop and for containers alike. An empty variable counts as unset. A secret can also be read from a
 file: `SAYIT_NAME_FILE` names the file that holds the value of `SAYIT_NAME`.
 
-Settings can also stand in a file, one `SAYIT_NAME=VALUE` a line, that `SAYIT_SETTINGS_FILE` names; variables win.
+`sayit config` shows every setting as it is in force, and where it is from. A `SAYIT_*` name that is no setting of any
+process is an error, which says the nearest one that is.
+
+Settings can also stand in a file, one `SAYIT_NAME=VALUE` a line, that `SAYIT_SETTINGS_FILE` names, such as `.env` or
+`production.env`; variables win.
 SIGHUP makes a process read it again (`sayit up` passes the signal on to all parts): those marked **live** then take
 effect at once, the others need a restart. A log line of each process, `settings_reloaded`, names what changed and which
 is which; a file with a mistake changes nothing (`settings_not_reloaded`).
@@ -43,27 +52,20 @@ Flags win over variables.
 
 `sayit up` itself sets, for its parts: the addresses between them, `SAYIT_DATA_DIR`, `SAYIT_INTERNAL_SECRET` (new with
 every start unless you set it), `SAYIT_MODEL`, `SAYIT_MODEL_NAME`, `SAYIT_DEFAULT_MODEL`, `SAYIT_MODELS_EXPECTED`,
-`SAYIT_THREADS`, `SAYIT_TRANSCRIBERS_EXPECTED` and `SAYIT_METRICS_LISTEN`. Where you set neither, `SAYIT_BATCH` and
-`SAYIT_COMPUTE_TYPE` are those that `sayit tune` found, if it has measured this machine with this model.
+`SAYIT_THREADS`, `SAYIT_TRANSCRIBERS_EXPECTED` and, counting on from yours, `SAYIT_METRICS_LISTEN`. Where you set
+neither, `SAYIT_BATCH` and `SAYIT_COMPUTE_TYPE` are those that `sayit tune` found, if it has measured this machine
+with this model.
 """
 
 
 def sections() -> dict[str, tuple[SettingDoc, ...]]:
     """What all processes share, then what each kind of process has of its own, by title."""
-    from sayit.bridge.settings import BridgeSettings  # noqa: PLC0415 - as below
-    from sayit.gateway.settings import GatewaySettings  # noqa: PLC0415 - services, needed for this page only
-    from sayit.scheduler.settings import SchedulerSettings  # noqa: PLC0415 - as above
-    from sayit.transcriber.settings import TranscriberSettings  # noqa: PLC0415 - as above
-
-    kinds: dict[str, type[ServiceSettings]] = {
-        "Gateway": GatewaySettings,
-        "Scheduler": SchedulerSettings,
-        "Transcriber": TranscriberSettings,
-        "Bridge": BridgeSettings,
-    }
     shared = describe(ServiceSettings)
     names = {one.name for one in shared}
-    own = {title: tuple(one for one in describe(kind) if one.name not in names) for title, kind in kinds.items()}
+    own = {
+        name.capitalize(): tuple(one for one in describe(kind) if one.name not in names)
+        for name, kind in every_process().items()
+    }
     return {"Every process": shared, **own}
 
 
@@ -74,16 +76,29 @@ def page(parts: Mapping[str, Sequence[SettingDoc]]) -> str:
 
 
 def show(*, markdown: bool, as_json: bool) -> None:
-    """Prints the settings."""
+    """Prints the settings as they are in force for a process that is started here, and where each is from.
+
+    Raises:
+        Failure: a variable or a line of the file is no setting, or the file cannot be read.
+    """
     parts = sections()
     if markdown:
         print(page(parts), end="")
-    elif as_json:
-        printer.as_json(parts)
+        return
+    with failing(SettingsError):
+        found = {title: [(one, *in_force(one, os.environ)) for one in settings] for title, settings in parts.items()}
+        check_names(told(os.environ))
+    if as_json:
+        printer.as_json(
+            {
+                title: [{**asdict(one), "value": value, "source": source} for one, value, source in settings]
+                for title, settings in found.items()
+            }
+        )
     else:
-        every = ((title, one) for title, settings in parts.items() for one in settings)
-        rows = ((title, one.name, _default(one) or "-", one.description) for title, one in every)
-        printer.table(("PROCESS", "VARIABLE", "DEFAULT", "MEANING"), rows)
+        every = ((title, *row) for title, settings in found.items() for row in settings)
+        rows = ((title, one.name, value or "-", source, one.description) for title, one, value, source in every)
+        printer.table(("PROCESS", "VARIABLE", "VALUE", "FROM", "MEANING"), rows)
 
 
 def _table(title: str, settings: Sequence[SettingDoc]) -> str:

@@ -35,6 +35,9 @@ _STATUS_S = 1.0
 #: Services that a supervisor or a tool asks: open without a key, and quiet in the log.
 OPEN_SERVICES = ("/grpc.health.", "/grpc.reflection.")
 
+#: Calls that parts make every few seconds for as long as they live: they are logged where they fail.
+_PERIODIC = ("/sayit.internal.v1.ChunkService/Report", "/GetStatus")
+
 _CALLS = prometheus_client.Counter("sayit_grpc_calls", "Served calls by method and code.", ["method", "code"])
 _SECONDS = prometheus_client.Histogram(
     "sayit_grpc_call_seconds",
@@ -216,7 +219,8 @@ class _Call:
             span.set_status(trace.StatusCode.ERROR)
         who = principal.current_or_none()
         logger = telemetry.logger()
-        write = logger.debug if is_open(self.method) else logger.error if code == "INTERNAL" else logger.info
+        quiet = is_open(self.method) or (code == "OK" and self.method.endswith(_PERIODIC))
+        write = logger.debug if quiet else logger.error if code == "INTERNAL" else logger.info
         own = {
             "method": self.method,
             "code": code,

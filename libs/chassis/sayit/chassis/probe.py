@@ -1,13 +1,14 @@
-"""Asks a server for its health over grpc.health.v1.
+"""Asks a server for its health: over grpc.health.v1, or with a GET.
 
-Supervisors call `is_serving`; containers run `python -m sayit.chassis.probe HOST:PORT [SERVICE]`, which asks over TLS
-first where the settings name a certificate. Where no client takes the server's certificate (it has expired), that it
-shakes hands is enough: to start it again would not make it valid.
+Supervisors call `is_serving` and `gets`; containers run `python -m sayit.chassis.probe HOST:PORT [SERVICE]`, or
+`HOST:PORT/PATH` for HTTP, which asks over TLS first where the settings name a certificate. Where no client takes the
+server's certificate (it has expired), that it shakes hands is enough: to start it again would not make it valid.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from sayit.chassis.start import split_address
 from sayit.chassis.tls_probe import server_certificate
 
 
@@ -34,6 +36,26 @@ async def answers(address: str, *, tls: bool = False, timeout_s: float = 2.0) ->
         return await _answer(address, "", tls, timeout_s) is not None
     except ssl.SSLCertVerificationError:
         return True
+
+
+async def gets(address: str, path: str, *, tls: bool = False, timeout_s: float = 2.0) -> bool:
+    """Whether the HTTP server at `address` answers a GET of `path` with 200; its certificate is not verified."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(*split_address(address), ssl=_unverified() if tls else None)
+            with contextlib.closing(writer):
+                writer.write(request)
+                return b" 200 " in await reader.readline()
+    except (OSError, TimeoutError):
+        return False
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _answer(address: str, service: str, tls: bool, timeout_s: float) -> health_pb2.HealthCheckResponse | None:
@@ -62,12 +84,16 @@ async def _channel(address: str, tls: bool) -> grpc.aio.Channel:
 def main(arguments: list[str]) -> int:
     """Exit status 0 if the server at the first argument is serving, 1 if not, 2 for a wrong call."""
     if len(arguments) not in {1, 2}:
-        sys.stderr.write("usage: python -m sayit.chassis.probe HOST:PORT [SERVICE]\n")
+        sys.stderr.write("usage: python -m sayit.chassis.probe HOST:PORT [SERVICE] | HOST:PORT/PATH\n")
         return 2
+    address, slash, path = arguments[0].partition("/")
     service = arguments[1] if len(arguments) == 2 else ""
     # One environment may be shared by parts that speak TLS and parts that do not.
     ways = (True, False) if _with_certificate() else (False,)
-    return 0 if any(asyncio.run(is_serving(arguments[0], service=service, tls=tls)) for tls in ways) else 1
+    asked = (
+        gets(address, slash + path, tls=tls) if slash else is_serving(address, service=service, tls=tls) for tls in ways
+    )
+    return 0 if any(asyncio.run(one) for one in asked) else 1
 
 
 def _with_certificate() -> bool:

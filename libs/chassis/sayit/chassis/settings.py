@@ -1,14 +1,18 @@
 """Settings of a process: `SAYIT_*` variables, a file of them, or constructor arguments; all described.
 
-A setting marked `RELOADABLE` takes effect while the process runs, see `reload`.
+A setting marked `RELOADABLE` takes effect while the process runs, see `reload`. A name that is no setting of any
+process is an error, which says the nearest one that is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -40,6 +44,24 @@ def _checked_limit(text: str) -> str:
 
 #: Some of something in a time, see `quotas.limits_of`.
 Limit = Annotated[str, AfterValidator(_checked_limit)]
+
+#: Whose settings there are: `sayit.NAME.settings.NameSettings`. All may share one environment and one file.
+_PROCESSES = ("gateway", "scheduler", "transcriber", "bridge")
+
+#: Variables that are no process's settings: the command line's and its supervisor's, deploy/compose.yaml's, the tests'.
+_OTHER_VARIABLES = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        *("SERVER", "SERVER_TLS", "API_KEY", "API_KEY_FILE", "ROOT_CERTIFICATES", "LANG", "MODELS_DIR", "PARENT_FD"),
+        *("PUBLISH", "PUBLISH_HTTP", "SECOND_MODEL", "BACKUP_EVERY", "BACKUP_KEEP"),
+        *("FAULTS", "FAULTS_REPORT", "FAULTS_SEED"),
+    )
+)
+#: Then `sayit up` has looked at the variables, once for all of its parts. `parent_watch` takes this one away.
+_IS_PART_OF_A_SUITE = f"{PREFIX}PARENT_FD" in os.environ
+
+#: What Kubernetes sets in every container for services whose names begin with `sayit-`.
+_SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?)$")
 
 
 class ServiceSettings(BaseSettings):
@@ -96,6 +118,7 @@ class ServiceSettings(BaseSettings):
         """Arguments, then variables, then secret files, then the file of settings; no .env file is looked for."""
         path = os.environ.get(SETTINGS_FILE_VARIABLE, "")
         said = read_settings_file(Path(path)) if path else {}
+        check_names([*(() if _IS_PART_OF_A_SUITE else os.environ), *said], settings_cls)  # type: ignore[arg-type]  # it is this class
         of_file = _Source(settings_cls, lambda variable, field: said.get(variable) or said.get(formerly(field)))
         of_former_name = _Source(settings_cls, lambda _, field: os.environ.get(formerly(field)))
         return (init_settings, env_settings, of_former_name, _Source(settings_cls, _of_secret_file), of_file)
@@ -139,10 +162,49 @@ def forget_secrets(settings: ServiceSettings) -> None:
             _forgotten[_variable(name)] = value
 
 
+def check_names(names: Iterable[str], own: type[ServiceSettings] | None = None) -> None:
+    """Refuses `SAYIT_*` names that are no setting of any process.
+
+    Args:
+        names: variables, or names of a file.
+        own: the process's settings, where it is one.
+
+    Raises:
+        SettingsError: naming each, with the nearest setting there is.
+    """
+    asked = {name for name in names if name.startswith(PREFIX) and not _SERVICE_LINK.search(name)}
+    unknown = asked - _OTHER_VARIABLES - (_names(own) if own else set())
+    if not unknown:
+        return
+    # Loaded only for names of other processes, because it takes 40 ms.
+    known = set(_OTHER_VARIABLES).union(*map(_names, every_process().values()), _names(own) if own else ())
+    wrong = []
+    bare = [name.removeprefix(PREFIX) for name in known]  # the prefix alone would make any two names alike
+    for name in sorted(unknown - known):
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1)
+        wrong.append(f"{name} is no setting" + (f": did you mean {PREFIX}{near[0]}?" if near else ""))
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+
+
+def every_process() -> dict[str, type[ServiceSettings]]:
+    """The settings of each kind of process, by its name."""
+    return {
+        name: getattr(import_module(f"sayit.{name}.settings"), f"{name.capitalize()}Settings") for name in _PROCESSES
+    }
+
+
+def _names(settings: type[ServiceSettings]) -> set[str]:
+    found = set()
+    for name, field in settings.model_fields.items():
+        found |= {_variable(name), formerly(field)} | ({f"{_variable(name)}_FILE"} if _is_secret(field) else set())
+    return found - {""}
+
+
 def read_settings_file(path: Path) -> dict[str, str]:
     """Reads NAME=VALUE lines: empty lines and those that begin with # are skipped, quotes around a value removed.
 
-    All parts of a suite may share one file, so that names which belong to others are no error.
+    A line may begin with `export`, as in files that shells read, too.
 
     Raises:
         SettingsError: it cannot be read, or a line is none of these; the line's number is named, not its content.
@@ -158,7 +220,7 @@ def read_settings_file(path: Path) -> dict[str, str]:
         if not text or text.startswith("#"):
             continue
         name, equals, value = text.partition("=")
-        name, value = name.strip(), value.strip()
+        name, value = name.removeprefix("export ").strip(), value.strip()
         if not equals or not name.startswith(PREFIX):
             raise SettingsError(f"{path}, line {number}: write {PREFIX}NAME=VALUE")
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
@@ -178,6 +240,23 @@ def told(environment: Mapping[str, str]) -> dict[str, str]:
             said = read_settings_file(Path(environment[SETTINGS_FILE_VARIABLE]))
     said |= {name: value for name, value in environment.items() if value}
     return {name: value for name, value in said.items() if value}
+
+
+def in_force(setting: SettingDoc, environment: Mapping[str, str]) -> tuple[str, str]:
+    """A setting's value as text, `***` for a secret, and where it is from: `variable`, a file's path, or `default`.
+
+    Raises:
+        SettingsError: the file of settings cannot be read.
+    """
+    file = environment.get(SETTINGS_FILE_VARIABLE, "")
+    said = read_settings_file(Path(file)) if file else {}
+    places = (
+        (environment.get(setting.name) or environment.get(setting.formerly), "variable"),
+        (environment.get(f"{setting.name}_FILE") if setting.secret else None, environment.get(f"{setting.name}_FILE")),
+        (said.get(setting.name) or said.get(setting.formerly), file),
+    )
+    value, source = next(((value, str(source)) for value, source in places if value), (setting.default, "default"))
+    return ("***" if setting.secret and value else value), source
 
 
 @dataclass(frozen=True, kw_only=True)

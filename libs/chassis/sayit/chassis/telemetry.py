@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.metadata import version
 from typing import Any, TextIO
 
 import prometheus_client
@@ -25,6 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from sayit.chassis.settings import ServiceSettings
 from sayit.chassis.start import StartError, split_address
 
+_BUILD = prometheus_client.Gauge("sayit_build_info", "The version that runs; its value is 1.", ["service", "version"])
 _TRACE_CONTEXT = TraceContextTextMapPropagator()
 
 #: Fields that the running call adds to its canonical line; one dictionary per call, shared by the tasks it starts.
@@ -53,6 +55,7 @@ def setup(service_name: str, settings: ServiceSettings) -> None:
         settings: log_level, log_format and otlp_endpoint are used.
     """
     _setup_logs(service_name, settings)
+    _BUILD.labels(service_name, version("sayit")).set(1)
     provider = TracerProvider(
         resource=Resource.create({"service.name": f"sayit-{service_name}"}), shutdown_on_exit=False
     )

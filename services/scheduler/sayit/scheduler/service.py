@@ -32,6 +32,7 @@ from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.scratch import scratch_folder
 from sayit.scheduler.db.stores import Stores, opened
 from sayit.scheduler.dispatch.attempts import Attempts
+from sayit.scheduler.dispatch.backlog_gauges import BacklogGauges
 from sayit.scheduler.dispatch.dispatcher import Dispatcher
 from sayit.scheduler.dispatch.order import choose
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
@@ -362,6 +363,9 @@ class _Wiring:
         yield self.dispatcher.run()
         yield self.results.run()
         yield self.sweeper.run()
+        if self.settings.metrics_listen:
+            expected = self.settings.transcribers_expected
+            yield BacklogGauges(store=self.stores.transcribers, registry=self.registry, expected=expected).run()
         yield self.preparer.run(max_bytes=SMALL_FILE_BYTES)
         for _ in range(self.settings.prepare_concurrency):
             yield self.preparer.run()

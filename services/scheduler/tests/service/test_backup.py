@@ -7,15 +7,11 @@ import io
 import json
 import sqlite3
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import replace
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -300,76 +296,3 @@ async def _execute(url: str, statement: str) -> None:
     database = database_at(url)
     await database.write(lambda connection: connection.execute(text(statement)))
     await database.close()
-
-
-class _Bucket(BaseHTTPRequestHandler):
-    """The two calls of S3 that backups need."""
-
-    objects: ClassVar[dict[str, bytes]] = {}
-
-    def do_PUT(self) -> None:
-        """Keeps an object."""
-        self.objects[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(200, b"")
-
-    def do_GET(self) -> None:
-        """Gives it back."""
-        content = self.objects.get(self.path)
-        self._answer(200 if content is not None else 404, content or b"<Error><Code>NoSuchKey</Code></Error>")
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-    def _answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        for name, value in (("Content-Length", str(len(body))), ("ETag", '"e"'), ("Last-Modified", formatdate(0))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
-    """What lies in the bucket "b", by path, while obstore's S3 client is led to it."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Bucket) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        for name, value in (
-            ("ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}"),
-            ("ALLOW_HTTP", "true"),
-            ("ACCESS_KEY_ID", "k"),
-            ("SECRET_ACCESS_KEY", "s"),
-            ("REGION", "r"),
-        ):
-            monkeypatch.setenv(f"AWS_{name}", value)
-        _Bucket.objects.clear()
-        yield _Bucket.objects
-        server.shutdown()
-
-
-def test_objects_come_from_a_bucket_and_go_into_another(tmp_path: Path, bucket: dict[str, bytes]) -> None:
-    """The archive holds them; a bucket that does not have one of them, or does not answer, makes no archive."""
-    there = _installation(tmp_path / "a")
-    _names(there, *(f"uploads/u/{number}" for number in range(20)))
-    for number in range(20):
-        bucket[f"/b/x/uploads/u/{number}"] = bytes([number]) * 1000
-    saved = backup.save(replace(there, objects="s3://b/x"), tmp_path / "b.tar.gz")
-    assert saved.objects == 20
-    backup.restore(replace(places(tmp_path / "c"), objects="s3://b/y"), saved.path)
-    for number in range(20):
-        assert bucket[f"/b/y/uploads/u/{number}"] == bytes([number]) * 1000
-    backup.restore(places(tmp_path / "d"), saved.path)
-    assert (tmp_path / "d" / "objects" / "uploads" / "u" / "7").read_bytes() == b"\x07" * 1000
-    with pytest.raises(BackupError, match="does not do it"):
-        backup.save(replace(there, objects="nowhere://b/x"), tmp_path / "n.tar.gz")
-
-
-def test_what_is_missing_in_a_bucket_is_no_backup(
-    tmp_path: Path, bucket: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in a folder."""
-    assert not bucket
-    monkeypatch.setattr("sayit.scheduler.retention.backup.snapshot._PAUSE_S", 0.0)
-    there = _installation(tmp_path / "a")
-    _names(there, "uploads/u/0")
-    with pytest.raises(BackupError, match="missing"):
-        backup.save(replace(there, objects="s3://b/x"), tmp_path / "b.tar.gz")

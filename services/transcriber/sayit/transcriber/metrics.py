@@ -25,7 +25,9 @@ WAIT_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 5, 10, 30, 60),
 )
 #: Memory in RAM, as `memory_limit` measures it.
-RESIDENT_MB = Gauge("sayit_transcriber_resident_megabytes", "Memory of this process in RAM, in MB.")
+RESIDENT = Gauge("sayit_transcriber_resident_bytes", "Memory of this process in RAM.")
+#: Which model it holds; its value is 1.
+MODEL = Gauge("sayit_transcriber_info", "The model that it holds, and what its text depends on.", ["model", "revision"])
 
 #: Seconds that the engine was busy, by kind of call.
 SECONDS = Counter("sayit_transcriber_engine_seconds_total", "Seconds that the engine was busy, by call.", ["call"])

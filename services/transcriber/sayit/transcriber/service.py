@@ -17,6 +17,7 @@ from sayit.chassis.start import StartError
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
 from sayit.transcriber.engine import BatchLimits, DecodePolicy, Engine
+from sayit.transcriber.metrics import MODEL
 from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
 from sayit.transcriber.worker.arq_loop import WakeableWorker
@@ -60,6 +61,7 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         slots = settings.held_chunks()
         own_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
         runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
+        MODEL.labels(model, revised[:12]).set(1)
         reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
         worker = WakeableWorker(
             settings.redis_url.get_secret_value(),

@@ -27,11 +27,13 @@ from sayit.chassis import telemetry
 from sayit.chassis.start import is_loopback
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 
-_REQUESTS = prometheus_client.Counter("sayit_http_requests", "Requests by method and status.", ["method", "status"])
+_REQUESTS = prometheus_client.Counter(
+    "sayit_http_requests", "Requests by method, route and status.", ["method", "route", "status"]
+)
 _SECONDS = prometheus_client.Histogram(
     "sayit_http_request_seconds",
-    "Duration of requests by method; streams last as long as they are listened to.",
-    ["method"],
+    "Duration of requests by method and route; streams last as long as they are listened to.",
+    ["method", "route"],
     buckets=(0.005, 0.02, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
@@ -111,8 +113,10 @@ class Observing:
                 await self._app(scope, heard, say)
             finally:
                 seconds = time.monotonic() - began_s
-                _REQUESTS.labels(label, str(seen["status"])).inc()
-                _SECONDS.labels(label).observe(seconds)
+                # The route's pattern, which routing notes in the scope: paths hold ids, and clients can send any.
+                route = getattr(scope.get("route"), "path", "none")
+                _REQUESTS.labels(label, route, str(seen["status"])).inc()
+                _SECONDS.labels(label, route).observe(seconds)
                 current.set_attribute("http.response.status_code", seen["status"])
                 logger = telemetry.logger()
                 write = logger.debug if scope["path"] in _QUIET else logger.info

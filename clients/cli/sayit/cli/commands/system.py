@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - what a command needs is imported inside it, so that `sayit --help` is quick
-"""`sayit status`, `sayit models`, `sayit doctor`, `sayit config`, `sayit version`."""
+"""`sayit status`, `models`, `capacity`, `doctor`, `config`, `support-bundle`, `version`: how an installation is."""
 
 from __future__ import annotations
 
@@ -48,6 +48,23 @@ def pull(
     print(*resolve(model))
 
 
+@spread
+def capacity(
+    connection: SuiteConnection,
+    hours: Annotated[float, typer.Option("--hours", min=1, help="How far back to look.")] = 24.0,
+    growth: Annotated[float, typer.Option("--growth", min=-90, help="Per cent more than there was.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast whether the transcribers suffice, from the jobs that were and the speeds that were measured.
+
+    It counts the jobs that your key may see and that are still kept (SAYIT_RESULT_TTL_H); what the cache answered costs
+    nothing. NEEDED keeps the busiest hour below 70 % of use.
+    """
+    from sayit.cli import capacity as forecasts
+
+    forecasts.show(connection, hours=hours, growth=growth / 100, as_json=as_json)
+
+
 def doctor(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="Folder to examine.")
@@ -76,10 +93,26 @@ def config(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/configuration.md.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List all settings (SAYIT_* variables) with their defaults."""
+    """Show all settings (SAYIT_* variables) as they are in force here, and where each is from."""
     from sayit.cli import settings_reference
 
     settings_reference.show(markdown=markdown, as_json=as_json)
+
+
+def support_bundle(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Archive to write.")] = Path("sayit-support.tar.gz"),
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="The suite's folder.")
+    ] = None,
+) -> None:
+    """Write an archive for whoever is to find out what is wrong: settings, versions, logs, metrics, last errors.
+
+    It holds no secrets, no text and no audio; look into it before you send it all the same.
+    """
+    from sayit.cli import paths, support_bundle
+
+    names = support_bundle.write(file, data or paths.default_data())
+    print(f"{file}: {', '.join(names)}")
 
 
 def version(as_json: AsJson = False) -> None:

@@ -88,8 +88,10 @@ def _with_port(listen: str) -> str:
 
 async def _keep(the_plan: SuitePlan, ready_files: list[Path], *, verbose: bool) -> None:
     async with contextlib.AsyncExitStack() as around:
+        names = [part.name for part in the_plan.parts]
+        rotating = asyncio.create_task(logs.keep_small(the_plan.options.logs, names))
+        around.callback(rotating.cancel)
         if verbose:
-            names = [part.name for part in the_plan.parts]
             following = asyncio.create_task(logs.follow(the_plan.options.logs, names, _show))
             around.callback(following.cancel)
         note(f"Starting {len(the_plan.parts)} parts ...")

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypedDict
-
-from sayit.chassis.start import split_address
-
-#: How long a part may take to answer, in seconds.
-_LIMIT_S = 2.0
 
 
 class Checks(TypedDict):
@@ -47,26 +39,9 @@ def of_bridge(address: str, *, tls: bool) -> Checks:
 
 
 def _gets(address: str, path: str, *, tls: bool) -> Callable[[], Awaitable[bool]]:
-    """Whether a GET is answered with 200."""
-    request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
-
     async def check() -> bool:
-        try:
-            async with asyncio.timeout(_LIMIT_S):
-                reader, writer = await asyncio.open_connection(
-                    *split_address(address), ssl=_unverified() if tls else None
-                )
-                with contextlib.closing(writer):
-                    writer.write(request)
-                    return b" 200 " in await reader.readline()
-        except (OSError, TimeoutError):
-            return False
+        from sayit.chassis import probe  # noqa: PLC0415 - as above
+
+        return await probe.gets(address, path, tls=tls)
 
     return check
-
-
-def _unverified() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-#: A log larger than this is put aside (one generation) when its part starts, in bytes.
+#: A log larger than this is put aside (one generation), when its part starts and while it runs, in bytes.
 ROTATE_ABOVE = 10 * 1024 * 1024
+_ROTATE_EVERY_S = 60.0
 _FOLLOW_EVERY_S = 0.2
 
 
@@ -26,12 +28,31 @@ def opened(path: Path) -> BinaryIO:
     return path.open("ab")
 
 
+def rotate(path: Path, *, above: int = ROTATE_ABOVE) -> None:
+    """Copies a log that is too large aside and empties it: its part keeps it open, and goes on at its new end.
+
+    A line that is written between the two is lost; a part that ends and starts again loses none.
+    """
+    if path.exists() and path.stat().st_size > above:
+        shutil.copy(path, path.with_suffix(".log.1"))  # and its mode: only the suite's user reads it
+        with path.open("r+b") as log:
+            log.truncate()
+
+
+async def keep_small(folder: Path, parts: Sequence[str]) -> None:
+    """Puts logs aside that grow too large, until cancelled."""
+    while True:
+        await asyncio.sleep(_ROTATE_EVERY_S)
+        for part in parts:
+            await asyncio.to_thread(rotate, path_of(folder, part))
+
+
 def last_lines(path: Path, count: int, *, since: int = 0) -> list[str]:
     """The last lines that are not empty, written after byte `since`; none if there is no log."""
     try:
         with path.open("rb") as log:
             end = log.seek(0, 2)
-            log.seek(max(since, end - 64 * 1024))
+            log.seek(max(since if since <= end else 0, end - 64 * 1024))
             lines = log.read().decode(errors="replace").splitlines()
     except OSError:
         return []

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic_settings import SettingsError
+
 from sayit.chassis import settings
 from sayit.chassis.start import StartError, split_address
 from sayit.cli.local_suite import health_checks, ports, valkey
@@ -25,6 +27,7 @@ _NOT_FOR_EMBEDDED = (
     "SAYIT_BRIDGE_LISTEN",
     "SAYIT_DATABASE_URL",
     "SAYIT_DATABASE_URL_FILE",
+    "SAYIT_METRICS_LISTEN",
     "SAYIT_REDIS_URL_FILE",
     "SAYIT_SCHEDULER_LISTEN",
     "SAYIT_SETTINGS_FILE",
@@ -116,8 +119,13 @@ def plan(options: SuiteOptions) -> SuitePlan:
 
     Raises:
         MissingProgramError: the suite needs a Valkey of its own, and there is none.
+        StartError: a variable, or a name in the file of settings, is no setting.
         OSError: no port is free.
     """
+    try:
+        settings.check_names(settings.told(options.environment))
+    except SettingsError as error:
+        raise StartError(str(error)) from None
     numbers = iter(ports.free_ports(2 * options.transcribers + 7))
     local = functools.partial("127.0.0.1:{}".format)
     own_queue = [] if options.redis_url else [_valkey(options, next(numbers), secrets.token_hex(16))]
@@ -130,7 +138,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
     tls = bool(told.get("SAYIT_TLS_CERT_FILE"))
 
     def service(name: str, module: str, address: str, **own: str) -> PartSpec:
-        metrics = local(next(numbers))
+        metrics = _metrics(name, told.get("SAYIT_METRICS_LISTEN", "")) or local(next(numbers))
         return PartSpec(
             name=name,
             arguments=(sys.executable, "-m", module),
@@ -166,6 +174,15 @@ def plan(options: SuiteOptions) -> SuitePlan:
         redis_url=redis_url,
         stages=(*((spec,) for spec, _ in own_queue), tuple(services)),
     )
+
+
+def _metrics(part: str, base: str) -> str:
+    """Where a part's metrics are, from the address of the first one, so that Prometheus finds them after a restart."""
+    if not base:
+        return ""
+    host, port = base.rpartition(":")[0], split_address(base)[1]
+    kind, _, number = part.partition("-")
+    return f"{host}:{port + (9 + int(number) if number else ('scheduler', 'gateway', 'bridge').index(kind))}"
 
 
 def _transcribers(options: SuiteOptions) -> Iterator[dict[str, str]]:

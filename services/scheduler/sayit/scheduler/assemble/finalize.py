@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from prometheus_client import Counter
+
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.chassis.wake_up import WakeUp
@@ -32,6 +34,9 @@ from sayit.speech.presets import Presets
 from sayit.speech.transcript import Span, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
+_LOOKUPS = Counter(
+    "sayit_result_cache", "Jobs whose whole answer was looked for in the cache, by what was found.", ["found"]
+)
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
 _SEGMENTS_PER_EVENT = 200
 
@@ -94,6 +99,7 @@ class Results:
     async def answer_from_cache(self, job: JobRecord, owner: str, cache_key: str) -> bool:
         """Completes a job with the transcript of an earlier one that asked the same; False if there is none."""
         earlier = await self.jobs.cache_get(job.tenant, cache_key)
+        _LOOKUPS.labels("hit" if earlier else "miss").inc()
         if earlier is None:
             return False
         try:

@@ -62,6 +62,8 @@ class _Effects:
     """What is to be done once a transaction is committed."""
 
     events: list[tuple[str, bytes]] = field(default_factory=list)
+    #: See `after_commit`.
+    then: list[Callable[[], None]] = field(default_factory=list)
     #: Whether it deleted what users said or wrote.
     deleted: bool = False
 
@@ -101,6 +103,8 @@ class Database(ABC):
 
         result = await self._write(collecting, durable=durable)
         self._unerased = self._unerased or effects.deleted
+        for action in effects.then:
+            action()
         if self.published is not None:
             for job_id, event in effects.events:
                 self.published(job_id, event)
@@ -167,6 +171,12 @@ class Rules:
     result_ttl_s: float
     #: The order of dispatch.
     choose: ChooseChunks
+
+
+def after_commit(connection: Connection, action: Callable[[], None]) -> None:
+    """Has something small done once the caller's transaction is committed, and only then, such as counting it."""
+    effects: _Effects = connection.info[_EFFECTS]
+    effects.then.append(action)
 
 
 class Store:

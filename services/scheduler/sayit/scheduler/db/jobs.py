@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,12 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from sayit.scheduler.db import codec, events
-from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.engine import Store, after_commit, deleted, reads, writes
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
 from sayit.scheduler.db.uploads import drop_unused
+from sayit.scheduler.jobs import metrics
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkState, Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
@@ -196,13 +198,18 @@ def end(
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
     if owner is not None:
         statement = statement.where(jobs.c.lease_owner == owner)
-    done = connection.execute(
-        statement.values(
-            state=state.value, finished_s=now, expires_s=now + ttl_s, lease_owner=None, lease_until_s=None, **values
-        )
+    statement = statement.values(
+        state=state.value, finished_s=now, expires_s=now + ttl_s, lease_owner=None, lease_until_s=None, **values
     )
-    if done.rowcount != 1:
+    counted = (jobs.c.model, jobs.c.created_s, jobs.c.samples_total, jobs.c.cached, jobs.c.error_code)
+    ended = connection.execute(statement.returning(*counted)).one_or_none()
+    if ended is None:
         return False
+    count = functools.partial(metrics.job_ended, state, model=ended.model, seconds=now - ended.created_s)
+    after_commit(
+        connection,
+        functools.partial(count, samples=ended.samples_total, cached=ended.cached, error_code=ended.error_code),
+    )
     connection.execute(
         update(chunks)
         .where(chunks.c.job_id == job_id, chunks.c.state.in_(UNFINISHED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +18,7 @@ from sayit.scheduler.jobs.records import ChunkState
 from sayit.scheduler.jobs.transcribers import (
     Backlog,
     DayStatistics,
+    Load,
     RunningChunk,
     TranscriberRecord,
     UncutRecording,
@@ -74,9 +76,27 @@ def _uncut_recordings() -> Select[Any]:
     )
 
 
+def _open_chunks() -> Select[Any]:
+    running = chunks.c.state == ChunkState.RUNNING.value
+    state = case((running, "running"), (chunks.c.dispatched_s.is_not(None), "queued"), else_="waiting").label("state")
+    by = (chunks.c.model, chunks.c.interactive, state)
+    counted = (func.count().label("number"), func.sum(chunks.c.samples).label("samples"))
+    # What waits for the chunk before it is not due yet.
+    due_s = func.min(case((chunks.c.state == ChunkState.DUE.value, chunks.c.due_s))).label("due_s")
+    return select(*by, *counted, due_s).where(chunks.c.state.in_(UNFINISHED)).group_by(*by)
+
+
+def _open_jobs() -> Select[Any]:
+    rest = jobs.c.samples_declared - jobs.c.samples_scanned
+    uncut = func.sum(case((and_(jobs.c.chunks_total.is_(None), rest > 0), rest), else_=0)).label("uncut")
+    by = (jobs.c.model, jobs.c.state)
+    return select(*by, func.count().label("number"), uncut).where(jobs.c.state.in_(ACTIVE)).group_by(*by)
+
+
 # Asked for several times a second, and made once: building a statement takes longer than SQLite takes to answer it.
 _SEEN = select(transcribers).where(transcribers.c.seen_s > bindparam("after_s")).order_by(transcribers.c.id)
 _WAITING, _RUNNING, _UNCUT = _waiting_of_jobs(), _running_chunks(), _uncut_recordings()
+_OPEN_CHUNKS, _OPEN_JOBS = _open_chunks(), _open_jobs()
 
 
 class TranscriberStore(Store):
@@ -107,6 +127,29 @@ class TranscriberStore(Store):
             waiting=[WaitingChunks(**row._asdict()) for row in connection.execute(_WAITING, of_model)],
             running=[RunningChunk(**row._asdict()) for row in connection.execute(_RUNNING, of_model)],
             uncut=[_uncut(row) for row in connection.execute(_UNCUT, of_model)],
+        )
+
+    @reads
+    def load(self, connection: Connection) -> Load:
+        """How much there is to do, over all models."""
+        now = time.time()
+        of_chunks, of_jobs = connection.execute(_OPEN_CHUNKS).all(), connection.execute(_OPEN_JOBS).all()
+        lanes = {True: "interactive", False: "bulk"}
+        oldest: dict[str, float] = {}
+        uncut: dict[str, int] = {}
+        for row in of_chunks:
+            if row.due_s is not None:
+                oldest[row.model] = max(oldest.get(row.model, 0.0), now - row.due_s)
+        for row in of_jobs:
+            uncut[row.model] = uncut.get(row.model, 0) + int(row.uncut)
+        return Load(
+            jobs={(row.model, row.state): row.number for row in of_jobs},
+            chunks={
+                (row.model, lanes[bool(row.interactive)], row.state): (row.number, int(row.samples))
+                for row in of_chunks
+            },
+            uncut_samples=uncut,
+            oldest_s=oldest,
         )
 
     @reads

@@ -28,6 +28,9 @@ from sayit.speech.jobs import JobState, PartialText
 from sayit.speech.options import DecodeOptions, Guard
 from sayit.speech.transcript import Segment
 
+_CLAIMS = Counter(
+    "sayit_claims", "Claims of transcribers: granted, refused (another has it, or it is not due).", ["answer"]
+)
 _ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["outcome"])
 _SECONDS = Histogram(
     "sayit_attempt_seconds", "Seconds from claim to result.", buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 40, 80)
@@ -123,7 +126,7 @@ class Attempts:
         if self.draining:
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the scheduler stops")
         claim = await self.chunks.claim(chunk_id, dispatch, transcriber_id, lease_until_s=self._lease_until())
-        _ENDS.labels("claimed" if claim else "refused").inc()
+        _CLAIMS.labels("granted" if claim else "refused").inc()
         return claim
 
     async def audio(self, claim: Claim) -> bytes:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from prometheus_client import Counter
+
 from sayit.chassis import telemetry
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.dispatch.eta.queue_position import queue_position
@@ -15,11 +17,14 @@ from sayit.scheduler.dispatch.eta.throughput import Throughput
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Claim, JobRecord
 from sayit.scheduler.jobs.transcribers import Backlog, TranscriberRecord
+from sayit.speech.audio import seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
 from sayit.speech.options import Context
 from sayit.speech.system import Model
 
+_DECODED = Counter("sayit_decoded_audio_seconds", "Audio of chunks whose text was committed, by model.", ["model"])
+_COMPUTE = Counter("sayit_decode_compute_seconds", "Time that the model took for it, by model.", ["model"])
 #: Reports that may be missed before a transcriber counts as gone.
 MISSED_REPORTS = 4
 #: How long a model can be asked for after its last transcriber has gone, in seconds: one that is started again, or
@@ -136,7 +141,11 @@ class WorkerRegistry:
         raise SayItError(ErrorKind.MODEL_NOT_AVAILABLE, field="model", model=name[:64], available=available)
 
     def committed(self, claim: Claim, compute_s: float) -> None:
-        """Notes what a chunk took, for estimates."""
+        """Notes what a chunk took, for estimates and for the real-time factor per model."""
+        known = self._known.get(claim.transcriber_id)
+        model = known.model if known else "unknown"
+        _DECODED.labels(model).inc(seconds_of(claim.samples))
+        _COMPUTE.labels(model).inc(compute_s)
         self._throughput.committed(
             claim.transcriber_id, claim.samples, compute_s, interactive=claim.interactive, now_s=time.time()
         )

@@ -16,6 +16,7 @@ from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.db.uploads import UploadStore
+from sayit.scheduler.jobs import metrics
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
@@ -106,6 +107,8 @@ class Admission:
         accepted = await self.jobs.create_job(job, self._bounds)
         if isinstance(accepted, Full):
             raise _refused(accepted, await self._until_one_ends())
+        if accepted[1]:
+            metrics.ACCEPTED.labels(accepted[0].model).inc()
         return accepted
 
     @property

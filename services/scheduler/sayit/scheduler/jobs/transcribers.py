@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -86,3 +86,17 @@ class Backlog:
     waiting: Sequence[WaitingChunks]
     running: Sequence[RunningChunk]
     uncut: Sequence[UncutRecording] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """How much there is to do, over all models."""
+
+    #: Jobs that have not ended, by (model, state).
+    jobs: Mapping[tuple[str, str], int]
+    #: (Chunks, samples) without a text, by (model, lane, state): waiting, queued, running.
+    chunks: Mapping[tuple[str, str, str], tuple[int, int]]
+    #: Samples that files declare and that are not cut into chunks yet, by model.
+    uncut_samples: Mapping[str, int]
+    #: Since when the oldest chunk is due and has no transcriber, by model, in seconds.
+    oldest_s: Mapping[str, float]

@@ -40,7 +40,7 @@ async def watch_memory(
         every_s: seconds between two measurements.
     """
     while (used_mb := measure_mb()) <= limit_mb:
-        metrics.RESIDENT_MB.set(used_mb)
+        metrics.RESIDENT.set(used_mb * 1_000_000)
         await asyncio.sleep(every_s)
     logger().warning("memory_limit_passed", used_mb=used_mb, limit_mb=limit_mb, held=len(runner.held))
     stop_taking()

@@ -72,8 +72,8 @@ class TranscriberSettings(ServiceSettings):
     )
     greedy_first: bool = Field(
         default=True,
-        description="Decodes each window greedily first, and by beam search where that text is in doubt. 0: always by "
-        "beam search, as the request says.",
+        description="Decodes audio of at most 11 s greedily first, and by beam search where that text is in doubt. "
+        "0: always by beam search, as the request says.",
     )
     languages: str = Field(
         default="",

@@ -286,3 +286,14 @@ def test_a_short_window_is_padded_to_a_little_more_than_its_audio():
     assert made.next_window().short
     assert made.widen() == Window(start_frame=0, frames=300)
     assert made.fallback().next_step().padded_frames == 3000
+
+
+@pytest.mark.parametrize(("seconds", "beams"), [(3.0, 1), (11.0, 1), (11.1, 5), (29.0, 5)])
+def test_little_audio_is_decoded_greedily_first(seconds, beams):
+    """Where beam search pays for itself, it comes at once."""
+    made = ChunkDecoding(
+        duration_s=seconds, frames=round(seconds * 100), options=options(beam_size=5), policy=DecodePolicy()
+    )
+    made.speak(Candidate(language="ko", probability=1.0), Letters())
+    made.next_window()
+    assert made.fallback().next_step().beam_size == beams

@@ -29,7 +29,7 @@ class DecodePolicy:
 
     #: Windows as long as their audio and 5 s, not 30 s.
     short_windows: bool = True
-    #: One row for a window before the rows of its beam search.
+    #: One row for a window with little audio before the rows of its beam search.
     greedy_first: bool = True
     #: The languages that may be detected where a request names none; empty for all that the model knows.
     languages: tuple[str, ...] = ()

@@ -41,6 +41,9 @@ from sayit.transcriber.engine.window import FRAMES_PER_SECOND, WINDOW_FRAMES, Pa
 if TYPE_CHECKING:
     from sayit.transcriber.engine.model import WhisperVocabulary
 
+#: Longer audio goes to beam search at once: greedy first, 386 s of Korean talks had 12.3 % of the letters wrong instead
+#: of 11.3 % with Whisper base, in 88 % of the time.
+GREEDY_S = 11.0
 #: Most tokens of context in a prompt: half of the decoder's positions, less the token that announces them.
 CONTEXT_TOKENS = MAX_POSITIONS // 2 - 1
 #: Text sampled above this temperature is no context for the next window (Whisper's `prompt_reset_on_temperature`).
@@ -147,8 +150,9 @@ class ChunkDecoding:
         context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
         written = self.language if self._options.task is Task.TRANSCRIBE else ""
-        prompt = (*before, *vocabulary.start_sequence)
-        return Fallback(prompt, self._options, self._open(), greedy_first=self._policy.greedy_first, language=written)
+        prompt, window = (*before, *vocabulary.start_sequence), self._open()
+        greedy_first = self._policy.greedy_first and window.audio_s <= GREEDY_S
+        return Fallback(prompt, self._options, window, greedy_first=greedy_first, language=written)
 
     def judge(self, outcome: WindowResult) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import Enum
 from importlib import resources
 
-#: The domain of our codes in `google.rpc.ErrorInfo`; under `.internal`, where nobody can register one.
+#: The domain of our codes in `google.rpc.ErrorInfo`; under `.internal`, where no one can register a name.
 ERROR_DOMAIN = "sayit.internal"
 
 

@@ -63,13 +63,8 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
         MODEL.labels(model, revised[:12]).set(1)
         reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
-        worker = WakeableWorker(
-            settings.redis_url.get_secret_value(),
-            prefix=settings.redis_prefix,
-            model=model,
-            runner=runner,
-            slots=slots,
-        )
+        redis_url, prefix = settings.redis_url.get_secret_value(), settings.redis_prefix
+        worker = WakeableWorker(redis_url, prefix=prefix, model=model, runner=runner, slots=slots)
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = (
                 reporter.run(),

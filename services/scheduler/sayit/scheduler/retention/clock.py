@@ -23,7 +23,7 @@ def steady_s() -> float:
 
 @dataclass(eq=False)
 class RetentionClock:
-    """Compares the wall clock with one that nobody sets: a leap forward would make everything look expired at once.
+    """Compares the wall clock with one that cannot be set: a leap forward would make everything look expired at once.
 
     A leap back deletes nothing, and is believed.
     """

@@ -18,7 +18,7 @@ from sayit.speech.word_times import least_s
 
 #: Whisper's times and those of voice activity detection differ by this much.
 _SLACK_S = 0.5
-#: Nobody says the same so often in a row: a loop of this many rounds needs no further evidence.
+#: No speaker says the same so often in a row: a loop of this many rounds needs no further evidence.
 _ENDLESS = 20
 
 

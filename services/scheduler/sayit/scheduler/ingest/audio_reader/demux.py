@@ -25,7 +25,7 @@ from sayit.scheduler.ingest.audio_reader.limits import (
     AudioSummary,
     MediaLimits,
 )
-from sayit.scheduler.ingest.audio_reader.parts import Part, PartFile, parts_of
+from sayit.scheduler.ingest.audio_reader.parts import FilePart, PartFile, parts_of
 from sayit.scheduler.ingest.audio_reader.resampler import Resampler
 from sayit.scheduler.ingest.audio_reader.timeline import Timeline
 from sayit.scheduler.ingest.audio_reader.truncation import declared_s, is_cut_short
@@ -127,7 +127,7 @@ class _Reading:
         self._output = _Output(limits, sink)
         self._resampler = Resampler()
 
-    def part(self, file: BinaryIO, part: Part) -> None:
+    def part(self, file: BinaryIO, part: FilePart) -> None:
         """Decodes one container."""
         content = PartFile(file, part)
         with _opened(content) as container:
@@ -144,7 +144,7 @@ class _Reading:
         with _opened(content) as container:
             self._container(container, container.streams[index], content, part)
 
-    def _container(self, container: Any, stream: Any, content: PartFile, part: Part) -> None:
+    def _container(self, container: Any, stream: Any, content: PartFile, part: FilePart) -> None:
         stream.codec_context.thread_count = 1
         for other in container.streams:
             if other.index != stream.index:

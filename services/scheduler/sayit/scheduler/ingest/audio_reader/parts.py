@@ -14,7 +14,7 @@ from typing import BinaryIO
 #: RIFF sizes from here on are the placeholders of programs that write to a pipe; so is 0.
 _UNKNOWN_BYTES = 0x7FFF_0000
 _OPEN = b"\xff\xff\xff\xff"
-#: Fewer bytes behind a container are padding or somebody's tag.
+#: Fewer bytes behind a container are padding or a tag.
 _LEAST_BYTES = 4_096
 #: Chunks and boxes that are looked at; fragmented recordings have two a second.
 _MAX_CHUNKS = 200_000
@@ -23,7 +23,7 @@ _EBML = b"\x1a\x45\xdf\xa3"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class FilePart:
     """One container of a file, in bytes from the file's start."""
 
     start: int
@@ -39,7 +39,7 @@ class Part:
 class PartFile:
     """A part as a file of its own, reduced to its bytes: FFmpeg also judges by names, and PyAV asks for one."""
 
-    def __init__(self, file: BinaryIO, part: Part) -> None:
+    def __init__(self, file: BinaryIO, part: FilePart) -> None:
         self._file = file
         self._part = part
         self._position = 0
@@ -75,7 +75,7 @@ class PartFile:
         return target
 
 
-def parts_of(file: BinaryIO) -> Iterator[Part]:
+def parts_of(file: BinaryIO) -> Iterator[FilePart]:
     """The containers of a file, in order; the whole file where nothing is known of its form."""
     size = file.seek(0, os.SEEK_END)
     start = 0
@@ -86,9 +86,9 @@ def parts_of(file: BinaryIO) -> Iterator[Part]:
         elif head[4:8] == b"ftyp":
             part = _mp4(file, start, size)
         elif head[:4] == _EBML:
-            part = Part(start=start, end=_next_ebml(file, start, size) or size)
+            part = FilePart(start=start, end=_next_ebml(file, start, size) or size)
         else:
-            part = Part(start=start, end=size)
+            part = FilePart(start=start, end=size)
         yield part
         if part.end >= size or part.rest:
             return
@@ -100,7 +100,7 @@ def _at(file: BinaryIO, position: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _wav(file: BinaryIO, start: int, size: int) -> Part:
+def _wav(file: BinaryIO, start: int, size: int) -> FilePart:
     """A WAV up to the next one, or to the file's end."""
     data_at: int | None = None
     position = start + 12
@@ -108,24 +108,24 @@ def _wav(file: BinaryIO, start: int, size: int) -> Part:
         header = _at(file, position, 8)
         name, length = header[:4], int.from_bytes(header[4:], "little")
         if len(header) < 8:
-            return Part(start=start, end=size)
+            return FilePart(start=start, end=size)
         if data_at is not None and name in (b"RIFF", b"RIFX", b"RF64"):
-            return Part(start=start, end=position)
+            return FilePart(start=start, end=position)
         known = name.isascii() and name.decode("ascii").isprintable()
         if data_at is not None and (not known or position + 8 + length > size + 1):
             behind = size - position
-            return Part(start=start, end=size, open_size_at=data_at + 4 if behind >= _LEAST_BYTES else None)
+            return FilePart(start=start, end=size, open_size_at=data_at + 4 if behind >= _LEAST_BYTES else None)
         if name == b"data" and data_at is None:
             if length == 0 or length >= _UNKNOWN_BYTES:
-                return Part(start=start, end=size)
+                return FilePart(start=start, end=size)
             data_at = position
             if position + 8 + length > size:
-                return Part(start=start, end=size, missing=position + 8 + length - size)
+                return FilePart(start=start, end=size, missing=position + 8 + length - size)
         position += 8 + length + length % 2
-    return Part(start=start, end=size)
+    return FilePart(start=start, end=size)
 
 
-def _mp4(file: BinaryIO, start: int, size: int) -> Part:
+def _mp4(file: BinaryIO, start: int, size: int) -> FilePart:
     """An MP4 up to the next one, or to the file's end."""
     position, index = start, False
     for _ in range(_MAX_CHUNKS):
@@ -134,13 +134,13 @@ def _mp4(file: BinaryIO, start: int, size: int) -> Part:
         if length == 1:
             length = int.from_bytes(header[8:], "big")
         if name == b"ftyp" and index:
-            return Part(start=start, end=position)
+            return FilePart(start=start, end=position)
         if len(header) < 8 or length < 8 or position + length > size:
             rest = index and length >= 2 and size - position >= _LEAST_BYTES and not name.isalnum()
-            return Part(start=start, end=position if rest else size, rest=rest)
+            return FilePart(start=start, end=position if rest else size, rest=rest)
         index = index or name == b"moov"
         position += length
-    return Part(start=start, end=size)
+    return FilePart(start=start, end=size)
 
 
 def _next_ebml(file: BinaryIO, start: int, size: int) -> int | None:

@@ -177,7 +177,7 @@ def test_errors_are_sentences_in_the_page_s_language(browser: Browser, bridge_ur
         expect(refused).to_contain_text("<img src=x onerror=alert(1)>.mp3")
         expect(page.locator(".card[data-state=completed]", has_text="ko-8s.flac").first).to_be_visible()
         page.locator(".card[data-state=failed] a", has_text="bad.mp3").first.click()
-        expect(page.get_by_role("alert")).to_contain_text("지원하지 않는 파일 형식입니다")
+        expect(page.get_by_role("alert")).to_contain_text("파일이 손상되었거나")
         page.goto(f"{bridge_url}/#/jobs/nobody-has-this")
         expect(page.get_by_role("alert")).to_contain_text("더 이상 없습니다")
         expect(page).to_have_title("더 이상 없는 녹음 · SayIt")

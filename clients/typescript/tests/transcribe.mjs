@@ -42,7 +42,7 @@ const transcript = await client.transcribe(audio, {
   onEvent: (event) => seen.push([event.type, event.seq]),
   onUploadProgress: (sent, total) => progress.push([sent, total]),
 });
-const refused = await client.createJob(new Blob(["x"], { type: "text/plain" })).catch((error) => error);
+const refused = await client.createJob(new Blob(["no audio at all ".repeat(100)], { type: "text/plain" })).catch((error) => error);
 console.log(
   JSON.stringify({
     text: transcript.text,

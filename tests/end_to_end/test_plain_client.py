@@ -13,10 +13,9 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from .helper import RunningSuite, repeated
+from .helper import RECORDINGS, RunningSuite, repeated
 
-#: Of its own loudness, so that no answer comes from the cache, which has read no length.
-AUDIO = repeated("en-8s", 1, gain=0.97)
+AUDIO = (RECORDINGS / "en-8s.flac").read_bytes()
 
 
 class PlainClient:
@@ -48,10 +47,12 @@ def plain(suite: RunningSuite) -> Iterator[PlainClient]:
 
 def test_recognize_and_labels(plain: PlainClient) -> None:
     """One call gives text and subtitles; the job underneath is found by its label, and by no other value of it."""
-    config = {"options": {"language": "en"}, "filename": "plain.flac", "labels": {"run": "plain-A", "who": "나"}}
+    config = {"options": {"language": "en"}, "filename": "plain.wav", "labels": {"run": "plain-A", "who": "나"}}
+    # Of its own loudness, so that the answer does not come from the cache, which reads no length.
+    audio = repeated("en-8s", 1, gain=0.97)
     answer = plain.call(
         "TranscriptionService.Recognize",
-        {"config": config, "audio": AUDIO, "formats": ["TRANSCRIPT_FORMAT_SRT", "TRANSCRIPT_FORMAT_TEXT"]},
+        {"config": config, "audio": audio, "formats": ["TRANSCRIPT_FORMAT_SRT", "TRANSCRIPT_FORMAT_TEXT"]},
     )
     assert answer["job"]["state"] == "JOB_STATE_COMPLETED"
     assert answer["rendered"][0]["content"].startswith("1\n00:00:0")

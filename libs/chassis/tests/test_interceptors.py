@@ -202,10 +202,10 @@ async def test_refusal_of_an_interceptor_is_an_error_like_any_other(lines: list[
             raise SayItError(ErrorKind.RATE_LIMITED, retry_after_s=1.5)
 
     async with called(interceptors=[Refusing()]) as s:
-        for shape, call in SHAPES.items():
+        for call in SHAPES.values():
             error = error_of_call(await failure(call(s, "fine")))
             assert (error.kind, error.retry_after_s) == (ErrorKind.RATE_LIMITED, 1.5)
-            assert _call_lines(lines, shape)[0]["code"] == "RESOURCE_EXHAUSTED"
+    assert [_call_lines(lines, shape)[0]["code"] for shape in SHAPES] == ["RESOURCE_EXHAUSTED"] * len(SHAPES)
 
 
 async def test_failed_inner_call_fails_the_outer_one() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
@@ -141,6 +140,5 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 def _trusting(roots: bytes | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=roots.decode(errors="replace") if roots else None)
-    with contextlib.suppress(NotImplementedError):
-        context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols(["h2"])
     return context

@@ -26,11 +26,11 @@ from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
 from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.cache.chunk_cache import ChunkCache
-from sayit.scheduler.db.engine import Rules
 from sayit.scheduler.db.lease_keeper import Leasing
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.scratch import scratch_folder
 from sayit.scheduler.db.stores import Stores, opened
+from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.dispatch.backlog_gauges import BacklogGauges
 from sayit.scheduler.dispatch.dispatcher import Dispatcher

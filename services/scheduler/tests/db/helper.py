@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sayit.scheduler.db.engine import Publish, Rules
+from sayit.scheduler.db.engine import Publish
 from sayit.scheduler.db.stores import Stores, opened
+from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.dispatch.order import choose
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkOutput, Full, JobLimits, JobRecord, NewChunk, PartRecord, UploadRecord

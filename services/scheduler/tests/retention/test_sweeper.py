@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from sayit.scheduler.db.engine import Rules
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.stores import Stores, opened
+from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.dispatch.order import choose
 from sayit.scheduler.jobs.records import UploadRecord
 from sayit.scheduler.jobs.transcribers import TranscriberRecord

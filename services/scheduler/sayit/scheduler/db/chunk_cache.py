@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, select, tuple_
 
 from sayit.scheduler.db import codec
-from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import chunk_cache
+from sayit.scheduler.db.transactions import Store, reads, writes
 from sayit.scheduler.jobs.records import ChunkOutput, NewCacheEntry
 
 #: What a row takes beside its text, roughly, in bytes.

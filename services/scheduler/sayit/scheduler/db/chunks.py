@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, insert, select, true, update
 
 from sayit.scheduler.db import chunk_cache, codec, dispatches, events, sequential_chunks
-from sayit.scheduler.db.engine import Store, reads, writes, writes_lightly
 from sayit.scheduler.db.job_leases import add_warnings, count_done, enter
 from sayit.scheduler.db.jobs import fail, load
 from sayit.scheduler.db.locks import lock_job, lock_job_of
 from sayit.scheduler.db.redecodes import drop_redecode
 from sayit.scheduler.db.schema import attempts, chunks, jobs
+from sayit.scheduler.db.transactions import Store, reads, writes, writes_lightly
 from sayit.scheduler.jobs.channels import output_of_channel, shown
 from sayit.scheduler.jobs.chunk_failures import verdict
 from sayit.scheduler.jobs.records import (

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from sayit.scheduler.jobs.records import ChooseChunks
 from sayit.speech.errors import ErrorKind, SayItError
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[[Connection], R]
 #: Takes a job's id and a serialized event of it; returns at once, and raises nothing.
@@ -163,57 +160,10 @@ def deleted(connection: Connection) -> None:
     effects.deleted = True
 
 
-@dataclass(kw_only=True)
-class Rules:
-    """What transactions go by that others decide. All stores share one."""
-
-    #: Seconds that an ended job is kept.
-    result_ttl_s: float
-    #: The order of dispatch.
-    choose: ChooseChunks
-
-
 def after_commit(connection: Connection, action: Callable[[], None]) -> None:
     """Has something small done once the caller's transaction is committed, and only then, such as counting it."""
     effects: _Effects = connection.info[_EFFECTS]
     effects.then.append(action)
-
-
-class Store:
-    """What is kept on a database."""
-
-    def __init__(self, database: Database, rules: Rules) -> None:
-        self._database = database
-        self._rules = rules
-
-
-S = TypeVar("S", bound=Store)
-_Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
-
-
-def _transaction(
-    work: Callable[Concatenate[S, Connection, P], R], run: Callable[[Database, Work[R]], Coroutine[Any, Any, R]]
-) -> _Method[S, P, R]:
-    @functools.wraps(work)
-    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await run(self._database, lambda connection: work(self, connection, *args, **kwargs))
-
-    return method
-
-
-def reads(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
-    """A store's method that is one transaction, which reads."""
-    return _transaction(work, lambda database, of_method: database.read(of_method))
-
-
-def writes(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
-    """A store's method that is one transaction, which writes and is durable when it returns."""
-    return _transaction(work, lambda database, of_method: database.write(of_method))
-
-
-def writes_lightly(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
-    """A store's method that is one transaction, which writes what may be lost together with the machine's power."""
-    return _transaction(work, lambda database, of_method: database.write(of_method, durable=False))
 
 
 class SqliteDatabase(Database):

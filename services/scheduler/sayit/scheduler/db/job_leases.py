@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, 
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.db import codec, dispatches, events, sequential_chunks
-from sayit.scheduler.db.engine import writes
 from sayit.scheduler.db.jobs import ENDED, SqlJobs, end, load
 from sayit.scheduler.db.locks import lock_job, locks_rows
 from sayit.scheduler.db.redecodes import OPEN_REDECODES
 from sayit.scheduler.db.schema import chunks, jobs, uploads
+from sayit.scheduler.db.transactions import writes
 from sayit.scheduler.jobs.channels import ChannelSpeech, shown
 from sayit.scheduler.jobs.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.speech.jobs import ChunkText, EventBody, JobState, StateChanged

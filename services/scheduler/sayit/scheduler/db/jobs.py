@@ -12,10 +12,11 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from sayit.scheduler.db import codec, events
-from sayit.scheduler.db.engine import Store, after_commit, deleted, reads, writes
+from sayit.scheduler.db.engine import after_commit, deleted
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
+from sayit.scheduler.db.transactions import Store, reads, writes
 from sayit.scheduler.db.uploads import drop_unused
 from sayit.scheduler.jobs import metrics
 from sayit.scheduler.jobs.channels import ChannelSpeech

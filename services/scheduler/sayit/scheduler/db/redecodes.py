@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, exists, insert, select, update
 
 from sayit.scheduler.db import codec, dispatches
-from sayit.scheduler.db.engine import Store, reads, writes
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import chunks, jobs
+from sayit.scheduler.db.transactions import Store, reads, writes
 from sayit.scheduler.jobs.records import ChunkState, Dispatch, NewChunk
 from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, Redecode
 from sayit.speech.jobs import JobState

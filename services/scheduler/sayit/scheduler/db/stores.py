@@ -10,10 +10,11 @@ from pathlib import Path
 
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
-from sayit.scheduler.db.engine import Database, Publish, Rules, database_at
+from sayit.scheduler.db.engine import Database, Publish, database_at
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
 from sayit.scheduler.db.redecodes import RedecodeStore
+from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.db.vocabularies import VocabularyStore

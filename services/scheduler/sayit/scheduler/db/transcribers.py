@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, select
 
 from sayit.scheduler.db import object_gc
-from sayit.scheduler.db.engine import Store, deleted, reads, writes, writes_lightly
+from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads, whole
+from sayit.scheduler.db.transactions import Store, reads, writes, writes_lightly
 from sayit.scheduler.db.uploads import UNUSED, drop_unused
 from sayit.scheduler.jobs.records import ChunkState
 from sayit.scheduler.jobs.transcribers import (

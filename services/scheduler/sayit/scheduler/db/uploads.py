@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
-from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.locks import lock_upload
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import jobs, upload_parts, uploads, whole
+from sayit.scheduler.db.transactions import Store, reads, writes
 from sayit.scheduler.jobs.records import PartRecord, UploadRecord
 from sayit.speech.errors import ErrorKind, SayItError
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from sayit.scheduler.db.engine import Store, deleted, reads, writes
+from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import vocabularies
+from sayit.scheduler.db.transactions import Store, reads, writes
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.vocabularies import Vocabulary
 

@@ -1,0 +1,63 @@
+"""A store's methods: each is one transaction, which reads or writes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from sayit.scheduler.db.engine import Database, Work
+from sayit.scheduler.jobs.records import ChooseChunks
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(kw_only=True)
+class Rules:
+    """What transactions go by that others decide. All stores share one."""
+
+    #: Seconds that an ended job is kept.
+    result_ttl_s: float
+    #: The order of dispatch.
+    choose: ChooseChunks
+
+
+class Store:
+    """What is kept on a database."""
+
+    def __init__(self, database: Database, rules: Rules) -> None:
+        self._database = database
+        self._rules = rules
+
+
+S = TypeVar("S", bound=Store)
+_Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
+
+
+def _transaction(
+    work: Callable[Concatenate[S, Connection, P], R], run: Callable[[Database, Work[R]], Coroutine[Any, Any, R]]
+) -> _Method[S, P, R]:
+    @functools.wraps(work)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await run(self._database, lambda connection: work(self, connection, *args, **kwargs))
+
+    return method
+
+
+def reads(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which reads."""
+    return _transaction(work, lambda database, of_method: database.read(of_method))
+
+
+def writes(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which writes and is durable when it returns."""
+    return _transaction(work, lambda database, of_method: database.write(of_method))
+
+
+def writes_lightly(work: Callable[Concatenate[S, Connection, P], R]) -> _Method[S, P, R]:
+    """A store's method that is one transaction, which writes what may be lost together with the machine's power."""
+    return _transaction(work, lambda database, of_method: database.write(of_method, durable=False))

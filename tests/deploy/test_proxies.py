@@ -102,12 +102,12 @@ async def test_everything_passes_through_a_proxy_while_a_bridge_and_a_gateway_ar
     The first of the gateways is an address where nothing listens.
     """
     options = Options(language="ko", prompt=command.__name__)
-    nobody = f"127.0.0.1:{free_ports(1)[0]}"
+    gone = f"127.0.0.1:{free_ports(1)[0]}"
     own = BridgeSettings(bridge_listen="127.0.0.1:0", gateway_address=suite.address, allowed_hosts="*")
     async with AsyncExitStack() as first, AsyncExitStack() as second:
         bridges = [await stack.enter_async_context(running(own)) for stack in (first, second)]
         address, certificate = await second.enter_async_context(
-            _proxy(command, tmp_path, [nobody, suite.address], [bridge.address for bridge in bridges])
+            _proxy(command, tmp_path, [gone, suite.address], [bridge.address for bridge in bridges])
         )
         trust = ssl.create_default_context(cafile=str(certificate))
         async with AsyncClient(address, root_certificates=certificate.read_bytes()) as sdk:

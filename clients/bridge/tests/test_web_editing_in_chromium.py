@@ -1,4 +1,4 @@
-"""Listening to a transcript and correcting it in headless Chromium, as somebody does who types it out."""
+"""Listening to a transcript and correcting it in headless Chromium, as a transcriptionist does."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def test_a_job_can_be_deleted_and_leaves_nothing(page: Page, bridge_url: str) ->
 
 
 def test_deleting_from_the_list_keeps_the_focus_in_it(page: Page) -> None:
-    """It goes to the neighbour, or somebody with a keyboard would begin at the top again."""
+    """It goes to the neighbour, or a user with a keyboard would begin at the top again."""
     upload(page, "en-8s.flac")
     job = finished(page)
     page.get_by_role("link", name="All recordings").click()

@@ -24,7 +24,7 @@ WATCHED_SCREEN = """() => {
 
 @pytest.fixture
 def speaker(browser: Browser, bridge_url: str) -> Iterator[Page]:
-    """The start page of somebody with a microphone: the browser's fake one, which beeps."""
+    """The start page of a user with a microphone: the browser's fake one, which beeps."""
     with opened(browser, bridge_url, permissions=["microphone"]) as page:
         yield page
 

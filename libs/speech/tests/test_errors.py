@@ -95,7 +95,7 @@ def test_braces_in_details_are_text():
             "task: 다음 중 하나여야 합니다: 'transcribe' or 'translate'",
         ),
         ("2.5 is not between 0 and 1", "2.5은(는) 0에서 1 사이가 아닙니다"),
-        ("what nobody wrote down", "what nobody wrote down"),
+        ("what is in no label", "what is in no label"),
     ],
 )
 def test_reasons_are_korean_inside_korean_sentences(reason: str, korean: str) -> None:

@@ -37,7 +37,7 @@ async def test_one_call_from_audio_to_text() -> None:
 
 @pytest.mark.parametrize("key", ["", "k"])
 async def test_a_call_that_ends_cancels_the_job_unless_it_has_a_key(key: str) -> None:
-    """Nobody would fetch the text of a cancelled call; under an idempotency key the caller can come back for it."""
+    """A cancelled call's client would not fetch the text; with an idempotency key it can come back for it."""
     async with suite() as s:
         s.fake.pace = asyncio.Semaphore(1)
         call = s.jobs.Recognize(request(idempotency_key=key))

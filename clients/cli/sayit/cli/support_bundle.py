@@ -1,4 +1,4 @@
-"""`sayit support-bundle`: what somebody needs who is to find out what is wrong, in one archive.
+"""`sayit support-bundle`: what an engineer needs to find out what is wrong, in one archive.
 
 Settings without secrets, versions, the suite's description, metrics, ends of logs, and the last errors. Neither text
 nor audio: the database and the folder of objects are not opened, and logs never hold what was said.

@@ -105,7 +105,7 @@ def support_bundle(
         Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="The suite's folder.")
     ] = None,
 ) -> None:
-    """Write an archive for whoever is to find out what is wrong: settings, versions, logs, metrics, last errors.
+    """Write an archive for the engineer who looks for a fault: settings, versions, logs, metrics, last errors.
 
     It holds no secrets, no text and no audio; look into it before you send it all the same.
     """

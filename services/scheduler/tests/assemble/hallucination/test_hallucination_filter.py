@@ -157,7 +157,7 @@ def test_people_repeat_themselves(text: str, guard: Guard) -> None:
 
 
 def test_more_than_a_voice_can_say_is_a_loop() -> None:
-    """However sure the model is; so is what nobody says so often in a row."""
+    """However sure the model is; so is what no speaker says so often in a row."""
     assert judged(segment("정말 좋아요 " * 12, 1.0, 4.0))[0] == ["정말 좋아요"]
     assert judged(segment("네 " * 25, 0.0, 10.0))[0] == ["네"]
 

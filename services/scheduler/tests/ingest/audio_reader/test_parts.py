@@ -79,7 +79,7 @@ def test_errors_tell_container_codec_and_damage_apart() -> None:
     """What to do about it differs: another file, another export, the original once more."""
     unknown_codec = bytearray(encoded("wav-s16-16k"))
     unknown_codec[20:22] = struct.pack("<H", 0x0270)  # ATRAC3
-    assert error_of(b"\x00\x01\x02\x03 nothing that anybody knows" * 200) is ErrorKind.INVALID_FORMAT
+    assert error_of(b"\x00\x01\x02\x03 nothing that FFmpeg knows" * 200) is ErrorKind.INVALID_FORMAT
     assert error_of(bytes(unknown_codec)) is ErrorKind.UNSUPPORTED_CODEC
     assert error_of(encoded("m4a")[:2_000]) is ErrorKind.DAMAGED_FILE
 

@@ -56,7 +56,7 @@ export async function recordedSeconds(id) {
 }
 
 /**
- * Forgets a recording: the service has it, or nobody wants it.
+ * Forgets a recording: the service has it, or its owner has deleted it.
  *
  * @param {string} id
  */

@@ -38,7 +38,8 @@ from .load import Load, texts_without_faults
 from .several import PostgresBooks, Several
 
 if TYPE_CHECKING:
-    from conftest import PostgresServer, WithGroup
+    from conftest import WithGroup
+    from tests.postgresql import PostgresServer
 
 
 @pytest.fixture

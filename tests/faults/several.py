@@ -23,7 +23,7 @@ from .harness import SLOW_OPTIONS, Report, clips
 from .load import Load
 
 if TYPE_CHECKING:
-    from conftest import PostgresServer
+    from tests.postgresql import PostgresServer
 
 _ANSWER_S = 20.0
 

@@ -16,7 +16,7 @@ from .helper import stores
 from .test_migrations import Rows, fill, rows_at
 
 if TYPE_CHECKING:
-    from conftest import PostgresServer
+    from tests.postgresql import PostgresServer
 
 #: Nobody holds a lease in a database that was just restored.
 _LEASES = {"lease_owner", "lease_until_s"}

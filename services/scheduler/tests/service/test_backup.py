@@ -27,7 +27,7 @@ from sayit.v1 import resources_pb2 as pb
 from .helper import RECORDINGS, Transcriber, suite
 
 if TYPE_CHECKING:
-    from conftest import PostgresServer
+    from tests.postgresql import PostgresServer
 
 SHORT = (RECORDINGS / "ko-8s.flac").read_bytes()
 LONG = (RECORDINGS / "en-90s.flac").read_bytes()

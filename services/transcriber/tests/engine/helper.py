@@ -59,3 +59,8 @@ def run(engine: Engine, pcm: npt.NDArray[np.float32], **changes: Any) -> Decoded
 def words_of(chunk: DecodedChunk) -> list[str]:
     """All words said."""
     return " ".join(segment.text for segment in chunk.segments).split()
+
+
+def ours(chunk):
+    """The engine's segments in the reference's form."""
+    return [(s.start_s, s.end_s, s.text) for s in chunk.segments]

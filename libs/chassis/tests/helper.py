@@ -21,6 +21,8 @@ from sayit.v1 import resources_pb2
 
 JOBS = "sayit.internal.v1.JobService"
 CHUNKS = "sayit.internal.v1.ChunkService"
+#: The tasks of handlers that have read what they were asked, and wait.
+HANDLERS_WAITING: set[asyncio.Task[Any] | None] = set()
 
 
 class Jobs(job_service_pb2_grpc.JobServiceServicer):
@@ -72,7 +74,11 @@ async def act(what: str) -> None:
     if what == "nap":
         await asyncio.sleep(0.1)
     if what == "wait":
-        await asyncio.sleep(3600)
+        HANDLERS_WAITING.add(task := asyncio.current_task())
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            HANDLERS_WAITING.discard(task)
 
 
 def settings(**values: Any) -> ServiceSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,6 @@ SHORT = (RECORDINGS / "en-8s.flac").read_bytes()
 ASKED = {
     "languages": "ko,en",
     "context": "none",
-    "vocabulary": "rest",
     "guard": "off",
     "formatting": "true",
     "mask_profanity": "true",
@@ -28,7 +28,6 @@ ASKED = {
 SHOWN: dict[str, Any] = {
     "languages": ["ko", "en"],
     "context": "none",
-    "vocabulary": "rest",
     "guard": "off",
     "formatting": True,
     "mask_profanity": True,
@@ -48,21 +47,24 @@ def client(bridge_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def vocabulary(client: httpx.Client) -> Iterator[dict[str, Any]]:
-    """The stored vocabulary "rest"."""
-    answer = client.put("/v1/vocabularies/rest", json={"words": [" 세이잇", "b  c", "세이잇"], "prompt": "p"})
+    """A stored vocabulary. Its name is the test's own: tests of this module use one suite at the same time."""
+    address = f"/v1/vocabularies/rest-{uuid.uuid4().hex[:8]}"
+    answer = client.put(address, json={"words": [" 세이잇", "b  c", "세이잇"], "prompt": "p"})
     assert answer.status_code == 200
+    assert answer.json()["name"] == address.rpartition("/")[2]
     yield answer.json()
-    client.delete("/v1/vocabularies/rest")
+    client.delete(address)
 
 
 def test_a_vocabulary_is_stored_shown_listed_and_deleted(client: httpx.Client, vocabulary: dict[str, Any]) -> None:
     """As it was stored, with its times; what is not there is a problem in the reader's language."""
-    assert (vocabulary["name"], vocabulary["words"], vocabulary["prompt"]) == ("rest", ["세이잇", "b c"], "p")
+    address = f"/v1/vocabularies/{vocabulary['name']}"
+    assert (vocabulary["words"], vocabulary["prompt"]) == (["세이잇", "b c"], "p")
     assert vocabulary["created_at"] == vocabulary["updated_at"]
-    assert client.get("/v1/vocabularies/rest").json() == vocabulary
+    assert client.get(address).json() == vocabulary
     assert vocabulary in client.get("/v1/vocabularies").json()["vocabularies"]
-    assert client.delete("/v1/vocabularies/rest").status_code == 204
-    gone = client.get("/v1/vocabularies/rest", headers={"Accept-Language": "ko"})
+    assert client.delete(address).status_code == 204
+    gone = client.get(address, headers={"Accept-Language": "ko"})
     assert (gone.status_code, gone.json()["code"]) == (404, "VOCABULARY_NOT_FOUND")
     assert "단어장" in gone.json()["detail"]
 
@@ -88,21 +90,23 @@ def test_what_is_no_vocabulary_is_refused(client: httpx.Client, name: str, body:
 
 def test_options_are_the_same_in_a_query_a_form_and_json(client: httpx.Client, vocabulary: dict[str, Any]) -> None:
     """Every option reaches the job, and is shown by it; the job's own words stay its own."""
-    query = client.post("/v1/jobs", params=ASKED, content=SHORT, headers={"Content-Type": "audio/flac"})
-    form = client.post("/v1/jobs", data=ASKED, files={"file": ("a.flac", SHORT, "audio/flac")})
+    asked = {**ASKED, "vocabulary": vocabulary["name"]}
+    shown = {**SHOWN, "vocabulary": vocabulary["name"]}
+    query = client.post("/v1/jobs", params=asked, content=SHORT, headers={"Content-Type": "audio/flac"})
+    form = client.post("/v1/jobs", data=asked, files={"file": ("a.flac", SHORT, "audio/flac")})
     twice = client.post(
-        "/v1/jobs", data={**ASKED, "languages": ["ko", "en"]}, files={"file": ("a.flac", SHORT, "audio/flac")}
+        "/v1/jobs", data={**asked, "languages": ["ko", "en"]}, files={"file": ("a.flac", SHORT, "audio/flac")}
     )
     opened = client.post("/v1/uploads", headers={"Upload-Length": str(len(SHORT))}).headers["Location"]
     client.patch(
         opened, content=SHORT, headers={"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     )
-    body = {"upload_id": opened.rpartition("/")[2], "options": SHOWN}
+    body = {"upload_id": opened.rpartition("/")[2], "options": shown}
     uploaded = client.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"})
     for answer in (query, form, twice, uploaded):
         assert answer.status_code == 202, answer.text
         options = answer.json()["options"]
-        assert {name: options[name] for name in SHOWN} == SHOWN
+        assert {name: options[name] for name in shown} == shown
         assert (options["hotwords"], options["patience"]) == ("", None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -101,6 +102,27 @@ def test_jobs_are_listed_in_pages_cancelled_and_deleted(client: httpx.Client) ->
         gone = client.get(f"/v1/jobs/{job_id}")
         assert (gone.status_code, gone.headers["Content-Type"]) == (404, "application/problem+json")
         assert gone.json()["type"] == "https://sayit.dev/problems/job-not-found"
+
+
+def test_labels_are_set_shown_and_listed_by(client: httpx.Client) -> None:
+    """In a query, in a form, and in the document of a job from an upload; a list asks for those that have all."""
+    run = f"run={uuid.uuid4().hex}"
+    first = client.post("/v1/jobs", content=SHORT, params={"label": [run, "team=red, a=b"]}).json()
+    second = client.post("/v1/jobs", files={"file": SHORT}, data={"label": [run, "team=blue"]}).json()
+    assert first["labels"] == {"run": run[4:], "team": "red, a=b"}
+
+    def found(*labels: str) -> list[str]:
+        return [job["id"] for job in client.get("/v1/jobs", params={"label": [run, *labels]}).json()["jobs"]]
+
+    assert found() == [second["id"], first["id"]]
+    assert found("team=blue") == [second["id"]]
+    headers = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    made = client.post("/v1/uploads", content=SHORT, headers={**headers, "Upload-Length": str(len(SHORT))})
+    asked = {"labels": {"run": run[4:], "team": "green"}}
+    third = client.post(f"{made.headers['Location']}/jobs", json=asked).json()
+    assert found("team=green") == [third["id"]]
+    refused = client.post("/v1/jobs", content=SHORT, params={"label": "no name"})
+    assert (refused.status_code, refused.json()["field"]) == (400, "label.0")
 
 
 def test_one_key_makes_one_job(client: httpx.Client) -> None:

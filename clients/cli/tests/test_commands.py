@@ -104,6 +104,7 @@ def test_every_command_has_help(command: str) -> None:
             3,
             "There is no host of the name in no-such.invalid:1",
         ),
+        (["jobs", "list", "--label", "A=b"], 2, "labels is not valid: a name has 1 to 64"),
         (["transcribe", __file__, "--output_format", "doc"], 2, "there is no format 'doc'"),
         (["transcribe", __file__, "-o", "a", "--output_dir", "b"], 2, "either --output or --output-dir"),
         (["transcribe", "none.wav", "--word_timestamps=2"], 2, "write True or False"),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from sayit.cli.local_suite import suite_file
@@ -183,8 +184,10 @@ def test_a_model_that_the_suite_does_not_serve_is_an_error(suite: RunningSuite) 
 def test_jobs_are_listed_shown_watched_and_deleted(suite: RunningSuite, tmp_path: Path) -> None:
     """What a finished job left behind, until it is deleted."""
     file = shutil.copy(SHORT, tmp_path / "listed.flac")
-    text = sayit(suite, "transcribe", str(file), "--language", "en").stdout
-    (job,) = jobs(suite, "listed.flac")
+    mark = f"run={uuid.uuid4().hex}"
+    text = sayit(suite, "transcribe", str(file), "--language", "en", "--label", mark).stdout
+    (job,) = json.loads(sayit(suite, "jobs", "list", "--label", mark, "--json").stdout)
+    assert sayit(suite, "jobs", "list", "--label", "run").returncode == 0
     job_id = str(job["id"])
     assert job_id in sayit(suite, "jobs", "list", "--limit", "1000", "--state", "completed").stdout
     shown = json.loads(sayit(suite, "jobs", "show", job_id, "--json").stdout)

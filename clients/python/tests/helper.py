@@ -219,6 +219,19 @@ class Gateway(
         async for message in self._tell("WatchJob", context, request.after_seq, todo):
             yield message
 
+    async def Recognize(self, request, context):
+        self.configs.append(request.config)
+        await self._begin("Recognize", context)
+        self.received.append(request.audio)
+        return service_pb.RecognizeResponse(
+            job=wire.job_to_proto(job(JOB, JobState.COMPLETED)),
+            transcript=wire.transcript_to_proto(TRANSCRIPT),
+            rendered=[
+                service_pb.RenderedTranscript(format=form, content=render(TRANSCRIPT, wire.format_from_proto(form)))
+                for form in request.formats
+            ],
+        )
+
     async def CreateJob(self, request_iterator, context):
         todo = await self._begin("CreateJob", context)
         first = await anext(aiter(request_iterator))
@@ -249,6 +262,7 @@ class Gateway(
         await self._begin("ListJobs", context)
         states = {wire.job_state_from_proto(state) for state in request.states}
         matching = [j for j in self.jobs if not states or j.state in states]
+        matching = [j for j in matching if request.labels.items() <= j.labels.items()]
         start = int(request.page_token or 0)
         page = matching[start : start + min(request.page_size, 40)]
         more = start + len(page) < len(matching)

@@ -13,7 +13,7 @@ import time
 import grpc
 import pytest
 
-from sayit.client import AsyncClient, ErrorKind, Options, SayItError
+from sayit.client import AsyncClient, ErrorKind, Format, Options, SayItError, render
 from sayit.speech import wire
 from sayit.speech.jobs import Failed, JobState, Progress, StateChanged
 
@@ -379,3 +379,29 @@ async def test_create_job_survives_a_lost_answer(gateway, client):
     assert gateway.calls == ["CreateJob"] * 3
     assert list(gateway.keys.values()) == [JOB]
     assert gateway.received == [AUDIO, AUDIO]
+
+
+async def test_recognize_is_one_call(gateway, client, tmp_path):
+    """Audio and labels go out, job, transcript and forms come back; a broken connection is tried again."""
+    gateway.script["Recognize"] = [BROKEN]
+    path = tmp_path / "a.wav"
+    path.write_bytes(AUDIO)
+    result = await client.recognize(path, labels={"team": "red"}, formats=[Format.SRT])
+    assert (result.job.id, result.transcript) == (JOB, TRANSCRIPT)
+    assert result.rendered == {Format.SRT: render(TRANSCRIPT, Format.SRT)}
+    assert gateway.received == [AUDIO]
+    sent = gateway.configs[-1]
+    assert (dict(sent.labels), sent.filename, sent.idempotency_key) == ({"team": "red"}, "a.wav", "")
+    with pytest.raises(SayItError) as caught:
+        await client.recognize(AUDIO * 5)
+    assert caught.value.kind is ErrorKind.FILE_TOO_LARGE
+
+
+async def test_labels_are_sent_with_every_kind_of_job(gateway, client):
+    """And a call without any sends none."""
+    marks = {"team": "red"}
+    await client.transcribe(AUDIO, labels=marks)
+    await client.create_job(AUDIO, labels=marks)
+    await client.create_job_from_upload("upload-1", labels=marks)
+    await client.create_job(AUDIO)
+    assert [dict(config.labels) for config in gateway.configs] == [marks, marks, marks, {}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,12 @@ async def test_list_asks_for_states(gateway, client):
     gateway.jobs = [job("a", JobState.FAILED), job("b", JobState.RUNNING), job("c", JobState.COMPLETED)]
     found = await client.list([JobState.FAILED, JobState.COMPLETED])
     assert [one.id for one in found] == ["a", "c"]
+
+
+async def test_list_asks_for_labels(gateway, client):
+    """Only jobs that have all of them."""
+    gateway.jobs = [replace(job("a"), labels={"team": "red", "x": "1"}), replace(job("b"), labels={"team": "blue"})]
+    assert [one.id for one in await client.list(labels={"team": "red"})] == ["a"]
 
 
 async def test_a_transcript_that_breaks_is_read_from_the_beginning(gateway, client):

@@ -18,6 +18,8 @@ export interface ClientOptions {
 
 export interface CreateOptions extends Options {
   filename?: string;
+  /** Marks of your own, which `jobs` can ask for. */
+  labels?: Record<string, string>;
   /** The same key never makes two jobs; a new one by default, so that trying again is safe with the same call only. */
   idempotencyKey?: string;
   onUploadProgress?: UploadProgress;
@@ -59,9 +61,9 @@ export class SayIt {
 
   /** Sends audio and returns the job as soon as it is accepted; from then on nothing of it is lost. */
   async createJob(audio: Blob, options: CreateOptions = {}): Promise<Job> {
-    const { filename, idempotencyKey, onUploadProgress, signal, ...asked } = options;
+    const { filename, labels, idempotencyKey, onUploadProgress, signal, ...asked } = options;
     const name = filename ?? (typeof File !== "undefined" && audio instanceof File ? audio.name : "");
-    const query = queryOf({ ...asked, ...(name ? { filename: name } : {}) });
+    const query = queryOf({ ...asked, label: labelsOf(labels), ...(name ? { filename: name } : {}) });
     const body = await send({
       url: `${this.#base}/v1/jobs${query}`,
       headers: {
@@ -82,8 +84,11 @@ export class SayIt {
   }
 
   /** A page of jobs, newest first. */
-  async jobs(page: { pageSize?: number; pageToken?: string; states?: JobState[] } = {}): Promise<JobList> {
-    const query = queryOf({ page_size: page.pageSize, page_token: page.pageToken, state: page.states });
+  async jobs(
+    page: { pageSize?: number; pageToken?: string; states?: JobState[]; labels?: Record<string, string> } = {},
+  ): Promise<JobList> {
+    const { pageSize, pageToken, states, labels } = page;
+    const query = queryOf({ page_size: pageSize, page_token: pageToken, state: states, label: labelsOf(labels) });
     return (await this.#json("GET", `/v1/jobs${query}`)) as JobList;
   }
 
@@ -123,6 +128,10 @@ export class SayIt {
     if (!answer.ok) throw problemOf(answer.status, body);
     return body;
   }
+}
+
+function labelsOf(labels: Record<string, string> = {}): string[] {
+  return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
 }
 
 function queryOf(values: Record<string, unknown>): string {

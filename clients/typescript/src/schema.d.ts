@@ -745,6 +745,13 @@ export interface components {
             /** Id */
             id: string;
             /**
+             * Labels
+             * @description The client's own marks.
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
              * Last Seq
              * @description Number of the newest durable event.
              */
@@ -1529,6 +1536,14 @@ export interface components {
              * @default
              */
             filename: string;
+            /**
+             * Labels
+             * @description Marks of your own, which a list of jobs can ask for.
+             * @default {}
+             */
+            labels: {
+                [key: string]: string;
+            };
             /**
              * @default {
              *       "beam_size": 0,
@@ -2827,6 +2842,8 @@ export interface operations {
                 page_token?: string;
                 /** @description Only jobs in one of these states. */
                 state?: components["schemas"]["JobState"][];
+                /** @description Only jobs that have all of these labels. */
+                label?: string[];
                 /** @description Only jobs created at or after this time. */
                 created_after?: string;
             };
@@ -2966,6 +2983,11 @@ export interface operations {
                      * @description Words to expect, separated by commas or spaces.
                      */
                     hotwords?: string;
+                    /**
+                     * Label
+                     * @description Marks of your own, NAME=VALUE; may be repeated.
+                     */
+                    label?: string[];
                     /**
                      * Language
                      * @description Code, BCP-47 tag or English name such as "ko", "en-US" or "Korean"; "auto" detects it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -128,10 +128,16 @@ class Gateway(AsyncClient):
         await self._connection.delete(self._connection.uploads.DeleteUpload, request, ErrorKind.UPLOAD_NOT_FOUND)
 
     async def list_jobs(
-        self, states: Iterable[JobState], created_after_s: float | None, page_size: int, page_token: str
+        self,
+        states: Iterable[JobState],
+        created_after_s: float | None,
+        labels: Mapping[str, str],
+        page_size: int,
+        page_token: str,
     ) -> tuple[list[Job], str]:
         """A page of jobs, newest first, and the token of the next one ("" on the last page)."""
-        return await pages.page_of_jobs(self._connection, states, created_after_s, page_size, page_token)
+        wanted = pages.wanted_jobs(states, created_after_s, labels)
+        return await pages.page_of_jobs(self._connection, wanted, page_size, page_token)
 
 
 async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sayit.cli.exit_codes import Exit, Failure
+from sayit.cli.messages import error_line
+from sayit.speech.errors import SayItError
+from sayit.speech.jobs import check_labels
 from sayit.speech.options import DecodingOverrides
 
 
@@ -46,6 +49,20 @@ def _reader(hint: Any) -> Callable[[str], Any]:
 
 def _flag(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
+
+
+def labels(texts: Sequence[str]) -> dict[str, str]:
+    """Labels that were given as NAME=VALUE.
+
+    Raises:
+        Failure: they are none.
+    """
+    found = dict(text.partition("=")[::2] for text in texts)
+    try:
+        check_labels(found)
+    except SayItError as error:
+        raise Failure(Exit.USAGE, error_line("sayit", error)) from None
+    return found
 
 
 #: Decode options, and how the value of each is read.

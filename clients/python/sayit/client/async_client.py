@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -106,6 +106,7 @@ class AsyncClient:
         *,
         options: Options | None = None,
         filename: str = "",
+        labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
         on_event: Callable[[JobEvent], Awaitable[None] | None] | None = None,
     ) -> Result:
@@ -115,6 +116,7 @@ class AsyncClient:
             audio: a path, the bytes of a file, a file open for reading, or an iterable of bytes.
             options: how to transcribe.
             filename: name to show for the job; a path's own name by default.
+            labels: marks of your own, which `list` can ask for.
             idempotency_key: the same key never makes two jobs; a new one by default, so that retries are safe.
             on_event: called with every event as it happens: chunk texts, progress, state changes.
 
@@ -124,18 +126,49 @@ class AsyncClient:
             OSError: the file cannot be read.
         """
         job_id = ""
-        events = self.stream(audio, options=options, filename=filename, idempotency_key=idempotency_key)
+        events = self.stream(audio, options=options, filename=filename, labels=labels, idempotency_key=idempotency_key)
         async with aclosing(events):
             async for event in events:
                 job_id = event.job_id
                 await _tell(on_event, event)
         return await self.result(job_id)
 
+    async def recognize(
+        self,
+        audio: Audio,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        formats: Iterable[Format] = (),
+    ) -> Result:
+        """Sends short audio and returns its transcript, in one message each; ending the call cancels the job.
+
+        Args:
+            audio: as for `transcribe`, at most 4 MiB.
+            options: how to transcribe.
+            filename: name to show for the job; a path's own name by default.
+            labels: marks of your own, which `list` can ask for.
+            idempotency_key: with one, the job goes on when the call ends, and the next call with it gets the result.
+            formats: forms of the transcript for `Result.rendered`, at most 16.
+
+        Raises:
+            SayItError: as for `transcribe`; FILE_TOO_LARGE.
+            OSError: the file cannot be read.
+        """
+        source = source_of(audio)
+        config = _config(options, filename or source.filename, labels, idempotency_key)
+        if not idempotency_key:
+            config.ClearField("idempotency_key")  # under which the job would go on
+        return await uploads.recognize(self._connection, source, config, tuple(formats))
+
     def transcribe_many(
         self,
         audios: Iterable[Audio],
         *,
         options: Options | None = None,
+        labels: Mapping[str, str] | None = None,
         at_once: int = 4,
         on_event: Callable[[int, JobEvent], Awaitable[None] | None] | None = None,
     ) -> AsyncGenerator[Outcome, None]:
@@ -146,12 +179,13 @@ class AsyncClient:
         Args:
             audios: as for `transcribe`; taken when there is room for them, so that it may be a generator over a folder.
             options: how to transcribe all of them.
+            labels: marks of your own for all of them.
             at_once: recordings in the suite at a time.
             on_event: called with the recording's place, from 0, and every event of its job.
         """
 
         def one(audio: Audio, listener: Callable[[JobEvent], Any] | None) -> Awaitable[Result]:
-            return self.transcribe(audio, options=options, on_event=listener)
+            return self.transcribe(audio, options=options, labels=labels, on_event=listener)
 
         return outcomes(one, audios, at_once, on_event)
 
@@ -161,6 +195,7 @@ class AsyncClient:
         *,
         options: Options | None = None,
         filename: str = "",
+        labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
     ) -> AsyncGenerator[JobEvent, None]:
         """Sends audio and yields its job's events until the last one, as `transcribe` does; then ask for `result`.
@@ -168,7 +203,7 @@ class AsyncClient:
         A failed or cancelled job is an event here, not an exception.
         """
         source = source_of(audio)
-        config = _config(options, filename or source.filename, idempotency_key)
+        config = _config(options, filename or source.filename, labels, idempotency_key)
         return uploads.transcribe(self._connection, source, config)
 
     async def create_job(
@@ -177,11 +212,12 @@ class AsyncClient:
         *,
         options: Options | None = None,
         filename: str = "",
+        labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
     ) -> Job:
         """Sends audio and returns the job as soon as it is accepted; arguments as for `transcribe`."""
         source = source_of(audio)
-        config = _config(options, filename or source.filename, idempotency_key)
+        config = _config(options, filename or source.filename, labels, idempotency_key)
         return await uploads.create_job(self._connection, source, config)
 
     async def upload(self, audio: Audio, *, filename: str = "") -> str:
@@ -194,10 +230,16 @@ class AsyncClient:
         return await uploads.upload(self._connection, source, filename or source.filename)
 
     async def create_job_from_upload(
-        self, upload_id: str, *, options: Options | None = None, filename: str = "", idempotency_key: str = ""
+        self,
+        upload_id: str,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
     ) -> Job:
         """Creates a job on a finished upload."""
-        config = _config(options, filename, idempotency_key)
+        config = _config(options, filename, labels, idempotency_key)
         return await uploads.create_job_from_upload(self._connection, upload_id, config)
 
     def watch(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[JobEvent, None]:
@@ -240,7 +282,12 @@ class AsyncClient:
         return job_from_proto(await self._connection.unary(jobs.GetJob, service_pb.GetJobRequest(job_id=job_id)))
 
     async def list(
-        self, states: Iterable[JobState] = (), limit: int = 50, *, created_after_s: float | None = None
+        self,
+        states: Iterable[JobState] = (),
+        limit: int = 50,
+        *,
+        created_after_s: float | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> tuple[Job, ...]:
         """Your newest jobs.
 
@@ -248,8 +295,10 @@ class AsyncClient:
             states: only jobs in one of these; all by default.
             limit: at most so many.
             created_after_s: only jobs created at or after this time, in seconds since the epoch.
+            labels: only jobs that have all of these.
         """
-        return tuple(await pages.newest_jobs(self._connection, states, limit, created_after_s))
+        wanted = pages.wanted_jobs(states, created_after_s, labels or {})
+        return tuple(await pages.newest_jobs(self._connection, wanted, limit))
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels a job; an ended one is returned as it is."""
@@ -318,10 +367,13 @@ class AsyncClient:
         )
 
 
-def _config(options: Options | None, filename: str, idempotency_key: str) -> service_pb.JobConfig:
+def _config(
+    options: Options | None, filename: str, labels: Mapping[str, str] | None, idempotency_key: str
+) -> service_pb.JobConfig:
     return service_pb.JobConfig(
         options=options_to_proto(options or Options()),
         filename=filename,
+        labels=labels,
         idempotency_key=idempotency_key or str(uuid.uuid4()),
     )
 

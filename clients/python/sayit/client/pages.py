@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sayit.client.connection import GatewayConnection
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
@@ -25,14 +25,23 @@ async def transcript_parts(
     return await connection.retry_budget(connection.settings.retry_s).call(attempt)
 
 
-async def newest_jobs(
-    connection: GatewayConnection, states: Iterable[JobState], limit: int, created_after_s: float | None
-) -> list[Job]:
+def wanted_jobs(
+    states: Iterable[JobState], created_after_s: float | None, labels: Mapping[str, str]
+) -> service_pb.ListJobsRequest:
+    """Which jobs to list: those in one of the states, not older, and with all of the labels."""
+    return service_pb.ListJobsRequest(
+        states=map(job_state_to_proto, states),
+        created_after=None if created_after_s is None else timestamp_to_proto(created_after_s),
+        labels=labels,
+    )
+
+
+async def newest_jobs(connection: GatewayConnection, wanted: service_pb.ListJobsRequest, limit: int) -> list[Job]:
     """At most `limit` jobs, newest first."""
     found: list[Job] = []
-    states, token = tuple(states), ""
+    token = ""
     while len(found) < limit:
-        page, token = await page_of_jobs(connection, states, created_after_s, min(limit - len(found), _PAGE), token)
+        page, token = await page_of_jobs(connection, wanted, min(limit - len(found), _PAGE), token)
         found.extend(page)
         if not token:
             break
@@ -40,15 +49,11 @@ async def newest_jobs(
 
 
 async def page_of_jobs(
-    connection: GatewayConnection, states: Iterable[JobState], created_after_s: float | None, size: int, token: str
+    connection: GatewayConnection, wanted: service_pb.ListJobsRequest, size: int, token: str
 ) -> tuple[list[Job], str]:
     """A page of jobs, newest first, and the token of the next one ("" on the last page)."""
-    request = service_pb.ListJobsRequest(
-        states=map(job_state_to_proto, states),
-        created_after=None if created_after_s is None else timestamp_to_proto(created_after_s),
-        page_size=size,
-        page_token=token,
-    )
+    request = service_pb.ListJobsRequest(page_size=size, page_token=token)
+    request.MergeFrom(wanted)
     page = await connection.unary(connection.jobs.ListJobs, request)
     return list(map(job_from_proto, page.jobs)), page.next_page_token
 

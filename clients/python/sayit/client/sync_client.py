@@ -8,7 +8,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
@@ -84,11 +84,14 @@ class Client:
         *,
         options: Options | None = None,
         filename: str = "",
+        labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
         on_event: Callable[[JobEvent], None] | None = None,
     ) -> Result:
         """See `AsyncClient.transcribe`; `on_event` is called in the caller's thread."""
-        stream = self._async.stream(audio, options=options, filename=filename, idempotency_key=idempotency_key)
+        stream = self._async.stream(
+            audio, options=options, filename=filename, labels=labels, idempotency_key=idempotency_key
+        )
         return self.result(_hear(self._iterate(stream), on_event))
 
     def wait(self, job_id: str, *, after_seq: int = 0, on_event: Callable[[JobEvent], None] | None = None) -> Result:
@@ -98,6 +101,7 @@ class Client:
 
     #: `on_event` is called in the client's own thread.
     transcribe_many = _iterating(AsyncClient.transcribe_many)
+    recognize = _blocking(AsyncClient.recognize)
     stream = _iterating(AsyncClient.stream)
     create_job = _blocking(AsyncClient.create_job)
     upload = _blocking(AsyncClient.upload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 from google.protobuf.message import Message
@@ -13,10 +13,14 @@ from sayit.client.event_stream import Cursor, follow
 from sayit.client.retry import passes
 from sayit.client.stream_writer import writing
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import Job, JobEvent
-from sayit.speech.wire import job_from_proto
+from sayit.speech.jobs import Job, JobEvent, Result
+from sayit.speech.rendering import Format
+from sayit.speech.wire import format_to_proto, job_from_proto, transcript_from_proto
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
+
+#: Most bytes that Recognize takes.
+RECOGNIZE_BYTES = 4 * 1024 * 1024
 
 
 async def transcribe(
@@ -62,6 +66,40 @@ async def _transcribe_once(
                     yield event
                 if cursor.is_over():
                     return
+
+
+async def recognize(
+    connection: GatewayConnection, source: Source, config: service_pb.JobConfig, formats: Sequence[Format]
+) -> Result:
+    """Sends audio in one message and returns the finished job; tried again as `transcribe` is.
+
+    Raises:
+        SayItError: FILE_TOO_LARGE before anything is sent, for more than one message.
+    """
+    await source.check()
+    audio = bytearray()
+    async with aclosing(source.blocks()) as blocks:
+        async for block in blocks:
+            audio += block
+            if len(audio) > RECOGNIZE_BYTES:
+                raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=RECOGNIZE_BYTES // 1_000_000)
+    request = service_pb.RecognizeRequest(
+        config=config, audio=bytes(audio), formats=[format_to_proto(form) for form in formats]
+    )
+
+    async def attempt() -> service_pb.RecognizeResponse:
+        with connection.errors_translated():
+            answer: service_pb.RecognizeResponse = await connection.jobs.Recognize(
+                request, metadata=connection.metadata
+            )
+            return answer
+
+    answer = await connection.retry_budget(connection.settings.retry_s).call(attempt)
+    return Result(
+        job=job_from_proto(answer.job),
+        transcript=transcript_from_proto(answer.transcript),
+        rendered={form: one.content for form, one in zip(formats, answer.rendered, strict=True)},
+    )
 
 
 async def create_job(connection: GatewayConnection, source: Source, config: service_pb.JobConfig) -> Job:

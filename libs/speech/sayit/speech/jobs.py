@@ -190,3 +190,5 @@ class Result:
 
     job: Job
     transcript: Transcript
+    #: The transcript in the forms that `recognize` was asked for.
+    rendered: Mapping[str, str] = field(default_factory=dict)

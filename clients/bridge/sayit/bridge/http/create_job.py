@@ -15,7 +15,7 @@ from sayit.bridge.http.documents import JobDocument
 from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.jobs import TRANSCRIPTS, AskedFormat, rendered, told
 from sayit.bridge.http.media_types import media_type_of
-from sayit.bridge.http.openapi import REF, UploadId, Wait, form_content, problems
+from sayit.bridge.http.openapi import REF, Labels, UploadId, Wait, form_content, labels_of, problems
 from sayit.bridge.http.options import LISTS, OptionsDocument
 from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError
@@ -31,6 +31,8 @@ _IdempotencyKey = Annotated[
 ]
 
 
+#: Fields of a form that may come several times.
+_SEVERAL = LISTS | {"label"}
 _Format = Annotated[
     AskedFormat | None,
     Field(description="With `wait`: the transcript in this format is the answer if it is there in time."),
@@ -41,6 +43,7 @@ class JobQuery(OptionsDocument):
     """Options of a job as query parameters; the fields of a form win over them."""
 
     filename: str = Field(default="", max_length=1024, description="Name to show; a form's file brings its own.")
+    label: Labels = Field(default=[], description="Marks of your own, NAME=VALUE; may be repeated.")
     wait: Wait = 0.0
     format: _Format = None
 
@@ -56,6 +59,7 @@ class UploadJobDocument(BaseModel):
 
     filename: str = Field(default="", max_length=1024)
     options: OptionsDocument = OptionsDocument()
+    labels: dict[str, str] = Field(default={}, description="Marks of your own, which a list of jobs can ask for.")
 
 
 class _JobFromUpload(UploadJobDocument):
@@ -128,6 +132,7 @@ async def create_job(
             received.upload_id,
             options=query.options(),
             filename=query.filename or received.filename,
+            labels=labels_of(query.label),
             idempotency_key=idempotency_key,
         )
     return await _answer(request, deps, gateway, job, query)
@@ -175,7 +180,11 @@ async def _from_upload(
     key: str,
 ) -> Response:
     job = await gateway.create_job_from_upload(
-        upload_id, options=asked.options.options(), filename=asked.filename, idempotency_key=key
+        upload_id,
+        options=asked.options.options(),
+        filename=asked.filename,
+        labels=asked.labels,
+        idempotency_key=key,
     )
     return await _answer(request, deps, gateway, job, query)
 
@@ -202,9 +211,9 @@ def _merged(query: JobQuery, fields: Mapping[str, Any]) -> JobQuery:
     if not fields:
         return query
     for name, values in fields.items():
-        if len(values) > 1 and name not in LISTS:
+        if len(values) > 1 and name not in _SEVERAL:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field=name[:64], reason="the field is there twice")
-    given = {name: values if name in LISTS else values[0] for name, values in fields.items()}
+    given = {name: values if name in _SEVERAL else values[0] for name, values in fields.items()}
     try:
         return JobQuery.model_validate({**query.model_dump(exclude_unset=True), **given})
     except ValidationError as error:

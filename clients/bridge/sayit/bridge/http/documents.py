@@ -153,6 +153,7 @@ class JobDocument(Document):
     error: JobErrorDocument | None = Field(description="Set exactly when `state` is `failed`.")
     cached: bool = Field(description="Whether the result came from the cache.")
     warnings: list[str] = Field(description="What was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS.")
+    labels: dict[str, str] = Field(description="The client's own marks.")
     last_seq: int = Field(description="Number of the newest durable event.")
     poll_after_ms: int | None = Field(description="When a polling client should ask again; null once it has ended.")
     transcript: TranscriptDocument | None = Field(
@@ -198,6 +199,7 @@ def job_document(job: Job, language: str, *, now_s: float, transcript: Transcrip
         error=None if job.error is None else error_document(job.error, language),
         cached=job.cached,
         warnings=list(job.warnings),
+        labels=dict(job.labels),
         last_seq=job.last_seq,
         poll_after_ms=poll_after_ms(job, now_s),
         transcript=None if transcript is None else transcript_value(transcript),

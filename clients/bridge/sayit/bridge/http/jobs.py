@@ -15,7 +15,7 @@ from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.dependencies import Caller, Parts, kept
 from sayit.bridge.http.documents import JobDocument, JobListDocument, job_document, poll_after_ms
 from sayit.bridge.http.job_wait import ended_within
-from sayit.bridge.http.openapi import JobId, Wait, problems
+from sayit.bridge.http.openapi import JobId, Labels, Wait, labels_of, problems
 from sayit.bridge.http.problems import language_of
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
@@ -54,11 +54,12 @@ async def list_jobs(
     page_size: Annotated[int, Query(ge=1, le=1000)] = 50,
     page_token: Annotated[str, Query(max_length=512, description="`next_page_token` of the page before.")] = "",
     state: Annotated[list[JobState] | None, Query(description="Only jobs in one of these states.")] = None,
+    label: Annotated[Labels | None, Query(description="Only jobs that have all of these labels.")] = None,
     created_after: Annotated[datetime | None, Query(description="Only jobs created at or after this time.")] = None,
 ) -> JobListDocument:
     """List your jobs, newest first."""
     created_after_s = None if created_after is None else created_after.timestamp()
-    jobs, token = await gateway.list_jobs(state or (), created_after_s, page_size, page_token)
+    jobs, token = await gateway.list_jobs(state or (), created_after_s, labels_of(label or ()), page_size, page_token)
     language, now_s = language_of(request), time.time()
     return JobListDocument(jobs=[job_document(job, language, now_s=now_s) for job in jobs], next_page_token=token)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Query
+from pydantic import Field
 
 from sayit.bridge.http.documents import ProblemDocument
 from sayit.bridge.http.problems import KIND_TO_HTTP
@@ -37,6 +38,8 @@ Wait = Annotated[
         "(60 s by default).",
     ),
 ]
+#: Labels in a query or a form, where each is a value of its own.
+Labels = list[Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}=", max_length=193, examples=["team=red"])]]
 #: What every route may answer.
 _ALWAYS = (
     ErrorKind.INVALID_ARGUMENT,
@@ -60,6 +63,11 @@ def problems(*kinds: ErrorKind) -> dict[int | str, dict[str, Any]]:
         status: {"description": ", ".join(codes), "content": {"application/problem+json": {"schema": schema}}}
         for status, codes in sorted(by_status.items())
     }
+
+
+def labels_of(texts: Iterable[str]) -> dict[str, str]:
+    """Labels that were given as NAME=VALUE."""
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
 def form_content(fields: Mapping[str, Any], file: str = "file") -> dict[str, Any]:

@@ -40,6 +40,16 @@ Tls = Annotated[bool, _of_suite("--tls", _TLS, envvar="SAYIT_SERVER_TLS")]
 Roots = Annotated[
     Path | None, _of_suite("--root-certificates", _ROOTS, metavar="PEM", envvar="SAYIT_ROOT_CERTIFICATES")
 ]
+Labels = Annotated[
+    list[str],
+    typer.Option(
+        "--label",
+        metavar="NAME=VALUE",
+        help="Of the jobs: a mark of your own; may be repeated.",
+        default_factory=list,
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Data = Annotated[
     Path,

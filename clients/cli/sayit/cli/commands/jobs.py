@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sayit.cli import printer
-from sayit.cli.commands.arguments import AsJson, spread
+from sayit.cli.commands.arguments import AsJson, Labels, spread
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite.suite_file import write
 from sayit.cli.messages import LocalError, complain, language, note
+from sayit.cli.overrides import labels
 from sayit.cli.transcription.display import clock
 from sayit.cli.transcription.live_transcript import LiveTranscript
 from sayit.speech.errors import SayItError
@@ -34,12 +35,14 @@ JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.",
 @spread
 def list_jobs(
     connection: SuiteConnection,
+    label: Labels,
     state: Annotated[list[JobState] | None, typer.Option("--state", help="Only these states; may be repeated.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most jobs to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List your jobs, newest first."""
-    found = connection.call(lambda client: client.list(states=state or (), limit=limit))
+    wanted = labels(label)
+    found = connection.call(lambda client: client.list(states=state or (), limit=limit, labels=wanted))
     printer.table_or_json(
         found,
         ("JOB", "STATE", "CREATED", "AUDIO", "DONE", "LANGUAGE", "MODEL", "FILE"),
@@ -80,6 +83,7 @@ def show(job: JobId, connection: SuiteConnection, as_json: AsJson = False) -> No
         "expires": printer.moment(found.expires_at_s),
         "from cache": "yes" if found.cached else "no",
         "warnings": ", ".join(found.warnings) or "-",
+        "labels": ", ".join(f"{name}={value}" for name, value in found.labels.items()) or "-",
     }
     if found.error is not None:
         fields["error"] = _sentence(found.error)

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import TextOptions, option, panel, spread
+from sayit.cli.commands.arguments import Labels, TextOptions, option, panel, spread
 from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError, complain, error_line, note
+from sayit.cli.overrides import labels
 from sayit.cli.transcription import inputs as sources
 from sayit.cli.transcription.display import Show, display
 from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of, without_done
@@ -96,6 +97,7 @@ class Transcription:
             show_default=False,
         ),
     ] = ""
+    label: Labels
     subtitles: Subtitles = Subtitles()
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
@@ -139,7 +141,7 @@ def transcribe(call: Transcription) -> None:
     are headed by their file's name, several JSON results become one array; subtitles and tables of several files need
     --output FOLDER. Flags of openai/whisper and whisper-ctranslate2 are understood.
     """
-    options = call.options()
+    options, marks = call.options(), labels(call.label)
     try:
         destination = call.destination()
         formats = formats_of(call.form, destination)
@@ -159,7 +161,13 @@ def transcribe(call: Transcription) -> None:
     from sayit.cli.transcription.work import Work, transcribe_all
 
     suite = target.choose(call.suite)
-    work = Work(inputs=inputs, options=suite.asked(options), outputs=outputs, display=display(call.progress, inputs))
+    work = Work(
+        inputs=inputs,
+        options=suite.asked(options),
+        labels=marks,
+        outputs=outputs,
+        display=display(call.progress, inputs),
+    )
 
     async def main() -> Exit:
         async with AsyncExitStack() as started:

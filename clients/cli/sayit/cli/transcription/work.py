@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sayit.cli import interrupt
 from sayit.cli.exit_codes import Exit
@@ -27,6 +27,8 @@ class Work:
 
     inputs: Sequence[Input]
     options: Options
+    #: Of every job.
+    labels: Mapping[str, str] = field(default_factory=dict)
     outputs: Outputs
     display: Display
 
@@ -66,7 +68,7 @@ async def _one(client: AsyncClient, work: Work, index: int) -> Exit:
 async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript:
     one = work.inputs[index]
     try:
-        job = await client.create_job(one.audio(), options=work.options, filename=one.filename)
+        job = await client.create_job(one.audio(), options=work.options, filename=one.filename, labels=work.labels)
     except OSError as error:
         raise LocalError("FILE_UNREADABLE") from error
     async with interrupt.cancelling(client, job.id):

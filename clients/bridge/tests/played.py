@@ -34,6 +34,7 @@ def played(
     *,
     events: list[str] | None = None,
     transcript: list[dict[str, Any]] | None = None,
+    suppressed: list[dict[str, Any]] | None = None,
 ) -> list[str]:
     """Answers for the job `played`: each stream of events once, then none can be reached.
 
@@ -50,7 +51,7 @@ def played(
             route.abort("connectionrefused")
 
     text = " ".join(each["text"] for each in transcript or [])
-    document = {"text": text, "language": "en", "duration": 3.0, "segments": transcript}
+    document = {"text": text, "language": "en", "duration": 3.0, "segments": transcript, "suppressed": suppressed or []}
     page.route("**/v1/jobs/played", lambda route: route.fulfill(json=job))
     page.route("**/v1/jobs/played/events", stream)
     page.route("**/v1/jobs/played/transcript?*", lambda route: route.fulfill(json=document))

@@ -77,6 +77,10 @@ def test_a_long_file_is_polled_watched_and_read(client: httpx.Client) -> None:
             client.get(f"{path}/transcript?format={form}", headers={"If-None-Match": shown.headers["ETag"]}).status_code
             == 304
         )
+    shown = [client.get(f"{path}/transcript{form}suppressed=true").text for form in ("?format=txt&", ".txt?")]
+    removed = client.get(f"{path}/transcript").json()["suppressed"]
+    assert shown[0] == shown[1]
+    assert shown[0].count("[") == len(removed)
     assert client.get(f"{path}/transcript?format=doc").status_code == 400
 
 

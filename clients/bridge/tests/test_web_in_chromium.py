@@ -292,6 +292,18 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     assert page.evaluate(NAMELESS) == []
 
 
+def test_removed_text_can_be_looked_through(page: Page, bridge_url: str) -> None:
+    """Behind a line that says how much it is, with time and reason; a text without any has no such line."""
+    gone = {"text": "Thanks for watching.", "reason": "known_phrase", "start": 61.0, "end": 62.0}
+    played(page, job_document("completed", 1), transcript=[segment("one", 0.0)], suppressed=[gone])
+    page.goto(f"{bridge_url}/#/jobs/played")
+    page.get_by_text("1 text removed as probably not said").click()
+    expect(page.locator(".removed li")).to_have_text(
+        "1:01 Thanks for watching. a phrase that the model invents in silence"
+    )
+    assert shown_text(page) == "one"
+
+
 def test_final_text_replaces_partial_text_and_refinements_replace_both(page: Page, bridge_url: str) -> None:
     """A partial text that comes late changes nothing; a stream that breaks off is resumed behind its last number."""
     first = (

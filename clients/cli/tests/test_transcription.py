@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sayit.cli.transcription.progress import ProgressBars
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, JobState, PartialText, Progress, Refinement, StateChanged
 from sayit.speech.rendering import Format
-from sayit.speech.transcript import Segment
+from sayit.speech.transcript import Segment, Suppressed, SuppressionReason
 
 from .helper import transcript
 
@@ -170,6 +171,17 @@ def test_only_the_clips_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
             0, transcript("one", "two", "three")
         )
         assert capsys.readouterr().out == kept, clips
+
+
+def test_removed_text_is_shown_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a line of its own, and of the clips only."""
+    gone = (
+        Suppressed(text="MBC", reason=SuppressionReason.NO_SPEECH, start_s=float(at), end_s=at + 0.5) for at in (1, 9)
+    )
+    value = replace(transcript("one", "two"), suppressed=tuple(gone))
+    for form, lines in ((_form(Format.TXT), 2), (_form(Format.TXT, suppressed=True, clips=clips_of("0,5")), 3)):
+        Outputs(_inputs("a.wav"), form, None).put(0, value)
+        assert len(capsys.readouterr().out.splitlines()) == lines
 
 
 def test_inputs_are_checked_before_anything_is_started(tmp_path: Path) -> None:

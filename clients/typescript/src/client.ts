@@ -26,6 +26,12 @@ export interface CreateOptions extends Options {
   signal?: AbortSignal;
 }
 
+/** How a transcript is written: `raw` as the model wrote it; `suppressed` with what was removed, as `[reason: text]`. */
+export interface Writing {
+  raw?: boolean;
+  suppressed?: boolean;
+}
+
 export interface TranscribeOptions extends CreateOptions {
   onEvent?: (event: JobEvent) => void;
 }
@@ -104,8 +110,8 @@ export class SayIt {
   }
 
   /** A finished job's transcript as text, subtitles, JSON or a table. */
-  async rendered(id: string, format: Format, { raw = false }: { raw?: boolean } = {}): Promise<string> {
-    return this.#text("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript${queryOf({ format, raw })}`);
+  async rendered(id: string, format: Format, how: Writing = {}): Promise<string> {
+    return this.#text("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript${queryOf({ format, ...how })}`);
   }
 
   /** Cancels a job; an ended one is returned as it is. */

@@ -1510,6 +1510,11 @@ export interface components {
             /** Segments */
             segments?: components["schemas"]["VerboseSegment"][] | null;
             /**
+             * Suppressed
+             * @description SayIt's: what was removed as probably not said.
+             */
+            suppressed: components["schemas"]["SuppressedDocument"][];
+            /**
              * Task
              * @enum {string}
              */
@@ -3040,10 +3045,20 @@ export interface operations {
                      */
                     prompt?: string;
                     /**
+                     * Raw
+                     * @description As the model wrote it, whatever `formatting` and `mask_profanity` say.
+                     */
+                    raw?: boolean;
+                    /**
                      * Suppress Tokens
                      * @description Ids of tokens that are never written. Commas separate several in a query or a form.
                      */
                     suppress_tokens?: number[];
+                    /**
+                     * Suppressed
+                     * @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it.
+                     */
+                    suppressed?: boolean;
                     /** @description `translate` writes English. */
                     task?: components["schemas"]["Task"];
                     /**
@@ -3521,10 +3536,12 @@ export interface operations {
     getTranscript: {
         parameters: {
             query?: {
-                /** @description `text` is another name of `txt`. */
-                format?: components["schemas"]["Format"];
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+                /** @description `text` is another name of `txt`. */
+                format?: components["schemas"]["Format"];
             };
             header?: {
                 "if-none-match"?: string;
@@ -3645,7 +3662,12 @@ export interface operations {
     };
     getTranscriptAss: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -3749,7 +3771,12 @@ export interface operations {
     };
     getTranscriptMd: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -3853,7 +3880,12 @@ export interface operations {
     };
     getTranscriptSrt: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -3957,7 +3989,12 @@ export interface operations {
     };
     getTranscriptTimedTxt: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -4061,7 +4098,12 @@ export interface operations {
     };
     getTranscriptTsv: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -4165,7 +4207,12 @@ export interface operations {
     };
     getTranscriptTtml: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -4269,7 +4316,12 @@ export interface operations {
     };
     getTranscriptTxt: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -4373,7 +4425,12 @@ export interface operations {
     };
     getTranscriptVtt: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -5276,6 +5333,10 @@ export interface operations {
     createJobFromUpload: {
         parameters: {
             query?: {
+                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
                 /** @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default). */
                 wait?: number;
                 /** @description With `wait`: the transcript in this format is the answer if it is there in time. */

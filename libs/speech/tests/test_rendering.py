@@ -231,3 +231,18 @@ def test_every_format_has_its_number():
     with pytest.raises(SayItError) as caught:
         wire.format_from_proto(77)
     assert (caught.value.kind, caught.value.field) == (ErrorKind.INVALID_ARGUMENT, "format")
+
+
+def test_removed_text_is_shown_where_it_stood():
+    """Every form for reading shows it marked and in order of time; JSON does not change."""
+    removed = Suppressed(text="시청해\n주셔서", reason=SuppressionReason.KNOWN_PHRASE, start_s=1.5, end_s=2.5)
+    value = transcript(segment(0, 0, 2, "안녕."), segment(1, 3, 4, "네."), suppressed=(removed,))
+    shown = {form: render(value, form, suppressed=True) for form in Format}
+    assert shown[Format.TXT] == "안녕.\n[known_phrase: 시청해 주셔서]\n네.\n"
+    assert shown.pop(Format.JSON) == render(value, Format.JSON)
+    for form, text in shown.items():
+        plain = "".join(re.sub(r"\\N|<br/>|\\", "", text).split())
+        assert "[known_phrase:시청해주셔서]" in plain, form
+        assert "known_phrase" not in render(value, form), form
+    starts = [start for start, _ in cues(shown[Format.SRT])]
+    assert starts == sorted(starts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sayit.gateway.api.transcription import RECOGNIZE_BYTES
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind
 from sayit.speech.rendering import Format, render
+from sayit.speech.transcript import Suppressed, SuppressionReason
 from sayit.v1 import resources_pb2, upload_service_pb2, vocabulary_service_pb2
 from sayit.v1 import transcription_service_pb2 as pb
 
@@ -84,6 +86,27 @@ async def test_several_forms_in_one_answer() -> None:
             pb.GetTranscriptRequest(job_id="job-1", formats=[pb.TRANSCRIPT_FORMAT_UNSPECIFIED])
         )
         assert (await failure(unspecified)).field == "formats"
+
+
+async def test_a_form_may_show_what_was_removed() -> None:
+    """With `suppressed`, and only then."""
+    async with suite() as s:
+        gone = Suppressed(text="MBC", reason=SuppressionReason.NO_SPEECH, start_s=0.0, end_s=1.0)
+        s.fake.transcript = replace(s.fake.transcript, suppressed=(gone,))
+        text = pb.TRANSCRIPT_FORMAT_TEXT
+        shown = {
+            wanted: b"".join(
+                [
+                    part.content
+                    async for part in s.jobs.GetTranscript(
+                        pb.GetTranscriptRequest(job_id="job-1", format=text, suppressed=wanted)
+                    )
+                ]
+            )
+            for wanted in (True, False)
+        }
+    assert b"[no_speech: MBC]" in shown[True]
+    assert b"MBC" not in shown[False]
 
 
 def methods() -> list[Any]:

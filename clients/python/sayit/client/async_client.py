@@ -321,9 +321,18 @@ class AsyncClient:
         # Hours of words take a while: the event loop goes on.
         return await asyncio.to_thread(transcript_of_parts, parts)
 
-    async def render(self, job_id: str, form: Format, *, raw: bool = False) -> str:
-        """A finished job's transcript as text, subtitles, JSON or a table; `raw` and errors as for `transcript`."""
-        request = service_pb.GetTranscriptRequest(job_id=job_id, format=format_to_proto(form), raw=raw)
+    async def render(self, job_id: str, form: Format, *, raw: bool = False, suppressed: bool = False) -> str:
+        """A finished job's transcript as text, subtitles, JSON or a table; `raw` and errors as for `transcript`.
+
+        Args:
+            job_id: the job.
+            form: the form.
+            raw: whether it is as the model wrote it.
+            suppressed: whether it shows what was removed, where it stood, as `[reason: text]`; JSON always lists it.
+        """
+        request = service_pb.GetTranscriptRequest(
+            job_id=job_id, format=format_to_proto(form), raw=raw, suppressed=suppressed
+        )
         parts = await pages.transcript_parts(self._connection, request)
         return b"".join(part.content for part in parts).decode()
 

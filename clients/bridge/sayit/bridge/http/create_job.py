@@ -15,7 +15,7 @@ from sayit.bridge.http.documents import JobDocument
 from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.jobs import TRANSCRIPTS, AskedFormat, rendered, told
 from sayit.bridge.http.media_types import media_type_of
-from sayit.bridge.http.openapi import REF, Labels, UploadId, Wait, form_content, labels_of, problems
+from sayit.bridge.http.openapi import REF, Labels, UploadId, Wait, Writing, form_content, labels_of, problems
 from sayit.bridge.http.options import LISTS, OptionsDocument
 from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError
@@ -39,7 +39,7 @@ _Format = Annotated[
 ]
 
 
-class JobQuery(OptionsDocument):
+class JobQuery(OptionsDocument, Writing):
     """Options of a job as query parameters; the fields of a form win over them."""
 
     filename: str = Field(default="", max_length=1024, description="Name to show; a form's file brings its own.")
@@ -138,7 +138,7 @@ async def create_job(
     return await _answer(request, deps, gateway, job, query)
 
 
-class UploadJobQuery(BaseModel):
+class UploadJobQuery(Writing):
     """How the job is answered."""
 
     wait: Wait = 0.0
@@ -198,7 +198,7 @@ async def _answer(
     if ended and query.format is not None:
         if job.state is not JobState.COMPLETED:
             raise error_of_ended(job)
-        answer = await rendered(gateway, request, job.id, query.format)
+        answer = await rendered(gateway, request, job.id, query.format, query)
     else:
         answer = await told(gateway, request, job, waited=query.wait > 0)
         answer.status_code = 200 if ended else 202

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.dependencies import Caller, Parts, kept
 from sayit.bridge.http.documents import JobDocument, JobListDocument, job_document, poll_after_ms
 from sayit.bridge.http.job_wait import ended_within
-from sayit.bridge.http.openapi import JobId, Labels, Wait, labels_of, problems
+from sayit.bridge.http.openapi import JobId, Labels, Wait, Writing, labels_of, problems
 from sayit.bridge.http.problems import language_of
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
@@ -42,6 +42,14 @@ TRANSCRIPTS = {
 }
 #: A format as a client asks for it.
 AskedFormat = Annotated[Format, BeforeValidator(lambda form: Format.TXT if form == "text" else form)]
+
+
+class TranscriptQuery(Writing):
+    """Which form of a transcript, and how it is written."""
+
+    format: AskedFormat = Field(default=Format.JSON, description="`text` is another name of `txt`.")
+
+
 _NOT_FOUND = problems(ErrorKind.JOB_NOT_FOUND)
 
 routes = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -97,14 +105,11 @@ async def get_transcript(
     request: Request,
     gateway: Caller,
     job_id: JobId,
-    form: Annotated[AskedFormat, Query(alias="format", description="`text` is another name of `txt`.")] = Format.JSON,
-    raw: Annotated[
-        bool, Query(description="As the model wrote it, whatever `formatting` and `mask_profanity` say.")
-    ] = False,
+    query: Annotated[TranscriptQuery, Query()],
     if_none_match: Annotated[str, Header(max_length=1024)] = "",  # noqa: ARG001  # described here, `kept` reads it
 ) -> Response:
     """The transcript as JSON, text, subtitles or a table."""
-    return await rendered(gateway, request, job_id, form, raw=raw)
+    return await rendered(gateway, request, job_id, query.format, query)
 
 
 def _one_format(form: Format) -> None:
@@ -122,8 +127,10 @@ def _one_format(form: Format) -> None:
             ),
         },
     )
-    async def get_one_format(request: Request, gateway: Caller, job_id: JobId) -> Response:
-        answer = await rendered(gateway, request, job_id, form)
+    async def get_one_format(
+        request: Request, gateway: Caller, job_id: JobId, writing: Annotated[Writing, Query()]
+    ) -> Response:
+        answer = await rendered(gateway, request, job_id, form, writing)
         if answer.status_code == 200:
             answer.headers["Content-Type"] = f"{_TEXT}; charset=utf-8"  # the only one that every generator reads
         return answer
@@ -134,9 +141,9 @@ for _form in Format:
         _one_format(_form)
 
 
-async def rendered(gateway: Gateway, request: Request, job_id: str, form: Format, *, raw: bool = False) -> Response:
+async def rendered(gateway: Gateway, request: Request, job_id: str, form: Format, writing: Writing) -> Response:
     """A finished job's transcript in this format."""
-    content = (await gateway.render(job_id, form, raw=raw)).encode()
+    content = (await gateway.render(job_id, form, raw=writing.raw, suppressed=writing.suppressed)).encode()
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     return kept(request, content, _MEDIA_TYPES[form], headers)

@@ -25,6 +25,7 @@ from sayit.speech.language_names import LANGUAGES, normal_language
 from sayit.speech.languages import main_language
 from sayit.speech.options import MAX_PROMPT_CHARS, Options, Task
 from sayit.speech.rendering import Format, render
+from sayit.speech.rendering.documents import suppressed_value
 from sayit.speech.transcript import Transcript
 
 _FIELD = "audio_file"
@@ -153,7 +154,10 @@ def _json(transcript: Transcript) -> bytes:
         }
         for segment in transcript.segments
     ]
-    return compact({"text": transcript.text, "segments": segments, "language": transcript.language})
+    suppressed = suppressed_value(transcript)
+    return compact(
+        {"text": transcript.text, "segments": segments, "language": transcript.language, "suppressed": suppressed}
+    )
 
 
 _WRITERS: Mapping[Output, Callable[[Transcript], bytes]] = {

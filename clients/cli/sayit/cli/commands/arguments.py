@@ -50,6 +50,10 @@ Labels = Annotated[
         show_default=False,
     ),
 ]
+Suppressed = Annotated[
+    bool,
+    typer.Option("--suppressed", help="Show what was removed as not said, where it stood: [reason: text]."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Data = Annotated[
     Path,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sayit.cli import printer
-from sayit.cli.commands.arguments import AsJson, Labels, spread
+from sayit.cli.commands.arguments import AsJson, Labels, Suppressed, spread
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite.suite_file import write
@@ -163,9 +163,10 @@ def transcript(
     raw: Annotated[
         bool, typer.Option("--raw", help="As the model wrote it, without formatting and masks that the job asked for.")
     ] = False,
+    suppressed: Suppressed = False,
 ) -> None:
     """Print a finished job's transcript."""
-    text = connection.call(lambda client: client.render(job, form, raw=raw))
+    text = connection.call(lambda client: client.render(job, form, raw=raw, suppressed=suppressed))
     if output is None:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         return

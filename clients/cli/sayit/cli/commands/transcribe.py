@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import Labels, TextOptions, option, panel, spread
+from sayit.cli.commands.arguments import Labels, Suppressed, TextOptions, option, panel, spread
 from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError, complain, error_line, note
@@ -97,6 +97,7 @@ class Transcription:
             show_default=False,
         ),
     ] = ""
+    suppressed: Suppressed = False
     label: Labels
     subtitles: Subtitles = Subtitles()
     progress: Annotated[
@@ -145,7 +146,12 @@ def transcribe(call: Transcription) -> None:
     try:
         destination = call.destination()
         formats = formats_of(call.form, destination)
-        form = Form(formats=formats, style=SubtitleStyle(**vars(call.subtitles)), clips=clips_of(call.clips))
+        form = Form(
+            formats=formats,
+            style=SubtitleStyle(**vars(call.subtitles)),
+            suppressed=call.suppressed,
+            clips=clips_of(call.clips),
+        )
         found = sources.of_arguments(call.files)
         inputs = found if call.overwrite else without_done(found, formats, destination)
         outputs = Outputs(inputs, form, destination)

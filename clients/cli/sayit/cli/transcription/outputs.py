@@ -27,6 +27,8 @@ class Form:
 
     formats: tuple[Format, ...] = (Format.TXT,)
     style: SubtitleStyle = BROADCASTERS
+    #: Whether removed text is shown in its place.
+    suppressed: bool = False
     #: Only what is said in these stretches; empty for all.
     clips: tuple[Span, ...] = ()
 
@@ -92,7 +94,7 @@ class Outputs:
         return self._form.formats == (Format.JSON,) and len(self._inputs) > 1
 
     def _rendered(self, transcript: Transcript, form: Format) -> str:
-        return render(transcript, form, self._form.style)
+        return render(transcript, form, self._form.style, suppressed=self._form.suppressed)
 
     def _print_what_is_due(self) -> None:
         while self._printed in self._outcomes:
@@ -191,7 +193,8 @@ def _clipped(transcript: Transcript, clips: Iterable[Span]) -> Transcript:
             segments.append(replace(segment, words=words, text=text, start_s=words[0].start_s, end_s=words[-1].end_s))
         elif not segment.words and inside(segment.start_s, segment.end_s):
             segments.append(segment)
-    return replace(transcript, segments=tuple(segments))
+    suppressed = tuple(one for one in transcript.suppressed if inside(one.start_s, one.end_s))
+    return replace(transcript, segments=tuple(segments), suppressed=suppressed)
 
 
 def _print(text: str) -> None:

@@ -64,14 +64,19 @@ class Format(StrEnum):
     MD = "md"
 
 
-def render(transcript: Transcript, form: Format, style: SubtitleStyle = BROADCASTERS) -> str:
+def render(
+    transcript: Transcript, form: Format, style: SubtitleStyle = BROADCASTERS, *, suppressed: bool = False
+) -> str:
     """The transcript in this form, its last line ended; silence is an empty text or a file without cues.
 
     Args:
         transcript: the text.
         form: how to write it.
         style: how subtitles are cut; the other forms are written as they are.
+        suppressed: whether forms for reading show also what was removed, where it stood, as `[reason: text]`.
     """
+    if suppressed and form is not Format.JSON:
+        transcript = documents.with_suppressed(transcript)
     if form in _SUBTITLES:
         return _SUBTITLES[form](transcript, style)
     return _DOCUMENTS[form](transcript)

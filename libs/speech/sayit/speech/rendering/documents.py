@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sayit.speech.rendering.text import channel_mark, clock, line, ms
 from sayit.speech.transcript import Segment, Transcript, Word
@@ -92,18 +93,40 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
                 for gap in transcript.coverage.gaps
             ],
         },
-        "suppressed": [
-            {
-                "text": removed.text,
-                "reason": removed.reason.value,
-                "start": seconds(removed.start_s),
-                "end": seconds(removed.end_s),
-                "channel": removed.channel,
-            }
-            for removed in transcript.suppressed
-        ],
+        "suppressed": suppressed_value(transcript),
         "usage": {"audio": seconds(transcript.usage.audio_s), "compute": seconds(transcript.usage.compute_s)},
     }
+
+
+def suppressed_value(transcript: Transcript) -> list[dict[str, object]]:
+    """The removed text in the JSON form."""
+    return [
+        {
+            "text": removed.text,
+            "reason": removed.reason.value,
+            "start": seconds(removed.start_s),
+            "end": seconds(removed.end_s),
+            "channel": removed.channel,
+        }
+        for removed in transcript.suppressed
+    ]
+
+
+def with_suppressed(transcript: Transcript) -> Transcript:
+    """The transcript with what was removed in its place, as segments `[reason: text]`."""
+    removed = (
+        Segment(
+            id=0,
+            start_s=one.start_s,
+            end_s=one.end_s,
+            channel=one.channel,
+            text=f"[{one.reason}: {line(one.text)}]",
+            language=transcript.language,
+        )
+        for one in transcript.suppressed
+    )
+    together = sorted((*transcript.segments, *removed), key=lambda one: (one.start_s, one.channel))
+    return replace(transcript, segments=tuple(replace(one, id=place) for place, one in enumerate(together)))
 
 
 def segment_value(segment: Segment) -> dict[str, object]:

@@ -521,12 +521,17 @@ class GetTranscriptRequest(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
     FORMATS_FIELD_NUMBER: _builtins.int
+    SUPPRESSED_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     format: Global___TranscriptFormat.ValueType
     """The form."""
     raw: _builtins.bool
     """Whether `formatting` and `mask_profanity` of the job's options are left out: the text as the model wrote it."""
+    suppressed: _builtins.bool
+    """Whether a form for reading also shows what was removed, where it stood, as "[reason: text]". The Transcript message
+    and JSON always list it.
+    """
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[Global___TranscriptFormat.ValueType]:
         """Several forms, in place of `format`: their contents follow each other in this order. At most 16."""
@@ -538,10 +543,11 @@ class GetTranscriptRequest(_message.Message):
         format: Global___TranscriptFormat.ValueType = ...,
         raw: _builtins.bool = ...,
         formats: _abc.Iterable[Global___TranscriptFormat.ValueType] | None = ...,
+        suppressed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "formats", b"formats", "job_id", b"job_id", "raw", b"raw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "formats", b"formats", "job_id", b"job_id", "raw", b"raw", "suppressed", b"suppressed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -147,7 +147,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
                     yield part
             return
         whole = wire.message_of_parts([part async for part in stream])
-        for form, content in zip(forms, await _rendered(whole, forms), strict=True):
+        for form, content in zip(forms, await _rendered(whole, forms, suppressed=request.suppressed), strict=True):
             data = content.encode()
             for start in range(0, len(data), _CONTENT_BYTES) or [0]:
                 yield transcription_service_pb2.GetTranscriptResponse(
@@ -177,11 +177,18 @@ def _forms(formats: Sequence[transcription_service_pb2.TranscriptFormat.ValueTyp
     return forms
 
 
-async def _rendered(transcript: resources_pb2.Transcript, forms: Sequence[Format]) -> list[str]:
+async def _rendered(
+    transcript: resources_pb2.Transcript, forms: Sequence[Format], *, suppressed: bool = False
+) -> list[str]:
     # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
     if not forms:
         return []
-    return await asyncio.to_thread(lambda: [render(wire.transcript_from_proto(transcript), form) for form in forms])
+
+    def work() -> list[str]:
+        value = wire.transcript_from_proto(transcript)
+        return [render(value, form, suppressed=suppressed) for form in forms]
+
+    return await asyncio.to_thread(work)
 
 
 async def _of_one(

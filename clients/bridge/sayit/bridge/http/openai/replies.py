@@ -10,7 +10,7 @@ from sayit.bridge.http.openai.form_fields import AudioRequest, ResponseFormat
 from sayit.speech.language_names import LANGUAGES
 from sayit.speech.options import Task
 from sayit.speech.rendering import Format, render
-from sayit.speech.rendering.documents import figure, seconds
+from sayit.speech.rendering.documents import figure, seconds, suppressed_value
 from sayit.speech.transcript import Segment, Transcript
 
 #: Whisper counts positions in frames of 10 ms.
@@ -94,6 +94,8 @@ def _verbose(transcript: Transcript, request: AudioRequest) -> dict[str, Any]:
         "duration": seconds(transcript.duration_s),
         "text": transcript.text,
         "usage": _usage(transcript),
+        # Not OpenAI's: what was removed because it was probably not said.
+        "suppressed": suppressed_value(transcript),
     }
     if request.segments:
         reply["segments"] = [whisper_segment(segment) for segment in transcript.segments]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sayit.bridge.http.documents import Document
+from sayit.bridge.http.documents import Document, SuppressedDocument
 
 
 class DurationUsage(Document):
@@ -71,6 +71,7 @@ class TranscriptionVerboseJson(Document):
     duration: float
     text: str
     usage: DurationUsage
+    suppressed: list[SuppressedDocument] = Field(description="SayIt's: what was removed as probably not said.")
     segments: list[VerboseSegment] | None = None
     words: list[VerboseWord] | None = None
 

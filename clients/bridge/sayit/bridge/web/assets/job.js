@@ -9,6 +9,7 @@ import { isAnnouncing, jobHead } from "./jobhead.js";
 import { durable, nothingYet, place, refine } from "./live.js";
 import { toast } from "./overlays.js";
 import { createPlayer } from "./player.js";
+import { removedText } from "./removed.js";
 import { listenToKeys } from "./shortcuts.js";
 import { dropLive, editsOf, keepEdits, keepLive, liveOf } from "./store.js";
 import { freshState, textTools } from "./texttools.js";
@@ -59,6 +60,7 @@ class JobView {
     /** @type {unknown} what the service refused the job with */
     this.refusal = null;
     this.head = jobHead();
+    this.removed = removedText([]);
     this.text = createTextView({
       seek: (seconds) => this.player.seek(seconds),
       pause: () => this.player.pause(),
@@ -96,6 +98,7 @@ class JobView {
         this.head.element,
         this.tools.element,
         this.text.element,
+        this.removed,
         this.player.element,
       ),
     );
@@ -107,6 +110,7 @@ class JobView {
     this.head.element.replaceWith(head.element);
     this.tools.element.replaceWith(tools.element);
     Object.assign(this, { head, tools });
+    this.#showRemoved();
     this.text.relabel();
     this.player.relabel();
     if (this.refusal) this.refuse(this.refusal);
@@ -200,6 +204,13 @@ class JobView {
     return event === "completed" || event === "failed" || (event === "state" && isEnded(value.state));
   }
 
+  #showRemoved() {
+    const removed = removedText(this.text.transcript?.removed ?? []);
+    removed.open = this.removed.open;
+    this.removed.replaceWith(removed);
+    this.removed = removed;
+  }
+
   /** @param {Partial<Job>} change */
   #change(change) {
     if (!this.job) return;
@@ -234,6 +245,7 @@ class JobView {
     const [transcript, edits] = await Promise.all([this.#retrying(() => getTranscript(this.id)), editsOf(this.id)]);
     if (this.left.aborted) return;
     this.text.setTranscript(transcript, edits, (changed) => void keepEdits(this.id, changed));
+    this.#showRemoved();
     this.#noteEnd(job);
     this.player.setDuration(transcript.duration);
     this.player.setSpeech(transcript.segments);

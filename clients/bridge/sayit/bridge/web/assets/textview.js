@@ -153,7 +153,7 @@ export class TextView {
   now() {
     if (this.transcript) return withEdits(this.transcript, this.corrections.edits);
     const segments = [...this.#chunks].sort(([a], [b]) => a - b).flatMap(([, { chunk }]) => chunk.segments);
-    return { segments, language: segments[0]?.language ?? "", duration: segments.at(-1)?.end ?? 0, raw: null };
+    return { segments, removed: [], language: segments[0]?.language ?? "", duration: segments.at(-1)?.end ?? 0, raw: null };
   }
 
   /** @param {number} index */

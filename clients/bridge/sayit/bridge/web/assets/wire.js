@@ -10,8 +10,9 @@
  *   id: string, state: State, name: string, language: string, model: string, expected: string, wishes: Wish[],
  *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number
  * }} Job
- * @typedef {{segments: Segment[], language: string, duration: number, raw: any}} Transcript `raw`: the service's own
- *   object, null while it has none
+ * @typedef {{text: string, reason: string, start: number}} Removed
+ * @typedef {{segments: Segment[], removed: Removed[], language: string, duration: number, raw: any}} Transcript `raw`: the
+ *   service's own object, null while it has none
  * @typedef {"formatting" | "channels" | "profanity" | "translate"} Wish
  * @typedef {{language: string, model: string, expected: string, wishes: readonly Wish[]}} Options `expected`: words
  */
@@ -122,7 +123,7 @@ export function segmentOf(value) {
  * @returns {Transcript}
  */
 export function transcriptOf(value) {
-  return { segments: value.segments.map(segmentOf), language: value.language, duration: value.duration, raw: value };
+  return { segments: value.segments.map(segmentOf), removed: value.suppressed ?? [], language: value.language, duration: value.duration, raw: value };
 }
 
 /**

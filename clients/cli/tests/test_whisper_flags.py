@@ -19,6 +19,7 @@ from sayit.cli.exit_codes import Failure
         ("--best_of 3 --patience=1.5 --suppress_tokens -1", "--decoding best_of=3 --decoding patience=1.5"),
         ("--no_speech_threshold 0.5 --logprob_threshold None", "--decoding no_speech_threshold=0.5"),
         ("--output_format all --initial_prompt x", "--output_format all --initial_prompt x"),
+        ("--vad_filter False a.wav --vad_filter=True", "--voice-threshold 0 a.wav"),
         ("-- --fp16 x", "-- --fp16 x"),
     ],
 )
@@ -29,10 +30,10 @@ def test_flags_are_said_in_our_words(written: str, ours: str) -> None:
 
 def test_what_has_no_effect_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """One line each, and the call goes on."""
-    assert list(translated(["--fp16", "False", "--vad_filter=True", "a.wav"])) == ["a.wav"]
+    assert list(translated(["--fp16", "False", "--vad_method=silero", "a.wav"])) == ["a.wav"]
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("sayit: --fp16 has no effect here: ")
-    assert second.startswith("sayit: --vad_filter has no effect here: ")
+    assert second.startswith("sayit: --vad_method has no effect here: ")
 
 
 def test_a_switch_with_another_value_is_refused() -> None:

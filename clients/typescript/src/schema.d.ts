@@ -997,6 +997,11 @@ export interface components {
              */
             vocabulary?: string;
             /**
+             * Voice Threshold
+             * @description Probability of a voice from which on audio is transcribed, in place of the installation's (0.5): less finds quieter speech. 0: all audio.
+             */
+            voice_threshold?: number | null;
+            /**
              * Word Timestamps
              * @description Whether segments carry words with times.
              */
@@ -1573,6 +1578,7 @@ export interface components {
              *       "temperature": null,
              *       "temperatures": [],
              *       "vocabulary": "",
+             *       "voice_threshold": null,
              *       "word_timestamps": false
              *     }
              */
@@ -2464,6 +2470,11 @@ export interface operations {
                      */
                     vocabulary?: string;
                     /**
+                     * Voice Threshold
+                     * @description SayIt's own. Probability of a voice from which on audio is transcribed, in place of the installation's (0.5): less finds quieter speech. 0: all audio.
+                     */
+                    voice_threshold?: number;
+                    /**
                      * Word Timestamps
                      * @description SayIt's own. Whether segments carry words with times.
                      */
@@ -2716,6 +2727,11 @@ export interface operations {
                      * @description SayIt's own. Name of a stored vocabulary. See `/v1/vocabularies`.
                      */
                     vocabulary?: string;
+                    /**
+                     * Voice Threshold
+                     * @description SayIt's own. Probability of a voice from which on audio is transcribed, in place of the installation's (0.5): less finds quieter speech. 0: all audio.
+                     */
+                    voice_threshold?: number;
                     /**
                      * Word Timestamps
                      * @description SayIt's own. Whether segments carry words with times.
@@ -3080,6 +3096,11 @@ export interface operations {
                      * @description Name of a stored vocabulary. See `/v1/vocabularies`.
                      */
                     vocabulary?: string;
+                    /**
+                     * Voice Threshold
+                     * @description Probability of a voice from which on audio is transcribed, in place of the installation's (0.5): less finds quieter speech. 0: all audio.
+                     */
+                    voice_threshold?: number;
                     /**
                      * Wait
                      * @description Seconds to wait for the job's end before answering; the installation has a limit of its own (60 s by default).

@@ -80,6 +80,7 @@ options = st.builds(
     beam_size=counts,
     temperature=st.none() | figures,
     max_tokens_per_window=counts,
+    voice_threshold=st.none() | figures,
     guard=st.sampled_from(Guard),
     formatting=st.booleans(),
     mask_profanity=st.booleans(),

@@ -182,6 +182,14 @@ class Options:
     vocabulary: Annotated[str, Rule("Name of a stored vocabulary.", chars=64)] = ""
     #: Decode options in place of the preset's.
     decoding: DecodingOverrides = DecodingOverrides()
+    voice_threshold: Annotated[
+        float | None,
+        Rule(
+            "Probability of a voice from which on audio is transcribed, in place of the installation's (0.5): "
+            "less finds quieter speech. 0: all audio.",
+            limits=(0.0, 1.0),
+        ),
+    ] = None
     guard: Annotated[Guard, Rule("How strictly text is removed that was probably not said.")] = Guard.STANDARD
     formatting: Annotated[
         bool, Rule("Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.")

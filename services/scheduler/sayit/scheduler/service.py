@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import grpc
@@ -93,7 +93,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
     )
 
 
-def new_splitter(channels: int, numbered: bool, *, voice_threshold: float) -> ChannelSplitter:
+def new_splitter(channels: int, numbered: bool, voice_threshold: float) -> ChannelSplitter:
     """The splitter of one recording."""
     # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -283,7 +283,8 @@ class _Wiring:
             jobs=self.stores.jobs,
             objects=self.objects,
             reader=self.reader,
-            new_splitter=partial(new_splitter, voice_threshold=self.settings.voice_threshold),
+            new_splitter=new_splitter,
+            voice_threshold=self.settings.voice_threshold,
             limits=self.limits,
             leasing=self.leasing,
             publish=self.bus.publish,

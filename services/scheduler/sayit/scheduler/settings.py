@@ -104,7 +104,7 @@ class SchedulerSettings(ServiceSettings):
         ge=0,
         le=1,
         description="Probability of a voice from which on audio is transcribed: less finds quieter speech, more that "
-        "is none. 0: all audio is transcribed.",
+        "is none. 0: all audio is transcribed. A request may name another (`voice_threshold`).",
     )
     prepare_concurrency: int = Field(2, ge=1, le=32, description="Recordings that are decoded and split at once.")
     lease_s: float = Field(

@@ -200,6 +200,21 @@ async def test_the_same_file_again_is_answered_from_the_cache(tmp_path: Path, re
         await worker.claim(*await asyncio.wait_for(worker.take(), 5))
 
 
+async def test_a_request_names_the_threshold_of_a_voice(tmp_path: Path, redis_url: str) -> None:
+    """With 0 all audio is speech; answers at two thresholds are not the same one, whoever names the threshold."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        runner = asyncio.create_task(worker.run())
+        await worker.report()
+        asked: list[dict[str, float]] = [{}, {"voice_threshold": 0.5}, {"voice_threshold": 0.0}]
+        jobs = [await s.until((await s.create(SHORT, language="ko", **more)).id, *ENDED) for more in asked]
+        assert [job.cached for job in jobs] == [False, True, False]
+        found = [await s.transcript(job.id) for job in jobs[1:]]
+        runner.cancel()
+    assert found[0].coverage.speech_detected_s < found[0].duration_s - 0.5
+    assert found[1].coverage.speech_detected_s == pytest.approx(found[1].duration_s, abs=0.1)
+
+
 @pytest.mark.usefixtures("both_databases")
 async def test_list_pages_newest_first(tmp_path: Path, redis_url: str) -> None:
     """Pages follow each other without gaps or repetition; a made-up token is refused."""

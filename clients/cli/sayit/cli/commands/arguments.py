@@ -116,6 +116,12 @@ class TextOptions:
             show_default=False,
         ),
     ] = field(default_factory=list)
+    voice_threshold: Annotated[
+        float | None,
+        option(
+            "voice_threshold", "--voice-threshold", "--vad-threshold", "--vad-onset", show_default="the installation's"
+        ),
+    ] = None
     context: Annotated[Context, option("context")] = Context.WITHIN_CHUNK
     channels: Annotated[Channels, option("channels")] = Channels.MIX
     guard: Annotated[Guard, option("guard")] = Guard.STANDARD

@@ -20,6 +20,7 @@ _SWITCHES: dict[str, tuple[list[str], list[str]]] = {
     "--words": (["--words"], []),
     "--word-timestamps": (["--words"], []),
     "--highlight-words": (["--highlight-words"], []),
+    "--vad-filter": ([], ["--voice-threshold", "0"]),
     "--condition-on-previous-text": ([], ["--context", "none"]),
 }
 _DECODING = {f"--{name.replace('_', '-')}": name for name in DECODE_READERS if name != "temperatures"}
@@ -31,7 +32,7 @@ _ALIGNMENT = "words get their times from the model that writes them (--word-time
 #: Flags with a value that have no effect, and why.
 _WITHOUT_EFFECT = {
     **dict.fromkeys(("--fp16", "--device", "--device-index", "--compute-type", "--batched", "--batch-size"), _DEVICE),
-    **dict.fromkeys(("--vad-filter", "--vad-method", "--vad-onset", "--vad-offset", "--vad-threshold"), _SPEECH),
+    **dict.fromkeys(("--vad-method", "--vad-offset"), _SPEECH),
     **dict.fromkeys(("--chunk-size", "--vad-min-silence-duration-ms", "--hallucination-silence-threshold"), _SPEECH),
     **dict.fromkeys(("--temperature-increment-on-fallback",), _FALLBACK),
     **dict.fromkeys(("--model-dir", "--model-directory", "--model-cache-only", "--local-files-only"), _MODELS),

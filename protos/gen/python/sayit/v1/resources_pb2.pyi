@@ -262,6 +262,7 @@ class TranscriptionOptions(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     VOCABULARY_FIELD_NUMBER: _builtins.int
     DECODING_FIELD_NUMBER: _builtins.int
+    VOICE_THRESHOLD_FIELD_NUMBER: _builtins.int
     GUARD_FIELD_NUMBER: _builtins.int
     FORMATTING_FIELD_NUMBER: _builtins.int
     MASK_PROFANITY_FIELD_NUMBER: _builtins.int
@@ -289,6 +290,10 @@ class TranscriptionOptions(_message.Message):
     """What becomes of several audio channels."""
     vocabulary: _builtins.str
     """Name of a stored vocabulary, see VocabularyService; its words and its text come before `hotwords` and `prompt`."""
+    voice_threshold: _builtins.float
+    """Probability of a voice from which on audio is transcribed, 0 to 1; less finds quieter speech, and more that is none; 0
+    transcribes all audio. Absent: the installation's.
+    """
     guard: Global___Guard.ValueType
     """How strictly invented text is taken out."""
     formatting: _builtins.bool
@@ -322,17 +327,23 @@ class TranscriptionOptions(_message.Message):
         channels: Global___Channels.ValueType = ...,
         vocabulary: _builtins.str = ...,
         decoding: Global___DecodingOverrides | None = ...,
+        voice_threshold: _builtins.float | None = ...,
         guard: Global___Guard.ValueType = ...,
         formatting: _builtins.bool = ...,
         mask_profanity: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "decoding", b"decoding", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "decoding", b"decoding", "temperature", b"temperature", "voice_threshold", b"voice_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "beam_size", b"beam_size", "channels", b"channels", "context", b"context", "decoding", b"decoding", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "context", b"context", "decoding", b"decoding", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    _WhichOneofReturnType__voice_threshold: _TypeAlias = _typing.Literal["voice_threshold"]  # noqa: Y015
+    _WhichOneofArgType__voice_threshold: _TypeAlias = _typing.Literal["_voice_threshold", b"_voice_threshold"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__voice_threshold) -> _WhichOneofReturnType__voice_threshold | None: ...
 
 Global___TranscriptionOptions: _TypeAlias = TranscriptionOptions  # noqa: Y015
 

@@ -56,8 +56,10 @@ class Preparer:
     jobs: JobStore
     objects: Objects
     reader: AudioReaderPool
-    #: Makes the splitter of a recording of so many channels, numbered or not; may take a moment.
-    new_splitter: Callable[[int, bool], ChannelSplitter]
+    #: Makes the splitter of a recording of so many channels, numbered or not, for a voice threshold; may take a moment.
+    new_splitter: Callable[[int, bool, float], ChannelSplitter]
+    #: Where a request names none.
+    voice_threshold: float
     limits: Limits
     leasing: Leasing
     publish: Publish
@@ -120,11 +122,17 @@ class Preparer:
         async with self.objects.file_of([part.object_key for part in parts]) as path:
             revision = await self.revision(job.model)
             if revision:
-                cache_key = await asyncio.to_thread(_cache_key, path, job, self.limits.presets, revision)
+                cache_key = await asyncio.to_thread(
+                    _cache_key, path, job, self.limits.presets, revision, self._threshold(job)
+                )
                 await self.jobs.set_cache_key(job.id, owner, cache_key)
                 if await self.answer_from_cache(job, owner, cache_key):
                     return
             await self._split(job, owner, path)
+
+    def _threshold(self, job: JobRecord) -> float:
+        asked = job.options.voice_threshold
+        return self.voice_threshold if asked is None else asked
 
     async def _split(self, job: JobRecord, owner: str, path: Path) -> None:
         split = job.options.channels is Channels.SPLIT
@@ -138,7 +146,7 @@ class Preparer:
 
         async with self.reader.read(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
-            splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, split)
+            splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, split, self._threshold(job))
             async for block in decoding:
                 rest += block
                 if len(rest) >= _FEED_BYTES * decoding.channels:
@@ -205,12 +213,16 @@ class Preparer:
         return new
 
 
-def _cache_key(path: Path, job: JobRecord, presets: Presets, revision: str) -> str:
-    """SHA-256 over the file's content, all that shapes the raw text (the preset's options too), and the revision."""
+def _cache_key(path: Path, job: JobRecord, presets: Presets, revision: str, threshold: float) -> str:
+    """SHA-256 over the file's content, all that shapes the raw text (the preset's options too), and the revision.
+
+    Of the voice threshold what holds, whether the request or the installation says it.
+    """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     # The vocabulary's words are among the hotwords; its name says nothing of what they are.
-    silent = WRITING_OPTIONS | {"vocabulary"}
+    silent = WRITING_OPTIONS | {"vocabulary", "voice_threshold"}
     shaping = {name: value for name, value in asdict(job.options).items() if name not in silent}
-    digest.update(json.dumps([shaping, asdict(resolve(job.options, presets)), revision], sort_keys=True).encode())
+    shaped = [shaping, asdict(resolve(job.options, presets)), threshold, revision]
+    digest.update(json.dumps(shaped, sort_keys=True).encode())
     return digest.hexdigest()

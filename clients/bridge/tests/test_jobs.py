@@ -80,6 +80,9 @@ def test_a_long_file_is_polled_watched_and_read(client: httpx.Client) -> None:
     shown = [client.get(f"{path}/transcript{form}suppressed=true").text for form in ("?format=txt&", ".txt?")]
     removed = client.get(f"{path}/transcript").json()["suppressed"]
     assert shown[0] == shown[1]
+    narrow = client.get(f"{path}/transcript.srt?max_line_width=16&max_line_count=1").text.split("\n\n")
+    assert {len(block.splitlines()) for block in narrow} == {3}
+    assert client.get(f"{path}/transcript.srt?max_line_width=7").json()["field"] == "max_line_width"
     assert shown[0].count("[") == len(removed)
     assert client.get(f"{path}/transcript?format=doc").status_code == 400
 

@@ -9,6 +9,7 @@ from sayit.bridge.http.openai.models import model_list, parse_aliases, resolve
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options, Task
+from sayit.speech.rendering import SubtitleStyle
 from sayit.speech.system import Model
 
 MODELS = (Model(name="small", default=True, transcribers=2), Model(name="medium", default=False, transcribers=1))
@@ -135,6 +136,16 @@ def test_own_options_are_taken_beside_openais() -> None:
     assert (options.guard, options.hotwords, options.vocabulary) == ("strict", "게이트웨이, 세이잇", "team")
     assert (options.channels, options.languages, options.decoding.temperatures) == ("split", ("ko", "en"), (0.0, 0.4))
     assert options.word_timestamps
+
+
+def test_the_cut_of_subtitles_is_taken_and_checked() -> None:
+    """As `extra_body`, too."""
+    assert asked(max_line_width="16", highlight_words="true").style == SubtitleStyle(
+        max_line_width=16, highlight_words=True
+    )
+    with pytest.raises(SayItError) as caught:
+        asked(max_line_count="0")
+    assert caught.value.field == "max_line_count"
 
 
 def test_a_long_prompt_is_cut_at_its_beginning() -> None:

@@ -92,9 +92,11 @@ def test_speakers_are_not_invented() -> None:
 
 def test_text_and_subtitles_are_texts() -> None:
     """`text` is one line; subtitles are SayIt's own."""
-    assert replies.text_reply(BOTH, ResponseFormat.TEXT) == "hello world 안녕\n"
-    assert replies.text_reply(BOTH, ResponseFormat.SRT).startswith("1\n00:00:00,400 --> 00:00:01,400\nhello world\n")
-    assert replies.text_reply(BOTH, ResponseFormat.VTT).startswith("WEBVTT\n\n00:00:00.400")
+    assert replies.text_reply(BOTH, request(ResponseFormat.TEXT)) == "hello world 안녕\n"
+    assert replies.text_reply(BOTH, request(ResponseFormat.SRT)).startswith(
+        "1\n00:00:00,400 --> 00:00:01,400\nhello world\n"
+    )
+    assert replies.text_reply(BOTH, request(ResponseFormat.VTT)).startswith("WEBVTT\n\n00:00:00.400")
 
 
 def said(*texts: str) -> tuple[Segment, ...]:

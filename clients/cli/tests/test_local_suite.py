@@ -193,6 +193,10 @@ def test_jobs_are_listed_shown_watched_and_deleted(suite: RunningSuite, tmp_path
     shown = json.loads(sayit(suite, "jobs", "show", job_id, "--json").stdout)
     assert (shown["state"], shown["filename"]) == ("completed", "listed.flac")
     assert sayit(suite, "jobs", "transcript", job_id).stdout == text
+    narrow = sayit(
+        suite, "jobs", "transcript", job_id, "-f", "srt", "--max_line_count", "1", "--max_line_width", "16"
+    ).stdout
+    assert {len(block.splitlines()) for block in narrow.split("\n\n")} == {3}
     watched = sayit(suite, "jobs", "watch", job_id, "--json")
     assert watched.returncode == 0
     events = [json.loads(line) for line in watched.stdout.splitlines()]

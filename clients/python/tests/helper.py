@@ -306,7 +306,8 @@ class Gateway(
         if form is None:
             parts = list(wire.transcript_parts(TRANSCRIPT))
         else:
-            content = render(TRANSCRIPT, form).encode()
+            style = wire.style_from_proto(request.subtitles)
+            content = render(TRANSCRIPT, form, style, suppressed=request.suppressed).encode()
             parts = [service_pb.GetTranscriptResponse(content=content[i : i + 5]) for i in range(0, len(content), 5)]
         for number, part in enumerate(parts):
             if todo == number:

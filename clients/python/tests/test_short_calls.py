@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sayit.client import AsyncClient, ErrorKind, Format, JobState, SayItError
+from sayit.client import AsyncClient, ErrorKind, Format, JobState, SayItError, SubtitleStyle
 from sayit.speech.rendering import render
 
 from .helper import BROKEN, JOB, STATUS, TRANSCRIPT, job
@@ -110,6 +110,13 @@ async def test_rendered_forms_come_whole(form, gateway, client):
     """The server's bytes are joined before they are read as text: parts may end inside a letter."""
     gateway.script["GetTranscript"] = [2]
     assert await client.render(JOB, form) == render(TRANSCRIPT, form)
+
+
+async def test_the_style_of_subtitles_is_sent(gateway, client):
+    """The server cuts them."""
+    style = SubtitleStyle(max_words_per_line=1, max_line_count=1)
+    assert await client.render(JOB, Format.VTT, style=style) == render(TRANSCRIPT, Format.VTT, style)
+    assert render(TRANSCRIPT, Format.VTT, style) != render(TRANSCRIPT, Format.VTT)
 
 
 async def test_models_and_status(client):

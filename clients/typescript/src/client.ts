@@ -2,7 +2,7 @@
 
 import { isLast, watch } from "./events.js";
 import { ProblemError, problemOf } from "./problem.js";
-import type { Format, Job, JobEvent, JobList, JobState, Options, Transcript } from "./types.js";
+import type { Format, Job, JobEvent, JobList, JobState, Options, Transcript, Writing } from "./types.js";
 import { send, type UploadProgress } from "./uploading.js";
 
 export interface ClientOptions {
@@ -24,12 +24,6 @@ export interface CreateOptions extends Options {
   idempotencyKey?: string;
   onUploadProgress?: UploadProgress;
   signal?: AbortSignal;
-}
-
-/** How a transcript is written: `raw` as the model wrote it; `suppressed` with what was removed, as `[reason: text]`. */
-export interface Writing {
-  raw?: boolean;
-  suppressed?: boolean;
 }
 
 export interface TranscribeOptions extends CreateOptions {

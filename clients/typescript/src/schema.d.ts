@@ -2362,6 +2362,11 @@ export interface operations {
                     /** @description SayIt's own. `split` transcribes each audio channel by itself, as of a recorded call. */
                     channels?: components["schemas"]["Channels"];
                     /**
+                     * Chars Per Second
+                     * @description SayIt's own. Letters that are read in a second; subtitles stay for so long where there is room.
+                     */
+                    chars_per_second?: number;
+                    /**
                      * Chunking Strategy
                      * @description Accepted; recordings are always cut at pauses.
                      */
@@ -2385,6 +2390,11 @@ export interface operations {
                     formatting?: boolean;
                     /** @description SayIt's own. How strictly text is removed that was probably not said. */
                     guard?: components["schemas"]["Guard"];
+                    /**
+                     * Highlight Words
+                     * @description SayIt's own. Underline each word while it is said.
+                     */
+                    highlight_words?: boolean;
                     /**
                      * Hotwords
                      * @description SayIt's own. Words to expect, separated by commas or spaces.
@@ -2418,10 +2428,31 @@ export interface operations {
                      */
                     mask_profanity?: boolean;
                     /**
+                     * Max Line Count
+                     * @description SayIt's own. Most lines at a time.
+                     */
+                    max_line_count?: number;
+                    /**
+                     * Max Line Width
+                     * @description SayIt's own. Most letters of a line; Hangul and Chinese characters count twice.
+                     * @example 32
+                     */
+                    max_line_width?: number;
+                    /**
                      * Max Tokens Per Window
                      * @description SayIt's own. 0: no limit but the model's.
                      */
                     max_tokens_per_window?: number;
+                    /**
+                     * Max Words Per Line
+                     * @description SayIt's own. Most words of a line.
+                     */
+                    max_words_per_line?: number;
+                    /**
+                     * Min Gap Ms
+                     * @description SayIt's own. Least milliseconds between two subtitles.
+                     */
+                    min_gap_ms?: number;
                     /**
                      * Model
                      * @description A name of GET /v1/models; empty: the default.
@@ -2620,6 +2651,11 @@ export interface operations {
                     /** @description SayIt's own. `split` transcribes each audio channel by itself, as of a recorded call. */
                     channels?: components["schemas"]["Channels"];
                     /**
+                     * Chars Per Second
+                     * @description SayIt's own. Letters that are read in a second; subtitles stay for so long where there is room.
+                     */
+                    chars_per_second?: number;
+                    /**
                      * Chunking Strategy
                      * @description Accepted; recordings are always cut at pauses.
                      */
@@ -2643,6 +2679,11 @@ export interface operations {
                     formatting?: boolean;
                     /** @description SayIt's own. How strictly text is removed that was probably not said. */
                     guard?: components["schemas"]["Guard"];
+                    /**
+                     * Highlight Words
+                     * @description SayIt's own. Underline each word while it is said.
+                     */
+                    highlight_words?: boolean;
                     /**
                      * Hotwords
                      * @description SayIt's own. Words to expect, separated by commas or spaces.
@@ -2676,10 +2717,31 @@ export interface operations {
                      */
                     mask_profanity?: boolean;
                     /**
+                     * Max Line Count
+                     * @description SayIt's own. Most lines at a time.
+                     */
+                    max_line_count?: number;
+                    /**
+                     * Max Line Width
+                     * @description SayIt's own. Most letters of a line; Hangul and Chinese characters count twice.
+                     * @example 32
+                     */
+                    max_line_width?: number;
+                    /**
                      * Max Tokens Per Window
                      * @description SayIt's own. 0: no limit but the model's.
                      */
                     max_tokens_per_window?: number;
+                    /**
+                     * Max Words Per Line
+                     * @description SayIt's own. Most words of a line.
+                     */
+                    max_words_per_line?: number;
+                    /**
+                     * Min Gap Ms
+                     * @description SayIt's own. Least milliseconds between two subtitles.
+                     */
+                    min_gap_ms?: number;
                     /**
                      * Model
                      * @description A name of GET /v1/models; empty: the default.
@@ -2974,6 +3036,11 @@ export interface operations {
                     /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
                     channels?: components["schemas"]["Channels"];
                     /**
+                     * Chars Per Second
+                     * @description Letters that are read in a second; subtitles stay for so long where there is room.
+                     */
+                    chars_per_second?: number;
+                    /**
                      * Compression Ratio Threshold
                      * @description Above it a result is repetitive and fails.
                      */
@@ -2999,6 +3066,11 @@ export interface operations {
                     formatting?: boolean;
                     /** @description How strictly text is removed that was probably not said. */
                     guard?: components["schemas"]["Guard"];
+                    /**
+                     * Highlight Words
+                     * @description Underline each word while it is said.
+                     */
+                    highlight_words?: boolean;
                     /**
                      * Hotwords
                      * @description Words to expect, separated by commas or spaces.
@@ -3036,10 +3108,31 @@ export interface operations {
                      */
                     mask_profanity?: boolean;
                     /**
+                     * Max Line Count
+                     * @description Most lines at a time.
+                     */
+                    max_line_count?: number;
+                    /**
+                     * Max Line Width
+                     * @description Most letters of a line; Hangul and Chinese characters count twice.
+                     * @example 32
+                     */
+                    max_line_width?: number;
+                    /**
                      * Max Tokens Per Window
                      * @description 0: no limit but the model's.
                      */
                     max_tokens_per_window?: number;
+                    /**
+                     * Max Words Per Line
+                     * @description Most words of a line.
+                     */
+                    max_words_per_line?: number;
+                    /**
+                     * Min Gap Ms
+                     * @description Least milliseconds between two subtitles.
+                     */
+                    min_gap_ms?: number;
                     /**
                      * Model
                      * @description Name of a model; empty takes the installation's default. See `GET /v1/models`.
@@ -3557,6 +3650,18 @@ export interface operations {
     getTranscript: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -3684,6 +3789,18 @@ export interface operations {
     getTranscriptAss: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -3793,6 +3910,18 @@ export interface operations {
     getTranscriptMd: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -3902,6 +4031,18 @@ export interface operations {
     getTranscriptSrt: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -4011,6 +4152,18 @@ export interface operations {
     getTranscriptTimedTxt: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -4120,6 +4273,18 @@ export interface operations {
     getTranscriptTsv: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -4229,6 +4394,18 @@ export interface operations {
     getTranscriptTtml: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -4338,6 +4515,18 @@ export interface operations {
     getTranscriptTxt: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -4447,6 +4636,18 @@ export interface operations {
     getTranscriptVtt: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
@@ -5354,6 +5555,18 @@ export interface operations {
     createJobFromUpload: {
         parameters: {
             query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
                 /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */

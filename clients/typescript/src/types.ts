@@ -1,6 +1,6 @@
 // Names for what the generated schema calls components["schemas"][…].
 
-import type { components } from "./schema.js";
+import type { components, operations } from "./schema.js";
 
 type Schemas = components["schemas"];
 
@@ -19,5 +19,7 @@ export type JobEvent =
   | Schemas["FailedEvent"]
   | Schemas["ProgressEvent"]
   | Schemas["PartialEvent"];
-/** How a transcript is written. */
+/** How a transcript is written, and its subtitles are cut. */
+export type Writing = Omit<NonNullable<operations["getTranscript"]["parameters"]["query"]>, "format">;
+/** A transcript's form. */
 export type Format = "json" | "txt" | "timed.txt" | "srt" | "vtt" | "tsv" | "ass" | "ttml" | "md";

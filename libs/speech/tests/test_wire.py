@@ -17,6 +17,7 @@ from sayit.speech.errors import ERROR_DOMAIN, ErrorKind, SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.language_names import AUTO
 from sayit.speech.options import DECODING, OPTIONS, Options, Task
+from sayit.speech.rendering import BROADCASTERS, SUBTITLES, SubtitleStyle
 from sayit.speech.system import PartState
 from sayit.speech.transcript import Coverage, Segment, SuppressionReason, Transcript, Usage, Word
 from sayit.speech.wire import PART_BYTES, PART_SEGMENTS
@@ -37,11 +38,20 @@ def test_options_round_trip(value):
     assert wire.options_from_proto(wire.options_to_proto(value)) == value
 
 
+@given(values.styles)
+def test_styles_round_trip(value):
+    """A style comes back as it was, and what a message does not say is broadcasters'."""
+    assert wire.style_from_proto(wire.style_to_proto(value)) == value
+    assert wire.style_from_proto(service_pb.SubtitleStyle()) == BROADCASTERS
+
+
 def test_every_option_has_a_rule_and_a_field_of_the_contract():
     """What is declared is what can be sent, and the other way round."""
     assert {*OPTIONS, "decoding"} == set(pb.TranscriptionOptions.DESCRIPTOR.fields_by_name)
     assert set(DECODING) == set(pb.DecodingOverrides.DESCRIPTOR.fields_by_name)
     assert {field.name for field in fields(Options)} == {*OPTIONS, "decoding"}
+    assert set(SUBTITLES) == set(service_pb.SubtitleStyle.DESCRIPTOR.fields_by_name)
+    assert set(SUBTITLES) == {field.name for field in fields(SubtitleStyle)}
 
 
 @few

@@ -18,6 +18,7 @@ from sayit.speech.jobs import (
     StateChanged,
 )
 from sayit.speech.options import Guard, Options, Task
+from sayit.speech.rendering import SubtitleStyle
 from sayit.speech.system import Model, Part, PartState, SystemStatus, TranscriberStatus
 from sayit.speech.transcript import Coverage, Segment, Span, Suppressed, SuppressionReason, Transcript, Usage, Word
 
@@ -84,6 +85,15 @@ options = st.builds(
     guard=st.sampled_from(Guard),
     formatting=st.booleans(),
     mask_profanity=st.booleans(),
+)
+styles = st.builds(
+    SubtitleStyle,
+    max_line_width=st.none() | counts,
+    max_line_count=counts,
+    max_words_per_line=st.none() | counts,
+    highlight_words=st.booleans(),
+    chars_per_second=st.none() | figures,
+    min_gap_ms=counts,
 )
 states = st.sampled_from(JobState)
 progresses = st.builds(

@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from sayit.gateway.api.transcription import RECOGNIZE_BYTES
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind
-from sayit.speech.rendering import Format, render
+from sayit.speech.rendering import Format, SubtitleStyle, render
 from sayit.speech.transcript import Suppressed, SuppressionReason
 from sayit.v1 import resources_pb2, upload_service_pb2, vocabulary_service_pb2
 from sayit.v1 import transcription_service_pb2 as pb
@@ -107,6 +107,23 @@ async def test_a_form_may_show_what_was_removed() -> None:
         }
     assert b"[no_speech: MBC]" in shown[True]
     assert b"MBC" not in shown[False]
+
+
+async def test_subtitles_are_cut_as_asked() -> None:
+    """In one call and of a finished job; a style that makes no sense is refused before any work."""
+    style = SubtitleStyle(max_words_per_line=1, max_line_count=1)
+    asked = wire.style_to_proto(style)
+    async with suite() as s:
+        expected = render(s.fake.transcript, Format.SRT, style)
+        whole = request()
+        whole.subtitles.CopyFrom(asked)
+        assert (await s.jobs.Recognize(whole)).rendered[0].content == expected
+        wanted = pb.GetTranscriptRequest(job_id="job-1", format=pb.TRANSCRIPT_FORMAT_SRT, subtitles=asked)
+        assert b"".join([part.content async for part in s.jobs.GetTranscript(wanted)]).decode() == expected
+        whole.subtitles.max_line_width = 3
+        s.fake.received.clear()
+        assert (await failure(s.jobs.Recognize(whole))).field == "max_line_width"
+        assert not s.fake.received
 
 
 def methods() -> list[Any]:

@@ -18,7 +18,7 @@ from sayit.client.event_stream import Cursor, follow
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
 from sayit.speech.options import Options
-from sayit.speech.rendering import Format
+from sayit.speech.rendering import BROADCASTERS, Format, SubtitleStyle
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Transcript
 from sayit.speech.vocabularies import Vocabulary
@@ -28,6 +28,7 @@ from sayit.speech.wire import (
     model_from_proto,
     options_to_proto,
     status_from_proto,
+    style_to_proto,
     transcript_of_parts,
     vocabulary_from_proto,
 )
@@ -142,6 +143,7 @@ class AsyncClient:
         labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
         formats: Iterable[Format] = (),
+        style: SubtitleStyle = BROADCASTERS,
     ) -> Result:
         """Sends short audio and returns its transcript, in one message each; ending the call cancels the job.
 
@@ -152,6 +154,7 @@ class AsyncClient:
             labels: marks of your own, which `list` can ask for.
             idempotency_key: with one, the job goes on when the call ends, and the next call with it gets the result.
             formats: forms of the transcript for `Result.rendered`, at most 16.
+            style: how subtitles among them are cut.
 
         Raises:
             SayItError: as for `transcribe`; FILE_TOO_LARGE.
@@ -161,7 +164,7 @@ class AsyncClient:
         config = _config(options, filename or source.filename, labels, idempotency_key)
         if not idempotency_key:
             config.ClearField("idempotency_key")  # under which the job would go on
-        return await uploads.recognize(self._connection, source, config, tuple(formats))
+        return await uploads.recognize(self._connection, source, config, tuple(formats), style)
 
     def transcribe_many(
         self,
@@ -321,7 +324,15 @@ class AsyncClient:
         # Hours of words take a while: the event loop goes on.
         return await asyncio.to_thread(transcript_of_parts, parts)
 
-    async def render(self, job_id: str, form: Format, *, raw: bool = False, suppressed: bool = False) -> str:
+    async def render(
+        self,
+        job_id: str,
+        form: Format,
+        *,
+        raw: bool = False,
+        suppressed: bool = False,
+        style: SubtitleStyle = BROADCASTERS,
+    ) -> str:
         """A finished job's transcript as text, subtitles, JSON or a table; `raw` and errors as for `transcript`.
 
         Args:
@@ -329,9 +340,14 @@ class AsyncClient:
             form: the form.
             raw: whether it is as the model wrote it.
             suppressed: whether it shows what was removed, where it stood, as `[reason: text]`; JSON always lists it.
+            style: how subtitles are cut; INVALID_OPTION for one that makes no sense.
         """
         request = service_pb.GetTranscriptRequest(
-            job_id=job_id, format=format_to_proto(form), raw=raw, suppressed=suppressed
+            job_id=job_id,
+            format=format_to_proto(form),
+            raw=raw,
+            suppressed=suppressed,
+            subtitles=style_to_proto(style),
         )
         parts = await pages.transcript_parts(self._connection, request)
         return b"".join(part.content for part in parts).decode()

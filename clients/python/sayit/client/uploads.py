@@ -14,8 +14,8 @@ from sayit.client.retry import passes
 from sayit.client.stream_writer import writing
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobEvent, Result
-from sayit.speech.rendering import Format
-from sayit.speech.wire import format_to_proto, job_from_proto, transcript_from_proto
+from sayit.speech.rendering import Format, SubtitleStyle
+from sayit.speech.wire import format_to_proto, job_from_proto, style_to_proto, transcript_from_proto
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
 
@@ -69,7 +69,11 @@ async def _transcribe_once(
 
 
 async def recognize(
-    connection: GatewayConnection, source: Source, config: service_pb.JobConfig, formats: Sequence[Format]
+    connection: GatewayConnection,
+    source: Source,
+    config: service_pb.JobConfig,
+    formats: Sequence[Format],
+    style: SubtitleStyle,
 ) -> Result:
     """Sends audio in one message and returns the finished job; tried again as `transcribe` is.
 
@@ -84,7 +88,10 @@ async def recognize(
             if len(audio) > RECOGNIZE_BYTES:
                 raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=RECOGNIZE_BYTES // 1_000_000)
     request = service_pb.RecognizeRequest(
-        config=config, audio=bytes(audio), formats=[format_to_proto(form) for form in formats]
+        config=config,
+        audio=bytes(audio),
+        formats=[format_to_proto(form) for form in formats],
+        subtitles=style_to_proto(style),
     )
 
     async def attempt() -> service_pb.RecognizeResponse:

@@ -15,8 +15,8 @@ from sayit.bridge.http.documents import JobDocument
 from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.jobs import TRANSCRIPTS, AskedFormat, rendered, told
 from sayit.bridge.http.media_types import media_type_of
-from sayit.bridge.http.openapi import REF, Labels, UploadId, Wait, Writing, form_content, labels_of, problems
-from sayit.bridge.http.options import LISTS, OptionsDocument
+from sayit.bridge.http.openapi import REF, Labels, UploadId, Wait, form_content, labels_of, problems
+from sayit.bridge.http.options import LISTS, OptionsDocument, Writing
 from sayit.client.pages import error_of_ended
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState

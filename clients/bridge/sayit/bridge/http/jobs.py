@@ -15,7 +15,8 @@ from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.dependencies import Caller, Parts, kept
 from sayit.bridge.http.documents import JobDocument, JobListDocument, job_document, poll_after_ms
 from sayit.bridge.http.job_wait import ended_within
-from sayit.bridge.http.openapi import JobId, Labels, Wait, Writing, labels_of, problems
+from sayit.bridge.http.openapi import JobId, Labels, Wait, labels_of, problems
+from sayit.bridge.http.options import Writing
 from sayit.bridge.http.problems import language_of
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
@@ -143,10 +144,10 @@ for _form in Format:
 
 async def rendered(gateway: Gateway, request: Request, job_id: str, form: Format, writing: Writing) -> Response:
     """A finished job's transcript in this format."""
-    content = (await gateway.render(job_id, form, raw=writing.raw, suppressed=writing.suppressed)).encode()
+    content = await gateway.render(job_id, form, raw=writing.raw, suppressed=writing.suppressed, style=writing.style())
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-    return kept(request, content, _MEDIA_TYPES[form], headers)
+    return kept(request, content.encode(), _MEDIA_TYPES[form], headers)
 
 
 async def told(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sayit.bridge.http.documents import ProblemDocument
 from sayit.bridge.http.problems import KIND_TO_HTTP
@@ -38,23 +38,6 @@ Wait = Annotated[
         "(60 s by default).",
     ),
 ]
-
-
-class Writing(BaseModel):
-    """How a transcript is written, as query parameters."""
-
-    model_config = ConfigDict(frozen=True)
-
-    raw: bool = Field(
-        default=False, description="As the model wrote it, whatever `formatting` and `mask_profanity` say."
-    )
-    suppressed: bool = Field(
-        default=False,
-        description="Whether forms for reading show what was removed, where it stood, as `[reason: text]`. "
-        "`json` always lists it.",
-    )
-
-
 #: Labels in a query or a form, where each is a value of its own.
 Labels = list[Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}=", max_length=193, examples=["team=red"])]]
 #: What every route may answer.

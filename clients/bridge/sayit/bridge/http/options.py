@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, get_args, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from sayit.speech.options import DECODING, OPTIONS, DecodingOverrides, Options, Rule
+from sayit.speech.rendering import BROADCASTERS, SUBTITLES, SubtitleStyle
 
 #: Options that are lists: commas separate their values in a query and in a form, or they come several times.
 LISTS = frozenset(name for rules in (OPTIONS, DECODING) for name, rule in rules.items() if rule.values is not None)
@@ -36,13 +38,34 @@ def _field(kind: Any, default: Any, rule: Rule, see: str) -> tuple[Any, Any]:
     return Annotated[values, BeforeValidator(_separated)], Field(max_length=rule.values, **more)
 
 
-def _fields() -> dict[str, Any]:
+def _fields(*sources: tuple[Any, Mapping[str, Rule]]) -> dict[str, Any]:
     return {
         name: _field(kinds[name], getattr(values, name), rule, _SEPARATE if name in LISTS else _SEE.get(name, ""))
-        for values, rules in ((Options(), OPTIONS), (DecodingOverrides(), DECODING))
+        for values, rules in sources
         for kinds in (get_type_hints(type(values)),)
         for name, rule in rules.items()
     }
+
+
+class SubtitlesDocument(create_model("Cuts", **_fields((BROADCASTERS, SUBTITLES)))):  # type: ignore[misc]  # made above
+    """How subtitles are cut; broadcasters' where nothing is said."""
+
+    def style(self) -> SubtitleStyle:
+        """As our values."""
+        return SubtitleStyle(**{name: getattr(self, name) for name in SUBTITLES})
+
+
+class Writing(SubtitlesDocument):
+    """How a transcript is written, as query parameters."""
+
+    raw: bool = Field(
+        default=False, description="As the model wrote it, whatever `formatting` and `mask_profanity` say."
+    )
+    suppressed: bool = Field(
+        default=False,
+        description="Whether forms for reading show what was removed, where it stood, as `[reason: text]`. "
+        "`json` always lists it.",
+    )
 
 
 class _Flat(BaseModel):
@@ -56,7 +79,10 @@ class _Flat(BaseModel):
         return Options(**{name: getattr(self, name) for name in OPTIONS}, decoding=decoding)
 
 
-class OptionsDocument(create_model("Fields", __base__=_Flat, **_fields()), _Flat):  # type: ignore[misc]  # made above
+_SOURCES = ((Options(), OPTIONS), (DecodingOverrides(), DECODING))
+
+
+class OptionsDocument(create_model("Fields", __base__=_Flat, **_fields(*_SOURCES)), _Flat):  # type: ignore[misc]  # made above
     """How to transcribe. Every field has a useful default."""
 
     @classmethod

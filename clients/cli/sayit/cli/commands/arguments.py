@@ -14,6 +14,7 @@ import typer
 from sayit.cli import paths
 from sayit.cli.overrides import DECODE_READERS, pairs, separated
 from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
+from sayit.speech.rendering import SUBTITLES, SubtitleStyle
 
 
 def panel(title: str) -> Callable[..., Any]:
@@ -88,8 +89,8 @@ Threads = Annotated[
 
 
 def option(field: str, *flags: str, **settings: Any) -> Any:
-    """The option for a field of `Options`, with the text and the limits of its declaration."""
-    rule = OPTIONS[field]
+    """The option for a field of `Options` or `SubtitleStyle`, with the text and the limits of its declaration."""
+    rule = OPTIONS.get(field) or SUBTITLES[field]
     least, most = rule.limits or (None, None)
     names = flags or (f"--{field.replace('_', '-')}",)
     return typer.Option(*names, help=rule.text, min=least, max=most, **settings)
@@ -136,6 +137,27 @@ class TextOptions:
         decoding = DecodingOverrides(**pairs("--decoding", self.decoding, DECODE_READERS))
         read = {"languages": separated(self.languages), "decoding": decoding}
         return Options(**(vars(self) | read | more))
+
+
+_of_subtitles = functools.partial(option, rich_help_panel="Subtitles")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subtitles:
+    """How subtitles are cut: the fields of `SubtitleStyle`."""
+
+    max_line_width: Annotated[
+        int | None, _of_subtitles("max_line_width", metavar="CELLS", show_default="42, with Hangul 32")
+    ] = None
+    max_line_count: Annotated[int, _of_subtitles("max_line_count")] = 2
+    max_words_per_line: Annotated[int | None, _of_subtitles("max_words_per_line")] = None
+    highlight_words: Annotated[bool, _of_subtitles("highlight_words", "--highlight-words")] = False
+    chars_per_second: Annotated[float | None, _of_subtitles("chars_per_second", show_default="20, of Hangul 12")] = None
+    min_gap_ms: Annotated[int, _of_subtitles("min_gap_ms", "--min-gap", metavar="MS")] = 80
+
+    def style(self) -> SubtitleStyle:
+        """As our values."""
+        return SubtitleStyle(**vars(self))
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

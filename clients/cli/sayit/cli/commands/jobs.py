@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sayit.cli import printer
-from sayit.cli.commands.arguments import AsJson, Labels, Suppressed, spread
+from sayit.cli.commands.arguments import AsJson, Labels, Subtitles, Suppressed, spread
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite.suite_file import write
@@ -155,6 +155,7 @@ def delete(ids: JobIds, connection: SuiteConnection) -> None:
 def transcript(
     job: JobId,
     connection: SuiteConnection,
+    subtitles: Subtitles,
     form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
     output: Annotated[
         str | None,
@@ -166,7 +167,9 @@ def transcript(
     suppressed: Suppressed = False,
 ) -> None:
     """Print a finished job's transcript."""
-    text = connection.call(lambda client: client.render(job, form, raw=raw, suppressed=suppressed))
+    text = connection.call(
+        lambda client: client.render(job, form, raw=raw, suppressed=suppressed, style=subtitles.style())
+    )
     if output is None:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         return

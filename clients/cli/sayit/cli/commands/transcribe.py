@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import Labels, Suppressed, TextOptions, option, panel, spread
+from sayit.cli.commands.arguments import Labels, Subtitles, Suppressed, TextOptions, option, spread
 from sayit.cli.connection import SuiteChoice
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError, complain, error_line, note
@@ -21,32 +21,7 @@ from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of,
 from sayit.speech.errors import SayItError
 from sayit.speech.language_names import AUTO
 from sayit.speech.options import Options, Task
-from sayit.speech.rendering import Format, SubtitleStyle
-
-_of_subtitles = panel("Subtitles")
-_WIDTH = "Most letters of a line; Hangul and Chinese characters count twice."
-_READING = "Letters that are read in a second; subtitles stay for so long where there is room."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subtitles:
-    """How subtitles are cut: the fields of `SubtitleStyle`."""
-
-    max_line_width: Annotated[
-        int | None,
-        _of_subtitles("--max-line-width", _WIDTH, min=8, metavar="CELLS", show_default="42, with Hangul 32"),
-    ] = None
-    max_line_count: Annotated[int, _of_subtitles("--max-line-count", "Most lines at a time.", min=1, max=8)] = 2
-    max_words_per_line: Annotated[int | None, _of_subtitles("--max-words-per-line", "Most words of a line.", min=1)] = (
-        None
-    )
-    highlight_words: Annotated[bool, _of_subtitles("--highlight-words", "Underline each word while it is said.")] = (
-        False
-    )
-    chars_per_second: Annotated[
-        float | None, _of_subtitles("--chars-per-second", _READING, min=1, show_default="20, of Hangul 12")
-    ] = None
-    min_gap_ms: Annotated[int, _of_subtitles("--min-gap", "Between two subtitles.", min=0, max=1000, metavar="MS")] = 80
+from sayit.speech.rendering import Format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +74,7 @@ class Transcription:
     ] = ""
     suppressed: Suppressed = False
     label: Labels
-    subtitles: Subtitles = Subtitles()
+    subtitles: Subtitles
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
     ] = Show.AUTO
@@ -148,7 +123,7 @@ def transcribe(call: Transcription) -> None:
         formats = formats_of(call.form, destination)
         form = Form(
             formats=formats,
-            style=SubtitleStyle(**vars(call.subtitles)),
+            style=call.subtitles.style(),
             suppressed=call.suppressed,
             clips=clips_of(call.clips),
         )

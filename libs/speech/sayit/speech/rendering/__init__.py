@@ -35,10 +35,10 @@ from enum import StrEnum
 
 from sayit.speech.rendering import documents, subtitles
 from sayit.speech.rendering.documents import segment_value, transcript_value
-from sayit.speech.rendering.units import BROADCASTERS, SubtitleStyle
+from sayit.speech.rendering.units import BROADCASTERS, SUBTITLES, SubtitleStyle
 from sayit.speech.transcript import Transcript
 
-__all__ = ["BROADCASTERS", "Format", "SubtitleStyle", "render", "segment_value", "transcript_value"]
+__all__ = ["BROADCASTERS", "SUBTITLES", "Format", "SubtitleStyle", "render", "segment_value", "transcript_value"]
 
 
 class Format(StrEnum):

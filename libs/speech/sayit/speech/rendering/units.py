@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
+from sayit.speech.options import Rule, rules_of
 from sayit.speech.rendering.text import is_wide, line, ms, width
 from sayit.speech.transcript import Segment, Word
 from sayit.speech.word_times import in_order, spread
@@ -52,19 +54,29 @@ class Unit:
 class SubtitleStyle:
     """How subtitles are cut and shown; the defaults are broadcasters'."""
 
-    #: Most cells of a line: a Latin letter takes one, Hangul, kana and Chinese characters two; None: 42, and 32 where
-    #: there are any of the latter.
-    max_line_width: int | None = None
-    #: Most lines of a cue.
-    max_line_count: int = 2
-    #: Most words of a line; None: as many as fit.
-    max_words_per_line: int | None = None
-    #: Whether each word is underlined while it is said, in a cue of its own.
-    highlight_words: bool = False
-    #: Latin letters that are read in a second; a cue is shown for so long if there is room. None: 20, and 12 of Hangul.
-    chars_per_second: float | None = None
-    #: Least milliseconds between two cues, where speech leaves as much.
-    min_gap_ms: int = 80
+    #: None: 42, and 32 where there are any letters of full width.
+    max_line_width: Annotated[
+        int | None,
+        Rule("Most letters of a line; Hangul and Chinese characters count twice.", limits=(8, 200), examples=(32,)),
+    ] = None
+    max_line_count: Annotated[int, Rule("Most lines at a time.", limits=(1, 8))] = 2
+    #: None: as many as fit.
+    max_words_per_line: Annotated[int | None, Rule("Most words of a line.", limits=(1, 100))] = None
+    #: In a cue of its own.
+    highlight_words: Annotated[bool, Rule("Underline each word while it is said.")] = False
+    #: None: 20, and 12 of Hangul.
+    chars_per_second: Annotated[
+        float | None,
+        Rule("Letters that are read in a second; subtitles stay for so long where there is room.", limits=(1.0, 100.0)),
+    ] = None
+    #: Where speech leaves as much.
+    min_gap_ms: Annotated[int, Rule("Least milliseconds between two subtitles.", limits=(0, 1000))] = 80
+
+    def checked(self) -> SubtitleStyle:
+        """This style, or INVALID_OPTION with the field at fault."""
+        for name, rule in SUBTITLES.items():
+            rule.check(name, getattr(self, name))
+        return self
 
     def cells(self, *, wide: bool) -> int:
         """Most cells of a line that holds letters of full width, or none."""
@@ -72,6 +84,8 @@ class SubtitleStyle:
 
 
 BROADCASTERS = SubtitleStyle()
+#: What a style may be.
+SUBTITLES = rules_of(SubtitleStyle)
 
 
 def units_of(segment: Segment, style: SubtitleStyle = BROADCASTERS) -> list[Unit]:

@@ -26,7 +26,7 @@ from sayit.speech.jobs import (
     StateChanged,
 )
 from sayit.speech.options import Options
-from sayit.speech.rendering import Format
+from sayit.speech.rendering import Format, SubtitleStyle
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Segment, Suppressed, Transcript
 from sayit.speech.vocabularies import Vocabulary
@@ -46,6 +46,8 @@ duration_to_proto, seconds_of_duration = times.duration_to_proto, times.seconds_
 timestamp_to_proto, epoch_s = times.timestamp_to_proto, times.epoch_s
 error_of_status, kind_of_rpc_code = errors.error_of_status, errors.kind_of_rpc_code
 
+#: How subtitles are cut, valid or not.
+style_to_proto, style_from_proto = Codec(SubtitleStyle, service_pb.SubtitleStyle).both_ways
 #: Options, valid or not: the server says what is wrong with them. They come as they were sent, not normalised.
 options_to_proto, options_from_proto = Codec(
     Options, pb.TranscriptionOptions, unknown=ErrorKind.INVALID_OPTION

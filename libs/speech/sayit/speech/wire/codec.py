@@ -2,8 +2,9 @@
 
 A field has the same name on both sides, but for times: the Duration `x` is `x_s` in seconds, and a Timestamp's name is
 in `_TIMES`. An enumeration's number is the member of the same name, a repeated field a tuple, a map a dictionary, a
-message another dataclass. A value that may be None is None where its field is absent. A number 0 of an enumeration and
-an empty text say nothing: both are read as the default that the dataclass has for them.
+message another dataclass. A value that may be None is None where its field is absent, any other one
+its default. A number 0 of an enumeration and an empty text say nothing: both are read as the default that the dataclass
+has for them.
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ class Codec(Generic[_Value, _Message]):
             writes = (lambda value: None if get(value) is None else write(get(value))) if write else get
             some = reads
             reads = lambda message: some(message) if message.HasField(sent.name) else None  # noqa: E731
+        elif sent.has_presence and sent.message_type is None:  # `optional`
+            given = reads
+            reads = lambda message: given(message) if message.HasField(sent.name) else field.default  # noqa: E731
         elif is_dataclass(one) and field.default is not MISSING:
             always = writes
             writes = lambda value: None if get(value) == field.default else always(value)  # noqa: E731

@@ -134,6 +134,69 @@ class JobConfig(_message.Message):
 Global___JobConfig: _TypeAlias = JobConfig  # noqa: Y015
 
 @_typing.final
+class SubtitleStyle(_message.Message):
+    """How subtitles are cut and shown. What is absent is broadcasters'."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_LINE_WIDTH_FIELD_NUMBER: _builtins.int
+    MAX_LINE_COUNT_FIELD_NUMBER: _builtins.int
+    MAX_WORDS_PER_LINE_FIELD_NUMBER: _builtins.int
+    HIGHLIGHT_WORDS_FIELD_NUMBER: _builtins.int
+    CHARS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    MIN_GAP_MS_FIELD_NUMBER: _builtins.int
+    max_line_width: _builtins.int
+    """Most cells of a line, 8 to 200: a Latin letter takes one, Hangul, kana and Chinese characters two. Absent: 42, and 32
+    where there are any of the latter.
+    """
+    max_line_count: _builtins.int
+    """Most lines at a time, 1 to 8; absent: 2."""
+    max_words_per_line: _builtins.int
+    """Most words of a line, 1 to 100; absent: as many as fit."""
+    highlight_words: _builtins.bool
+    """Whether each word is underlined while it is said."""
+    chars_per_second: _builtins.float
+    """Letters that are read in a second, 1 to 100; absent: 20, and 12 of Hangul. A subtitle stays for so long if there is room."""
+    min_gap_ms: _builtins.int
+    """Least milliseconds between two subtitles, 0 to 1000; absent: 80."""
+    def __init__(
+        self,
+        *,
+        max_line_width: _builtins.int | None = ...,
+        max_line_count: _builtins.int | None = ...,
+        max_words_per_line: _builtins.int | None = ...,
+        highlight_words: _builtins.bool = ...,
+        chars_per_second: _builtins.float | None = ...,
+        min_gap_ms: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_chars_per_second", b"_chars_per_second", "_max_line_count", b"_max_line_count", "_max_line_width", b"_max_line_width", "_max_words_per_line", b"_max_words_per_line", "_min_gap_ms", b"_min_gap_ms", "chars_per_second", b"chars_per_second", "max_line_count", b"max_line_count", "max_line_width", b"max_line_width", "max_words_per_line", b"max_words_per_line", "min_gap_ms", b"min_gap_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_chars_per_second", b"_chars_per_second", "_max_line_count", b"_max_line_count", "_max_line_width", b"_max_line_width", "_max_words_per_line", b"_max_words_per_line", "_min_gap_ms", b"_min_gap_ms", "chars_per_second", b"chars_per_second", "highlight_words", b"highlight_words", "max_line_count", b"max_line_count", "max_line_width", b"max_line_width", "max_words_per_line", b"max_words_per_line", "min_gap_ms", b"min_gap_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__chars_per_second: _TypeAlias = _typing.Literal["chars_per_second"]  # noqa: Y015
+    _WhichOneofArgType__chars_per_second: _TypeAlias = _typing.Literal["_chars_per_second", b"_chars_per_second"]  # noqa: Y015
+    _WhichOneofReturnType__max_line_count: _TypeAlias = _typing.Literal["max_line_count"]  # noqa: Y015
+    _WhichOneofArgType__max_line_count: _TypeAlias = _typing.Literal["_max_line_count", b"_max_line_count"]  # noqa: Y015
+    _WhichOneofReturnType__max_line_width: _TypeAlias = _typing.Literal["max_line_width"]  # noqa: Y015
+    _WhichOneofArgType__max_line_width: _TypeAlias = _typing.Literal["_max_line_width", b"_max_line_width"]  # noqa: Y015
+    _WhichOneofReturnType__max_words_per_line: _TypeAlias = _typing.Literal["max_words_per_line"]  # noqa: Y015
+    _WhichOneofArgType__max_words_per_line: _TypeAlias = _typing.Literal["_max_words_per_line", b"_max_words_per_line"]  # noqa: Y015
+    _WhichOneofReturnType__min_gap_ms: _TypeAlias = _typing.Literal["min_gap_ms"]  # noqa: Y015
+    _WhichOneofArgType__min_gap_ms: _TypeAlias = _typing.Literal["_min_gap_ms", b"_min_gap_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__chars_per_second) -> _WhichOneofReturnType__chars_per_second | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_line_count) -> _WhichOneofReturnType__max_line_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_line_width) -> _WhichOneofReturnType__max_line_width | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_words_per_line) -> _WhichOneofReturnType__max_words_per_line | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_gap_ms) -> _WhichOneofReturnType__min_gap_ms | None: ...
+
+Global___SubtitleStyle: _TypeAlias = SubtitleStyle  # noqa: Y015
+
+@_typing.final
 class RecognizeRequest(_message.Message):
     """Audio that fits into one message."""
 
@@ -142,6 +205,7 @@ class RecognizeRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     FORMATS_FIELD_NUMBER: _builtins.int
+    SUBTITLES_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
     """The whole file, at most 4 MiB; CreateJob and Transcribe take longer ones."""
     @_builtins.property
@@ -152,16 +216,21 @@ class RecognizeRequest(_message.Message):
     def formats(self) -> _containers.RepeatedScalarFieldContainer[Global___TranscriptFormat.ValueType]:
         """Forms in which the transcript is wanted besides, at most 16."""
 
+    @_builtins.property
+    def subtitles(self) -> Global___SubtitleStyle:
+        """How subtitles among them are cut."""
+
     def __init__(
         self,
         *,
         config: Global___JobConfig | None = ...,
         audio: _builtins.bytes = ...,
         formats: _abc.Iterable[Global___TranscriptFormat.ValueType] | None = ...,
+        subtitles: Global___SubtitleStyle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "subtitles", b"subtitles"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "formats", b"formats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "formats", b"formats", "subtitles", b"subtitles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -522,6 +591,7 @@ class GetTranscriptRequest(_message.Message):
     RAW_FIELD_NUMBER: _builtins.int
     FORMATS_FIELD_NUMBER: _builtins.int
     SUPPRESSED_FIELD_NUMBER: _builtins.int
+    SUBTITLES_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     format: Global___TranscriptFormat.ValueType
@@ -536,6 +606,10 @@ class GetTranscriptRequest(_message.Message):
     def formats(self) -> _containers.RepeatedScalarFieldContainer[Global___TranscriptFormat.ValueType]:
         """Several forms, in place of `format`: their contents follow each other in this order. At most 16."""
 
+    @_builtins.property
+    def subtitles(self) -> Global___SubtitleStyle:
+        """How subtitles are cut."""
+
     def __init__(
         self,
         *,
@@ -544,10 +618,11 @@ class GetTranscriptRequest(_message.Message):
         raw: _builtins.bool = ...,
         formats: _abc.Iterable[Global___TranscriptFormat.ValueType] | None = ...,
         suppressed: _builtins.bool = ...,
+        subtitles: Global___SubtitleStyle | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subtitles", b"subtitles"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "formats", b"formats", "job_id", b"job_id", "raw", b"raw", "suppressed", b"suppressed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "formats", b"formats", "job_id", b"job_id", "raw", b"raw", "subtitles", b"subtitles", "suppressed", b"suppressed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,7 +17,7 @@ from sayit.gateway.api.upload_relay import MAX_DATA_BYTES, Pace, UploadMessages,
 from sayit.gateway.limits.slots import Slots
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
-from sayit.speech.rendering import Format, render
+from sayit.speech.rendering import Format, SubtitleStyle, render
 from sayit.v1 import resources_pb2, transcription_service_pb2, transcription_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         if len(request.audio) > RECOGNIZE_BYTES:
             raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=RECOGNIZE_BYTES // 1_000_000)
         forms = _forms(request.formats)
+        style = wire.style_from_proto(request.subtitles).checked()
         with self._watchers.taken():
             job = await self._create(UploadMessages(_of_one(request), head="config", data="audio"))
             try:
@@ -78,7 +79,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
             raise SayItError(ErrorKind.of_code(job.error.code), sentences=sentences)
         parts = [part async for part in self._parts(job.id, context, raw=False)]
         whole = wire.message_of_parts(parts)
-        contents = await _rendered(whole, forms)
+        contents = await _rendered(whole, forms, style)
         return transcription_service_pb2.RecognizeResponse(
             job=job,
             transcript=whole,
@@ -140,6 +141,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         check_ids(request)
         several = bool(request.formats)
         forms = _forms(request.formats if several else [request.format] if request.format else [])
+        style = wire.style_from_proto(request.subtitles).checked()
         stream = self._parts(request.job_id, context, raw=request.raw)
         if not forms:
             async with aclosing(stream):
@@ -147,7 +149,8 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
                     yield part
             return
         whole = wire.message_of_parts([part async for part in stream])
-        for form, content in zip(forms, await _rendered(whole, forms, suppressed=request.suppressed), strict=True):
+        contents = await _rendered(whole, forms, style, suppressed=request.suppressed)
+        for form, content in zip(forms, contents, strict=True):
             data = content.encode()
             for start in range(0, len(data), _CONTENT_BYTES) or [0]:
                 yield transcription_service_pb2.GetTranscriptResponse(
@@ -178,7 +181,7 @@ def _forms(formats: Sequence[transcription_service_pb2.TranscriptFormat.ValueTyp
 
 
 async def _rendered(
-    transcript: resources_pb2.Transcript, forms: Sequence[Format], *, suppressed: bool = False
+    transcript: resources_pb2.Transcript, forms: Sequence[Format], style: SubtitleStyle, *, suppressed: bool = False
 ) -> list[str]:
     # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
     if not forms:
@@ -186,7 +189,7 @@ async def _rendered(
 
     def work() -> list[str]:
         value = wire.transcript_from_proto(transcript)
-        return [render(value, form, suppressed=suppressed) for form in forms]
+        return [render(value, form, style, suppressed=suppressed) for form in forms]
 
     return await asyncio.to_thread(work)
 

@@ -13,10 +13,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from sayit.bridge.http.documents import Document
 from sayit.bridge.http.openapi import REF, form_content
-from sayit.bridge.http.options import LISTS, OptionsDocument
+from sayit.bridge.http.options import LISTS, OptionsDocument, SubtitlesDocument
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.language_names import AUTO, normal_language
 from sayit.speech.options import MAX_PROMPT_CHARS, OPTIONS, Options, Task
+from sayit.speech.rendering import BROADCASTERS, SubtitleStyle
 
 
 class ResponseFormat(StrEnum):
@@ -42,6 +43,8 @@ class AudioRequest:
 
     #: How to transcribe; `model` is still the name that the caller knows.
     options: Options
+    #: How `srt` and `vtt` are cut.
+    style: SubtitleStyle = BROADCASTERS
     response_format: ResponseFormat = ResponseFormat.JSON
     #: Whether `verbose_json` has segments; always, unless only words were asked for.
     segments: bool = True
@@ -87,8 +90,12 @@ class AudioForm(Document):
     stream: bool = False
 
 
+class _Own(OptionsDocument, SubtitlesDocument):
+    """What SayIt takes."""
+
+
 #: SayIt's options that OpenAI's API does not have.
-_OWN = frozenset(OptionsDocument.model_fields) - frozenset(AudioForm.model_fields) - {"task"}
+_OWN = frozenset(_Own.model_fields) - frozenset(AudioForm.model_fields) - {"task"}
 _KNOWN = _OWN | frozenset(AudioForm.model_fields)
 _SEVERAL = frozenset(name for name, field in AudioForm.model_fields.items() if field.default == ())
 #: OpenAI's fields for speakers, who are not recognised here.
@@ -105,7 +112,8 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
     Raises:
         SayItError: INVALID_OPTION or INVALID_LANGUAGE with the field at fault.
     """
-    form, own = _parsed(fields)
+    form, given = _parsed(fields)
+    own = given.options()
     granularities = form.timestamp_granularities
     language, languages = _languages(form.language, form.languages)
     request = AudioRequest(
@@ -122,6 +130,7 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
             # 0 means to OpenAI what an unset temperature means here: 0 first, more where thresholds fail.
             temperature=form.temperature or None,
         ).normalised(),
+        style=given.style(),
         response_format=form.response_format,
         segments="segment" in granularities or not granularities,
         words="word" in granularities,
@@ -149,14 +158,14 @@ def audio_form(task: Task) -> dict[str, Any]:
     schema = AudioForm.model_json_schema()
     formats = [form for form in ResponseFormat if (form, task) != (ResponseFormat.DIARIZED_JSON, Task.TRANSLATE)]
     schema["properties"]["response_format"] = {"type": "string", "enum": formats, "default": ResponseFormat.JSON}
-    own = OptionsDocument.model_json_schema(ref_template=REF)["properties"]
+    own = _Own.model_json_schema(ref_template=REF)["properties"]
     own = {name: {**one, "description": f"SayIt's own. {one.get('description', '')}"} for name, one in own.items()}
     fields = {f"{name}[]" if name in _SEVERAL else name: one for name, one in schema["properties"].items()}
     fields |= {name: one for name, one in own.items() if name in _OWN}
     return {"requestBody": {"required": True, "content": form_content(fields)}}
 
 
-def _parsed(fields: Mapping[str, Sequence[str]]) -> tuple[AudioForm, Options]:
+def _parsed(fields: Mapping[str, Sequence[str]]) -> tuple[AudioForm, _Own]:
     """OpenAI's fields, and SayIt's own options, which clients send as `extra_body`."""
     given: dict[str, Any] = {}
     own: dict[str, Any] = {}
@@ -175,7 +184,7 @@ def _parsed(fields: Mapping[str, Sequence[str]]) -> tuple[AudioForm, Options]:
         if said or written not in _KNOWN:
             (own if written in _OWN else given)[written] = "".join(said)
     try:
-        return AudioForm.model_validate(given), OptionsDocument.model_validate(own).options()
+        return AudioForm.model_validate(given), _Own.model_validate(own)
     except ValidationError as error:
         first = error.errors()[0]
         raise _invalid(str(first["loc"][0])[:64], first["msg"]) from None

@@ -21,10 +21,10 @@ _LEAST_LOGPROB = -100.0
 _SUBTITLES = {ResponseFormat.SRT: Format.SRT, ResponseFormat.VTT: Format.VTT}
 
 
-def text_reply(transcript: Transcript, form: ResponseFormat) -> str:
+def text_reply(transcript: Transcript, request: AudioRequest) -> str:
     """The transcript as text or subtitles."""
-    if form in _SUBTITLES:
-        return render(transcript, _SUBTITLES[form])
+    if form := _SUBTITLES.get(request.response_format):
+        return render(transcript, form, request.style)
     return f"{transcript.text}\n"
 
 

@@ -30,7 +30,7 @@ def audio_response(call: HeldCall, asked: AudioRequest) -> Response:
 
     def content(transcript: Transcript) -> bytes:
         if asked.response_format in _TEXTS:
-            return replies.text_reply(transcript, asked.response_format).encode()
+            return replies.text_reply(transcript, asked).encode()
         return compact(replies.json_reply(transcript, asked))
 
     media_type = _TEXTS.get(asked.response_format, "application/json")

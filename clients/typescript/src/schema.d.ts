@@ -1542,6 +1542,13 @@ export interface components {
          */
         UploadJobDocument: {
             /**
+             * Callback Url
+             * @description Where the job's end is told by a signed request, if this installation sends webhooks.
+             * @default
+             * @example https://example.com/sayit
+             */
+            callback_url: string;
+            /**
              * Filename
              * @default
              */
@@ -3033,6 +3040,12 @@ export interface operations {
                      * @description Samples at temperatures above 0, in place of the preset's.
                      */
                     best_of?: number;
+                    /**
+                     * Callback Url
+                     * @description Where the job's end is told by a signed request, if this installation sends webhooks.
+                     * @example https://example.com/sayit
+                     */
+                    callback_url?: string;
                     /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
                     channels?: components["schemas"]["Channels"];
                     /**

@@ -217,10 +217,14 @@ class AsyncClient:
         filename: str = "",
         labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
+        callback_url: str = "",
     ) -> Job:
-        """Sends audio and returns the job as soon as it is accepted; arguments as for `transcribe`."""
+        """Sends audio and returns the job as soon as it is accepted; arguments as for `transcribe`.
+
+        `callback_url` is where the installation tells the job's end, if it sends webhooks (docs/webhooks.md).
+        """
         source = source_of(audio)
-        config = _config(options, filename or source.filename, labels, idempotency_key)
+        config = _config(options, filename or source.filename, labels, idempotency_key, callback_url)
         return await uploads.create_job(self._connection, source, config)
 
     async def upload(self, audio: Audio, *, filename: str = "") -> str:
@@ -240,9 +244,10 @@ class AsyncClient:
         filename: str = "",
         labels: Mapping[str, str] | None = None,
         idempotency_key: str = "",
+        callback_url: str = "",
     ) -> Job:
-        """Creates a job on a finished upload."""
-        config = _config(options, filename, labels, idempotency_key)
+        """Creates a job on a finished upload; arguments as for `create_job`."""
+        config = _config(options, filename, labels, idempotency_key, callback_url)
         return await uploads.create_job_from_upload(self._connection, upload_id, config)
 
     def watch(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[JobEvent, None]:
@@ -393,13 +398,18 @@ class AsyncClient:
 
 
 def _config(
-    options: Options | None, filename: str, labels: Mapping[str, str] | None, idempotency_key: str
+    options: Options | None,
+    filename: str,
+    labels: Mapping[str, str] | None,
+    idempotency_key: str,
+    callback_url: str = "",
 ) -> service_pb.JobConfig:
     return service_pb.JobConfig(
         options=options_to_proto(options or Options()),
         filename=filename,
         labels=labels,
         idempotency_key=idempotency_key or str(uuid.uuid4()),
+        callback_url=callback_url,
     )
 
 

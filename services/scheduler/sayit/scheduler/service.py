@@ -47,8 +47,10 @@ from sayit.scheduler.ingest.prepare import Preparer
 from sayit.scheduler.ingest.uploads import Intake
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.outbound.exchange import Exchange
 from sayit.scheduler.retention.sweeper import Sweeper
-from sayit.scheduler.settings import SchedulerSettings
+from sayit.scheduler.settings import SchedulerSettings, receivers_of
+from sayit.scheduler.webhooks.delivery import Webhooks
 from sayit.speech.language_names import LANGUAGES
 from sayit.speech.presets import Presets, PresetsError, load_presets
 
@@ -173,7 +175,8 @@ async def _opened(
     redis_url = settings.redis_url.get_secret_value()
     bus = RedisBus(redis_url, prefix=settings.redis_prefix)
     stack.push_async_callback(bus.close)
-    rules = Rules(result_ttl_s=settings.result_ttl_h * _HOUR_S, choose=choose)
+    receivers = receivers_of(settings.webhook_urls) if settings.secrets() else {}
+    rules = Rules(result_ttl_s=settings.result_ttl_h * _HOUR_S, choose=choose, receivers=receivers)
     stores = await stack.enter_async_context(opened(settings.database(), rules, published=bus.publish_stored))
     queue = ArqQueue(redis_url, prefix=settings.redis_prefix, allow_evicting=settings.allow_evicting_redis)
     stack.push_async_callback(queue.close)
@@ -333,6 +336,17 @@ class _Wiring:
             limits=self.limits,
             background=self.background,
             accepted=self.preparer.wake_up.notify,
+            callbacks=self.exchange.destinations if self.settings.secrets() else None,
+        )
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        return Exchange(destinations=self.settings.destinations())
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        return Webhooks(
+            store=self.stores.webhooks, exchange=self.exchange, secrets=self.settings.secrets(), limits=self.limits
         )
 
     @cached_property
@@ -364,6 +378,8 @@ class _Wiring:
         yield self.dispatcher.run()
         yield self.results.run()
         yield self.sweeper.run()
+        if self.settings.secrets():
+            yield self.webhooks.run()
         if self.settings.metrics_listen:
             expected = self.settings.transcribers_expected
             yield BacklogGauges(store=self.stores.transcribers, registry=self.registry, expected=expected).run()
@@ -375,6 +391,7 @@ class _Wiring:
         """Lets settings that were read again take effect."""
         self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
         self.stores.rules.result_ttl_s = now.result_ttl_h * _HOUR_S
+        self.stores.rules.receivers = receivers_of(now.webhook_urls) if self.settings.secrets() else {}
         try:
             self.hallucination_filter.adopt(load_phrases(now.hallucination_phrases))
         except PhrasesError as error:

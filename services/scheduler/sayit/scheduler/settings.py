@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from sayit.chassis.settings import FORMERLY, RELOADABLE, Limit, ServiceSettings
+from sayit.scheduler.outbound.destinations import Destinations
 from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
 
 #: A field that may change while the process runs.
@@ -20,6 +21,18 @@ _URLS = {
     "redis_url": (r"(rediss?|unix)://.", "redis://:password@host:6379/0"),
     "storage_url": (r"(file|s3|gs)://[^/]|file:///.", "file:///folder, s3://bucket/prefix or gs://bucket/prefix"),
 }
+
+
+def receivers_of(text: str) -> dict[str, str]:
+    """URLs of webhooks by tenant.
+
+    Raises:
+        ValueError: it is not tenant=URL.
+    """
+    pairs = [one.partition("=") for one in text.split()]
+    if any(not (tenant and "://" in url) for tenant, _, url in pairs):
+        raise ValueError("write tenant=https://..., with spaces between")
+    return {tenant: url for tenant, _, url in pairs}
 
 
 class SchedulerSettings(ServiceSettings):
@@ -125,6 +138,26 @@ class SchedulerSettings(ServiceSettings):
         description="File of decode options by language (TOML), laid over SayIt's own; read at the start. "
         "docs/quality.md explains the form.",
     )
+    webhook_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="Secret of at least 32 characters that webhooks are signed with; empty: none are sent. To change "
+        "it, put the new one in front of the old one, with a space between, until all receivers have theirs.",
+    )
+    webhook_urls: str = _live(
+        "",
+        description="Where the ends of jobs are told, beside where a job says: tenant=https://... for each, with "
+        "spaces between; *=https://... for tenants without their own.",
+    )
+    outbound_hosts: str = Field(
+        "",
+        description="Hosts that clients may have requests sent to, such as example.com *.example.org, with spaces "
+        "between; empty: every public one.",
+    )
+    outbound_trusted: str = Field(
+        "",
+        description="Hosts of your own (host or host:port, with spaces between) that every client may have requests "
+        "sent to, also over http and at private addresses.",
+    )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
 
     @field_validator("database_url", "redis_url", "storage_url")
@@ -136,11 +169,34 @@ class SchedulerSettings(ServiceSettings):
             raise ValueError(f"it is no URL of a kind that works here: write {example}")
         return value
 
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _are_long(cls, value: SecretStr) -> SecretStr:
+        secrets = value.get_secret_value().split()
+        if len(secrets) > 2 or any(len(secret) < 32 for secret in secrets):
+            raise ValueError("write one secret of at least 32 characters, or the new one and the old one")
+        return value
+
+    @field_validator("webhook_urls")
+    @classmethod
+    def _are_receivers(cls, value: str) -> str:
+        receivers_of(value)
+        return value
+
     @model_validator(mode="after")
     def _heartbeats_fit_the_lease(self) -> Self:
         if self.heartbeat_s * 2 > self.lease_s:
             raise ValueError("SAYIT_HEARTBEAT_S must be at most half of SAYIT_LEASE_S, or healthy work is taken away")
         return self
+
+    def secrets(self) -> tuple[str, ...]:
+        """What webhooks are signed with, the newest first."""
+        return tuple(self.webhook_secrets.get_secret_value().split())
+
+    def destinations(self) -> Destinations:
+        """Where requests may go that clients cause."""
+        allowed, trusted = self.outbound_hosts.lower().split(), self.outbound_trusted.lower().split()
+        return Destinations(allowed=allowed, trusted=trusted)
 
     def database(self) -> str:
         """The database's URL."""

@@ -37,6 +37,7 @@ async def fill(s: Stores) -> None:
             await s.chunks.give_up(claim, Ending(how=AttemptEnd.CRASHED, detail="x"))
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
+    s.rules.receivers = {"t": "https://example.com/hook"}
     gone = await accepted(s, "cancelled", key="once")
     await s.jobs.cancel_job("t", gone.id)
     await s.transcribers.report(

@@ -39,11 +39,22 @@ _Format = Annotated[
 ]
 
 
+_CallbackUrl = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        description="Where the job's end is told by a signed request, if this installation sends webhooks.",
+        examples=["https://example.com/sayit"],
+    ),
+]
+
+
 class JobQuery(OptionsDocument, Writing):
     """Options of a job as query parameters; the fields of a form win over them."""
 
     filename: str = Field(default="", max_length=1024, description="Name to show; a form's file brings its own.")
     label: Labels = Field(default=[], description="Marks of your own, NAME=VALUE; may be repeated.")
+    callback_url: _CallbackUrl = ""
     wait: Wait = 0.0
     format: _Format = None
 
@@ -58,6 +69,7 @@ class UploadJobDocument(BaseModel):
     )
 
     filename: str = Field(default="", max_length=1024)
+    callback_url: _CallbackUrl = ""
     options: OptionsDocument = OptionsDocument()
     labels: dict[str, str] = Field(default={}, description="Marks of your own, which a list of jobs can ask for.")
 
@@ -134,6 +146,7 @@ async def create_job(
             filename=query.filename or received.filename,
             labels=labels_of(query.label),
             idempotency_key=idempotency_key,
+            callback_url=query.callback_url,
         )
     return await _answer(request, deps, gateway, job, query)
 
@@ -185,6 +198,7 @@ async def _from_upload(
         filename=asked.filename,
         labels=asked.labels,
         idempotency_key=key,
+        callback_url=asked.callback_url,
     )
     return await _answer(request, deps, gateway, job, query)
 

@@ -103,10 +103,15 @@ class JobConfig(_message.Message):
     FILENAME_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    CALLBACK_URL_FIELD_NUMBER: _builtins.int
     filename: _builtins.str
     """Name of the file, for display."""
     idempotency_key: _builtins.str
     """Makes retries safe: the same key of the same caller returns the same job. At most 128 characters."""
+    callback_url: _builtins.str
+    """Where the job's end is told by a signed request, https in most installations; empty for nowhere. At most 2,000
+    characters. INVALID_OPTION where the installation sends no webhooks or none there.
+    """
     @_builtins.property
     def options(self) -> _resources_pb2.TranscriptionOptions:
         """How to transcribe."""
@@ -124,10 +129,11 @@ class JobConfig(_message.Message):
         filename: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        callback_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filename", b"filename", "idempotency_key", b"idempotency_key", "labels", b"labels", "options", b"options"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback_url", b"callback_url", "filename", b"filename", "idempotency_key", b"idempotency_key", "labels", b"labels", "options", b"options"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

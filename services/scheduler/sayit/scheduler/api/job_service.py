@@ -58,6 +58,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             filename=config.filename,
             key=config.idempotency_key,
             labels=dict(config.labels),
+            callback_url=config.callback_url,
             traceparent=telemetry.traceparent(),
         )
         if first.HasField("from_upload"):

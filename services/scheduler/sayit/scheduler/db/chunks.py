@@ -211,7 +211,7 @@ class ChunkStore(Store):
         if error is not None and claim.redecode_kind:
             drop_redecode(connection, claim.chunk_id)
         elif error is not None:
-            fail(connection, claim.job_id, error, self._rules.result_ttl_s)
+            fail(connection, claim.job_id, error, self._rules)
         return load(connection, None, claim.job_id)
 
     @reads

@@ -24,7 +24,7 @@ Row = Any
 _OPTIONS = TypeAdapter(Options)
 _OVERRIDES = TypeAdapter(ChunkOverrides)
 #: Columns that a record's field of the same name fills as it is: when a job is accepted, and of a chunk.
-_AT_FIRST = ("id", "tenant", "key_id", "upload_id", "filename", "model", "created_s", "traceparent")
+_AT_FIRST = ("id", "tenant", "key_id", "upload_id", "filename", "model", "created_s", "traceparent", "callback_url")
 _OF_CHUNK = (
     *("start_sample", "end_sample", "hard_start", "hard_end", "object_key"),
     *("interactive", "channel", "cache_key"),
@@ -56,7 +56,7 @@ def job_of(row: Row) -> JobRecord:
             "idempotency_key": row.idempotency_key or "",
             "error_details": json.loads(row.error_details),
             "warnings": tuple(json.loads(row.warnings)),
-            "labels": dict(line.split("=", 1) for line in row.labels.splitlines() if line),
+            "labels": labels_of(row.labels),
         }
     )
 
@@ -64,6 +64,11 @@ def job_of(row: Row) -> JobRecord:
 def labels_text(labels: Mapping[str, str]) -> str:
     """Labels to store; their names have no "=", and neither has a line break."""
     return "".join(f"\n{name}={value}\n" for name, value in labels.items())
+
+
+def labels_of(text: str) -> dict[str, str]:
+    """Stored labels."""
+    return dict(line.split("=", 1) for line in text.splitlines() if line)
 
 
 def chunk_values(job: Row, chunk: NewChunk, waiting: ChunkState, now_s: float) -> dict[str, object]:

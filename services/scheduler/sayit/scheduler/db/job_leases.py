@@ -14,7 +14,7 @@ from sayit.scheduler.db import codec, dispatches, events, sequential_chunks
 from sayit.scheduler.db.jobs import ENDED, SqlJobs, end, load
 from sayit.scheduler.db.locks import lock_job, locks_rows
 from sayit.scheduler.db.redecodes import OPEN_REDECODES
-from sayit.scheduler.db.schema import chunks, jobs, uploads
+from sayit.scheduler.db.schema import chunks, jobs, uploads, webhooks
 from sayit.scheduler.db.transactions import writes
 from sayit.scheduler.jobs.channels import ChannelSpeech, shown
 from sayit.scheduler.jobs.records import ChunkState, Dispatch, JobRecord, NewChunk
@@ -114,9 +114,10 @@ class JobStore(SqlJobs):
 
     @writes
     def drop_leases(self, connection: Connection) -> None:
-        """Ends the leases of all jobs; only for the one scheduler of a database, at its start."""
+        """Ends the leases of all jobs and messages; only for the one scheduler of a database, at its start."""
         held = jobs.c.lease_owner.is_not(None)
         connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=None))
+        connection.execute(update(webhooks).where(webhooks.c.lease_until_s.is_not(None)).values(lease_until_s=None))
 
     @writes
     def set_cache_key(self, connection: Connection, job_id: str, owner: str, cache_key: str) -> None:
@@ -225,7 +226,7 @@ class JobStore(SqlJobs):
         values: dict[str, object] = {"cached": cached, "samples_total": samples}
         if warnings:
             values["warnings"] = json.dumps(list(warnings))
-        if not end(connection, job_id, JobState.COMPLETED, self._rules.result_ttl_s, owner, **values):
+        if not end(connection, job_id, JobState.COMPLETED, self._rules, owner, **values):
             return False
         _append(connection, job_id, events)
         return True

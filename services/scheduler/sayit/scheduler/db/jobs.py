@@ -16,8 +16,9 @@ from sayit.scheduler.db.engine import after_commit, deleted
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
-from sayit.scheduler.db.transactions import Store, reads, writes
+from sayit.scheduler.db.transactions import Rules, Store, reads, writes
 from sayit.scheduler.db.uploads import drop_unused
+from sayit.scheduler.db.webhooks import announce, drop_messages
 from sayit.scheduler.jobs import metrics
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkState, Full, JobLimits, JobRecord
@@ -28,6 +29,14 @@ from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
 BRIEF = tuple(jobs.c[one.name] for one in fields(JobRecord) if one.name in jobs.c)
 ENDED = tuple(state.value for state in JobState if state.terminal)
 _LOAD = select(*BRIEF).where(jobs.c.id == bindparam("of_job"))
+#: What is counted, and told, of a job that ends.
+_OF_ENDED = tuple(
+    jobs.c[name]
+    for name in (
+        *("id", "tenant", "model", "created_s", "finished_s", "samples_total", "cached", "error_code"),
+        *("labels", "callback_url"),
+    )
+)
 #: States of chunks that are dropped when their job ends.
 UNFINISHED = (ChunkState.HELD.value, ChunkState.DUE.value, ChunkState.RUNNING.value)
 ACTIVE = tuple(state.value for state in JobState if not state.terminal)
@@ -109,23 +118,24 @@ class SqlJobs(Store):
         """Cancels a job unless it ended; returns it and whether this call did it."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
-        if not end(connection, job_id, JobState.CANCELLED, self._rules.result_ttl_s):
+        if not end(connection, job_id, JobState.CANCELLED, self._rules):
             return job, False
         events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
         return load(connection, tenant, job_id), True
 
     @writes
     def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
-        """Deletes a job and marks its objects, and an upload that no other job uses, as garbage."""
+        """Deletes a job, with what is still to be told of it, and marks its objects and an unused upload as garbage."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         forget(connection, job.id)
+        drop_messages(connection, job.id)
         drop_unused(connection, job.upload_id)
 
     @writes
     def fail_job(self, connection: Connection, job_id: str, error: SayItError) -> bool:
         """FAILED, unless the job has ended."""
-        return fail(connection, job_id, error, self._rules.result_ttl_s)
+        return fail(connection, job_id, error, self._rules)
 
     @reads
     def events_after(
@@ -189,9 +199,9 @@ def load(connection: Connection, tenant: str | None, job_id: str) -> JobRecord:
 
 
 def end(
-    connection: Connection, job_id: str, state: JobState, ttl_s: float, owner: str | None = None, **values: object
+    connection: Connection, job_id: str, state: JobState, rules: Rules, owner: str | None = None, **values: object
 ) -> bool:
-    """Puts a job that has not ended into a terminal state and drops its unfinished chunks; whether it did.
+    """Puts a job that has not ended into a terminal state, drops its unfinished chunks, has it told; whether it did.
 
     With an owner, only while that owner holds the job's lease.
     """
@@ -199,13 +209,12 @@ def end(
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
     if owner is not None:
         statement = statement.where(jobs.c.lease_owner == owner)
-    statement = statement.values(
-        state=state.value, finished_s=now, expires_s=now + ttl_s, lease_owner=None, lease_until_s=None, **values
-    )
-    counted = (jobs.c.model, jobs.c.created_s, jobs.c.samples_total, jobs.c.cached, jobs.c.error_code)
-    ended = connection.execute(statement.returning(*counted)).one_or_none()
+    kept = {"finished_s": now, "expires_s": now + rules.result_ttl_s}
+    statement = statement.values(state=state.value, **kept, lease_owner=None, lease_until_s=None, **values)
+    ended = connection.execute(statement.returning(*_OF_ENDED)).one_or_none()
     if ended is None:
         return False
+    announce(connection, ended, state, rules)
     count = functools.partial(metrics.job_ended, state, model=ended.model, seconds=now - ended.created_s)
     after_commit(
         connection,
@@ -226,10 +235,10 @@ def end(
     return True
 
 
-def fail(connection: Connection, job_id: str, error: SayItError, ttl_s: float) -> bool:
+def fail(connection: Connection, job_id: str, error: SayItError, rules: Rules) -> bool:
     """FAILED inside the caller's transaction, unless the job has ended; whether it did."""
     details = json.dumps(error.details, ensure_ascii=False)
-    if not end(connection, job_id, JobState.FAILED, ttl_s, error_code=error.code, error_details=details):
+    if not end(connection, job_id, JobState.FAILED, rules, error_code=error.code, error_details=details):
         return False
     reason = JobError(code=error.code, message_en=error.message("en"), message_ko=error.message("ko"))
     events.append(connection, job_id, [Failed(error=reason)])

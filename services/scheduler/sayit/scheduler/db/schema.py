@@ -92,6 +92,8 @@ jobs = Table(
     Column("prepare_attempts", Integer, nullable=False, server_default="0"),
     #: One "name=value" a line, each with a line break before and behind it; empty for none.
     Column("labels", Text, nullable=False, server_default=""),
+    #: Where the client is told of its end; empty for nowhere.
+    Column("callback_url", Text, nullable=False, server_default=""),
     #: Which scheduler prepares or merges it, and until when others must not.
     Column("lease_owner", String(64)),
     Column("lease_until_s", Double),
@@ -216,6 +218,31 @@ transcribers = Table(
     Column("seen_s", Double, nullable=False),
     #: What its text depends on beside the request, hashed; empty where it does not say.
     Column("revision", String(64), nullable=False, server_default=""),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    #: The message's id, the same in every attempt.
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    #: Not a reference: a job may expire while its message is still being tried.
+    Column("job_id", String(64), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    #: What is sent, byte for byte.
+    Column("body", Text, nullable=False),
+    #: See `webhooks.DeliveryState`.
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_s", Double, nullable=False),
+    Column("due_s", Double, nullable=False),
+    #: Until when an attempt is under way.
+    Column("lease_until_s", Double),
+    Column("expires_s", Double, nullable=False, index=True),
+    #: The last answer's, 0 for none; and what went wrong.
+    Column("status", Integer, nullable=False, server_default="0"),
+    Column("detail", Text, nullable=False, server_default=""),
+    Index(None, "state", "due_s"),
 )
 
 object_garbage = Table(

@@ -18,6 +18,7 @@ from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.db.vocabularies import VocabularyStore
+from sayit.scheduler.db.webhooks import WebhookStore
 from sayit.speech.errors import ErrorKind, SayItError
 
 
@@ -32,6 +33,7 @@ class Stores:
     chunk_cache: ChunkCacheStore
     transcribers: TranscriberStore
     vocabularies: VocabularyStore
+    webhooks: WebhookStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -63,6 +65,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 chunk_cache=ChunkCacheStore(database, rules),
                 transcribers=TranscriberStore(database, rules),
                 vocabularies=VocabularyStore(database, rules),
+                webhooks=WebhookStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,
             )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -24,6 +24,8 @@ class Rules:
     result_ttl_s: float
     #: The order of dispatch.
     choose: ChooseChunks
+    #: Where the ends of a tenant's jobs are told, beside where a job says; "*": those of tenants without their own.
+    receivers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store:

@@ -12,7 +12,17 @@ from sayit.scheduler.db import object_gc
 from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.db.locks import lock_name, put
-from sayit.scheduler.db.schema import attempts, cache, chunk_cache, chunks, jobs, transcribers, uploads, whole
+from sayit.scheduler.db.schema import (
+    attempts,
+    cache,
+    chunk_cache,
+    chunks,
+    jobs,
+    transcribers,
+    uploads,
+    webhooks,
+    whole,
+)
 from sayit.scheduler.db.transactions import Store, reads, writes, writes_lightly
 from sayit.scheduler.db.uploads import UNUSED, drop_unused
 from sayit.scheduler.jobs.records import ChunkState
@@ -187,6 +197,7 @@ class TranscriberStore(Store):
         for texts in (cache, chunk_cache):
             if connection.execute(delete(texts).where(texts.c.expires_s < now_s)).rowcount:
                 deleted(connection)
+        connection.execute(delete(webhooks).where(webhooks.c.expires_s < now_s))
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 
     @writes

@@ -17,6 +17,7 @@ from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Hints, JobRecord, PartRecord, UploadRecord
+from sayit.scheduler.outbound.destinations import Destinations, RefusedError
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, check_labels
 from sayit.speech.options import Options
@@ -38,6 +39,8 @@ class JobRequest:
     key: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     traceparent: str = ""
+    #: Where the job's end is told; empty for nowhere.
+    callback_url: str = ""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -55,6 +58,8 @@ class Intake:
     limits: Limits
     background: BackgroundTasks
     accepted: Callable[[], None]
+    #: Where requests may go; None where no webhooks are sent.
+    callbacks: Destinations | None
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
         """Opens an upload.
@@ -145,6 +150,7 @@ class Intake:
             reason = f"longer than {_MAX_KEY} characters"
             raise SayItError(ErrorKind.INVALID_OPTION, field="idempotency_key", reason=reason)
         check_labels(wanted.labels)
+        self._check_callback(wanted.callback_url)
         options = wanted.options.normalised()
         job = await self.jobs.find_by_idempotency_key(who.tenant, wanted.key)
         if job is not None:
@@ -153,6 +159,16 @@ class Intake:
         options, sent = await self.vocabularies.applied(who, options)
         options = replace(options, model=await self.model_named(options.model))
         return replace(wanted, options=options), sent, None
+
+    def _check_callback(self, url: str) -> None:
+        reason = "this installation sends no webhooks" if url and self.callbacks is None else ""
+        try:
+            if url and self.callbacks is not None:
+                self.callbacks.target(url)
+        except RefusedError as error:
+            reason = str(error)
+        if reason:
+            raise SayItError(ErrorKind.INVALID_OPTION, field="callback_url", reason=reason)
 
     async def _accept(self, who: Principal, wanted: JobRequest, sent: Hints | None, upload: UploadRecord) -> JobRecord:
         job = JobRecord(
@@ -169,6 +185,7 @@ class Intake:
             created_s=time.time(),
             traceparent=wanted.traceparent,
             labels=wanted.labels,
+            callback_url=wanted.callback_url,
         )
         accepted, new = await self.admission.accept(job)
         if not new:

@@ -108,6 +108,8 @@ class JobRecord:
     #: How often preparing it was begun.
     prepare_attempts: int = 0
     labels: dict[str, str] = field(default_factory=dict)
+    #: Where its end is told; empty for nowhere.
+    callback_url: str = ""
 
     @property
     def requested(self) -> Options:

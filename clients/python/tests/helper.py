@@ -7,7 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -34,6 +34,7 @@ from sayit.speech.options import Options
 from sayit.speech.rendering import render
 from sayit.speech.system import Model, PartState, SystemStatus
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
+from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import (
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -273,6 +274,25 @@ class Gateway(
     async def CancelJob(self, request, context):
         await self._begin("CancelJob", context)
         return wire.job_to_proto(job(request.job_id, JobState.CANCELLED))
+
+    async def UpdateJob(self, request, context):
+        await self._begin("UpdateJob", context)
+        return wire.job_to_proto(replace(job(request.job_id), expires_at_s=None if request.kept else 9.0))
+
+    async def UpdateTranscript(self, request, context):
+        await self._begin("UpdateTranscript", context)
+        if request.HasField("restored_version"):
+            return pb.Corrections(version=request.expected_version + 1)
+        return pb.Corrections(version=request.expected_version + 1, segments=request.segments, names=request.names)
+
+    async def GetCorrections(self, request, context):
+        await self._begin("GetCorrections", context)
+        return pb.Corrections(version=request.version if request.HasField("version") else 7)
+
+    async def ListTranscriptVersions(self, request, context):
+        await self._begin("ListTranscriptVersions", context)
+        versions = [pb.TranscriptVersion(version=request.before_version - 1, segments=[3])]
+        return service_pb.ListTranscriptVersionsResponse(versions=versions[: request.page_size])
 
     async def PutVocabulary(self, request, context):
         await self._begin("PutVocabulary", context)

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from sayit.client import Client, ErrorKind, Format, JobState, SayItError
+from sayit.client import Client, Corrections, ErrorKind, Format, JobState, SayItError, SegmentCorrection
 from sayit.speech.rendering import render
 
 from .helper import AUDIO, BROKEN, JOB, STATUS, STORY, TRANSCRIPT, durable, job, until
@@ -50,6 +50,13 @@ async def test_every_call(gateway, blocking):
         assert blocking.transcript(JOB) == TRANSCRIPT
         assert blocking.render(JOB, Format.SRT) == render(TRANSCRIPT, Format.SRT)
         assert blocking.models()[0].name == "small"
+        change = SegmentCorrection(segment=3, words={1: "세이잇"})
+        corrected = blocking.correct(JOB, [change], expected_version=4, names={"1": "김"})
+        assert corrected == Corrections(version=5, segments=(change,), names={"1": "김"})
+        assert blocking.restore_version(JOB, 0, expected_version=5) == Corrections(version=6)
+        assert (blocking.corrections(JOB).version, blocking.corrections(JOB, version=0).version) == (7, 0)
+        assert [one.version for one in blocking.transcript_versions(JOB, limit=1, before_version=9)] == [8]
+        assert (blocking.keep(JOB).expires_at_s, blocking.keep(JOB, kept=False).expires_at_s) == (None, 9.0)
         assert blocking.put_vocabulary("v", ["세이잇"], "회의").words == ("세이잇",)
         assert blocking.get_vocabulary("v").prompt == "회의"
         assert [each.name for each in blocking.list_vocabularies()] == ["v"]

@@ -199,6 +199,24 @@ export interface paths {
         delete: operations["deleteJob"];
         options?: never;
         head?: never;
+        /** Keep a job that has ended, or let it expire; one that is corrected is kept until this says otherwise */
+        patch: operations["updateJob"];
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is corrected in a transcript */
+        get: operations["getCorrections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -236,7 +254,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Correct a transcript, which makes a version of it; the answer has all corrections that are in force then
+         * @description What others corrected since `expected_version` stays; to correct what they corrected is refused with VERSION_CONFLICT. What is in force already makes no version.
+         */
+        patch: operations["updateTranscript"];
         trace?: never;
     };
     "/v1/jobs/{job_id}/transcript.ass": {
@@ -367,6 +389,23 @@ export interface paths {
         };
         /** The transcript as vtt, as `?format=vtt` gives it */
         get: operations["getTranscriptVtt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of a transcript that corrections made, newest first */
+        get: operations["listVersions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -578,6 +617,26 @@ export interface components {
          */
         Context: "none" | "within_chunk" | "sequential";
         /**
+         * CorrectionsDocument
+         * @description All that is corrected in a version of a transcript.
+         */
+        CorrectionsDocument: {
+            /**
+             * Names
+             * @description Names of speakers by the number of their channel; 0 where channels were mixed.
+             */
+            names?: {
+                [key: string]: string;
+            };
+            /** Segments */
+            segments: components["schemas"]["SegmentCorrectionDocument"][];
+            /**
+             * Version
+             * @description 0 where nothing was corrected.
+             */
+            version: number;
+        };
+        /**
          * CoverageDocument
          * @description Detected speech against transcribed speech, in seconds.
          */
@@ -735,7 +794,7 @@ export interface components {
             error: components["schemas"]["JobErrorDocument"] | null;
             /**
              * Expires At
-             * @description When it and all its data are deleted.
+             * @description When it and all its data are deleted; null while it has not ended, and for one that is kept.
              */
             expires_at: string | null;
             /** Filename */
@@ -770,6 +829,11 @@ export interface components {
             state: components["schemas"]["JobState"];
             /** @description Set if the request waited (`wait`) and the job is completed. */
             transcript?: components["schemas"]["TranscriptDocument"] | null;
+            /**
+             * Transcript Version
+             * @description The transcript's newest version; 0 for the model's own text.
+             */
+            transcript_version: number;
             /**
              * Warnings
              * @description What was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS.
@@ -1098,6 +1162,12 @@ export interface components {
              * @example https://sayit.dev/problems/job-not-found
              */
             type: string;
+            /**
+             * Version
+             * @description Of VERSION_CONFLICT: the transcript's newest version.
+             * @default null
+             */
+            version: number | null;
         };
         /**
          * ProgressDocument
@@ -1182,6 +1252,41 @@ export interface components {
             type: "refinement";
         };
         /**
+         * SegmentCorrectionDocument
+         * @description What a segment of the model's transcript is instead; nothing but `segment` is as the model wrote it.
+         */
+        SegmentCorrectionDocument: {
+            /**
+             * Joined
+             * @description Whether it continues the segment before it in its channel.
+             * @default false
+             */
+            joined: boolean;
+            /**
+             * Segment
+             * @description The segment's id.
+             */
+            segment: number;
+            /**
+             * Speaker
+             * @description Who speaks, in place of the name that `names` has.
+             * @default
+             */
+            speaker: string;
+            /**
+             * Text
+             * @description Its whole text. A line break begins another segment, an empty text removes it.
+             */
+            text?: string | null;
+            /**
+             * Words
+             * @description In place of `text`: single words by their place among the model's, from 0; they keep their times.
+             */
+            words?: {
+                [key: string]: string;
+            };
+        };
+        /**
          * SegmentDocument
          * @description A stretch of speech.
          */
@@ -1199,7 +1304,7 @@ export interface components {
             end: number;
             /**
              * Id
-             * @description Position in the transcript, from 0; in events, position in the chunk.
+             * @description Position in the model's transcript, from 0; the parts of a segment that was split share it. In events, position in the chunk.
              */
             id: number;
             /** Language */
@@ -1213,7 +1318,7 @@ export interface components {
             no_speech_prob: number | null;
             /**
              * Speaker
-             * @description Empty, as speakers are not told apart.
+             * @description As a correction named them; empty where none did.
              */
             speaker: string;
             /**
@@ -1468,6 +1573,11 @@ export interface components {
             /** Text */
             text: string;
             usage: components["schemas"]["UsageDocument"];
+            /**
+             * Version
+             * @description 0 for the model's own text, one more with every correction.
+             */
+            version: number;
         };
         /**
          * TranscriptionDiarizedJson
@@ -1638,6 +1748,42 @@ export interface components {
             start: number;
             /** Word */
             word: string;
+        };
+        /**
+         * VersionDocument
+         * @description A version that corrections made.
+         */
+        VersionDocument: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Key Id
+             * @description Id of the API key that made it.
+             */
+            key_id: string;
+            /**
+             * Names
+             * @description Channels whose names it changed.
+             */
+            names: string[];
+            /**
+             * Segments
+             * @description Ids of the segments that it changed.
+             */
+            segments: number[];
+            /** Version */
+            version: number;
+        };
+        /**
+         * VersionListDocument
+         * @description A page of versions, newest first.
+         */
+        VersionListDocument: {
+            /** Versions */
+            versions: components["schemas"]["VersionDocument"][];
         };
         /**
          * VocabularyDocument
@@ -3168,7 +3314,7 @@ export interface operations {
                     prompt?: string;
                     /**
                      * Raw
-                     * @description As the model wrote it, whatever `formatting` and `mask_profanity` say.
+                     * @description Without what `formatting` and `mask_profanity` do to the model's text.
                      */
                     raw?: boolean;
                     /**
@@ -3553,6 +3699,227 @@ export interface operations {
             };
         };
     };
+    updateJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Kept
+                     * @description Whether it is kept until it is deleted; else it expires as a job that ends now.
+                     */
+                    kept: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getCorrections: {
+        parameters: {
+            query?: {
+                /** @description The newest one by default. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionsDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     watchJob: {
         parameters: {
             query?: {
@@ -3675,10 +4042,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
                 /** @description `text` is another name of `txt`. */
                 format?: components["schemas"]["Format"];
             };
@@ -3693,7 +4062,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The transcript; its ETag does not change. */
+            /** @description The transcript; its ETag changes with its text. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3799,6 +4168,155 @@ export interface operations {
             };
         };
     };
+    updateTranscript: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Expected Version
+                     * @description The version that was corrected.
+                     */
+                    expected_version: number;
+                    /**
+                     * Names
+                     * @description Names of speakers by the number of their channel; 0 where channels were mixed.
+                     */
+                    names?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * Restored Version
+                     * @description In place of both; 0 is the model's own text.
+                     */
+                    restored_version?: number | null;
+                    /**
+                     * Segments
+                     * @description Each in place of all earlier corrections of its segment.
+                     */
+                    segments?: components["schemas"]["SegmentCorrectionDocument"][];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionsDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UPLOAD_TOO_SLOW */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, VERSION_CONFLICT, TOO_MANY_VERSIONS */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description FILE_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getTranscriptAss: {
         parameters: {
             query?: {
@@ -3814,10 +4332,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -3935,10 +4455,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4056,10 +4578,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4177,10 +4701,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4298,10 +4824,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4419,10 +4947,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4540,10 +5070,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4661,10 +5193,12 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
             };
             header?: never;
             path: {
@@ -4722,6 +5256,105 @@ export interface operations {
             };
             /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    listVersions: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                /** @description Only versions before this one; 0 for all. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionListDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5580,7 +6213,7 @@ export interface operations {
                 chars_per_second?: number;
                 /** @description Least milliseconds between two subtitles. */
                 min_gap_ms?: number;
-                /** @description As the model wrote it, whatever `formatting` and `mask_profanity` say. */
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
                 raw?: boolean;
                 /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
                 suppressed?: boolean;

@@ -106,6 +106,7 @@ def test_json_is_the_documented_schema():
         "duration": 10.0,
         "model": "small",
         "preset": "ko",
+        "version": 0,
         "segments": [
             {
                 "id": 0,

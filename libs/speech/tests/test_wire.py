@@ -85,6 +85,13 @@ def test_transcript_round_trips_whole_and_in_parts(value):
 
 
 @few
+@given(values.corrections)
+def test_corrections_round_trip(value):
+    """Corrections come back as they were; a text that is empty is not one that is absent."""
+    assert wire.corrections_from_proto(wire.corrections_to_proto(value)) == value
+
+
+@few
 @given(values.models, values.statuses, values.states)
 def test_system_and_states_round_trip(model, status, state):
     """Models, the suite's status and states come back as they were."""

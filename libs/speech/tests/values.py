@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from sayit.speech.corrections import Corrections, SegmentCorrection
 from sayit.speech.jobs import (
     ChunkText,
     Completed,
@@ -69,6 +70,21 @@ transcripts = st.builds(
     model=text,
     preset=text,
     suppressed=st.lists(suppressions, max_size=3).map(tuple),
+    version=counts,
+)
+segment_corrections = st.builds(
+    SegmentCorrection,
+    segment=counts,
+    text=st.none() | text,
+    words=st.dictionaries(counts, text, max_size=3),
+    joined=st.booleans(),
+    speaker=text,
+)
+corrections = st.builds(
+    Corrections,
+    version=counts,
+    segments=st.lists(segment_corrections, max_size=3).map(tuple),
+    names=st.dictionaries(text, text, max_size=3),
 )
 options = st.builds(
     Options,
@@ -124,6 +140,7 @@ jobs = st.builds(
     warnings=st.lists(text, max_size=2).map(tuple),
     last_seq=st.integers(0, 2**63 - 1),
     labels=st.dictionaries(text, text, max_size=2),
+    transcript_version=counts,
 )
 bodies = st.one_of(
     st.builds(StateChanged, state=states),

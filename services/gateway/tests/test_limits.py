@@ -35,11 +35,15 @@ METHODS = [m for module in MODULES for service in module.DESCRIPTOR.services_by_
 READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUpload", "GetVocabulary"} | {
     "ListVocabularies",
     "GetStatus",
+    "GetCorrections",
+    "ListTranscriptVersions",
 }
 CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "CreateUpload", "AppendUpload"} | {
     "DeleteUpload",
     "PutVocabulary",
     "DeleteVocabulary",
+    "UpdateJob",
+    "UpdateTranscript",
 }
 
 

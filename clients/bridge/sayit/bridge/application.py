@@ -16,6 +16,7 @@ from starlette.responses import Response
 from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http import (
+    corrections,
     create_job,
     events,
     flutter_app,
@@ -81,7 +82,8 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    for part in (create_job, jobs, events, uploads_tus, vocabularies, status, openai, whisper_asr, flutter_app, web):
+    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, status)
+    for part in (*own, openai, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # The last one added is the outermost.

@@ -13,6 +13,9 @@ from sayit.client.async_client import AsyncClient as AsyncClient
 from sayit.client.audio_sources import Audio as Audio
 from sayit.client.batches import Outcome as Outcome
 from sayit.client.sync_client import Client as Client
+from sayit.speech.corrections import Corrections as Corrections
+from sayit.speech.corrections import SegmentCorrection as SegmentCorrection
+from sayit.speech.corrections import TranscriptVersion as TranscriptVersion
 from sayit.speech.errors import ErrorKind as ErrorKind
 from sayit.speech.errors import SayItError as SayItError
 from sayit.speech.jobs import ChunkText as ChunkText

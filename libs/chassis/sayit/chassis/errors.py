@@ -42,6 +42,8 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.UPLOAD_OFFSET_MISMATCH,
         ErrorKind.UPLOAD_INCOMPLETE,
         ErrorKind.TOO_MANY_VOCABULARIES,
+        ErrorKind.VERSION_CONFLICT,
+        ErrorKind.TOO_MANY_VERSIONS,
     ),
     grpc.StatusCode.ABORTED: (ErrorKind.UPLOAD_TOO_SLOW,),
     grpc.StatusCode.ALREADY_EXISTS: (ErrorKind.IDEMPOTENCY_CONFLICT,),

@@ -7,7 +7,8 @@
           │                           INVALID_OPTION, INVALID_ARGUMENT, INVALID_VOCABULARY
           ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
-          │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES
+          │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES,
+          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS
           ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
@@ -127,6 +128,16 @@ class ErrorKind(Enum):
     TOO_MANY_VOCABULARIES = Sentence(
         en="There are {limit} vocabularies already; delete one first.",
         ko="단어장이 이미 {limit}개 있습니다. 먼저 하나를 삭제해 주세요.",
+    )
+    #: A correction of a text that was corrected after the version which its caller knew.
+    VERSION_CONFLICT = Sentence(
+        en="The same text was corrected meanwhile: the transcript is at version {version}, not {expected}.",
+        ko="그 사이에 같은 부분이 수정되었습니다. 받아쓴 글은 버전 {expected}이(가) 아니라 {version}입니다.",
+    )
+    #: One more version than a transcript may have.
+    TOO_MANY_VERSIONS = Sentence(
+        en="The transcript has {limit} versions and takes no more corrections.",
+        ko="받아쓴 글의 버전이 이미 {limit}개여서 더 수정할 수 없습니다.",
     )
     #: No credentials, or unknown ones.
     UNAUTHENTICATED = Sentence(en="A valid API key is required.", ko="유효한 API 키가 필요합니다.")

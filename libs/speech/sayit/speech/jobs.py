@@ -103,7 +103,7 @@ class Job:
     created_at_s: float
     started_at_s: float | None = None
     finished_at_s: float | None = None
-    #: When the job and all its data are deleted.
+    #: When the job and all its data are deleted; None while it has not ended, and for one that is kept.
     expires_at_s: float | None = None
     #: Set exactly when `state` is FAILED.
     error: JobError | None = None
@@ -117,6 +117,8 @@ class Job:
     last_seq: int = 0
     #: The client's own marks.
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: Newest version of its transcript: 0 for the model's own text.
+    transcript_version: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,13 +41,13 @@ class Word(Timed):
 class Segment(Span):
     """A stretch of speech with its text: what Whisper emits between two timestamps."""
 
-    #: Position in the transcript, from 0; stable for a given transcript.
+    #: Position in the model's transcript, from 0, which corrections name; the parts of a split segment share it.
     id: int
     #: The text, stripped.
     text: str
     #: BCP-47 language of this segment.
     language: str
-    #: Speaker label; empty without diarization.
+    #: Who speaks, as a correction named them; empty where none did.
     speaker: str = ""
     #: Mean log probability of the tokens of the window it came from.
     avg_logprob: float = 0.0
@@ -137,6 +137,8 @@ class Transcript:
     #: Preset name: ko, en, ja, zh, auto …
     preset: str
     suppressed: tuple[Suppressed, ...] = ()
+    #: 0 for the model's own text, one more with every correction.
+    version: int = 0
 
     @property
     def text(self) -> str:

@@ -112,7 +112,11 @@ _VOCABULARIES = ("PutVocabulary", "GetVocabulary", "ListVocabularies")
 #: Methods that may be sent twice, so that a scheduler's restart does not reach the client.
 _RETRIED = tuple(
     f"sayit.internal.v1.JobService/{method}"
-    for method in ("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", *_VOCABULARIES)
+    for method in (
+        *("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", "UpdateJob"),
+        *("UpdateTranscript", "GetCorrections", "ListTranscriptVersions"),
+        *_VOCABULARIES,
+    )
 )
 
 

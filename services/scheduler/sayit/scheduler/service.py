@@ -22,6 +22,7 @@ from sayit.scheduler.api.chunk_service import ChunkServicer
 from sayit.scheduler.api.job_control import Control
 from sayit.scheduler.api.job_service import JobServicer
 from sayit.scheduler.api.system_status import Overview
+from sayit.scheduler.assemble.corrections import CorrectedTranscripts
 from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
 from sayit.scheduler.assemble.redecode.redecodes import Redecodes
@@ -364,7 +365,7 @@ class _Wiring:
             intake=self.intake,
             control=Control(jobs=self.stores.jobs, registry=self.registry, attempts=self.attempts, bus=self.bus),
             event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
-            results=self.results,
+            transcripts=CorrectedTranscripts(results=self.results, store=self.stores.corrections),
             registry=self.registry,
             vocabularies=self.vocabularies,
             overview=self.overview,

@@ -88,7 +88,8 @@ class SchedulerSettings(ServiceSettings):
     result_ttl_h: float = _live(
         24.0,
         gt=0,
-        description="Hours that an ended job, its audio and its text are kept; for jobs that end from now on.",
+        description="Hours that an ended job, its audio and its text are kept, unless it is corrected; for jobs "
+        "that end from now on.",
     )
     job_ttl_h: float = _live(
         48.0, gt=0, description="Hours after which a job that has not ended fails (its model may never be back)."

@@ -15,6 +15,7 @@ from sayit.scheduler.db.schema import metadata
 from sayit.scheduler.db.stores import Stores
 from sayit.scheduler.jobs.records import AttemptEnd, Ending, NewCacheEntry
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.speech.corrections import Corrections
 from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
 
@@ -36,6 +37,7 @@ async def fill(s: Stores) -> None:
         elif claim.index == 1:
             await s.chunks.give_up(claim, Ending(how=AttemptEnd.CRASHED, detail="x"))
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
+    await s.corrections.add("t", job.id, "k", Corrections(version=1, names={"1": "김"}))
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
     s.rules.receivers = {"t": "https://example.com/hook"}
     gone = await accepted(s, "cancelled", key="once")

@@ -142,15 +142,15 @@ class Bodies:
         finally:
             self._receiving -= 1
 
-    async def document(self, request: Request, model: type[Model]) -> Model:
-        """The request's body in JSON.
+    async def document(self, request: Request, model: type[Model], *, limit: int = MAX_FIELDS_BYTES) -> Model:
+        """The request's body in JSON, of at most so many bytes.
 
         Raises:
             SayItError: INVALID_ARGUMENT for what is no JSON, UPLOAD_TOO_SLOW.
             HTTPException: 413, it is too long.
             RequestValidationError: it is no such document.
         """
-        pieces = self.pieces(request, limit=MAX_FIELDS_BYTES, too_large=HTTPException(413))
+        pieces = self.pieces(request, limit=limit, too_large=HTTPException(413))
         body = b"".join([piece async for piece in pieces])
         try:
             return model.model_validate(json.loads(body))

@@ -47,13 +47,16 @@ class WordDocument(Document):
 class SegmentDocument(Document):
     """A stretch of speech."""
 
-    id: int = Field(description="Position in the transcript, from 0; in events, position in the chunk.")
+    id: int = Field(
+        description="Position in the model's transcript, from 0; the parts of a segment that was split share it. In "
+        "events, position in the chunk."
+    )
     start: float = Field(description="Seconds from the beginning of the recording.")
     end: float
     text: str
     language: str
     language_probability: float | None = Field(description="Where the language was detected; 1 where it was fixed.")
-    speaker: str = Field(description="Empty, as speakers are not told apart.")
+    speaker: str = Field(description="As a correction named them; empty where none did.")
     channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
     avg_logprob: float | None
     compression_ratio: float | None
@@ -108,6 +111,7 @@ class TranscriptDocument(Document):
     duration: float
     model: str
     preset: str
+    version: int = Field(description="0 for the model's own text, one more with every correction.")
     segments: list[SegmentDocument]
     coverage: CoverageDocument
     suppressed: list[SuppressedDocument]
@@ -149,12 +153,15 @@ class JobDocument(Document):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: datetime | None = Field(description="When it and all its data are deleted.")
+    expires_at: datetime | None = Field(
+        description="When it and all its data are deleted; null while it has not ended, and for one that is kept."
+    )
     error: JobErrorDocument | None = Field(description="Set exactly when `state` is `failed`.")
     cached: bool = Field(description="Whether the result came from the cache.")
     warnings: list[str] = Field(description="What was odd but no error: TRUNCATED_AUDIO, CORRUPT_PACKETS.")
     labels: dict[str, str] = Field(description="The client's own marks.")
     last_seq: int = Field(description="Number of the newest durable event.")
+    transcript_version: int = Field(description="The transcript's newest version; 0 for the model's own text.")
     poll_after_ms: int | None = Field(description="When a polling client should ask again; null once it has ended.")
     transcript: TranscriptDocument | None = Field(
         default=None, description="Set if the request waited (`wait`) and the job is completed."
@@ -181,6 +188,7 @@ class ProblemDocument(BaseModel):
     code: str = Field(description="The stable code.", examples=["JOB_NOT_FOUND"])
     field: str | None = Field(default=None, description="The part of the request at fault.")
     retry_after: int | None = Field(default=None, description="Seconds, as in Retry-After.")
+    version: int | None = Field(default=None, description="Of VERSION_CONFLICT: the transcript's newest version.")
 
 
 def job_document(job: Job, language: str, *, now_s: float, transcript: Transcript | None = None) -> JobDocument:
@@ -201,6 +209,7 @@ def job_document(job: Job, language: str, *, now_s: float, transcript: Transcrip
         warnings=list(job.warnings),
         labels=dict(job.labels),
         last_seq=job.last_seq,
+        transcript_version=job.transcript_version,
         poll_after_ms=poll_after_ms(job, now_s),
         transcript=None if transcript is None else transcript_value(transcript),
     )

@@ -45,7 +45,15 @@ TRANSCRIPTS = {
 AskedFormat = Annotated[Format, BeforeValidator(lambda form: Format.TXT if form == "text" else form)]
 
 
-class TranscriptQuery(Writing):
+class VersionQuery(Writing):
+    """Which version of a transcript, and how it is written."""
+
+    version: int | None = Field(
+        default=None, ge=0, le=2**31 - 1, description="The newest one by default, 0 is the model's own text."
+    )
+
+
+class TranscriptQuery(VersionQuery):
     """Which form of a transcript, and how it is written."""
 
     format: AskedFormat = Field(default=Format.JSON, description="`text` is another name of `txt`.")
@@ -97,7 +105,7 @@ async def delete_job(gateway: Caller, job_id: JobId) -> None:
     "/{job_id}/transcript",
     response_class=Response,
     responses={
-        200: {"description": "The transcript; its ETag does not change.", "content": TRANSCRIPTS},
+        200: {"description": "The transcript; its ETag changes with its text.", "content": TRANSCRIPTS},
         304: {"description": "If-None-Match names this transcript."},
         **problems(ErrorKind.JOB_NOT_FOUND, ErrorKind.JOB_NOT_FINISHED, ErrorKind.JOB_FAILED, ErrorKind.JOB_CANCELLED),
     },
@@ -110,7 +118,7 @@ async def get_transcript(
     if_none_match: Annotated[str, Header(max_length=1024)] = "",  # noqa: ARG001  # described here, `kept` reads it
 ) -> Response:
     """The transcript as JSON, text, subtitles or a table."""
-    return await rendered(gateway, request, job_id, query.format, query)
+    return await rendered(gateway, request, job_id, query.format, query, version=query.version)
 
 
 def _one_format(form: Format) -> None:
@@ -129,9 +137,9 @@ def _one_format(form: Format) -> None:
         },
     )
     async def get_one_format(
-        request: Request, gateway: Caller, job_id: JobId, writing: Annotated[Writing, Query()]
+        request: Request, gateway: Caller, job_id: JobId, query: Annotated[VersionQuery, Query()]
     ) -> Response:
-        answer = await rendered(gateway, request, job_id, form, writing)
+        answer = await rendered(gateway, request, job_id, form, query, version=query.version)
         if answer.status_code == 200:
             answer.headers["Content-Type"] = f"{_TEXT}; charset=utf-8"  # the only one that every generator reads
         return answer
@@ -142,9 +150,13 @@ for _form in Format:
         _one_format(_form)
 
 
-async def rendered(gateway: Gateway, request: Request, job_id: str, form: Format, writing: Writing) -> Response:
+async def rendered(
+    gateway: Gateway, request: Request, job_id: str, form: Format, writing: Writing, *, version: int | None = None
+) -> Response:
     """A finished job's transcript in this format."""
-    content = await gateway.render(job_id, form, raw=writing.raw, suppressed=writing.suppressed, style=writing.style())
+    content = await gateway.render(
+        job_id, form, version=version, raw=writing.raw, suppressed=writing.suppressed, style=writing.style()
+    )
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     return kept(request, content.encode(), _MEDIA_TYPES[form], headers)

@@ -59,7 +59,7 @@ class Writing(SubtitlesDocument):
     """How a transcript is written, as query parameters."""
 
     raw: bool = Field(
-        default=False, description="As the model wrote it, whatever `formatting` and `mask_profanity` say."
+        default=False, description="Without what `formatting` and `mask_profanity` do to the model's text."
     )
     suppressed: bool = Field(
         default=False,

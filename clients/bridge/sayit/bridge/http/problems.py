@@ -66,7 +66,11 @@ _HTTP: Mapping[int, tuple[str, str, str]] = {
         "This version of the protocol is not supported.",
         "지원하지 않는 프로토콜 버전입니다.",
     ),
-    413: ("BODY_TOO_LARGE", "The JSON is longer than 64 kB.", "JSON이 64 kB보다 깁니다."),
+    413: (
+        "BODY_TOO_LARGE",
+        "The JSON is too long (64 kB; corrections: 1 MB).",
+        "JSON이 너무 깁니다 (64 kB, 수정은 1 MB까지).",
+    ),
     405: ("METHOD_NOT_ALLOWED", "This method is not allowed here.", "이 주소에서는 허용되지 않는 메서드입니다."),
 }
 
@@ -86,6 +90,8 @@ class Fault:
     retryable: bool = False
     #: When a retry makes sense, in seconds; None if it makes none.
     retry_after_s: float | None = None
+    #: The newest version, of an error about versions; empty else.
+    version: str = ""
     #: Headers of a limit that is used up.
     limit_headers: Mapping[str, str] | None = None
     #: The language of the sentence.
@@ -131,6 +137,7 @@ def fault_of(error: SayItError, language: str) -> Fault:
         field=error.field,
         retryable=error.kind.retryable,
         retry_after_s=retry_after_s,
+        version=error.details.get("version", "") if error.kind is ErrorKind.VERSION_CONFLICT else "",
         limit_headers=_limit_headers(error),
         language=language,
     )
@@ -174,6 +181,8 @@ def problem(fault: Fault) -> dict[str, Any]:
     }
     if fault.field:
         body["field"] = fault.field
+    if fault.version:
+        body["version"] = int(fault.version)
     if fault.retry_after_s is not None:
         body["retry_after"] = math.ceil(fault.retry_after_s)
     return body

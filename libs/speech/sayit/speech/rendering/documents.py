@@ -84,6 +84,7 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
         "duration": seconds(transcript.duration_s),
         "model": transcript.model,
         "preset": transcript.preset,
+        "version": transcript.version,
         "segments": [segment_value(segment) for segment in transcript.segments],
         "coverage": {
             "speech_detected": seconds(transcript.coverage.speech_detected_s),

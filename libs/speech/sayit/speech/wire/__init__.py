@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from sayit.speech.corrections import Corrections, TranscriptVersion
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import (
     ChunkText,
@@ -57,6 +58,8 @@ segment_to_proto, segment_from_proto = Codec(Segment, pb.Segment).both_ways
 suppressed_to_proto, suppressed_from_proto = Codec(Suppressed, pb.Suppressed).both_ways
 #: A whole transcript in one message, for storage: it may be too large to send, `transcript_parts` never is.
 transcript_to_proto, transcript_from_proto = Codec(Transcript, pb.Transcript).both_ways
+corrections_to_proto, corrections_from_proto = Codec(Corrections, pb.Corrections).both_ways
+version_to_proto, version_from_proto = Codec(TranscriptVersion, pb.TranscriptVersion).both_ways
 model_to_proto, model_from_proto = Codec(Model, pb.Model).both_ways
 status_to_proto, status_from_proto = Codec(SystemStatus, system_pb.Status).both_ways
 vocabulary_to_proto, vocabulary_from_proto = Codec(Vocabulary, vocabulary_pb.Vocabulary).both_ways

@@ -479,6 +479,7 @@ class Job(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     LAST_SEQ_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, opaque and unguessable."""
     state: Global___JobState.ValueType
@@ -491,6 +492,8 @@ class Job(_message.Message):
     """Whether the result came from the cache."""
     last_seq: _builtins.int
     """Number of the newest durable event."""
+    transcript_version: _builtins.int
+    """Newest version of its transcript: 0 for the model's own text, one more with every correction."""
     @_builtins.property
     def options(self) -> Global___TranscriptionOptions:
         """The options it was created with, as understood."""
@@ -513,7 +516,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it and all its data are deleted."""
+        """When it and all its data are deleted; absent while it has not ended, and for a job that is kept (UpdateJob)."""
 
     @_builtins.property
     def error(self) -> Global___JobError:
@@ -545,10 +548,11 @@ class Job(_message.Message):
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         last_seq: _builtins.int = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        transcript_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "finish_time", b"finish_time", "options", b"options", "progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "filename", b"filename", "finish_time", b"finish_time", "id", b"id", "labels", b"labels", "last_seq", b"last_seq", "model", b"model", "options", b"options", "progress", b"progress", "start_time", b"start_time", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "create_time", b"create_time", "error", b"error", "expire_time", b"expire_time", "filename", b"filename", "finish_time", b"finish_time", "id", b"id", "labels", b"labels", "last_seq", b"last_seq", "model", b"model", "options", b"options", "progress", b"progress", "start_time", b"start_time", "state", b"state", "transcript_version", b"transcript_version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -612,13 +616,15 @@ class Segment(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     id: _builtins.int
-    """Position in the transcript, from 0; in events, position in the chunk."""
+    """Position in the model's transcript, from 0, which corrections name; the parts of a segment that was split share it.
+    In events, position in the chunk.
+    """
     text: _builtins.str
     """The text."""
     language: _builtins.str
     """BCP-47 language of this segment."""
     speaker: _builtins.str
-    """Speaker label; empty where speakers are not told apart."""
+    """Who speaks, as a correction named them; empty where none did."""
     avg_logprob: _builtins.float
     """Mean log probability of the tokens."""
     compression_ratio: _builtins.float
@@ -827,6 +833,7 @@ class Transcript(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP-47 language of most speech; empty where nothing was said."""
     language_probability: _builtins.float
@@ -835,6 +842,8 @@ class Transcript(_message.Message):
     """Model name."""
     preset: _builtins.str
     """Preset name."""
+    version: _builtins.int
+    """Version: 0 for the model's own text, one more with every correction."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
         """Segments in order of start, then of channel. Segments of one channel never overlap, those of two may."""
@@ -867,14 +876,179 @@ class Transcript(_message.Message):
         usage: Global___Usage | None = ...,
         model: _builtins.str = ...,
         preset: _builtins.str = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "duration", b"duration", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "duration", b"duration", "language", b"language", "language_probability", b"language_probability", "model", b"model", "preset", b"preset", "segments", b"segments", "suppressed", b"suppressed", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "duration", b"duration", "language", b"language", "language_probability", b"language_probability", "model", b"model", "preset", b"preset", "segments", b"segments", "suppressed", b"suppressed", "usage", b"usage", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Transcript: _TypeAlias = Transcript  # noqa: Y015
+
+@_typing.final
+class SegmentCorrection(_message.Message):
+    """What a segment of the model's transcript is instead. Nothing but `segment` means: as the model wrote it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class WordsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.int
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.int = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SEGMENT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    JOINED_FIELD_NUMBER: _builtins.int
+    SPEAKER_FIELD_NUMBER: _builtins.int
+    segment: _builtins.int
+    """The segment's id."""
+    text: _builtins.str
+    """Its whole text, at most 5,000 characters: a line break begins another segment, an empty text removes it. Words at
+    its beginning and its end that are the model's keep their times, those between them share the time that is left.
+    """
+    joined: _builtins.bool
+    """Whether it continues the segment before it in its channel."""
+    speaker: _builtins.str
+    """Who speaks, in place of the name that `names` has."""
+    @_builtins.property
+    def words(self) -> _containers.ScalarMap[_builtins.int, _builtins.str]:
+        """In place of `text`: texts of single words, by their place among the model's, from 0, which keep their times. A line
+        break begins another segment, an empty text removes the word; the space before a word is the model's.
+        """
+
+    def __init__(
+        self,
+        *,
+        segment: _builtins.int = ...,
+        text: _builtins.str | None = ...,
+        words: _abc.Mapping[_builtins.int, _builtins.str] | None = ...,
+        joined: _builtins.bool = ...,
+        speaker: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "joined", b"joined", "segment", b"segment", "speaker", b"speaker", "text", b"text", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__text: _TypeAlias = _typing.Literal["text"]  # noqa: Y015
+    _WhichOneofArgType__text: _TypeAlias = _typing.Literal["_text", b"_text"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__text) -> _WhichOneofReturnType__text | None: ...
+
+Global___SegmentCorrection: _TypeAlias = SegmentCorrection  # noqa: Y015
+
+@_typing.final
+class Corrections(_message.Message):
+    """What was corrected in a transcript, all versions up to one together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class NamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """The version; 0 where nothing was corrected."""
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___SegmentCorrection]:
+        """In order of the segments."""
+
+    @_builtins.property
+    def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Names of speakers, by the number of their channel: "1", "2"; "0" where channels were mixed."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        segments: _abc.Iterable[Global___SegmentCorrection] | None = ...,
+        names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "segments", b"segments", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Corrections: _TypeAlias = Corrections  # noqa: Y015
+
+@_typing.final
+class TranscriptVersion(_message.Message):
+    """A version of a transcript that corrections made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """The version, from 1."""
+    key_id: _builtins.str
+    """Id of the API key that made it."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ids of the segments that it changed."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels whose names it changed."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        key_id: _builtins.str = ...,
+        segments: _abc.Iterable[_builtins.int] | None = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "key_id", b"key_id", "names", b"names", "segments", b"segments", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscriptVersion: _TypeAlias = TranscriptVersion  # noqa: Y015
 
 @_typing.final
 class JobEvent(_message.Message):

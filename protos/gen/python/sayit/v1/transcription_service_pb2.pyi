@@ -587,6 +587,180 @@ class DeleteJobRequest(_message.Message):
 Global___DeleteJobRequest: _TypeAlias = DeleteJobRequest  # noqa: Y015
 
 @_typing.final
+class UpdateJobRequest(_message.Message):
+    """What to change; what is absent stays."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job, which has ended."""
+    kept: _builtins.bool
+    """Whether it is kept until it is deleted; else it expires as a job that ends now."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        kept: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_kept", b"_kept", "kept", b"kept"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kept", b"_kept", "job_id", b"job_id", "kept", b"kept"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__kept: _TypeAlias = _typing.Literal["kept"]  # noqa: Y015
+    _WhichOneofArgType__kept: _TypeAlias = _typing.Literal["_kept", b"_kept"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kept) -> _WhichOneofReturnType__kept | None: ...
+
+Global___UpdateJobRequest: _TypeAlias = UpdateJobRequest  # noqa: Y015
+
+@_typing.final
+class UpdateTranscriptRequest(_message.Message):
+    """Corrections, or the version whose text is to be the newest again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class NamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    RESTORED_VERSION_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job."""
+    expected_version: _builtins.int
+    """The version that was corrected."""
+    restored_version: _builtins.int
+    """Makes this version's text the newest one, in place of `segments` and `names`; 0 for the model's own."""
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.SegmentCorrection]:
+        """At most 5,000, each in place of all earlier corrections of its segment."""
+
+    @_builtins.property
+    def names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Names of speakers by channel, as in Corrections; an empty one takes the name away."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        expected_version: _builtins.int = ...,
+        segments: _abc.Iterable[_resources_pb2.SegmentCorrection] | None = ...,
+        names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        restored_version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_restored_version", b"_restored_version", "restored_version", b"restored_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_restored_version", b"_restored_version", "expected_version", b"expected_version", "job_id", b"job_id", "names", b"names", "restored_version", b"restored_version", "segments", b"segments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__restored_version: _TypeAlias = _typing.Literal["restored_version"]  # noqa: Y015
+    _WhichOneofArgType__restored_version: _TypeAlias = _typing.Literal["_restored_version", b"_restored_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__restored_version) -> _WhichOneofReturnType__restored_version | None: ...
+
+Global___UpdateTranscriptRequest: _TypeAlias = UpdateTranscriptRequest  # noqa: Y015
+
+@_typing.final
+class GetCorrectionsRequest(_message.Message):
+    """Which corrections."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job."""
+    version: _builtins.int
+    """All up to this version; absent for the newest one."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        version: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "job_id", b"job_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___GetCorrectionsRequest: _TypeAlias = GetCorrectionsRequest  # noqa: Y015
+
+@_typing.final
+class ListTranscriptVersionsRequest(_message.Message):
+    """Which versions to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    BEFORE_VERSION_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job."""
+    page_size: _builtins.int
+    """Most versions to return; 0 means 50, and more than 200 are never returned."""
+    before_version: _builtins.int
+    """Only versions before this one; 0 for all."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        before_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_version", b"before_version", "job_id", b"job_id", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTranscriptVersionsRequest: _TypeAlias = ListTranscriptVersionsRequest  # noqa: Y015
+
+@_typing.final
+class ListTranscriptVersionsResponse(_message.Message):
+    """A page of versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.TranscriptVersion]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[_resources_pb2.TranscriptVersion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTranscriptVersionsResponse: _TypeAlias = ListTranscriptVersionsResponse  # noqa: Y015
+
+@_typing.final
 class GetTranscriptRequest(_message.Message):
     """Which transcript, and how."""
 
@@ -598,16 +772,19 @@ class GetTranscriptRequest(_message.Message):
     FORMATS_FIELD_NUMBER: _builtins.int
     SUPPRESSED_FIELD_NUMBER: _builtins.int
     SUBTITLES_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     format: Global___TranscriptFormat.ValueType
     """The form."""
     raw: _builtins.bool
-    """Whether `formatting` and `mask_profanity` of the job's options are left out: the text as the model wrote it."""
+    """Whether `formatting` and `mask_profanity` of the job's options are left out of what the model wrote."""
     suppressed: _builtins.bool
     """Whether a form for reading also shows what was removed, where it stood, as "[reason: text]". The Transcript message
     and JSON always list it.
     """
+    version: _builtins.int
+    """Which version: absent for the newest one, 0 for the model's own text."""
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[Global___TranscriptFormat.ValueType]:
         """Several forms, in place of `format`: their contents follow each other in this order. At most 16."""
@@ -625,12 +802,15 @@ class GetTranscriptRequest(_message.Message):
         formats: _abc.Iterable[Global___TranscriptFormat.ValueType] | None = ...,
         suppressed: _builtins.bool = ...,
         subtitles: Global___SubtitleStyle | None = ...,
+        version: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["subtitles", b"subtitles"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "subtitles", b"subtitles", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "formats", b"formats", "job_id", b"job_id", "raw", b"raw", "subtitles", b"subtitles", "suppressed", b"suppressed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "format", b"format", "formats", b"formats", "job_id", b"job_id", "raw", b"raw", "subtitles", b"subtitles", "suppressed", b"suppressed", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
 
 Global___GetTranscriptRequest: _TypeAlias = GetTranscriptRequest  # noqa: Y015
 

@@ -78,10 +78,30 @@ class TranscriptionServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.DeleteJobRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.UpdateJob = channel.unary_unary(
+                '/sayit.v1.TranscriptionService/UpdateJob',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateJobRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_resources__pb2.Job.FromString,
+                _registered_method=True)
         self.GetTranscript = channel.unary_stream(
                 '/sayit.v1.TranscriptionService/GetTranscript',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+                _registered_method=True)
+        self.UpdateTranscript = channel.unary_unary(
+                '/sayit.v1.TranscriptionService/UpdateTranscript',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+                _registered_method=True)
+        self.GetCorrections = channel.unary_unary(
+                '/sayit.v1.TranscriptionService/GetCorrections',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetCorrectionsRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+                _registered_method=True)
+        self.ListTranscriptVersions = channel.unary_unary(
+                '/sayit.v1.TranscriptionService/ListTranscriptVersions',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsResponse.FromString,
                 _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/sayit.v1.TranscriptionService/ListModels',
@@ -153,8 +173,39 @@ class TranscriptionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateJob(self, request, context):
+        """Changes what a job is besides its transcript: whether it is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTranscript(self, request, context):
         """Streams a finished job's transcript in parts, so that no message limit is met.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTranscript(self, request, context):
+        """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
+        then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
+        VERSION_CONFLICT, which says the newest version. What is in force already makes no version, so that a call can be
+        repeated. A job that is corrected for the first time is kept until UpdateJob says otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCorrections(self, request, context):
+        """Returns what is corrected in a transcript.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTranscriptVersions(self, request, context):
+        """Lists the versions of a transcript that corrections made, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,10 +261,30 @@ def add_TranscriptionServiceServicer_to_server(servicer, server):
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.DeleteJobRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
+            'UpdateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateJob,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateJobRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_resources__pb2.Job.SerializeToString,
+            ),
             'GetTranscript': grpc.unary_stream_rpc_method_handler(
                     servicer.GetTranscript,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.SerializeToString,
+            ),
+            'UpdateTranscript': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTranscript,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_resources__pb2.Corrections.SerializeToString,
+            ),
+            'GetCorrections': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCorrections,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetCorrectionsRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_resources__pb2.Corrections.SerializeToString,
+            ),
+            'ListTranscriptVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTranscriptVersions,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -450,6 +521,33 @@ class TranscriptionService(object):
             _registered_method=True)
 
     @staticmethod
+    def UpdateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/UpdateJob',
+            sayit_dot_v1_dot_transcription__service__pb2.UpdateJobRequest.SerializeToString,
+            sayit_dot_v1_dot_resources__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetTranscript(request,
             target,
             options=(),
@@ -466,6 +564,87 @@ class TranscriptionService(object):
             '/sayit.v1.TranscriptionService/GetTranscript',
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTranscript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/UpdateTranscript',
+            sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
+            sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCorrections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/GetCorrections',
+            sayit_dot_v1_dot_transcription__service__pb2.GetCorrectionsRequest.SerializeToString,
+            sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTranscriptVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/ListTranscriptVersions',
+            sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,8 +57,20 @@ class TranscriptionServiceStub:
     """Cancels a job; cancelling an ended job changes nothing and returns it as it is."""
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.DeleteJobRequest, _empty_pb2.Empty]
     """Deletes a job with its audio and text; a running job is cancelled first."""
+    UpdateJob: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateJobRequest, _resources_pb2.Job]
+    """Changes what a job is besides its transcript: whether it is kept."""
     GetTranscript: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
+    UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
+    """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
+    then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
+    VERSION_CONFLICT, which says the newest version. What is in force already makes no version, so that a call can be
+    repeated. A job that is corrected for the first time is kept until UpdateJob says otherwise.
+    """
+    GetCorrections: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]
+    """Returns what is corrected in a transcript."""
+    ListTranscriptVersions: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.ListTranscriptVersionsRequest, _transcription_service_pb2.ListTranscriptVersionsResponse]
+    """Lists the versions of a transcript that corrections made, newest first."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.ListModelsRequest, _transcription_service_pb2.ListModelsResponse]
     """Lists the models that can be asked for."""
 
@@ -89,8 +101,20 @@ class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
     """Cancels a job; cancelling an ended job changes nothing and returns it as it is."""
     DeleteJob: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.DeleteJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes a job with its audio and text; a running job is cancelled first."""
+    UpdateJob: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateJobRequest, _resources_pb2.Job]  # type: ignore[assignment]
+    """Changes what a job is besides its transcript: whether it is kept."""
     GetTranscript: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
+    UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
+    """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
+    then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
+    VERSION_CONFLICT, which says the newest version. What is in force already makes no version, so that a call can be
+    repeated. A job that is corrected for the first time is kept until UpdateJob says otherwise.
+    """
+    GetCorrections: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
+    """Returns what is corrected in a transcript."""
+    ListTranscriptVersions: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.ListTranscriptVersionsRequest, _transcription_service_pb2.ListTranscriptVersionsResponse]  # type: ignore[assignment]
+    """Lists the versions of a transcript that corrections made, newest first."""
     ListModels: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.ListModelsRequest, _transcription_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the models that can be asked for."""
 
@@ -168,12 +192,48 @@ class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a job with its audio and text; a running job is cancelled first."""
 
     @_abc_1.abstractmethod
+    def UpdateJob(
+        self,
+        request: _transcription_service_pb2.UpdateJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Job, _abc.Awaitable[_resources_pb2.Job]]:
+        """Changes what a job is besides its transcript: whether it is kept."""
+
+    @_abc_1.abstractmethod
     def GetTranscript(
         self,
         request: _transcription_service_pb2.GetTranscriptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetTranscriptResponse], _abc.AsyncIterator[_transcription_service_pb2.GetTranscriptResponse]]:
         """Streams a finished job's transcript in parts, so that no message limit is met."""
+
+    @_abc_1.abstractmethod
+    def UpdateTranscript(
+        self,
+        request: _transcription_service_pb2.UpdateTranscriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Corrections, _abc.Awaitable[_resources_pb2.Corrections]]:
+        """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
+        then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
+        VERSION_CONFLICT, which says the newest version. What is in force already makes no version, so that a call can be
+        repeated. A job that is corrected for the first time is kept until UpdateJob says otherwise.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCorrections(
+        self,
+        request: _transcription_service_pb2.GetCorrectionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Corrections, _abc.Awaitable[_resources_pb2.Corrections]]:
+        """Returns what is corrected in a transcript."""
+
+    @_abc_1.abstractmethod
+    def ListTranscriptVersions(
+        self,
+        request: _transcription_service_pb2.ListTranscriptVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transcription_service_pb2.ListTranscriptVersionsResponse, _abc.Awaitable[_transcription_service_pb2.ListTranscriptVersionsResponse]]:
+        """Lists the versions of a transcript that corrections made, newest first."""
 
     @_abc_1.abstractmethod
     def ListModels(

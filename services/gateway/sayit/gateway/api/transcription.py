@@ -48,6 +48,10 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
     ListJobs = passed("ListJobs")
     CancelJob = passed("CancelJob")
     DeleteJob = passed("DeleteJob")
+    UpdateJob = passed("UpdateJob")
+    UpdateTranscript = passed("UpdateTranscript")
+    GetCorrections = passed("GetCorrections")
+    ListTranscriptVersions = passed("ListTranscriptVersions")
     ListModels = passed("ListModels")
 
     async def Recognize(
@@ -77,7 +81,8 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         if job.state == resources_pb2.JOB_STATE_FAILED:
             sentences = Sentence(en=job.error.message_en, ko=job.error.message_ko)
             raise SayItError(ErrorKind.of_code(job.error.code), sentences=sentences)
-        parts = [part async for part in self._parts(job.id, context, raw=False)]
+        get_transcript = transcription_service_pb2.GetTranscriptRequest(job_id=job.id)
+        parts = [part async for part in self._parts(get_transcript, context)]
         whole = wire.message_of_parts(parts)
         contents = await _rendered(whole, forms, style)
         return transcription_service_pb2.RecognizeResponse(
@@ -142,7 +147,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         several = bool(request.formats)
         forms = _forms(request.formats if several else [request.format] if request.format else [])
         style = wire.style_from_proto(request.subtitles).checked()
-        stream = self._parts(request.job_id, context, raw=request.raw)
+        stream = self._parts(request, context)
         if not forms:
             async with aclosing(stream):
                 async for part in stream:
@@ -158,11 +163,13 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
                 )
 
     async def _parts(
-        self, job_id: str, context: Any, *, raw: bool
+        self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
     ) -> AsyncGenerator[transcription_service_pb2.GetTranscriptResponse]:
-        call = self._scheduler.GetTranscript(
-            transcription_service_pb2.GetTranscriptRequest(job_id=job_id, raw=raw), timeout=context.time_remaining()
-        )
+        asked = transcription_service_pb2.GetTranscriptRequest()
+        asked.CopyFrom(request)
+        asked.ClearField("format")  # which are rendered here
+        asked.ClearField("formats")
+        call = self._scheduler.GetTranscript(asked, timeout=context.time_remaining())
         try:
             async for part in call:
                 yield part

@@ -67,6 +67,11 @@ class Control:
         job = await self._cancel(who, job_id)
         return view(job, job.progress())
 
+    async def keep(self, who: Principal, job_id: str, *, kept: bool) -> Job:
+        """Keeps an ended job until it is deleted, or lets it expire as one that ends now; JOB_NOT_FINISHED before."""
+        job = await self.jobs.keep_job(who.tenant, job_id, kept=kept)
+        return view(job, job.progress())
+
     async def delete(self, who: Principal, job_id: str) -> None:
         """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
         await self._cancel(who, job_id)
@@ -110,6 +115,7 @@ def view(job: JobRecord, progress: Progress) -> Job:
         warnings=job.warnings,
         last_seq=job.last_seq,
         labels=job.labels,
+        transcript_version=job.transcript_version,
     )
 
 

@@ -14,7 +14,7 @@ from sayit.chassis import principal, telemetry
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.scheduler.api.job_control import Control
 from sayit.scheduler.api.system_status import Overview
-from sayit.scheduler.assemble.finalize import Results
+from sayit.scheduler.assemble.corrections import CorrectedTranscripts
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.stream import EventStream
 from sayit.scheduler.ingest.uploads import Intake, JobRequest
@@ -38,7 +38,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     intake: Intake
     control: Control
     event_stream: EventStream
-    results: Results
+    transcripts: CorrectedTranscripts
     registry: WorkerRegistry
     overview: Overview
     vocabularies: Vocabularies
@@ -106,9 +106,50 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
         """Streams a transcript in parts."""
         telemetry.bind(job_id=request.job_id[:64])
-        transcript = await self.results.transcript(principal.current(), request.job_id, raw=request.raw)
+        version = request.version if request.HasField("version") else None
+        transcript = await self.transcripts.transcript(
+            principal.current(), request.job_id, version=version, raw=request.raw
+        )
         for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
+
+    async def UpdateJob(self, request: service_pb.UpdateJobRequest, context: Context) -> pb.Job:
+        """Keeps a job, or lets it expire."""
+        telemetry.bind(job_id=request.job_id[:64])
+        who = principal.current()
+        if not request.HasField("kept"):
+            return wire.job_to_proto(await self.control.get(who, request.job_id))
+        return wire.job_to_proto(await self.control.keep(who, request.job_id, kept=request.kept))
+
+    async def UpdateTranscript(self, request: service_pb.UpdateTranscriptRequest, context: Context) -> pb.Corrections:
+        """Corrects a transcript."""
+        telemetry.bind(job_id=request.job_id[:64])
+        asked = pb.Corrections(segments=request.segments, names=request.names)
+        corrections = await self.transcripts.update(
+            principal.current(),
+            request.job_id,
+            expected=request.expected_version,
+            asked=wire.corrections_from_proto(asked),
+            restored=request.restored_version if request.HasField("restored_version") else None,
+        )
+        return wire.corrections_to_proto(corrections)
+
+    async def GetCorrections(self, request: service_pb.GetCorrectionsRequest, context: Context) -> pb.Corrections:
+        """Returns what is corrected."""
+        telemetry.bind(job_id=request.job_id[:64])
+        version = request.version if request.HasField("version") else None
+        found = await self.transcripts.corrections(principal.current(), request.job_id, version=version)
+        return wire.corrections_to_proto(found)
+
+    async def ListTranscriptVersions(
+        self, request: service_pb.ListTranscriptVersionsRequest, context: Context
+    ) -> service_pb.ListTranscriptVersionsResponse:
+        """Lists versions."""
+        telemetry.bind(job_id=request.job_id[:64])
+        versions = await self.transcripts.versions(
+            principal.current(), request.job_id, page_size=request.page_size, before=request.before_version
+        )
+        return service_pb.ListTranscriptVersionsResponse(versions=map(wire.version_to_proto, versions))
 
     async def ListModels(
         self, request: service_pb.ListModelsRequest, context: Context

@@ -16,6 +16,7 @@ from sayit.scheduler.jobs.chunk_overrides import NO_OVERRIDES, ChunkOverrides
 from sayit.scheduler.jobs.records import ChunkOutput, ChunkState, Claim, DoneChunk, Hints, JobRecord, NewChunk
 from sayit.scheduler.jobs.redecodes import REDECODE_NUMBERS, Redecode, RedecodeRequest
 from sayit.speech import wire
+from sayit.speech.corrections import Corrections
 from sayit.speech.jobs import EventBody, JobEvent, JobState
 from sayit.speech.options import Options
 from sayit.v1 import resources_pb2 as pb
@@ -207,6 +208,16 @@ def output_of(data: bytes) -> ChunkOutput:
         suppressed=transcript.suppressed,
         compute_s=transcript.usage.compute_s,
     )
+
+
+def changes_bytes(changes: Corrections) -> bytes:
+    """What a version of a transcript changed, to store."""
+    return wire.corrections_to_proto(changes).SerializeToString()
+
+
+def changes_of(data: bytes) -> Corrections:
+    """What a stored version changed."""
+    return wire.corrections_from_proto(pb.Corrections.FromString(data))
 
 
 def event_bytes(job_id: str, body: EventBody, *, seq: int = 0) -> bytes:

@@ -124,6 +124,16 @@ class SqlJobs(Store):
         return load(connection, tenant, job_id), True
 
     @writes
+    def keep_job(self, connection: Connection, tenant: str, job_id: str, *, kept: bool) -> JobRecord:
+        """Lets an ended job never expire, or expire as one that ends now."""
+        lock_job(connection, job_id)
+        if not load(connection, tenant, job_id).state.terminal:
+            raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id, retry_after_s=1.0)
+        expires_s = None if kept else time.time() + self._rules.result_ttl_s
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(expires_s=expires_s))
+        return load(connection, tenant, job_id)
+
+    @writes
     def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
         """Deletes a job, with what is still to be told of it, and marks its objects and an unused upload as garbage."""
         lock_job(connection, job_id)

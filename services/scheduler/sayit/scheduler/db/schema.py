@@ -94,6 +94,8 @@ jobs = Table(
     Column("labels", Text, nullable=False, server_default=""),
     #: Where the client is told of its end; empty for nowhere.
     Column("callback_url", Text, nullable=False, server_default=""),
+    #: Newest version of its transcript, see `transcript_versions`; 0 for the model's own text.
+    Column("transcript_version", Integer, nullable=False, server_default="0"),
     #: Which scheduler prepares or merges it, and until when others must not.
     Column("lease_owner", String(64)),
     Column("lease_until_s", Double),
@@ -203,6 +205,17 @@ vocabularies = Table(
     Column("words", Text, nullable=False),
     Column("created_s", Double, nullable=False),
     Column("updated_s", Double, nullable=False),
+)
+
+transcript_versions = Table(
+    "transcript_versions",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("created_s", Double, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    #: What it changed: a serialized sayit.v1.Corrections.
+    Column("changes", LargeBinary, nullable=False),
 )
 
 transcribers = Table(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
+from sayit.scheduler.db.corrections import CorrectionStore
 from sayit.scheduler.db.engine import Database, Publish, database_at
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
@@ -34,6 +35,7 @@ class Stores:
     transcribers: TranscriberStore
     vocabularies: VocabularyStore
     webhooks: WebhookStore
+    corrections: CorrectionStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -66,6 +68,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 transcribers=TranscriberStore(database, rules),
                 vocabularies=VocabularyStore(database, rules),
                 webhooks=WebhookStore(database, rules),
+                corrections=CorrectionStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,
             )

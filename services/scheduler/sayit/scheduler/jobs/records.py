@@ -107,6 +107,8 @@ class JobRecord:
     traceparent: str = ""
     #: How often preparing it was begun.
     prepare_attempts: int = 0
+    #: Newest version of its transcript; 0 for the model's own text.
+    transcript_version: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     #: Where its end is told; empty for nowhere.
     callback_url: str = ""

@@ -70,10 +70,30 @@ class JobServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.DeleteJobRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.UpdateJob = channel.unary_unary(
+                '/sayit.internal.v1.JobService/UpdateJob',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateJobRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_resources__pb2.Job.FromString,
+                _registered_method=True)
         self.GetTranscript = channel.unary_stream(
                 '/sayit.internal.v1.JobService/GetTranscript',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+                _registered_method=True)
+        self.UpdateTranscript = channel.unary_unary(
+                '/sayit.internal.v1.JobService/UpdateTranscript',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+                _registered_method=True)
+        self.GetCorrections = channel.unary_unary(
+                '/sayit.internal.v1.JobService/GetCorrections',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetCorrectionsRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+                _registered_method=True)
+        self.ListTranscriptVersions = channel.unary_unary(
+                '/sayit.internal.v1.JobService/ListTranscriptVersions',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsResponse.FromString,
                 _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/sayit.internal.v1.JobService/ListModels',
@@ -173,8 +193,36 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateJob(self, request, context):
+        """As TranscriptionService.UpdateJob.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTranscript(self, request, context):
         """The stored transcript in parts; the gateway renders formats.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTranscript(self, request, context):
+        """As TranscriptionService.UpdateTranscript.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCorrections(self, request, context):
+        """As TranscriptionService.GetCorrections.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTranscriptVersions(self, request, context):
+        """As TranscriptionService.ListTranscriptVersions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -283,10 +331,30 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.DeleteJobRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
+            'UpdateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateJob,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateJobRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_resources__pb2.Job.SerializeToString,
+            ),
             'GetTranscript': grpc.unary_stream_rpc_method_handler(
                     servicer.GetTranscript,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.SerializeToString,
+            ),
+            'UpdateTranscript': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTranscript,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_resources__pb2.Corrections.SerializeToString,
+            ),
+            'GetCorrections': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCorrections,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetCorrectionsRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_resources__pb2.Corrections.SerializeToString,
+            ),
+            'ListTranscriptVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTranscriptVersions,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -513,6 +581,33 @@ class JobService(object):
             _registered_method=True)
 
     @staticmethod
+    def UpdateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/UpdateJob',
+            sayit_dot_v1_dot_transcription__service__pb2.UpdateJobRequest.SerializeToString,
+            sayit_dot_v1_dot_resources__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetTranscript(request,
             target,
             options=(),
@@ -529,6 +624,87 @@ class JobService(object):
             '/sayit.internal.v1.JobService/GetTranscript',
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTranscript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/UpdateTranscript',
+            sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
+            sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCorrections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetCorrections',
+            sayit_dot_v1_dot_transcription__service__pb2.GetCorrectionsRequest.SerializeToString,
+            sayit_dot_v1_dot_resources__pb2.Corrections.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTranscriptVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/ListTranscriptVersions',
+            sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.ListTranscriptVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,8 +50,16 @@ class JobServiceStub:
     """As TranscriptionService.CancelJob."""
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.DeleteJobRequest, _empty_pb2.Empty]
     """As TranscriptionService.DeleteJob."""
+    UpdateJob: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateJobRequest, _resources_pb2.Job]
+    """As TranscriptionService.UpdateJob."""
     GetTranscript: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
     """The stored transcript in parts; the gateway renders formats."""
+    UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
+    """As TranscriptionService.UpdateTranscript."""
+    GetCorrections: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]
+    """As TranscriptionService.GetCorrections."""
+    ListTranscriptVersions: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.ListTranscriptVersionsRequest, _transcription_service_pb2.ListTranscriptVersionsResponse]
+    """As TranscriptionService.ListTranscriptVersions."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.ListModelsRequest, _transcription_service_pb2.ListModelsResponse]
     """As TranscriptionService.ListModels."""
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.CreateUploadRequest, _upload_service_pb2.Upload]
@@ -90,8 +98,16 @@ class JobServiceAsyncStub(JobServiceStub):
     """As TranscriptionService.CancelJob."""
     DeleteJob: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.DeleteJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """As TranscriptionService.DeleteJob."""
+    UpdateJob: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateJobRequest, _resources_pb2.Job]  # type: ignore[assignment]
+    """As TranscriptionService.UpdateJob."""
     GetTranscript: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     """The stored transcript in parts; the gateway renders formats."""
+    UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
+    """As TranscriptionService.UpdateTranscript."""
+    GetCorrections: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
+    """As TranscriptionService.GetCorrections."""
+    ListTranscriptVersions: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.ListTranscriptVersionsRequest, _transcription_service_pb2.ListTranscriptVersionsResponse]  # type: ignore[assignment]
+    """As TranscriptionService.ListTranscriptVersions."""
     ListModels: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.ListModelsRequest, _transcription_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """As TranscriptionService.ListModels."""
     CreateUpload: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.CreateUploadRequest, _upload_service_pb2.Upload]  # type: ignore[assignment]
@@ -165,12 +181,44 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         """As TranscriptionService.DeleteJob."""
 
     @_abc_1.abstractmethod
+    def UpdateJob(
+        self,
+        request: _transcription_service_pb2.UpdateJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Job, _abc.Awaitable[_resources_pb2.Job]]:
+        """As TranscriptionService.UpdateJob."""
+
+    @_abc_1.abstractmethod
     def GetTranscript(
         self,
         request: _transcription_service_pb2.GetTranscriptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetTranscriptResponse], _abc.AsyncIterator[_transcription_service_pb2.GetTranscriptResponse]]:
         """The stored transcript in parts; the gateway renders formats."""
+
+    @_abc_1.abstractmethod
+    def UpdateTranscript(
+        self,
+        request: _transcription_service_pb2.UpdateTranscriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Corrections, _abc.Awaitable[_resources_pb2.Corrections]]:
+        """As TranscriptionService.UpdateTranscript."""
+
+    @_abc_1.abstractmethod
+    def GetCorrections(
+        self,
+        request: _transcription_service_pb2.GetCorrectionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Corrections, _abc.Awaitable[_resources_pb2.Corrections]]:
+        """As TranscriptionService.GetCorrections."""
+
+    @_abc_1.abstractmethod
+    def ListTranscriptVersions(
+        self,
+        request: _transcription_service_pb2.ListTranscriptVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transcription_service_pb2.ListTranscriptVersionsResponse, _abc.Awaitable[_transcription_service_pb2.ListTranscriptVersionsResponse]]:
+        """As TranscriptionService.ListTranscriptVersions."""
 
     @_abc_1.abstractmethod
     def ListModels(

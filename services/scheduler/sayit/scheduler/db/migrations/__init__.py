@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of `schema`.
-NEWEST = "0008"
+NEWEST = "0009"
 
 _version = Table(
     "alembic_version",

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
@@ -43,7 +44,7 @@ def attempts(suite: RunningSuite, job_id: str) -> list[str]:
         "SELECT transcribers.model FROM attempts JOIN chunks ON chunks.id = chunk_id "
         "JOIN transcribers ON transcribers.id = transcriber_id WHERE job_id = ? AND look = ''"
     )
-    with sqlite3.connect(suite.data / "sayit.db") as database:
+    with closing(sqlite3.connect(suite.data / "sayit.db")) as database:
         return [model for (model,) in database.execute(statement, [job_id])]
 
 

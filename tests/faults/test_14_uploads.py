@@ -11,6 +11,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -201,14 +202,14 @@ async def _all_ended(client: httpx.AsyncClient, report: Report) -> None:
 
 def _uploads_left(data: Path) -> list[str]:
     """Uploads that no job uses."""
-    with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True)) as connection:
         sql = "SELECT id FROM uploads WHERE id NOT IN (SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL)"
         return [row[0] for row in connection.execute(sql)]
 
 
 def _files_left(data: Path) -> list[Path]:
     """Files that no job was made of: scratch, staged objects, half uploads."""
-    with sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{data / 'sayit.db'}?mode=ro", uri=True)) as connection:
         used = {row[0] for row in connection.execute("SELECT upload_id FROM jobs WHERE upload_id IS NOT NULL")}
     left = [path for path in (data / "scratch").rglob("*") if path.is_file() and path.suffix != ".lock"]
     left += (data / "objects").rglob("*#*")

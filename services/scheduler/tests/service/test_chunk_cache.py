@@ -6,7 +6,7 @@ import asyncio
 import io
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ LONG = np.concatenate([SHORT, QUIET, samples("en-8s"), QUIET, samples("en-8s") /
 
 def kept(s: Suite) -> int:
     """Texts in the chunk cache."""
-    with sqlite3.connect(s.settings.data_dir / "sayit.db") as database:
+    with closing(sqlite3.connect(s.settings.data_dir / "sayit.db")) as database:
         return int(database.execute("SELECT count(*) FROM chunk_cache").fetchone()[0])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import fmean
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.merge.overlap_alignment import TIME_TOLERANCE_S, agreement, join
@@ -132,5 +133,5 @@ def _goes_on(words: Sequence[ChunkWord]) -> bool:
 
 
 def _certainty(words: Sequence[ChunkWord]) -> float:
-    """Mean probability of the words."""
-    return sum(word.word.probability for word in words) / len(words) if words else 0.0
+    """Mean probability of the words, without the digits that depend on how Python adds (3.12 adds otherwise)."""
+    return round(fmean(word.word.probability for word in words), 6) if words else 0.0

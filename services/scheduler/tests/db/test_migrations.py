@@ -19,6 +19,7 @@ from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
 
 from .helper import accepted, dispatched, output, prepared, stores
+from .test_live_sessions import begun
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -37,6 +38,7 @@ async def fill(s: Stores) -> None:
             await s.chunks.give_up(claim, Ending(how=AttemptEnd.CRASHED, detail="x"))
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
+    await begun(s, "live")
     gone = await accepted(s, "cancelled", key="once")
     await s.jobs.cancel_job("t", gone.id)
     await s.transcribers.report(

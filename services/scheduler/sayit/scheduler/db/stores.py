@@ -12,6 +12,7 @@ from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.engine import Database, Publish, database_at
 from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
 from sayit.scheduler.db.redecodes import RedecodeStore
 from sayit.scheduler.db.transactions import Rules
@@ -27,6 +28,7 @@ class Stores:
 
     uploads: UploadStore
     jobs: JobStore
+    live: LiveStore
     chunks: ChunkStore
     redecodes: RedecodeStore
     chunk_cache: ChunkCacheStore
@@ -58,6 +60,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
             yield Stores(
                 uploads=UploadStore(database, rules),
                 jobs=JobStore(database, rules),
+                live=LiveStore(database, rules),
                 chunks=ChunkStore(database, rules),
                 redecodes=RedecodeStore(database, rules),
                 chunk_cache=ChunkCacheStore(database, rules),

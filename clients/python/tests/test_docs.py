@@ -18,9 +18,10 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8
 async def test_a_program_of_the_documentation_runs(program, gateway, tmp_path, monkeypatch):
     """Each program does its work on a gateway at the default address, here a scripted one."""
     (tmp_path / "meeting.m4a").write_bytes(AUDIO)
+    (tmp_path / "speech.raw").write_bytes(AUDIO[:38])
     (tmp_path / "ca.pem").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     here = program.replace("Client()", f"Client({gateway.address!r})")
-    await asyncio.to_thread(exec, compile(here, "sdk.md", "exec"), {"print": lambda *_: None})
+    await asyncio.to_thread(exec, compile(here, "sdk.md", "exec"), {"print": lambda *_, **__: None})
     talks = "Client()" in program
     assert bool(gateway.calls) is talks

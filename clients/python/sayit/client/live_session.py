@@ -117,7 +117,7 @@ class LiveSession:
     async def recognize(self, audio: Audio) -> AsyncGenerator[LiveEvent, None]:
         """Sends all audio, as it comes, and yields the events to the end; in place of `send` and the iteration.
 
-        While no audio comes, the session is kept.
+        While no audio comes, the session is kept. `finish` ends it before the audio's end.
 
         Args:
             audio: in the session's encoding; as for `transcribe`.
@@ -147,7 +147,7 @@ class LiveSession:
             pipe = audio
             audio = iter(lambda: pipe.read1(BLOCK_BYTES), b"")
         async with aclosing(source_of(audio).blocks()) as blocks:
-            while (block := await self._next(blocks)) is not None:
+            while (block := await self._next(blocks)) is not None and not self._outbox.finished:
                 await self.send(block)
         await self.finish()
 

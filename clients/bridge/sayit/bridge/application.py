@@ -17,6 +17,7 @@ from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http import (
     create_job,
+    deepgram,
     events,
     flutter_app,
     jobs,
@@ -81,7 +82,8 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    for part in (create_job, jobs, events, uploads_tus, vocabularies, status, openai, whisper_asr, flutter_app, web):
+    surfaces = (openai, openai.realtime, deepgram, whisper_asr, flutter_app)
+    for part in (create_job, jobs, events, uploads_tus, vocabularies, status, *surfaces, web):
         app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # The last one added is the outermost.

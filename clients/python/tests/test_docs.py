@@ -1,4 +1,4 @@
-"""The programs in docs/sdk.md run as they stand there."""
+"""The programs in docs/sdk.md and docs/live.md run as they stand there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import pytest
 
 from .helper import AUDIO
 
-DOCUMENT = Path(__file__).parents[3] / "docs" / "sdk.md"
-PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+DOCUMENTS = [Path(__file__).parents[3] / "docs" / name for name in ("sdk.md", "live.md")]
+PROGRAMS = [
+    program
+    for document in DOCUMENTS
+    for program in re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))

@@ -138,21 +138,22 @@ async def test_a_session_without_audio_is_kept_when_asked_to(gateway, client):
     assert gateway.commands == [(0, live_pb.LIVE_COMMAND_KEEP_ALIVE), (0, live_pb.LIVE_COMMAND_FINISH)]
 
 
-async def test_another_process_goes_on_with_a_session(gateway, client):
-    """It begins where the audio is stored, and gives the texts that were not given before."""
+@pytest.mark.parametrize("wanted", [None, 1])
+async def test_another_process_goes_on_with_a_session(gateway, client, wanted):
+    """It begins where the audio is stored, and gives the texts that were not given before, or those from one on."""
     gateway.script["StreamingRecognize"] = [12, BROKEN, BROKEN, BROKEN]
     async with client.stream_recognize() as session:
         await session.send(SPEECH)
         await until(lambda: gateway.calls.count("StreamingRecognize") > 1)
     given = len(gateway.ends)
     gateway.script.clear()
-    async with client.stream_recognize(resume_job_id=JOB) as session:
+    async with client.stream_recognize(resume_job_id=JOB, next_utterance=wanted) as session:
         stored = 2 * session.received_samples
         assert 0 < stored < len(SPEECH)
         await session.send(SPEECH[stored:])
         await session.finish()
         finals = _finals([event async for event in session])
-    assert [text.utterance for text in finals] == list(range(given, 5))
+    assert [text.utterance for text in finals] == list(range(given if wanted is None else wanted, 5))
     assert bytes(gateway.spoken) == SPEECH
 
 

@@ -181,6 +181,7 @@ class AsyncClient:
         filename: str = "",
         idempotency_key: str = "",
         resume_job_id: str = "",
+        next_utterance: int | None = None,
     ) -> LiveSession:
         """A session of live speech: text while it is spoken.
 
@@ -195,12 +196,20 @@ class AsyncClient:
             idempotency_key: as for `transcribe`.
             resume_job_id: to go on with a session that another process began: audio is sent from the session's
                 `received_samples` on.
+            next_utterance: of such a session, the first one whose final text is wanted; without it, that which no
+                process was given.
 
         Raises:
             SayItError: INVALID_OPTION for options that are out of their limits.
         """
         config = _config(options, filename, idempotency_key)
-        return LiveSession(self._connection, (live or LiveOptions()).checked(), config, resume_job_id)
+        return LiveSession(
+            self._connection,
+            (live or LiveOptions()).checked(),
+            config,
+            resume_job_id=resume_job_id,
+            next_utterance=next_utterance,
+        )
 
     async def create_job(
         self,

@@ -40,10 +40,17 @@ class LiveSession:
         live: the audio, and what is wanted of it.
         job: how to transcribe.
         resume_job_id: to go on with the session of another process: its job, with the same options.
+        next_utterance: of such a session, the first one whose final text is wanted; None for what was not given before.
     """
 
     def __init__(
-        self, connection: GatewayConnection, live: LiveOptions, job: service_pb.JobConfig, resume_job_id: str = ""
+        self,
+        connection: GatewayConnection,
+        live: LiveOptions,
+        job: service_pb.JobConfig,
+        *,
+        resume_job_id: str = "",
+        next_utterance: int | None = None,
     ) -> None:
         #: The session's job; empty before it has begun.
         self.job_id = resume_job_id
@@ -54,6 +61,7 @@ class LiveSession:
         limit = round(_KEPT_S * live.rate_hz) * live.frame_bytes or _KEPT_BYTES
         self._outbox = _Outbox(limit, keeps=not live.encoding.compressed)
         self._inbox = _Inbox()
+        self._next_utterance = next_utterance
         self._started: LiveStarted | None = None
         self._over = False
         self._fault: BaseException | None = None
@@ -246,19 +254,23 @@ class LiveSession:
                 self._outbox.confirm(round(event.committed_s * self._live.rate_hz) * self._live.frame_bytes)
             case LiveFinished():
                 self._over = True
-        self._inbox.put(event)
+        if not isinstance(event, LiveStarted):
+            self._inbox.put(event)
         self._wake()
 
     async def _begin(self, started: LiveStarted) -> None:
         """Takes up the session; final texts that a broken call lost come from the job's events."""
+        known_seq = self._started.job.last_seq if self._started else 0
         if self._started is None:
-            self._inbox.finals.update(range(started.next_utterance))
+            wanted = started.next_utterance if self._next_utterance is None else self._next_utterance
+            self._inbox.finals.update(range(wanted))
             self._outbox.begin(started.received_samples * self._live.frame_bytes)
-        else:
-            lost = set(range(started.next_utterance)) - self._inbox.finals
-            for text in await self._final_texts(lost, self._started.job.last_seq, started.job.last_seq):
-                self._inbox.put(text)
-        self._started, self.job_id = started, started.job.id
+        self.job_id = started.job.id
+        lost = set(range(started.next_utterance)) - self._inbox.finals
+        texts = await self._final_texts(lost, known_seq, started.job.last_seq)
+        for event in (started, *texts):
+            self._inbox.put(event)
+        self._started = started
 
     async def _final_texts(self, utterances: set[int], after_seq: int, last_seq: int) -> list[LiveText]:
         found: list[LiveText] = []

@@ -36,6 +36,7 @@ class LiveService(live_service_pb2_grpc.LiveServiceServicer):
     async def converse(self, requests, job: Job):
         """One call: its responses, each after what it tells has happened."""
         self.live_configs.append((await anext(requests)).config)
+        number = len(self.live_configs)
         if not self.ends:
             self.story = []
         started = LiveStarted(
@@ -46,6 +47,8 @@ class LiveService(live_service_pb2_grpc.LiveServiceServicer):
         yield live_event_to_proto(started)
         part = b""
         async for request in requests:
+            if number != len(self.live_configs):  # a newer call has the session
+                return
             if request.WhichOneof("payload") == "audio":
                 part += request.audio
                 while len(part) >= PART_BYTES and self.stores:

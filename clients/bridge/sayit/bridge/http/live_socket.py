@@ -108,7 +108,7 @@ class LiveSocket(ABC):
         except WebSocketDisconnect:
             return
 
-    async def begin(self, live: LiveOptions, options: Options, **more: str) -> int:
+    async def begin(self, live: LiveOptions, options: Options, **more: Any) -> int:
         """Opens the session; returns the samples that it has already.
 
         Args:

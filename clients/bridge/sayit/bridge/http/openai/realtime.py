@@ -7,9 +7,9 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Query, WebSocket
 from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
@@ -30,11 +30,22 @@ routes = APIRouter()
 
 
 @routes.websocket("/v1/realtime")
-async def realtime(websocket: WebSocket, deps: Parts, gateway: Caller, resume: str = "") -> None:
-    """A transcription session. `resume`, SayIt's own: the job of a session whose connection broke, to go on with it."""
+async def realtime(
+    websocket: WebSocket,
+    deps: Parts,
+    gateway: Caller,
+    resume: str = "",
+    next_utterance: Annotated[int | None, Query(ge=0)] = None,
+) -> None:
+    """A transcription session.
+
+    SayIt's own: `resume` is the job of a session whose connection broke, to go on with it, `next_utterance` what the
+    last completed item that arrived said.
+    """
     offered = {name.strip() for name in websocket.headers.get("sec-websocket-protocol", "").split(",")}
     older = _OLDER_PROTOCOL in offered or websocket.headers.get("openai-beta", "").startswith("realtime=")
-    socket = _Realtime(websocket, deps, gateway, older=older, resume=resume[:128])
+    going_on = {"resume_job_id": resume[:128], "next_utterance": next_utterance} if resume else {}
+    socket = _Realtime(websocket, deps, gateway, older=older, going_on=going_on)
     await socket.serve(subprotocol=_PROTOCOL if _PROTOCOL in offered else None)
 
 
@@ -49,11 +60,13 @@ class _MessageError(SayItError):
 class _Realtime(LiveSocket):
     """One client. Its session begins with its first audio, and keeps its format and options from then on."""
 
-    def __init__(self, websocket: WebSocket, deps: Deps, gateway: Gateway, *, older: bool, resume: str) -> None:
+    def __init__(
+        self, websocket: WebSocket, deps: Deps, gateway: Gateway, *, older: bool, going_on: dict[str, Any]
+    ) -> None:
         super().__init__(websocket, deps, gateway)
         self._id = f"sess_{uuid.uuid4().hex}"
         self._older = older
-        self._resume = resume
+        self._going_on = going_on
         self._asked = updated({}, {})
         self._items: Items | None = None
         #: Bytes of audio so far.
@@ -139,7 +152,7 @@ class _Realtime(LiveSocket):
             raise _MessageError("audio", "the value of audio is not base64") from None
         if self._items is None:
             asked = self._asked
-            received = await self.begin(asked.live, asked.options, filename=asked.filename, resume_job_id=self._resume)
+            received = await self.begin(asked.live, asked.options, filename=asked.filename, **self._going_on)
             self._bytes = received * asked.live.frame_bytes
             self._items = Items(turns=asked.turns, logprobs=asked.logprobs, at_s=self._at_s)
         self._bytes += len(audio)

@@ -169,7 +169,9 @@ class Items:
                 said += self._committed(item)
             usage = {"type": "duration", "seconds": seconds((item.end_s or 0.0) - item.start_s)}
             logprobs = {"logprobs": word_logprobs(_in_order(item))} if self._logprobs else {}
-            said.append(_about(item, "completed", transcript=item.text, usage=usage, **logprobs))
+            # SayIt's own: where another connection would go on.
+            after = {"next_utterance": max(item.texts) + 1} if item.texts else {}
+            said.append(_about(item, "completed", transcript=item.text, usage=usage, **logprobs, **after))
         return said
 
     def _is_over(self, item: _Item) -> bool:

@@ -287,7 +287,7 @@ async def test_a_connection_that_breaks_does_not_finish_its_session() -> None:
 
 async def test_who_says_nothing_for_long_is_cut_off() -> None:
     """And a message that is too long ends the connection at once."""
-    async with bridge(live_idle_s=0.1) as (url, _), connected(url) as socket:
+    async with bridge(bridge_live_idle_s=0.1) as (url, _), connected(url) as socket:
         assert (await received(socket))["error"]["code"] == "UPLOAD_TOO_SLOW"
     async with bridge() as (url, _), connected(url) as socket:
         await socket.send("x" * 2_000_000)

@@ -70,7 +70,7 @@ class BridgeSettings(ServiceSettings):
     heartbeat_interval_s: float = Field(
         default=15.0, gt=0, description="Seconds of silence on a stream of events after which a comment is sent."
     )
-    live_idle_s: float = Field(
+    bridge_live_idle_s: float = Field(
         default=300.0, gt=0, description="Seconds without a message after which a client of live speech is cut off."
     )
     max_wait_s: float = Field(default=60.0, ge=0, description="Longest `wait` of a request, in seconds.")

@@ -32,7 +32,6 @@ _ENCODINGS = {
     "linear16": LiveEncoding.LINEAR16,
     "mulaw": LiveEncoding.MULAW,
     "alaw": LiveEncoding.ALAW,
-    "ogg-opus": LiveEncoding.OGG_OPUS,
 }
 #: Families of Deepgram's models; here they stand for the default one.
 _MODELS = frozenset({"nova", "enhanced", "base", "whisper", "general", "meeting", "phonecall", "conversationalai"})
@@ -65,7 +64,7 @@ class _Query(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    encoding: Literal["linear16", "mulaw", "alaw", "ogg-opus"] | None = None
+    encoding: Literal["linear16", "mulaw", "alaw"] | None = None
     sample_rate: int | None = Field(default=None, ge=8_000, le=48_000)
     channels: int = Field(default=1, ge=1, le=2)
     model: str = ""
@@ -238,7 +237,7 @@ class _Listen(LiveSocket):
             return
         sent = self._sent
         if sent is None:
-            live, audio = _recognised(audio, self._asked.live())
+            live, audio = _without_header(audio, self._asked.live())
             sent = await self._begin(live)
         sent.digest.update(audio)
         sent.size += len(audio)
@@ -326,21 +325,17 @@ def _word(word: Word) -> dict[str, Any]:
     }
 
 
-def _recognised(audio: bytes, live: LiveOptions) -> tuple[LiveOptions, bytes]:
-    """What audio is that comes with a header, and what follows a header of WAV.
+def _without_header(audio: bytes, live: LiveOptions) -> tuple[LiveOptions, bytes]:
+    """What WAV says that it is, and its samples.
 
     Raises:
-        SayItError: INVALID_FORMAT.
+        SayItError: INVALID_OPTION, if it is no WAV, or none of 16-bit samples, µ-law or A-law.
     """
-    if audio.startswith(b"OggS"):
-        return replace(live, encoding=LiveEncoding.OGG_OPUS), audio
-    if audio.startswith(b"\x1a\x45\xdf\xa3"):
-        return replace(live, encoding=LiveEncoding.WEBM_OPUS), audio
     form, data = audio.find(b"fmt "), audio.find(b"data")
-    if not audio.startswith(b"RIFF") or not 0 < form <= data - 24:
-        raise SayItError(ErrorKind.INVALID_FORMAT)
-    kind, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", audio, form + 8)
+    kind, channels, rate_hz, bits = 0, 0, 0, 0
+    if audio.startswith(b"RIFF") and 0 < form <= data - 24:
+        kind, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", audio, form + 8)
     encoding = {(1, 16): LiveEncoding.LINEAR16, (7, 8): LiveEncoding.MULAW, (6, 8): LiveEncoding.ALAW}.get((kind, bits))
     if encoding is None:
-        raise SayItError(ErrorKind.INVALID_FORMAT)
+        raise SayItError(ErrorKind.INVALID_OPTION, field="encoding", reason="audio that does not name one must be WAV")
     return replace(live, encoding=encoding, sample_rate_hz=rate_hz, channels=channels).checked(), audio[data + 8 :]

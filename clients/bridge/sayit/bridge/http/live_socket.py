@@ -173,7 +173,7 @@ class LiveSocket(ABC):
         receiving: asyncio.Task[Any] | None = None
         loop = asyncio.get_running_loop()
         heard_at_s = loop.time()
-        patience_s = min(_KEEP_ALIVE_S, self.deps.settings.live_idle_s)
+        patience_s = min(_KEEP_ALIVE_S, self.deps.settings.bridge_live_idle_s)
         try:
             while True:
                 receiving = receiving or asyncio.create_task(self.websocket.receive())
@@ -208,7 +208,7 @@ class LiveSocket(ABC):
             await self.wrong(error)
 
     async def _be_patient(self, silent_s: float) -> None:
-        if silent_s >= self.deps.settings.live_idle_s:
+        if silent_s >= self.deps.settings.bridge_live_idle_s:
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, sentences=_SILENT)
         if self._session is not None:
             await self._session.keep_alive()

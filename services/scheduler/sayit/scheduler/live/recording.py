@@ -42,6 +42,11 @@ class Recording:
         return (self.stored - WAV_HEADER_BYTES) // SAMPLE_BYTES
 
     @property
+    def received(self) -> int:
+        """Bytes of audio that came, stored or not."""
+        return self.stored - WAV_HEADER_BYTES + len(self._rest)
+
+    @property
     def is_due(self) -> bool:
         """Whether enough has come to be stored."""
         return len(self._rest) >= _PART_BYTES

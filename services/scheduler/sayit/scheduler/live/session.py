@@ -1,8 +1,9 @@
 """One session while a call has it: audio is stored and heard, text is stored and told.
 
-Everything happens in one task, one thing after the other; only decoding is awaited beside it. What a client is told
-was stored before: audio that counts as received, words that count as committed. So a session goes on from its row
-wherever the next call arrives, whatever was killed.
+Everything happens in one task, one thing after the other. Beside it stretches are decoded, and what is to be stored
+is written in its order: however slow the store is, audio is heard meanwhile. What a client is told was stored before:
+audio that counts as received, words that count as committed. So a session goes on from its row wherever the next call
+arrives, whatever was killed.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ from sayit.speech.options import DecodeOptions
 _HEARD_BYTES = samples_of(0.5) * SAMPLE_BYTES
 #: No more is read from the client while so much has no text yet: an utterance may be 28 s long.
 _MOST_UNDECODED = samples_of(45.0)
+#: Nor while so much waits to be stored.
+_MOST_UNWRITTEN = 50
 _PROGRESS_S = 1.0
 #: Errors of the engine in a row after which an utterance keeps the words that it has.
 _MOST_FAILURES = 3
@@ -56,6 +59,8 @@ _LAG = Histogram(
     "How far text was behind the audio of a live session, noted every second.",
     buckets=(0.5, 1, 2, 3, 5, 10, 15, 20, 30, 45),
 )
+
+_Work = Callable[[], Awaitable[None]]
 
 
 class Session:
@@ -79,12 +84,13 @@ class Session:
             objects=parts.objects, uploads=parts.uploads, upload_id=self._job.upload_id, stored=record.received
         )
         self._texts = Texts(parts, record, owner, self._recording)
-        #: What is to be done, in order.
-        self._mailbox: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        #: What is to be done, and what is to be stored, in order.
+        self._mailbox: asyncio.Queue[_Work] = asyncio.Queue()
+        self._writes: asyncio.Queue[_Work] = asyncio.Queue()
         self._room = asyncio.Event()
         self._asking: dict[int, asyncio.Task[None]] = {}
         self._failures = 0
-        self._finishing = self._over = False
+        self._finishing = self._completing = self._over = False
         self._outcome = "left"
         #: Why the call ends, where that is an error.
         self._error: SayItError | None = None
@@ -208,7 +214,7 @@ class Session:
 
     async def _work(self, seat: Seat) -> None:
         self._seat = seat
-        beside = [asyncio.create_task(seat.reserve()), asyncio.create_task(self._ticks())]
+        beside = [asyncio.create_task(each) for each in (seat.reserve(), self._ticks(), self._write_all())]
         try:
             async for pcm in self._recording.behind(self._texts.state.start_sample):
                 await self._heard(pcm)
@@ -217,15 +223,26 @@ class Session:
             while not self._over:
                 if self._has_room():
                     self._room.set()
-                if self._finishing and not self._conversation.busy and not self._asking:
-                    await self._complete()
-                else:
-                    await (await self._mailbox.get())()
+                if self._finishing and not (self._completing or self._conversation.busy or self._asking):
+                    self._completing = True
+                    self._writes.put_nowait(self._complete)
+                await (await self._mailbox.get())()
         finally:
             await background_tasks.end(*beside, *self._asking.values())
 
     def _has_room(self) -> bool:
-        return self._conversation.position - self._conversation.settled < _MOST_UNDECODED
+        undecoded = self._conversation.position - self._conversation.settled
+        return undecoded < _MOST_UNDECODED and self._writes.qsize() < _MOST_UNWRITTEN
+
+    async def _write_all(self) -> None:
+        """Stores one thing after the other; where that fails the session ends with the error."""
+        try:
+            while not self._over:
+                await (await self._writes.get())()
+        except Exception as error:  # noqa: BLE001 - the session must not wait for a writer that is gone
+            self._mailbox.put_nowait(partial(_fail, error))
+        else:
+            self._mailbox.put_nowait(_nothing)
 
     async def _ticks(self) -> None:
         while True:
@@ -239,17 +256,15 @@ class Session:
             await self._take(self._audio.convert(data))
 
     async def _take(self, pcm: bytes) -> None:
-        room = samples_of(self._parts.max_audio_s) - max(self._conversation.position, self._recording.samples)
-        too_long = len(pcm) > max(0, room) * SAMPLE_BYTES
-        pcm = pcm[: max(0, room) * SAMPLE_BYTES]
+        room = max(0, samples_of(self._parts.max_audio_s) * SAMPLE_BYTES - self._recording.received)
+        pcm, rest = pcm[:room], pcm[room:]
         self._recording.add(pcm)
         known = min(self._again * SAMPLE_BYTES, len(pcm))
         self._again -= known // SAMPLE_BYTES
         await self._heard(pcm[known:])
         if self._recording.is_due:
-            await self._parts.room_for_audio(self._job.tenant)
-            await self._store(await self._recording.put())
-        if too_long and not self._finishing:
+            self._writes.put_nowait(self._store)
+        if rest and not self._finishing:
             limit = round(self._parts.max_audio_s / 60)
             self._error = SayItError(ErrorKind.AUDIO_TOO_LONG, field="audio", limit_minutes=limit)
             await self._finish_conversation()
@@ -273,10 +288,10 @@ class Session:
         await self._act(self._conversation.finish())
 
     async def _left(self) -> None:
-        if not self._finishing:
+        if not (self._finishing or self._completing):
+            self._completing = True
             self._recording.add(self._audio.flush())
-            await self._store(await self._recording.put())
-            self._over = True
+            self._writes.put_nowait(self._store_rest)
 
     async def _abandon(self) -> None:
         self._over = True
@@ -293,7 +308,18 @@ class Session:
         committed_s, received = seconds_of(settled), self._received_samples()
         self._texts.say(LiveProgress(received_samples=received, committed_s=committed_s, lag_s=lag_s))
 
-    async def _store(self, part: PartRecord | None) -> None:
+    # What is stored, one after the other.
+
+    async def _store(self) -> None:
+        if self._recording.is_due:
+            await self._parts.room_for_audio(self._job.tenant)
+            await self._append(await self._recording.put())
+
+    async def _store_rest(self) -> None:
+        await self._append(await self._recording.put())
+        self._over = True
+
+    async def _append(self, part: PartRecord | None) -> None:
         if part is None:
             return
         live, scanned = self._parts.live, self._conversation.settled
@@ -303,7 +329,7 @@ class Session:
             raise LeaseLostError
 
     async def _complete(self) -> None:
-        await self._store(await self._recording.put(everything=True))
+        await self._append(await self._recording.put(everything=True))
         samples = max(self._recording.samples, self._conversation.settled)
         finished = await self._parts.live.finish(self._job.id, self._owner, samples=samples, speech=self._texts.speech)
         if finished is None:
@@ -327,9 +353,9 @@ class Session:
                 begins, offset_s = isinstance(action, SpeechBegan), seconds_of(action.at_sample)
                 self._texts.say(LiveSpeech(begins=begins, offset_s=offset_s, utterance=action.utterance))
             elif isinstance(action, Text):
-                await self._texts.interim(action)
+                self._writes.put_nowait(partial(self._texts.interim, action))
             else:
-                await self._texts.final(action)
+                self._writes.put_nowait(partial(self._texts.final, action))
 
     async def _ask(self, asked: Decode) -> None:
         """Has a stretch decoded; what comes of it takes its place in the mailbox."""
@@ -371,3 +397,11 @@ class Session:
 
     def _received_samples(self) -> int:
         return self._recording.samples * self._options.rate_hz // SAMPLE_RATE_HZ
+
+
+async def _fail(error: Exception) -> None:
+    raise error
+
+
+async def _nothing() -> None:
+    """Wakes the session's task."""

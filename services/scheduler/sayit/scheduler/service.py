@@ -57,7 +57,7 @@ from sayit.speech.presets import Presets, PresetsError, load_presets
 
 if TYPE_CHECKING:
     from sayit.scheduler.ingest.segmentation import ChannelSplitter
-    from sayit.scheduler.live.conversation import Voices
+    from sayit.scheduler.live.turns import Voices
 
 SERVICES = tuple(
     service.full_name

@@ -30,12 +30,12 @@ from sayit.scheduler.live.conversation import (
     SpeechBegan,
     SpeechEnded,
     Text,
-    TurnConfig,
 )
 from sayit.scheduler.live.recording import Recording
 from sayit.scheduler.live.sessions import OPTIONS, LeaseLostError, LiveParts
 from sayit.scheduler.live.texts import Texts
 from sayit.scheduler.live.transcribers import EngineError, Seat, Stretch
+from sayit.scheduler.live.turns import TurnConfig
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState

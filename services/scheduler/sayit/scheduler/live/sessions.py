@@ -29,8 +29,8 @@ from sayit.speech.live import LiveOptions
 from sayit.speech.options import Guard
 
 if TYPE_CHECKING:  # NumPy is loaded by the first session
-    from sayit.scheduler.live.conversation import Voices
     from sayit.scheduler.live.session import Session
+    from sayit.scheduler.live.turns import Voices
 
 OPTIONS = TypeAdapter(LiveOptions)
 

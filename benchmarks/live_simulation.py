@@ -74,9 +74,11 @@ class Machine:
         self.cpu_s, self.decodings = 0.0, 0
 
     def ask(self, decode: Decode) -> None:
+        """Queues a stretch."""
         heapq.heappush(self._waiting, (not decode.final, decode.request_id, decode))
 
     def cancel(self, request_id: int, now_s: float) -> None:
+        """Gives one up, or what is left of it."""
         self._waiting = [each for each in self._waiting if each[1] != request_id]
         heapq.heapify(self._waiting)
         if self._current and self._current[1].request_id == request_id:
@@ -93,9 +95,9 @@ class Machine:
                     return
                 self._current = None
                 yield ends_s, decode.request_id, output
-                now_or_s = ends_s
+                free_s = ends_s
             else:
-                now_or_s = now_s
+                free_s = now_s
             if not self._waiting:
                 return
             decode = heapq.heappop(self._waiting)[2]
@@ -104,9 +106,10 @@ class Machine:
             took_s = time.process_time() - began_s
             self.cpu_s += took_s
             self.decodings += 1
-            self._current = (now_or_s + took_s / self._cores, decode, output)
+            self._current = (free_s + took_s / self._cores, decode, output)
 
     def decode(self, pcm: bytes, *, final: bool, language: str = "", prompt: str = "") -> ChunkOutput:
+        """A stretch's text, as the transcriber decodes it."""
         options = replace(self._options, word_timestamps=True, prompt=prompt)
         options = replace(options, language=language or options.language)
         if not final:
@@ -122,6 +125,7 @@ class Machine:
 
     @property
     def idle(self) -> bool:
+        """Whether nothing is left to decode."""
         return self._current is None and not self._waiting
 
 
@@ -140,6 +144,7 @@ class Play:
         self._counted: dict[int, int] = {}
 
     def run(self, audio: np.ndarray) -> Figures:
+        """Plays the recording to its end."""
         pcm = (np.clip(np.pad(audio, (0, int(TAIL_S * RATE_HZ))), -1, 1) * 32767).astype("<i2").tobytes()
         step, now_s = int(STEP_S * RATE_HZ) * 2, 0.0
         cpu_s, decodings = self._machine.cpu_s, self._machine.decodings
@@ -218,6 +223,7 @@ def as_file(machine: Machine, audio: np.ndarray) -> str:
 
 
 def main() -> None:
+    """Prints one line for each set."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--sets", default="ko-talks,ko-clips,en-misc")

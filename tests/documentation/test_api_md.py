@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sayit.v1 import (
+    live_service_pb2,
     resources_pb2,
     system_service_pb2,
     transcription_service_pb2,
@@ -16,7 +17,13 @@ from .error_table import DOCUMENT, documented, table
 
 SERVICES = [
     service
-    for module in (transcription_service_pb2, upload_service_pb2, vocabulary_service_pb2, system_service_pb2)
+    for module in (
+        live_service_pb2,
+        transcription_service_pb2,
+        upload_service_pb2,
+        vocabulary_service_pb2,
+        system_service_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 

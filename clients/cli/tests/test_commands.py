@@ -54,6 +54,7 @@ print("HEAVY", sorted(heavy))
     for command in (
         "up",
         "transcribe",
+        "listen",
         "jobs",
         "status",
         "models",

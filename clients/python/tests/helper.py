@@ -34,8 +34,8 @@ from sayit.speech.options import Options
 from sayit.speech.rendering import render
 from sayit.speech.system import Model, PartState, SystemStatus
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
-from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import (
+    live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
     upload_service_pb2,
@@ -43,7 +43,10 @@ from sayit.v1 import (
     vocabulary_service_pb2,
     vocabulary_service_pb2_grpc,
 )
+from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
+
+from .live_service import LiveService
 
 JOB = "job-1"
 AUDIO = bytes(range(256)) * 4096  # 1 MiB
@@ -128,6 +131,7 @@ BROKEN = object()
 
 @dataclass
 class Gateway(
+    LiveService,
     transcription_service_pb2_grpc.TranscriptionServiceServicer,
     upload_service_pb2_grpc.UploadServiceServicer,
     vocabulary_service_pb2_grpc.VocabularyServiceServicer,
@@ -200,6 +204,19 @@ class Gateway(
                 yield wire.event_to_proto(event)
         except (asyncio.CancelledError, GeneratorExit):  # the latter: cut off while an event was being written
             self.cancelled.append(method)
+            raise
+
+    async def StreamingRecognize(self, request_iterator, context):
+        todo = await self._begin("StreamingRecognize", context)
+        try:
+            number = 0
+            async for response in self.converse(aiter(request_iterator), job(state=JobState.RECEIVING)):
+                if todo == number:
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+                yield response
+                number += 1
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled.append("StreamingRecognize")
             raise
 
     async def Transcribe(self, request_iterator, context):
@@ -403,6 +420,7 @@ async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[str]:
     """Serves the gateway and gives its address."""
     server = gateway.server = aio.server()
     transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(gateway, server)
+    live_service_pb2_grpc.add_LiveServiceServicer_to_server(gateway, server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(gateway, server)
     vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(gateway, server)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(gateway, server)

@@ -1,6 +1,7 @@
 // The client: jobs, their events, their transcripts.
 
 import { isLast, watch } from "./events.js";
+import { LiveSession, type LiveOptions } from "./live.js";
 import { ProblemError, problemOf } from "./problem.js";
 import type { Format, Job, JobEvent, JobList, JobState, Options, Transcript, Writing } from "./types.js";
 import { send, type UploadProgress } from "./uploading.js";
@@ -34,6 +35,7 @@ export class SayIt {
   readonly #base: string;
   readonly #headers: Record<string, string>;
   readonly #patienceMs: number;
+  readonly #apiKey: string;
 
   constructor({ baseUrl = "", apiKey = "", language = "", patienceMs = 60_000 }: ClientOptions = {}) {
     this.#base = baseUrl.replace(/\/+$/, "");
@@ -42,6 +44,7 @@ export class SayIt {
       ...(language ? { "Accept-Language": language } : {}),
     };
     this.#patienceMs = patienceMs;
+    this.#apiKey = apiKey;
   }
 
   /**
@@ -76,6 +79,13 @@ export class SayIt {
       signal,
     });
     return JSON.parse(body) as Job;
+  }
+
+  /** Text while it is spoken: a session, to which samples are sent while its events are iterated over. */
+  streamRecognize(options: LiveOptions = {}): LiveSession {
+    const base = this.#base || location.origin;
+    const url = `${base.replace(/^http/, "ws")}/v1/realtime`;
+    return new LiveSession({ url, apiKey: this.#apiKey, patienceMs: this.#patienceMs }, options);
   }
 
   /** A job as it is now. */

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import struct
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clients.bridge.tests.helper import scripted
-from clients.python.tests.helper import AUDIO, TRANSCRIPT
+from clients.python.tests.helper import AUDIO, JOB, TRANSCRIPT
+from clients.python.tests.live_service import digits
 from clients.typescript import generate
 
 TSC = generate.FOLDER / "node_modules" / ".bin" / "tsc"
@@ -31,22 +37,83 @@ def test_the_types_are_the_documents(tmp_path: Path) -> None:
     assert (tmp_path / "schema.d.ts").read_text() == generate.SCHEMA.read_text()
 
 
-@needs_node
-async def test_the_client_transcribes_across_a_broken_stream(tmp_path: Path) -> None:
-    """The strict compiler agrees; progress of the upload, events resumed after the last number, errors with codes."""
-    compiling = (TSC, "--outDir", tmp_path / "compiled")
-    compiler = await asyncio.create_subprocess_exec(*compiling, cwd=generate.FOLDER, stdout=-1)
-    complaints, _ = await compiler.communicate()
-    assert compiler.returncode == 0, complaints.decode()
-    (tmp_path / "package.json").write_text('{"type": "module"}')
-    (tmp_path / "audio.wav").write_bytes(AUDIO)
-    script = generate.FOLDER / "tests" / "transcribe.mjs"
-    async with scripted() as (http, gateway):
-        arguments = (script, tmp_path / "compiled", str(http.base_url), tmp_path / "audio.wav")
-        node = await asyncio.create_subprocess_exec("node", *arguments, stdout=-1, stderr=-1)
-        output, errors = await node.communicate()
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client in JavaScript; the strict compiler agrees with it."""
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "package.json").write_text('{"type": "module"}')
+    done = subprocess.run(
+        [TSC, "--outDir", folder], cwd=generate.FOLDER, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+async def _run(script: str, *arguments: object) -> Any:
+    """What a script of Node's prints."""
+    path = generate.FOLDER / "tests" / script
+    command = ("node", "--experimental-websocket", path, *arguments)  # which later versions have without the flag
+    node = await asyncio.create_subprocess_exec(*map(str, command), stdout=-1, stderr=-1)
+    output, errors = await node.communicate()
     assert node.returncode == 0, errors.decode()
-    said = json.loads(output)
+    return json.loads(output)
+
+
+@asynccontextmanager
+async def _cutting(port: int, *cuts: int) -> AsyncIterator[str]:
+    """The address of a proxy that breaks its first connections after so many bytes of answers."""
+    left = list(cuts)
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: float) -> None:
+        with suppress(ConnectionError):
+            while most > 0 and (data := await reader.read(256)):
+                most -= len(data)
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, requests = await asyncio.open_connection("127.0.0.1", port)
+        most = left.pop(0) if left else float("inf")
+        await asyncio.gather(pass_on(reader, requests, float("inf")), pass_on(answers, writer, most))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        yield f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+
+
+@needs_node
+async def test_live_speech_goes_on_where_its_connection_broke(compiled: Path) -> None:
+    """All text comes, once; committed text grows under one name across connections; a wrong option is refused."""
+    async with scripted() as (http, gateway):
+        assert http.base_url.port is not None
+        async with _cutting(http.base_url.port, 5_000, 5_000) as proxy:
+            said = await _run("listen.mjs", compiled, proxy)
+    *events, last = said["events"]
+    finals = [event["text"] for event in events if event["type"] == "text" and event["final"]]
+    speech = struct.pack("<99h", *range(99))
+    assert "".join(finals) == digits(speech)
+    assert bytes(gateway.spoken) == speech
+    assert (events[0], last) == ({"type": "started", "jobId": JOB}, {"type": "finished", "jobId": JOB})
+    texts: dict[str, str] = {}
+    for event in events:
+        if event["type"] == "text":
+            assert event["text"].startswith(texts.get(event["item"], ""))
+            texts[event["item"]] = event["text"]
+    assert len(texts) == len(finals)
+    first, *later = gateway.live_configs
+    assert len(later) == 2
+    assert {config.resume_job_id for config in later} == {JOB}
+    assert (first.job.options.language, first.job.filename, first.sample_rate_hz) == ("ko", "talk", 8_000)
+    assert first.turn_detection.silence.ToMilliseconds() == 400
+    assert said["wrong"] == "INVALID_LANGUAGE"
+
+
+@needs_node
+async def test_the_client_transcribes_across_a_broken_stream(compiled: Path, tmp_path: Path) -> None:
+    """Progress of the upload, events resumed after the last number, errors with codes."""
+    (tmp_path / "audio.wav").write_bytes(AUDIO)
+    async with scripted() as (http, gateway):
+        said = await _run("transcribe.mjs", compiled, http.base_url, tmp_path / "audio.wav")
     assert said["text"] == TRANSCRIPT.text
     assert [seq for _, seq in said["seen"] if seq] == [1, 2, 3, 4, 5]
     assert said["connections"] == [None, "2"]

@@ -24,6 +24,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
+    live_service_pb2,
+    live_service_pb2_grpc,
     resources_pb2,
     system_service_pb2,
     system_service_pb2_grpc,
@@ -96,6 +98,8 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
     principals: dict[str, principal.Principal] = field(default_factory=dict)
     #: The `after_seq` of every watch.
     watches: list[int] = field(default_factory=list)
+    #: Messages of live sessions.
+    live: list[Any] = field(default_factory=list)
     #: Waited for after each durable event of a watch, if set.
     pace: asyncio.Semaphore | None = None
     #: Makes events large.
@@ -186,6 +190,24 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
     async def DeleteUpload(self, request: Any, context: Any) -> Empty:
         return Empty()
 
+    async def StreamingRecognize(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
+        self.principals["StreamingRecognize"] = principal.current()
+        received = 0
+        async for message in request_iterator:
+            self.live.append(message)
+            job = resources_pb2.Job(id="job-1")
+            if message.HasField("config"):
+                started = live_service_pb2.LiveStarted(job=job)
+                yield live_service_pb2.StreamingRecognizeResponse(started=started)
+            elif message.HasField("audio"):
+                received += len(message.audio) // 2
+                progress = live_service_pb2.LiveProgress(received_samples=received)
+                yield live_service_pb2.StreamingRecognizeResponse(progress=progress)
+            elif message.command == live_service_pb2.LIVE_COMMAND_FINISH:
+                yield live_service_pb2.StreamingRecognizeResponse(finished=job)
+                return
+        self.broken.set()
+
     async def PutVocabulary(self, request: Any, context: Any) -> vocabulary_service_pb2.Vocabulary:
         self.principals["PutVocabulary"] = principal.current()
         return vocabulary_service_pb2.Vocabulary(name=request.name, words=request.words, prompt=request.prompt)
@@ -239,6 +261,7 @@ class Suite:
     uploads: upload_service_pb2_grpc.UploadServiceAsyncStub
     vocabularies: vocabulary_service_pb2_grpc.VocabularyServiceAsyncStub
     system: system_service_pb2_grpc.SystemServiceAsyncStub
+    live: live_service_pb2_grpc.LiveServiceAsyncStub
     #: Stops the scheduler before its time.
     stop_scheduler: Callable[[], Awaitable[None]]
     #: Stops the gateway before its time, as SIGTERM does.
@@ -263,6 +286,7 @@ async def suite(*, scheduler_secret: str = "", **values: Any) -> AsyncIterator[S
             uploads=upload_service_pb2_grpc.UploadServiceStub(channel),
             vocabularies=vocabulary_service_pb2_grpc.VocabularyServiceStub(channel),
             system=system_service_pb2_grpc.SystemServiceStub(channel),
+            live=live_service_pb2_grpc.LiveServiceStub(channel),
             stop_scheduler=scheduling.aclose,
             stop_gateway=serving_gateway.aclose,
         )

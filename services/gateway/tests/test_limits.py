@@ -24,12 +24,12 @@ from sayit.gateway.auth import access
 from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.limits.slots import Slots
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.v1 import system_service_pb2, upload_service_pb2, vocabulary_service_pb2
+from sayit.v1 import live_service_pb2, system_service_pb2, upload_service_pb2, vocabulary_service_pb2
 from sayit.v1 import transcription_service_pb2 as pb
 
 from .helper import failure, settings, suite
 
-MODULES: tuple[Any, ...] = (pb, upload_service_pb2, vocabulary_service_pb2, system_service_pb2)
+MODULES: tuple[Any, ...] = (pb, upload_service_pb2, vocabulary_service_pb2, system_service_pb2, live_service_pb2)
 METHODS = [m for module in MODULES for service in module.DESCRIPTOR.services_by_name.values() for m in service.methods]
 #: What each method may be called with, beside "admin"; a new one has to be put here.
 READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUpload", "GetVocabulary"} | {
@@ -44,6 +44,7 @@ CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "Cr
     "DeleteVocabulary",
     "UpdateJob",
     "UpdateTranscript",
+    "StreamingRecognize",
 }
 
 

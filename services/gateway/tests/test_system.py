@@ -83,6 +83,7 @@ async def test_reflection_lists_and_calls() -> None:
         "sayit.v1.TranscriptionService",
         "sayit.v1.UploadService",
         "sayit.v1.SystemService",
+        "sayit.v1.LiveService",
         "grpc.health.v1.Health",
     } <= set(services)
     assert job == {"id": "job-1"}

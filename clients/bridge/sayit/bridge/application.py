@@ -18,6 +18,7 @@ from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http import (
     corrections,
     create_job,
+    deepgram,
     events,
     flutter_app,
     jobs,
@@ -83,7 +84,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         aliases=openai.parse_aliases(settings.openai_models),
     )
     own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, status)
-    for part in (*own, openai, whisper_asr, flutter_app, web):
+    for part in (*own, openai, openai.realtime, deepgram, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # The last one added is the outermost.

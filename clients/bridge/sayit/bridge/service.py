@@ -26,6 +26,10 @@ _KEEP_ALIVE_S = 15
 #: How often an unreachable gateway is asked whether it requires keys, in seconds.
 _ASK_AGAIN_S = 1.0
 _BACKLOG = 1024
+#: The largest message of a WebSocket: 1 MiB of audio in base64, and what is around it.
+_MESSAGE_BYTES = 1536 * 1024
+#: How long a WebSocket's client may take to answer a ping, in seconds.
+_PONG_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,9 @@ def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
         app,
         http=protocol(settings),
         ws="websockets-sansio",
-        ws_max_size=64 * 1024,
+        ws_max_size=_MESSAGE_BYTES,
+        # Answers wait behind the audio of a client that sends faster than it is taken.
+        ws_ping_timeout=_PONG_S,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -70,6 +70,9 @@ class BridgeSettings(ServiceSettings):
     heartbeat_interval_s: float = Field(
         default=15.0, gt=0, description="Seconds of silence on a stream of events after which a comment is sent."
     )
+    bridge_live_idle_s: float = Field(
+        default=300.0, gt=0, description="Seconds without a message after which a client of live speech is cut off."
+    )
     max_wait_s: float = Field(default=60.0, ge=0, description="Longest `wait` of a request, in seconds.")
     sync_wait: float = Field(
         default=20.0, ge=0, description="Seconds that POST /api/transcribe waits for a short file's text."

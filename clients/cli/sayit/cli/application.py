@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import help_texts, messages
-from sayit.cli.commands import backup, extras, jobs, keys, system, transcribe, up, vocabulary, webhooks
+from sayit.cli.commands import backup, extras, jobs, keys, listen, system, transcribe, up, vocabulary, webhooks
 from sayit.cli.commands.whisper_flags import WhisperCommand
 from sayit.cli.exit_codes import HELP, Exit, Failure, Interrupted, own_version
 from sayit.speech.errors import SayItError
@@ -93,6 +93,7 @@ app.command(
     help="Measure which transcribers, threads, batch and compute type suit this machine and model, for `sayit up`.",
 )(extras.never)
 app.command("transcribe", cls=WhisperCommand, epilog=HELP)(transcribe.transcribe)
+app.command("listen")(listen.listen)
 app.command("bridge")(up.bridge)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(vocabulary.app, name="vocabulary")

@@ -22,6 +22,7 @@ _LOCAL = {
         "No SayIt suite answers at {address}. Start one with `sayit up`, or name one with --server.",
         "{address}에서 SayIt이 응답하지 않습니다. `sayit up`으로 시작하거나 --server로 주소를 지정해 주세요.",
     ),
+    "NO_MICROPHONE": ("The microphone cannot be used: {cause}.", "마이크를 사용할 수 없습니다: {cause}."),
     "PACKAGE_MISSING": (
         "This needs sayit[{extra}]: the package {package} is not installed.",
         "sayit[{extra}]가 필요합니다. {package} 패키지가 설치되어 있지 않습니다.",

@@ -28,7 +28,7 @@ from faster_whisper.audio import decode_audio
 
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import Options, resolve
-from sayit.transcriber.engine import BatchLimits, Engine
+from sayit.transcriber.engine import BatchLimits, Engine, Lane
 
 #: Eight seconds of Korean, spoken by a synthesizer.
 _SPEECH = Path(__file__).parent / "speech.flac"
@@ -56,23 +56,23 @@ def main(folder: str, threads: str, batch: str, compute_type: str) -> None:
     for line in sys.stdin:
         match line.strip():
             case "latency":
-                took = [_run(engine, [short], interactive=True)[0] for _ in range(_REPETITIONS)]
+                took = [_run(engine, [short], Lane.INTERACTIVE)[0] for _ in range(_REPETITIONS)]
                 pieces = [short[: seconds * SAMPLE_RATE_HZ] for seconds in _PIECES_S]
-                _, windows = _run(engine, pieces, interactive=True)
+                _, windows = _run(engine, pieces, Lane.INTERACTIVE)
                 _answer(seconds=min(took), short_windows=windows < 2 * len(pieces))
             case "throughput":
                 seconds, windows = 0.0, 0
                 while seconds < _LEAST_S:
-                    more_s, more = _run(engine, [chunk] * max(2, int(batch)), interactive=False)
+                    more_s, more = _run(engine, [chunk] * max(2, int(batch)), Lane.BULK)
                     seconds, windows = seconds + more_s, windows + more
                 _answer(seconds=seconds, audio_s=windows * _CHUNK_S, rss_mb=_peak_mb())
     engine.close()
 
 
-def _run(engine: Engine, chunks: list[Any], *, interactive: bool) -> tuple[float, int]:
+def _run(engine: Engine, chunks: list[Any], lane: Lane) -> tuple[float, int]:
     """Seconds until all chunks are done, and their windows."""
     began = time.perf_counter()
-    futures: list[Future[Any]] = [engine.submit(pcm, _OPTIONS, interactive=interactive).future for pcm in chunks]
+    futures: list[Future[Any]] = [engine.submit(pcm, _OPTIONS, lane=lane).future for pcm in chunks]
     windows = sum(future.result().windows for future in futures)
     return time.perf_counter() - began, windows
 

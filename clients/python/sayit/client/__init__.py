@@ -12,6 +12,7 @@ from sayit.client.async_client import DEFAULT_ADDRESS as DEFAULT_ADDRESS
 from sayit.client.async_client import AsyncClient as AsyncClient
 from sayit.client.audio_sources import Audio as Audio
 from sayit.client.batches import Outcome as Outcome
+from sayit.client.live_session import LiveSession as LiveSession
 from sayit.client.sync_client import Client as Client
 from sayit.speech.corrections import Corrections as Corrections
 from sayit.speech.corrections import SegmentCorrection as SegmentCorrection
@@ -32,6 +33,15 @@ from sayit.speech.jobs import Refinement as Refinement
 from sayit.speech.jobs import Result as Result
 from sayit.speech.jobs import StateChanged as StateChanged
 from sayit.speech.language_names import AUTO as AUTO
+from sayit.speech.live import LiveEncoding as LiveEncoding
+from sayit.speech.live import LiveEvent as LiveEvent
+from sayit.speech.live import LiveFinished as LiveFinished
+from sayit.speech.live import LiveOptions as LiveOptions
+from sayit.speech.live import LiveProgress as LiveProgress
+from sayit.speech.live import LiveSpeech as LiveSpeech
+from sayit.speech.live import LiveStarted as LiveStarted
+from sayit.speech.live import LiveText as LiveText
+from sayit.speech.live import TurnDetection as TurnDetection
 from sayit.speech.options import Channels as Channels
 from sayit.speech.options import Context as Context
 from sayit.speech.options import DecodingOverrides as DecodingOverrides

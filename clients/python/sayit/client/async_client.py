@@ -15,9 +15,11 @@ from sayit.client.audio_sources import Audio, source_of
 from sayit.client.batches import Outcome, outcomes
 from sayit.client.connection import GatewayConnection, Settings
 from sayit.client.event_stream import Cursor, follow
+from sayit.client.live_session import LiveSession
 from sayit.speech.corrections import Corrections, SegmentCorrection, TranscriptVersion
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
+from sayit.speech.live import LiveOptions
 from sayit.speech.options import Options
 from sayit.speech.rendering import BROADCASTERS, Format, SubtitleStyle
 from sayit.speech.system import Model, SystemStatus
@@ -212,6 +214,48 @@ class AsyncClient:
         source = source_of(audio)
         config = _config(options, filename or source.filename, labels, idempotency_key)
         return uploads.transcribe(self._connection, source, config)
+
+    def stream_recognize(
+        self,
+        live: LiveOptions | None = None,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        callback_url: str = "",
+        resume_job_id: str = "",
+        next_utterance: int | None = None,
+    ) -> LiveSession:
+        """A session of live speech: text while it is spoken.
+
+            async with client.stream_recognize(LiveOptions(interim_results=True)) as session: ...
+
+        Inside, audio is sent and events are iterated over, at the same time; `recognize` does both.
+
+        Args:
+            live: the audio's encoding and rate, and what is wanted of it.
+            options: how to transcribe.
+            filename: name to show for the job.
+            labels: as for `transcribe`.
+            idempotency_key: as for `transcribe`.
+            callback_url: as for `create_job`.
+            resume_job_id: to go on with a session that another process began: audio is sent from the session's
+                `received_samples` on.
+            next_utterance: of such a session, the first one whose final text is wanted; without it, that which no
+                process was given.
+
+        Raises:
+            SayItError: INVALID_OPTION for options that are out of their limits.
+        """
+        config = _config(options, filename, labels, idempotency_key, callback_url)
+        return LiveSession(
+            self._connection,
+            (live or LiveOptions()).checked(),
+            config,
+            resume_job_id=resume_job_id,
+            next_utterance=next_utterance,
+        )
 
     async def create_job(
         self,

@@ -19,6 +19,7 @@ from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
+    live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
     upload_service_pb2_grpc,
@@ -106,6 +107,11 @@ class GatewayConnection:
     def vocabularies(self) -> vocabulary_service_pb2_grpc.VocabularyServiceAsyncStub:
         """The vocabulary service."""
         return vocabulary_service_pb2_grpc.VocabularyServiceStub(self.channel())
+
+    @property
+    def live(self) -> live_service_pb2_grpc.LiveServiceAsyncStub:
+        """The service of live speech."""
+        return live_service_pb2_grpc.LiveServiceStub(self.channel())
 
     @property
     def system(self) -> system_service_pb2_grpc.SystemServiceAsyncStub:

@@ -14,7 +14,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from sayit.client.async_client import AsyncClient
 from sayit.client.audio_sources import Audio
+from sayit.client.live_session import LiveSession
 from sayit.speech.jobs import JobEvent, Result
+from sayit.speech.live import LiveEvent, LiveOptions
 from sayit.speech.options import Options
 
 _Arguments = ParamSpec("_Arguments")
@@ -99,6 +101,25 @@ class Client:
         _hear(self._iterate(self._async.watch(job_id, after_seq)), on_event)
         return self.result(job_id)
 
+    def stream_recognize(
+        self,
+        audio: Audio,
+        live: LiveOptions | None = None,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+    ) -> Iterator[LiveEvent]:
+        """The events of a session of live speech, to its end; see `AsyncClient.stream_recognize`.
+
+        `audio` is in the session's encoding, and may come while it is spoken: an iterable over a microphone's pieces.
+        """
+        session = self._async.stream_recognize(
+            live, options=options, filename=filename, labels=labels, idempotency_key=idempotency_key
+        )
+        return self._iterate(_recognized(session, audio))
+
     #: `on_event` is called in the client's own thread.
     transcribe_many = _iterating(AsyncClient.transcribe_many)
     recognize = _blocking(AsyncClient.recognize)
@@ -164,6 +185,12 @@ def _hear(events: Generator[JobEvent, None, None], listener: Callable[[JobEvent]
             if listener is not None:
                 listener(event)
     return job_id
+
+
+async def _recognized(session: LiveSession, audio: Audio) -> AsyncGenerator[LiveEvent, None]:
+    async with session, contextlib.aclosing(session.recognize(audio)) as events:
+        async for event in events:
+            yield event
 
 
 class _LoopThread:

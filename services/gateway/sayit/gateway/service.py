@@ -15,6 +15,7 @@ from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, RunningServer, serving
 from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.api.event_stream import EventRelay
+from sayit.gateway.api.live import LiveServicer
 from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
 from sayit.gateway.api.upload_relay import Pace
@@ -27,19 +28,21 @@ from sayit.gateway.readiness import follow_scheduler
 from sayit.gateway.settings import GatewaySettings
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.v1 import (
+    live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
     upload_service_pb2_grpc,
     vocabulary_service_pb2_grpc,
 )
 
-#: Calls of one connection at once beside uploads and watchers; further ones wait.
+#: Calls of one connection at once beside uploads, watchers and live sessions; further ones wait.
 _OTHER_CALLS = 250
 
 SERVICE_NAMES = (
     "sayit.v1.TranscriptionService",
     "sayit.v1.UploadService",
     "sayit.v1.VocabularyService",
+    "sayit.v1.LiveService",
     "sayit.v1.SystemService",
 )
 
@@ -61,11 +64,13 @@ async def running(
         event_relay = EventRelay(channel, resume_s=settings.resume_s)
         pace = Pace(message_s=settings.upload_message_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
+        sessions = Slots(settings.max_live_sessions, "live sessions")
 
         requests = RequestLimits(settings)
 
         def adopt(now: GatewaySettings) -> None:
             uploads.limit, watchers.limit = now.max_uploads, now.max_watchers
+            sessions.limit = now.max_live_sessions
             requests.adopt(now)
 
         if reload is not None:
@@ -77,6 +82,9 @@ async def running(
             )
             upload_service_pb2_grpc.add_UploadServiceServicer_to_server(
                 UploadServicer(scheduler, uploads, pace), server
+            )
+            live_service_pb2_grpc.add_LiveServiceServicer_to_server(
+                LiveServicer(channel, sessions, idle_s=settings.live_idle_s), server
             )
             vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
@@ -91,10 +99,14 @@ async def running(
                 credentials=credentials,
                 receive_bytes=PUBLIC_MESSAGE_BYTES,
                 grace_s=settings.grace_s,
+                resumable=["sayit.v1.LiveService/StreamingRecognize"],
                 max_connection_age_s=settings.max_connection_age_s,
                 slow_reader_s=settings.slow_reader_s,
                 # More than are served at all: a bridge has one connection for all its clients.
-                max_concurrent_streams=settings.max_uploads + settings.max_watchers + _OTHER_CALLS,
+                max_concurrent_streams=settings.max_uploads
+                + settings.max_watchers
+                + settings.max_live_sessions
+                + _OTHER_CALLS,
             ) as server,
             in_background(follow_scheduler(channel, server.set_serving)),
             in_background(end_calls_of_old_keys(keys, server.cut_off_of)) if keys else nullcontext(),

@@ -47,6 +47,18 @@ class GatewaySettings(ServiceSettings):
         description="Streams of events that a gateway serves at once; beyond, new ones are refused.",
         json_schema_extra=RELOADABLE,
     )
+    max_live_sessions: int = Field(
+        default=64,
+        ge=1,
+        description="Live sessions that a gateway serves at once; beyond, new ones are refused.",
+        json_schema_extra=RELOADABLE,
+    )
+    live_idle_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds after which the call of a live session ends whose client sends neither audio nor "
+        "KEEP_ALIVE; it may come back. 0: never.",
+    )
     upload_message_s: float = Field(
         default=150.0,
         ge=0,

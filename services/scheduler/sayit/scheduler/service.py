@@ -19,8 +19,9 @@ from sayit.chassis.service_auth import service_interceptors
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
 from sayit.scheduler.api.chunk_service import ChunkServicer
-from sayit.scheduler.api.job_control import Control
+from sayit.scheduler.api.job_control import Control, view
 from sayit.scheduler.api.job_service import JobServicer
+from sayit.scheduler.api.live_calls import LiveCalls
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
 from sayit.scheduler.assemble.finalize import Results
@@ -48,6 +49,8 @@ from sayit.scheduler.ingest.prepare import Preparer
 from sayit.scheduler.ingest.uploads import Intake
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.live.sessions import LiveParts, Sessions
+from sayit.scheduler.live.transcribers import LiveTranscribers
 from sayit.scheduler.outbound.exchange import Exchange
 from sayit.scheduler.retention.sweeper import Sweeper
 from sayit.scheduler.settings import SchedulerSettings, receivers_of
@@ -57,11 +60,18 @@ from sayit.speech.presets import Presets, PresetsError, load_presets
 
 if TYPE_CHECKING:
     from sayit.scheduler.ingest.segmentation import ChannelSplitter
+    from sayit.scheduler.live.turns import Voices
 
 SERVICES = tuple(
     service.full_name
     for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
+)
+#: Calls that go on elsewhere when a scheduler stops: watchers, live sessions and their transcribers.
+_RESUMABLE = (
+    "sayit.internal.v1.JobService/WatchJob",
+    "sayit.internal.v1.JobService/StreamingRecognize",
+    "sayit.internal.v1.ChunkService/ServeLive",
 )
 #: Files that have a preparer of their own; half a minute of audio fits in most formats.
 SMALL_FILE_BYTES = 2_000_000
@@ -89,6 +99,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
         # Preparing and merging renew it every second; a scheduler's other duties may hold that up for a while.
         work_lease_s=3 * settings.lease_s,
         max_prepare_attempts=10,
+        live_resume_s=settings.live_resume_s,
         job_ttl_s=settings.job_ttl_h * _HOUR_S,
         report_s=settings.report_s,
         presets=presets,
@@ -106,6 +117,14 @@ def new_splitter(channels: int, numbered: bool, voice_threshold: float) -> Chann
 
     config = SplitConfig(threshold=voice_threshold, neg_threshold=max(voice_threshold - 0.15, voice_threshold / 2))
     return ChannelSplitter(lambda: Splitter(config, SileroDetector()), channels=channels, numbered=numbered)
+
+
+def new_voices() -> Voices:
+    """The voice detector of one live session."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see `new_splitter`
+    from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415 - as above
+
+    return SileroDetector().probabilities
 
 
 @asynccontextmanager
@@ -141,6 +160,7 @@ async def running(
         if reload is not None:
             reload.follow(wired.adopt)
         stack.push_async_callback(wired.attempts.drained)
+        stack.push_async_callback(wired.sessions.close)
         server = await stack.enter_async_context(
             serving(
                 address=settings.scheduler_listen,
@@ -148,7 +168,7 @@ async def running(
                 service_names=SERVICES,
                 interceptors=service_interceptors(settings),
                 grace_s=settings.grace_s,
-                resumable=("sayit.internal.v1.JobService/WatchJob",),
+                resumable=_RESUMABLE,
             )
         )
         # Entered after the server, so that they end before it: a scheduler that stops begins nothing new.
@@ -302,6 +322,48 @@ class _Wiring:
         )
 
     @cached_property
+    def admission(self) -> Admission:
+        return Admission(
+            jobs=self.stores.jobs,
+            uploads=self.stores.uploads,
+            transcribers=self.stores.transcribers,
+            objects=self.objects,
+            limits=self.limits,
+            queue_full=lambda: self.dispatcher.queue_full,
+        )
+
+    @cached_property
+    def live_transcribers(self) -> LiveTranscribers:
+        return LiveTranscribers()
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        parts = LiveParts(
+            live=self.stores.live,
+            jobs=self.stores.jobs,
+            uploads=self.stores.uploads,
+            objects=self.objects,
+            leasing=self.leasing,
+            limits=self.limits,
+            transcribers=self.live_transcribers,
+            publish=self.bus.publish,
+            view=lambda job: view(job, job.progress()),
+            filtered=self.hallucination_filter.output,
+            room_for_audio=self.admission.audio,
+            spend=self.audio_quota.spend,
+            new_voices=new_voices,
+            voice_threshold=self.settings.voice_threshold,
+            max_audio_s=self.settings.max_audio_s,
+            all_done=self.results.wake_up.notify,
+        )
+        return Sessions(parts=parts)
+
+    def stop(self, job_id: str) -> None:
+        """Tells whatever works on a job that it may have ended."""
+        self.attempts.stop(job_id)
+        self.sessions.stop(job_id)
+
+    @cached_property
     def sweeper(self) -> Sweeper:
         return Sweeper(
             stores=self.stores,
@@ -309,7 +371,7 @@ class _Wiring:
             limits=self.limits,
             free_claims=self.attempts.free_expired,
             give_up_redecodes=self.redecodes.give_up_late,
-            stop=self.attempts.stop,
+            stop=self.stop,
         )
 
     @cached_property
@@ -318,21 +380,13 @@ class _Wiring:
 
     @cached_property
     def intake(self) -> Intake:
-        admission = Admission(
-            jobs=self.stores.jobs,
-            uploads=self.stores.uploads,
-            transcribers=self.stores.transcribers,
-            objects=self.objects,
-            limits=self.limits,
-            queue_full=lambda: self.dispatcher.queue_full,
-        )
         return Intake(
             uploads=self.stores.uploads,
             jobs=self.stores.jobs,
             objects=self.objects,
             model_named=self.registry.model_named,
             vocabularies=self.vocabularies,
-            admission=admission,
+            admission=self.admission,
             audio_quota=self.audio_quota,
             limits=self.limits,
             background=self.background,
@@ -363,14 +417,20 @@ class _Wiring:
     def register(self, server: grpc.aio.Server) -> None:
         jobs = JobServicer(
             intake=self.intake,
-            control=Control(jobs=self.stores.jobs, registry=self.registry, attempts=self.attempts, bus=self.bus),
+            control=Control(jobs=self.stores.jobs, registry=self.registry, stop=self.stop, bus=self.bus),
             event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
             transcripts=CorrectedTranscripts(results=self.results, store=self.stores.corrections),
             registry=self.registry,
             vocabularies=self.vocabularies,
             overview=self.overview,
+            live=LiveCalls(intake=self.intake, sessions=self.sessions, background=self.background),
         )
-        chunks = ChunkServicer(attempts=self.attempts, registry=self.registry, exclusive=self.stores.exclusive)
+        chunks = ChunkServicer(
+            attempts=self.attempts,
+            registry=self.registry,
+            live_transcribers=self.live_transcribers,
+            exclusive=self.stores.exclusive,
+        )
         job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(chunks, server)
 
@@ -381,6 +441,7 @@ class _Wiring:
         yield self.sweeper.run()
         if self.settings.secrets():
             yield self.webhooks.run()
+        yield self.sessions.run()
         if self.settings.metrics_listen:
             expected = self.settings.transcribers_expected
             yield BacklogGauges(store=self.stores.transcribers, registry=self.registry, expected=expected).run()

@@ -159,6 +159,12 @@ class SchedulerSettings(ServiceSettings):
         description="Hosts of your own (host or host:port, with spaces between) that every client may have requests "
         "sent to, also over http and at private addresses.",
     )
+    live_resume_s: float = _live(
+        60.0,
+        ge=0,
+        description="Seconds in which the client of a live session whose call broke may come back; then the session is "
+        "finished with what it has.",
+    )
     report_s: float = Field(2.0, gt=0, description="Seconds between reports of a transcriber.")
 
     @field_validator("database_url", "redis_url", "storage_url")

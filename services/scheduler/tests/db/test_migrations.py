@@ -20,6 +20,7 @@ from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
 
 from .helper import accepted, dispatched, output, prepared, stores
+from .test_live_sessions import begun
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -40,6 +41,7 @@ async def fill(s: Stores) -> None:
     await s.corrections.add("t", job.id, "k", Corrections(version=1, names={"1": "김"}))
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
     s.rules.receivers = {"t": "https://example.com/hook"}
+    await begun(s, "live")
     gone = await accepted(s, "cancelled", key="once")
     await s.jobs.cancel_job("t", gone.id)
     await s.transcribers.report(

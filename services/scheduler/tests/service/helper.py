@@ -137,8 +137,7 @@ async def suite(
         data_dir=tmp_path / "data",
         redis_url=SecretStr(redis_url),
         default_model="micro",
-        grace_s=1.0,
-        **settings,
+        **{"grace_s": 1.0, **settings},
     )
     redis = Redis.from_url(redis_url)
     reload = Reload(given)

@@ -52,7 +52,7 @@ async def test_another_tenant_sees_nothing(tmp_path: Path, redis_url: str) -> No
             upload = await s.jobs.CreateUpload(upload_pb.CreateUploadRequest(filename="secret-name"))
             put = vocabulary_pb.PutVocabularyRequest(name="secret-words", words=["secret-word"])
             await s.jobs.PutVocabulary(put)
-        ids = {"job_id": job.id, "upload_id": upload.id, "name": "secret-words"}
+        ids = {"job_id": job.id, "upload_id": upload.id, "name": "secret-words", "resume_job_id": job.id}
         for method in job_service_pb2.DESCRIPTOR.services_by_name["JobService"].methods:
             request = filled(method.input_type, ids)
             answers, code = b"", None

@@ -24,6 +24,13 @@ WAIT_SECONDS = Histogram(
     "From the assignment until the engine begins with the chunk.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 5, 10, 30, 60),
 )
+#: From the arrival of a stretch of live speech to its text.
+LIVE_SECONDS = Histogram(
+    "sayit_transcriber_live_seconds",
+    "From the arrival of a stretch of live speech to its text.",
+    ["text"],
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10),
+)
 #: Memory in RAM, as `memory_limit` measures it.
 RESIDENT = Gauge("sayit_transcriber_resident_bytes", "Memory of this process in RAM.")
 #: Which model it holds; its value is 1.

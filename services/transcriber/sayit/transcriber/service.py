@@ -14,6 +14,7 @@ from sayit.chassis import telemetry
 from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError
+from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.transcriber import models
 from sayit.transcriber.engine import BatchLimits, DecodePolicy, Engine
@@ -21,6 +22,7 @@ from sayit.transcriber.metrics import MODEL
 from sayit.transcriber.revision import revision
 from sayit.transcriber.settings import TranscriberSettings
 from sayit.transcriber.worker.arq_loop import WakeableWorker
+from sayit.transcriber.worker.live_streams import LiveStreams, schedulers
 from sayit.transcriber.worker.memory_limit import resident_mb, watch_memory
 from sayit.transcriber.worker.registry_report import Reporter
 from sayit.transcriber.worker.slots import Runner
@@ -63,11 +65,19 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
         MODEL.labels(model, revised[:12]).set(1)
         reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
+        live = LiveStreams(
+            connect=lambda address: service_channel(address, settings),
+            addresses=lambda: schedulers(settings.scheduler_address),
+            engine=engine,
+            runner=runner,
+            offer=pb.LiveOffer(transcriber_id=own_id, model=model, revision=revised),
+        )
         redis_url, prefix = settings.redis_url.get_secret_value(), settings.redis_prefix
         worker = WakeableWorker(redis_url, prefix=prefix, model=model, runner=runner, slots=slots)
         async with worker.working(), asyncio.TaskGroup() as tasks:
             loops = (
                 reporter.run(),
+                live.run(),
                 _watch(engine, server, settings.stuck_after_s),
                 watch_memory(runner, limit_mb=limit_mb, stop_taking=worker.stop_taking, leave=leave),
             )

@@ -12,7 +12,7 @@ from sayit.transcriber.engine.batcher import BatchLimits, next_call
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
 from sayit.transcriber.engine.fallback import FallbackStep
-from sayit.transcriber.engine.request import EngineRequest
+from sayit.transcriber.engine.request import EngineRequest, Lane
 
 BOUNDS = BatchLimits(batch=4, call_s=5.0, bulk_call_s=20.0)
 
@@ -30,12 +30,12 @@ def asked(*, width=1, max_tokens=100, length=3, temperature=0.0, padded_frames=3
     )
 
 
-def chunk(step=Step.DECODE, since_s=0.0, *, interactive=False, singly=False, alone=False, **asks):
+def chunk(step=Step.DECODE, since_s=0.0, *, lane=Lane.BULK, singly=False, alone=False, **asks):
     """A prepared chunk that wants this."""
     fallback_step = asked(**asks)
     return EngineRequest(
         session=SimpleNamespace(step=step, since_s=since_s, fallback_step=fallback_step),
-        interactive=interactive,
+        lane=lane,
         alone=alone,
         on_turn=print,
         on_window=print,
@@ -96,13 +96,26 @@ def test_what_cannot_share_a_call_does_not_block(other):
 def test_interactive_goes_first_and_takes_bulk_along():
     """An interactive window is encoded and decoded before any bulk one; bulk ones that are encoded share its call."""
     bulk = [chunk(since_s=0), chunk(Step.ENCODE, 0)]
-    assert plan(*bulk, chunk(Step.ENCODE, 9, interactive=True), brief=True) == (Step.ENCODE, [2])
-    assert plan(*bulk, chunk(since_s=9, interactive=True), brief=True) == (Step.DECODE, [2, 0])
+    assert plan(*bulk, chunk(Step.ENCODE, 9, lane=Lane.INTERACTIVE), brief=True) == (Step.ENCODE, [2])
+    assert plan(*bulk, chunk(since_s=9, lane=Lane.INTERACTIVE), brief=True) == (Step.DECODE, [2, 0])
+
+
+def test_live_speech_goes_first_and_alone():
+    """Final text before interim, both before anything else whoever's turn it is, and no bulk window shares the call."""
+    others = [chunk(since_s=0), chunk(since_s=1, lane=Lane.INTERACTIVE)]
+    interim, final = chunk(since_s=5, lane=Lane.INTERIM), chunk(Step.ENCODE, 9, lane=Lane.FINAL)
+    assert plan(*others, interim, final, bulk_first=True) == (Step.ENCODE, [3])
+    assert plan(*others, interim, bulk_first=True) == (Step.DECODE, [2])
+    assert plan(*others, interim, chunk(since_s=6, lane=Lane.INTERIM)) == (Step.DECODE, [2, 3])
+    assert plan(interim, chunk(Step.ENCODE, 1, lane=Lane.INTERIM)) == (Step.DECODE, [0]), "it waits for no other"
 
 
 def test_two_interactive_chunks_do_not_wait_for_each_other_but_a_backlog_is_batched():
     """The second one's encoding does not delay the first one's text, unless many wait."""
-    first, second, third = chunk(interactive=True), *(chunk(Step.ENCODE, 1, interactive=True) for _ in range(2))
+    first, second, third = (
+        chunk(lane=Lane.INTERACTIVE),
+        *(chunk(Step.ENCODE, 1, lane=Lane.INTERACTIVE) for _ in range(2)),
+    )
     assert plan(first, second) == (Step.DECODE, [0])
     assert plan(first, second, third)[0] is Step.ENCODE
 
@@ -112,14 +125,14 @@ def test_a_call_that_others_wait_for_is_short():
     table = [chunk(since_s=number) for number in range(4)]
     assert plan(*table, cost=costly(), brief=True) == (Step.DECODE, [0, 1])
     assert plan(*table, cost=costly(), brief=False) == (Step.DECODE, [0, 1, 2, 3])
-    table[0].interactive = True
+    table[0].lane = Lane.INTERACTIVE
     assert len(plan(*table, cost=costly())[1]) == 2
     assert len(plan(*table, cost=costly(30.0))[1]) == 1, "one window is decoded however long it takes"
 
 
 def test_bulk_has_its_turn():
     """Bulk work that was passed over for long leads a call, if it has anything to do."""
-    table = [chunk(interactive=True), chunk(Step.ENCODE, 5)]
+    table = [chunk(lane=Lane.INTERACTIVE), chunk(Step.ENCODE, 5)]
     assert plan(*table, bulk_first=True) == (Step.ENCODE, [1])
     assert plan(table[0], bulk_first=True) == (Step.DECODE, [0])
 
@@ -165,7 +178,7 @@ def _seated(table, *chunks):
 def test_places_per_lane():
     """Bulk chunks fill their places in order; interactive ones have places of their own and sit down first."""
     table = EngineSlots(2)
-    bulk, interactive = [chunk() for _ in range(3)], chunk(interactive=True)
+    bulk, interactive = [chunk() for _ in range(3)], chunk(lane=Lane.INTERACTIVE)
     assert _seated(table, *bulk, interactive) == [interactive, *bulk[:2]]
     table.leave(bulk[0])
     assert table.admit() == [bulk[2]]
@@ -179,7 +192,7 @@ def test_who_must_be_alone_is_alone():
     assert _seated(table, first, suspect, later) == [first]
     table.leave(first)
     assert table.admit() == [suspect]
-    assert _seated(table, chunk(interactive=True)) == []
+    assert _seated(table, chunk(lane=Lane.INTERACTIVE)) == []
     table.leave(suspect)
     assert later in table.admit()
 
@@ -187,7 +200,7 @@ def test_who_must_be_alone_is_alone():
 def test_chunks_without_features_do_not_hold_places():
     """Who is not prepared is passed over, and is what is prepared next, interactive ones first."""
     table = EngineSlots(1)
-    first, second = chunk(), chunk(interactive=True)
+    first, second = chunk(), chunk(lane=Lane.INTERACTIVE)
     first.prepared = second.prepared = False
     third = chunk()
     assert _seated(table, first, second, third) == [third]

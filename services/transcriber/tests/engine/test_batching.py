@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.language_names import AUTO
-from sayit.transcriber.engine import PLAIN_POLICY, BatchLimits, Engine, EngineCancelled
+from sayit.transcriber.engine import PLAIN_POLICY, BatchLimits, DecodePolicy, Engine, EngineCancelled, Lane
 from sayit.transcriber.engine.decode_session import DecodeSession
 from sayit.transcriber.engine.executor import Executor
 
@@ -62,10 +62,10 @@ class Spied:
 
 
 @contextmanager
-def engine_of(micro, batch=8, act=lambda call, count: None):
+def engine_of(micro, batch=8, act=lambda call, count: None, policy=PLAIN_POLICY):
     """An engine that has not begun, and the model that it will call."""
     whisper = Spied(micro._whisper, act)
-    engine = Engine(whisper, BatchLimits(batch=batch), PLAIN_POLICY)
+    engine = Engine(whisper, BatchLimits(batch=batch), policy)
     try:
         yield engine, whisper
     finally:
@@ -287,12 +287,25 @@ def test_interactive_overtakes(micro):
     order = []
     with engine_of(micro, batch=2) as (engine, _):
         held = [engine.submit(recording("ko-150s", 0, 25), options()) for _ in range(4)]
-        held.append(engine.submit(recording("ko-8s"), options(), interactive=True))
+        held.append(engine.submit(recording("ko-8s"), options(), lane=Lane.INTERACTIVE))
         for number, each in enumerate(held):
             each.future.add_done_callback(lambda _, number=number: order.append(number))
         engine.start()
         wait([each.future for each in held], 60)
     assert order[0] == 4
+
+
+def test_interim_text_is_decoded_once(talkative):
+    """Whatever its text is like: no full window, no second language."""
+    asks = {"language": AUTO, "languages": ("ko", "en"), "beam_size": 1, "max_tokens_per_window": 20}
+    calls = {}
+    for lane in (Lane.INTERIM, Lane.FINAL):
+        with engine_of(talkative, policy=DecodePolicy()) as (engine, whisper):
+            engine.start()
+            engine.submit(recording("ko-8s", 0, 4), options(**asks), lane=lane).future.result(60)
+            calls[lane] = [call[0] for call in whisper.calls]
+    assert calls[Lane.INTERIM] == ["encode", "generate"]
+    assert len(calls[Lane.FINAL]) > 2
 
 
 def test_closing_gives_everything_up(micro):

@@ -67,7 +67,7 @@ class FakeEngine:
         self.running = threading.Event()
         self.error: Exception | None = None
         self.calls: list[tuple[bytes, DecodeOptions]] = []
-        self.asked: list[dict[str, bool]] = []
+        self.asked: list[dict[str, Any]] = []
         self.windows_begun = 0
         self.busy_since_s: float | None = None
         self.broken = False
@@ -78,7 +78,15 @@ class FakeEngine:
         """Seconds that the chunk has been here."""
         return 0.0 if self.busy_since_s is None else time.monotonic() - self.busy_since_s
 
-    def submit(self, pcm: bytes, options: DecodeOptions, *, on_turn: Any, on_window: Any, **asked: bool) -> FakeHeld:
+    def submit(
+        self,
+        pcm: bytes,
+        options: DecodeOptions,
+        *,
+        on_turn: Any = lambda go: go(),
+        on_window: Any = print,
+        **asked: Any,
+    ) -> FakeHeld:
         """Queues a chunk."""
         held = FakeHeld()
         held.future.set_running_or_notify_cancel()
@@ -158,6 +166,8 @@ class FakeScheduler(rpc.ChunkServiceServicer):
         self.audio_bytes = len(PCM)
         self.claimed_at: dict[str, float] = {}
         self.report_interval_s = 0.05
+        self.live_heard: list[pb.ServeLiveRequest] = []
+        self.live_say: asyncio.Queue[pb.ServeLiveResponse | None] = asyncio.Queue()
         #: What assignments say of the lane.
         self.interactive = self.alone = False
 
@@ -212,6 +222,21 @@ class FakeScheduler(rpc.ChunkServiceServicer):
                     call.say.put_nowait(pb.RunChunkResponse(committed=pb.Committed()))
         if not call.last:
             call.ended.set()
+
+    async def ServeLive(  # noqa: N802 - gRPC's name
+        self, request_iterator: AsyncIterator[pb.ServeLiveRequest], context: Any
+    ) -> AsyncIterator[pb.ServeLiveResponse]:
+        """Says what a test puts into `live_say`; None ends the call."""
+        listening = asyncio.create_task(self._hear_live(request_iterator))
+        try:
+            while (said := await self.live_say.get()) is not None:
+                yield said
+        finally:
+            listening.cancel()
+
+    async def _hear_live(self, requests: AsyncIterator[pb.ServeLiveRequest]) -> None:
+        async for request in requests:
+            self.live_heard.append(request)
 
     async def Report(self, request: pb.ReportRequest, context: Any) -> pb.ReportResponse:  # noqa: N802 - gRPC's name
         """Notes the report."""

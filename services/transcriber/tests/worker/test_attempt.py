@@ -14,6 +14,7 @@ from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.chunk_queue import ChunkMessage
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Task
+from sayit.transcriber.engine import Lane
 from sayit.transcriber.worker.slots import ClaimResult
 
 from .fakes import PCM, Bench, bench, until
@@ -59,7 +60,7 @@ async def test_a_chunk_is_claimed_transcribed_and_committed(work: Bench) -> None
     assert call.output.language_probability == pytest.approx(0.9)
     ((pcm, options),) = work.engine.calls
     assert pcm == PCM
-    assert work.engine.asked == [{"interactive": True, "alone": True}]
+    assert work.engine.asked == [{"lane": Lane.INTERACTIVE, "alone": True}]
     assert (options.language, options.beam_size, options.temperatures) == ("en", 5, (0.0, 0.3))
     assert (options.task, options.patience) == (Task.TRANSCRIBE, 1.5)
     assert work.runner.audio_s == pytest.approx(0.1)

@@ -19,8 +19,10 @@ from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-#: A WebSocket's subprotocol that carries an API key.
-KEY_PROTOCOL = "sayit.key."
+#: What begins a WebSocket's subprotocol that carries an API key: ours, and that of OpenAI's clients in browsers.
+_KEY_PROTOCOLS = ("sayit.key.", "openai-insecure-api-key.")
+#: Deepgram's clients write them in front of a key: as the header's scheme, and as a subprotocol of its own.
+_DEEPGRAM_SCHEMES = ("token", "bearer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,9 @@ Parts = Annotated[Deps, Depends(_parts)]
 
 async def _caller(connection: HTTPConnection, deps: Parts) -> Gateway:
     authorization = connection.headers.get("authorization", "")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "token":
+        authorization = f"Bearer {token}"
     key = connection.headers.get("x-api-key", "")
     if key and not authorization:
         authorization = f"Bearer {key}"
@@ -68,9 +73,12 @@ Caller = Annotated[Gateway, Depends(_caller)]
 
 def _offered(protocols: str) -> str:
     """The credentials among the subprotocols of a WebSocket: a browser cannot send a key elsewhere."""
-    for name in protocols.split(","):
-        if name.strip().startswith(KEY_PROTOCOL):
-            return f"Bearer {name.strip().removeprefix(KEY_PROTOCOL)}"
+    names = [name.strip() for name in protocols.split(",")]
+    for name, following in zip(names, [*names[1:], ""], strict=True):
+        prefix = next((each for each in _KEY_PROTOCOLS if name.startswith(each)), "")
+        key = name.removeprefix(prefix) if prefix else following if name.lower() in _DEEPGRAM_SCHEMES else ""
+        if key:
+            return f"Bearer {key}"
     return ""
 
 

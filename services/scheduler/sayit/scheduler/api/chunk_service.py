@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from sayit.chassis import telemetry
+from sayit.chassis import background_tasks, telemetry
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.internal.v1 import chunk_service_pb2_grpc
 from sayit.scheduler.dispatch.attempts import Attempts, StopSignal
@@ -20,8 +20,9 @@ from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.jobs.records import AttemptEnd, ChunkOutput, Claim, Ending
 from sayit.scheduler.jobs.time_mapping import TimeMapping
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
+from sayit.scheduler.live.transcribers import EngineError, LiveTranscriber, LiveTranscribers, Unwanted, Wanted
 from sayit.speech import wire
-from sayit.speech.audio import SAMPLE_BYTES
+from sayit.speech.audio import MAX_CHUNK_S, SAMPLE_BYTES, samples_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import DecodeOptions
 from sayit.speech.transcript import Segment
@@ -46,12 +47,21 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
     Args:
         attempts: what a call may do.
         registry: what reports are for.
+        live_transcribers: those that take live speech.
         exclusive: whether no other scheduler shares the database; then no other process ends attempts.
     """
 
-    def __init__(self, *, attempts: Attempts, registry: WorkerRegistry, exclusive: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        attempts: Attempts,
+        registry: WorkerRegistry,
+        live_transcribers: LiveTranscribers,
+        exclusive: bool = False,
+    ) -> None:
         self._attempts = attempts
         self._registry = registry
+        self._live_transcribers = live_transcribers
         self._renew_share = _RENEW_SHARE if exclusive else 0.0
 
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
@@ -103,6 +113,22 @@ class ChunkServicer(chunk_service_pb2_grpc.ChunkServiceServicer):
             raise SayItError(ErrorKind.DEADLINE_EXCEEDED) from None
         finally:
             reader.cancel()
+
+    async def ServeLive(  # type: ignore[override] # as above
+        self, request_iterator: AsyncIterator[pb.ServeLiveRequest], context: Context
+    ) -> None:
+        """A transcriber's stream of live speech, as long as both sides live."""
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None or not first.offer.transcriber_id or not first.offer.model:
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="offer", reason="'offer' was expected here")
+        with self._live_transcribers.connected(first.offer.transcriber_id[:64], first.offer.model[:128]) as transcriber:
+            telling = asyncio.create_task(_tell(transcriber, context))
+            reading = asyncio.create_task(_listen(requests, transcriber))
+            try:
+                await asyncio.wait({reading, telling}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await background_tasks.end(reading, telling)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -232,10 +258,8 @@ class _Attempt:
             if not committed:
                 await self._context.abort(grpc.StatusCode.ABORTED, "the attempt is over")
         elif message.HasField("failure"):
-            code = message.failure.code
-            details: dict[str, Any] = dict(message.failure.details)
-            refusal = SayItError(ErrorKind.of_code(code), **details) if code else None
-            await self._give_up(Ending(how=AttemptEnd.FAILED, detail=message.failure.detail, refusal=refusal))
+            refusal, detail = _refusal(message.failure), message.failure.detail
+            await self._give_up(Ending(how=AttemptEnd.FAILED, detail=detail, refusal=refusal))
         else:
             await self._give_up(Ending(how=AttemptEnd.INTERRUPTED, detail=message.release.reason))
         await self._write(committed=pb.Committed())
@@ -271,6 +295,41 @@ class _Attempt:
             alone=self._claim.alone,
             traceparent=self._claim.traceparent,
         )
+
+
+async def _listen(requests: AsyncIterator[pb.ServeLiveRequest], transcriber: LiveTranscriber) -> None:
+    """Takes what a transcriber says until it is gone."""
+    as_it_is = TimeMapping([(0, samples_of(MAX_CHUNK_S))])
+    async for request in requests:
+        if request.HasField("output"):
+            transcriber.answered(request.output.id, _output(request.output.output, as_it_is))
+        elif request.HasField("failure"):
+            failure = request.failure.failure
+            transcriber.refused(request.failure.id, EngineError(failure.detail, _refusal(failure)))
+
+
+async def _tell(transcriber: LiveTranscriber, context: Context) -> None:
+    """Sends a transcriber its orders, without end."""
+    async for order in transcriber.orders():
+        if isinstance(order, Wanted):
+            decode = pb.LiveDecode(
+                id=order.number,
+                audio=order.stretch.pcm,
+                options=_OPTIONS.to_proto(order.stretch.options),
+                final=order.stretch.final,
+                traceparent=order.stretch.traceparent,
+            )
+            await context.write(pb.ServeLiveResponse(decode=decode))
+        elif isinstance(order, Unwanted):
+            await context.write(pb.ServeLiveResponse(cancel=pb.LiveCancel(id=order.number)))
+        else:
+            await context.write(pb.ServeLiveResponse(reserve=pb.LiveReserve(reserved=order.reserved)))
+
+
+def _refusal(failure: pb.ChunkFailure) -> SayItError | None:
+    """The public error of a failure, where the request is at fault."""
+    details: dict[str, Any] = dict(failure.details)
+    return SayItError(ErrorKind.of_code(failure.code), **details) if failure.code else None
 
 
 async def _read(requests: AsyncIterator[pb.RunChunkRequest], inbox: _Inbox) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import Counter
@@ -12,7 +12,6 @@ from prometheus_client import Counter
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.dispatch.attempts import Attempts
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
 from sayit.scheduler.events.subscription import WAKE
@@ -32,7 +31,8 @@ class Control:
 
     jobs: JobStore
     registry: WorkerRegistry
-    attempts: Attempts
+    #: Tells whatever works on a job that it has ended.
+    stop: Callable[[str], None]
     bus: RedisBus
 
     async def get(self, who: Principal, job_id: str) -> Job:
@@ -80,7 +80,7 @@ class Control:
 
     async def _cancel(self, who: Principal, job_id: str) -> JobRecord:
         job, cancelled = await self.jobs.cancel_job(who.tenant, job_id)
-        self.attempts.stop(job_id)
+        self.stop(job_id)
         if cancelled:
             # Of a recording that is still being decoded only what was seen of it is known.
             known = job.samples_chunked if job.samples_total is None else job.samples_total * job.channels

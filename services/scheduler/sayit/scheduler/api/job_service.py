@@ -13,15 +13,17 @@ from google.protobuf.empty_pb2 import Empty
 from sayit.chassis import principal, telemetry
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.scheduler.api.job_control import Control
+from sayit.scheduler.api.live_calls import LiveCalls, job_request
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.stream import EventStream
-from sayit.scheduler.ingest.uploads import Intake, JobRequest
+from sayit.scheduler.ingest.uploads import Intake
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.records import UploadRecord
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -42,6 +44,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     registry: WorkerRegistry
     overview: Overview
     vocabularies: Vocabularies
+    live: LiveCalls
 
     async def CreateJob(self, request_iterator: AsyncIterator[service_pb.CreateJobRequest], context: Context) -> pb.Job:
         """Accepts a job on the audio that follows, or on an upload."""
@@ -52,15 +55,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             raise SayItError(ErrorKind.FILE_REQUIRED, field="config")
         if first.WhichOneof("payload") not in {"config", "from_upload"}:
             raise _out_of_order("config")
-        config = first.from_upload.config if first.HasField("from_upload") else first.config
-        wanted = JobRequest(
-            options=wire.options_from_proto(config.options),
-            filename=config.filename,
-            key=config.idempotency_key,
-            labels=dict(config.labels),
-            callback_url=config.callback_url,
-            traceparent=telemetry.traceparent(),
-        )
+        wanted = job_request(first.from_upload.config if first.HasField("from_upload") else first.config)
         if first.HasField("from_upload"):
             record = await self.intake.create_job_on(who, wanted, first.from_upload.upload_id)
         else:
@@ -210,6 +205,12 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         """Deletes a vocabulary."""
         await self.vocabularies.store.delete_vocabulary(principal.current().tenant, request.name)
         return Empty()
+
+    async def StreamingRecognize(  # type: ignore[override] # a coroutine that writes, which grpc.aio takes as well
+        self, request_iterator: AsyncIterator[live_pb.StreamingRecognizeRequest], context: Context
+    ) -> None:
+        """Live speech."""
+        await self.live.streaming_recognize(request_iterator, context)
 
     async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.Status:
         """Returns the suite's state."""

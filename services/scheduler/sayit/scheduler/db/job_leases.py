@@ -114,9 +114,13 @@ class JobStore(SqlJobs):
 
     @writes
     def drop_leases(self, connection: Connection) -> None:
-        """Ends the leases of all jobs and messages; only for the one scheduler of a database, at its start."""
+        """Ends the leases of all jobs and messages; only for the one scheduler of a database, at its start.
+
+        Clients of live sessions have the usual time to come back, from now on.
+        """
         held = jobs.c.lease_owner.is_not(None)
-        connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=None))
+        until_s = case((jobs.c.state == JobState.RECEIVING.value, time.time()))
+        connection.execute(update(jobs).where(held).values(lease_owner=None, lease_until_s=until_s))
         connection.execute(update(webhooks).where(webhooks.c.lease_until_s.is_not(None)).values(lease_until_s=None))
 
     @writes
@@ -149,7 +153,7 @@ class JobStore(SqlJobs):
         values = {"samples_scanned": scanned, "samples_declared": known, "channels": channels}
 
         def add(connection: Connection) -> list[Dispatch] | None:
-            job = connection.execute(_kept(job_id, owner, **values)).one_or_none()
+            job = connection.execute(kept(job_id, owner, **values)).one_or_none()
             return None if job is None else self._add(connection, job, new, limit=limit)
 
         # An event that was seen must not be lost. Without one a transcriber need not wait for the disk, if the process
@@ -166,16 +170,7 @@ class JobStore(SqlJobs):
         missing = [chunk for chunk in new if chunk.index not in there]
         if not missing:
             return []
-        length = sum(chunk.end_sample - chunk.start_sample for chunk in missing)
-        connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
-        sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
-        waiting = ChunkState.HELD if sequential else ChunkState.DUE
-        now = time.time()
-        rows = [codec.chunk_values(job, chunk, waiting, now) for chunk in missing]
-        connection.execute(_INSERT_CHUNKS, rows)
-        _tell(connection, job, missing, now)
-        if sequential:
-            sequential_chunks.release(connection, job.id)
+        insert_chunks(connection, job, missing)
         return dispatches.take(connection, job.model, self._rules.choose, limit=limit, patient=False) if limit else []
 
     @writes
@@ -191,7 +186,7 @@ class JobStore(SqlJobs):
         warnings: Sequence[str],
     ) -> JobRecord | None:
         """All chunks were added: RUNNING, or MERGING when they are done already; None when the lease is lost."""
-        statement = _kept(
+        statement = kept(
             job_id,
             owner,
             samples_total=samples,
@@ -235,6 +230,19 @@ class JobStore(SqlJobs):
 _append = events.append
 
 
+def insert_chunks(connection: Connection, job: Row[Any], new: Sequence[NewChunk]) -> None:
+    """Inserts chunks of a job that `kept` returned, with the events of those that have a text, and counts them."""
+    length = sum(chunk.end_sample - chunk.start_sample for chunk in new)
+    connection.execute(_COUNT_CHUNKED, {"of_job": job.id, "length": length})
+    sequential = codec.options_of(job.options).context is Context.SEQUENTIAL
+    waiting = ChunkState.HELD if sequential else ChunkState.DUE
+    now = time.time()
+    connection.execute(_INSERT_CHUNKS, [codec.chunk_values(job, chunk, waiting, now) for chunk in new])
+    _tell(connection, job, new, now)
+    if sequential:
+        sequential_chunks.release(connection, job.id)
+
+
 def add_warnings(connection: Connection, job_id: str, warnings: Sequence[str]) -> None:
     """Adds to a job's warnings, in the caller's transaction, which has locked the job; of a kind the first stays."""
     if not warnings:
@@ -255,7 +263,7 @@ def _owned(job_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.id == job_id, jobs.c.lease_owner == owner, jobs.c.state.not_in(ENDED)
 
 
-def _kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
+def kept(job_id: str, owner: str, **values: object) -> ReturningUpdate[Any]:
     """Writes into a job that the owner still holds; what is to be known of it then, or nothing."""
     statement = update(jobs).where(*_owned(job_id, owner)).values(**values)
     return statement.returning(jobs.c.id, jobs.c.tenant, jobs.c.model, jobs.c.chunks_done, jobs.c.options)

@@ -15,7 +15,7 @@ from sayit.scheduler.db import codec, events
 from sayit.scheduler.db.engine import after_commit, deleted
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
-from sayit.scheduler.db.schema import attempts, cache, chunks, jobs
+from sayit.scheduler.db.schema import attempts, cache, chunks, jobs, live_sessions
 from sayit.scheduler.db.transactions import Rules, Store, reads, writes
 from sayit.scheduler.db.uploads import drop_unused
 from sayit.scheduler.db.webhooks import announce, drop_messages
@@ -45,13 +45,16 @@ ACTIVE = tuple(state.value for state in JobState if not state.terminal)
 class SqlJobs(Store):
     """The part of `JobStore` that needs no lease."""
 
-    async def create_job(self, job: JobRecord, bounds: JobLimits) -> tuple[JobRecord, bool] | Full:
+    async def create_job(
+        self, job: JobRecord, bounds: JobLimits, live: str | None = None
+    ) -> tuple[JobRecord, bool] | Full:
         """Accepts a job, or returns the one that its idempotency key already made (and False).
 
         However many requests arrive together, at whichever scheduler: no job is accepted beyond the bounds.
+        A live session's job comes with its client's options.
         """
         try:
-            return await self._accept(job, bounds)
+            return await self._accept(job, bounds, live)
         except IntegrityError:
             existing = await self.find_by_idempotency_key(job.tenant, job.idempotency_key)
             if existing is None:
@@ -60,13 +63,19 @@ class SqlJobs(Store):
             return existing, False
 
     @writes
-    def _accept(self, connection: Connection, job: JobRecord, bounds: JobLimits) -> tuple[JobRecord, bool] | Full:
+    def _accept(
+        self, connection: Connection, job: JobRecord, bounds: JobLimits, live: str | None
+    ) -> tuple[JobRecord, bool] | Full:
         # From counting to committing no other transaction may accept one.
         lock_name(connection, "accept")
         if (full := _full(connection, job.tenant, bounds)) is not None:
             existing = _by_key(connection, job.tenant, job.idempotency_key)
             return full if existing is None else (existing, False)
-        connection.execute(insert(jobs).values(codec.job_values(job)))
+        # A session that its call leaves at once is finished as any other that no call resumes.
+        left = {} if live is None else {"lease_until_s": job.created_s}
+        connection.execute(insert(jobs).values({**codec.job_values(job), **left}))
+        if live is not None:
+            connection.execute(insert(live_sessions).values(job_id=job.id, options=live))
         events.append(connection, job.id, [StateChanged(state=job.state)])
         return load(connection, job.tenant, job.id), True
 

@@ -218,6 +218,17 @@ transcript_versions = Table(
     Column("changes", LargeBinary, nullable=False),
 )
 
+live_sessions = Table(
+    "live_sessions",
+    metadata,
+    #: A job in RECEIVING, whose lease is the session's, or one that was.
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    #: How its client sends audio and what it wants (JSON).
+    Column("options", Text, nullable=False),
+    #: Where it goes on: the utterance, its committed words (JSON); empty at its beginning.
+    Column("state", Text, nullable=False, server_default=""),
+)
+
 transcribers = Table(
     "transcribers",
     metadata,

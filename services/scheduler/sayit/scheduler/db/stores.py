@@ -13,6 +13,7 @@ from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.corrections import CorrectionStore
 from sayit.scheduler.db.engine import Database, Publish, database_at
 from sayit.scheduler.db.job_leases import JobStore
+from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
 from sayit.scheduler.db.redecodes import RedecodeStore
 from sayit.scheduler.db.transactions import Rules
@@ -29,6 +30,7 @@ class Stores:
 
     uploads: UploadStore
     jobs: JobStore
+    live: LiveStore
     chunks: ChunkStore
     redecodes: RedecodeStore
     chunk_cache: ChunkCacheStore
@@ -62,6 +64,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
             yield Stores(
                 uploads=UploadStore(database, rules),
                 jobs=JobStore(database, rules),
+                live=LiveStore(database, rules),
                 chunks=ChunkStore(database, rules),
                 redecodes=RedecodeStore(database, rules),
                 chunk_cache=ChunkCacheStore(database, rules),

@@ -98,13 +98,15 @@ class Admission:
         if (full := await self.jobs.full(tenant, self._bounds)) is not None:
             raise _refused(full, await self._until_one_ends())
 
-    async def accept(self, job: JobRecord) -> tuple[JobRecord, bool]:
+    async def accept(self, job: JobRecord, live: str | None = None) -> tuple[JobRecord, bool]:
         """Accepts a job, or returns the one that its idempotency key already made (and False).
+
+        A live session's job comes with its client's options.
 
         Raises:
             SayItError: OVERLOADED.
         """
-        accepted = await self.jobs.create_job(job, self._bounds)
+        accepted = await self.jobs.create_job(job, self._bounds, live)
         if isinstance(accepted, Full):
             raise _refused(accepted, await self._until_one_ends())
         if accepted[1]:

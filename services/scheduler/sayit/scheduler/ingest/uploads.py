@@ -20,7 +20,7 @@ from sayit.scheduler.jobs.records import Hints, JobRecord, PartRecord, UploadRec
 from sayit.scheduler.outbound.destinations import Destinations, RefusedError
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, check_labels
-from sayit.speech.options import Options
+from sayit.speech.options import Channels, Options
 
 #: Bytes of an upload that are stored together; what one upload keeps in memory.
 PART_BYTES = 1 << 20
@@ -141,6 +141,37 @@ class Intake:
             upload = replace(upload, filename=_display_name(wanted.filename))
         return await self._accept(who, wanted, sent, upload)
 
+    async def begin_live(
+        self, who: Principal, wanted: JobRequest, live: str, *, header: bytes, check_room: Callable[[str], None]
+    ) -> JobRecord:
+        """Accepts a live session: a job whose upload begins with this header and grows while it is RECEIVING.
+
+        Args:
+            who: the caller.
+            wanted: the job.
+            live: its client's options, to be stored.
+            header: what the audio begins with.
+            check_room: refuses a session of a model for which there is no room.
+
+        Raises:
+            SayItError: as `create_job`; what `check_room` raises.
+        """
+        if wanted.options.channels is Channels.SPLIT:
+            raise SayItError(ErrorKind.INVALID_OPTION, field="channels", reason="live speech is always mixed")
+        wanted, sent, existing = await self._admit(who, wanted)
+        if existing is not None:
+            return existing
+        check_room(wanted.options.model)
+        await self.admission.job(who.tenant)
+        await self.audio_quota.check(who.tenant)
+        upload = await self.open_upload(who, filename=wanted.filename, size=None)
+        try:
+            await self._store_part(upload.id, 0, header)
+            return await self._accept(who, wanted, sent, upload, live)
+        except BaseException:
+            await self.background.do(self._forget(who, upload.id))
+            raise
+
     async def _admit(self, who: Principal, wanted: JobRequest) -> tuple[JobRequest, Hints | None, JobRecord | None]:
         """A valid request, its options with their model and their vocabulary's words, and what was sent of those.
 
@@ -170,7 +201,9 @@ class Intake:
         if reason:
             raise SayItError(ErrorKind.INVALID_OPTION, field="callback_url", reason=reason)
 
-    async def _accept(self, who: Principal, wanted: JobRequest, sent: Hints | None, upload: UploadRecord) -> JobRecord:
+    async def _accept(
+        self, who: Principal, wanted: JobRequest, sent: Hints | None, upload: UploadRecord, live: str | None = None
+    ) -> JobRecord:
         job = JobRecord(
             id=secrets.token_hex(16),
             tenant=who.tenant,
@@ -180,14 +213,14 @@ class Intake:
             options=wanted.options,
             sent=sent,
             model=wanted.options.model,
-            state=JobState.PREPARING,
+            state=JobState.PREPARING if live is None else JobState.RECEIVING,
             idempotency_key=wanted.key,
             created_s=time.time(),
             traceparent=wanted.traceparent,
             labels=wanted.labels,
             callback_url=wanted.callback_url,
         )
-        accepted, new = await self.admission.accept(job)
+        accepted, new = await self.admission.accept(job, live)
         if not new:
             await self._forget(who, upload.id)
             _same(job.requested, accepted)

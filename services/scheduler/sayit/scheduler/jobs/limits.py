@@ -41,6 +41,8 @@ class Limits:
     max_prepare_attempts: int
     #: A job that has not ended by then fails.
     job_ttl_s: float
+    #: How long a live session waits for its client to come back.
+    live_resume_s: float
     #: How often transcribers report.
     report_s: float
     #: How each language is decoded.

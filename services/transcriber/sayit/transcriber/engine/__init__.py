@@ -28,7 +28,7 @@ in one call of the model.
 from sayit.transcriber.engine.batcher import BatchLimits
 from sayit.transcriber.engine.engine import Engine
 from sayit.transcriber.engine.fallback import PLAIN_POLICY, DecodePolicy
-from sayit.transcriber.engine.request import EngineRequest
+from sayit.transcriber.engine.request import EngineRequest, Lane
 from sayit.transcriber.engine.result import DecodedChunk, EngineCancelled
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     "Engine",
     "EngineCancelled",
     "EngineRequest",
+    "Lane",
 ]

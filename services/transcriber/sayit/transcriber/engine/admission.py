@@ -1,8 +1,8 @@
 """Which chunks may use the model: a fixed number of slots, and the chunks that wait for one.
 
 All admitted bulk chunks can be in one call of the decoder, so they have as many slots as a batch has windows;
-interactive chunks have as many of their own. A waiting chunk has not used the model: if the process crashes, that chunk
-is not the cause. A chunk that must run alone is admitted when no other is, and no other is admitted beside it.
+each other lane has as many of its own. A waiting chunk has not used the model: if the process crashes, that chunk is
+not the cause. A chunk that must run alone is admitted when no other is, and no other is admitted beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class EngineSlots:
     """The chunks that an engine holds. Not thread-safe: the engine locks.
 
     Args:
-        count: bulk chunks at once, and interactive ones at once.
+        count: chunks of a lane at once.
     """
 
     def __init__(self, count: int) -> None:
@@ -38,7 +38,7 @@ class EngineSlots:
         """Adds a chunk to those that wait."""
         self._waiting.append(chunk)
         # The sort is stable: within a lane the order of arrival stays.
-        self._waiting.sort(key=lambda each: not each.interactive)
+        self._waiting.sort(key=lambda each: -each.lane)
 
     def leave(self, chunk: EngineRequest) -> None:
         """Removes a chunk, waiting or admitted."""
@@ -56,7 +56,7 @@ class EngineSlots:
         for chunk in [each for each in self._waiting if each.prepared]:
             if any(other.alone for other in self._admitted) or (chunk.alone and self._admitted):
                 break  # a chunk that must be alone is not overtaken
-            taken = sum(other.interactive is chunk.interactive for other in self._admitted)
+            taken = sum(other.lane is chunk.lane for other in self._admitted)
             if taken < self._count:
                 self._waiting.remove(chunk)
                 self._admitted.append(chunk)

@@ -4,7 +4,8 @@ Encoding a window alone is faster on a CPU than encoding several; decoding sever
 So windows are encoded one by one until enough of them wait for the decoder, and then decoded in one call. No chunk
 waits for one that has not arrived: with a single admitted chunk every call is for that chunk.
 
-Interactive chunks go first. Bulk chunks get a call of their own now and then, however many interactive ones there are,
+Live speech goes before everything else, final text before interim, and a call for it is for live speech alone. Then
+come interactive chunks. Bulk chunks get a call of their own now and then, however many interactive ones there are,
 and share in every decoding that they fit into. Whatever cannot share a call (other options, another prompt length,
 another temperature) forms a group of its own; the group whose member has waited longest is decoded next.
 """
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import Step
-from sayit.transcriber.engine.request import EngineRequest
+from sayit.transcriber.engine.request import EngineRequest, Lane
 
 #: With so many interactive chunks at once there is a backlog, and they are decoded together, too.
 _BACKLOG = 3
@@ -58,11 +59,14 @@ def next_call(
     ready = sorted(
         (chunk for chunk in admitted if chunk.session.step is not None), key=lambda chunk: chunk.session.since_s
     )
-    interactive = [chunk for chunk in ready if chunk.interactive]
-    bulk = [chunk for chunk in ready if not chunk.interactive]
-    lane = bulk if bulk and (bulk_first or not interactive) else interactive
-    if not lane:
+    if not ready:
         return None
+    urgent = max(chunk.lane for chunk in ready)
+    if urgent >= Lane.INTERIM:
+        ready = [chunk for chunk in ready if chunk.lane >= Lane.INTERIM]
+    elif bulk_first and any(chunk.lane is Lane.BULK for chunk in ready):
+        urgent = Lane.BULK
+    lane = [chunk for chunk in ready if chunk.lane is urgent]
     aligning = _first(lane, Step.ALIGN)
     if aligning is not None:  # short, and it finishes a window
         return ModelCall(step=Step.ALIGN, chunks=(aligning,))
@@ -73,7 +77,8 @@ def next_call(
     limit_s = bounds.call_s if brief or decoding.interactive else bounds.bulk_call_s
     room = _room(decoding, limit_s, bounds.batch, cost)
     waiting = sum(chunk.session.step is Step.DECODE for chunk in lane)
-    gather = waiting < room and (lane is bulk or len(lane) >= _BACKLOG)
+    backlog = urgent is Lane.BULK or (urgent is Lane.INTERACTIVE and len(lane) >= _BACKLOG)
+    gather = waiting < room and backlog
     if encoding is not None and gather:
         return ModelCall(step=Step.ENCODE, chunks=(encoding,))
     return ModelCall(step=Step.DECODE, chunks=_group(decoding, lane, ready, room))

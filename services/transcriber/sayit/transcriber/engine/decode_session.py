@@ -45,6 +45,7 @@ class DecodeSession:
         pcm: float32[n] in -1 to 1 or s16le bytes, mono 16 kHz.
         options: how to decode it.
         policy: what an operator decides.
+        once: each window is decoded once, in one language, whatever its text is like.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class DecodeSession:
         pcm: Samples | bytes | bytearray,
         options: DecodeOptions,
         policy: DecodePolicy = PLAIN_POLICY,
+        *,
+        once: bool = False,
     ) -> None:
         #: What it is ready for; None while it is not, and once nothing is left to decode.
         self.step: Step | None = None
@@ -68,6 +71,7 @@ class DecodeSession:
         self._pcm: Samples | bytes | bytearray = pcm
         self._options = options
         self._policy = policy
+        self._once = once
         self._features: npt.NDArray[np.float32]
         self._padded: npt.NDArray[np.float32]
         self._languages: LanguageSearch
@@ -105,7 +109,7 @@ class DecodeSession:
         self._features = self._whisper.features(samples)
         self._loud = loudness.loud(loudness.levels(self._features[:, : self._frames])) if self._frames > 0 else None
         self._duration_s = len(samples) / SAMPLE_RATE_HZ
-        if self._languages.only:
+        if self._languages.only or self._once:
             self._stretches = deque()
         self._begin(LanguageSpan(start_frame=0, end_frame=self._frames, language=""))
 
@@ -122,6 +126,8 @@ class DecodeSession:
         spoken = self._decoding.spoken
         if spoken is None or not (self._languages.only or self._decoding.begun):
             candidates = self._languages.candidates(self.encoding, self._hint)
+            if self._once:
+                candidates = candidates[:1]
             fallbacks = [(each, self._attempts(each)) for each in candidates]
         else:
             self._languages.settle()
@@ -135,7 +141,7 @@ class DecodeSession:
         A short window whose text fails is encoded again with 30 s, before anything else is tried.
         """
         self._candidates.take(generated)
-        if self._candidates.needs_full_window:
+        if self._candidates.needs_full_window and not self._once:
             self._window = self._decoding.widen()
             self._encode_next()
         else:
@@ -202,7 +208,7 @@ class DecodeSession:
 
     def _next_fallback_step(self) -> None:
         fallback_step = self._candidates.next_step()
-        if fallback_step is None and (rival := self._languages.rival(self._candidates)) is not None:
+        if fallback_step is None and not self._once and (rival := self._languages.rival(self._candidates)) is not None:
             # Detection was sure, and the text is in another language's script all the same.
             self._candidates.add(rival, self._attempts(rival))
             fallback_step = self._candidates.next_step()

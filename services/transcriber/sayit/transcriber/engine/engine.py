@@ -21,7 +21,7 @@ from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import DecodeSession, Samples
 from sayit.transcriber.engine.executor import Executor, model_at_work
 from sayit.transcriber.engine.fallback import DecodePolicy
-from sayit.transcriber.engine.request import EngineRequest, OnTurn, OnWindow
+from sayit.transcriber.engine.request import EngineRequest, Lane, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.warm_up import warm_up
 from sayit.transcriber.models import ModelNotAvailableError, check_folder
@@ -132,7 +132,7 @@ class Engine:
         pcm: Samples | bytes | bytearray,
         options: DecodeOptions,
         *,
-        interactive: bool = False,
+        lane: Lane = Lane.BULK,
         alone: bool = False,
         on_turn: OnTurn = lambda go: go(),
         on_window: OnWindow = lambda _: None,
@@ -145,7 +145,7 @@ class Engine:
         Args:
             pcm: float32[n] in -1 to 1 or s16le bytes, mono at 16 kHz; of any length, made for at most about 31 s.
             options: how to decode it.
-            interactive: it goes before bulk work.
+            lane: how urgent it is; what is interim is decoded once, whatever comes of it.
             alone: nothing else is on the engine while it is.
             on_turn: called when the chunk is admitted, with a function; no call of the model is made for the
                 chunk before that function was called.
@@ -154,8 +154,8 @@ class Engine:
         Both are called in the engine's threads, and must be quick.
         """
         chunk = EngineRequest(
-            session=DecodeSession(self._whisper, pcm, options, self._policy),
-            interactive=interactive,
+            session=DecodeSession(self._whisper, pcm, options, self._policy, once=lane is Lane.INTERIM),
+            lane=lane,
             alone=alone,
             on_turn=on_turn,
             on_window=on_window,

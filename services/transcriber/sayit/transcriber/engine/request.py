@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from sayit.transcriber.engine.decode_session import DecodeSession
 from sayit.transcriber.engine.result import DecodedChunk
@@ -13,6 +14,19 @@ from sayit.transcriber.engine.result import DecodedChunk
 OnTurn = Callable[[Callable[[], None]], None]
 #: Called with the text so far.
 OnWindow = Callable[[DecodedChunk], None]
+
+
+class Lane(IntEnum):
+    """How urgent a chunk is: the higher goes first."""
+
+    #: Long recordings.
+    BULK = 0
+    #: Short ones, and what comes first of the others.
+    INTERACTIVE = 1
+    #: Speech that goes on; its text is soon replaced.
+    INTERIM = 2
+    #: Speech that is over; a person waits for its text.
+    FINAL = 3
 
 
 def _running() -> Future[DecodedChunk]:
@@ -26,8 +40,7 @@ class EngineRequest:
     """A chunk's lane, callbacks and future, and how far the engine is with it; its decoding is the `session`."""
 
     session: DecodeSession
-    #: It goes before bulk work.
-    interactive: bool
+    lane: Lane
     #: Nothing else is on the engine while it is.
     alone: bool
     #: See `Engine.submit`.
@@ -50,6 +63,11 @@ class EngineRequest:
     cancelled: bool = False
     #: Whether the engine is done with it.
     ended: bool = False
+
+    @property
+    def interactive(self) -> bool:
+        """Whether it goes before bulk work."""
+        return self.lane is not Lane.BULK
 
     def cancel(self) -> None:
         """Begins no further call; its future ends with EngineCancelled, at once unless a call for it is running."""

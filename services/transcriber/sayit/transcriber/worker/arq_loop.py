@@ -126,6 +126,11 @@ class WakeableWorker(Worker):
         runner.on_free = self._free_again
 
     @property
+    def _takes(self) -> bool:
+        """Whether it takes messages now."""
+        return self.allow_pick_jobs and not self._runner.reserved and not self._away_for_s()
+
+    @property
     def free(self) -> int:
         """Slots that hold neither a message nor a chunk; below 0 where urgent ones take what is theirs."""
         return self._slots - self._taken
@@ -205,7 +210,7 @@ class WakeableWorker(Worker):
     async def _poll_iteration(self) -> None:
         """Starts the first message in the queue that it may have, if there is one and a slot."""
         rung_for, self._rung_for = self._rung_for, None
-        if self.free > -_URGENT_SLOTS and self.allow_pick_jobs and not self._away_for_s():
+        if self.free > -_URGENT_SLOTS and self._takes:
             # A worker that was idle at the wake-up has seen the queue empty, so this is its first message.
             if rung_for is not None and not self._taken and await self._start(rung_for):
                 return
@@ -216,7 +221,7 @@ class WakeableWorker(Worker):
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Locks and starts the first message that no other worker has; then polls again."""
         for raw in job_ids:
-            if not self.allow_pick_jobs or self._away_for_s() or await self._start(raw):
+            if not self._takes or await self._start(raw):
                 return
 
     async def _start(self, raw: bytes) -> bool:

@@ -22,11 +22,10 @@ from sayit.chassis.telemetry import logger
 from sayit.internal.v1 import chunk_service_pb2 as pb
 from sayit.speech.audio import SAMPLE_BYTES, seconds_of
 from sayit.speech.chunk_queue import ChunkMessage
-from sayit.speech.errors import SayItError
 from sayit.speech.wire import seconds_of_duration
-from sayit.transcriber.engine import DecodedChunk, Engine, EngineCancelled, EngineRequest
+from sayit.transcriber.engine import DecodedChunk, Engine, EngineCancelled, EngineRequest, Lane
 from sayit.transcriber.worker.outcomes import AttemptOutcome, ClaimRefused, SchedulerAway, Stop, Tally
-from sayit.transcriber.worker.wire import chunk_output_to_proto, decode_options_from_proto
+from sayit.transcriber.worker.wire import chunk_failure, chunk_output_to_proto, decode_options_from_proto
 
 if TYPE_CHECKING:
     from sayit.internal.v1.chunk_service_pb2_grpc import ChunkServiceAsyncStub
@@ -39,8 +38,6 @@ _COMMIT_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 1.0
 #: Heartbeats are sent at least this far apart, whatever the assignment says.
 _MIN_HEARTBEAT_S = 0.05
-#: Longest text of an engine error that is passed on, in characters.
-_DETAIL_CHARS = 500
 
 _REFUSALS = frozenset({grpc.StatusCode.ABORTED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION})
 
@@ -159,7 +156,7 @@ class Attempt:
         held = self._engine.submit(
             self._audio,
             decode_options_from_proto(assignment.options),
-            interactive=assignment.interactive,
+            lane=Lane.INTERACTIVE if assignment.interactive else Lane.BULK,
             alone=assignment.alone,
             on_turn=lambda go: _told(loop, take_turn, go),
             on_window=lambda text: _told(loop, self._take_partial, text),
@@ -186,12 +183,7 @@ class Attempt:
             outcome = AttemptOutcome.DONE
         else:
             logger().error("engine_failed", chunk_id=self.message.chunk_id, exc_info=error)
-            cause = error.cause if isinstance(error, SayItError) else f"{type(error).__name__}: {error}"
-            failure = pb.ChunkFailure(detail=cause[:_DETAIL_CHARS])
-            if isinstance(error, SayItError) and error.field:  # the request is at fault: no other attempt can help
-                failure.code = error.code
-                failure.details.update(error.details)
-            await self._write(pb.RunChunkRequest(failure=failure), last=True)
+            await self._write(pb.RunChunkRequest(failure=chunk_failure(error)), last=True)
             outcome = AttemptOutcome.FAILED
         return outcome if await self._is_committed(reader) else AttemptOutcome.LOST
 
@@ -205,7 +197,7 @@ class Attempt:
         if self._stop is not None and self._stop is not Stop.LOST:
             release = pb.ReleaseChunk(reason=self._stop.value)
             await self._write(pb.RunChunkRequest(release=release), last=True)
-            if await self._is_committed(reader) and self._stop is Stop.DRAINING:
+            if await self._is_committed(reader) and self._stop in {Stop.DRAINING, Stop.RESERVED}:
                 outcome = AttemptOutcome.RELEASED
         await asyncio.wait({work})
         if work.cancelled() or work.exception() is not None:

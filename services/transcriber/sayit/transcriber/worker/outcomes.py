@@ -27,7 +27,7 @@ class AttemptOutcome(StrEnum):
     FAILED = "failed"
     #: The scheduler cancelled it.
     CANCELLED = "cancelled"
-    #: Given back because this process ends.
+    #: Given back because this process ends, or serves live speech.
     RELEASED = "released"
     #: The call broke; the scheduler gives the chunk to another worker.
     LOST = "lost"
@@ -40,6 +40,8 @@ class Stop(StrEnum):
     CANCELLED = "cancelled"
     #: This process ends.
     DRAINING = "draining"
+    #: This process serves live speech.
+    RESERVED = "reserved"
     #: The call broke; the chunk cannot be released.
     LOST = "lost"
 

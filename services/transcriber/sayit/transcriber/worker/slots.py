@@ -51,7 +51,7 @@ class Runner:
         self._transcriber_id = transcriber_id
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self._draining = self._reserved = False
         #: Called whenever a slot has become free.
         self.on_free: Callable[[], None] = lambda: None
         #: Seconds of audio whose text was committed.
@@ -69,13 +69,34 @@ class Runner:
         """Whether this process takes no more work."""
         return self._draining
 
+    @property
+    def reserved(self) -> bool:
+        """Whether live sessions count on this process, which takes no chunks meanwhile."""
+        return self._reserved
+
+    def reserve(self, *, reserved: bool) -> None:
+        """Takes no chunks while reserved; gives those back that the engine has not begun with, and ends the others."""
+        if reserved is self._reserved:
+            return
+        self._reserved = reserved
+        logger().info("reserved" if reserved else "free_again", held=len(self._attempts))
+        if reserved:
+            self._stop_waiting(Stop.RESERVED)
+        else:
+            self.on_free()
+
+    def _stop_waiting(self, reason: Stop) -> None:
+        for attempt in self._attempts.values():
+            if attempt.waiting:
+                attempt.stop(reason)
+
     async def take(self, message: ChunkMessage) -> ClaimResult:
         """Claims a message's chunk; returns as soon as that is answered, and goes on with the chunk in the background.
 
         May be called more than once for the same message.
         """
         key = message.arq_job_id
-        if self._draining:
+        if self._draining or self._reserved:
             return ClaimResult.UNANSWERED
         if key in self._attempts:
             return ClaimResult.REFUSED
@@ -97,9 +118,7 @@ class Runner:
     async def drain(self, grace_s: float) -> None:
         """Takes no more work, gives waiting chunks back at once, and the others when most of the grace time is over."""
         self._draining = True
-        for attempt in self._attempts.values():
-            if attempt.waiting:
-                attempt.stop(Stop.DRAINING)
+        self._stop_waiting(Stop.DRAINING)
         last_s = give_back_s(grace_s)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s - last_s)

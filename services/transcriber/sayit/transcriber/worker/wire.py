@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from sayit.internal.v1 import chunk_service_pb2 as pb
+from sayit.speech.errors import SayItError
 from sayit.speech.options import DecodeOptions
 from sayit.speech.wire import duration_to_proto, segment_to_proto, suppressed_to_proto
 from sayit.speech.wire.codec import Codec
 from sayit.transcriber.engine.result import DecodedChunk
+
+#: Longest text of an engine error that is passed on, in characters.
+_DETAIL_CHARS = 500
 
 #: The options of an assignment.
 decode_options_from_proto = Codec(DecodeOptions, pb.DecodeOptions).from_proto
@@ -25,3 +29,13 @@ def chunk_output_to_proto(text: DecodedChunk) -> pb.ChunkOutput:
         unlisted_language=unlisted,
         unlisted_probability=probability,
     )
+
+
+def chunk_failure(error: BaseException) -> pb.ChunkFailure:
+    """What the engine met, as a message."""
+    cause = error.cause if isinstance(error, SayItError) else f"{type(error).__name__}: {error}"
+    failure = pb.ChunkFailure(detail=cause[:_DETAIL_CHARS])
+    if isinstance(error, SayItError) and error.field:  # the request is at fault: no other attempt can help
+        failure.code = error.code
+        failure.details.update(error.details)
+    return failure

@@ -11,14 +11,14 @@ from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.held_answer import HeldCall
 from sayit.bridge.http.media_types import media_type_of
-from sayit.bridge.http.openai import form_fields, schemas
+from sayit.bridge.http.openai import form_fields, realtime, schemas
 from sayit.bridge.http.openai.errors import refusal
 from sayit.bridge.http.openai.models import model_entry, model_list, parse_aliases, resolve
 from sayit.bridge.http.openai.response import audio_response
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Task
 
-__all__ = ["parse_aliases", "refusal", "routes"]
+__all__ = ["parse_aliases", "realtime", "refusal", "routes"]
 
 _CALL_ERRORS = (400, 401, 403, 404, 408, 409, 413, 429, 500, 503, 504)
 

@@ -115,7 +115,7 @@ def audio_request(fields: Mapping[str, Sequence[str]], task: Task) -> AudioReque
     form, given = _parsed(fields)
     own = given.options()
     granularities = form.timestamp_granularities
-    language, languages = _languages(form.language, form.languages)
+    language, languages = languages_of(form.language, form.languages)
     request = AudioRequest(
         options=replace(
             own,
@@ -190,7 +190,7 @@ def _parsed(fields: Mapping[str, Sequence[str]]) -> tuple[AudioForm, _Own]:
         raise _invalid(str(first["loc"][0])[:64], first["msg"]) from None
 
 
-def _languages(language: str, several: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+def languages_of(language: str, several: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The one language that is possible; AUTO where there are none or more, and then those that it may be."""
     if language and several:
         raise _invalid("languages", "give either language or languages")

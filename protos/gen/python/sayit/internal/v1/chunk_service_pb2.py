@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sayit/internal/v1/chunk_service.proto\x12\x11sayit.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sayit/v1/resources.proto\"\xcc\x02\n\x0fRunChunkRequest\x12.\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.ClaimChunkH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.sayit.internal.v1.HeartbeatH\x00\x12\x31\n\x07partial\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x30\n\x06result\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x32\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailureH\x00\x12\x32\n\x07release\x18\x06 \x01(\x0b\x32\x1f.sayit.internal.v1.ReleaseChunkH\x00\x42\t\n\x07message\"H\n\nClaimChunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x10\n\x08\x64ispatch\x18\x02 \x01(\x05\x12\x16\n\x0etranscriber_id\x18\x03 \x01(\t\"9\n\tHeartbeat\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.sayit.internal.v1.ChunkStage\"\x82\x02\n\x0b\x43hunkOutput\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x1c\n\x14language_probability\x18\x03 \x01(\x02\x12(\n\nsuppressed\x18\x04 \x03(\x0b\x32\x14.sayit.v1.Suppressed\x12*\n\x07\x63ompute\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07windows\x18\x06 \x01(\x05\x12\x19\n\x11unlisted_language\x18\x07 \x01(\t\x12\x1c\n\x14unlisted_probability\x18\x08 \x01(\x02\"\x9b\x01\n\x0c\x43hunkFailure\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12=\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32,.sayit.internal.v1.ChunkFailure.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1e\n\x0cReleaseChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xfa\x01\n\x10RunChunkResponse\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.AssignmentH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x30\n\taudio_end\x18\x03 \x01(\x0b\x32\x1b.sayit.internal.v1.AudioEndH\x00\x12\x30\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.CancelChunkH\x00\x12\x31\n\tcommitted\x18\x05 \x01(\x0b\x32\x1c.sayit.internal.v1.CommittedH\x00\x42\t\n\x07message\"\xfa\x01\n\nAssignment\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x03 \x01(\x05\x12\x13\n\x0b\x61udio_bytes\x18\x04 \x01(\x03\x12\x31\n\x07options\x18\x05 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0binteractive\x18\x07 \x01(\x08\x12\r\n\x05\x61lone\x18\x08 \x01(\x08\x12\x13\n\x0btraceparent\x18\t \x01(\t\"\x8c\x03\n\rDecodeOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x04task\x18\x02 \x01(\x0e\x32\x0e.sayit.v1.Task\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x10\n\x08hotwords\x18\x04 \x01(\t\x12\x17\n\x0fword_timestamps\x18\x05 \x01(\x08\x12\x11\n\tbeam_size\x18\x06 \x01(\x05\x12\x0f\n\x07\x62\x65st_of\x18\x07 \x01(\x05\x12\x10\n\x08patience\x18\x08 \x01(\x02\x12\x14\n\x0ctemperatures\x18\t \x03(\x02\x12#\n\x1b\x63ompression_ratio_threshold\x18\n \x01(\x02\x12\x19\n\x11logprob_threshold\x18\x0b \x01(\x02\x12\x1b\n\x13no_speech_threshold\x18\x0c \x01(\x02\x12\x1d\n\x15max_tokens_per_window\x18\r \x01(\x05\x12\x11\n\tlanguages\x18\x0e \x03(\t\x12\x1c\n\x14within_chunk_context\x18\x0f \x01(\x08\x12\x17\n\x0fsuppress_tokens\x18\x10 \x03(\x05\"\n\n\x08\x41udioEnd\"\x1d\n\x0b\x43\x61ncelChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0b\n\tCommitted\"\x9b\x01\n\rReportRequest\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x0f\n\x07\x61udio_s\x18\x05 \x01(\x01\x12\x11\n\tcompute_s\x18\x06 \x01(\x01\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12\x10\n\x08revision\x18\x14 \x01(\t\"=\n\x0eReportResponse\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration*s\n\nChunkStage\x12\x1b\n\x17\x43HUNK_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HUNK_STAGE_WAITING\x10\x01\x12\x19\n\x15\x43HUNK_STAGE_ON_ENGINE\x10\x02\x12\x14\n\x10\x43HUNK_STAGE_DONE\x10\x03\x32\xb6\x01\n\x0c\x43hunkService\x12W\n\x08RunChunk\x12\".sayit.internal.v1.RunChunkRequest\x1a#.sayit.internal.v1.RunChunkResponse(\x01\x30\x01\x12M\n\x06Report\x12 .sayit.internal.v1.ReportRequest\x1a!.sayit.internal.v1.ReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sayit/internal/v1/chunk_service.proto\x12\x11sayit.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sayit/v1/resources.proto\"\xb0\x01\n\x10ServeLiveRequest\x12-\n\x05offer\x18\x01 \x01(\x0b\x32\x1c.sayit.internal.v1.LiveOfferH\x00\x12/\n\x06output\x18\x02 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveOutputH\x00\x12\x31\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.LiveFailureH\x00\x42\t\n\x07message\"D\n\tLiveOffer\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\"H\n\nLiveOutput\x12\n\n\x02id\x18\x01 \x01(\x03\x12.\n\x06output\x18\x02 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutput\"K\n\x0bLiveFailure\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x30\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailure\"\xb3\x01\n\x11ServeLiveResponse\x12\x31\n\x07reserve\x18\x01 \x01(\x0b\x32\x1e.sayit.internal.v1.LiveReserveH\x00\x12/\n\x06\x64\x65\x63ode\x18\x02 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveDecodeH\x00\x12/\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveCancelH\x00\x42\t\n\x07message\"\x1f\n\x0bLiveReserve\x12\x10\n\x08reserved\x18\x01 \x01(\x08\"~\n\nLiveDecode\x12\n\n\x02id\x18\x01 \x01(\x03\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\x12\x31\n\x07options\x18\x03 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"\x18\n\nLiveCancel\x12\n\n\x02id\x18\x01 \x01(\x03\"\xcc\x02\n\x0fRunChunkRequest\x12.\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.ClaimChunkH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.sayit.internal.v1.HeartbeatH\x00\x12\x31\n\x07partial\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x30\n\x06result\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x32\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailureH\x00\x12\x32\n\x07release\x18\x06 \x01(\x0b\x32\x1f.sayit.internal.v1.ReleaseChunkH\x00\x42\t\n\x07message\"H\n\nClaimChunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x10\n\x08\x64ispatch\x18\x02 \x01(\x05\x12\x16\n\x0etranscriber_id\x18\x03 \x01(\t\"9\n\tHeartbeat\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.sayit.internal.v1.ChunkStage\"\x82\x02\n\x0b\x43hunkOutput\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x1c\n\x14language_probability\x18\x03 \x01(\x02\x12(\n\nsuppressed\x18\x04 \x03(\x0b\x32\x14.sayit.v1.Suppressed\x12*\n\x07\x63ompute\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07windows\x18\x06 \x01(\x05\x12\x19\n\x11unlisted_language\x18\x07 \x01(\t\x12\x1c\n\x14unlisted_probability\x18\x08 \x01(\x02\"\x9b\x01\n\x0c\x43hunkFailure\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12=\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32,.sayit.internal.v1.ChunkFailure.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1e\n\x0cReleaseChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xfa\x01\n\x10RunChunkResponse\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.AssignmentH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x30\n\taudio_end\x18\x03 \x01(\x0b\x32\x1b.sayit.internal.v1.AudioEndH\x00\x12\x30\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.CancelChunkH\x00\x12\x31\n\tcommitted\x18\x05 \x01(\x0b\x32\x1c.sayit.internal.v1.CommittedH\x00\x42\t\n\x07message\"\xfa\x01\n\nAssignment\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x03 \x01(\x05\x12\x13\n\x0b\x61udio_bytes\x18\x04 \x01(\x03\x12\x31\n\x07options\x18\x05 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0binteractive\x18\x07 \x01(\x08\x12\r\n\x05\x61lone\x18\x08 \x01(\x08\x12\x13\n\x0btraceparent\x18\t \x01(\t\"\x8c\x03\n\rDecodeOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x04task\x18\x02 \x01(\x0e\x32\x0e.sayit.v1.Task\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x10\n\x08hotwords\x18\x04 \x01(\t\x12\x17\n\x0fword_timestamps\x18\x05 \x01(\x08\x12\x11\n\tbeam_size\x18\x06 \x01(\x05\x12\x0f\n\x07\x62\x65st_of\x18\x07 \x01(\x05\x12\x10\n\x08patience\x18\x08 \x01(\x02\x12\x14\n\x0ctemperatures\x18\t \x03(\x02\x12#\n\x1b\x63ompression_ratio_threshold\x18\n \x01(\x02\x12\x19\n\x11logprob_threshold\x18\x0b \x01(\x02\x12\x1b\n\x13no_speech_threshold\x18\x0c \x01(\x02\x12\x1d\n\x15max_tokens_per_window\x18\r \x01(\x05\x12\x11\n\tlanguages\x18\x0e \x03(\t\x12\x1c\n\x14within_chunk_context\x18\x0f \x01(\x08\x12\x17\n\x0fsuppress_tokens\x18\x10 \x03(\x05\"\n\n\x08\x41udioEnd\"\x1d\n\x0b\x43\x61ncelChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0b\n\tCommitted\"\x9b\x01\n\rReportRequest\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x0f\n\x07\x61udio_s\x18\x05 \x01(\x01\x12\x11\n\tcompute_s\x18\x06 \x01(\x01\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12\x10\n\x08revision\x18\x14 \x01(\t\"=\n\x0eReportResponse\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration*s\n\nChunkStage\x12\x1b\n\x17\x43HUNK_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HUNK_STAGE_WAITING\x10\x01\x12\x19\n\x15\x43HUNK_STAGE_ON_ENGINE\x10\x02\x12\x14\n\x10\x43HUNK_STAGE_DONE\x10\x03\x32\x92\x02\n\x0c\x43hunkService\x12W\n\x08RunChunk\x12\".sayit.internal.v1.RunChunkRequest\x1a#.sayit.internal.v1.RunChunkResponse(\x01\x30\x01\x12M\n\x06Report\x12 .sayit.internal.v1.ReportRequest\x1a!.sayit.internal.v1.ReportResponse\x12Z\n\tServeLive\x12#.sayit.internal.v1.ServeLiveRequest\x1a$.sayit.internal.v1.ServeLiveResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,38 +35,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHUNKFAILURE_DETAILSENTRY']._loaded_options = None
   _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_CHUNKSTAGE']._serialized_start=2219
-  _globals['_CHUNKSTAGE']._serialized_end=2334
-  _globals['_RUNCHUNKREQUEST']._serialized_start=119
-  _globals['_RUNCHUNKREQUEST']._serialized_end=451
-  _globals['_CLAIMCHUNK']._serialized_start=453
-  _globals['_CLAIMCHUNK']._serialized_end=525
-  _globals['_HEARTBEAT']._serialized_start=527
-  _globals['_HEARTBEAT']._serialized_end=584
-  _globals['_CHUNKOUTPUT']._serialized_start=587
-  _globals['_CHUNKOUTPUT']._serialized_end=845
-  _globals['_CHUNKFAILURE']._serialized_start=848
-  _globals['_CHUNKFAILURE']._serialized_end=1003
-  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_start=957
-  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_end=1003
-  _globals['_RELEASECHUNK']._serialized_start=1005
-  _globals['_RELEASECHUNK']._serialized_end=1035
-  _globals['_RUNCHUNKRESPONSE']._serialized_start=1038
-  _globals['_RUNCHUNKRESPONSE']._serialized_end=1288
-  _globals['_ASSIGNMENT']._serialized_start=1291
-  _globals['_ASSIGNMENT']._serialized_end=1541
-  _globals['_DECODEOPTIONS']._serialized_start=1544
-  _globals['_DECODEOPTIONS']._serialized_end=1940
-  _globals['_AUDIOEND']._serialized_start=1942
-  _globals['_AUDIOEND']._serialized_end=1952
-  _globals['_CANCELCHUNK']._serialized_start=1954
-  _globals['_CANCELCHUNK']._serialized_end=1983
-  _globals['_COMMITTED']._serialized_start=1985
-  _globals['_COMMITTED']._serialized_end=1996
-  _globals['_REPORTREQUEST']._serialized_start=1999
-  _globals['_REPORTREQUEST']._serialized_end=2154
-  _globals['_REPORTRESPONSE']._serialized_start=2156
-  _globals['_REPORTRESPONSE']._serialized_end=2217
-  _globals['_CHUNKSERVICE']._serialized_start=2337
-  _globals['_CHUNKSERVICE']._serialized_end=2519
+  _globals['_CHUNKSTAGE']._serialized_start=2988
+  _globals['_CHUNKSTAGE']._serialized_end=3103
+  _globals['_SERVELIVEREQUEST']._serialized_start=119
+  _globals['_SERVELIVEREQUEST']._serialized_end=295
+  _globals['_LIVEOFFER']._serialized_start=297
+  _globals['_LIVEOFFER']._serialized_end=365
+  _globals['_LIVEOUTPUT']._serialized_start=367
+  _globals['_LIVEOUTPUT']._serialized_end=439
+  _globals['_LIVEFAILURE']._serialized_start=441
+  _globals['_LIVEFAILURE']._serialized_end=516
+  _globals['_SERVELIVERESPONSE']._serialized_start=519
+  _globals['_SERVELIVERESPONSE']._serialized_end=698
+  _globals['_LIVERESERVE']._serialized_start=700
+  _globals['_LIVERESERVE']._serialized_end=731
+  _globals['_LIVEDECODE']._serialized_start=733
+  _globals['_LIVEDECODE']._serialized_end=859
+  _globals['_LIVECANCEL']._serialized_start=861
+  _globals['_LIVECANCEL']._serialized_end=885
+  _globals['_RUNCHUNKREQUEST']._serialized_start=888
+  _globals['_RUNCHUNKREQUEST']._serialized_end=1220
+  _globals['_CLAIMCHUNK']._serialized_start=1222
+  _globals['_CLAIMCHUNK']._serialized_end=1294
+  _globals['_HEARTBEAT']._serialized_start=1296
+  _globals['_HEARTBEAT']._serialized_end=1353
+  _globals['_CHUNKOUTPUT']._serialized_start=1356
+  _globals['_CHUNKOUTPUT']._serialized_end=1614
+  _globals['_CHUNKFAILURE']._serialized_start=1617
+  _globals['_CHUNKFAILURE']._serialized_end=1772
+  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_start=1726
+  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_end=1772
+  _globals['_RELEASECHUNK']._serialized_start=1774
+  _globals['_RELEASECHUNK']._serialized_end=1804
+  _globals['_RUNCHUNKRESPONSE']._serialized_start=1807
+  _globals['_RUNCHUNKRESPONSE']._serialized_end=2057
+  _globals['_ASSIGNMENT']._serialized_start=2060
+  _globals['_ASSIGNMENT']._serialized_end=2310
+  _globals['_DECODEOPTIONS']._serialized_start=2313
+  _globals['_DECODEOPTIONS']._serialized_end=2709
+  _globals['_AUDIOEND']._serialized_start=2711
+  _globals['_AUDIOEND']._serialized_end=2721
+  _globals['_CANCELCHUNK']._serialized_start=2723
+  _globals['_CANCELCHUNK']._serialized_end=2752
+  _globals['_COMMITTED']._serialized_start=2754
+  _globals['_COMMITTED']._serialized_end=2765
+  _globals['_REPORTREQUEST']._serialized_start=2768
+  _globals['_REPORTREQUEST']._serialized_end=2923
+  _globals['_REPORTRESPONSE']._serialized_start=2925
+  _globals['_REPORTRESPONSE']._serialized_end=2986
+  _globals['_CHUNKSERVICE']._serialized_start=3106
+  _globals['_CHUNKSERVICE']._serialized_end=3380
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,254 @@ CHUNK_STAGE_DONE: ChunkStage.ValueType  # 3
 Global___ChunkStage: _TypeAlias = ChunkStage  # noqa: Y015
 
 @_typing.final
+class ServeLiveRequest(_message.Message):
+    """What a transcriber says of live speech."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFER_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def offer(self) -> Global___LiveOffer:
+        """First."""
+
+    @_builtins.property
+    def output(self) -> Global___LiveOutput:
+        """The text of a stretch."""
+
+    @_builtins.property
+    def failure(self) -> Global___LiveFailure:
+        """A stretch could not be decoded."""
+
+    def __init__(
+        self,
+        *,
+        offer: Global___LiveOffer | None = ...,
+        output: Global___LiveOutput | None = ...,
+        failure: Global___LiveFailure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "message", b"message", "offer", b"offer", "output", b"output"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "message", b"message", "offer", b"offer", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["offer", "output", "failure"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___ServeLiveRequest: _TypeAlias = ServeLiveRequest  # noqa: Y015
+
+@_typing.final
+class LiveOffer(_message.Message):
+    """"I am here, and warm." """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSCRIBER_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    transcriber_id: _builtins.str
+    """Its id, as in Report."""
+    model: _builtins.str
+    """The model it holds."""
+    revision: _builtins.str
+    """What its text depends on beside the request, as in Report."""
+    def __init__(
+        self,
+        *,
+        transcriber_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "revision", b"revision", "transcriber_id", b"transcriber_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveOffer: _TypeAlias = LiveOffer  # noqa: Y015
+
+@_typing.final
+class LiveOutput(_message.Message):
+    """The text of a stretch. Times are from its beginning."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """As in LiveDecode."""
+    @_builtins.property
+    def output(self) -> Global___ChunkOutput:
+        """The text."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        output: Global___ChunkOutput | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveOutput: _TypeAlias = LiveOutput  # noqa: Y015
+
+@_typing.final
+class LiveFailure(_message.Message):
+    """The engine reported an error; the process lives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """As in LiveDecode."""
+    @_builtins.property
+    def failure(self) -> Global___ChunkFailure:
+        """What happened."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        failure: Global___ChunkFailure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveFailure: _TypeAlias = LiveFailure  # noqa: Y015
+
+@_typing.final
+class ServeLiveResponse(_message.Message):
+    """What the scheduler says of live speech."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVE_FIELD_NUMBER: _builtins.int
+    DECODE_FIELD_NUMBER: _builtins.int
+    CANCEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reserve(self) -> Global___LiveReserve:
+        """Whether live sessions count on this transcriber; while they do it takes no bulk work, as a call of the model is not
+        interrupted.
+        """
+
+    @_builtins.property
+    def decode(self) -> Global___LiveDecode:
+        """A stretch to be decoded before everything else."""
+
+    @_builtins.property
+    def cancel(self) -> Global___LiveCancel:
+        """A stretch whose text is no longer wanted, if it has not begun."""
+
+    def __init__(
+        self,
+        *,
+        reserve: Global___LiveReserve | None = ...,
+        decode: Global___LiveDecode | None = ...,
+        cancel: Global___LiveCancel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "decode", b"decode", "message", b"message", "reserve", b"reserve"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "decode", b"decode", "message", b"message", "reserve", b"reserve"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["reserve", "decode", "cancel"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___ServeLiveResponse: _TypeAlias = ServeLiveResponse  # noqa: Y015
+
+@_typing.final
+class LiveReserve(_message.Message):
+    """Whether live sessions count on this transcriber."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVED_FIELD_NUMBER: _builtins.int
+    reserved: _builtins.bool
+    """True while there is a session."""
+    def __init__(
+        self,
+        *,
+        reserved: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reserved", b"reserved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveReserve: _TypeAlias = LiveReserve  # noqa: Y015
+
+@_typing.final
+class LiveDecode(_message.Message):
+    """A stretch of live audio."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    FINAL_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Number of the request on this stream."""
+    audio: _builtins.bytes
+    """Mono 16 kHz s16le, at most 30 s."""
+    final: _builtins.bool
+    """Whether it is a final text, which goes before interim ones."""
+    traceparent: _builtins.str
+    """W3C trace context of the job; empty while tracing is off."""
+    @_builtins.property
+    def options(self) -> Global___DecodeOptions:
+        """How to decode."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        audio: _builtins.bytes = ...,
+        options: Global___DecodeOptions | None = ...,
+        final: _builtins.bool = ...,
+        traceparent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "final", b"final", "id", b"id", "options", b"options", "traceparent", b"traceparent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveDecode: _TypeAlias = LiveDecode  # noqa: Y015
+
+@_typing.final
+class LiveCancel(_message.Message):
+    """No longer wanted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """As in LiveDecode."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveCancel: _TypeAlias = LiveCancel  # noqa: Y015
+
+@_typing.final
 class RunChunkRequest(_message.Message):
     """What the transcriber says."""
 

@@ -45,6 +45,11 @@ class ChunkServiceStub(object):
                 request_serializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ReportRequest.SerializeToString,
                 response_deserializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ReportResponse.FromString,
                 _registered_method=True)
+        self.ServeLive = channel.stream_stream(
+                '/sayit.internal.v1.ChunkService/ServeLive',
+                request_serializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ServeLiveRequest.SerializeToString,
+                response_deserializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ServeLiveResponse.FromString,
+                _registered_method=True)
 
 
 class ChunkServiceServicer(object):
@@ -69,6 +74,16 @@ class ChunkServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ServeLive(self, request_iterator, context):
+        """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
+        a transcriber keeps nothing of a session, so that any other can take over.
+        transcriber: offer · (output | failure)*
+        scheduler:   (reserve | decode | cancel)*
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChunkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +96,11 @@ def add_ChunkServiceServicer_to_server(servicer, server):
                     servicer.Report,
                     request_deserializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ReportRequest.FromString,
                     response_serializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ReportResponse.SerializeToString,
+            ),
+            'ServeLive': grpc.stream_stream_rpc_method_handler(
+                    servicer.ServeLive,
+                    request_deserializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ServeLiveRequest.FromString,
+                    response_serializer=sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ServeLiveResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +158,33 @@ class ChunkService(object):
             '/sayit.internal.v1.ChunkService/Report',
             sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ReportRequest.SerializeToString,
             sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ServeLive(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/sayit.internal.v1.ChunkService/ServeLive',
+            sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ServeLiveRequest.SerializeToString,
+            sayit_dot_internal_dot_v1_dot_chunk__service__pb2.ServeLiveResponse.FromString,
             options,
             channel_credentials,
             insecure,

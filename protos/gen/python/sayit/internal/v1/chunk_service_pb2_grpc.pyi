@@ -42,6 +42,12 @@ class ChunkServiceStub:
     """
     Report: _grpc.UnaryUnaryMultiCallable[_chunk_service_pb2.ReportRequest, _chunk_service_pb2.ReportResponse]
     """Sent every few seconds by every transcriber: what it holds and how fast it is."""
+    ServeLive: _grpc.StreamStreamMultiCallable[_chunk_service_pb2.ServeLiveRequest, _chunk_service_pb2.ServeLiveResponse]
+    """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
+    a transcriber keeps nothing of a session, so that any other can take over.
+      transcriber: offer · (output | failure)*
+      scheduler:   (reserve | decode | cancel)*
+    """
 
 @_typing.type_check_only
 class ChunkServiceAsyncStub(ChunkServiceStub):
@@ -57,6 +63,12 @@ class ChunkServiceAsyncStub(ChunkServiceStub):
     """
     Report: _aio.UnaryUnaryMultiCallable[_chunk_service_pb2.ReportRequest, _chunk_service_pb2.ReportResponse]  # type: ignore[assignment]
     """Sent every few seconds by every transcriber: what it holds and how fast it is."""
+    ServeLive: _aio.StreamStreamMultiCallable[_chunk_service_pb2.ServeLiveRequest, _chunk_service_pb2.ServeLiveResponse]  # type: ignore[assignment]
+    """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
+    a transcriber keeps nothing of a session, so that any other can take over.
+      transcriber: offer · (output | failure)*
+      scheduler:   (reserve | decode | cancel)*
+    """
 
 class ChunkServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands out chunks and takes their text."""
@@ -81,5 +93,17 @@ class ChunkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chunk_service_pb2.ReportResponse, _abc.Awaitable[_chunk_service_pb2.ReportResponse]]:
         """Sent every few seconds by every transcriber: what it holds and how fast it is."""
+
+    @_abc_1.abstractmethod
+    def ServeLive(
+        self,
+        request_iterator: _MaybeAsyncIterator[_chunk_service_pb2.ServeLiveRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_chunk_service_pb2.ServeLiveResponse], _abc.AsyncIterator[_chunk_service_pb2.ServeLiveResponse]]:
+        """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
+        a transcriber keeps nothing of a session, so that any other can take over.
+          transcriber: offer · (output | failure)*
+          scheduler:   (reserve | decode | cancel)*
+        """
 
 def add_ChunkServiceServicer_to_server(servicer: ChunkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

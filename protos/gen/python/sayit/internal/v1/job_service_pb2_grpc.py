@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from sayit.v1 import live_service_pb2 as sayit_dot_v1_dot_live__service__pb2
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 from sayit.v1 import system_service_pb2 as sayit_dot_v1_dot_system__service__pb2
 from sayit.v1 import transcription_service_pb2 as sayit_dot_v1_dot_transcription__service__pb2
@@ -139,6 +140,11 @@ class JobServiceStub(object):
                 '/sayit.internal.v1.JobService/DeleteVocabulary',
                 request_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.StreamingRecognize = channel.stream_stream(
+                '/sayit.internal.v1.JobService/StreamingRecognize',
+                request_serializer=sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeResponse.FromString,
                 _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/sayit.internal.v1.JobService/GetStatus',
@@ -291,6 +297,13 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamingRecognize(self, request_iterator, context):
+        """As LiveService.StreamingRecognize.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """As SystemService.GetStatus, without the gateway's own part.
         """
@@ -400,6 +413,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.DeleteVocabulary,
                     request_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'StreamingRecognize': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamingRecognize,
+                    request_deserializer=sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -948,6 +966,33 @@ class JobService(object):
             '/sayit.internal.v1.JobService/DeleteVocabulary',
             sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamingRecognize(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/sayit.internal.v1.JobService/StreamingRecognize',
+            sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeRequest.SerializeToString,
+            sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeResponse.FromString,
             options,
             channel_credentials,
             insecure,

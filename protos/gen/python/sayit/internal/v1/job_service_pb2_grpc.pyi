@@ -6,6 +6,7 @@ Gateway to scheduler. Private: it may change with every version."""
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from sayit.v1 import live_service_pb2 as _live_service_pb2
 from sayit.v1 import resources_pb2 as _resources_pb2
 from sayit.v1 import system_service_pb2 as _system_service_pb2
 from sayit.v1 import transcription_service_pb2 as _transcription_service_pb2
@@ -78,6 +79,8 @@ class JobServiceStub:
     """As VocabularyService.ListVocabularies."""
     DeleteVocabulary: _grpc.UnaryUnaryMultiCallable[_vocabulary_service_pb2.DeleteVocabularyRequest, _empty_pb2.Empty]
     """As VocabularyService.DeleteVocabulary."""
+    StreamingRecognize: _grpc.StreamStreamMultiCallable[_live_service_pb2.StreamingRecognizeRequest, _live_service_pb2.StreamingRecognizeResponse]
+    """As LiveService.StreamingRecognize."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]
     """As SystemService.GetStatus, without the gateway's own part."""
 
@@ -126,6 +129,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """As VocabularyService.ListVocabularies."""
     DeleteVocabulary: _aio.UnaryUnaryMultiCallable[_vocabulary_service_pb2.DeleteVocabularyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """As VocabularyService.DeleteVocabulary."""
+    StreamingRecognize: _aio.StreamStreamMultiCallable[_live_service_pb2.StreamingRecognizeRequest, _live_service_pb2.StreamingRecognizeResponse]  # type: ignore[assignment]
+    """As LiveService.StreamingRecognize."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]  # type: ignore[assignment]
     """As SystemService.GetStatus, without the gateway's own part."""
 
@@ -291,6 +296,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """As VocabularyService.DeleteVocabulary."""
+
+    @_abc_1.abstractmethod
+    def StreamingRecognize(
+        self,
+        request_iterator: _MaybeAsyncIterator[_live_service_pb2.StreamingRecognizeRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_live_service_pb2.StreamingRecognizeResponse], _abc.AsyncIterator[_live_service_pb2.StreamingRecognizeResponse]]:
+        """As LiveService.StreamingRecognize."""
 
     @_abc_1.abstractmethod
     def GetStatus(

@@ -1,0 +1,241 @@
+"""A WebSocket with live speech: what its surfaces share. They translate messages; the SDK's session does the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+from starlette.responses import Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from sayit.bridge.gateway_client import Gateway
+from sayit.bridge.http.dependencies import Deps
+from sayit.bridge.http.problems import Fault, fault_for
+from sayit.chassis import background_tasks, telemetry
+from sayit.client.live_session import LiveSession
+from sayit.speech.errors import ErrorKind, SayItError, Sentence
+from sayit.speech.live import LiveEvent, LiveOptions
+from sayit.speech.options import Options
+
+#: After so much silence of the client the session is kept alive for it, in seconds.
+_KEEP_ALIVE_S = 15.0
+#: How long the end of a session is waited for after its client has gone, in seconds.
+_LAST_TEXT_S = 30.0
+_SILENT = Sentence(
+    en="Nothing was sent for too long; begin a new session.",
+    ko="너무 오래 아무것도 오지 않았습니다. 세션을 새로 시작하세요.",
+)
+
+
+class LiveSocket(ABC):
+    """One client, and its session once that was begun.
+
+    A client that says goodbye (a close frame) ends its session: its job goes on to its transcript. One whose connection
+    breaks does not: the session waits for whoever goes on with it, and is finished with what it has otherwise.
+
+    Args:
+        websocket: not accepted yet.
+        deps: the bridge's parts.
+        gateway: in the client's name.
+    """
+
+    def __init__(self, websocket: WebSocket, deps: Deps, gateway: Gateway) -> None:
+        self.websocket = websocket
+        self.deps = deps
+        self.gateway = gateway
+        self._session: LiveSession | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._calls = AsyncExitStack()
+        self._gone = False
+        #: Whether the session has failed, and with it the connection.
+        self._broken = False
+
+    @property
+    def job_id(self) -> str:
+        """The session's job; empty before it has begun."""
+        return self._session.job_id if self._session else ""
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """What is done before the client is accepted; a SayItError refuses it."""
+
+    @abstractmethod
+    async def welcome(self) -> None:
+        """The client was accepted."""
+
+    @abstractmethod
+    async def heard(self, message: str | bytes) -> None:
+        """Takes a message of the client; a SayItError says what is wrong with it."""
+
+    @abstractmethod
+    async def wrong(self, error: SayItError) -> None:
+        """Tells the client what is wrong with its message; the session goes on."""
+
+    @abstractmethod
+    async def said(self, event: LiveEvent) -> None:
+        """Tells the client an event of its session."""
+
+    @abstractmethod
+    async def failed(self, fault: Fault) -> None:
+        """Tells the client why the connection ends."""
+
+    @abstractmethod
+    def refusal(self, fault: Fault) -> Response:
+        """The answer to a client that is not accepted."""
+
+    async def serve(self, *, subprotocol: str | None) -> None:
+        """Serves the client until either side has ended.
+
+        Its key is asked about before it is accepted. A browser cannot read why a WebSocket was refused: it is accepted
+        and told.
+        """
+        try:
+            async with self._calls:
+                try:
+                    await self.gateway.check_credentials()
+                    await self.prepare()
+                except SayItError as error:
+                    await self._refuse(error, subprotocol)
+                    return
+                await self.websocket.accept(subprotocol)
+                await self.welcome()
+                await self._attend()
+        except SayItError as error:
+            await self._end(error)
+        except WebSocketDisconnect:
+            return
+
+    async def begin(self, live: LiveOptions, options: Options, **more: Any) -> int:
+        """Opens the session; returns the samples that it has already.
+
+        Args:
+            live: the audio.
+            options: how to transcribe.
+            more: further arguments of the SDK's `stream_recognize`.
+
+        Raises:
+            SayItError: what the service refuses.
+        """
+        with self._breaking():
+            call = self.gateway.stream_recognize(live, options=options, **more)
+            self._session = session = await self._calls.enter_async_context(call)
+        telemetry.bind(job_id=session.job_id)
+        self._telling = asyncio.create_task(self._tell(session))
+        self._calls.push_async_callback(background_tasks.end, self._telling)
+        return session.received_samples
+
+    async def send(self, audio: bytes) -> None:
+        """Passes audio on, or waits while the service is far behind."""
+        if self._session is not None:
+            with self._breaking():
+                await self._session.send(audio)
+
+    async def commit(self) -> None:
+        """Ends the utterance here."""
+        if self._session is not None:
+            await self._session.commit()
+
+    async def finish(self) -> None:
+        """All audio was sent: the last text follows, and the connection ends with it."""
+        if self._session is None:
+            await self.websocket.close(1000)
+        else:
+            await self._session.finish()
+
+    async def say(self, document: Mapping[str, Any]) -> None:
+        """Sends the client a message; one that does not read is cut off.
+
+        Raises:
+            WebSocketDisconnect: it has gone, or does not read.
+        """
+        if self._gone:
+            return
+        try:
+            async with asyncio.timeout(self.deps.settings.slow_reader_s):
+                await self.websocket.send_json(document)
+        except TimeoutError:
+            raise WebSocketDisconnect from None
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        try:
+            yield
+        except SayItError:
+            self._broken = True
+            raise
+
+    async def _attend(self) -> None:
+        """Takes the client's messages until one side ends."""
+        ending = asyncio.create_task(self.deps.stopping.wait())
+        receiving: asyncio.Task[Any] | None = None
+        loop = asyncio.get_running_loop()
+        heard_at_s = loop.time()
+        patience_s = min(_KEEP_ALIVE_S, self.deps.settings.bridge_live_idle_s)
+        try:
+            while True:
+                receiving = receiving or asyncio.create_task(self.websocket.receive())
+                waited = {ending, receiving, *([self._telling] if self._telling else [])}
+                await asyncio.wait(waited, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if self._telling is not None and self._telling.done():
+                    self._telling.result()
+                    await self.websocket.close(1000)
+                    return
+                if ending.done():
+                    raise SayItError(ErrorKind.UNAVAILABLE, cause="the bridge stops")
+                if not receiving.done():
+                    await self._be_patient(loop.time() - heard_at_s)
+                    continue
+                message, receiving, heard_at_s = receiving.result(), None, loop.time()
+                if message["type"] == "websocket.disconnect":
+                    # Without a reason there was no close frame.
+                    if "reason" in message:
+                        await self._finish_alone(ending)
+                    return
+                await self._take(message)
+        finally:
+            await background_tasks.end(ending, *([receiving] if receiving else []))
+
+    async def _take(self, message: Mapping[str, Any]) -> None:
+        text = message.get("text")
+        try:
+            await self.heard(message["bytes"] if text is None else text)
+        except SayItError as error:
+            if self._broken:
+                raise
+            await self.wrong(error)
+
+    async def _be_patient(self, silent_s: float) -> None:
+        if silent_s >= self.deps.settings.bridge_live_idle_s:
+            raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, sentences=_SILENT)
+        if self._session is not None:
+            await self._session.keep_alive()
+
+    async def _finish_alone(self, ending: asyncio.Task[Any]) -> None:
+        """Finishes the session of a client that has said goodbye."""
+        self._gone = True
+        if self._session is not None and self._telling is not None:
+            await self._session.finish()
+            await asyncio.wait({self._telling, ending}, timeout=_LAST_TEXT_S, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _tell(self, session: LiveSession) -> None:
+        async for event in session:
+            await self.said(event)
+
+    async def _refuse(self, error: SayItError, subprotocol: str | None) -> None:
+        fault = fault_for(error, self.websocket)
+        if "origin" not in self.websocket.headers:
+            await self.websocket.send_denial_response(self.refusal(fault))
+            return
+        await self.websocket.accept(subprotocol)
+        await self._leave(fault)
+
+    async def _end(self, error: SayItError) -> None:
+        await self._leave(fault_for(error, self.websocket))
+
+    async def _leave(self, fault: Fault) -> None:
+        code = 1013 if fault.status in {429, 503} else 1011 if fault.status >= 500 else 1008
+        await self.failed(fault)
+        await self.websocket.close(code, fault.code)

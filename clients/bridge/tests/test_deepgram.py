@@ -1,0 +1,190 @@
+"""Deepgram's streaming API: with its official package, and message by message, on scripted sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from clients.python.tests.helper import JOB, until
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.live import LiveSpeech, LiveText
+from sayit.v1 import live_service_pb2 as live_pb
+
+from .live_gateway import bridge, final
+
+COMMIT, FINISH = live_pb.LIVE_COMMAND_COMMIT, live_pb.LIVE_COMMAND_FINISH
+SECOND = bytes(32_000)
+RAW = "encoding=linear16&sample_rate=16000"
+
+
+@asynccontextmanager
+async def connected(url: str, query: str = RAW, **options: Any) -> AsyncIterator[ClientConnection]:
+    """A connection with this query."""
+    async with connect(f"{url}/v1/listen?{query}", proxy=None, **options) as socket:
+        yield socket
+
+
+async def received(socket: ClientConnection) -> Any:
+    """The next message."""
+    return json.loads(await socket.recv())
+
+
+def transcript(results: Any) -> str:
+    """The text of Results."""
+    return str(results["channel"]["alternatives"][0]["transcript"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the package uses what websockets will leave out
+async def test_the_official_package() -> None:
+    """Options, key, audio, interim and final results, the end of speech and of the stream, in the package's types."""
+    deepgram = importlib.import_module("deepgram")
+    environment = importlib.import_module("deepgram.environment").DeepgramClientEnvironment
+    asked = {
+        "model": "nova-3", "encoding": "linear16", "sample_rate": 16000, "language": "ko", "keyterm": ["SayIt", "gRPC"],
+        "interim_results": "true", "endpointing": 300, "utterance_end_ms": 1000, "vad_events": "true",
+    }  # fmt: skip
+    async with bridge() as (url, gateway):
+        where = environment(base=url, production=url, agent=url, agent_rest=url)
+        client = deepgram.AsyncDeepgramClient(api_key="secret", environment=where)
+        async with client.listen.v1.connect(**asked) as connection:
+            await connection.send_media(SECOND)
+            await connection.send_keep_alive()
+            for event in (
+                LiveSpeech(begins=True, offset_s=0.25, utterance=0),
+                LiveText(utterance=0, committed="Hello", tentative=" word", stability=0.5, start_s=0.25, end_s=0.8),
+                final(0, "Hello world.", 0.25, 1.0),
+            ):
+                gateway.answers.put_nowait(event)
+            started, interim, result = [await connection.recv() for _ in range(3)]
+            await connection.send_media(SECOND)
+            ended = await connection.recv()
+            await connection.send_close_stream()
+            metadata = await connection.recv()
+            with pytest.raises(Exception, match="1000"):
+                await connection.recv()
+    assert (started.type, started.timestamp) == ("SpeechStarted", 0.25)
+    assert (interim.is_final, interim.channel.alternatives[0].transcript) == (False, "Hello word")
+    assert (result.is_final, result.speech_final, result.from_finalize, result.start) == (True, True, False, 0.25)
+    best = result.channel.alternatives[0]
+    assert (best.transcript, best.confidence) == ("Hello world.", 0.5)
+    assert [(word.word, word.punctuated_word) for word in best.words] == [("hello", "Hello"), ("world", "world.")]
+    assert (ended.type, ended.last_word_end) == ("UtteranceEnd", 1.0)
+    assert (metadata.type, metadata.duration, metadata.job_id) == ("Metadata", 2.0, JOB)
+    assert metadata.sha256 == hashlib.sha256(SECOND * 2).hexdigest()
+    assert bytes(gateway.heard) == SECOND * 2
+    assert gateway.metadata["authorization"] == "Bearer secret"
+    options = gateway.config.job.options
+    assert (options.language, options.hotwords, options.model) == ("ko", "SayIt, gRPC", "")
+    assert gateway.config.turn_detection.silence.ToMilliseconds() == 300
+
+
+async def test_interim_results_are_only_told_where_they_are_asked_for() -> None:
+    """Nor are the beginnings of speech."""
+    async with bridge() as (url, gateway), connected(url) as socket:
+        gateway.answers.put_nowait(LiveSpeech(begins=True, offset_s=0.0, utterance=0))
+        gateway.answers.put_nowait(LiveText(utterance=0, committed="one", start_s=0.0, end_s=1.0))
+        gateway.answers.put_nowait(final(0, "one two", 0.0, 1.0))
+        assert transcript(await received(socket)) == "one two"
+
+
+async def test_finalize_gives_what_is_going_on_its_final_text() -> None:
+    """The text that comes of it says so; where nothing is going on, an empty one does."""
+    async with bridge() as (url, gateway), connected(url, f"{RAW}&vad_events=true") as socket:
+        await socket.send(SECOND)
+        await socket.send(json.dumps({"type": "Finalize"}))
+        empty = await received(socket)
+        assert (transcript(empty), empty["is_final"], empty["from_finalize"]) == ("", True, True)
+        gateway.answers.put_nowait(LiveSpeech(begins=True, offset_s=0.0, utterance=0))
+        assert (await received(socket))["type"] == "SpeechStarted"
+        await socket.send(json.dumps({"type": "Finalize"}))
+        await until(lambda: gateway.commands == [COMMIT])
+        gateway.answers.put_nowait(final(0, "one", 0.0, 1.0))
+        gateway.answers.put_nowait(final(1, "two", 1.0, 2.0))
+        assert [(await received(socket))["from_finalize"] for _ in range(2)] == [True, False]
+
+
+async def test_wav_says_what_it_is() -> None:
+    """It is passed on without its header; anything else is told, and the connection goes on."""
+    wav = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36, b"WAVE", b"fmt ", 16, 1, 2, 8000, 32000, 4, 16, b"data", 0)
+    async with bridge() as (url, gateway), connected(url, "model=nova-2-general") as socket:
+        for audio in (b"OggS" + SECOND, wav[:30], b"RIFF"):
+            await socket.send(audio)
+            assert (await received(socket))["code"] == "INVALID_OPTION"
+        await socket.send(wav + SECOND)
+        await until(lambda: bytes(gateway.heard) == SECOND)
+        config = gateway.config
+        asked = (live_pb.LIVE_ENCODING_LINEAR16, 8_000, 2)
+        assert (config.encoding, config.sample_rate_hz, config.channels) == asked
+
+
+async def test_wrong_messages_are_told_and_the_stream_goes_on() -> None:
+    """Text that is no message of Deepgram's."""
+    async with bridge() as (url, gateway), connected(url) as socket:
+        for message in ("{", "[]", '{"type": "Whatever"}', '"KeepAlive"'):
+            await socket.send(message)
+            told = await received(socket)
+            assert (told["type"], told["variant"], told["code"]) == ("Error", "SchemaError", "INVALID_ARGUMENT")
+        gateway.answers.put_nowait(final(0, "still there", 0.0, 1.0))
+        assert transcript(await received(socket)) == "still there"
+        await socket.send(b"")  # the older way to close
+        assert (await received(socket))["type"] == "Metadata"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "field"),
+    [
+        ("encoding=flac", 400, "INVALID_QUERY_PARAMETER", "encoding"),
+        ("encoding=linear16", 400, "INVALID_QUERY_PARAMETER", "sample_rate"),
+        (f"{RAW}&channels=3", 400, "INVALID_QUERY_PARAMETER", "channels"),
+        (f"{RAW}&diarize=true", 400, "INVALID_QUERY_PARAMETER", "diarize"),
+        (f"{RAW}&language=xx", 400, "INVALID_QUERY_PARAMETER", "xx"),
+        (f"{RAW}&model=nope", 404, "MODEL_NOT_AVAILABLE", "nope"),
+    ],
+)
+async def test_wrong_queries_are_refused(query: str, status: int, code: str, field: str) -> None:
+    """In Deepgram's form, before the connection is made."""
+    async with bridge() as (url, _):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{url}/v1/listen?{query}", proxy=None)
+        answer = json.loads(refused.value.response.body)
+        assert (refused.value.response.status_code, answer["err_code"]) == (status, code)
+        assert field in answer["err_msg"]
+
+
+async def test_a_full_service_and_a_wrong_key_are_refused() -> None:
+    """With the statuses that Deepgram's clients know; a browser, whose key is a subprotocol, is told by a message."""
+    protocols: Any = ["token", "secret"]
+    async with bridge() as (url, gateway):
+        gateway.script["StreamingRecognize"] = [SayItError(ErrorKind.OVERLOADED, retry_after_s=60.0)]
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{url}/v1/listen?{RAW}", proxy=None, subprotocols=protocols)
+        assert refused.value.response.status_code == 429
+        assert json.loads(refused.value.response.body)["err_code"] == "TOO_MANY_REQUESTS"
+        assert refused.value.response.headers["retry-after"] == "60"
+        assert gateway.metadata["authorization"] == "Bearer secret"
+        gateway.script["ListModels"] = [SayItError(ErrorKind.UNAUTHENTICATED)]
+        origin: Any = url.replace("ws", "http", 1)
+        async with connected(url, origin=origin, additional_headers={"Authorization": "Token other"}) as socket:
+            assert (await received(socket))["code"] == "UNAUTHENTICATED"
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+
+
+async def test_a_session_that_breaks_is_told_of() -> None:
+    """An error message, and the close says why."""
+    async with bridge() as (url, gateway), connected(url) as socket:
+        gateway.breaks.set()
+        assert (await received(socket))["variant"] == "JOB_CANCELLED"
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.reason == "JOB_CANCELLED"

@@ -1,0 +1,1 @@
+"""`sayit listen`: where the audio comes from, and what is shown."""

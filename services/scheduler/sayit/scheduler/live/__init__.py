@@ -1,0 +1,1 @@
+"""Live speech: what is said in a session, found while it is spoken."""

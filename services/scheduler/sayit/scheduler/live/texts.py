@@ -1,0 +1,148 @@
+"""What a session says: words and utterances are stored first, then told to its client and to watchers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from pydantic import TypeAdapter
+
+from sayit.scheduler.db.codec import event_bytes
+from sayit.scheduler.jobs.channels import shown
+from sayit.scheduler.jobs.live import LiveRecord
+from sayit.scheduler.jobs.records import NewChunk
+from sayit.scheduler.live.conversation import Final, SessionState, Text
+from sayit.scheduler.live.recording import Recording
+from sayit.scheduler.live.sessions import LeaseLostError, LiveParts
+from sayit.speech.audio import seconds_of
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import PartialText
+from sayit.speech.live import LiveEvent, LiveProgress, LiveText
+from sayit.speech.transcript import Segment, Word
+
+_STATE = TypeAdapter(SessionState)
+#: Events that a client has not read: beyond the first number what a later one repeats is left out, beyond the second
+#: the call ends.
+_FEW_UNREAD, _MOST_UNREAD = 50, 5000
+
+
+class Texts:
+    """The text of one session while a call has it.
+
+    Args:
+        parts: what sessions work with.
+        record: the session.
+        owner: of its lease.
+        recording: its audio, which is stored with every utterance.
+    """
+
+    def __init__(self, parts: LiveParts, record: LiveRecord, owner: str, recording: Recording) -> None:
+        self._parts = parts
+        self._job = record.job
+        self._owner = owner
+        self._recording = recording
+        self._speech = list(record.speech)
+        #: Where the session goes on, as it is stored.
+        self.state = _STATE.validate_json(record.state) if record.state else SessionState()
+        self._unread: asyncio.Queue[LiveEvent | None] = asyncio.Queue()
+
+    @property
+    def speech(self) -> Sequence[tuple[int, int]]:
+        """Detected speech of the utterances so far."""
+        return self._speech
+
+    async def events(self) -> AsyncGenerator[LiveEvent]:
+        """What the client is told, until `close`."""
+        while (event := await self._unread.get()) is not None:
+            yield event
+
+    def say(self, event: LiveEvent) -> None:
+        """Tells the client something.
+
+        Raises:
+            SayItError: UNAVAILABLE for a client that does not read.
+        """
+        unread = self._unread.qsize()
+        passing = isinstance(event, LiveProgress) or (isinstance(event, LiveText) and not event.is_final)
+        if unread > _MOST_UNREAD:
+            raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the client does not read")
+        if unread <= _FEW_UNREAD or not passing:
+            self._unread.put_nowait(event)
+
+    def close(self) -> None:
+        """Nothing more is told."""
+        self._unread.put_nowait(None)
+
+    async def interim(self, text: Text) -> None:
+        """Tells the text of an utterance that is going on; committed words are stored first."""
+        if text.state != self.state:
+            if not await self._parts.live.save_state(self._job.id, self._owner, _stored(text.state)):
+                raise LeaseLostError
+            self.state = text.state
+        committed, tentative = _text(text.committed), _text(text.tentative)
+        start_s, end_s = seconds_of(text.start_sample), seconds_of(text.end_sample)
+        self.say(
+            LiveText(
+                utterance=text.utterance,
+                committed=committed.strip(),
+                tentative=(tentative if committed else tentative.lstrip()).rstrip(),
+                stability=text.stability,
+                language=text.language,
+                start_s=start_s,
+                end_s=end_s,
+            )
+        )
+        words = (*text.committed, *text.tentative)
+        spoken = Segment(
+            id=0, start_s=start_s, end_s=end_s, text=_text(words).strip(), language=text.language, words=words
+        )
+        told = shown((spoken,) if spoken.text else (), words=self._job.options.word_timestamps)
+        event = event_bytes(self._job.id, PartialText(chunk_index=text.utterance, segments=told))
+        self._parts.publish(self._job.id, event)
+
+    async def final(self, final: Final) -> None:
+        """Stores an utterance with its audio, text and event, all of it or nothing, and tells it then."""
+        output = await asyncio.to_thread(self._parts.filtered, final.output, self._job.options.guard)
+        key = f"jobs/{self._job.id}/chunks/{final.utterance:06d}.s16le"
+        # The next call goes on behind the utterance: its audio must be there then.
+        _, part = await asyncio.gather(self._parts.objects.put(key, final.pcm), self._recording.put())
+        utterance = NewChunk(
+            index=final.utterance,
+            start_sample=final.start_sample,
+            end_sample=final.end_sample,
+            hard_start=False,
+            hard_end=False,
+            pieces=((final.start_sample, final.end_sample),),
+            object_key=key,
+            interactive=True,
+            output=output,
+        )
+        self._speech += final.speech
+        committed = await self._parts.live.commit(
+            self._job.id, self._owner, utterance, state=_stored(final.state), speech=self._speech, part=part
+        )
+        if part is not None:
+            await self._recording.added(part, stored=committed)
+        if not committed:
+            raise LeaseLostError
+        self.state = final.state
+        self.say(
+            LiveText(
+                utterance=final.utterance,
+                committed="".join(_text(segment.words) or f" {segment.text}" for segment in output.segments).strip(),
+                stability=1.0,
+                is_final=True,
+                segments=shown(output.segments, words=self._job.options.word_timestamps),
+                language=output.language,
+                start_s=seconds_of(final.start_sample),
+                end_s=seconds_of(final.end_sample),
+            )
+        )
+
+
+def _stored(state: SessionState) -> str:
+    return _STATE.dump_json(state).decode()
+
+
+def _text(words: Sequence[Word]) -> str:
+    return "".join(word.text for word in words)

@@ -1,0 +1,121 @@
+"""Which transcriber serves which session, what happens when it goes, and how many there is room for."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from sayit.scheduler.jobs.records import ChunkOutput
+from sayit.scheduler.live.transcribers import (
+    EngineError,
+    LiveTranscriber,
+    LiveTranscribers,
+    Order,
+    Reserved,
+    Seat,
+    Stretch,
+    Unwanted,
+    Wanted,
+)
+from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.options import Options, resolve
+
+STRETCH = Stretch(pcm=b"\0\0", options=resolve(Options(language="en")), final=True, traceparent="")
+OUTPUT = ChunkOutput(segments=(), language="en", language_probability=1.0, suppressed=(), compute_s=0.5)
+
+
+async def order(transcriber: LiveTranscriber) -> Order:
+    """What the transcriber is told next."""
+    return await anext(transcriber.orders())
+
+
+async def wanted(transcriber: LiveTranscriber) -> int:
+    """The number of the next stretch it is to decode."""
+    while not isinstance(told := await order(transcriber), Wanted):
+        pass
+    return told.number
+
+
+async def test_sessions_are_spread_and_transcribers_reserved() -> None:
+    """Each takes the one with the fewest sessions; the first session reserves it, the last one frees it."""
+    hub = LiveTranscribers()
+    with (
+        hub.connected("a", "m") as a,
+        hub.connected("b", "m") as b,
+        hub.connected("c", "other") as c,
+        ExitStack() as held,
+    ):
+        for _ in range(4):
+            await held.enter_context(hub.seat("m")).reserve()
+        assert (len(a.seats), len(b.seats), len(c.seats)) == (2, 2, 0)
+        assert await order(a) == Reserved(reserved=True)
+        held.close()
+        assert await order(a) == Reserved(reserved=False)
+
+
+async def test_a_stretch_outlives_its_transcriber() -> None:
+    """It is asked of another one, or of the next that comes; a stretch that loses three is held to be the cause."""
+    hub = LiveTranscribers()
+    with hub.seat("m") as seat:
+        decoding = asyncio.create_task(seat.decode(STRETCH))
+        with hub.connected("a", "m") as a:
+            await wanted(a)
+        with hub.connected("b", "m") as b:
+            b.answered(await wanted(b), OUTPUT)
+            assert await decoding == OUTPUT
+        doomed = asyncio.create_task(seat.decode(STRETCH))
+        for name in "cde":
+            with hub.connected(name, "m") as lost:
+                await wanted(lost)
+        with pytest.raises(EngineError):
+            await doomed
+
+
+async def test_what_is_not_wanted_any_more_is_told() -> None:
+    """A cancelled request reaches the transcriber, and what still comes of it is dropped."""
+    hub = LiveTranscribers()
+    with hub.seat("m") as seat, hub.connected("a", "m") as a:
+        decoding = asyncio.create_task(seat.decode(STRETCH))
+        number = await wanted(a)
+        decoding.cancel()
+        assert await order(a) == Unwanted(number=number)
+        a.answered(number, OUTPUT)
+        a.refused(number, EngineError("late"))
+
+
+async def test_an_engine_error_reaches_the_session() -> None:
+    """Not another transcriber: the session decides whether to try again."""
+    hub = LiveTranscribers()
+    with hub.seat("m") as seat, hub.connected("a", "m") as a:
+        decoding = asyncio.create_task(seat.decode(STRETCH))
+        a.refused(await wanted(a), EngineError("no"))
+        with pytest.raises(EngineError):
+            await decoding
+
+
+async def test_sessions_are_admitted_by_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None without a transcriber of the model, one in any case, further ones as long as all keep up."""
+    hub = LiveTranscribers()
+    with pytest.raises(SayItError) as away:
+        hub.check_room("m")
+    assert away.value.kind is ErrorKind.UNAVAILABLE
+    with hub.connected("a", "m") as a, ExitStack() as held:
+        await _admitted(hub, held, 2)
+        with pytest.raises(SayItError) as full:
+            hub.check_room("m")
+        assert (full.value.kind, full.value.retry_after_s) == (ErrorKind.OVERLOADED, 15.0)
+        monkeypatch.setattr(Seat, "cost", property(lambda _: 0.02))  # as they turn out to take
+        held.close()
+        for _ in range(20):
+            hub.measured(0.02)
+        await _admitted(hub, held, 20)
+        a.answered(0, replace(OUTPUT))
+
+
+async def _admitted(hub: LiveTranscribers, held: ExitStack, count: int) -> None:
+    for _ in range(count):
+        hub.check_room("m")
+        await held.enter_context(hub.seat("m")).reserve()

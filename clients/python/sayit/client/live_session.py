@@ -268,8 +268,9 @@ class LiveSession:
         self.job_id = started.job.id
         lost = set(range(started.next_utterance)) - self._inbox.finals
         texts = await self._final_texts(lost, known_seq, started.job.last_seq)
-        for event in (started, *texts):
-            self._inbox.put(event)
+        self._inbox.put(started)
+        for text in texts:
+            self._inbox.put(text)
         self._started = started
 
     async def _final_texts(self, utterances: set[int], after_seq: int, last_seq: int) -> list[LiveText]:

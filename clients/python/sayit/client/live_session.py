@@ -223,6 +223,7 @@ class LiveSession:
             call = self._connection.live.StreamingRecognize(metadata=self._connection.metadata)
             async with writing(call, self._messages(begun)):
                 async for message in call:
+                    self._connection.answered()
                     try:
                         event = live_event_from_proto(message)
                     except SayItError:  # of a newer server

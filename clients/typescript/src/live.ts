@@ -122,7 +122,7 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
     const socket = new WebSocket(`${url}?${query}`, protocols);
     this.#socket = socket;
     this.#sent = -1;
-    this.#unfinished = [...this.#texts.keys()];
+    this.#unfinished.push(...this.#texts.keys());
     this.#texts.clear();
     this.#items.clear();
     socket.onmessage = ({ data }) => this.#take(JSON.parse(String(data)) as Message);

@@ -22,6 +22,8 @@ from sayit.speech.transcript import Word
 _PAD = samples_of(0.4)
 #: New speech after which interim text is asked for again.
 _STEP = samples_of(0.5)
+#: A session settles on a language that was heard for so long, and this many times as long as any other.
+_SETTLED_S, _SETTLED_TIMES = 2.0, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +143,8 @@ class Conversation:
         self._interim = interim
         self._number = state.utterance
         self._language = state.language
+        #: Seconds of speech in each language, weighted with its probability, until the session settles on one.
+        self._heard: dict[str, float] = {}
         #: Where the last utterance ended.
         self._end = state.start_sample
         #: Audio that is still needed, and where it begins.
@@ -344,7 +348,7 @@ class Conversation:
         while self._closed and self._closed[0].has_last_text:
             utterance = self._closed.popleft()
             output = utterance.output()
-            self._language = utterance.settles_on(output) or self._language
+            self._settle(utterance)
             actions.append(
                 Final(
                     utterance=utterance.number,
@@ -359,3 +363,14 @@ class Conversation:
                 )
             )
         return actions + self._ask_interim()
+
+    def _settle(self, utterance: Utterance) -> None:
+        """What an utterance says of the session's language."""
+        language, seconds = utterance.evidence
+        if utterance.changes_language:
+            self._language = language
+        elif language and not self._language:
+            self._heard[language] = self._heard.get(language, 0.0) + seconds
+            next_s, longest_s = sorted([0.0, *self._heard.values()])[-2:]
+            if longest_s >= max(_SETTLED_S, _SETTLED_TIMES * next_s):
+                self._language = max(self._heard, key=self._heard.__getitem__)

@@ -11,9 +11,10 @@ from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.transcript import Segment, Word
 from sayit.speech.word_times import in_order
 
-#: A language that is detected with this probability on so much audio is what the session settles on ...
+#: A language that is detected with this probability on so much audio is the utterance's, where the session has not
+#: settled on one ...
 _SURE, _SURE_S = 0.8, 2.0
-#: ... and with this one on so much an utterance's own, where the session has settled on another.
+#: ... and with this one on so much, where it has.
 _CLEAR, _CLEAR_S = 0.9, 3.0
 #: Words are committed from so much audio on: with less the model guesses.
 _LEAST_S = 2.0
@@ -171,11 +172,18 @@ class Utterance:
         segments = _with_words(output, committed, said, self.language)
         return replace(output, segments=tuple(replace(s, id=number) for number, s in enumerate(segments)))
 
-    def settles_on(self, output: ChunkOutput) -> str:
-        """The language that the session settles on by this utterance; empty for none."""
+    @property
+    def changes_language(self) -> bool:
+        """Whether it is clearly in another language than what the session has settled on."""
+        return bool(self._settled and self._found) and self._found != self._settled
+
+    @property
+    def evidence(self) -> tuple[str, float]:
+        """The language that was detected in it, and seconds of speech times probability."""
+        if self._last is None or not self._last.segments:
+            return "", 0.0
         seconds = sum(seconds_of(end - start) for start, end in self.speech)
-        sure = output.language_probability >= _SURE and seconds >= _SURE_S and output.segments
-        return output.language if sure else ""
+        return self._last.language, self._last.language_probability * seconds
 
     def _stretch(self, end: int) -> tuple[int, str]:
         """Where to decode from, and the text before that."""

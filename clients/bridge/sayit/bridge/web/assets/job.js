@@ -58,6 +58,8 @@ class JobView {
     this.job = null;
     /** @type {unknown} what the service refused the job with */
     this.refusal = null;
+    /** Whether it is a dictation that goes on. */
+    this.speaking = false;
     this.head = jobHead();
     this.text = createTextView({
       seek: (seconds) => this.player.seek(seconds),
@@ -174,7 +176,19 @@ class JobView {
     note(job);
     if (this.left.aborted) return;
     this.head.show(job);
+    this.#offerAudio(job);
     if (job.progress.total) this.player.setDuration(job.progress.total);
+  }
+
+  /**
+   * A dictation's audio is there when it has ended.
+   *
+   * @param {Job} job
+   */
+  #offerAudio({ state }) {
+    const speaking = state === "receiving";
+    if (this.speaking && !speaking) void this.player.load();
+    this.player.element.hidden = this.speaking = speaking;
   }
 
   /**
@@ -205,6 +219,7 @@ class JobView {
     if (!this.job) return;
     this.job = { ...this.job, ...change };
     this.head.show(this.job);
+    this.#offerAudio(this.job);
     if (this.job.progress.total) this.player.setDuration(this.job.progress.total);
   }
 

@@ -22,8 +22,9 @@ from sayit.speech.transcript import Word
 _PAD = samples_of(0.4)
 #: New speech after which interim text is asked for again.
 _STEP = samples_of(0.5)
-#: A session settles on a language that was heard for so long, and this many times as long as any other.
-_SETTLED_S, _SETTLED_TIMES = 2.0, 2.0
+#: A session settles on a language that was heard for so long, and leans to it before; and this many times as long as
+#: any other.
+_SETTLED_S, _LEANING_S, _SETTLED_TIMES = 2.0, 1.0, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +269,11 @@ class Conversation:
         if turn.kind is TurnKind.BEGINS:
             start = max(self._end, turn.at_sample - _PAD)
             self._open = Utterance(
-                number=self._number, start=start, speech_start=turn.at_sample, language=self._language
+                number=self._number,
+                start=start,
+                speech_start=turn.at_sample,
+                language=self._language,
+                leaning=self._heard_for(_LEANING_S),
             )
             return [SpeechBegan(utterance=self._number, at_sample=turn.at_sample)]
         utterance = self._open
@@ -371,6 +376,10 @@ class Conversation:
             self._language = language
         elif language and not self._language:
             self._heard[language] = self._heard.get(language, 0.0) + seconds
-            next_s, longest_s = sorted([0.0, *self._heard.values()])[-2:]
-            if longest_s >= max(_SETTLED_S, _SETTLED_TIMES * next_s):
-                self._language = max(self._heard, key=self._heard.__getitem__)
+            self._language = self._heard_for(_SETTLED_S)
+
+    def _heard_for(self, least_s: float) -> str:
+        """The language that was heard for so long, and clearly longer than any other; empty where there is none."""
+        next_s, longest_s = sorted([0.0, 0.0, *self._heard.values()])[-2:]
+        clear = longest_s >= max(least_s, _SETTLED_TIMES * next_s)
+        return max(self._heard, key=self._heard.__getitem__) if clear else ""

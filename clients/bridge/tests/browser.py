@@ -29,14 +29,14 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
-    """A headless Chromium; skips the test where there is none."""
+def running_browser(*more: str) -> Iterator[Browser]:
+    """A headless Chromium, with more arguments if any; skips the test where there is none."""
     path = chromium()
     if path is None:
         pytest.skip("no Chromium here: none on the PATH, and $CHROMIUM names none")
     expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *more])
         try:
             yield browser
         finally:

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
+import soundfile
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -18,6 +20,7 @@ from clients.python.tests.helper import JOB, until
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.live import LiveSpeech, LiveText
 from sayit.v1 import live_service_pb2 as live_pb
+from tests.end_to_end.helper import RECORDINGS, label, wav, word_error_rate
 
 from .live_gateway import bridge, final
 
@@ -188,3 +191,25 @@ async def test_a_session_that_breaks_is_told_of() -> None:
             await socket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.reason == "JOB_CANCELLED"
+
+
+async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
+    """A WAV as it is: results in their order, with words, and a job with all of it."""
+    samples, rate = soundfile.read(RECORDINGS / "en-8s.flac", dtype="int16")
+    recording = wav(samples, rate)
+    query = "model=nova-3&language=en&interim_results=true&endpointing=300"
+    async with connected(bridge_url.replace("http", "ws", 1), query) as socket:
+        for start in range(0, len(recording), 4096):
+            await socket.send(recording[start : start + 4096])
+        await socket.send(json.dumps({"type": "CloseStream"}))
+        said = [json.loads(message) async for message in socket]
+    results = [each for each in said if each["type"] == "Results" and each["is_final"]]
+    text = " ".join(transcript(each) for each in results)
+    assert word_error_rate(label("en-8s")["text"], text) < 30
+    words = [word for each in results for word in each["channel"]["alternatives"][0]["words"]]
+    assert " ".join(word["punctuated_word"] for word in words) == text
+    assert [word["start"] for word in words] == sorted(word["start"] for word in words)
+    assert said[-1]["duration"] == pytest.approx(len(samples) / rate, abs=0.01)
+    async with httpx.AsyncClient(base_url=bridge_url, timeout=60, trust_env=False) as http:
+        job = (await http.get(f"/v1/jobs/{said[-1]['job_id']}", params={"wait": 30})).json()
+    assert job["state"] == "completed"

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
+import soundfile
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -17,6 +19,7 @@ from clients.python.tests.helper import JOB, until
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.live import LiveProgress, LiveSpeech, LiveText
 from sayit.v1 import live_service_pb2 as live_pb
+from tests.end_to_end.helper import RECORDINGS, label, word_error_rate
 
 from .live_gateway import bridge, final
 
@@ -295,3 +298,36 @@ async def test_who_says_nothing_for_long_is_cut_off() -> None:
             await socket.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
+
+
+async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
+    """Sent faster than it was spoken: utterances in their order, deltas that are their text, a job with all of it."""
+    openai = importlib.import_module("openai")
+    samples, rate = soundfile.read(RECORDINGS / "en-8s.flac", dtype="int16")
+    turns = {"type": "server_vad", "silence_duration_ms": 300}
+    spoken = {
+        "format": {"type": "audio/pcm", "rate": rate},
+        "transcription": {"language": "en"},
+        "turn_detection": turns,
+    }
+    client = openai.AsyncOpenAI(api_key="any", base_url=f"{bridge_url}/v1")
+    deltas: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    async with client.realtime.connect(extra_query={"intent": "transcription"}) as connection:
+        await connection.session.update(session={"audio": {"input": spoken}, "include": ["sayit.progress"]})
+        for start in range(0, len(samples), rate // 10):
+            block = samples[start : start + rate // 10].tobytes()
+            await connection.input_audio_buffer.append(audio=base64.b64encode(block).decode())
+        await connection.send({"type": "sayit.finish"})
+        async for event in connection:
+            if event.type.endswith(".delta"):
+                deltas[event.item_id] = deltas.get(event.item_id, "") + event.delta
+            elif event.type.endswith(".completed"):
+                texts[event.item_id] = event.transcript
+            last = event
+    assert word_error_rate(label("en-8s")["text"], " ".join(texts.values())) < 30
+    assert deltas == texts
+    async with httpx.AsyncClient(base_url=bridge_url, timeout=60, trust_env=False) as http:
+        job = (await http.get(f"/v1/jobs/{last.job_id}", params={"wait": 30})).json()
+    assert job["state"] == "completed"
+    assert word_error_rate(" ".join(texts.values()), job["transcript"]["text"]) < 10

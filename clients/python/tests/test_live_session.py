@@ -66,6 +66,7 @@ async def test_a_session(gateway, client):
         LiveOptions(sample_rate_hz=16_000), options=Options(language="ko"), filename="talk"
     ) as session:
         assert (session.job_id, session.received_samples) == (JOB, 0)
+        assert client._connection._reached  # a gateway that goes away now is waited for
         await session.send(SPEECH[:20])
         await session.send(SPEECH[20:])
         await session.finish()

@@ -122,11 +122,15 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
     const socket = new WebSocket(`${url}?${query}`, protocols);
     this.#socket = socket;
     this.#sent = -1;
-    this.#unfinished = [...this.#texts.keys()];
+    this.#unfinished.push(...this.#texts.keys());
     this.#texts.clear();
     this.#items.clear();
     socket.onmessage = ({ data }) => this.#take(JSON.parse(String(data)) as Message);
-    socket.onclose = ({ code, reason }) => this.#closed(code, reason);
+    const closed = (code: number, reason: string): void => {
+      if (this.#socket === socket) this.#closed(code, reason);
+    };
+    socket.onclose = ({ code, reason }) => closed(code, reason);
+    socket.onerror = () => closed(1006, ""); // Node 20 says no more of a connection that was refused
   }
 
   #take(message: Message): void {
@@ -215,6 +219,7 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
   }
 
   #closed(code: number, reason: string): void {
+    this.#socket = undefined;
     if (this.#over) return;
     if (code === REFUSED) return this.#end(new ProblemError({ status: 400, code: reason || "INTERNAL", detail: reason }));
     if (Date.now() - this.#heardAt > this.#connecting.patienceMs) {

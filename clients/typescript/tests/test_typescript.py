@@ -86,7 +86,7 @@ async def test_live_speech_goes_on_where_its_connection_broke(compiled: Path) ->
     """All text comes, once; committed text grows under one name across connections; a wrong option is refused."""
     async with scripted() as (http, gateway):
         assert http.base_url.port is not None
-        async with _cutting(http.base_url.port, 5_000, 5_000) as proxy:
+        async with _cutting(http.base_url.port, 5_000, 0, 5_000) as proxy:
             said = await _run("listen.mjs", compiled, proxy)
     *events, last = said["events"]
     finals = [event["text"] for event in events if event["type"] == "text" and event["final"]]

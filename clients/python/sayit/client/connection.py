@@ -147,10 +147,14 @@ class GatewayConnection:
             call = method(request, metadata=self.metadata)
             try:
                 async for message in call:
-                    self._reached = True
+                    self.answered()
                     yield message
             finally:
                 call.cancel()
+
+    def answered(self) -> None:
+        """Notes that a gateway has answered: one that does not any more is waited for."""
+        self._reached = True
 
     @contextmanager
     def errors_translated(self) -> Iterator[None]:

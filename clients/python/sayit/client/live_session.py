@@ -223,6 +223,7 @@ class LiveSession:
             call = self._connection.live.StreamingRecognize(metadata=self._connection.metadata)
             async with writing(call, self._messages(begun)):
                 async for message in call:
+                    self._connection.answered()
                     try:
                         event = live_event_from_proto(message)
                     except SayItError:  # of a newer server
@@ -268,8 +269,9 @@ class LiveSession:
         self.job_id = started.job.id
         lost = set(range(started.next_utterance)) - self._inbox.finals
         texts = await self._final_texts(lost, known_seq, started.job.last_seq)
-        for event in (started, *texts):
-            self._inbox.put(event)
+        self._inbox.put(started)
+        for text in texts:
+            self._inbox.put(text)
         self._started = started
 
     async def _final_texts(self, utterances: set[int], after_seq: int, last_seq: int) -> list[LiveText]:

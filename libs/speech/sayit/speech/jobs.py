@@ -29,9 +29,9 @@ def check_labels(labels: Mapping[str, str]) -> None:
 
 
 class JobState(StrEnum):
-    """Where a job is. RECEIVING → PREPARING → RUNNING → MERGING → COMPLETED | FAILED | CANCELLED."""
+    """Where a job is. PREPARING → RUNNING, or RECEIVING; then MERGING → COMPLETED | FAILED | CANCELLED."""
 
-    #: Bytes are still arriving; the job's id is not given out yet.
+    #: A live session: it is spoken, heard and written down.
     RECEIVING = "receiving"
     #: Accepted and durable; the audio is decoded and cut into chunks, the first chunks may already run.
     PREPARING = "preparing"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,8 @@ class Client:
     asked: list[Decode] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     waiting: dict[int, Decode] = field(default_factory=dict)
+    #: The language that is detected where none is asked for, and its probability.
+    heard: tuple[str, float] = ("ko", 1.0)
     #: What was stored last.
     state: SessionState = NEW
 
@@ -110,7 +112,10 @@ class Client:
         """Every request has its text."""
         while self.waiting:
             request_id = min(self.waiting)
-            self.do(self.conversation.decoded(request_id, read(self.waiting.pop(request_id).pcm)))
+            asked = self.waiting.pop(request_id)
+            language, probability = (asked.language, 1.0) if asked.language else self.heard
+            text = replace(read(asked.pcm), language=language, language_probability=probability)
+            self.do(self.conversation.decoded(request_id, text))
 
     def hear(self, samples: NDArray[np.int16], step: int = 640, *, answer: bool = True) -> None:
         """Feeds audio, answering at once or not at all."""

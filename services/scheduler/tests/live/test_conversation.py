@@ -148,6 +148,41 @@ def test_an_engine_that_fails():
     assert not session.conversation.busy
 
 
+def test_the_language_settles():
+    """Short speech is taken to be in the language that was heard before, until that is what the session settles on."""
+    session = client()
+    session.heard = ("ko", 0.9)
+    for words in (4, 3, 3, 3):
+        session.hear(spoken(words, 1.0))
+    assert [decode.language for decode in session.asked if decode.final] == ["", "ko", "ko", "ko"]
+    assert session.state.language == "ko"
+    assert client(session.state).conversation.feed(b"") == []
+
+
+def test_a_language_in_doubt_does_not_settle():
+    """Two languages that are heard alike long are detected further on."""
+    session = client()
+    for heard in [("ko", 0.5), ("ja", 0.5)] * 3:
+        session.heard = heard
+        session.hear(spoken(4, 1.0))
+    assert session.state.language == ""
+
+
+def test_the_language_changes_where_that_is_clear():
+    """Of an utterance that is long enough it is detected again; what was not clear is written in the old one."""
+    session = client()
+    session.hear(spoken(20, 1.0))
+    session.heard = ("zh", 0.8)
+    session.hear(spoken(20, 1.0))
+    assert [final.output.language for final in session.finals] == ["ko", "ko"]
+    session.heard = ("en", 0.95)
+    session.hear(spoken(20, 1.0))
+    assert session.finals[2].output.language == session.state.language == "en"
+    session.hear(spoken(2, 1.0))
+    assert session.asked[-1].language == "en"
+    assert session.words == [*said(20)] * 3 + said(2)
+
+
 def test_half_a_sample_is_refused():
     """Whoever has the bytes keeps it until its other half is there."""
     with pytest.raises(ValueError, match="half"):

@@ -138,7 +138,7 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     JOB_STATE_UNSPECIFIED: _JobState.ValueType  # 0
     """Never sent."""
     JOB_STATE_RECEIVING: _JobState.ValueType  # 1
-    """Bytes are still arriving; the id is not given out yet."""
+    """A live session: it is spoken, heard and written down; MERGING follows."""
     JOB_STATE_PREPARING: _JobState.ValueType  # 2
     """Accepted and durable; the audio is decoded and cut, the first chunks may already run."""
     JOB_STATE_RUNNING: _JobState.ValueType  # 3
@@ -158,7 +158,7 @@ class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
 JOB_STATE_UNSPECIFIED: JobState.ValueType  # 0
 """Never sent."""
 JOB_STATE_RECEIVING: JobState.ValueType  # 1
-"""Bytes are still arriving; the id is not given out yet."""
+"""A live session: it is spoken, heard and written down; MERGING follows."""
 JOB_STATE_PREPARING: JobState.ValueType  # 2
 """Accepted and durable; the audio is decoded and cut, the first chunks may already run."""
 JOB_STATE_RUNNING: JobState.ValueType  # 3

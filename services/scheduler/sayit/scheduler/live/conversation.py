@@ -22,6 +22,9 @@ from sayit.speech.transcript import Word
 _PAD = samples_of(0.4)
 #: New speech after which interim text is asked for again.
 _STEP = samples_of(0.5)
+#: A session settles on a language that was heard for so long, and leans to it before; and this many times as long as
+#: any other.
+_SETTLED_S, _LEANING_S, _SETTLED_TIMES = 2.0, 1.0, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,8 @@ class Conversation:
         self._interim = interim
         self._number = state.utterance
         self._language = state.language
+        #: Seconds of speech in each language, weighted with its probability, until the session settles on one.
+        self._heard: dict[str, float] = {}
         #: Where the last utterance ended.
         self._end = state.start_sample
         #: Audio that is still needed, and where it begins.
@@ -264,7 +269,11 @@ class Conversation:
         if turn.kind is TurnKind.BEGINS:
             start = max(self._end, turn.at_sample - _PAD)
             self._open = Utterance(
-                number=self._number, start=start, speech_start=turn.at_sample, language=self._language
+                number=self._number,
+                start=start,
+                speech_start=turn.at_sample,
+                language=self._language,
+                leaning=self._heard_for(_LEANING_S),
             )
             return [SpeechBegan(utterance=self._number, at_sample=turn.at_sample)]
         utterance = self._open
@@ -344,7 +353,7 @@ class Conversation:
         while self._closed and self._closed[0].has_last_text:
             utterance = self._closed.popleft()
             output = utterance.output()
-            self._language = utterance.settles_on(output) or self._language
+            self._settle(utterance)
             actions.append(
                 Final(
                     utterance=utterance.number,
@@ -359,3 +368,18 @@ class Conversation:
                 )
             )
         return actions + self._ask_interim()
+
+    def _settle(self, utterance: Utterance) -> None:
+        """What an utterance says of the session's language."""
+        language, seconds = utterance.evidence
+        if utterance.changes_language:
+            self._language = language
+        elif language and not self._language:
+            self._heard[language] = self._heard.get(language, 0.0) + seconds
+            self._language = self._heard_for(_SETTLED_S)
+
+    def _heard_for(self, least_s: float) -> str:
+        """The language that was heard for so long, and clearly longer than any other; empty where there is none."""
+        next_s, longest_s = sorted([0.0, 0.0, *self._heard.values()])[-2:]
+        clear = longest_s >= max(least_s, _SETTLED_TIMES * next_s)
+        return max(self._heard, key=self._heard.__getitem__) if clear else ""

@@ -11,9 +11,10 @@ from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.transcript import Segment, Word
 from sayit.speech.word_times import in_order
 
-#: A language that is detected with this probability on so much audio is what the session settles on ...
+#: A language that is detected with this probability on so much audio is the utterance's, where the session has not
+#: settled on one ...
 _SURE, _SURE_S = 0.8, 2.0
-#: ... and with this one on so much an utterance's own, where the session has settled on another.
+#: ... and with this one on so much, where it has.
 _CLEAR, _CLEAR_S = 0.9, 3.0
 #: Words are committed from so much audio on: with less the model guesses.
 _LEAST_S = 2.0
@@ -33,11 +34,19 @@ class Utterance:
         start: where its audio begins.
         speech_start: where its speech does.
         language: what the session has settled on; empty before.
+        leaning: what it would settle on now; short speech is taken to be in it.
         committed: its words that were given out.
     """
 
     def __init__(
-        self, *, number: int, start: int, speech_start: int, language: str, committed: Sequence[Word] = ()
+        self,
+        *,
+        number: int,
+        start: int,
+        speech_start: int,
+        language: str,
+        leaning: str = "",
+        committed: Sequence[Word] = (),
     ) -> None:
         self.number = number
         self.start = start
@@ -48,7 +57,7 @@ class Utterance:
         #: Up to here its audio was asked about.
         self.heard = max(speech_start, samples_of(committed[-1].end_s)) if committed else speech_start
         self.words = Agreement(committed)
-        self._settled = language
+        self._settled, self._leaning = language, leaning
         #: Its own language, once there was enough of it to detect one.
         self._found = ""
         #: Stretch and language of each request.
@@ -56,6 +65,8 @@ class Utterance:
         #: The request for its last text, and that text, times of the session; void once its speech goes on.
         self._last_id: int | None = None
         self._last: ChunkOutput | None = None
+        #: The language that it was asked for in.
+        self._last_asked = ""
         self._compute_s = 0.0
 
     @property
@@ -86,9 +97,9 @@ class Utterance:
     def ask(self, request_id: int, end: int, *, final: bool) -> tuple[int, str, str]:
         """Asks for the text up to a sample; returns where the stretch begins, the text before it, and the language."""
         start, prompt = self._stretch(end)
-        language = self._found
-        if not language and seconds_of(end - start) < _CLEAR_S:
-            language = self._settled
+        language, seconds = self._found, seconds_of(end - start)
+        if not language and seconds < _CLEAR_S:
+            language = self._settled or (self._leaning if seconds < _SURE_S else "")
         self._asked[request_id] = start, end, language
         self.heard = max(self.heard, end)
         if final:
@@ -141,7 +152,7 @@ class Utterance:
             return False
         output = _moved(output, seconds_of(start))
         if last:
-            self._last = output
+            self._last, self._last_asked = output, asked
         before = self.words.committed, self.words.tentative
         fit = all(s.compression_ratio <= _REPETITIVE and s.avg_logprob >= _DOUBTFUL for s in output.segments)
         commits = fit and seconds_of(end - self.start) >= _LEAST_S
@@ -171,11 +182,19 @@ class Utterance:
         segments = _with_words(output, committed, said, self.language)
         return replace(output, segments=tuple(replace(s, id=number) for number, s in enumerate(segments)))
 
-    def settles_on(self, output: ChunkOutput) -> str:
-        """The language that the session settles on by this utterance; empty for none."""
+    @property
+    def changes_language(self) -> bool:
+        """Whether it is clearly in another language than what the session has settled on."""
+        return bool(self._settled and self._found) and self._found != self._settled
+
+    @property
+    def evidence(self) -> tuple[str, float]:
+        """Its language, and seconds of speech times its probability: as detected, or half where it was asked for."""
+        if self._last is None or not self._last.segments:
+            return "", 0.0
         seconds = sum(seconds_of(end - start) for start, end in self.speech)
-        sure = output.language_probability >= _SURE and seconds >= _SURE_S and output.segments
-        return output.language if sure else ""
+        probability = 0.5 if self._last_asked else self._last.language_probability
+        return self._last.language, probability * seconds
 
     def _stretch(self, end: int) -> tuple[int, str]:
         """Where to decode from, and the text before that."""

@@ -61,6 +61,19 @@ export function headers() {
 }
 
 /**
+ * A WebSocket of the service, with the key of this tab.
+ *
+ * @param {string} path
+ * @param {string} protocol
+ * @returns {{socket: WebSocket, key: string}}
+ */
+export function openSocket(path, protocol) {
+  const [url, key] = [new URL(path, location.href), currentKey()];
+  url.protocol = url.protocol.replace("http", "ws");
+  return { socket: new WebSocket(url, [protocol, ...(key ? [`openai-insecure-api-key.${key}`] : [])]), key };
+}
+
+/**
  * Asks for a key once, however many requests were refused.
  *
  * @param {string} refused the key that was not accepted, empty if there was none

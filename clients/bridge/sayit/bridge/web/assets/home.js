@@ -67,6 +67,7 @@ function dropZone() {
       { class: "drop-actions" },
       h("button", { type: "button", class: "button primary", onclick: () => input.click() }, icon("upload"), t("drop.choose")),
       h("button", { type: "button", class: "button", onclick: () => void startRecording() }, icon("mic"), t("drop.record")),
+      h("button", { type: "button", class: "button", onclick: () => void startRecording(true) }, icon("dictate"), t("drop.dictate")),
     ),
     input,
   );

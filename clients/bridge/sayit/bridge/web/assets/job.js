@@ -59,6 +59,8 @@ class JobView {
     this.job = null;
     /** @type {unknown} what the service refused the job with */
     this.refusal = null;
+    /** Whether it is a dictation that goes on. */
+    this.speaking = false;
     this.head = jobHead();
     this.removed = removedText([]);
     this.text = createTextView({
@@ -178,7 +180,19 @@ class JobView {
     note(job);
     if (this.left.aborted) return;
     this.head.show(job);
+    this.#offerAudio(job);
     if (job.progress.total) this.player.setDuration(job.progress.total);
+  }
+
+  /**
+   * A dictation's audio is there when it has ended.
+   *
+   * @param {Job} job
+   */
+  #offerAudio({ state }) {
+    const speaking = state === "receiving";
+    if (this.speaking && !speaking) void this.player.load();
+    this.player.element.hidden = this.speaking = speaking;
   }
 
   /**
@@ -216,6 +230,7 @@ class JobView {
     if (!this.job) return;
     this.job = { ...this.job, ...change };
     this.head.show(this.job);
+    this.#offerAudio(this.job);
     if (this.job.progress.total) this.player.setDuration(this.job.progress.total);
   }
 

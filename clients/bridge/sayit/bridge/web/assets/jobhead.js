@@ -6,6 +6,7 @@ import { cancel } from "./history.js";
 import { maybe, relative, remember, remembered, t } from "./i18n.js";
 import { toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
+import { currentRecording } from "./recorder.js";
 import { isEnded } from "./wire.js";
 
 /** @import {Job} from "./wire.js" */
@@ -90,7 +91,7 @@ export function jobHead() {
     else bar.value = done;
     state.textContent = t(`state.${now.state}`);
     how.textContent = progressText(now.progress);
-    stopping.hidden = ended;
+    stopping.hidden = ended || currentRecording()?.dictation?.job === now.id; // whose bar has what it needs
     deleting.hidden = !ended;
     void isRepeatable(now).then((repeatable) => (again.hidden = !repeatable));
     problem.hidden = now.state !== "failed" && now.state !== "cancelled";

@@ -3,12 +3,14 @@
  * recorded is sent when it ends, also when the microphone goes away.
  */
 
-import { largestUpload } from "./api.js";
+import { deleteJob, largestUpload } from "./api.js";
+import { Dictation } from "./dictation.js";
 import { roughly, t } from "./i18n.js";
 import { chosenOptions } from "./options.js";
 import { toast } from "./overlays.js";
 import { claim, forgetRecorded, keepPiece, keepRecorded } from "./recordings.js";
 import { randomKey, send } from "./sending.js";
+import { keepAudio } from "./store.js";
 
 /** In order of preference; Safari records mp4 only. */
 const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
@@ -30,6 +32,10 @@ export class Recording {
   /** Whether all of it is stored in the browser so far. */
   kept = true;
   littleStorage = false;
+  /** @type {Dictation | null} where the service hears what is recorded */
+  dictation = null;
+  /** @type {() => void} */
+  #changed;
   /** @type {Blob[]} */
   #pieces = [];
   /** Seconds before the last pause. */
@@ -44,6 +50,7 @@ export class Recording {
    */
   constructor(stream, changed, broken) {
     this.stream = stream;
+    this.#changed = changed;
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
     this.recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS_PER_S, ...(mimeType && { mimeType }) });
     this.recorder.ondataavailable = ({ data }) => {
@@ -53,11 +60,29 @@ export class Recording {
     stream.getAudioTracks().forEach((track) => track.addEventListener("ended", broken));
     this.context = new AudioContext();
     this.analyser = new AnalyserNode(this.context, { fftSize: 1024 });
-    this.context.createMediaStreamSource(stream).connect(this.analyser);
     this.samples = new Float32Array(this.analyser.fftSize);
+  }
+
+  /**
+   * Begins to record.
+   *
+   * @param {boolean} dictating whether the service hears it, too
+   */
+  async begin(dictating) {
+    const source = this.context.createMediaStreamSource(this.stream);
+    source.connect(this.analyser);
     void claim(this.id);
     void this.#keepHead(false);
+    if (dictating) {
+      const began = (/** @type {string} */ job) => {
+        void this.#keepHead(false);
+        location.hash = `#/jobs/${job}`; // where its text is
+      };
+      const asked = { options: chosenOptions(), name: t("dictate.name", { time: this.#time }) };
+      this.dictation = await Dictation.begin(this.context, source, asked, { changed: this.#changed, began });
+    }
     this.recorder.start(1000);
+    this.#since = performance.now();
   }
 
   /** @param {Blob} piece */
@@ -74,8 +99,8 @@ export class Recording {
   /** @param {boolean} finished */
   async #keepHead(finished) {
     const { id, name, type } = this;
-    const options = finished ? chosenOptions() : null;
-    if (!(await keepRecorded({ id, name, type, startedAt: this.#startedAt.getTime(), options }))) this.kept = false;
+    const [options, job] = [finished ? chosenOptions() : null, this.dictation?.job ?? ""];
+    if (!(await keepRecorded({ id, name, type, startedAt: this.#startedAt.getTime(), options, job }))) this.kept = false;
   }
 
   get type() {
@@ -84,8 +109,11 @@ export class Recording {
 
   /** Of the file: it says when the recording began. */
   get name() {
-    const time = this.#startedAt.toLocaleString("sv").slice(0, 16).replace(":", "."); // 2025-01-31 17.05, sortable
-    return `${t("record.name", { time })}.${this.type.split("/")[1]}`;
+    return `${t("record.name", { time: this.#time })}.${this.type.split("/")[1]}`;
+  }
+
+  get #time() {
+    return this.#startedAt.toLocaleString("sv").slice(0, 16).replace(":", "."); // 2025-01-31 17.05, sortable
   }
 
   get paused() {
@@ -112,6 +140,8 @@ export class Recording {
 
   /** @returns {string} what the person should know, empty if all is well */
   get warning() {
+    if (this.dictation?.error) return t("dictate.failed", { why: this.dictation.error.message });
+    if (this.dictation?.state === "waiting") return t("dictate.waiting");
     if (!this.kept) return t("record.unkept");
     const left = this.limit - LAST_BYTES - this.bytes;
     if (this.limit && left < this.limit * NEARLY)
@@ -122,10 +152,12 @@ export class Recording {
   pause() {
     this.#before = this.seconds;
     this.recorder.pause();
+    if (this.dictation) this.dictation.paused = true;
   }
 
   resume() {
     this.recorder.resume();
+    if (this.dictation) this.dictation.paused = false;
     this.#since = performance.now();
   }
 
@@ -136,6 +168,7 @@ export class Recording {
       this.recorder.stop(); // the last piece comes before the event
       await stopped;
     }
+    await this.dictation?.stop();
     this.release();
     await this.#keepHead(true);
     return new File(this.#pieces, this.name, { type: this.type });
@@ -171,12 +204,16 @@ export function currentRecording() {
   return current;
 }
 
-/** Asks for the microphone and begins; says why where it cannot. */
-export async function startRecording() {
+/**
+ * Asks for the microphone and begins; says why where it cannot.
+ *
+ * @param {boolean} [dictating] whether the text is wanted while one speaks
+ */
+export async function startRecording(dictating = false) {
   if (starting || current) return;
   starting = true;
   try {
-    const recording = await record();
+    const recording = await record(dictating);
     current = recording;
     void keepAwake();
     listener();
@@ -188,17 +225,22 @@ export async function startRecording() {
   }
 }
 
-/** @returns {Promise<Recording>} @throws {Error} with a sentence for people */
-async function record() {
+/**
+ * @param {boolean} dictating
+ * @returns {Promise<Recording>}
+ * @throws {Error} with a sentence for people
+ */
+async function record(dictating) {
   if (!navigator.mediaDevices || !window.MediaRecorder) throw new Error(t("record.insecure"));
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     /** @type {Recording} */
     const recording = new Recording(
       stream,
-      () => (recording.full ? endEarly(recording, t("record.full")) : listener()),
+      () => heed(recording),
       () => endEarly(recording, t("record.failed")),
     );
+    await recording.begin(dictating);
     return recording;
   } catch (error) {
     const name = error instanceof DOMException ? error.name : "";
@@ -206,6 +248,17 @@ async function record() {
     if (name === "NotAllowedError" || name === "SecurityError") throw new Error(t("record.refused"));
     throw new Error(t("record.failed"));
   }
+}
+
+/**
+ * Takes what has become of a recording.
+ *
+ * @param {Recording} recording
+ */
+function heed(recording) {
+  if (recording.full) endEarly(recording, t("record.full"));
+  else if (recording.dictation?.error?.code === "JOB_CANCELLED" && current === recording) void discardRecording();
+  else listener();
 }
 
 /**
@@ -221,7 +274,14 @@ function endEarly(recording, reason) {
 /** Ends the recording and sends it. */
 export async function finishRecording() {
   const ending = taken();
-  if (ending) send([await ending.finish()], chosenOptions(), ending.id);
+  if (!ending) return;
+  const { id, dictation } = ending;
+  const file = await ending.finish();
+  if (dictation?.job) await keepAudio(dictation.job, file);
+  const refused = dictation ? await dictation.finish().catch((error) => error.message) : "";
+  if (dictation && !refused) return forgetRecorded(id);
+  if (refused) toast(t("dictate.sent", { why: refused }), "problem");
+  send([file], chosenOptions(), id);
 }
 
 /** Ends the recording and forgets it. */
@@ -229,7 +289,11 @@ export async function discardRecording() {
   const ending = taken();
   if (!ending) return;
   await ending.finish();
+  ending.dictation?.leave();
   await forgetRecorded(ending.id);
+  if (!ending.dictation?.job) return;
+  location.hash = "#/";
+  await deleteJob(ending.dictation.job).catch(() => undefined); // it expires
 }
 
 /** The recording that ends now. */

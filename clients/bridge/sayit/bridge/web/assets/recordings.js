@@ -8,8 +8,8 @@ import { everyOf, put, within } from "./store.js";
 /** @import {Options} from "./wire.js" */
 
 /**
- * @typedef {{id: string, startedAt: number, type: string, name: string, options: Options | null}} Recorded `name`: of the
- * file; `options`: those it is to be transcribed with, null until it was finished
+ * @typedef {{id: string, startedAt: number, type: string, name: string, options: Options | null, job?: string}} Recorded `name`:
+ * of the file; `options`: those it is to be transcribed with, null until it was finished; `job`: of a dictation
  */
 
 /**

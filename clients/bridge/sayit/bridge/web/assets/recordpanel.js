@@ -1,5 +1,6 @@
 /** What is seen of recordings above every view: the one that runs, and those that an earlier page could not send. */
 
+import { getJob } from "./api.js";
 import { byId, h, icon, saveAs } from "./dom.js";
 import { clock, relative, t } from "./i18n.js";
 import { chosenOptions } from "./options.js";
@@ -7,11 +8,14 @@ import { confirmed } from "./overlays.js";
 import { currentRecording, discardRecording, finishRecording, onRecording, pauseOrResume } from "./recorder.js";
 import { forgetRecorded, orphans, recordedFile, recordedSeconds } from "./recordings.js";
 import { send } from "./sending.js";
+import { keepAudio } from "./store.js";
 
 /** @import {Recording} from "./recorder.js" */
 /** @import {Recorded} from "./recordings.js" */
 
 const BARS = 48;
+/** Of a dictation whose page was closed: the service has less than the browser by so much, in seconds. */
+const MOST_UNHEARD_S = 4;
 
 /** @type {{recording: Recording, element: HTMLElement, update: () => void} | null} */
 let panel = null;
@@ -48,9 +52,22 @@ export function redrawRecordings() {
 async function takeOrphan(recorded) {
   const seconds = await recordedSeconds(recorded.id);
   if (!seconds) return forgetRecorded(recorded.id); // its tab ended in the first second
+  if (await wasHeard(recorded, seconds)) return forgetRecorded(recorded.id);
   if (recorded.options) return send([await recordedFile(recorded)], recorded.options, recorded.id); // it was on its way
   recovered = [...recovered, { recorded, seconds }];
   redrawRecordings();
+}
+
+/**
+ * Whether the job of a dictation has all of it; its audio can be played then.
+ *
+ * @param {Recorded} recorded
+ * @param {number} seconds
+ */
+async function wasHeard(recorded, seconds) {
+  const job = recorded.job ? await getJob(recorded.job).catch(() => null) : null;
+  if (!job || job.state === "failed" || (job.progress.total ?? 0) < seconds - MOST_UNHEARD_S) return false;
+  return keepAudio(job.id, await recordedFile(recorded));
 }
 
 /** @param {Recorded} recorded */
@@ -91,9 +108,14 @@ function question({ recorded, seconds }) {
   );
 }
 
-/** Asks before a recording is thrown away. */
-export function discardConfirmed() {
-  return confirmed({ title: t("record.discard.title"), text: t("record.discard.text"), confirm: t("record.discard") });
+/**
+ * Asks before a recording is thrown away.
+ *
+ * @param {boolean} [sent] whether the service has it, too
+ */
+export function discardConfirmed(sent = false) {
+  const [title, text] = sent ? [t("dictate.discard.title"), t("dictate.discard.text")] : [t("record.discard.title"), t("record.discard.text")];
+  return confirmed({ title, text, confirm: t("record.discard") });
 }
 
 /** @param {Recording} recording */
@@ -103,9 +125,10 @@ function recordPanel(recording) {
   const levels = Array.from({ length: BARS }, () => h("span", { style: { "--height": 0.03 } }));
   const warning = h("p", { class: "record-warning", role: "alert" });
   const pausing = h("button", { type: "button", class: "button", onclick: pauseOrResume });
+  const { dictation } = recording;
   const element = h(
     "section",
-    { class: "record", "aria-label": t("record.title") },
+    { class: dictation ? "record dictating" : "record", "aria-label": t(dictation ? "drop.dictate" : "record.title") },
     h("p", { class: "record-title" }, h("span", { class: "record-dot", "aria-hidden": "true" }), title),
     time,
     h("div", { class: "levels", "aria-hidden": "true" }, ...levels),
@@ -117,12 +140,12 @@ function recordPanel(recording) {
         "button",
         { type: "button", class: "button primary", onclick: () => void finishRecording() },
         icon("check"),
-        t("record.stop"),
+        t(dictation ? "dictate.stop" : "record.stop"),
       ),
       pausing,
       h(
         "button",
-        { type: "button", class: "button", onclick: async () => (await discardConfirmed()) && discardRecording() },
+        { type: "button", class: "button", onclick: async () => (await discardConfirmed(Boolean(dictation?.job))) && discardRecording() },
         t("record.discard"),
       ),
     ),
@@ -130,8 +153,11 @@ function recordPanel(recording) {
   const update = () => {
     const { paused } = recording;
     element.classList.toggle("paused", paused);
-    title.textContent = t(paused ? "record.paused" : "record.title");
-    pausing.replaceChildren(icon(paused ? "mic" : "pause"), t(paused ? "record.resume" : "record.pause"));
+    const connecting = dictation && (dictation.state === "connecting" || dictation.state === "waiting");
+    const going = dictation?.error ? "record.title" : connecting ? "dictate.connecting" : dictation ? "dictate.title" : "record.title";
+    title.textContent = t(paused ? "record.paused" : going);
+    const on = t(dictation ? "dictate.resume" : "record.resume");
+    pausing.replaceChildren(icon(paused ? "mic" : "pause"), paused ? on : t("record.pause"));
     if (warning.textContent !== recording.warning) warning.textContent = recording.warning;
   };
   let drawnAt = 0;

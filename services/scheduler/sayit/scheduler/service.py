@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import grpc
@@ -54,8 +55,10 @@ from sayit.scheduler.outbound.exchange import Exchange
 from sayit.scheduler.retention.sweeper import Sweeper
 from sayit.scheduler.settings import SchedulerSettings, receivers_of
 from sayit.scheduler.webhooks.delivery import Webhooks
+from sayit.speech.audio import samples_of
 from sayit.speech.errors import SayItError
 from sayit.speech.language_names import LANGUAGES
+from sayit.speech.options import Channels, Options
 from sayit.speech.presets import Presets, PresetsError, load_presets
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
     )
 
 
-def new_splitter(channels: int, numbered: bool, voice_threshold: float) -> ChannelSplitter:
+def new_splitter(channels: int, options: Options, voice_threshold: float) -> ChannelSplitter:
     """The splitter of one recording."""
     # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -108,7 +111,13 @@ def new_splitter(channels: int, numbered: bool, voice_threshold: float) -> Chann
     from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
 
     config = SplitConfig(threshold=voice_threshold, neg_threshold=max(voice_threshold - 0.15, voice_threshold / 2))
-    return ChannelSplitter(lambda: Splitter(config, SileroDetector()), channels=channels, numbered=numbered)
+    times = [samples_of(seconds) for seconds in options.clip_timestamps]
+    return ChannelSplitter(
+        lambda: Splitter(config, SileroDetector()),
+        channels=channels,
+        numbered=options.channels is Channels.SPLIT,
+        clips=[(start, end) for start, end in zip_longest(times[::2], times[1::2])],
+    )
 
 
 @asynccontextmanager

@@ -97,7 +97,7 @@ def test_delete_while_running_ends_it(suite: RunningSuite) -> None:
         assert error.value.kind is ErrorKind.JOB_NOT_FOUND
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "SayIt can read"), ("ko", "지원하지 않는 파일 형식입니다")])
+@pytest.mark.parametrize(("language", "words"), [("en", "SayIt can read"), ("ko", "오디오나 동영상 파일이 아닙니다")])
 def test_the_command_line_says_it_in_the_users_language(
     suite: RunningSuite, tmp_path: Path, language: str, words: str
 ) -> None:

@@ -173,7 +173,7 @@ def test_errors_are_sentences_in_the_page_s_language(browser: Browser, bridge_ur
     with opened(browser, bridge_url, locale="ko-KR") as page:
         page.set_input_files(".drop input[type=file]", files)
         refused = page.locator(".card[data-state=refused]")
-        expect(refused).to_contain_text("지원하지 않는 파일 형식입니다")
+        expect(refused).to_contain_text("읽을 수 있는 오디오나 동영상 파일이 아닙니다")
         expect(refused).to_contain_text("<img src=x onerror=alert(1)>.mp3")
         expect(page.locator(".card[data-state=completed]", has_text="ko-8s.flac").first).to_be_visible()
         page.locator(".card[data-state=failed] a", has_text="bad.mp3").first.click()

@@ -111,6 +111,8 @@ def test_every_command_has_help(command: str) -> None:
         (["transcribe", "none.wav", "--word_timestamps=2"], 2, "write True or False"),
         (["transcribe", __file__, "--server", "nowhere"], 2, "'nowhere' is no address"),
         (["transcribe", __file__, "--model", "no-such-model"], 1, "[MODEL_NOT_AVAILABLE]"),
+        (["transcribe", __file__, "--clip_timestamps", "3,2"], 2, "clip_timestamps is not valid: write start,end"),
+        (["transcribe", __file__, "--clip_timestamps", "a"], 2, "write seconds"),
         (["transcribe"], 2, "Missing argument"),
         (["jobs", "show", "x", "--server", "127.0.0.1:1"], 3, "[NO_SUITE]"),
         (["keys", "list", "--file", "/does/not/exist"], 1, "no file of keys"),

@@ -15,7 +15,7 @@ from sayit.cli.messages import LocalError
 from sayit.cli.transcription import inputs as sources
 from sayit.cli.transcription.display import RunSpeed, Show, clock, display
 from sayit.cli.transcription.live_transcript import LiveTranscript
-from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of, without_done
+from sayit.cli.transcription.outputs import Form, Outputs, formats_of, without_done
 from sayit.cli.transcription.progress import ProgressBars
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, JobState, PartialText, Progress, Refinement, StateChanged
@@ -155,31 +155,19 @@ def test_formats_are_those_named_or_that_of_the_ending(names: list[str], output:
     assert formats_of(names, output) == tuple(map(Format, formats.split()))
 
 
-def test_what_is_no_format_and_no_clip_is_told() -> None:
+def test_what_is_no_format_is_told() -> None:
     """With what there is."""
     with pytest.raises(ValueError, match=r"no format 'doc': txt, timed\.txt, json"):
         formats_of(["doc"], None)
-    for wrong in ("a", "3,2", "1,1"):
-        with pytest.raises(ValueError, match="write start,end"):
-            clips_of(wrong)
-
-
-def test_only_the_clips_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    """By the middle of a segment; the last clip may be open."""
-    for clips, kept in (("0.5,3.5", "one\ntwo\n"), ("4", "three\n"), ("0,2", "one\n"), ("9,10", "")):
-        Outputs(_inputs("a.wav"), _form(Format.TXT, clips=clips_of(clips)), None).put(
-            0, transcript("one", "two", "three")
-        )
-        assert capsys.readouterr().out == kept, clips
 
 
 def test_removed_text_is_shown_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """As a line of its own, and of the clips only."""
+    """As a line of its own."""
     gone = (
         Suppressed(text="MBC", reason=SuppressionReason.NO_SPEECH, start_s=float(at), end_s=at + 0.5) for at in (1, 9)
     )
     value = replace(transcript("one", "two"), suppressed=tuple(gone))
-    for form, lines in ((_form(Format.TXT), 2), (_form(Format.TXT, suppressed=True, clips=clips_of("0,5")), 3)):
+    for form, lines in ((_form(Format.TXT), 2), (_form(Format.TXT, suppressed=True), 4)):
         Outputs(_inputs("a.wav"), form, None).put(0, value)
         assert len(capsys.readouterr().out.splitlines()) == lines
 

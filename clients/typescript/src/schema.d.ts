@@ -965,6 +965,17 @@ export interface components {
             /** @description `split` transcribes each audio channel by itself, as of a recorded call. */
             channels?: components["schemas"]["Channels"];
             /**
+             * Clip Timestamps
+             * @description Only what is said between these seconds: start,end,start,end ...; the last end may be missing. Commas separate several in a query or a form.
+             * @example [
+             *       0,
+             *       30,
+             *       60,
+             *       90
+             *     ]
+             */
+            clip_timestamps?: number[];
+            /**
              * Compression Ratio Threshold
              * @description Above it a result is repetitive and fails.
              */
@@ -1676,6 +1687,7 @@ export interface components {
              *       "beam_size": 0,
              *       "best_of": null,
              *       "channels": "mix",
+             *       "clip_timestamps": [],
              *       "compression_ratio_threshold": null,
              *       "context": "within_chunk",
              *       "formatting": false,
@@ -2525,6 +2537,17 @@ export interface operations {
                      */
                     chunking_strategy?: string;
                     /**
+                     * Clip Timestamps
+                     * @description SayIt's own. Only what is said between these seconds: start,end,start,end ...; the last end may be missing. Commas separate several in a query or a form.
+                     * @example [
+                     *       0,
+                     *       30,
+                     *       60,
+                     *       90
+                     *     ]
+                     */
+                    clip_timestamps?: number[];
+                    /**
                      * Compression Ratio Threshold
                      * @description SayIt's own. Above it a result is repetitive and fails.
                      */
@@ -2813,6 +2836,17 @@ export interface operations {
                      * @description Accepted; recordings are always cut at pauses.
                      */
                     chunking_strategy?: string;
+                    /**
+                     * Clip Timestamps
+                     * @description SayIt's own. Only what is said between these seconds: start,end,start,end ...; the last end may be missing. Commas separate several in a query or a form.
+                     * @example [
+                     *       0,
+                     *       30,
+                     *       60,
+                     *       90
+                     *     ]
+                     */
+                    clip_timestamps?: number[];
                     /**
                      * Compression Ratio Threshold
                      * @description SayIt's own. Above it a result is repetitive and fails.
@@ -3199,6 +3233,17 @@ export interface operations {
                      * @description Letters that are read in a second; subtitles stay for so long where there is room.
                      */
                     chars_per_second?: number;
+                    /**
+                     * Clip Timestamps
+                     * @description Only what is said between these seconds: start,end,start,end ...; the last end may be missing. Commas separate several in a query or a form.
+                     * @example [
+                     *       0,
+                     *       30,
+                     *       60,
+                     *       90
+                     *     ]
+                     */
+                    clip_timestamps?: number[];
                     /**
                      * Compression Ratio Threshold
                      * @description Above it a result is repetitive and fails.

@@ -98,6 +98,7 @@ options = st.builds(
     temperature=st.none() | figures,
     max_tokens_per_window=counts,
     voice_threshold=st.none() | figures,
+    clip_timestamps=st.lists(seconds, max_size=3).map(tuple),
     guard=st.sampled_from(Guard),
     formatting=st.booleans(),
     mask_profanity=st.booleans(),

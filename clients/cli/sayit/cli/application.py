@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import help_texts, messages
-from sayit.cli.commands import backup, extras, jobs, keys, listen, system, transcribe, up, vocabulary, webhooks
+from sayit.cli.commands import audit, backup, extras, jobs, keys, listen, system, transcribe, up, vocabulary, webhooks
 from sayit.cli.commands.whisper_flags import WhisperCommand
 from sayit.cli.exit_codes import HELP, Exit, Failure, Interrupted, own_version
 from sayit.speech.errors import SayItError
@@ -107,6 +107,7 @@ app.command("capacity")(system.capacity)
 app.add_typer(system.models, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
+app.command("audit")(audit.audit)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(system.doctor)

@@ -52,10 +52,14 @@ class BackgroundTasks:
 
     async def do(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Runs the work in a task of its own; a cancelled caller stops waiting, the work goes on."""
+        return await asyncio.shield(self.start(work))
+
+    def start(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """Begins the work in a task of its own."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        return task
 
     async def wait(self) -> None:
         """Returns once everything is done; for the end of the process, before the database is closed."""

@@ -48,8 +48,10 @@ class ErrorKind(Enum):
     FILE_TOO_LARGE = Sentence(en="The file is larger than {limit_mb} MB.", ko="파일이 {limit_mb} MB보다 큽니다.")
     #: Not one of the containers that we read.
     INVALID_FORMAT = Sentence(
-        en="This is not a file that SayIt can read (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm/mkv, wma, amr, …).",
-        ko="지원하지 않는 파일 형식입니다 (wav, mp3, m4a/mp4, aac, flac, ogg/opus, webm/mkv, wma, amr 등).",
+        en="This is no audio or video file that SayIt can read: wav, mp3, m4a, mp4, mov, 3gp, aac, flac, ogg, opus, "
+        "webm, mkv, avi, mpeg, ts, flv, wma, wmv, amr, aiff, au, caf, w64.",
+        ko="SayIt이 읽을 수 있는 오디오나 동영상 파일이 아닙니다: wav, mp3, m4a, mp4, mov, 3gp, aac, flac, ogg, opus, "
+        "webm, mkv, avi, mpeg, ts, flv, wma, wmv, amr, aiff, au, caf, w64.",
     )
     #: A container that we read, with audio in a codec that we do not decode.
     UNSUPPORTED_CODEC = Sentence(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
@@ -190,6 +191,15 @@ class Options:
             limits=(0.0, 1.0),
         ),
     ] = None
+    clip_timestamps: Annotated[
+        tuple[float, ...],
+        Rule(
+            "Only what is said between these seconds: start,end,start,end ...; the last end may be missing.",
+            limits=(0.0, 1e6),
+            values=200,
+            examples=((0, 30, 60, 90),),
+        ),
+    ] = ()
     guard: Annotated[Guard, Rule("How strictly text is removed that was probably not said.")] = Guard.STANDARD
     formatting: Annotated[
         bool, Rule("Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.")
@@ -207,6 +217,8 @@ class Options:
             rule.check(f"decoding.{name}", getattr(self.decoding, name))
         if self.decoding.temperatures and self.temperature is not None:
             raise _invalid("decoding.temperatures", "either one temperature or several")
+        if any(after <= before for before, after in pairwise(self.clip_timestamps)):
+            raise _invalid("clip_timestamps", "write start,end,start,end ... in seconds, each above the one before")
         texts = {name: getattr(self, name).strip() for name in ("model", "prompt", "hotwords", "vocabulary")}
         return replace(self, language=language, languages=_allowed(self.languages, language), **texts)
 

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import grpc
@@ -28,6 +30,7 @@ from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
 from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.cache.chunk_cache import ChunkCache
+from sayit.scheduler.db.audit import SCHEDULER
 from sayit.scheduler.db.lease_keeper import Leasing
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.scratch import scratch_folder
@@ -55,7 +58,10 @@ from sayit.scheduler.outbound.exchange import Exchange
 from sayit.scheduler.retention.sweeper import Sweeper
 from sayit.scheduler.settings import SchedulerSettings, receivers_of
 from sayit.scheduler.webhooks.delivery import Webhooks
+from sayit.speech.audio import samples_of
+from sayit.speech.errors import SayItError
 from sayit.speech.language_names import LANGUAGES
+from sayit.speech.options import Channels, Options
 from sayit.speech.presets import Presets, PresetsError, load_presets
 
 if TYPE_CHECKING:
@@ -75,7 +81,7 @@ _RESUMABLE = (
 )
 #: Files that have a preparer of their own; half a minute of audio fits in most formats.
 SMALL_FILE_BYTES = 2_000_000
-_HOUR_S = 3600.0
+_HOUR_S, _DAY_S = 3600.0, 86_400.0
 _MEGABYTE = 1_000_000
 
 
@@ -107,7 +113,7 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
     )
 
 
-def new_splitter(channels: int, numbered: bool, voice_threshold: float) -> ChannelSplitter:
+def new_splitter(channels: int, options: Options, voice_threshold: float) -> ChannelSplitter:
     """The splitter of one recording."""
     # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -116,7 +122,13 @@ def new_splitter(channels: int, numbered: bool, voice_threshold: float) -> Chann
     from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
 
     config = SplitConfig(threshold=voice_threshold, neg_threshold=max(voice_threshold - 0.15, voice_threshold / 2))
-    return ChannelSplitter(lambda: Splitter(config, SileroDetector()), channels=channels, numbered=numbered)
+    times = [samples_of(seconds) for seconds in options.clip_timestamps]
+    return ChannelSplitter(
+        lambda: Splitter(config, SileroDetector()),
+        channels=channels,
+        numbered=options.channels is Channels.SPLIT,
+        clips=[(start, end) for start, end in zip_longest(times[::2], times[1::2])],
+    )
 
 
 def new_voices() -> Voices:
@@ -174,6 +186,7 @@ async def running(
         # Entered after the server, so that they end before it: a scheduler that stops begins nothing new.
         for loop in wired.loops():
             await stack.enter_async_context(in_background(loop))
+        await wired.stores.audit.note("scheduler.start", tenant="", subject=SCHEDULER, detail=version("sayit"))
         await server.set_serving(True)
         telemetry.logger().info("scheduler_up", address=server.address)
         try:
@@ -197,7 +210,12 @@ async def _opened(
     bus = RedisBus(redis_url, prefix=settings.redis_prefix)
     stack.push_async_callback(bus.close)
     receivers = receivers_of(settings.webhook_urls) if settings.secrets() else {}
-    rules = Rules(result_ttl_s=settings.result_ttl_h * _HOUR_S, choose=choose, receivers=receivers)
+    rules = Rules(
+        result_ttl_s=settings.result_ttl_h * _HOUR_S,
+        choose=choose,
+        receivers=receivers,
+        audit_s=settings.audit_days * _DAY_S,
+    )
     stores = await stack.enter_async_context(opened(settings.database(), rules, published=bus.publish_stored))
     queue = ArqQueue(redis_url, prefix=settings.redis_prefix, allow_evicting=settings.allow_evicting_redis)
     stack.push_async_callback(queue.close)
@@ -420,6 +438,7 @@ class _Wiring:
             control=Control(jobs=self.stores.jobs, registry=self.registry, stop=self.stop, bus=self.bus),
             event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
             transcripts=CorrectedTranscripts(results=self.results, store=self.stores.corrections),
+            audit=self.stores.audit,
             registry=self.registry,
             vocabularies=self.vocabularies,
             overview=self.overview,
@@ -449,9 +468,21 @@ class _Wiring:
         for _ in range(self.settings.prepare_concurrency):
             yield self.preparer.run()
 
+    async def _note(self, action: str, detail: str) -> None:
+        """Notes what an operator did."""
+        try:
+            await self.stores.audit.note(action, tenant="", subject=SCHEDULER, detail=detail)
+        except SayItError as error:
+            telemetry.logger().error("audit_missed", action=action, detail=detail, cause=error.cause)
+
     def adopt(self, now: SchedulerSettings) -> None:
         """Lets settings that were read again take effect."""
+        before = dict(vars(self.limits))
         self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
+        changed = [f"{name}={value}" for name, value in vars(self.limits).items() if value != before[name]]
+        if changed:
+            self.background.start(self._note("limits.change", " ".join(changed)))
+        self.stores.rules.audit_s = now.audit_days * _DAY_S
         self.stores.rules.result_ttl_s = now.result_ttl_h * _HOUR_S
         self.stores.rules.receivers = receivers_of(now.webhook_urls) if self.settings.secrets() else {}
         try:

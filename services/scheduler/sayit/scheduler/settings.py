@@ -113,6 +113,9 @@ class SchedulerSettings(ServiceSettings):
         json_schema_extra={**RELOADABLE, FORMERLY: "SAYIT_SECOND_LOOKS"},
     )
     upload_ttl_h: float = _live(24.0, gt=0, description="Hours that an upload without a job is kept.")
+    audit_days: float = _live(
+        30.0, ge=0, description="Days that the audit log is kept (`sayit audit`): who did what to which job. 0: none."
+    )
     voice_threshold: float = Field(
         0.5,
         ge=0,

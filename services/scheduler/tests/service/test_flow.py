@@ -200,6 +200,22 @@ async def test_the_same_file_again_is_answered_from_the_cache(tmp_path: Path, re
         await worker.claim(*await asyncio.wait_for(worker.take(), 5))
 
 
+async def test_only_the_clips_are_transcribed(tmp_path: Path, redis_url: str) -> None:
+    """The rest is no speech, at any threshold; their times are the recording's."""
+    async with suite(tmp_path, redis_url) as s:
+        worker = Transcriber(s)
+        runner = asyncio.create_task(worker.run())
+        await worker.report()
+        asked = [{"clip_timestamps": [2.0, 3.0, 5.0]}, {"clip_timestamps": [2.0, 3.0], "voice_threshold": 0.0}]
+        jobs = [await s.until((await s.create(SHORT, language="ko", **more)).id, *ENDED) for more in asked]
+        found = [await s.transcript(job.id) for job in jobs]
+        runner.cancel()
+    assert 1.5 < found[0].coverage.speech_detected_s < found[0].duration_s - 3.0
+    assert found[1].coverage.speech_detected_s == pytest.approx(1.0, abs=0.1)
+    assert found[1].segments[0].start_s >= 1.5
+    assert found[0].duration_s == found[1].duration_s
+
+
 async def test_a_request_names_the_threshold_of_a_voice(tmp_path: Path, redis_url: str) -> None:
     """With 0 all audio is speech; answers at two thresholds are not the same one, whoever names the threshold."""
     async with suite(tmp_path, redis_url) as s:

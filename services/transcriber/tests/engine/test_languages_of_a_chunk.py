@@ -54,7 +54,7 @@ def test_words_of_a_cut_chunk_are_in_order(micro):
 
 @pytest.mark.parametrize("changes", [{"language": "ko"}, {"language": AUTO, "languages": ("ko",)}])
 def test_one_language_is_never_cut(micro, changes):
-    """A fixed language, and a list of one, are what every segment is tagged with; nothing is detected."""
+    """A fixed language, and a list of one, are what every segment is tagged with."""
     chunk = run(micro, alternating(0.15)[0], **changes)
     assert chunk.windows == 1
     assert {(s.language, s.language_probability) for s in chunk.segments} == {("ko", 1.0)}
@@ -72,6 +72,16 @@ def test_the_list_restricts_what_is_detected(micro):
     assert other.language_probability < 0.1
     assert other.unlisted is not None
     assert (other.unlisted[0], other.unlisted[1] > 0.9) == ("ko", True)
+
+
+def test_a_list_of_one_is_checked_against_what_is_heard(micro):
+    """A request's own language is not: there the client says what is spoken."""
+    listed = run(micro, recording("ko-8s"), language=AUTO, languages=("en",))
+    assert (listed.language, listed.language_probability) == ("en", 1.0)
+    assert listed.unlisted is not None
+    assert (listed.unlisted[0], listed.unlisted[1] > 0.9) == ("ko", True)
+    assert run(micro, recording("ko-8s"), language=AUTO, languages=("ko",)).unlisted is None
+    assert run(micro, recording("ko-8s"), language="en").unlisted is None
 
 
 def test_a_list_that_the_model_knows_nothing_of_is_refused(micro):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from sayit.cli import paths
+from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.overrides import DECODE_READERS, pairs, separated
 from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
 from sayit.speech.rendering import SUBTITLES, SubtitleStyle
@@ -125,6 +126,7 @@ class TextOptions:
     ] = None
     context: Annotated[Context, option("context")] = Context.WITHIN_CHUNK
     channels: Annotated[Channels, option("channels")] = Channels.MIX
+    clip_timestamps: Annotated[str, option("clip_timestamps", metavar="LIST", show_default=False)] = ""
     guard: Annotated[Guard, option("guard")] = Guard.STANDARD
     formatting: Annotated[bool, option("formatting")] = False
 
@@ -132,10 +134,14 @@ class TextOptions:
         """As a request has them; `more` are fields of `Options` that not every command has.
 
         Raises:
-            Failure: a decode option is not KEY=VALUE.
+            Failure: a decode option is not KEY=VALUE, a time is no number.
         """
         decoding = DecodingOverrides(**pairs("--decoding", self.decoding, DECODE_READERS))
-        read = {"languages": separated(self.languages), "decoding": decoding}
+        try:
+            clips = tuple(map(float, separated(self.clip_timestamps)))
+        except ValueError:
+            raise Failure(Exit.USAGE, f"--clip-timestamps {self.clip_timestamps}: write seconds") from None
+        read = {"languages": separated(self.languages), "decoding": decoding, "clip_timestamps": clips}
         return Options(**(vars(self) | read | more))
 
 

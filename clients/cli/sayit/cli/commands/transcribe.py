@@ -17,7 +17,7 @@ from sayit.cli.messages import LocalError, complain, error_line, note
 from sayit.cli.overrides import labels
 from sayit.cli.transcription import inputs as sources
 from sayit.cli.transcription.display import Show, display
-from sayit.cli.transcription.outputs import Form, Outputs, clips_of, formats_of, without_done
+from sayit.cli.transcription.outputs import Form, Outputs, formats_of, without_done
 from sayit.speech.errors import SayItError
 from sayit.speech.language_names import AUTO
 from sayit.speech.options import Options, Task
@@ -63,15 +63,6 @@ class Transcription:
         bool,
         typer.Option("--overwrite", help="Transcribe also those recordings of a folder that have their results."),
     ] = False
-    clips: Annotated[
-        str,
-        typer.Option(
-            "--clip-timestamps",
-            metavar="LIST",
-            help="Keep only what is said between these seconds: start,end,start,end ...; the last end may be missing.",
-            show_default=False,
-        ),
-    ] = ""
     suppressed: Suppressed = False
     label: Labels
     subtitles: Subtitles
@@ -125,7 +116,6 @@ def transcribe(call: Transcription) -> None:
             formats=formats,
             style=call.subtitles.style(),
             suppressed=call.suppressed,
-            clips=clips_of(call.clips),
         )
         found = sources.of_arguments(call.files)
         inputs = found if call.overwrite else without_done(found, formats, destination)

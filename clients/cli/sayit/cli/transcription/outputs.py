@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sayit.cli.local_suite.suite_file import write
@@ -13,7 +13,7 @@ from sayit.cli.messages import LocalError, language
 from sayit.cli.transcription.inputs import Input
 from sayit.speech.errors import SayItError
 from sayit.speech.rendering import BROADCASTERS, Format, SubtitleStyle, render
-from sayit.speech.transcript import Span, Transcript
+from sayit.speech.transcript import Transcript
 
 #: What `all` means, as in openai/whisper.
 ALL = (Format.TXT, Format.VTT, Format.SRT, Format.TSV, Format.JSON)
@@ -29,8 +29,6 @@ class Form:
     style: SubtitleStyle = BROADCASTERS
     #: Whether removed text is shown in its place.
     suppressed: bool = False
-    #: Only what is said in these stretches; empty for all.
-    clips: tuple[Span, ...] = ()
 
 
 class Outputs:
@@ -65,8 +63,6 @@ class Outputs:
         Raises:
             LocalError: the result cannot be written.
         """
-        if isinstance(outcome, Transcript) and self._form.clips:
-            outcome = _clipped(outcome, self._form.clips)
         self._outcomes[index] = outcome
         if self._files is None:
             if not self._as_array and not sys.stdout.isatty():
@@ -160,41 +156,6 @@ def without_done(inputs: Sequence[Input], formats: Sequence[Format], output: str
         return list(inputs)
     pairs = zip(inputs, files, strict=True)
     return [one for one, each in pairs if one.folder is None or not all(file.exists() for file in each)]
-
-
-def clips_of(text: str) -> tuple[Span, ...]:
-    """The stretches of `start,end,start,end,…` in seconds; the last end may be missing.
-
-    Raises:
-        ValueError: they are none.
-    """
-    try:
-        times = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        times = [1.0, 0.0]
-    times += [float("inf")] * (len(times) % 2)
-    if any(not start < end for start, end in zip(times[::2], times[1::2], strict=True)):
-        raise ValueError(f"--clip-timestamps {text}: write start,end,start,end ... in seconds")
-    return tuple(Span(start_s=start, end_s=end) for start, end in zip(times[::2], times[1::2], strict=True))
-
-
-def _clipped(transcript: Transcript, clips: Iterable[Span]) -> Transcript:
-    """What lies in the clips: by words where segments have them, else by segments; each by its middle."""
-    clips = tuple(clips)
-
-    def inside(start_s: float, end_s: float) -> bool:
-        return any(clip.start_s <= (start_s + end_s) / 2 < clip.end_s for clip in clips)
-
-    segments = []
-    for segment in transcript.segments:
-        words = tuple(word for word in segment.words if inside(word.start_s, word.end_s))
-        if words:
-            text = "".join(word.text for word in words).strip()
-            segments.append(replace(segment, words=words, text=text, start_s=words[0].start_s, end_s=words[-1].end_s))
-        elif not segment.words and inside(segment.start_s, segment.end_s):
-            segments.append(segment)
-    suppressed = tuple(one for one in transcript.suppressed if inside(one.start_s, one.end_s))
-    return replace(transcript, segments=tuple(segments), suppressed=suppressed)
 
 
 def _print(text: str) -> None:

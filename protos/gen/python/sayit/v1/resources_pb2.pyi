@@ -263,6 +263,7 @@ class TranscriptionOptions(_message.Message):
     VOCABULARY_FIELD_NUMBER: _builtins.int
     DECODING_FIELD_NUMBER: _builtins.int
     VOICE_THRESHOLD_FIELD_NUMBER: _builtins.int
+    CLIP_TIMESTAMPS_FIELD_NUMBER: _builtins.int
     GUARD_FIELD_NUMBER: _builtins.int
     FORMATTING_FIELD_NUMBER: _builtins.int
     MASK_PROFANITY_FIELD_NUMBER: _builtins.int
@@ -310,6 +311,12 @@ class TranscriptionOptions(_message.Message):
     def decoding(self) -> Global___DecodingOverrides:
         """Decode options in place of the preset's."""
 
+    @_builtins.property
+    def clip_timestamps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Only what is said in these stretches is transcribed: start, end, start, end … in seconds, ascending; the last end may be
+        missing. At most 200 times. Empty: all of it.
+        """
+
     def __init__(
         self,
         *,
@@ -328,13 +335,14 @@ class TranscriptionOptions(_message.Message):
         vocabulary: _builtins.str = ...,
         decoding: Global___DecodingOverrides | None = ...,
         voice_threshold: _builtins.float | None = ...,
+        clip_timestamps: _abc.Iterable[_builtins.float] | None = ...,
         guard: Global___Guard.ValueType = ...,
         formatting: _builtins.bool = ...,
         mask_profanity: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "decoding", b"decoding", "temperature", b"temperature", "voice_threshold", b"voice_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "context", b"context", "decoding", b"decoding", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,13 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import principal, telemetry
+from sayit.chassis.principal import Principal
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.scheduler.api.job_control import Control
 from sayit.scheduler.api.live_calls import LiveCalls, job_request
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
+from sayit.scheduler.db.audit import AuditStore
 from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.stream import EventStream
 from sayit.scheduler.ingest.uploads import Intake
@@ -41,6 +44,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     control: Control
     event_stream: EventStream
     transcripts: CorrectedTranscripts
+    audit: AuditStore
     registry: WorkerRegistry
     overview: Overview
     vocabularies: Vocabularies
@@ -83,7 +87,22 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def WatchJob(self, request: service_pb.WatchJobRequest, context: Context) -> AsyncGenerator[bytes]:  # type: ignore[override]
         """Streams a job's events, as the bytes that are stored."""
         telemetry.bind(job_id=request.job_id[:64])
-        return self.event_stream.watch(principal.current(), request.job_id, request.after_seq)
+        return self._watched(principal.current(), request)
+
+    async def _watched(self, who: Principal, request: service_pb.WatchJobRequest) -> AsyncGenerator[bytes]:
+        async with aclosing(self.event_stream.watch(who, request.job_id, request.after_seq)) as events:
+            noted = False
+            async for event in events:
+                if not noted:
+                    noted = True
+                    await self._note_reading("job.watch", who, request.job_id)
+                yield event
+
+    async def _note_reading(self, action: str, who: Principal, job_id: str) -> None:
+        try:
+            await self.audit.note_reading(action, tenant=who.tenant, key_id=who.key_id, job_id=job_id)
+        except SayItError as error:  # on a full disk texts can still be read
+            telemetry.logger().error("audit_missed", action=action, key_id=who.key_id, cause=error.cause)
 
     async def CancelJob(self, request: service_pb.CancelJobRequest, context: Context) -> pb.Job:
         """Cancels a job."""
@@ -101,10 +120,10 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
         """Streams a transcript in parts."""
         telemetry.bind(job_id=request.job_id[:64])
+        who = principal.current()
         version = request.version if request.HasField("version") else None
-        transcript = await self.transcripts.transcript(
-            principal.current(), request.job_id, version=version, raw=request.raw
-        )
+        transcript = await self.transcripts.transcript(who, request.job_id, version=version, raw=request.raw)
+        await self._note_reading("transcript.read", who, request.job_id)
         for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
 
@@ -134,6 +153,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         telemetry.bind(job_id=request.job_id[:64])
         version = request.version if request.HasField("version") else None
         found = await self.transcripts.corrections(principal.current(), request.job_id, version=version)
+        await self._note_reading("transcript.read", principal.current(), request.job_id)
         return wire.corrections_to_proto(found)
 
     async def ListTranscriptVersions(
@@ -144,6 +164,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         versions = await self.transcripts.versions(
             principal.current(), request.job_id, page_size=request.page_size, before=request.before_version
         )
+        await self._note_reading("transcript.read", principal.current(), request.job_id)
         return service_pb.ListTranscriptVersionsResponse(versions=map(wire.version_to_proto, versions))
 
     async def ListModels(

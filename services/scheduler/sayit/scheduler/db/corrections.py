@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from sayit.scheduler.db import codec
+from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.jobs import load
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import jobs, transcript_versions
@@ -60,6 +61,8 @@ class CorrectionStore(Store):
                 changes=codec.changes_bytes(changes),
             )
         )
+        detail = f"version={changes.version}"
+        record(connection, self._rules, "transcript.correct", tenant=tenant, subject=job_id, detail=detail)
         return True
 
 

@@ -18,6 +18,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from sayit.chassis import principal
+from sayit.chassis.principal import Principal
 from sayit.speech.errors import ErrorKind, SayItError
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class _Effects:
     then: list[Callable[[], None]] = field(default_factory=list)
     #: Whether it deleted what users said or wrote.
     deleted: bool = False
+    #: Whose call the transaction serves; None for what the scheduler does by itself.
+    caller: Principal | None = None
 
 
 class Database(ABC):
@@ -92,7 +96,7 @@ class Database(ABC):
         Raises:
             SayItError: UNAVAILABLE when the database does not answer or cannot write.
         """
-        effects = _Effects()
+        effects = _Effects(caller=principal.current_or_none())  # taken here: the work may run in another thread
 
         def collecting(connection: Connection) -> R:
             connection.info[_EFFECTS] = effects
@@ -158,6 +162,12 @@ def deleted(connection: Connection) -> None:
     """Notes that the caller's transaction deletes what users said or wrote; see `Database.erase`."""
     effects: _Effects = connection.info[_EFFECTS]
     effects.deleted = True
+
+
+def caller(connection: Connection) -> Principal | None:
+    """Whose call the transaction serves; None for what the scheduler does by itself."""
+    effects: _Effects = connection.info[_EFFECTS]
+    return effects.caller
 
 
 def after_commit(connection: Connection, action: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, 
 from sqlalchemy.exc import IntegrityError
 
 from sayit.scheduler.db import codec, events
+from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.engine import after_commit, deleted
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
@@ -77,6 +78,7 @@ class SqlJobs(Store):
         if live is not None:
             connection.execute(insert(live_sessions).values(job_id=job.id, options=live))
         events.append(connection, job.id, [StateChanged(state=job.state)])
+        record(connection, self._rules, "job.create", tenant=job.tenant, subject=job.id, key_id=job.key_id)
         return load(connection, job.tenant, job.id), True
 
     @reads
@@ -130,6 +132,7 @@ class SqlJobs(Store):
         if not end(connection, job_id, JobState.CANCELLED, self._rules):
             return job, False
         events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
+        record(connection, self._rules, "job.cancel", tenant=tenant, subject=job_id)
         return load(connection, tenant, job_id), True
 
     @writes
@@ -149,6 +152,7 @@ class SqlJobs(Store):
         job = load(connection, tenant, job_id)
         forget(connection, job.id)
         drop_messages(connection, job.id)
+        record(connection, self._rules, "job.delete", tenant=tenant, subject=job.id)
         drop_unused(connection, job.upload_id)
 
     @writes

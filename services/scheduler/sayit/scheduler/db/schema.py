@@ -269,6 +269,20 @@ webhooks = Table(
     Index(None, "state", "due_s"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at_s", Double, nullable=False, index=True),
+    Column("tenant", String(64), nullable=False),
+    #: Who did it: a key, "local" without keys, or "scheduler".
+    Column("key_id", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    #: Whom it was done to: a job's id, a vocabulary's name.
+    Column("subject", String(64), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+)
+
 object_garbage = Table(
     "bin",
     metadata,

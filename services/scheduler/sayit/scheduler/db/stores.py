@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sayit.scheduler.db.audit import AuditStore
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.corrections import CorrectionStore
@@ -38,6 +39,7 @@ class Stores:
     vocabularies: VocabularyStore
     webhooks: WebhookStore
     corrections: CorrectionStore
+    audit: AuditStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -72,6 +74,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 vocabularies=VocabularyStore(database, rules),
                 webhooks=WebhookStore(database, rules),
                 corrections=CorrectionStore(database, rules),
+                audit=AuditStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,
             )

@@ -26,6 +26,8 @@ class Rules:
     choose: ChooseChunks
     #: Where the ends of a tenant's jobs are told, beside where a job says; "*": those of tenants without their own.
     receivers: Mapping[str, str] = field(default_factory=dict)
+    #: Seconds that the audit log is kept; 0: there is none.
+    audit_s: float = 0.0
 
 
 class Store:

@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, select
 
 from sayit.scheduler.db import object_gc
+from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import (
     attempts,
+    audit,
     cache,
     chunk_cache,
     chunks,
@@ -197,16 +199,18 @@ class TranscriberStore(Store):
         for texts in (cache, chunk_cache):
             if connection.execute(delete(texts).where(texts.c.expires_s < now_s)).rowcount:
                 deleted(connection)
+        connection.execute(delete(audit).where(audit.c.at_s < now_s - self._rules.audit_s))
         connection.execute(delete(webhooks).where(webhooks.c.expires_s < now_s))
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 
     @writes
     def _expire_batch(self, connection: Connection, now_s: float) -> int:
         lock_name(connection, "expire")
-        old_jobs = select(jobs.c.id, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
+        old_jobs = select(jobs.c.id, jobs.c.tenant, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
         expired = connection.execute(old_jobs.with_for_update(skip_locked=True)).all()
         for row in expired:
             forget(connection, row.id)
+            record(connection, self._rules, "job.expire", tenant=row.tenant, subject=row.id)
         for upload_id in sorted({row.upload_id for row in expired}):
             drop_unused(connection, upload_id)
         return len(expired) + _drop_orphans(connection, uploads.c.expires_s < now_s)

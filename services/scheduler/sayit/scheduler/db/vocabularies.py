@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
+from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import vocabularies
@@ -41,6 +42,7 @@ class VocabularyStore(Store):
             "updated_s": stored.updated_at_s,
         }
         put(connection, vocabularies, {"tenant": tenant, "name": stored.name}, values)
+        record(connection, self._rules, "vocabulary.put", tenant=tenant, subject=stored.name)
         return stored
 
     @reads
@@ -65,6 +67,7 @@ class VocabularyStore(Store):
         statement = delete(vocabularies).where(vocabularies.c.tenant == tenant, vocabularies.c.name == name)
         if connection.execute(statement).rowcount != 1:
             raise _not_found(name)
+        record(connection, self._rules, "vocabulary.delete", tenant=tenant, subject=name)
 
 
 def _find(connection: Connection, tenant: str, name: str) -> Vocabulary | None:

@@ -29,7 +29,7 @@ from sayit.scheduler.jobs.records import AddChunks, CachedChunk, JobRecord, NewC
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
-from sayit.speech.options import WRITING_OPTIONS, Channels, resolve
+from sayit.speech.options import WRITING_OPTIONS, Channels, Options, resolve
 from sayit.speech.presets import Presets
 
 if TYPE_CHECKING:  # NumPy is loaded by the first recording
@@ -56,8 +56,8 @@ class Preparer:
     jobs: JobStore
     objects: Objects
     reader: AudioReaderPool
-    #: Makes the splitter of a recording of so many channels, numbered or not, for a voice threshold; may take a moment.
-    new_splitter: Callable[[int, bool, float], ChannelSplitter]
+    #: Makes the splitter of a recording of so many channels, a job's options and a threshold; may take a moment.
+    new_splitter: Callable[[int, Options, float], ChannelSplitter]
     #: Where a request names none.
     voice_threshold: float
     limits: Limits
@@ -146,7 +146,7 @@ class Preparer:
 
         async with self.reader.read(path, split=split) as decoding:
             rest = bytearray(await anext(decoding))  # no recording is empty; now its channels are known
-            splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, split, self._threshold(job))
+            splitter = await asyncio.to_thread(self.new_splitter, decoding.channels, job.options, self._threshold(job))
             async for block in decoding:
                 rest += block
                 if len(rest) >= _FEED_BYTES * decoding.channels:

@@ -44,6 +44,25 @@ def divided(pcm: bytes, channels: int, blocks: tuple[int, ...]) -> tuple[list[Re
     return chunks + splitter.finish(), splitter
 
 
+def test_only_clips_are_heard() -> None:
+    """Elsewhere is silence, in every channel: no speech, no chunk, no level that would witness it; times stay."""
+    pcm = interleaved(CALL[0], CALL[1])
+    clips = [(3 * RATE, 5 * RATE), (60 * RATE, None)]
+    splitter = ChannelSplitter(
+        lambda: Splitter(SplitConfig(), LoudnessDetector()), channels=2, numbered=True, clips=clips
+    )
+    chunks = [*splitter.feed(pcm), *splitter.finish()]
+    assert {
+        channel: [(round(a / RATE), round(b / RATE)) for a, b in spans] for channel, spans in splitter.speech.items()
+    } == {
+        1: [(3, 5), (60, 86), (90, 93)],
+        2: [(60, 84)],
+    }
+    assert all(chunk.start_sample >= 2 * RATE for chunk in chunks)
+    assert not any(splitter.levels[2][5 * RATE // LEVEL_SAMPLES : 60 * RATE // LEVEL_SAMPLES])
+    assert splitter.total_samples == len(CALL[0])
+
+
 def test_every_channel_is_cut_as_if_it_were_alone() -> None:
     """The chunks of a channel are those of the same samples as a mono recording; a silent channel has none."""
     chunks, splitter = divided(interleaved(*CALL), 3, (64_000,))

@@ -130,6 +130,8 @@ class DecodeSession:
                 candidates = candidates[:1]
             fallbacks = [(each, self._attempts(each)) for each in candidates]
         else:
+            if self._encoded == 1:
+                self._languages.check(self.encoding)
             self._languages.settle()
             fallbacks = [(spoken, self._decoding.fallback())]
         self._candidates = LanguageCandidates(fallbacks, by_script=self._languages.by_script)

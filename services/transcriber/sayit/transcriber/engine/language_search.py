@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from sayit.speech.language_names import AUTO
 from sayit.speech.options import DecodeOptions, Task
 from sayit.transcriber.engine.fallback import Fallback, FallbackStep, Generated, WindowResult
 from sayit.transcriber.engine.language import Candidate, allowed, contenders, is_foreign, is_written_in, shares
@@ -40,6 +41,8 @@ class LanguageSearch:
         self._whisper = whisper
         #: What the chunk may be in.
         self._allowed = allowed(options, whisper.languages, usual)
+        #: Whether that comes from a list, where the request says `auto`.
+        self._listed = options.language == AUTO
         #: Whether a text's script tells its language.
         self.by_script = options.task is Task.TRANSCRIBE and len(self._allowed) > 1
         #: The languages that the stretch may be in, while its first window is decoded.
@@ -58,12 +61,20 @@ class LanguageSearch:
 
     def candidates(self, encoding: Encoding, hint: str) -> tuple[Candidate, ...]:
         """The languages to decode a stretch's first window in; see `contenders`."""
+        self._heard = shares(self._probabilities(encoding), self._allowed)
+        return contenders(self._heard, hint)
+
+    def check(self, encoding: Encoding) -> None:
+        """Hears whether another language is likelier than the only one listed; a request's own is not doubted."""
+        if self._listed:
+            self._probabilities(encoding)
+
+    def _probabilities(self, encoding: Encoding) -> list[tuple[str, float]]:
         probabilities = self._whisper.language_probabilities(encoding)
         likeliest = probabilities[0]
         if likeliest[0] not in self._allowed and (self.unlisted is None or likeliest[1] > self.unlisted[1]):
             self.unlisted = likeliest
-        self._heard = shares(probabilities, self._allowed)
-        return contenders(self._heard, hint)
+        return probabilities
 
     def rival(self, candidates: LanguageCandidates) -> Candidate | None:
         """The language whose script the text is in though another was detected without doubt."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of `schema`.
-NEWEST = "0010"
+NEWEST = "0011"
 
 _version = Table(
     "alembic_version",

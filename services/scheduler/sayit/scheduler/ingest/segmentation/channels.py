@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,9 +28,18 @@ class ChannelSplitter:
         new_splitter: makes the splitter of one channel.
         channels: how many channels the audio has, interleaved.
         numbered: whether they count from 1; the one of a mixed recording is 0.
+        clips: the stretches that are heard, in samples and in order, one without an end where that is None; else all.
     """
 
-    def __init__(self, new_splitter: Callable[[], Splitter], *, channels: int = 1, numbered: bool = False) -> None:
+    def __init__(
+        self,
+        new_splitter: Callable[[], Splitter],
+        *,
+        channels: int = 1,
+        numbered: bool = False,
+        clips: Sequence[tuple[int, int | None]] = (),
+    ) -> None:
+        self._clips = clips
         self._first = 1 if numbered else 0
         self._splitters = [new_splitter() for _ in range(channels)]
         self._levels = [bytearray() for _ in range(channels)]
@@ -73,12 +82,21 @@ class ChannelSplitter:
     def _advance(self, pcm: bytes) -> list[ReadyChunk]:
         """One step of every channel."""
         samples = np.frombuffer(pcm, "<i2").reshape(-1, len(self._splitters))
+        if self._clips:
+            samples = samples * self._heard(len(samples))[:, None]
         ready: list[ReadyChunk] = []
         for place, splitter in enumerate(self._splitters):
             channel = samples[:, place]
             self._levels[place] += _levels_db(channel)
             ready += self._numbered(place, splitter.feed(channel.tobytes()))
         return ready
+
+    def _heard(self, count: int) -> NDArray[np.int16]:
+        """1 for each of the next samples that lies in a clip, 0 elsewhere."""
+        heard, at = np.zeros(count, np.int16), self.total_samples
+        for start, end in self._clips:
+            heard[max(0, start - at) : count if end is None else max(0, end - at)] = 1
+        return heard
 
     def _numbered(self, place: int, chunks: list[ReadyChunk]) -> list[ReadyChunk]:
         numbered = [

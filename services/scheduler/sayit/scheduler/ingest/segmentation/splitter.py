@@ -133,7 +133,10 @@ class Splitter:
         samples = self._samples(self._finder.position, self._finder.position + count)
         padded = np.pad(samples, (0, -count % FRAME_SAMPLES))
         if len(padded):
-            self._speech += self._finder.push(self._detector.probabilities(padded).tolist())
+            probabilities = self._detector.probabilities(padded)
+            if not self._config.threshold:  # all audio is speech, but for silence that no microphone makes
+                probabilities[~padded.reshape(-1, FRAME_SAMPLES).any(axis=1)] = -1
+            self._speech += self._finder.push(probabilities.tolist())
         self._shorten_pauses()
 
     def _shorten_pauses(self) -> None:

@@ -70,7 +70,9 @@ def listen(call: Listening) -> None:
         raise Failure(Exit.USAGE, error_line("sayit", error)) from None
     audio = sound(call.source, call.rate, fast=call.fast)
     live = LiveOptions(
-        sample_rate_hz=audio.rate_hz, interim_results=not call.fast, turn_detection=TurnDetection(silence_s=call.silence)
+        sample_rate_hz=audio.rate_hz,
+        interim_results=not call.fast,
+        turn_detection=TurnDetection(silence_s=call.silence),
     )
     import asyncio
 

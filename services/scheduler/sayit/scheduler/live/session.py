@@ -83,7 +83,7 @@ class Session:
         self._recording = Recording(
             objects=parts.objects, uploads=parts.uploads, upload_id=self._job.upload_id, stored=record.received
         )
-        self._texts = Texts(parts, record, owner, self._recording)
+        self._texts = Texts(parts, record, owner, self._recording, tentative=self._options.interim_results)
         #: What is to be done, and what is to be stored, in order.
         self._mailbox: asyncio.Queue[_Work] = asyncio.Queue()
         self._writes: asyncio.Queue[_Work] = asyncio.Queue()

@@ -271,7 +271,9 @@ class Session:
 
     async def _heard(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), _HEARD_BYTES):
-            await self._act(self._conversation.feed(pcm[start : start + _HEARD_BYTES]))
+            piece = pcm[start : start + _HEARD_BYTES]
+            self._seat.audio_s += seconds_of(len(piece) // SAMPLE_BYTES)
+            await self._act(self._conversation.feed(piece))
             await asyncio.sleep(0)
 
     async def _commit(self) -> None:

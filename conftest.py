@@ -43,6 +43,7 @@ _GROUP_OF_FIXTURE = {
     "mortal_suite": "mortal suite",
     "shared_several": "several",
     "browser": "browser",
+    "live_url": "browser",  # where pages dictate: a transcriber that hears live speech takes nothing else
     "two_models": "two models",
     "configured": "configured",
 }

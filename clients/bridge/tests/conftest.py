@@ -19,6 +19,12 @@ def bridge_url(suite: RunningSuite) -> str:
     return suite.rest
 
 
+@pytest.fixture
+def live_url(bridge_url: str) -> str:
+    """The same, for tests of live speech: one at a time, so that there is always room for it."""
+    return bridge_url
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for a module, as asynchronous tests cannot run beside it; profiles are fresh for every test."""

@@ -193,12 +193,12 @@ async def test_a_session_that_breaks_is_told_of() -> None:
         assert closed.value.rcvd.reason == "JOB_CANCELLED"
 
 
-async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
+async def test_a_real_suite_hears_what_is_said(live_url: str) -> None:
     """A WAV as it is: results in their order, with words, and a job with all of it."""
     samples, rate = soundfile.read(RECORDINGS / "en-8s.flac", dtype="int16")
     recording = wav(samples, rate)
     query = "model=nova-3&language=en&interim_results=true&endpointing=300"
-    async with connected(bridge_url.replace("http", "ws", 1), query) as socket:
+    async with connected(live_url.replace("http", "ws", 1), query) as socket:
         for start in range(0, len(recording), 4096):
             await socket.send(recording[start : start + 4096])
         await socket.send(json.dumps({"type": "CloseStream"}))
@@ -210,6 +210,6 @@ async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
     assert " ".join(word["punctuated_word"] for word in words) == text
     assert [word["start"] for word in words] == sorted(word["start"] for word in words)
     assert said[-1]["duration"] == pytest.approx(len(samples) / rate, abs=0.01)
-    async with httpx.AsyncClient(base_url=bridge_url, timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=live_url, timeout=60, trust_env=False) as http:
         job = (await http.get(f"/v1/jobs/{said[-1]['job_id']}", params={"wait": 30})).json()
     assert job["state"] == "completed"

@@ -300,7 +300,7 @@ async def test_who_says_nothing_for_long_is_cut_off() -> None:
         assert closed.value.rcvd.code == 1009
 
 
-async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
+async def test_a_real_suite_hears_what_is_said(live_url: str) -> None:
     """Sent faster than it was spoken: utterances in their order, deltas that are their text, a job with all of it."""
     openai = importlib.import_module("openai")
     samples, rate = soundfile.read(RECORDINGS / "en-8s.flac", dtype="int16")
@@ -310,7 +310,7 @@ async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
         "transcription": {"language": "en"},
         "turn_detection": turns,
     }
-    client = openai.AsyncOpenAI(api_key="any", base_url=f"{bridge_url}/v1")
+    client = openai.AsyncOpenAI(api_key="any", base_url=f"{live_url}/v1")
     deltas: dict[str, str] = {}
     texts: dict[str, str] = {}
     async with client.realtime.connect(extra_query={"intent": "transcription"}) as connection:
@@ -327,7 +327,7 @@ async def test_a_real_suite_hears_what_is_said(bridge_url: str) -> None:
             last = event
     assert word_error_rate(label("en-8s")["text"], " ".join(texts.values())) < 30
     assert deltas == texts
-    async with httpx.AsyncClient(base_url=bridge_url, timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=live_url, timeout=60, trust_env=False) as http:
         job = (await http.get(f"/v1/jobs/{last.job_id}", params={"wait": 30})).json()
     assert job["state"] == "completed"
     assert word_error_rate(" ".join(texts.values()), job["transcript"]["text"]) < 10

@@ -115,8 +115,6 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
 
 def new_splitter(channels: int, options: Options, voice_threshold: float) -> ChannelSplitter:
     """The splitter of one recording."""
-    # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Loaded by the first recording: 20 MB that an idle scheduler does not need.
     from sayit.scheduler.ingest.segmentation import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
     from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
@@ -133,7 +131,6 @@ def new_splitter(channels: int, options: Options, voice_threshold: float) -> Cha
 
 def new_voices() -> Voices:
     """The voice detector of one live session."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see `new_splitter`
     from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415 - as above
 
     return SileroDetector().probabilities
@@ -158,6 +155,8 @@ async def running(
             f"{settings.scheduler_listen} can be reached from other machines, and every caller there is trusted: "
             "set SAYIT_INTERNAL_SECRET, the same for all services"
         )
+    # Before NumPy is loaded: OpenBLAS would share each frame's small products among threads that wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     async with AsyncExitStack() as stack:
         try:
             hallucination_filter = HallucinationFilter(load_phrases(settings.hallucination_phrases))

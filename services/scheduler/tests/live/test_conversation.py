@@ -203,10 +203,10 @@ def test_text_that_repeats_itself_commits_nothing():
     assert not any(text.committed for text in session.texts)
 
 
-_parts = st.lists(st.one_of(st.integers(1, 30), st.floats(0.1, 2.0), st.just(80), st.just(5.0)), min_size=1, max_size=8)
+_parts = st.lists(st.one_of(st.integers(1, 30), st.floats(0.1, 2.0), st.just(80), st.just(5.0)), min_size=1, max_size=6)
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(
     parts=_parts,
     steps=st.lists(st.integers(300, 20_000), min_size=1, max_size=5),
@@ -245,7 +245,7 @@ def _check_growth(session: Client) -> None:
             assert after[: len(before)] == before
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(parts=_parts, stops=st.lists(st.floats(0, 1), min_size=1, max_size=3))
 def test_a_session_resumes_anywhere(parts, stops):
     """Whatever was in flight is lost with the process; from the stored state on the words are the same."""

@@ -119,3 +119,17 @@ async def _admitted(hub: LiveTranscribers, held: ExitStack, count: int) -> None:
     for _ in range(count):
         hub.check_room("m")
         await held.enter_context(hub.seat("m")).reserve()
+
+
+async def test_a_session_costs_its_last_texts_and_some_of_the_others() -> None:
+    """Per second of its audio, however fast that came; interim texts become fewer where there is more to do."""
+    hub = LiveTranscribers()
+    with hub.seat("m") as seat, hub.connected("a", "m") as a:
+        for stretch in (STRETCH, replace(STRETCH, final=False)):
+            decoding = asyncio.create_task(seat.decode(stretch))
+            a.answered(await wanted(a), replace(OUTPUT, compute_s=3.0))
+            await decoding
+        seat.audio_s = 10.0
+        assert seat.cost == 0.0
+        seat.audio_s = 40.0
+        assert seat.cost == pytest.approx(0.1)

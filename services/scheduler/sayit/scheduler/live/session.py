@@ -83,7 +83,7 @@ class Session:
         self._recording = Recording(
             objects=parts.objects, uploads=parts.uploads, upload_id=self._job.upload_id, stored=record.received
         )
-        self._texts = Texts(parts, record, owner, self._recording)
+        self._texts = Texts(parts, record, owner, self._recording, tentative=self._options.interim_results)
         #: What is to be done, and what is to be stored, in order.
         self._mailbox: asyncio.Queue[_Work] = asyncio.Queue()
         self._writes: asyncio.Queue[_Work] = asyncio.Queue()
@@ -271,7 +271,9 @@ class Session:
 
     async def _heard(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), _HEARD_BYTES):
-            await self._act(self._conversation.feed(pcm[start : start + _HEARD_BYTES]))
+            piece = pcm[start : start + _HEARD_BYTES]
+            self._seat.audio_s += seconds_of(len(piece) // SAMPLE_BYTES)
+            await self._act(self._conversation.feed(piece))
             await asyncio.sleep(0)
 
     async def _commit(self) -> None:

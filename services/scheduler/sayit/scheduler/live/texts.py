@@ -34,13 +34,17 @@ class Texts:
         record: the session.
         owner: of its lease.
         recording: its audio, which is stored with every utterance.
+        tentative: whether the client wants text that may still change; watchers of the job get it.
     """
 
-    def __init__(self, parts: LiveParts, record: LiveRecord, owner: str, recording: Recording) -> None:
+    def __init__(
+        self, parts: LiveParts, record: LiveRecord, owner: str, recording: Recording, *, tentative: bool
+    ) -> None:
         self._parts = parts
         self._job = record.job
         self._owner = owner
         self._recording = recording
+        self._tentative = tentative
         self._speech = list(record.speech)
         #: Where the session goes on, as it is stored.
         self.state = _STATE.validate_json(record.state) if record.state else SessionState()
@@ -81,23 +85,23 @@ class Texts:
             self.state = text.state
         committed, tentative = _text(text.committed), _text(text.tentative)
         start_s, end_s = seconds_of(text.start_sample), seconds_of(text.end_sample)
-        self.say(
-            LiveText(
-                utterance=text.utterance,
-                committed=committed.strip(),
-                tentative=(tentative if committed else tentative.lstrip()).rstrip(),
-                stability=text.stability,
-                language=text.language,
-                start_s=start_s,
-                end_s=end_s,
-            )
+        told = LiveText(
+            utterance=text.utterance,
+            committed=committed.strip(),
+            tentative=(tentative if committed else tentative.lstrip()).rstrip() if self._tentative else "",
+            stability=text.stability,
+            language=text.language,
+            start_s=start_s,
+            end_s=end_s,
         )
+        if told.committed or told.tentative:
+            self.say(told)
         words = (*text.committed, *text.tentative)
         spoken = Segment(
             id=0, start_s=start_s, end_s=end_s, text=_text(words).strip(), language=text.language, words=words
         )
-        told = shown((spoken,) if spoken.text else (), words=self._job.options.word_timestamps)
-        event = event_bytes(self._job.id, PartialText(chunk_index=text.utterance, segments=told))
+        segments = shown((spoken,) if spoken.text else (), words=self._job.options.word_timestamps)
+        event = event_bytes(self._job.id, PartialText(chunk_index=text.utterance, segments=segments))
         self._parts.publish(self._job.id, event)
 
     async def final(self, final: Final) -> None:

@@ -32,8 +32,10 @@ _SECONDS = Histogram(
 _MOST_LOSSES = 3
 #: Share of a transcriber's time that sessions may take.
 _ROOM = 0.8
-#: Compute seconds that a second of a session takes, until it was measured, and how long one is measured first.
+#: Compute seconds that a second of a session's audio takes, until it was measured, and how much is measured first.
 _COST, _MEASURED_AFTER_S = 0.3, 15.0
+#: Share of what interim texts take that counts: where there is more to do they become fewer.
+_INTERIM = 1 / 3
 #: Weight of the newest session in the mean.
 _NEWEST = 0.3
 _RETRY_FULL_S, _RETRY_AWAY_S = 15.0, 2.0
@@ -224,7 +226,7 @@ class LiveTranscribers:
         return transcriber in self._open
 
     def measured(self, cost: float) -> None:
-        """A session took this much compute per second."""
+        """A session took this much compute per second of audio."""
         self._cost += _NEWEST * (cost - self._cost)
 
     def _load(self, transcriber: LiveTranscriber) -> float:
@@ -239,14 +241,14 @@ class Seat:
         self._hub = hub
         self._transcriber: LiveTranscriber | None = None
         self._assigning = asyncio.Lock()
-        self._began_s = time.monotonic()
+        #: Audio that the session has heard.
+        self.audio_s = 0.0
         self._compute_s = 0.0
 
     @property
     def cost(self) -> float:
-        """Compute seconds that a second of this session takes; 0 until that is known."""
-        passed_s = time.monotonic() - self._began_s
-        return self._compute_s / passed_s if passed_s >= _MEASURED_AFTER_S else 0.0
+        """Compute seconds that a second of this session's audio takes; 0 until that is known."""
+        return self._compute_s / self.audio_s if self.audio_s >= _MEASURED_AFTER_S else 0.0
 
     async def decode(self, stretch: Stretch) -> ChunkOutput:
         """A stretch's text, from whichever transcriber; waits while there is none.
@@ -261,7 +263,7 @@ class Seat:
                 output = await transcriber.decode(stretch)
             except LostTranscriberError:
                 continue
-            self._compute_s += output.compute_s
+            self._compute_s += output.compute_s * (1.0 if stretch.final else _INTERIM)
             _SECONDS.labels("final" if stretch.final else "interim").observe(time.monotonic() - began_s)
             return output
         raise EngineError(f"lost {_MOST_LOSSES} transcribers")

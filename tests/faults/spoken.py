@@ -17,8 +17,8 @@ from .books import Books
 from .harness import Clip, Report
 
 _PIECE_S = 0.1
-#: Words that may differ from what is heard in the whole recording, in per cent: an utterance has less around it, and the
-#: bundled model loses some of them without a fault, too.
+#: Words that may differ from what is heard in the whole recording, in per cent: an utterance has less around it, and
+#: the bundled model loses some of them without a fault, too.
 _MOST_ERRORS = 20.0
 
 

@@ -123,6 +123,7 @@ def test_options_are_the_same_in_a_query_a_form_and_json(client: httpx.Client, v
         ({"languages": "ko", "language": "en"}, "INVALID_OPTION", "languages"),
         ({"temperatures": "0", "temperature": "0"}, "INVALID_OPTION", "decoding.temperatures"),
         ({"vocabulary": "none"}, "VOCABULARY_NOT_FOUND", "vocabulary"),
+        ({"url": "https://example.com/a.wav"}, "INVALID_ARGUMENT", "url"),
         ({"callback_url": "https://example.com/"}, "INVALID_OPTION", "callback_url"),
     ],
 )

@@ -3199,7 +3199,10 @@ export interface operations {
     };
     createJob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description In place of a body: where the audio is fetched from, if this installation does so. */
+                url?: string;
+            };
             header?: {
                 /** @description Makes retries safe: the same key never makes two jobs. */
                 "idempotency-key"?: string;
@@ -3207,7 +3210,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "multipart/form-data": {
                     /**

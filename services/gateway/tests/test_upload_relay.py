@@ -68,7 +68,7 @@ async def _messages(*messages: CreateJobRequest, then: asyncio.Event | None = No
 
 
 def _checked(messages: AsyncIterator[CreateJobRequest]) -> UploadMessages[CreateJobRequest]:
-    return UploadMessages(messages, head="config", data="audio", alone="from_upload")
+    return UploadMessages(messages, head="config", data="audio", alone=("from_upload",))
 
 
 _CONFIG = CreateJobRequest(config=JobConfig())

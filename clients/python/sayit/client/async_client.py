@@ -298,6 +298,20 @@ class AsyncClient:
         config = _config(options, filename, labels, idempotency_key, callback_url)
         return await uploads.create_job_from_upload(self._connection, upload_id, config)
 
+    async def create_job_from_url(
+        self,
+        url: str,
+        *,
+        options: Options | None = None,
+        filename: str = "",
+        labels: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        callback_url: str = "",
+    ) -> Job:
+        """Creates a job on audio that the installation fetches itself, if it does so; arguments as for `create_job`."""
+        config = _config(options, filename, labels, idempotency_key, callback_url)
+        return await uploads.create_job_from_url(self._connection, url, config)
+
     def watch(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[JobEvent, None]:
         """Yields a job's events: the durable ones after `after_seq`, then all as they happen, until the last one.
 

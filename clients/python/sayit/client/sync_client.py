@@ -127,6 +127,7 @@ class Client:
     create_job = _blocking(AsyncClient.create_job)
     upload = _blocking(AsyncClient.upload)
     create_job_from_upload = _blocking(AsyncClient.create_job_from_upload)
+    create_job_from_url = _blocking(AsyncClient.create_job_from_url)
     watch = _iterating(AsyncClient.watch)
     result = _blocking(AsyncClient.result)
     get = _blocking(AsyncClient.get)

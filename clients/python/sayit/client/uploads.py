@@ -129,6 +129,14 @@ async def create_job_from_upload(connection: GatewayConnection, upload_id: str, 
     )
 
 
+async def create_job_from_url(connection: GatewayConnection, url: str, config: service_pb.JobConfig) -> Job:
+    """A job on audio that the server fetches, for which it may take minutes; tried again while no answer comes."""
+    request = service_pb.CreateJobRequest(from_url=service_pb.JobFromUrl(config=config, url=url))
+    return await connection.retry_budget(connection.settings.retry_s).call(
+        lambda: _create_once(connection, _alone(request))
+    )
+
+
 async def _create_once(
     connection: GatewayConnection, messages: AsyncGenerator[Message, None], timeout_s: float | None = None
 ) -> Job:

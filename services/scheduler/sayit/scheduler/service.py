@@ -48,6 +48,7 @@ from sayit.scheduler.ingest.admission import Admission
 from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
+from sayit.scheduler.ingest.downloads import Downloads
 from sayit.scheduler.ingest.prepare import Preparer
 from sayit.scheduler.ingest.uploads import Intake
 from sayit.scheduler.ingest.vocabularies import Vocabularies
@@ -408,6 +409,9 @@ class _Wiring:
             limits=self.limits,
             background=self.background,
             accepted=self.preparer.wake_up.notify,
+            downloads=Downloads(
+                exchange=self.exchange, allowed=self.settings.fetch_audio, most_s=self.settings.fetch_s
+            ),
             callbacks=self.exchange.destinations if self.settings.secrets() else None,
         )
 

@@ -152,6 +152,10 @@ class SchedulerSettings(ServiceSettings):
         description="Where the ends of jobs are told, beside where a job says: tenant=https://... for each, with "
         "spaces between; *=https://... for tenants without their own.",
     )
+    fetch_audio: bool = Field(
+        False, description="Whether clients may name an address whose audio the scheduler fetches."
+    )
+    fetch_s: float = Field(600.0, gt=0, description="Seconds in which such a file must have arrived.")
     outbound_hosts: str = Field(
         "",
         description="Hosts that clients may have requests sent to, such as example.com *.example.org, with spaces "

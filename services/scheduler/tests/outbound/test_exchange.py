@@ -31,7 +31,7 @@ class Names:
 def exchange(names: Names, *, trusted: bool = True, tls: ssl.SSLContext | None = None) -> Exchange:
     """Requests to the host of these tests."""
     destinations = Destinations(trusted=[HOST] if trusted else [], resolve=names.resolve)
-    return Exchange(destinations=destinations, tls=tls or ssl.create_default_context())
+    return Exchange(destinations=destinations, tls=tls)
 
 
 async def body_of(requests: Exchange, url: str) -> bytes:

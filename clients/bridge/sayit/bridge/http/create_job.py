@@ -55,6 +55,12 @@ class JobQuery(OptionsDocument, Writing):
     filename: str = Field(default="", max_length=1024, description="Name to show; a form's file brings its own.")
     label: Labels = Field(default=[], description="Marks of your own, NAME=VALUE; may be repeated.")
     callback_url: _CallbackUrl = ""
+    url: str = Field(
+        default="",
+        max_length=2000,
+        description="In place of a body: where the audio is fetched from, if this installation does so.",
+        examples=["https://example.com/meeting.m4a"],
+    )
     wait: Wait = 0.0
     format: _Format = None
 
@@ -78,6 +84,11 @@ class _JobFromUpload(UploadJobDocument):
     """The same with the upload, for `/v1/jobs`."""
 
     upload_id: str = Field(min_length=1, max_length=128)
+
+
+def _form_properties() -> dict[str, Any]:
+    properties: dict[str, Any] = JobQuery.model_json_schema(ref_template=REF)["properties"]
+    return {name: one for name, one in properties.items() if name != "url"}
 
 
 routes = APIRouter(tags=["jobs"])
@@ -118,8 +129,8 @@ def _answers(*more: ErrorKind) -> dict[int | str, dict[str, Any]]:
     # The route reads the body itself, while it arrives.
     openapi_extra={
         "requestBody": {
-            "required": True,
-            "content": form_content(JobQuery.model_json_schema(ref_template=REF)["properties"]),
+            "required": False,
+            "content": form_content(_form_properties()),
         }
     },
 )
@@ -138,6 +149,8 @@ async def create_job(
     if media_type_of(request) == "application/json":  # as before there was a path for it
         asked = await deps.bodies.document(request, _JobFromUpload)
         return await _from_upload(request, deps, gateway, asked.upload_id, asked, query, idempotency_key)
+    if query.url:
+        return await _from_url(request, deps, gateway, query, idempotency_key)
     async with deps.bodies.received(request, gateway) as received:
         query = _merged(query, received.fields)
         job = await gateway.create_job_from_upload(
@@ -148,6 +161,20 @@ async def create_job(
             idempotency_key=idempotency_key,
             callback_url=query.callback_url,
         )
+    return await _answer(request, deps, gateway, job, query)
+
+
+async def _from_url(request: Request, deps: Deps, gateway: Gateway, query: JobQuery, key: str) -> Response:
+    if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="url", reason="give either a body or url")
+    job = await gateway.create_job_from_url(
+        query.url,
+        options=query.options(),
+        filename=query.filename,
+        labels=labels_of(query.label),
+        idempotency_key=key,
+        callback_url=query.callback_url,
+    )
     return await _answer(request, deps, gateway, job, query)
 
 
@@ -224,6 +251,8 @@ def _merged(query: JobQuery, fields: Mapping[str, Any]) -> JobQuery:
     """The query parameters, and over them the fields of the form; only those that are lists may come twice."""
     if not fields:
         return query
+    if "url" in fields:
+        raise SayItError(ErrorKind.INVALID_ARGUMENT, field="url", reason="it belongs into the query")
     for name, values in fields.items():
         if len(values) > 1 and name not in _SEVERAL:
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field=name[:64], reason="the field is there twice")

@@ -345,6 +345,7 @@ class CreateJobRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     FROM_UPLOAD_FIELD_NUMBER: _builtins.int
+    FROM_URL_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
     """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). An empty last message says that
     all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
@@ -357,18 +358,23 @@ class CreateJobRequest(_message.Message):
     def from_upload(self) -> Global___JobFromUpload:
         """The only message where the audio was uploaded before."""
 
+    @_builtins.property
+    def from_url(self) -> Global___JobFromUrl:
+        """The only message where the server fetches the audio itself, if its operator allows that."""
+
     def __init__(
         self,
         *,
         config: Global___JobConfig | None = ...,
         audio: _builtins.bytes = ...,
         from_upload: Global___JobFromUpload | None = ...,
+        from_url: Global___JobFromUrl | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "from_upload", b"from_upload", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "from_upload", b"from_upload", "from_url", b"from_url", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "from_upload", b"from_upload", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "from_upload", b"from_upload", "from_url", b"from_url", "payload", b"payload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "from_upload"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "from_upload", "from_url"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -401,6 +407,36 @@ class JobFromUpload(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobFromUpload: _TypeAlias = JobFromUpload  # noqa: Y015
+
+@_typing.final
+class JobFromUrl(_message.Message):
+    """A job on audio at an address. The call returns once the audio is fetched and stored. INVALID_OPTION (`url`) where the
+    installation fetches none, does not go there, or what is there answers with something else than 200.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    url: _builtins.str
+    """https, at most 2,000 characters; redirects are not followed."""
+    @_builtins.property
+    def config(self) -> Global___JobConfig:
+        """How to transcribe. Without a file name the address's last part is shown."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___JobConfig | None = ...,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobFromUrl: _TypeAlias = JobFromUrl  # noqa: Y015
 
 @_typing.final
 class GetJobRequest(_message.Message):

@@ -115,8 +115,9 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
 
     async def CreateJob(self, request_iterator: Any, context: Any) -> resources_pb2.Job:
         """Returns once the scheduler has the audio and the job durably."""
+        alone = ("from_upload", "from_url")
         messages = UploadMessages(
-            request_iterator, head="config", data="audio", alone="from_upload", convert=_checked, pace=self._pace
+            request_iterator, head="config", data="audio", alone=alone, convert=_checked, pace=self._pace
         )
         return await self._create(messages)
 

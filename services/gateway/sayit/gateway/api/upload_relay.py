@@ -58,8 +58,8 @@ class UploadMessages(Generic[_Request]):
     head: str
     #: The payload of the others.
     data: str
-    #: The payload of a first message without data behind it, if the method has one.
-    alone: str = ""
+    #: The payloads of a first message without data behind it, if the method has any.
+    alone: tuple[str, ...] = ()
     #: Makes a message for the scheduler of one from the client.
     convert: Callable[[Any], _Request] = lambda message: message
     pace: Pace = Pace()
@@ -102,12 +102,12 @@ class UploadMessages(Generic[_Request]):
     def _check(self, message: _Request, *, begun: bool) -> None:
         which = message.WhichOneof("payload")
         if not begun:
-            self.takes_data = which is None or which != self.alone
+            self.takes_data = which not in self.alone
             if self.takes_data and which != self.head:
                 raise _invalid(f"the first message must carry {self.head}", field=self.head)
             return
         if not self.takes_data:
-            raise _invalid(f"no message may follow {self.alone}", field=which or self.data)
+            raise _invalid(f"no message may follow {' or '.join(self.alone)}", field=which or self.data)
         if which != self.data:
             raise _invalid(f"after the first message every message must carry {self.data}", field=which or self.data)
         size = len(getattr(message, self.data))

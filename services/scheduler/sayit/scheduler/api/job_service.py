@@ -57,11 +57,14 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         first = await anext(requests, None)
         if first is None:
             raise SayItError(ErrorKind.FILE_REQUIRED, field="config")
-        if first.WhichOneof("payload") not in {"config", "from_upload"}:
+        which = first.WhichOneof("payload")
+        if which not in {"config", "from_upload", "from_url"}:
             raise _out_of_order("config")
-        wanted = job_request(first.from_upload.config if first.HasField("from_upload") else first.config)
-        if first.HasField("from_upload"):
+        wanted = job_request(first.config if which == "config" else getattr(first, which).config)
+        if which == "from_upload":
             record = await self.intake.create_job_on(who, wanted, first.from_upload.upload_id)
+        elif which == "from_url":
+            record = await self.intake.create_job_from(who, wanted, first.from_url.url)
         else:
             record = await self.intake.create_job(who, wanted, _audio(requests))
         telemetry.bind(job_id=record.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from sayit.chassis.background_tasks import BackgroundTasks
@@ -14,6 +15,7 @@ from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.ingest.admission import Admission
 from sayit.scheduler.ingest.audio_quota import AudioQuota
+from sayit.scheduler.ingest.downloads import Downloads, name_in
 from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Hints, JobRecord, PartRecord, UploadRecord
@@ -60,6 +62,7 @@ class Intake:
     accepted: Callable[[], None]
     #: Where requests may go; None where no webhooks are sent.
     callbacks: Destinations | None
+    downloads: Downloads
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
         """Opens an upload.
@@ -121,6 +124,15 @@ class Intake:
             # Also when the sender goes away: no client knows this upload's id, so none could go on with it.
             await self.background.do(self._forget(who, upload.id))
             raise
+
+    async def create_job_from(self, who: Principal, wanted: JobRequest, url: str) -> JobRecord:
+        """Fetches audio and accepts a job on it; the file's name is the URL's, if none is wanted.
+
+        Raises:
+            SayItError: INVALID_OPTION for a URL that cannot be fetched; else as `create_job`.
+        """
+        async with aclosing(self.downloads.pieces(url)) as pieces:
+            return await self.create_job(who, replace(wanted, filename=wanted.filename or name_in(url)), pieces)
 
     async def create_job_on(self, who: Principal, wanted: JobRequest, upload_id: str) -> JobRecord:
         """Accepts a job on a finished upload.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import h11
 
@@ -34,7 +34,7 @@ class Answer:
     _connection: h11.Connection
     _reader: asyncio.StreamReader
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes]:
         """The body as it arrives.
 
         Raises:
@@ -48,17 +48,13 @@ class Answer:
                 return
 
 
-def default_tls() -> ssl.SSLContext:
-    """The system's certificates."""
-    return ssl.create_default_context()
-
-
 @dataclass(kw_only=True, eq=False)
 class Exchange:
     """Makes requests to where the destinations allow it."""
 
     destinations: Destinations
-    tls: ssl.SSLContext = field(default_factory=default_tls)
+    #: What is trusted; None: the system's certificates, which are loaded with the first request.
+    tls: ssl.SSLContext | None = None
 
     @asynccontextmanager
     async def request(
@@ -93,7 +89,10 @@ class Exchange:
             writer.transport.abort()  # nothing of it is awaited, whatever the other side does
 
     async def _connected(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        tls, name = (self.tls, target.host) if target.scheme == "https" else (None, None)
+        tls = name = None
+        if target.scheme == "https":
+            self.tls = self.tls or ssl.create_default_context()
+            tls, name = self.tls, target.host
         cause = OSError("it has no address")
         try:
             for address in (await self.destinations.addresses(target))[:_TRIED]:

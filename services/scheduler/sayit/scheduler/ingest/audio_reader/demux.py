@@ -25,7 +25,7 @@ from sayit.scheduler.ingest.audio_reader.limits import (
     AudioSummary,
     MediaLimits,
 )
-from sayit.scheduler.ingest.audio_reader.parts import FilePart, PartFile, parts_of
+from sayit.scheduler.ingest.audio_reader.parts import EmptyChunks, FilePart, PartFile, parts_of
 from sayit.scheduler.ingest.audio_reader.resampler import Resampler
 from sayit.scheduler.ingest.audio_reader.timeline import Timeline
 from sayit.scheduler.ingest.audio_reader.truncation import declared_s, is_cut_short
@@ -149,7 +149,8 @@ class _Reading:
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard["all"]
-        reader = _Reader(container, stream, self._limits, self.first)
+        empty = EmptyChunks(content, stream.index) if container.format.name == "avi" else None
+        reader = _Reader(container, stream, self._limits, self.first, empty)
         end_s = self._frames(container, stream, reader)
         byte_rate = (stream.codec_context.bit_rate or 0) / 8
         if (part.missing and part.missing > byte_rate / 2) or is_cut_short(
@@ -178,8 +179,8 @@ class _Reading:
         origin_s = None if container.start_time is None else container.start_time / av.time_base
         if container.format.name in _FROM_ZERO and origin_s is not None:
             origin_s = min(origin_s, 0.0)
-        timeline = Timeline(origin_s)
         tick_s = float(stream.time_base or 0)
+        timeline = Timeline(origin_s)
         for frame, next_frame in _pairs(reader.frames()):
             if self.first is None and reader.first is not None:
                 self.first = reader.first
@@ -254,7 +255,14 @@ def _refuse(url: str, _flags: int, _options: dict[str, str]) -> Any:
 class _Reader:
     """Frames of one stream; what cannot be read or decoded is skipped and counted."""
 
-    def __init__(self, container: Any, stream: Any, limits: MediaLimits, first: AudioSummary | None) -> None:
+    def __init__(
+        self,
+        container: Any,
+        stream: Any,
+        limits: MediaLimits,
+        first: AudioSummary | None,
+        empty: EmptyChunks | None,
+    ) -> None:
         #: Packets and frames that were skipped before the last good one.
         self.corrupt = 0
         #: Packets and frames that were skipped since: a cut end, or data that is not audio behind it.
@@ -264,6 +272,8 @@ class _Reader:
         self._container = container
         self._stream = stream
         self._limits = limits
+        #: What an AVI's times do not count.
+        self._empty = empty
 
     def frames(self) -> Iterator[Any]:
         """Decoded frames whose rate and channels are within the limits."""
@@ -286,6 +296,8 @@ class _Reader:
             try:
                 for packet in self._container.demux(self._stream):
                     errors = 0
+                    if self._empty is not None and packet.pts is not None:
+                        packet.pts += self._empty.before(packet.pos)
                     yield packet
                 return
             except (av.error.FFmpegError, PermissionError):

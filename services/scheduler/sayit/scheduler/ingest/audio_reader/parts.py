@@ -19,6 +19,8 @@ _LEAST_BYTES = 4_096
 #: Chunks and boxes that are looked at; fragmented recordings have two a second.
 _MAX_CHUNKS = 200_000
 _SCAN_BYTES = 1 << 20
+#: A RIFF's chunk has its name and its size in front, a list also its kind.
+_CHUNK_HEAD, _RIFF_HEAD = 8, 12
 _EBML = b"\x1a\x45\xdf\xa3"
 
 
@@ -73,6 +75,34 @@ class PartFile:
             return -1
         self._position = target
         return target
+
+
+class EmptyChunks:
+    """Counts the chunks of an AVI's stream that hold no byte.
+
+    FFmpeg writes one for each frame of the codec that is missing where sound begins late or pauses. Its reader passes
+    over them and goes on counting frames, so that what follows would come too early.
+    """
+
+    def __init__(self, file: PartFile, stream: int) -> None:
+        self._file = file
+        self._name = f"{stream:02}wb".encode()
+        self._at = _RIFF_HEAD
+        self._looked = self._count = 0
+
+    def before(self, position: int | None) -> int:
+        """How many stand before the chunk whose content begins there; the file's position stays."""
+        back = self._file.tell()
+        while position is not None and self._at < position - _CHUNK_HEAD and self._looked < _MAX_CHUNKS:
+            self._looked += 1
+            self._file.seek(self._at)
+            head = self._file.read(_RIFF_HEAD)
+            size = int.from_bytes(head[4:8], "little")
+            lists = head[:4] in {b"LIST", b"RIFF"} and head[8:] in {b"movi", b"rec ", b"AVIX"}
+            self._count += head[:4] == self._name and size == 0
+            self._at += _RIFF_HEAD if lists else _CHUNK_HEAD + size + size % 2
+        self._file.seek(back)
+        return self._count
 
 
 def parts_of(file: BinaryIO) -> Iterator[FilePart]:

@@ -20,8 +20,8 @@ const KEPT_S = 110;
 /** In a pause the service is told that the session goes on. */
 const STILL_THERE_MS = 60_000;
 const LONGEST_PAUSE_MS = 5000;
-/** How long the last text is waited for. */
-const LAST_TEXT_MS = 60_000;
+/** How long the last text is waited for while nothing comes; the service says each second that it works on it. */
+const SILENT_MS = 60_000;
 
 /** The session's end, in words for people. */
 class DictationError extends Error {
@@ -52,9 +52,7 @@ export class Dictation {
   /** @type {WebSocket | null} */
   #socket = null;
   #ending = false;
-  /** @type {(value?: unknown) => void} */
-  #finished = () => {};
-  #finishing = new Promise((resolve) => (this.#finished = resolve));
+  #heardAt = 0;
   #over = new AbortController();
 
   /**
@@ -119,7 +117,9 @@ export class Dictation {
   async finish() {
     this.#ending = true;
     this.#flush();
-    if (this.job) await Promise.race([this.#finishing, pause(LAST_TEXT_MS, this.#over.signal)]);
+    this.#heardAt = performance.now();
+    while (this.job && !this.#over.signal.aborted && performance.now() - this.#heardAt < SILENT_MS)
+      await pause(1000, this.#over.signal);
     this.leave();
     if (this.error) throw this.error;
     const job = this.job ? await getJob(this.job).catch(() => null) : null; // its last message may have been lost
@@ -186,13 +186,11 @@ export class Dictation {
         lived = true;
         this.#stored(message);
       },
-      "sayit.finished": () => {
-        this.#finished();
-        this.#over.abort();
-      },
+      "sayit.finished": () => this.#over.abort(),
       error: ({ error }) => (refusal = new DictationError(error.message, error.code)),
     };
     socket.onmessage = ({ data }) => {
+      this.#heardAt = performance.now();
       const message = JSON.parse(data);
       takes[message.type]?.(message);
     };
@@ -223,7 +221,6 @@ export class Dictation {
   #fail(error) {
     this.error = error;
     this.#change("failed");
-    this.#finished();
     this.leave();
   }
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import httpx
+import pysubs2
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.end_to_end.helper import RECORDINGS, label, repeated, word_error_rate
@@ -127,7 +129,7 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
         assert loading.value.suggested_filename == f"en-8s.{form}"
         return Path(loading.value.path()).read_text()
 
-    for form in ("txt", "srt", "vtt"):
+    for form in ("txt", "md", "srt", "vtt", "ass", "ttml"):
         assert download(form) == transcript(bridge_url, job, form)
     assert json.loads(download("json")) == json.loads(transcript(bridge_url, job, "json"))
 
@@ -138,8 +140,11 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
     page.reload()
     finished(page)
     assert page.locator(".word.edited").inner_text() == "Corrected"
-    for form in ("txt", "srt", "vtt"):
+    for form in ("txt", "md", "srt", "vtt"):
         assert " Corrected " in download(form)
+    [first, *_] = pysubs2.SSAFile.from_string(download("ass"), format_="ass")
+    assert " Corrected " in first.text
+    assert " Corrected " in "".join(ET.fromstring(download("ttml")).itertext())
     written = json.loads(download("json"))
     assert " Corrected " in written["text"]
     assert written["segments"][0]["words"][1]["text"] == " Corrected"

@@ -5,11 +5,30 @@
 
 /** @import {Segment, Transcript} from "./wire.js" */
 
-/** @typedef {"txt" | "srt" | "vtt" | "json"} Form */
+/** @typedef {"txt" | "md" | "srt" | "vtt" | "ass" | "ttml" | "json"} Form */
 
-export const MEDIA_TYPES = { txt: "text/plain", srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" };
+export const MEDIA_TYPES = {
+  txt: "text/plain",
+  md: "text/markdown",
+  srt: "application/x-subrip",
+  vtt: "text/vtt",
+  ass: "text/x-ssa",
+  ttml: "application/ttml+xml",
+  json: "application/json",
+};
 
 const SHORTEST_CUE_MS = 100;
+const ASS_HEAD = `[Script Info]
+ScriptType: v4.00+
+WrapStyle: 0
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, Bold, BorderStyle, Outline, Alignment, MarginL, MarginR, MarginV
+Style: Default,Arial,16,&H00FFFFFF,&H00000000,0,1,1,2,20,20,15
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+`;
 const CONTROL = /[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]/g;
 const ARROW = /-{2,}>/g;
 
@@ -19,7 +38,7 @@ const ARROW = /-{2,}>/g;
  * @returns {string}
  */
 export function write(transcript, form) {
-  return { txt, srt, vtt, json }[form](transcript);
+  return { txt, md, srt, vtt, ass, ttml, json }[form](transcript);
 }
 
 /** @param {string} text */
@@ -97,6 +116,39 @@ function vtt({ segments }) {
     return `${clock(cue.start, ".")} --> ${clock(cue.end, ".")}\n${speaker ? `<v ${speaker}>` : ""}${escaped(cue.text)}\n`;
   });
   return ["WEBVTT\n", ...blocks].join("\n");
+}
+
+/** @param {Transcript} transcript */
+function md({ segments }) {
+  const marked = (/** @type {string} */ text) => text.replace(/([\\`*_[\]<>#|])/g, "\\$1");
+  return cues(segments)
+    .map(({ start, speaker, text }) => {
+      const name = speaker ? ` **${marked(speaker)}:**` : "";
+      return `**${clock(start, ".").split(".")[0]}**${name} ${marked(text)}\n`;
+    })
+    .join("\n");
+}
+
+/** @param {Transcript} transcript */
+function ass({ segments }) {
+  const rows = cues(segments).map((cue) => {
+    const text = (cue.speaker ? `${cue.speaker}: ${cue.text}` : cue.text).replace(/\\/g, "/").replace(/\{/g, "(").replace(/\}/g, ")");
+    const [start, end] = [cue.start, cue.end].map((at) => clock(at, ".").slice(0, -1).replace(/^0/, ""));
+    return `Dialogue: 0,${start},${end},Default,${cue.speaker.replace(/,/g, " ")},0,0,0,,${text}\n`;
+  });
+  return ASS_HEAD + rows.join("");
+}
+
+/** @param {Transcript} transcript */
+function ttml({ segments, language }) {
+  const rows = cues(segments).map((cue) => {
+    const text = escaped(cue.speaker ? `${cue.speaker}: ${cue.text}` : cue.text);
+    return `<p begin="${clock(cue.start, ".")}" end="${clock(cue.end, ".")}">${text}</p>\n`;
+  });
+  return (
+    `<?xml version="1.0" encoding="UTF-8"?>\n<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="${language}">\n` +
+    `<body><div>\n${rows.join("")}</div></body>\n</tt>\n`
+  );
 }
 
 /** @param {Segment[]} segments */

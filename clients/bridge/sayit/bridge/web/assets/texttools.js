@@ -16,7 +16,7 @@ import { showShortcuts } from "./shortcuts.js";
 /** @typedef {{search: Search, editing: boolean, audible: boolean}} State */
 
 const MARKING = "sayit.unsure";
-const FORMS = /** @type {Form[]} */ (["txt", "srt", "vtt", "json"]);
+const FORMS = /** @type {Form[]} */ (["txt", "md", "srt", "vtt", "ass", "ttml", "json"]);
 
 /** Whether fingers do what a mouse and a keyboard do elsewhere. */
 const touch = matchMedia("(pointer: coarse)");

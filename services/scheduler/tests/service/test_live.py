@@ -86,7 +86,7 @@ async def test_a_call_that_breaks_is_resumed(tmp_path: Path, redis_url: str) -> 
         third = Client(s)
         again = await third.begin(resume=job_id)
         assert again.received_samples * 2 == len(SPEECH)
-        assert (await third.finish()).job.id == job_id
+        assert (await third.until(LiveFinished)).job.id == job_id  # without being asked: there is nothing to add
 
 
 async def test_a_newer_call_takes_the_session_at_another_scheduler(

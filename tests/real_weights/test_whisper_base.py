@@ -176,3 +176,15 @@ def test_korean_is_detected_and_understood(suite: RunningSuite) -> None:
             heard += [re.sub(r"\W", "", transcript.text)]
     letters = word_error_rate(" ".join("".join(said)), " ".join("".join(heard)))
     assert letters <= 45, heard
+
+
+@pytest.mark.parametrize("options", [Options(language="ko"), Options(language="ko", beam_size=1), Options()])
+def test_a_second_of_speech_has_text(suite: RunningSuite, options: Options) -> None:
+    """A clip of 1.1 s, half of it voice: a word, however it is decoded, and nothing of it removed."""
+    clip = KOREAN / "060.flac"
+    if not clip.exists():
+        pytest.skip(f"no recordings of other people here: {KOREAN}")
+    with Client(suite.address) as client:
+        transcript = client.transcribe(clip, options=options).transcript
+    assert transcript.text
+    assert (transcript.suppressed, transcript.coverage.gaps) == ((), ())

@@ -15,7 +15,7 @@ from sayit.chassis import principal
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.scheduler.live import session as live_session
 from sayit.speech.errors import ErrorKind
-from sayit.speech.live import LiveProgress, LiveSpeech, LiveText
+from sayit.speech.live import LiveFinished, LiveProgress, LiveSpeech, LiveText
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb

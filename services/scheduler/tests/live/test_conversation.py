@@ -50,9 +50,12 @@ def test_the_last_text_is_asked_for_in_the_pause():
 
 
 def test_a_pause_that_ends_makes_one_more_hypothesis():
-    """The text that was asked for in the pause is shown, and the utterance goes on."""
+    """The text that was asked for in the pause commits its words, and the utterance goes on."""
     session = client(silence_s=0.6)
-    session.hear(spoken(8, 0.35, 8, 1.0))
+    samples = spoken(8, 0.35, 8, 1.0)
+    session.hear(samples[: 90 * FRAME])
+    assert [word.text.strip() for word in session.texts[-1].committed] == said(8)
+    session.hear(samples[90 * FRAME :])
     assert len(session.finals) == 1
     assert session.words == said(16)
 

@@ -29,17 +29,18 @@ class Agreement:
         #: The words behind them in the last hypothesis.
         self.tentative: tuple[Word, ...] = ()
 
-    def take(self, words: Sequence[Word], *, until_s: float, commits: bool = True) -> None:
+    def take(self, words: Sequence[Word], *, until_s: float, commits: bool = True, alone: bool = False) -> None:
         """Takes a hypothesis.
 
         Args:
             words: its words, with times of the session.
             until_s: words that end later are not committed: their audio may be incomplete.
             commits: whether it may commit words.
+            alone: whether it may without agreeing with the one before.
         """
         rest = tuple(words[said_already(self.committed, words) :])
         if commits:
-            count = agreed(self.tentative, rest)
+            count = len(rest) if alone else agreed(self.tentative, rest)
             while count and rest[count - 1].end_s > until_s:
                 count -= 1
             self.committed += rest[:count]

@@ -19,9 +19,11 @@ _CLEAR, _CLEAR_S = 0.9, 3.0
 #: Words are committed from so much audio on: with less the model guesses.
 _LEAST_S = 2.0
 #: Words that end so short before the end of the audio may be half said.
-_UNSURE_S = 0.6
+_UNSURE_S = 0.9
 #: A text above this compression ratio or below this mean log probability commits no words (Whisper's thresholds).
 _REPETITIVE, _DOUBTFUL = 2.4, -1.0
+#: A text of a pause, decoded as the last one is, with at least this mean log probability commits its words alone.
+_SURE_LOGPROB = -0.7
 #: A stretch longer than the first is decoded from a committed word on, with so much committed speech in front.
 _LONG, _KEPT_S = samples_of(10.0), 3.0
 
@@ -154,10 +156,14 @@ class Utterance:
         if last:
             self._last, self._last_asked = output, asked
         before = self.words.committed, self.words.tentative
-        fit = all(s.compression_ratio <= _REPETITIVE and s.avg_logprob >= _DOUBTFUL for s in output.segments)
-        commits = fit and seconds_of(end - self.start) >= _LEAST_S
-        until_s = seconds_of(end) - (0.0 if last else _UNSURE_S)
-        self.words.take(_words(output), until_s=until_s, commits=commits)
+        least = min((segment.avg_logprob for segment in output.segments), default=0.0)
+        fit = least >= _DOUBTFUL and all(segment.compression_ratio <= _REPETITIVE for segment in output.segments)
+        self.words.take(
+            _words(output),
+            until_s=seconds_of(end) - (0.0 if last else _UNSURE_S),
+            commits=fit and seconds_of(end - self.start) >= _LEAST_S,
+            alone=last and least >= _SURE_LOGPROB,
+        )
         return (self.words.committed, self.words.tentative) != before
 
     def _is_in_its_language(self, output: ChunkOutput, seconds: float) -> bool:

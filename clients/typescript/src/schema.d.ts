@@ -869,7 +869,7 @@ export interface components {
         };
         /**
          * JobState
-         * @description Where a job is. RECEIVING → PREPARING → RUNNING → MERGING → COMPLETED | FAILED | CANCELLED.
+         * @description Where a job is. PREPARING → RUNNING, or RECEIVING; then MERGING → COMPLETED | FAILED | CANCELLED.
          * @enum {string}
          */
         JobState: "receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled";

@@ -19,7 +19,7 @@ _CLEAR, _CLEAR_S = 0.9, 3.0
 #: Words are committed from so much audio on: with less the model guesses.
 _LEAST_S = 2.0
 #: Words that end so short before the end of the audio may be half said.
-_UNSURE_S = 0.9
+_UNSURE_S = 0.7
 #: A text above this compression ratio or below this mean log probability commits no words (Whisper's thresholds).
 _REPETITIVE, _DOUBTFUL = 2.4, -1.0
 #: A text of a pause, decoded as the last one is, with at least this mean log probability commits its words alone.

@@ -13,6 +13,7 @@ import soundfile
 
 from sayit.chassis import principal
 from sayit.chassis.principal import Principal
+from sayit.client.stream_writer import write
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.speech import wire
 from sayit.speech.errors import SayItError
@@ -25,8 +26,8 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 
 from .helper import ALICE, RECORDINGS, Suite, Transcriber
 
-#: 16 s of speech with pauses: mono 16 kHz s16le.
-SPEECH = soundfile.read(RECORDINGS / "en-90s.flac", dtype="int16", frames=256_000)[0].tobytes()
+#: 10 s of speech with pauses: mono 16 kHz s16le.
+SPEECH = soundfile.read(RECORDINGS / "en-90s.flac", dtype="int16", frames=160_000)[0].tobytes()
 #: Bytes of 100 ms.
 MESSAGE = 3200
 #: Seconds that a word of `LiveTranscriber` takes.
@@ -133,11 +134,11 @@ class Client:
         return started
 
     async def send(self, **payload: Any) -> None:
-        """Sends one message."""
-        await self.call.write(pb.StreamingRecognizeRequest(**payload))
+        """Sends one message, unless the call has ended."""
+        await write(self.call, pb.StreamingRecognizeRequest(**payload))
 
     async def say(self, audio: bytes, *, until_committed: bool = False) -> int:
-        """Sends audio in messages of 100 ms, some ten times as fast as it is spoken; how much of it was sent.
+        """Sends audio in messages of 100 ms, much faster than it is spoken; how much of it was sent.
 
         With `until_committed` it stops once an utterance that is going on has committed words.
         """
@@ -145,7 +146,7 @@ class Client:
             if until_committed and self.going_on:
                 return start
             await self.send(audio=audio[start : start + MESSAGE])
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
         assert not until_committed or self.going_on, "nothing was committed"
         return len(audio)
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from pydantic import SecretStr
 
@@ -40,7 +38,7 @@ async def test_what_is_said_is_told_while_it_is_said(tmp_path: Path, redis_url: 
         assert [job.id for job in listed.jobs] == [job_id]
         finished = await client.finish()
         assert finished.job.id == job_id
-        assert len(await spoken(s, job_id, client)) > 20
+        assert len(await spoken(s, job_id, client)) > 12
         events = await watching
         finals = [text for text in client.texts if text.is_final]
         chunks = [event.chunk_text for event in events if event.HasField("chunk_text")]
@@ -60,7 +58,7 @@ async def test_what_is_said_is_told_while_it_is_said(tmp_path: Path, redis_url: 
         assert begun == [text.utterance for text in finals]
         assert [order.reserve.reserved for order in transcriber.told if order.HasField("reserve")][:1] == [True]
         progress = (await s.get(job_id)).progress
-        assert progress.audio_total.seconds == progress.audio_done.seconds == 16
+        assert progress.audio_total.seconds == progress.audio_done.seconds == 10
         stored = _stored(tmp_path)
         assert (stored[:4], stored[44:]) == (b"RIFF", SPEECH)
 
@@ -82,7 +80,7 @@ async def test_a_call_that_breaks_is_resumed(tmp_path: Path, redis_url: str) -> 
         await second.say(SPEECH[started.received_samples * 2 :])
         await second.finish()
         words = await spoken(s, job_id, first, second)
-        assert len(words) > 20
+        assert len(words) > 12
         third = Client(s)
         again = await third.begin(resume=job_id)
         assert again.received_samples * 2 == len(SPEECH)
@@ -113,7 +111,7 @@ async def test_a_newer_call_takes_the_session_at_another_scheduler(
         assert (error.kind, error.field) == (ErrorKind.INVALID_ARGUMENT, "resume_job_id")
         await second.say(rest[SECOND:])
         await second.finish()
-        assert len(await spoken(b, job_id, first, second)) > 20
+        assert len(await spoken(b, job_id, first, second)) > 12
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -134,7 +132,7 @@ async def test_a_session_outlives_its_scheduler(tmp_path: Path, redis_url: str, 
         started = await second.begin(resume=job_id)
         await second.say(SPEECH[started.received_samples * 2 :])
         await second.finish()
-        assert len(await spoken(t, job_id, first, second)) > 20
+        assert len(await spoken(t, job_id, first, second)) > 12
 
 
 async def test_a_session_whose_client_does_not_come_back_is_finished(tmp_path: Path, redis_url: str) -> None:
@@ -173,7 +171,7 @@ async def test_a_transcriber_that_is_lost_is_replaced(tmp_path: Path, redis_url:
             await lost.asked.wait()
         async with LiveTranscriber(s, name="t2").serving():
             await client.finish()
-            assert len(await spoken(s, job_id, client)) > 20
+            assert len(await spoken(s, job_id, client)) > 12
 
 
 async def test_an_engine_that_fails_costs_its_utterances_text_only(tmp_path: Path, redis_url: str) -> None:
@@ -193,8 +191,7 @@ async def test_a_request_that_no_engine_can_serve_fails(tmp_path: Path, redis_ur
         transcriber.failure = chunk_pb.ChunkFailure(detail="no", code="INVALID_LANGUAGE", details={"language": "en"})
         client = Client(s)
         job_id = (await client.begin()).job.id
-        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # it ends in the midst of the audio
-            await client.say(SPEECH)
+        await client.say(SPEECH)
         assert (await client.error()).kind is ErrorKind.INVALID_LANGUAGE
         assert (await s.get(job_id)).error.code == "INVALID_LANGUAGE"
 
@@ -215,9 +212,9 @@ async def test_whoever_may_cancels_a_session(tmp_path: Path, redis_url: str, how
         assert (await again.error()).kind is error.kind
 
 
-@pytest.mark.parametrize(
-    ("live", "options", "field"),
-    [
+async def test_what_cannot_be_heard_is_refused_at_once(tmp_path: Path, redis_url: str) -> None:
+    """INVALID_OPTION names the field, and there is no job."""
+    wrong: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         ({"encoding": live_pb.LIVE_ENCODING_WEBM_OPUS}, {}, "encoding"),
         ({"sample_rate_hz": 4000}, {}, "sample_rate_hz"),
         ({"sample_rate_hz": 44_101}, {}, "sample_rate_hz"),
@@ -226,18 +223,14 @@ async def test_whoever_may_cancels_a_session(tmp_path: Path, redis_url: str, how
         ({"turn_detection": live_pb.TurnDetection(threshold=2)}, {}, "turn_detection.threshold"),
         ({}, {"channels": pb.CHANNELS_SPLIT}, "channels"),
         ({}, {"beam_size": 99}, "beam_size"),
-    ],
-)
-async def test_what_cannot_be_heard_is_refused_at_once(
-    tmp_path: Path, redis_url: str, live: dict[str, Any], options: dict[str, Any], field: str
-) -> None:
-    """INVALID_OPTION names the field, and there is no job."""
+    ]
     async with suite(tmp_path, redis_url) as s, LiveTranscriber(s).serving():
-        client = Client(s)
-        config = live_pb.LiveConfig(job=service_pb.JobConfig(options=pb.TranscriptionOptions(**options)), **live)
-        await client.send(config=config)
-        error = await client.error()
-        assert (error.kind, error.field) == (ErrorKind.INVALID_OPTION, field)
+        for live, options, field in wrong:
+            client = Client(s)
+            config = live_pb.LiveConfig(job=service_pb.JobConfig(options=pb.TranscriptionOptions(**options)), **live)
+            await client.send(config=config)
+            error = await client.error()
+            assert (error.kind, error.field) == (ErrorKind.INVALID_OPTION, field)
         with principal.use(ALICE):
             assert not (await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs
 
@@ -302,8 +295,7 @@ async def test_a_session_has_a_longest_length(tmp_path: Path, redis_url: str) ->
     async with suite(tmp_path, redis_url, max_audio_s=3) as s, LiveTranscriber(s).serving():
         client = Client(s)
         job_id = (await client.begin()).job.id
-        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            await client.say(SPEECH)
+        await client.say(SPEECH)
         assert (await client.error()).kind is ErrorKind.AUDIO_TOO_LONG
         await s.until(job_id, pb.JOB_STATE_COMPLETED)
         assert (await s.get(job_id)).progress.audio_total.seconds == 3
@@ -311,26 +303,25 @@ async def test_a_session_has_a_longest_length(tmp_path: Path, redis_url: str) ->
 
 async def test_audio_waits_for_its_text(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that sends faster than is decoded is held up by flow control; all of it is decoded in the end."""
-    monkeypatch.setattr(live_session, "_MOST_UNDECODED", 5 * SECOND // 2)
+    monkeypatch.setattr(live_session, "_MOST_UNDECODED", 7 * SECOND // 2)
+    monkeypatch.setattr(live_session, "_PROGRESS_S", 0.1)
     async with suite(tmp_path, redis_url) as s, LiveTranscriber(s).serving() as transcriber:
         transcriber.awake.clear()
         client = Client(s)
         job_id = (await client.begin(interim_results=False)).job.id
         sending = asyncio.create_task(client.say(SPEECH))
-        lagging = await client.until(LiveProgress)
-        while lagging.lag_s < 5:
-            before = len(client.events)
-            await client.until(LiveProgress, lag_s=lagging.lag_s)
-            lagging = await _next_progress(client, before)
-        held = await _next_progress(client, len(client.events))
-        assert held.lag_s == lagging.lag_s < 6
+        while (lagging := await _progress(client)).lag_s < 7:
+            pass
+        assert (await _progress(client)).lag_s == lagging.lag_s < 8
         transcriber.awake.set()
         await sending
         await client.finish()
-        assert len(await spoken(s, job_id, client)) > 20
+        assert len(await spoken(s, job_id, client)) > 12
 
 
-async def _next_progress(client: Client, seen: int) -> LiveProgress:
+async def _progress(client: Client) -> LiveProgress:
+    """How far the session is now."""
+    seen = len(client.events)
     while True:
         for event in client.events[seen:]:
             if isinstance(event, LiveProgress):
@@ -347,7 +338,7 @@ async def test_who_does_not_read_holds_no_other_up(tmp_path: Path, redis_url: st
         job_id = (await client.begin()).job.id
         await client.say(SPEECH)
         await client.finish()
-        assert len(await spoken(s, job_id, client)) > 20
+        assert len(await spoken(s, job_id, client)) > 12
         await sending
         await deaf.send(command=live_pb.LIVE_COMMAND_FINISH)
         with principal.use(ALICE):

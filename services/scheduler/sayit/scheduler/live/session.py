@@ -332,7 +332,8 @@ class Session:
 
     async def _complete(self) -> None:
         await self._append(await self._recording.put(everything=True))
-        samples = max(self._recording.samples, self._conversation.settled)
+        # The last utterance may end behind the audio of a client that did not come back.
+        samples = max(self._recording.samples, min(self._conversation.settled, self._conversation.position))
         finished = await self._parts.live.finish(self._job.id, self._owner, samples=samples, speech=self._texts.speech)
         if finished is None:
             raise LeaseLostError

@@ -76,7 +76,7 @@ def test_whatever_is_sent_the_answer_is_as_described(bridge_url: str) -> None:
         """Bytes of a body; schemathesis wraps what a document calls binary."""
         return value if isinstance(value, bytes) else getattr(value, "data", str(value).encode())
 
-    schema = schemathesis.openapi.from_url(f"{bridge_url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{bridge_url}/openapi.json", timeout=60)
     checks = [
         not_a_server_error,
         described.status_code_conformance,

@@ -57,7 +57,7 @@ from sayit.scheduler.live.sessions import LiveParts, Sessions
 from sayit.scheduler.live.transcribers import LiveTranscribers
 from sayit.scheduler.outbound.exchange import Exchange
 from sayit.scheduler.retention.sweeper import Sweeper
-from sayit.scheduler.settings import SchedulerSettings, receivers_of
+from sayit.scheduler.settings import SchedulerSettings, hours_of, receivers_of
 from sayit.scheduler.webhooks.delivery import Webhooks
 from sayit.speech.audio import samples_of
 from sayit.speech.errors import SayItError
@@ -112,6 +112,12 @@ def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> 
         presets=presets,
         sweep_s=sweep_s,
     )
+
+
+def tenant_ttl_s_of(settings: SchedulerSettings) -> dict[str, float | None]:
+    """How long ended jobs are kept of tenants that have a time of their own."""
+    hours = hours_of(settings.tenant_result_ttl_h).items()
+    return {tenant: None if ttl_h is None else ttl_h * _HOUR_S for tenant, ttl_h in hours}
 
 
 def new_splitter(channels: int, options: Options, voice_threshold: float) -> ChannelSplitter:
@@ -213,6 +219,7 @@ async def _opened(
     rules = Rules(
         result_ttl_s=settings.result_ttl_h * _HOUR_S,
         choose=choose,
+        tenant_ttl_s=tenant_ttl_s_of(settings),
         receivers=receivers,
         audit_s=settings.audit_days * _DAY_S,
     )
@@ -487,6 +494,7 @@ class _Wiring:
             self.background.start(self._note("limits.change", " ".join(changed)))
         self.stores.rules.audit_s = now.audit_days * _DAY_S
         self.stores.rules.result_ttl_s = now.result_ttl_h * _HOUR_S
+        self.stores.rules.tenant_ttl_s = tenant_ttl_s_of(now)
         self.stores.rules.receivers = receivers_of(now.webhook_urls) if self.settings.secrets() else {}
         try:
             self.hallucination_filter.adopt(load_phrases(now.hallucination_phrases))

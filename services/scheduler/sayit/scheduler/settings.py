@@ -35,6 +35,20 @@ def receivers_of(text: str) -> dict[str, str]:
     return {tenant: url for tenant, _, url in pairs}
 
 
+def hours_of(text: str) -> dict[str, float | None]:
+    """How long a tenant's ended jobs are kept, in hours; None: until they are deleted.
+
+    Raises:
+        ValueError: it is not tenant=hours or tenant=keep.
+    """
+    hours = {
+        tenant: None if told == "keep" else told for tenant, _, told in (one.rpartition("=") for one in text.split())
+    }
+    if not all(tenant and (told is None or re.fullmatch(r"\d+(\.\d+)?", told)) for tenant, told in hours.items()):
+        raise ValueError("write tenant=hours or tenant=keep, with spaces between")
+    return {tenant: None if told is None else float(told) for tenant, told in hours.items()}
+
+
 class SchedulerSettings(ServiceSettings):
     """What the scheduler can be told."""
 
@@ -90,6 +104,11 @@ class SchedulerSettings(ServiceSettings):
         gt=0,
         description="Hours that an ended job, its audio and its text are kept, unless it is corrected; for jobs "
         "that end from now on.",
+    )
+    tenant_result_ttl_h: str = _live(
+        "",
+        description="The same for tenants that have their own: tenant=hours, or tenant=keep until a client deletes "
+        "them, with spaces between.",
     )
     job_ttl_h: float = _live(
         48.0, gt=0, description="Hours after which a job that has not ended fails (its model may never be back)."
@@ -189,6 +208,12 @@ class SchedulerSettings(ServiceSettings):
         secrets = value.get_secret_value().split()
         if len(secrets) > 2 or any(len(secret) < 32 for secret in secrets):
             raise ValueError("write one secret of at least 32 characters, or the new one and the old one")
+        return value
+
+    @field_validator("tenant_result_ttl_h")
+    @classmethod
+    def _are_hours(cls, value: str) -> str:
+        hours_of(value)
         return value
 
     @field_validator("webhook_urls")

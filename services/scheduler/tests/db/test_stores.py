@@ -17,6 +17,7 @@ from sayit.scheduler.db.schema import metadata
 from sayit.scheduler.db.stores import Stores
 from sayit.scheduler.jobs.records import AttemptEnd, Claim, Ending, PartRecord
 from sayit.scheduler.jobs.transcribers import Backlog, UncutRecording
+from sayit.scheduler.settings import hours_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
 
@@ -325,3 +326,27 @@ async def test_what_is_not_cut_yet_is_in_the_backlog_by_its_declared_length(data
         assert (await s.transcribers.backlog("micro")).uncut == [UncutRecording(job_id="long", tenant="t", samples=400)]
         await s.jobs.finish_preparing("long", "me", samples=200, chunks=1, speech=[], warnings=[])
         assert not (await s.transcribers.backlog("micro")).uncut
+
+
+async def test_a_tenant_may_have_a_time_of_its_own(database_url: str) -> None:
+    """For which its ended jobs are kept, or none: then they stay until they are deleted."""
+    async with stores(database_url, result_ttl_s=100.0) as s:
+        s.rules.tenant_ttl_s = {"short": 10.0, "keeps": None}
+        for tenant in ("usual", "short", "keeps"):
+            await accepted(s, tenant, tenant=tenant)
+            await s.jobs.cancel_job(tenant, tenant)
+        kept = {}
+        for tenant in ("usual", "short", "keeps"):
+            job = await s.jobs.get_job(tenant, tenant)
+            kept[tenant] = None if job.expires_s is None else job.expires_s - (job.finished_s or 0.0)
+        assert kept == {"usual": pytest.approx(100.0), "short": pytest.approx(10.0), "keeps": None}
+        await s.transcribers.expire(now_s=FAR)
+        assert (await s.jobs.get_job("keeps", "keeps")).expires_s is None
+
+
+@pytest.mark.parametrize("wrong", ["alice", "alice=", "=3", "alice=-1", "alice=nan", "alice=1h"])
+def test_times_of_tenants_are_hours_or_keep(wrong: str) -> None:
+    """Anything else does not start; a tenant's name may hold the sign."""
+    with pytest.raises(ValueError, match="tenant=hours"):
+        hours_of(wrong)
+    assert hours_of("alice=72 b=ob=0.5 eve=keep") == {"alice": 72.0, "b=ob": 0.5, "eve": None}

@@ -141,8 +141,9 @@ class SqlJobs(Store):
         lock_job(connection, job_id)
         if not load(connection, tenant, job_id).state.terminal:
             raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id, retry_after_s=1.0)
-        expires_s = None if kept else time.time() + self._rules.result_ttl_s
+        expires_s = None if kept else self._rules.expiry_s(tenant, time.time())
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(expires_s=expires_s))
+        record(connection, self._rules, "job.keep", tenant=tenant, subject=job_id, detail=f"kept={kept}")
         return load(connection, tenant, job_id)
 
     @writes
@@ -232,7 +233,9 @@ def end(
     statement = update(jobs).where(jobs.c.id == job_id, jobs.c.state.not_in(ENDED))
     if owner is not None:
         statement = statement.where(jobs.c.lease_owner == owner)
-    kept = {"finished_s": now, "expires_s": now + rules.result_ttl_s}
+    of_job = select(jobs.c.tenant).where(jobs.c.id == job_id)
+    tenant = connection.execute(of_job).scalar_one_or_none() if rules.tenant_ttl_s else None
+    kept = {"finished_s": now, "expires_s": rules.expiry_s(tenant or "", now)}
     statement = statement.values(state=state.value, **kept, lease_owner=None, lease_until_s=None, **values)
     ended = connection.execute(statement.returning(*_OF_ENDED)).one_or_none()
     if ended is None:

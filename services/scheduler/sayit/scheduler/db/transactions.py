@@ -24,10 +24,17 @@ class Rules:
     result_ttl_s: float
     #: The order of dispatch.
     choose: ChooseChunks
+    #: Those of tenants that have their own; None: kept until they are deleted.
+    tenant_ttl_s: Mapping[str, float | None] = field(default_factory=dict)
     #: Where the ends of a tenant's jobs are told, beside where a job says; "*": those of tenants without their own.
     receivers: Mapping[str, str] = field(default_factory=dict)
     #: Seconds that the audit log is kept; 0: there is none.
     audit_s: float = 0.0
+
+    def expiry_s(self, tenant: str, now_s: float) -> float | None:
+        """When a job of this tenant that ends now is deleted; None: when a client does so."""
+        ttl_s = self.tenant_ttl_s.get(tenant, self.result_ttl_s)
+        return None if ttl_s is None else now_s + ttl_s
 
 
 class Store:

@@ -28,6 +28,11 @@ def event(kind: str, seq: int | None, **values: object) -> str:
     return f"{number}event: {kind}\ndata: {json.dumps({'type': kind, 'job_id': 'played', 'seq': seq, **values})}\n\n"
 
 
+def plain(correction: dict[str, Any]) -> dict[str, Any]:
+    """A correction as the service tells it."""
+    return {"text": None, "words": {}, "joined": False, "speaker": "", **correction}
+
+
 def played(
     page: Page,
     job: dict[str, Any],
@@ -52,6 +57,17 @@ def played(
 
     text = " ".join(each["text"] for each in transcript or [])
     document = {"text": text, "language": "en", "duration": 3.0, "segments": transcript, "suppressed": suppressed or []}
+    corrected: dict[str, Any] = {"version": 0, "segments": [], "names": {}}
+
+    def correct(route: Route) -> None:
+        # Each of a segment's own; the page has them all.
+        corrected.update(
+            version=corrected["version"] + 1, segments=[plain(one) for one in route.request.post_data_json["segments"]]
+        )
+        route.fulfill(json=corrected)
+
+    page.route("**/v1/jobs/played/corrections", lambda route: route.fulfill(json=corrected))
+    page.route("**/v1/jobs/played/transcript", correct)
     page.route("**/v1/jobs/played", lambda route: route.fulfill(json=job))
     page.route("**/v1/jobs/played/events", stream)
     page.route("**/v1/jobs/played/transcript?*", lambda route: route.fulfill(json=document))

@@ -1,9 +1,9 @@
 /** The service's REST surface: one function a call, and its errors as sentences. */
 
 import { currentLanguage, t } from "./i18n.js";
-import { jobOf, modelsOf, transcriptOf } from "./wire.js";
+import { correctionBody, jobOf, modelsOf, transcriptOf, versionsOf } from "./wire.js";
 
-/** @import {Job, Transcript, Model} from "./wire.js" */
+/** @import {Corrected, Correction, Job, Transcript, Model} from "./wire.js" */
 
 const KEY = "sayit.key";
 
@@ -53,6 +53,13 @@ function currentKey() {
 }
 
 let heldKey = "";
+
+/** Who this tab acts for: a digest of its key (FNV-1a), empty without one. What is kept in the browser is kept for each apart. */
+export function principal() {
+  let digest = 2166136261;
+  for (const sign of currentKey()) digest = Math.imul(digest ^ sign.charCodeAt(0), 16777619);
+  return currentKey() && (digest >>> 0).toString(16);
+}
 
 /** @returns {Record<string, string>} what every request carries */
 export function headers() {
@@ -198,9 +205,75 @@ export async function getFile(id, form) {
 }
 
 /**
+ * The model's own transcript.
+ *
  * @param {string} id
  * @returns {Promise<Transcript>}
  */
 export async function getTranscript(id) {
-  return transcriptOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?format=json`)).json());
+  return transcriptOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?format=json&version=0`)).json());
+}
+
+/**
+ * What is corrected in a transcript.
+ *
+ * @param {string} id
+ * @returns {Promise<Corrected>}
+ */
+export async function getCorrections(id) {
+  return (await request(`/v1/jobs/${encodeURIComponent(id)}/corrections`)).json();
+}
+
+/**
+ * @param {string} path below the job's
+ * @param {string} body
+ * @param {boolean} [keepalive] whether it is sent although the page is left
+ */
+async function patch(path, body, keepalive = false) {
+  const sent = { method: "PATCH", body, headers: { "Content-Type": "application/json" }, keepalive };
+  return (await request(`/v1/jobs/${path}`, sent)).json();
+}
+
+/**
+ * Corrects a transcript.
+ *
+ * @param {string} id
+ * @param {number} version the one that was corrected
+ * @param {Correction[]} segments
+ * @returns {Promise<Corrected>} all that is corrected then
+ */
+export async function updateTranscript(id, version, segments) {
+  const body = correctionBody(version, segments);
+  return patch(`${encodeURIComponent(id)}/transcript`, body, body.length < 60_000); // browsers take no more then
+}
+
+/**
+ * Makes the text of an earlier version the newest one.
+ *
+ * @param {string} id
+ * @param {number} version the newest one
+ * @param {number} earlier
+ * @returns {Promise<Corrected>}
+ */
+export async function restoreVersion(id, version, earlier) {
+  return patch(`${encodeURIComponent(id)}/transcript`, JSON.stringify({ expected_version: version, restored_version: earlier }));
+}
+
+/**
+ * The versions that corrections made.
+ *
+ * @param {string} id
+ */
+export async function listVersions(id) {
+  return versionsOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}/versions`)).json());
+}
+
+/**
+ * Keeps a job until it is deleted, or not.
+ *
+ * @param {string} id
+ * @param {boolean} kept
+ */
+export async function keepJob(id, kept) {
+  return jobOf(await patch(encodeURIComponent(id), JSON.stringify({ kept })));
 }

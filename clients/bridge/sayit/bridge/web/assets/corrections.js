@@ -44,6 +44,17 @@ export class Corrections {
     this.apply([...this.edits.keys()].map((place) => ({ place, text: undefined })));
   }
 
+  /**
+   * Takes what others changed; it is no step of this page's.
+   *
+   * @param {Change[]} changes
+   */
+  adopt(changes) {
+    const real = changes.filter(({ place, text }) => this.edits.get(place) !== text);
+    if (!real.length) return;
+    this.#make(real, []);
+  }
+
   undo() {
     const step = this.#undo.pop();
     if (step) this.#make(step, this.#redo);

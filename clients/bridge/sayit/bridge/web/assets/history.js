@@ -1,9 +1,9 @@
 /** The caller's jobs as the service lists them, polled while one of them runs. */
 
-import { ApiError, cancelJob, deleteJob, listJobs } from "./api.js";
+import { ApiError, cancelJob, deleteJob, listJobs, principal } from "./api.js";
 import { setConnected } from "./connection.js";
 import { pause } from "./events.js";
-import { forget, forgetAllBut } from "./store.js";
+import { dropEdits, forget, forgetAllBut } from "./store.js";
 import { isEnded } from "./wire.js";
 
 /** @import {Job} from "./wire.js" */
@@ -117,5 +117,5 @@ export async function remove(job) {
   removed.add(job.id);
   jobs = jobs.filter(({ id }) => id !== job.id);
   tell();
-  await forget(job.id);
+  await Promise.all([forget(job.id), dropEdits(job.id, principal())]);
 }

@@ -3,21 +3,24 @@
 import { ApiError, getJob, getTranscript } from "./api.js";
 import { byId, h } from "./dom.js";
 import { follow } from "./events.js";
-import { note } from "./history.js";
+import { currentHistory, note, onHistory } from "./history.js";
 import { t } from "./i18n.js";
 import { isAnnouncing, jobHead } from "./jobhead.js";
 import { durable, nothingYet, place, refine } from "./live.js";
 import { toast } from "./overlays.js";
+import { correctionsIn, laid, untouched } from "./merging.js";
 import { createPlayer } from "./player.js";
 import { removedText } from "./removed.js";
+import { Saving } from "./saving.js";
 import { listenToKeys } from "./shortcuts.js";
-import { dropLive, editsOf, keepEdits, keepLive, liveOf } from "./store.js";
+import { dropLive, keepLive, liveOf } from "./store.js";
 import { freshState, textTools } from "./texttools.js";
 import { createTextView } from "./textview.js";
 import { isEnded, progressOf, segmentOf } from "./wire.js";
 
 /** @import {Live} from "./live.js" */
-/** @import {Job} from "./wire.js" */
+/** @import {Laid} from "./merging.js" */
+/** @import {Job, Transcript} from "./wire.js" */
 /** @import {ServerEvent} from "./events.js" */
 
 /** How far J and L go. */
@@ -61,6 +64,10 @@ class JobView {
     this.refusal = null;
     /** Whether it is a dictation that goes on. */
     this.speaking = false;
+    /** @type {Transcript | null} the model's own */
+    this.model = null;
+    /** @type {Laid[]} */
+    this.shown = [];
     this.head = jobHead();
     this.removed = removedText([]);
     this.text = createTextView({
@@ -68,7 +75,14 @@ class JobView {
       pause: () => this.player.pause(),
       changed: () => this.tools.update(),
     });
-    this.tools = textTools(this.text, () => this.job, freshState());
+    this.saving = new Saving(
+      id,
+      { changed: (segments) => this.#othersChanged(segments), told: () => this.#saved() },
+      left,
+    );
+    const forget = onHistory(() => this.saving.seen(currentHistory().jobs.find((job) => job.id === id)?.version ?? 0));
+    left.addEventListener("abort", forget);
+    this.tools = textTools(this.text, () => this.job, this.saving, freshState());
     this.player = createPlayer(
       id,
       {
@@ -108,7 +122,24 @@ class JobView {
 
   /** Writes everything in the page's language; the text, what is played and where the reader is stay. */
   relabel() {
-    const [head, tools] = [jobHead(), textTools(this.text, () => this.job, this.tools.state())];
+    this.#steady(() => this.#relabel());
+    if (this.job?.error) void getJob(this.id).then((job) => this.take(job), () => undefined); // the sentence is the service's
+  }
+
+  /**
+   * Does something that may take more lines above the text, or fewer, and leaves the reader where they are.
+   *
+   * @param {() => void} act
+   */
+  #steady(act) {
+    const top = () => this.text.body.getBoundingClientRect().top;
+    const before = top();
+    act();
+    if (before < 0) window.scrollBy({ top: top() - before, behavior: "instant" });
+  }
+
+  #relabel() {
+    const [head, tools] = [jobHead(), textTools(this.text, () => this.job, this.saving, this.tools.state())];
     this.head.element.replaceWith(head.element);
     this.tools.element.replaceWith(tools.element);
     Object.assign(this, { head, tools });
@@ -119,7 +150,6 @@ class JobView {
     if (!this.job) return;
     this.head.show(this.job);
     this.#noteEnd(this.job);
-    if (this.job.error) void getJob(this.id).then((job) => this.take(job), () => undefined); // the sentence is the service's
   }
 
   leave() {
@@ -179,7 +209,7 @@ class JobView {
     this.job = job;
     note(job);
     if (this.left.aborted) return;
-    this.head.show(job);
+    this.#steady(() => this.head.show(job));
     this.#offerAudio(job);
     if (job.progress.total) this.player.setDuration(job.progress.total);
   }
@@ -216,6 +246,41 @@ class JobView {
       void keepLive(this.id, durable(this.live));
     }
     return event === "completed" || event === "failed" || (event === "state" && isEnded(value.state));
+  }
+
+  /** Shows the text with its corrections; what was typed here before cannot be undone any more. */
+  #layOut() {
+    if (!this.model) return;
+    const { segments, edits } = laid(this.model.segments, (segment) => this.saving.of(segment), this.saving.names);
+    this.text.setTranscript({ ...this.model, segments }, edits, (changed) =>
+      this.saving.note(correctionsIn(segments, changed, this.saving.all)),
+    );
+    this.text.original = this.model.segments;
+    this.shown = segments;
+  }
+
+  /**
+   * Others corrected words, which are shown, or more, for which the text is laid out anew as soon as no word is being typed.
+   *
+   * @param {number[]} changed
+   */
+  #othersChanged(changed) {
+    if (!this.model) return;
+    const { segments, edits } = laid(this.model.segments, (segment) => this.saving.of(segment), this.saving.names);
+    const shape = (/** @type {Laid[]} */ those) => JSON.stringify(those.map(({ text, speaker, rewritten }) => [rewritten && text, speaker]));
+    if (shape(segments) === shape(this.shown)) this.text.adopt(edits);
+    else if (this.text.typing) setTimeout(() => !this.left.aborted && this.#othersChanged(changed), 1000);
+    else this.#layOut();
+  }
+
+  /** What the service has, or could not be given, is shown; a job that is corrected is kept from then on. */
+  #saved() {
+    this.#steady(() => this.tools?.update());
+    const { job, saving } = this;
+    if (job && saving.version && job.version < saving.version) {
+      job.version = saving.version;
+      void getJob(this.id).then((now) => this.take({ ...now, language: job.language }), () => undefined);
+    }
   }
 
   #showRemoved() {
@@ -257,9 +322,12 @@ class JobView {
       this.player.element.hidden = this.live.chunks.length === 0;
       return;
     }
-    const [transcript, edits] = await Promise.all([this.#retrying(() => getTranscript(this.id)), editsOf(this.id)]);
+    const transcript = await this.#retrying(() => getTranscript(this.id));
+    this.model = transcript;
+    const { segments } = laid(transcript.segments, untouched, {}); // which an earlier version of this page corrected
+    await this.#retrying(() => this.saving.open((edits) => correctionsIn(segments, edits, new Map())));
     if (this.left.aborted) return;
-    this.text.setTranscript(transcript, edits, (changed) => void keepEdits(this.id, changed));
+    this.#layOut();
     this.#showRemoved();
     this.#noteEnd(job);
     this.player.setDuration(transcript.duration);

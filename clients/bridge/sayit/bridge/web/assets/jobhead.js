@@ -1,8 +1,9 @@
 /** A job's name, where it is, and what can be done with it as a whole. */
 
 import { isRepeatable, removeAsked, repeat, summary } from "./card.js";
+import { keepJob } from "./api.js";
 import { h, icon } from "./dom.js";
-import { cancel } from "./history.js";
+import { cancel, note } from "./history.js";
 import { maybe, relative, remember, remembered, t } from "./i18n.js";
 import { toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
@@ -59,12 +60,18 @@ export function jobHead() {
     },
     icon("trash"),
   );
+  const keeping = h("button", { type: "button", class: "link", hidden: true, onclick: () => job && void changeKept(job) });
+  const changeKept = (/** @type {Job} */ now) =>
+    keepJob(now.id, now.expires !== null).then((changed) => {
+      note(changed);
+      if (job?.id === changed.id) show({ ...job, expires: changed.expires });
+    }, complain);
   const element = h(
     "header",
     { class: "job-head" },
     h("a", { href: "#/", class: "job-back" }, icon("back", 18), t("job.back")),
     h("div", { class: "job-title-row" }, title, h("div", { class: "job-actions" }, again, stopping, deleting)),
-    meta,
+    h("div", { class: "job-details" }, meta, keeping),
     running,
     problem,
     warnings,
@@ -81,8 +88,10 @@ export function jobHead() {
       summary(now),
       now.model && t("job.model", { model: now.model }),
       now.cached && t("job.cached"),
-      now.expires && ended && t("job.expires", { time: relative(now.expires) }),
+      ended && (now.expires ? t("job.expires", { time: relative(now.expires) }) : t("job.kept")),
     ];
+    keeping.hidden = !ended;
+    keeping.textContent = t(now.expires ? "job.keep" : "job.unkeep");
     meta.textContent = details.filter(Boolean).join(" · ");
     running.hidden = ended;
     bar.setAttribute("aria-label", t("progress.label", { name }));
@@ -119,7 +128,7 @@ export function jobHead() {
   const refuse = (heading, sentence) => {
     title.textContent = heading;
     document.title = `${heading} · SayIt`;
-    running.hidden = meta.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
+    running.hidden = meta.hidden = keeping.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
     problem.hidden = false;
     problem.replaceChildren(icon("warning"), h("p", null, sentence));
   };

@@ -1,10 +1,11 @@
 /**
- * What this browser keeps of a job: its audio (to play it), the text so far (to resume after a reload), corrections; and
- * recordings that are not sent yet. In IndexedDB; where that is missing (private windows, full disks) everything is kept as
+ * What this browser keeps of a job: its audio (to play it), the text so far (to resume after a reload), corrections that the
+ * service does not have yet; and recordings that are not sent yet. In IndexedDB; where that is missing (private windows, full disks) everything is kept as
  * long as the page lives.
  */
 
 /** @import {Live} from "./live.js" */
+/** @import {Correction} from "./wire.js" */
 
 /**
  * @typedef {{id: string, blob: Blob, savedAt: number}} Audio
@@ -166,21 +167,41 @@ export async function keepLive(id, live) {
   await put("live", { id, live });
 }
 
+/** @typedef {{mine?: Correction[], before?: Correction[]}} Unsent `before`: what `mine` are changes of */
+
 /**
+ * Corrections that the service does not have yet.
+ *
  * @param {string} id
- * @returns {Promise<Map<string, string>>} corrected words by their place
+ * @param {string} who
+ * @returns {Promise<Unsent & {edits?: Map<string, string>}>} `edits`: words by their place, as an earlier version of this page kept them
  */
-export async function editsOf(id) {
-  return new Map((await read("edits", id))?.edits ?? []);
+export async function unsentOf(id, who) {
+  const [kept, earlier] = await Promise.all([read("edits", `${id} ${who}`), read("edits", id)]);
+  return { ...kept, ...(earlier && { edits: new Map(earlier.edits) }) };
 }
 
 /**
  * @param {string} id
- * @param {Map<string, string>} edits
+ * @param {string} who whose key they were made with
+ * @param {Unsent} unsent
  */
-export async function keepEdits(id, edits) {
-  memory.edits.set(id, { id, edits: [...edits] });
-  await put("edits", { id, edits: [...edits] });
+export async function keepEdits(id, who, unsent) {
+  memory.edits.set(`${id} ${who}`, { id: `${id} ${who}`, ...unsent });
+  await put("edits", { id: `${id} ${who}`, ...unsent });
+}
+
+/**
+ * Forgets corrections that the service has.
+ *
+ * @param {string} id
+ * @param {string} who
+ */
+export async function dropEdits(id, who) {
+  for (const key of [`${id} ${who}`, id]) {
+    memory.edits.delete(key);
+    await within("edits", "readwrite", (store) => store.delete(key)).catch(() => undefined);
+  }
 }
 
 /**
@@ -192,7 +213,7 @@ export async function dropLive(id) {
   await within("live", "readwrite", (store) => store.delete(id)).catch(() => undefined);
 }
 
-/** @param {string} id */
+/** @param {string} id its corrections are dropped by whose they are */
 export async function forget(id) {
   for (const shelf of /** @type {Shelf[]} */ (Object.keys(memory))) {
     memory[shelf].delete(id);
@@ -208,6 +229,6 @@ export async function forget(id) {
 export async function forgetAllBut(existing) {
   for (const shelf of /** @type {Shelf[]} */ (Object.keys(memory))) {
     const ids = (await within(shelf, "readonly", (store) => store.getAllKeys()).catch(() => undefined)) ?? [];
-    for (const id of ids) if (!existing.has(String(id)) && !memory.audio.has(String(id))) await forget(String(id));
+    for (const id of ids) if (shelf !== "edits" && !existing.has(String(id)) && !memory.audio.has(String(id))) await forget(String(id));
   }
 }

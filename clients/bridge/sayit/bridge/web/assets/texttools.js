@@ -4,14 +4,16 @@ import { getFile } from "./api.js";
 import { h, icon, saveAs } from "./dom.js";
 import { MEDIA_TYPES, write } from "./files.js";
 import { counted, remember, remembered, t } from "./i18n.js";
+import { said } from "./merging.js";
 import { menu, toast } from "./overlays.js";
 import { searchField } from "./searching.js";
 import { showShortcuts } from "./shortcuts.js";
 
 /** @import {Form} from "./files.js" */
+/** @import {Saving} from "./saving.js" */
 /** @import {Search} from "./searching.js" */
 /** @import {TextView} from "./textview.js" */
-/** @import {Job} from "./wire.js" */
+/** @import {Correction, Job} from "./wire.js" */
 
 /** @typedef {{search: Search, editing: boolean, audible: boolean}} State */
 
@@ -29,9 +31,10 @@ export function freshState() {
 /**
  * @param {TextView} text
  * @param {() => Job | null} job
+ * @param {Saving} saving
  * @param {State} before how the tools were before they were made anew
  */
-export function textTools(text, job, before) {
+export function textTools(text, job, saving, before) {
   let { editing, audible } = before;
   const edit = labelled("edit", "text.edit", () => setEditing(!editing));
   const copying = labelled("copy", "text.copy", () => void copy(write(text.now(), "txt").trimEnd()));
@@ -43,7 +46,7 @@ export function textTools(text, job, before) {
   const entries = FORMS.map((form) => ({
     label: t(`text.download.${form}`),
     note: `.${form}`,
-    act: () => void download(text, form, job()),
+    act: () => void download(text, form, job(), saving),
   }));
   const hint = h("p", { class: "text-hint" });
   const count = h("span", null);
@@ -54,7 +57,9 @@ export function textTools(text, job, before) {
     { type: "button", class: "link", onclick: () => text.corrections.clear() },
     t("text.edits.undo"),
   );
-  const edits = h("div", { class: "text-edits" }, h("p", { role: "status" }, count), undo, redo, clear);
+  const saved = h("span", { class: "text-saved" });
+  const edits = h("div", { class: "text-edits" }, h("p", null, h("span", { role: "status" }, count), " ", saved), undo, redo, clear);
+  const conflict = h("div", { class: "text-conflict", role: "alert", hidden: true });
   const search = searchField(text, before.search);
 
   const setEditing = (/** @type {boolean} */ on) => {
@@ -78,12 +83,34 @@ export function textTools(text, job, before) {
     const { corrections, transcript } = text;
     element.hidden = text.words.length === 0;
     edit.hidden = hint.hidden = transcript === null;
-    edits.hidden = corrections.edits.size === 0 && !corrections.canUndo && !corrections.canRedo;
+    edits.hidden = corrections.edits.size === 0 && !corrections.canUndo && !corrections.canRedo && saving.state === "saved";
+    saved.textContent = saving.state === "refused" ? t("saving.refused", { why: saving.refusal }) : t(`saving.${saving.state}`);
+    saved.classList.toggle("problem", saving.state === "refused");
+    drawConflict();
     count.textContent = corrections.edits.size ? counted("text.edits", corrections.edits.size) : "";
     undo.disabled = !corrections.canUndo;
     redo.disabled = !corrections.canRedo;
     clear.hidden = corrections.edits.size === 0;
     search.refresh();
+  };
+  /** The first segment that others corrected as well. */
+  const drawConflict = () => {
+    const [first] = saving.conflicts;
+    const key = first ? JSON.stringify([first, saving.of(first[0])]) : "";
+    if (conflict.dataset.key === key) return; // or it would be read aloud again
+    conflict.dataset.key = key;
+    conflict.hidden = !first;
+    if (!first) return conflict.replaceChildren();
+    const [segment, theirs] = first;
+    const model = text.original?.[segment];
+    const say = (/** @type {Correction} */ correction) => (model ? said(model, correction) : "");
+    const choose = (/** @type {boolean} */ keep) => () => saving.settle(segment, keep);
+    conflict.replaceChildren(
+      h("p", null, t("conflict.title")),
+      h("dl", null, h("dt", null, t("conflict.mine")), h("dd", null, say(saving.of(segment))), h("dt", null, t("conflict.theirs")), h("dd", null, say(theirs))),
+      h("button", { type: "button", class: "button", onclick: choose(true) }, t("conflict.keep")),
+      h("button", { type: "button", class: "button", onclick: choose(false) }, t("conflict.take")),
+    );
   };
   const row = h(
     "div",
@@ -92,7 +119,7 @@ export function textTools(text, job, before) {
     h("div", { class: "tools-buttons" }, edit, marking, copying, menu(downloading, entries), keys),
     search.row,
   );
-  const element = h("div", { class: "tools" }, row, hint, edits);
+  const element = h("div", { class: "tools" }, row, hint, edits, conflict);
   setEditing(editing);
   setMarking(remembered(MARKING) === "on");
   update();
@@ -145,16 +172,18 @@ async function copy(text) {
 }
 
 /**
- * Of a finished text without corrections the service's own file, whose subtitles are cut for reading; else, or where the job is
- * gone by now, the page's.
+ * Of a finished text the service's own file, whose subtitles are cut for reading; else, or where the service cannot be given the
+ * corrections or the job is gone by now, the page's.
  *
  * @param {TextView} text
  * @param {Form} form
  * @param {Job | null} job
+ * @param {Saving} saving
  */
-async function download(text, form, job) {
+async function download(text, form, job, saving) {
   const own = () => write(text.now(), form);
-  const serviceHasIt = job && text.transcript && text.corrections.edits.size === 0;
+  if (text.transcript) await saving.flush();
+  const serviceHasIt = job && text.transcript && saving.state === "saved";
   save(serviceHasIt ? await getFile(job.id, form).catch(own) : own(), form, job?.name ?? "");
 }
 

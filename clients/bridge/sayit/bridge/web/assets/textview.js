@@ -52,8 +52,10 @@ export class TextView {
   corrections = new Corrections(new Map(), () => {});
   /** @type {(edits: Edits) => void} */
   #keep = () => {};
-  /** @type {Transcript | null} */
+  /** @type {Transcript | null} as it is shown, without the corrections of its words */
   transcript = null;
+  /** @type {Segment[] | null} the model's */
+  original = null;
   #editing = false;
   #leaving = new AbortController();
 
@@ -258,6 +260,21 @@ export class TextView {
    */
   correct(changes) {
     this.corrections.apply(changes);
+  }
+
+  /**
+   * Shows what others corrected.
+   *
+   * @param {Edits} now all corrections as they are then
+   */
+  adopt(now) {
+    const places = new Set([...this.corrections.edits.keys(), ...now.keys()]);
+    this.corrections.adopt([...places].map((place) => ({ place, text: now.get(place) })));
+  }
+
+  /** Whether a word is being typed. */
+  get typing() {
+    return this.body.querySelector(".word-field") !== null;
   }
 
   /** @param {"undo" | "redo"} way */

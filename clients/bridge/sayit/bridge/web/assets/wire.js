@@ -2,13 +2,17 @@
 
 /**
  * @typedef {{text: string, start: number, end: number, probability?: number | undefined}} Word
- * @typedef {{start: number, end: number, text: string, language: string, speaker: string, words: Word[]}} Segment
+ * @typedef {{start: number, end: number, text: string, language: string, speaker: string, channel: number, words: Word[]}} Segment
+ * @typedef {{segment: number, text: string | null, words: Record<string, string>, joined: boolean, speaker: string}} Correction what
+ *   a segment of the model's text is instead
+ * @typedef {{version: number, segments: Correction[], names: Record<string, string>}} Corrected `names`: of speakers, by channel
+ * @typedef {{version: number, made: Date, segments: number}} Version
  * @typedef {{name: string, isDefault: boolean}} Model
  * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
  *   id: string, state: State, name: string, language: string, model: string, expected: string, wishes: Wish[],
- *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number
+ *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number, version: number
  * }} Job
  * @typedef {{text: string, reason: string, start: number}} Removed
  * @typedef {{segments: Segment[], removed: Removed[], language: string, duration: number, raw: any}} Transcript `raw`: the
@@ -87,6 +91,7 @@ export function jobOf(value) {
     cached: Boolean(value.cached),
     warnings: value.warnings ?? [],
     lastSeq: value.last_seq ?? 0,
+    version: value.transcript_version ?? 0,
   };
 }
 
@@ -114,6 +119,7 @@ export function segmentOf(value) {
     text: value.text,
     language: value.language ?? "",
     speaker: value.speaker ?? "",
+    channel: value.channel ?? 0,
     words: (value.words ?? []).map((/** @type {any} */ { text, start, end, probability }) => ({ text, start, end, probability })),
   };
 }
@@ -134,4 +140,27 @@ export function modelsOf(value) {
   return value.data
     .filter((/** @type {any} */ model) => !model.stands_for)
     .map((/** @type {any} */ model) => ({ name: model.id, isDefault: Boolean(model.default) }));
+}
+
+/**
+ * The body that corrects a transcript.
+ *
+ * @param {number} version the one that was corrected
+ * @param {Correction[]} segments
+ */
+export function correctionBody(version, segments) {
+  const plain = segments.map(({ text, ...rest }) => (text === null ? rest : { ...rest, text }));
+  return JSON.stringify({ expected_version: version, segments: plain });
+}
+
+/**
+ * @param {any} value
+ * @returns {Version[]} newest first
+ */
+export function versionsOf(value) {
+  return value.versions.map((/** @type {any} */ each) => ({
+    version: each.version,
+    made: new Date(each.created_at),
+    segments: each.segments.length,
+  }));
 }

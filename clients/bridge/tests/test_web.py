@@ -122,7 +122,16 @@ def test_every_sentence_is_used_and_none_is_missing() -> None:
     keys = set(strings())
     asked = set(re.findall(r'\bt\("([\w.]+)"', code)) | set(re.findall(r'data-(?:text|label)="([\w.]+)"', code))
     assert asked <= keys
-    built = ("state.", "warning.", "text.download.", "progress.queue.", "text.edits.", "removed.")
+    built = (
+        "state.",
+        "warning.",
+        "text.download.",
+        "progress.queue.",
+        "text.edits.",
+        "removed.",
+        "saving.",
+        "versions.changed.",
+    )
     quoted = set(re.findall(r'"([\w.]+)"', code))
     boxes = re.search(r"const BOXES = \[(.*?)\]", code)
     assert boxes

@@ -105,6 +105,7 @@ def test_the_same_word_corrected_twice_is_asked_about(page: Page, job: str, serv
     conflict = page.locator(".text-conflict")
     expect(conflict).to_contain_text("Someone else corrected the same text")
     expect(conflict).to_contain_text("theirs too")
+    expect(page.locator(".text-saved")).to_have_text("kept in this browser until you choose")
     assert service.get(f"/v1/jobs/{job}/corrections").json()["version"] == 1
     conflict.get_by_role("button", name="Take theirs").click()
     expect(conflict).to_be_hidden()
@@ -141,8 +142,9 @@ def test_what_an_earlier_page_kept_is_brought_to_the_service(page: Page, job: st
 
 
 def test_what_the_page_cannot_make_is_shown_and_corrected(page: Page, job: str, service: httpx.Client) -> None:
-    """A segment that a program split and renamed: its lines and speaker, whose words are corrected like others."""
+    """A segment that a program split and named, whose words are corrected like others; any version can come back."""
     path = f"/v1/jobs/{job}/transcript"
+    before = words(page)
     change: dict[str, Any] = {"segment": 0, "text": "First line.\nSecond one."}
     body = {"expected_version": 0, "segments": [change], "names": {"0": "Mina"}}
     assert service.patch(path, content=json.dumps(body)).status_code == 200
@@ -152,3 +154,13 @@ def test_what_the_page_cannot_make_is_shown_and_corrected(page: Page, job: str, 
     correct(page, 3, "two.")
     expect(page.locator(".text-saved")).to_have_text(SAVED)
     assert service.get(f"/v1/jobs/{job}/corrections").json()["segments"][0]["text"] == "First line.\nSecond two."
+    page.get_by_role("button", name="Versions").click()
+    entries = page.get_by_role("dialog").get_by_role("listitem")
+    expect(entries).to_have_count(3)
+    expect(entries.first).to_contain_text("1 sentence corrected")
+    expect(entries.first).to_contain_text("now")
+    entries.last.get_by_role("button", name="Restore").click()
+    expect(page.locator(".speaker")).to_have_count(0)
+    expect(page.locator(".word").first).to_have_text(before[0])
+    assert words(page) == before
+    assert service.get(f"/v1/jobs/{job}/corrections").json() == {"version": 3, "segments": [], "names": {}}

@@ -1,6 +1,6 @@
 /** A transcript's corrections on the service, which has the truth. What is not there yet is also kept in this browser. */
 
-import { ApiError, getCorrections, principal, updateTranscript } from "./api.js";
+import { ApiError, getCorrections, principal, restoreVersion, updateTranscript } from "./api.js";
 import { same, together, untouched } from "./merging.js";
 import { dropEdits, keepEdits, unsentOf } from "./store.js";
 
@@ -11,7 +11,7 @@ const [SOON_MS, LATEST_MS] = [800, 4000];
 const AGAIN_MS = 5000;
 
 /**
- * @typedef {"saved" | "saving" | "waiting" | "refused"} State `waiting`: for the connection
+ * @typedef {"saved" | "saving" | "waiting" | "asking" | "refused"} State `waiting`: for the connection, `asking`: in a conflict
  * @typedef {{changed: (segments: number[]) => void, told: () => void}} Listener `changed`: others corrected these
  */
 
@@ -143,6 +143,17 @@ export class Saving {
     await this.#busy;
   }
 
+  /**
+   * Makes an earlier version's text the newest one.
+   *
+   * @param {number} version
+   */
+  async restore(version) {
+    await this.flush();
+    this.#adopt(await restoreVersion(this.id, this.version, version));
+    this.#tabs.postMessage({ id: this.id, version: this.version });
+  }
+
   #sendable() {
     return new Map([...this.#mine].filter(([segment]) => !this.conflicts.has(segment)));
   }
@@ -169,6 +180,7 @@ export class Saving {
       if (!(error instanceof ApiError)) throw error;
       if (error.code === "VERSION_CONFLICT") {
         await getCorrections(this.id).then((theirs) => this.#adopt(theirs), () => undefined);
+        this.#tell(this.#sendable().size ? "saving" : "asking");
         this.#soon(0);
       } else if (error.passing) {
         this.#tell("waiting");

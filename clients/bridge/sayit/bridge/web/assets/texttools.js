@@ -8,6 +8,7 @@ import { said } from "./merging.js";
 import { menu, toast } from "./overlays.js";
 import { searchField } from "./searching.js";
 import { showShortcuts } from "./shortcuts.js";
+import { showVersions } from "./versions.js";
 
 /** @import {Form} from "./files.js" */
 /** @import {Saving} from "./saving.js" */
@@ -57,8 +58,9 @@ export function textTools(text, job, saving, before) {
     { type: "button", class: "link", onclick: () => text.corrections.clear() },
     t("text.edits.undo"),
   );
+  const versions = h("button", { type: "button", class: "link", onclick: () => void showVersions(saving) }, t("versions.title"));
   const saved = h("span", { class: "text-saved" });
-  const edits = h("div", { class: "text-edits" }, h("p", null, h("span", { role: "status" }, count), " ", saved), undo, redo, clear);
+  const edits = h("div", { class: "text-edits" }, h("p", null, h("span", { role: "status" }, count), " ", saved), undo, redo, clear, versions);
   const conflict = h("div", { class: "text-conflict", role: "alert", hidden: true });
   const search = searchField(text, before.search);
 
@@ -83,7 +85,8 @@ export function textTools(text, job, saving, before) {
     const { corrections, transcript } = text;
     element.hidden = text.words.length === 0;
     edit.hidden = hint.hidden = transcript === null;
-    edits.hidden = corrections.edits.size === 0 && !corrections.canUndo && !corrections.canRedo && saving.state === "saved";
+    edits.hidden = corrections.edits.size === 0 && !corrections.canUndo && !corrections.canRedo && saving.state === "saved" && !saving.version;
+    versions.hidden = !saving.version;
     saved.textContent = saving.state === "refused" ? t("saving.refused", { why: saving.refusal }) : t(`saving.${saving.state}`);
     saved.classList.toggle("problem", saving.state === "refused");
     drawConflict();

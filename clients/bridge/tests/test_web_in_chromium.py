@@ -291,7 +291,7 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     page.get_by_role("button", name="Download").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
-    assert ".srt" in page.evaluate("document.activeElement.textContent")
+    assert ".md" in page.evaluate("document.activeElement.textContent")
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "false"
     assert page.evaluate(NAMELESS) == []

@@ -23,8 +23,8 @@ from sayit.speech.rendering import SubtitleStyle
 from sayit.speech.system import Model, Part, PartState, SystemStatus, TranscriberStatus
 from sayit.speech.transcript import Coverage, Segment, Span, Suppressed, SuppressionReason, Transcript, Usage, Word
 
-#: Seconds on a grid of nanoseconds, up to eleven days.
-seconds = st.integers(0, 10**15).map(lambda nanos: nanos / 10**9)
+#: Seconds on a grid of nanoseconds, up to 97 hours: subtitles have two digits for hours.
+seconds = st.integers(0, 35 * 10**13).map(lambda nanos: nanos / 10**9)
 #: Seconds since the epoch with the microseconds that clocks give.
 times = st.integers(0, 4 * 10**15).map(lambda micros: micros / 10**6)
 #: What people write down and a 32-bit float can keep: six significant digits.

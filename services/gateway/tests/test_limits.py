@@ -86,10 +86,14 @@ async def test_a_key_that_ends_ends_its_streams(how: str, tmp_path: Path, monkey
     stored, key = create_key(file, tenant="acme", valid_for=timedelta(seconds=1.5) if how == "over" else None)
     _, other = create_key(file, tenant="acme")
     async with suite(api_keys_file=file) as s:
-        s.fake.pace = asyncio.Semaphore(2)
+        s.fake.pace = asyncio.Semaphore(0)
         ends, stays = (
             s.jobs.WatchJob(pb.WatchJobRequest(job_id="job-1"), metadata=[("x-api-key", each)]) for each in (key, other)
         )
+        while len(s.fake.watches) < 2:  # noqa: ASYNC110 - the fake only records
+            await asyncio.sleep(0.01)
+        for _ in range(2):  # both wait: each gets one
+            s.fake.pace.release()
         await anext(aiter(ends))
         await anext(aiter(stays))
         if how == "revoked":

@@ -37,7 +37,8 @@ GONE_WITHIN_S = 60.0
 #: How much the bridge may grow: a message for the gateway per sender, and what connections cost besides. The files are
 #: smaller than a message, so this finds leaks; that large ones are not kept in memory is tested with the bridge.
 GROWTH_MB = 60.0 + 0.262 * (SLOW + SAME_KEY + 7 * EACH)
-IDLE_S = 1.0
+#: Far longer than a busy machine keeps a sender of these from its next bytes.
+IDLE_S = 4.0
 AUDIO = (RECORDINGS / "en-8s.flac").read_bytes()
 
 
@@ -107,10 +108,10 @@ class Sender:
         return await self.says(head + b"1000\r\n" + AUDIO[:0x1000] + b"\r\n", b"zzz\r\n")
 
     async def trickles(self) -> int:
-        """All of it, slowly, but without pausing for too long: it is served."""
+        """All of it, in more time than a pause may take, but without pausing for too long: it is served."""
         step = len(AUDIO) // 12 + 1
         pieces = [AUDIO[start : start + step] for start in range(0, len(AUDIO), step)]
-        return await self.says(_head(len(AUDIO)), *pieces, pause_s=IDLE_S / 4)
+        return await self.says(_head(len(AUDIO)), *pieces, pause_s=IDLE_S / 8)
 
     def _part(self) -> int:
         return self.rng.randrange(1000, len(AUDIO) - 1000)

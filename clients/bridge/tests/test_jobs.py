@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_read_fails_the_job(client: httpx.Client) -> None:
     broken = b"RIFF" + bytes(5000)
     job = client.post("/v1/jobs?wait=30", content=broken, headers={"Accept-Language": "ko"}).json()
     assert (job["state"], job["error"]["code"], job["transcript"]) == ("failed", "INVALID_FORMAT", None)
-    assert "형식" in job["error"]["message"]
+    assert "읽을 수 있는" in job["error"]["message"]
     last = json.loads(parsed(client.get(f"/v1/jobs/{job['id']}/events").text)[-1]["data"])
     assert (last["type"], last["error"]["code"]) == ("failed", "INVALID_FORMAT")
 

@@ -152,7 +152,8 @@ def test_a_long_recording_streams(openai: Any, client: OpenAI) -> None:
     with client.audio.transcriptions.create(file=quieter, model="whisper-1", stream=True, language="ko") as stream:
         *deltas, done = list(stream)
     assert len(deltas) > 2
-    assert word_error_rate(done.text, "".join(event.delta for event in deltas)) < 5
+    # How much is decoded again depends on how windows were batched.
+    assert word_error_rate(done.text, "".join(event.delta for event in deltas)) < 20
     assert isinstance(done, openai.types.audio.TranscriptionTextDoneEvent)
     assert done.usage is not None
     assert (done.usage.type, done.usage.model_extra) == (

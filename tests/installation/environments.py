@@ -27,7 +27,7 @@ class Environment:
         """Its interpreter."""
         return self.folder / "bin" / "python"
 
-    def run(self, *command: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Runs a program of the environment, outside the repository and without the caller's settings."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SAYIT_", "PYTHON", "COV_"))}
         kept["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{kept['PATH']}"

@@ -30,7 +30,7 @@ needs_node = pytest.mark.skipif(
 
 def run(*command: object, cwd: Path) -> str:
     """What a command prints; its errors fail the test."""
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
 

@@ -1,4 +1,4 @@
-"""Fault test 16: kill -9 of every part while somebody speaks."""
+"""Fault test 16: kill -9 of every part while a speaker goes on."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_the_language_changes_where_that_is_clear():
 
 
 def test_half_a_sample_is_refused():
-    """Whoever has the bytes keeps it until its other half is there."""
+    """The half is kept with the bytes until the other half is there."""
     with pytest.raises(ValueError, match="half"):
         client().conversation.feed(b"a")
 

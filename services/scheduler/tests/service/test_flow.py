@@ -217,7 +217,7 @@ async def test_only_the_clips_are_transcribed(tmp_path: Path, redis_url: str) ->
 
 
 async def test_a_request_names_the_threshold_of_a_voice(tmp_path: Path, redis_url: str) -> None:
-    """With 0 all audio is speech; answers at two thresholds are not the same one, whoever names the threshold."""
+    """With 0 all audio is speech; answers at two thresholds differ, whether a request or the settings name them."""
     async with suite(tmp_path, redis_url) as s:
         worker = Transcriber(s)
         runner = asyncio.create_task(worker.run())

@@ -101,7 +101,7 @@ def test_interactive_goes_first_and_takes_bulk_along():
 
 
 def test_live_speech_goes_first_and_alone():
-    """Final text before interim, both before anything else whoever's turn it is, and no bulk window shares the call."""
+    """Final text before interim, both before all other work, and no bulk window shares the call."""
     others = [chunk(since_s=0), chunk(since_s=1, lane=Lane.INTERACTIVE)]
     interim, final = chunk(since_s=5, lane=Lane.INTERIM), chunk(Step.ENCODE, 9, lane=Lane.FINAL)
     assert plan(*others, interim, final, bulk_first=True) == (Step.ENCODE, [3])

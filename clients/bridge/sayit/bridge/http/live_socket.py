@@ -34,7 +34,7 @@ class LiveSocket(ABC):
     """One client, and its session once that was begun.
 
     A client that says goodbye (a close frame) ends its session: its job goes on to its transcript. One whose connection
-    breaks does not: the session waits for whoever goes on with it, and is finished with what it has otherwise.
+    breaks does not: the session waits for a client that goes on with it, and is finished with what it has otherwise.
 
     Args:
         websocket: not accepted yet.

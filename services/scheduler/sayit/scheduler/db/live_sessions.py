@@ -1,4 +1,4 @@
-"""Live sessions in the database: whoever holds the job's lease writes, and a newer call takes it."""
+"""Live sessions in the database: the scheduler that holds the job's lease writes, and a newer call takes it."""
 
 from __future__ import annotations
 

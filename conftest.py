@@ -47,6 +47,8 @@ _GROUP_OF_FIXTURE = {
     "two_models": "two models",
     "configured": "configured",
 }
+#: Longest value that stands in a test's name as it is.
+_LONGEST_ID = 80
 _GROUPS = [*dict.fromkeys(_GROUP_OF_FIXTURE.values()), "real_weights", "installation"]
 #: Skips that CI expects, by how their reason begins; any other fails the run.
 _EXPECTED_IN_CI = (
@@ -92,6 +94,14 @@ def _without_unexpected_skip(report: _AnyReport) -> _AnyReport:
 def pytest_xdist_auto_num_workers() -> int:
     """More workers than cores: tests wait for processes, leases and one another for most of their time."""
     return (os.cpu_count() or 1) + 3
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names long values by their length: a test's name is in the environment of each process that it starts.
+
+    With a recording in the name no process could be started, and what was to be shared failed for all tests behind it.
+    """
+    return f"{argname}-{len(val)}" if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -15,39 +14,23 @@ from sayit.client.audio_sources import Audio, source_of
 from sayit.client.batches import Outcome, outcomes
 from sayit.client.connection import GatewayConnection, Settings
 from sayit.client.event_stream import Cursor, follow
+from sayit.client.kept import KeptCalls
 from sayit.client.live_session import LiveSession
-from sayit.speech.corrections import Corrections, SegmentCorrection, TranscriptVersion
-from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobEvent, JobState, Result
 from sayit.speech.live import LiveOptions
 from sayit.speech.options import Options
 from sayit.speech.rendering import BROADCASTERS, Format, SubtitleStyle
-from sayit.speech.system import Model, SystemStatus
-from sayit.speech.transcript import Transcript
-from sayit.speech.vocabularies import Vocabulary
 from sayit.speech.wire import (
-    corrections_from_proto,
-    corrections_to_proto,
-    format_to_proto,
-    job_from_proto,
-    model_from_proto,
     options_to_proto,
-    status_from_proto,
-    style_to_proto,
-    transcript_of_parts,
-    version_from_proto,
-    vocabulary_from_proto,
 )
-from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
-from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
 
 #: The gateway's address on the machine it was started on.
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 _RETRY_S, _FIRST_CONNECT_S = 15.0, 1.5
 
 
-class AsyncClient:
+class AsyncClient(KeptCalls):
     """SayIt's client for asyncio programs; one client serves any number of tasks of its event loop.
 
     Calls raise `SayItError`, whose `kind` says what happened. They survive lost connections: docs/sdk.md says what is
@@ -80,18 +63,20 @@ class AsyncClient:
         retry_s: float | None = None,
         timeout_s: float = 30.0,
     ) -> None:
-        self._connection = GatewayConnection(
-            Settings(
-                address=address,
-                api_key=api_key,
-                root_certificates=root_certificates,
-                tls=tls,
-                insecure=insecure,
-                reconnect_s=reconnect_s,
-                retry_s=_RETRY_S if retry_s is None else retry_s,
-                connect_s=_FIRST_CONNECT_S if retry_s is None else None,
-                explains=True,
-                timeout_s=timeout_s,
+        super().__init__(
+            GatewayConnection(
+                Settings(
+                    address=address,
+                    api_key=api_key,
+                    root_certificates=root_certificates,
+                    tls=tls,
+                    insecure=insecure,
+                    reconnect_s=reconnect_s,
+                    retry_s=_RETRY_S if retry_s is None else retry_s,
+                    connect_s=_FIRST_CONNECT_S if retry_s is None else None,
+                    explains=True,
+                    timeout_s=timeout_s,
+                )
             )
         )
 
@@ -345,181 +330,6 @@ class AsyncClient:
         if job.state in {JobState.CANCELLED, JobState.FAILED}:
             raise pages.error_of_ended(job)
         return Result(job=job, transcript=await self.transcript(job_id))
-
-    async def get(self, job_id: str) -> Job:
-        """A job as it is now."""
-        jobs = self._connection.jobs
-        return job_from_proto(await self._connection.unary(jobs.GetJob, service_pb.GetJobRequest(job_id=job_id)))
-
-    async def list(
-        self,
-        states: Iterable[JobState] = (),
-        limit: int = 50,
-        *,
-        created_after_s: float | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> tuple[Job, ...]:
-        """Your newest jobs.
-
-        Args:
-            states: only jobs in one of these; all by default.
-            limit: at most so many.
-            created_after_s: only jobs created at or after this time, in seconds since the epoch.
-            labels: only jobs that have all of these.
-        """
-        wanted = pages.wanted_jobs(states, created_after_s, labels or {})
-        return tuple(await pages.newest_jobs(self._connection, wanted, limit))
-
-    async def cancel(self, job_id: str) -> Job:
-        """Cancels a job; an ended one is returned as it is."""
-        jobs = self._connection.jobs
-        return job_from_proto(await self._connection.unary(jobs.CancelJob, service_pb.CancelJobRequest(job_id=job_id)))
-
-    async def delete(self, job_id: str) -> None:
-        """Deletes a job with its audio and text; a running one is cancelled first."""
-        request = service_pb.DeleteJobRequest(job_id=job_id)
-        await self._connection.delete(self._connection.jobs.DeleteJob, request, ErrorKind.JOB_NOT_FOUND)
-
-    async def keep(self, job_id: str, *, kept: bool = True) -> Job:
-        """Keeps an ended job until it is deleted, or lets it expire as one that ends now; JOB_NOT_FINISHED before."""
-        request = service_pb.UpdateJobRequest(job_id=job_id, kept=kept)
-        return job_from_proto(await self._connection.unary(self._connection.jobs.UpdateJob, request))
-
-    async def transcript(self, job_id: str, *, version: int | None = None, raw: bool = False) -> Transcript:
-        """A finished job's transcript.
-
-        Args:
-            job_id: the job.
-            version: the newest one by default; 0 is the model's own text.
-            raw: without the writing that the job's options ask for.
-
-        Raises:
-            SayItError: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, JOB_NOT_FOUND, INVALID_ARGUMENT.
-        """
-        request = service_pb.GetTranscriptRequest(job_id=job_id, version=version, raw=raw)
-        parts = await pages.transcript_parts(self._connection, request)
-        # Hours of words take a while: the event loop goes on.
-        return await asyncio.to_thread(transcript_of_parts, parts)
-
-    async def render(
-        self,
-        job_id: str,
-        form: Format,
-        *,
-        version: int | None = None,
-        raw: bool = False,
-        suppressed: bool = False,
-        style: SubtitleStyle = BROADCASTERS,
-    ) -> str:
-        """A finished job's transcript as text, subtitles, JSON or a table; errors as for `transcript`.
-
-        Args:
-            job_id: the job.
-            form: the form.
-            version: the newest one by default; 0 is the model's own text.
-            raw: without the writing that the job's options ask for.
-            suppressed: whether it shows what was removed, where it stood, as `[reason: text]`; JSON always lists it.
-            style: how subtitles are cut; INVALID_OPTION for one that makes no sense.
-        """
-        request = service_pb.GetTranscriptRequest(
-            job_id=job_id,
-            format=format_to_proto(form),
-            version=version,
-            raw=raw,
-            suppressed=suppressed,
-            subtitles=style_to_proto(style),
-        )
-        parts = await pages.transcript_parts(self._connection, request)
-        return b"".join(part.content for part in parts).decode()
-
-    async def correct(
-        self,
-        job_id: str,
-        segments: Iterable[SegmentCorrection] = (),
-        *,
-        expected_version: int,
-        names: Mapping[str, str] | None = None,
-    ) -> Corrections:
-        """Corrects a finished job's transcript, which makes a version of it; returns all corrections in force then.
-
-        What others corrected since `expected_version` stays. A job that is corrected for the first time is kept.
-
-        Args:
-            job_id: the job.
-            segments: each in place of all earlier corrections of its segment.
-            expected_version: the version that was corrected.
-            names: names of speakers by the number of their channel; an empty one takes the name away.
-
-        Raises:
-            SayItError: VERSION_CONFLICT, with `details["version"]`, where others corrected the same; TOO_MANY_VERSIONS,
-                INVALID_ARGUMENT, and those of `transcript`.
-        """
-        asked = corrections_to_proto(Corrections(segments=tuple(segments), names=names or {}))
-        request = service_pb.UpdateTranscriptRequest(
-            job_id=job_id, expected_version=expected_version, segments=asked.segments, names=asked.names
-        )
-        return corrections_from_proto(await self._connection.unary(self._connection.jobs.UpdateTranscript, request))
-
-    async def restore_version(self, job_id: str, version: int, *, expected_version: int) -> Corrections:
-        """Makes an earlier version's text the newest one (0: the model's own), as `correct` does."""
-        request = service_pb.UpdateTranscriptRequest(
-            job_id=job_id, expected_version=expected_version, restored_version=version
-        )
-        return corrections_from_proto(await self._connection.unary(self._connection.jobs.UpdateTranscript, request))
-
-    async def corrections(self, job_id: str, *, version: int | None = None) -> Corrections:
-        """All that is corrected in a version of a transcript, the newest one by default."""
-        request = service_pb.GetCorrectionsRequest(job_id=job_id, version=version)
-        return corrections_from_proto(await self._connection.unary(self._connection.jobs.GetCorrections, request))
-
-    async def transcript_versions(
-        self, job_id: str, *, limit: int = 50, before_version: int = 0
-    ) -> tuple[TranscriptVersion, ...]:
-        """The versions that corrections made, newest first: at most `limit` (200), or so many before one."""
-        request = service_pb.ListTranscriptVersionsRequest(
-            job_id=job_id, page_size=limit, before_version=before_version
-        )
-        found = await self._connection.unary(self._connection.jobs.ListTranscriptVersions, request)
-        return tuple(map(version_from_proto, found.versions))
-
-    async def put_vocabulary(self, name: str, words: Iterable[str] = (), prompt: str = "") -> Vocabulary:
-        """Stores words and a text for jobs whose `options.vocabulary` names them; the name's former ones go.
-
-        Raises:
-            SayItError: INVALID_VOCABULARY, TOO_MANY_VOCABULARIES.
-        """
-        request = vocabulary_pb.PutVocabularyRequest(name=name, words=words, prompt=prompt)
-        stub = self._connection.vocabularies
-        return vocabulary_from_proto(await self._connection.unary(stub.PutVocabulary, request))
-
-    async def get_vocabulary(self, name: str) -> Vocabulary:
-        """A vocabulary, or VOCABULARY_NOT_FOUND."""
-        request = vocabulary_pb.GetVocabularyRequest(name=name)
-        stub = self._connection.vocabularies
-        return vocabulary_from_proto(await self._connection.unary(stub.GetVocabulary, request))
-
-    async def list_vocabularies(self) -> tuple[Vocabulary, ...]:
-        """Your vocabularies by name."""
-        request = vocabulary_pb.ListVocabulariesRequest()
-        found = await self._connection.unary(self._connection.vocabularies.ListVocabularies, request)
-        return tuple(map(vocabulary_from_proto, found.vocabularies))
-
-    async def delete_vocabulary(self, name: str) -> None:
-        """Deletes a vocabulary, or VOCABULARY_NOT_FOUND; jobs that were made with it keep its words."""
-        request = vocabulary_pb.DeleteVocabularyRequest(name=name)
-        stub = self._connection.vocabularies
-        await self._connection.delete(stub.DeleteVocabulary, request, ErrorKind.VOCABULARY_NOT_FOUND)
-
-    async def models(self) -> tuple[Model, ...]:
-        """The models that can be asked for."""
-        found = await self._connection.unary(self._connection.jobs.ListModels, service_pb.ListModelsRequest())
-        return tuple(map(model_from_proto, found.models))
-
-    async def status(self) -> SystemStatus:
-        """The state of the installation."""
-        return status_from_proto(
-            await self._connection.unary(self._connection.system.GetStatus, system_pb.GetStatusRequest())
-        )
 
 
 def _config(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from types import TracebackType
@@ -11,11 +10,12 @@ from typing import Any, Self
 
 from sayit.client.audio_sources import BLOCK_BYTES, Audio, source_of
 from sayit.client.connection import GatewayConnection
+from sayit.client.live_inbox import Inbox, final_text
+from sayit.client.live_outbox import Outbox
 from sayit.client.retry import RetryBudget
 from sayit.client.stream_writer import writing
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import ChunkText, JobEvent
-from sayit.speech.live import LiveEvent, LiveFinished, LiveOptions, LiveProgress, LiveSpeech, LiveStarted, LiveText
+from sayit.speech.live import LiveEvent, LiveFinished, LiveOptions, LiveProgress, LiveStarted, LiveText
 from sayit.speech.wire import event_from_proto
 from sayit.speech.wire.live import live_event_from_proto, live_options_to_proto
 from sayit.v1 import live_service_pb2 as live_pb
@@ -59,8 +59,8 @@ class LiveSession:
         self._config = live_options_to_proto(live)
         self._config.job.CopyFrom(job)
         limit = round(_KEPT_S * live.rate_hz) * live.frame_bytes or _KEPT_BYTES
-        self._outbox = _Outbox(limit, keeps=not live.encoding.compressed)
-        self._inbox = _Inbox()
+        self._outbox = Outbox(limit, keeps=not live.encoding.compressed)
+        self._inbox = Inbox()
         self._next_utterance = next_utterance
         self._started: LiveStarted | None = None
         self._over = False
@@ -282,151 +282,7 @@ class LiveSession:
         async with aclosing(self._connection.stream(self._connection.jobs.WatchJob, request)) as messages:
             async for message in messages:
                 if message.WhichOneof("event") == "chunk_text" and message.chunk_text.chunk_index in utterances:
-                    found.append(_final_text(event_from_proto(message)))
+                    found.append(final_text(event_from_proto(message)))
                 if message.seq >= last_seq:
                     break
         return sorted(found, key=lambda text: text.utterance)
-
-
-class _Outbox:
-    """What is to be sent: audio that the server has not stored, and the commits among it.
-
-    Places are bytes from the beginning of the session. A commit is sent again until its text is there: it may have been
-    lost with a call whose audio was stored.
-    """
-
-    def __init__(self, limit: int, *, keeps: bool) -> None:
-        self.keep_alive = self.finished = False
-        self._limit, self._keeps = limit, keeps
-        self._start = 0
-        self._kept = bytearray()
-        self._commits: deque[tuple[int, int]] = deque()
-        self._commit = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether there is no room for more audio."""
-        return len(self._kept) >= self._limit
-
-    @property
-    def _end(self) -> int:
-        return self._start + len(self._kept)
-
-    def begin(self, place: int) -> None:
-        """The first audio that will be sent is that of this place."""
-        self._start = place
-
-    def audio(self, piece: bytes) -> None:
-        """Takes audio."""
-        if self.finished:
-            raise RuntimeError("The session was finished.")
-        self._kept += piece
-
-    def commit(self) -> None:
-        """Takes a commit."""
-        self._commit += 1
-        self._commits.append((self._commit, self._end))
-
-    def release(self, place: int) -> None:
-        """Drops audio that is stored."""
-        stored = max(0, min(place, self._end) - self._start)
-        del self._kept[:stored]
-        self._start += stored
-
-    def confirm(self, place: int) -> None:
-        """Drops commits of audio that has its text."""
-        while self._commits and self._commits[0][1] <= place:
-            self._commits.popleft()
-
-    def resumed_at(self, place: int) -> int:
-        """Where sending begins with a new call, whose server has everything before `place`.
-
-        Raises:
-            SayItError: INTERNAL, if it lost what it had.
-        """
-        if place < self._start:
-            raise SayItError(ErrorKind.INTERNAL, cause=f"the server has {place} bytes and had {self._start}")
-        self.release(place)
-        return self._start
-
-    def after(self, place: int, commit: int) -> tuple[live_pb.StreamingRecognizeRequest | None, int, int]:
-        """The next message behind a place and a commit, and both behind it; None while there is none."""
-        due = next((each for each in self._commits if each[0] > commit), None)
-        end = self._end if due is None else due[1]
-        if place < end:
-            block = bytes(self._kept[place - self._start : min(end - self._start, place - self._start + BLOCK_BYTES)])
-            place += len(block)
-            if not self._keeps:
-                self.release(place)
-            return live_pb.StreamingRecognizeRequest(audio=block), place, commit
-        if due is not None:
-            return live_pb.StreamingRecognizeRequest(command=live_pb.LIVE_COMMAND_COMMIT), place, due[0]
-        if self.finished:
-            return live_pb.StreamingRecognizeRequest(command=live_pb.LIVE_COMMAND_FINISH), place, commit
-        if self.keep_alive:
-            self.keep_alive = False
-            return live_pb.StreamingRecognizeRequest(command=live_pb.LIVE_COMMAND_KEEP_ALIVE), place, commit
-        return None, place, commit
-
-
-class _Inbox:
-    """Events that wait to be read, each once. What a later one replaces does not wait."""
-
-    def __init__(self) -> None:
-        self.events: deque[LiveEvent] = deque()
-        #: Utterances whose final text was given.
-        self.finals: set[int] = set()
-        self._committed: dict[int, str] = {}
-        self._speech = (-1, False)
-        self._begun = False
-
-    def put(self, event: LiveEvent) -> None:
-        """Takes an event, unless it says what was given before."""
-        if self._is_new(event):
-            self.events = deque(each for each in self.events if not _replaces(event, each))
-            self.events.append(event)
-
-    def _is_new(self, event: LiveEvent) -> bool:
-        match event:
-            case LiveStarted():
-                new, self._begun = not self._begun, True
-                return new
-            case LiveSpeech():
-                new = (event.utterance, not event.begins) > self._speech
-                self._speech = max(self._speech, (event.utterance, not event.begins))
-                return new
-            case LiveText():
-                given = self._committed.get(event.utterance, "")
-                if event.utterance in self.finals or not (event.is_final or event.committed.startswith(given)):
-                    return False
-                if event.is_final:
-                    self.finals.add(event.utterance)
-                    self._committed.pop(event.utterance, None)
-                else:
-                    self._committed[event.utterance] = event.committed
-        return True
-
-
-def _replaces(event: LiveEvent, former: LiveEvent) -> bool:
-    match event, former:
-        case LiveProgress(), LiveProgress():
-            return True
-        case LiveText(), LiveText(is_final=False):
-            return event.utterance == former.utterance
-    return False
-
-
-def _final_text(event: JobEvent) -> LiveText:
-    """The final text of an utterance, as its job's event has it."""
-    assert isinstance(event.body, ChunkText)
-    segments = event.body.segments
-    return LiveText(
-        utterance=event.body.chunk_index,
-        committed=" ".join(segment.text for segment in segments if segment.text),
-        is_final=True,
-        stability=1.0,
-        segments=segments,
-        language=segments[0].language if segments else "",
-        start_s=segments[0].start_s if segments else 0.0,
-        end_s=segments[-1].end_s if segments else 0.0,
-    )

@@ -1,15 +1,12 @@
-"""The composition root: every part is made and wired here."""
+"""A scheduler from its start to its end: what it opens, serves, runs beside that, and closes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from importlib.metadata import version
-from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 import grpc
 
@@ -20,54 +17,21 @@ from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_interceptors
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
-from sayit.scheduler.api.chunk_service import ChunkServicer
-from sayit.scheduler.api.job_control import Control, view
-from sayit.scheduler.api.job_service import JobServicer
-from sayit.scheduler.api.live_calls import LiveCalls
-from sayit.scheduler.api.system_status import Overview
-from sayit.scheduler.assemble.corrections import CorrectedTranscripts
-from sayit.scheduler.assemble.finalize import Results
 from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
-from sayit.scheduler.assemble.redecode.redecodes import Redecodes
-from sayit.scheduler.cache.chunk_cache import ChunkCache
 from sayit.scheduler.db.audit import SCHEDULER
-from sayit.scheduler.db.lease_keeper import Leasing
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.scratch import scratch_folder
-from sayit.scheduler.db.stores import Stores, opened
-from sayit.scheduler.db.transactions import Rules
-from sayit.scheduler.dispatch.attempts import Attempts
-from sayit.scheduler.dispatch.backlog_gauges import BacklogGauges
-from sayit.scheduler.dispatch.dispatcher import Dispatcher
-from sayit.scheduler.dispatch.order import choose
+from sayit.scheduler.db.stores import opened
 from sayit.scheduler.dispatch.queue.arq_queue import ArqQueue
-from sayit.scheduler.dispatch.worker_registry import WorkerRegistry
 from sayit.scheduler.events.bus import RedisBus
-from sayit.scheduler.events.stream import EventStream
-from sayit.scheduler.ingest.admission import Admission
 from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
-from sayit.scheduler.ingest.downloads import Downloads
-from sayit.scheduler.ingest.prepare import Preparer
-from sayit.scheduler.ingest.uploads import Intake
-from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.live.sessions import LiveParts, Sessions
-from sayit.scheduler.live.transcribers import LiveTranscribers
-from sayit.scheduler.outbound.exchange import Exchange
-from sayit.scheduler.retention.sweeper import Sweeper
-from sayit.scheduler.settings import SchedulerSettings, hours_of, receivers_of
-from sayit.scheduler.webhooks.delivery import Webhooks
-from sayit.speech.audio import samples_of
-from sayit.speech.errors import SayItError
+from sayit.scheduler.settings import SchedulerSettings
+from sayit.scheduler.wiring import Wiring, limits_of, rules_of
 from sayit.speech.language_names import LANGUAGES
-from sayit.speech.options import Channels, Options
-from sayit.speech.presets import Presets, PresetsError, load_presets
-
-if TYPE_CHECKING:
-    from sayit.scheduler.ingest.segmentation import ChannelSplitter
-    from sayit.scheduler.live.turns import Voices
+from sayit.speech.presets import PresetsError, load_presets
 
 SERVICES = tuple(
     service.full_name
@@ -80,67 +44,6 @@ _RESUMABLE = (
     "sayit.internal.v1.JobService/StreamingRecognize",
     "sayit.internal.v1.ChunkService/ServeLive",
 )
-#: Files that have a preparer of their own; half a minute of audio fits in most formats.
-SMALL_FILE_BYTES = 2_000_000
-_HOUR_S, _DAY_S = 3600.0, 86_400.0
-_MEGABYTE = 1_000_000
-
-
-def limits_of(settings: SchedulerSettings, presets: Presets, sweep_s: float) -> Limits:
-    """The use cases' numbers."""
-    return Limits(
-        max_upload_bytes=settings.max_upload_mb * _MEGABYTE,
-        max_active_jobs=settings.max_active_jobs,
-        max_active_jobs_per_tenant=settings.max_active_jobs_per_tenant,
-        tenant_audio=settings.tenant_audio_minutes,
-        min_free_bytes=settings.min_free_mb * _MEGABYTE,
-        max_uploads_per_tenant=settings.max_uploads_per_tenant,
-        upload_ttl_s=settings.upload_ttl_h * _HOUR_S,
-        cache_ttl_s=settings.cache_ttl_h * _HOUR_S,
-        chunk_cache_bytes=settings.chunk_cache_mb * _MEGABYTE,
-        redecode=settings.redecode,
-        lease_s=settings.lease_s,
-        heartbeat_s=settings.heartbeat_s,
-        redispatch_s=settings.redispatch_s,
-        dispatch_ahead=settings.dispatch_ahead,
-        # Preparing and merging renew it every second; a scheduler's other duties may hold that up for a while.
-        work_lease_s=3 * settings.lease_s,
-        max_prepare_attempts=10,
-        live_resume_s=settings.live_resume_s,
-        job_ttl_s=settings.job_ttl_h * _HOUR_S,
-        report_s=settings.report_s,
-        presets=presets,
-        sweep_s=sweep_s,
-    )
-
-
-def tenant_ttl_s_of(settings: SchedulerSettings) -> dict[str, float | None]:
-    """How long ended jobs are kept of tenants that have a time of their own."""
-    hours = hours_of(settings.tenant_result_ttl_h).items()
-    return {tenant: None if ttl_h is None else ttl_h * _HOUR_S for tenant, ttl_h in hours}
-
-
-def new_splitter(channels: int, options: Options, voice_threshold: float) -> ChannelSplitter:
-    """The splitter of one recording."""
-    # Loaded by the first recording: 20 MB that an idle scheduler does not need.
-    from sayit.scheduler.ingest.segmentation import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
-    from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
-
-    config = SplitConfig(threshold=voice_threshold, neg_threshold=max(voice_threshold - 0.15, voice_threshold / 2))
-    times = [samples_of(seconds) for seconds in options.clip_timestamps]
-    return ChannelSplitter(
-        lambda: Splitter(config, SileroDetector()),
-        channels=channels,
-        numbered=options.channels is Channels.SPLIT,
-        clips=[(start, end) for start, end in zip_longest(times[::2], times[1::2])],
-    )
-
-
-def new_voices() -> Voices:
-    """The voice detector of one live session."""
-    from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415 - as above
-
-    return SileroDetector().probabilities
 
 
 @asynccontextmanager
@@ -182,7 +85,7 @@ async def running(
         server = await stack.enter_async_context(
             serving(
                 address=settings.scheduler_listen,
-                register=wired.register,
+                register=partial(_register, wired),
                 service_names=SERVICES,
                 interceptors=service_interceptors(settings),
                 grace_s=settings.grace_s,
@@ -202,9 +105,14 @@ async def running(
             wired.attempts.drain(settings.grace_s)
 
 
+def _register(wired: Wiring, server: grpc.aio.Server) -> None:
+    job_service_pb2_grpc.add_JobServiceServicer_to_server(wired.job_servicer, server)
+    chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(wired.chunk_servicer, server)
+
+
 async def _opened(
     settings: SchedulerSettings, limits: Limits, hallucination_filter: HallucinationFilter, stack: AsyncExitStack
-) -> _Wiring:
+) -> Wiring:
     """Opens what the use cases work with; the stack closes it."""
     try:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
@@ -215,15 +123,9 @@ async def _opened(
     redis_url = settings.redis_url.get_secret_value()
     bus = RedisBus(redis_url, prefix=settings.redis_prefix)
     stack.push_async_callback(bus.close)
-    receivers = receivers_of(settings.webhook_urls) if settings.secrets() else {}
-    rules = Rules(
-        result_ttl_s=settings.result_ttl_h * _HOUR_S,
-        choose=choose,
-        tenant_ttl_s=tenant_ttl_s_of(settings),
-        receivers=receivers,
-        audit_s=settings.audit_days * _DAY_S,
+    stores = await stack.enter_async_context(
+        opened(settings.database(), rules_of(settings, webhooks=bool(settings.secrets())), published=bus.publish_stored)
     )
-    stores = await stack.enter_async_context(opened(settings.database(), rules, published=bus.publish_stored))
     queue = ArqQueue(redis_url, prefix=settings.redis_prefix, allow_evicting=settings.allow_evicting_redis)
     stack.push_async_callback(queue.close)
     await queue.verify()
@@ -232,7 +134,7 @@ async def _opened(
     stack.push_async_callback(audio_quota.aclose)
     background = BackgroundTasks()
     stack.push_async_callback(background.wait)
-    return _Wiring(
+    return Wiring(
         settings=settings,
         limits=limits,
         hallucination_filter=hallucination_filter,
@@ -244,259 +146,3 @@ async def _opened(
         background=background,
         audio_quota=audio_quota,
     )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Wiring:
-    """What the use cases work with; and they themselves, each made when it is first asked for."""
-
-    settings: SchedulerSettings
-    limits: Limits
-    hallucination_filter: HallucinationFilter
-    stores: Stores
-    objects: Objects
-    queue: ArqQueue
-    bus: RedisBus
-    reader: AudioReaderPool
-    background: BackgroundTasks
-    audio_quota: AudioQuota
-
-    @cached_property
-    def registry(self) -> WorkerRegistry:
-        return WorkerRegistry(
-            store=self.stores.transcribers,
-            default_model=self.settings.default_model,
-            expected=[name.strip() for name in self.settings.models_expected.split(",")],
-            limits=self.limits,
-            changed=lambda: self.dispatcher.wake_up.notify(),  # noqa: PLW0108 - the dispatcher is made with the registry
-        )
-
-    @cached_property
-    def dispatcher(self) -> Dispatcher:
-        return Dispatcher(
-            chunks=self.stores.chunks,
-            queue=self.queue,
-            registry=self.registry,
-            limits=self.limits,
-            background=self.background,
-        )
-
-    @cached_property
-    def redecodes(self) -> Redecodes:
-        return Redecodes(store=self.stores.redecodes, objects=self.objects, add_chunks=self.dispatcher.add_chunks)
-
-    @cached_property
-    def cache(self) -> ChunkCache:
-        return ChunkCache(
-            store=self.stores.chunk_cache,
-            limits=self.limits,
-            revision=self.registry.revision,
-            filtered=self.hallucination_filter.output,
-        )
-
-    @cached_property
-    def leasing(self) -> Leasing:
-        return Leasing(jobs=self.stores.jobs, limits=self.limits, background=self.background)
-
-    @cached_property
-    def results(self) -> Results:
-        return Results(
-            jobs=self.stores.jobs,
-            chunks=self.stores.chunks,
-            objects=self.objects,
-            limits=self.limits,
-            leasing=self.leasing,
-            hallucination_filter=self.hallucination_filter,
-            redecodes=self.redecodes,
-        )
-
-    @cached_property
-    def attempts(self) -> Attempts:
-        return Attempts(
-            chunks=self.stores.chunks,
-            objects=self.objects,
-            registry=self.registry,
-            publish=self.bus.publish,
-            limits=self.limits,
-            background=self.background,
-            filtered=self.hallucination_filter.output,
-            cache_entry=self.cache.new_entry,
-            chunks_due=self.dispatcher.wake_up.notify,
-            all_done=self.results.wake_up.notify,
-        )
-
-    @cached_property
-    def preparer(self) -> Preparer:
-        return Preparer(
-            uploads=self.stores.uploads,
-            jobs=self.stores.jobs,
-            objects=self.objects,
-            reader=self.reader,
-            new_splitter=new_splitter,
-            voice_threshold=self.settings.voice_threshold,
-            limits=self.limits,
-            leasing=self.leasing,
-            publish=self.bus.publish,
-            revision=self.registry.revision,
-            estimate=self.registry.estimate,
-            answer_from_cache=self.results.answer_from_cache,
-            cached_chunks=self.cache.lookup,
-            add_chunks=self.dispatcher.add_chunks,
-            audio_quota=self.audio_quota,
-            all_done=self.results.wake_up.notify,
-        )
-
-    @cached_property
-    def admission(self) -> Admission:
-        return Admission(
-            jobs=self.stores.jobs,
-            uploads=self.stores.uploads,
-            transcribers=self.stores.transcribers,
-            objects=self.objects,
-            limits=self.limits,
-            queue_full=lambda: self.dispatcher.queue_full,
-        )
-
-    @cached_property
-    def live_transcribers(self) -> LiveTranscribers:
-        return LiveTranscribers()
-
-    @cached_property
-    def sessions(self) -> Sessions:
-        parts = LiveParts(
-            live=self.stores.live,
-            jobs=self.stores.jobs,
-            uploads=self.stores.uploads,
-            objects=self.objects,
-            leasing=self.leasing,
-            limits=self.limits,
-            transcribers=self.live_transcribers,
-            publish=self.bus.publish,
-            view=lambda job: view(job, job.progress()),
-            filtered=self.hallucination_filter.output,
-            room_for_audio=self.admission.audio,
-            spend=self.audio_quota.spend,
-            new_voices=new_voices,
-            voice_threshold=self.settings.voice_threshold,
-            max_audio_s=self.settings.max_audio_s,
-            all_done=self.results.wake_up.notify,
-        )
-        return Sessions(parts=parts)
-
-    def stop(self, job_id: str) -> None:
-        """Tells whatever works on a job that it may have ended."""
-        self.attempts.stop(job_id)
-        self.sessions.stop(job_id)
-
-    @cached_property
-    def sweeper(self) -> Sweeper:
-        return Sweeper(
-            stores=self.stores,
-            objects=self.objects,
-            limits=self.limits,
-            free_claims=self.attempts.free_expired,
-            give_up_redecodes=self.redecodes.give_up_late,
-            stop=self.stop,
-        )
-
-    @cached_property
-    def vocabularies(self) -> Vocabularies:
-        return Vocabularies(self.stores.vocabularies)
-
-    @cached_property
-    def intake(self) -> Intake:
-        return Intake(
-            uploads=self.stores.uploads,
-            jobs=self.stores.jobs,
-            objects=self.objects,
-            model_named=self.registry.model_named,
-            vocabularies=self.vocabularies,
-            admission=self.admission,
-            audio_quota=self.audio_quota,
-            limits=self.limits,
-            background=self.background,
-            accepted=self.preparer.wake_up.notify,
-            downloads=Downloads(
-                exchange=self.exchange, allowed=self.settings.fetch_audio, most_s=self.settings.fetch_s
-            ),
-            callbacks=self.exchange.destinations if self.settings.secrets() else None,
-        )
-
-    @cached_property
-    def exchange(self) -> Exchange:
-        return Exchange(destinations=self.settings.destinations())
-
-    @cached_property
-    def webhooks(self) -> Webhooks:
-        return Webhooks(
-            store=self.stores.webhooks, exchange=self.exchange, secrets=self.settings.secrets(), limits=self.limits
-        )
-
-    @cached_property
-    def overview(self) -> Overview:
-        return Overview(
-            store=self.stores.transcribers,
-            registry=self.registry,
-            queue=self.queue,
-            objects=self.objects,
-            expected=self.settings.transcribers_expected,
-        )
-
-    def register(self, server: grpc.aio.Server) -> None:
-        jobs = JobServicer(
-            intake=self.intake,
-            control=Control(jobs=self.stores.jobs, registry=self.registry, stop=self.stop, bus=self.bus),
-            event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
-            transcripts=CorrectedTranscripts(results=self.results, store=self.stores.corrections),
-            audit=self.stores.audit,
-            registry=self.registry,
-            vocabularies=self.vocabularies,
-            overview=self.overview,
-            live=LiveCalls(intake=self.intake, sessions=self.sessions, background=self.background),
-        )
-        chunks = ChunkServicer(
-            attempts=self.attempts,
-            registry=self.registry,
-            live_transcribers=self.live_transcribers,
-            exclusive=self.stores.exclusive,
-        )
-        job_service_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
-        chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(chunks, server)
-
-    def loops(self) -> Iterator[Coroutine[None, None, None]]:
-        """The scheduler's background loops."""
-        yield self.dispatcher.run()
-        yield self.results.run()
-        yield self.sweeper.run()
-        if self.settings.secrets():
-            yield self.webhooks.run()
-        yield self.sessions.run()
-        if self.settings.metrics_listen:
-            expected = self.settings.transcribers_expected
-            yield BacklogGauges(store=self.stores.transcribers, registry=self.registry, expected=expected).run()
-        yield self.preparer.run(max_bytes=SMALL_FILE_BYTES)
-        for _ in range(self.settings.prepare_concurrency):
-            yield self.preparer.run()
-
-    async def _note(self, action: str, detail: str) -> None:
-        """Notes what an operator did."""
-        try:
-            await self.stores.audit.note(action, tenant="", subject=SCHEDULER, detail=detail)
-        except SayItError as error:
-            telemetry.logger().error("audit_missed", action=action, detail=detail, cause=error.cause)
-
-    def adopt(self, now: SchedulerSettings) -> None:
-        """Lets settings that were read again take effect."""
-        before = dict(vars(self.limits))
-        self.limits.adopt(limits_of(now, self.limits.presets, self.limits.sweep_s))
-        changed = [f"{name}={value}" for name, value in vars(self.limits).items() if value != before[name]]
-        if changed:
-            self.background.start(self._note("limits.change", " ".join(changed)))
-        self.stores.rules.audit_s = now.audit_days * _DAY_S
-        self.stores.rules.result_ttl_s = now.result_ttl_h * _HOUR_S
-        self.stores.rules.tenant_ttl_s = tenant_ttl_s_of(now)
-        self.stores.rules.receivers = receivers_of(now.webhook_urls) if self.settings.secrets() else {}
-        try:
-            self.hallucination_filter.adopt(load_phrases(now.hallucination_phrases))
-        except PhrasesError as error:
-            telemetry.logger().error("hallucination_phrases_not_reloaded", cause=str(error))

@@ -36,6 +36,10 @@ class Rules:
         ttl_s = self.tenant_ttl_s.get(tenant, self.result_ttl_s)
         return None if ttl_s is None else now_s + ttl_s
 
+    def adopt(self, now: Rules) -> None:
+        """Takes over all of another's."""
+        vars(self).update(vars(now))
+
 
 class Store:
     """What is kept on a database."""

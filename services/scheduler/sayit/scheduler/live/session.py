@@ -12,13 +12,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from sayit.chassis import background_tasks, telemetry
-from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.live import LiveRecord
 from sayit.scheduler.jobs.records import ChunkOutput, PartRecord
 from sayit.scheduler.live.audio import LiveAudio
@@ -31,16 +29,16 @@ from sayit.scheduler.live.conversation import (
     SpeechEnded,
     Text,
 )
+from sayit.scheduler.live.decoding import Decoding, DecodingResult
 from sayit.scheduler.live.recording import Recording
 from sayit.scheduler.live.sessions import OPTIONS, LeaseLostError, LiveParts
 from sayit.scheduler.live.texts import Texts
-from sayit.scheduler.live.transcribers import EngineError, Seat, Stretch
+from sayit.scheduler.live.transcribers import Seat
 from sayit.scheduler.live.turns import TurnConfig
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.live import LiveEvent, LiveFinished, LiveProgress, LiveSpeech, LiveStarted
-from sayit.speech.options import DecodeOptions
 
 #: Audio that is heard at once, so that nothing else waits for it.
 _HEARD_BYTES = samples_of(0.5) * SAMPLE_BYTES
@@ -88,7 +86,6 @@ class Session:
         self._mailbox: asyncio.Queue[_Work] = asyncio.Queue()
         self._writes: asyncio.Queue[_Work] = asyncio.Queue()
         self._room = asyncio.Event()
-        self._asking: dict[int, asyncio.Task[None]] = {}
         self._failures = 0
         self._finishing = self._completing = self._over = False
         self._outcome = "left"
@@ -213,7 +210,7 @@ class Session:
         return SayItError(ErrorKind.INVALID_ARGUMENT, field="resume_job_id", reason=reason)
 
     async def _work(self, seat: Seat) -> None:
-        self._seat = seat
+        self._decoding = Decoding(self._job, self._parts.limits, seat, self._decoded)
         beside = [asyncio.create_task(each) for each in (seat.reserve(), self._ticks(), self._write_all())]
         try:
             async for pcm in self._recording.behind(self._texts.state.start_sample):
@@ -223,12 +220,12 @@ class Session:
             while not self._over:
                 if self._has_room():
                     self._room.set()
-                if self._finishing and not (self._completing or self._conversation.busy or self._asking):
+                if self._finishing and not (self._completing or self._conversation.busy or self._decoding.busy):
                     self._completing = True
                     self._writes.put_nowait(self._complete)
                 await (await self._mailbox.get())()
         finally:
-            await background_tasks.end(*beside, *self._asking.values())
+            await background_tasks.end(*beside, *self._decoding.tasks)
 
     def _has_room(self) -> bool:
         undecoded = self._conversation.position - self._conversation.settled
@@ -272,7 +269,7 @@ class Session:
     async def _heard(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), _HEARD_BYTES):
             piece = pcm[start : start + _HEARD_BYTES]
-            self._seat.audio_s += seconds_of(len(piece) // SAMPLE_BYTES)
+            self._decoding.seat.audio_s += seconds_of(len(piece) // SAMPLE_BYTES)
             await self._act(self._conversation.feed(piece))
             await asyncio.sleep(0)
 
@@ -348,10 +345,9 @@ class Session:
     async def _act(self, actions: Sequence[Action]) -> None:
         for action in actions:
             if isinstance(action, Decode):
-                self._asking[action.request_id] = asyncio.create_task(self._ask(action))
+                self._decoding.ask(action)
             elif isinstance(action, Cancel):
-                if (asked := self._asking.pop(action.request_id, None)) is not None:
-                    asked.cancel()
+                self._decoding.cancel(action.request_id)
             elif isinstance(action, SpeechBegan | SpeechEnded):
                 begins, offset_s = isinstance(action, SpeechBegan), seconds_of(action.at_sample)
                 self._texts.say(LiveSpeech(begins=begins, offset_s=offset_s, utterance=action.utterance))
@@ -360,32 +356,11 @@ class Session:
             else:
                 self._writes.put_nowait(partial(self._texts.final, action))
 
-    async def _ask(self, asked: Decode) -> None:
-        """Has a stretch decoded; what comes of it takes its place in the mailbox."""
-        stretch = Stretch(
-            pcm=asked.pcm,
-            options=self._decode_options(asked),
-            final=asked.final,
-            traceparent=self._job.traceparent,
-        )
-        try:
-            result: ChunkOutput | EngineError = await self._seat.decode(stretch)
-        except EngineError as error:
-            result = error
-        self._mailbox.put_nowait(partial(self._answered, asked.request_id, result))
+    def _decoded(self, request_id: int, result: DecodingResult) -> None:
+        self._mailbox.put_nowait(partial(self._answered, request_id, result))
 
-    def _decode_options(self, asked: Decode) -> DecodeOptions:
-        overrides = ChunkOverrides(
-            language=asked.language or None,
-            preceding=asked.prompt,
-            word_timestamps=True,
-            temperatures=None if asked.final else (0.0,),
-        )
-        options = overrides.applied(self._job.options, self._parts.limits.presets)
-        return options if asked.final else replace(options, beam_size=1)
-
-    async def _answered(self, request_id: int, result: ChunkOutput | EngineError) -> None:
-        if self._asking.pop(request_id, None) is None:
+    async def _answered(self, request_id: int, result: DecodingResult) -> None:
+        if not self._decoding.take(request_id):
             return
         if isinstance(result, ChunkOutput):
             self._failures = 0

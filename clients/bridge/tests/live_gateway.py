@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.python.tests.helper import Gateway, job, refuse, serving
+from clients.python.tests.helper import Gateway, refuse, serving
+from clients.python.tests.story import job
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.live import LiveEvent, LiveFinished, LiveStarted, LiveText
 from sayit.speech.transcript import Segment, Word

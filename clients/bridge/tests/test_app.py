@@ -8,8 +8,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from clients.python.tests.helper import AUDIO, FAILURE, JOB, STATUS, STORY, TRANSCRIPT, numbered
-from clients.python.tests.helper import job as a_job
+from clients.python.tests.story import AUDIO, FAILURE, JOB, STATUS, STORY, TRANSCRIPT, numbered
+from clients.python.tests.story import job as a_job
 from sayit.bridge.http.flutter_app import SHORT_BYTES, HealthEnvelope, health_data, unfinished
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobState, Progress, StateChanged

@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import REGISTRY
 from starlette.requests import Request
 
-from clients.python.tests.helper import JOB, STATUS, STORY, Gateway, numbered, segment, serving
+from clients.python.tests.helper import Gateway, serving
+from clients.python.tests.story import JOB, STATUS, STORY, numbered, segment
 from sayit.bridge.http.problems import KIND_TO_HTTP, fault_of, language_of, problem, problem_response
 from sayit.bridge.service import running
 from sayit.chassis.start import StartError

@@ -12,7 +12,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from clients.python.tests.helper import BROKEN, JOB, STORY, Gateway, numbered, serving, until
+from clients.python.tests.helper import BROKEN, Gateway, serving, until
+from clients.python.tests.story import JOB, STORY, numbered
 from sayit.bridge.http.event_schemas import DOCUMENTS
 from sayit.bridge.service import running
 from sayit.speech.errors import ErrorKind, SayItError

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from clients.python.tests.helper import TRANSCRIPT
+from clients.python.tests.story import TRANSCRIPT
 from sayit.bridge.http.openai import replies, schemas
 from sayit.bridge.http.openai.deltas import Deltas
 from sayit.bridge.http.openai.form_fields import AudioRequest, ResponseFormat

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from clients.python.tests.helper import AUDIO, FAILURE, JOB, STORY, TRANSCRIPT, Gateway, numbered, serving, until
+from clients.python.tests.helper import Gateway, serving, until
+from clients.python.tests.story import AUDIO, FAILURE, JOB, STORY, TRANSCRIPT, numbered
 from sayit.bridge.service import running
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobState, StateChanged

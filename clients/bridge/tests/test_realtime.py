@@ -15,7 +15,8 @@ import soundfile
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from clients.python.tests.helper import JOB, until
+from clients.python.tests.helper import until
+from clients.python.tests.story import JOB
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.live import LiveProgress, LiveSpeech, LiveText
 from sayit.v1 import live_service_pb2 as live_pb

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from clients.python.tests.helper import AUDIO, FAILURE, JOB, STORY, TRANSCRIPT, numbered
+from clients.python.tests.story import AUDIO, FAILURE, JOB, STORY, TRANSCRIPT, numbered
 from sayit.speech.jobs import Failed
 
 from .helper import scripted

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from clients.python.tests.helper import JOB, Gateway, serving
+from clients.python.tests.helper import Gateway, serving
 from clients.python.tests.live_service import digits
+from clients.python.tests.story import JOB
 from sayit.cli.listening import sources
 from sayit.cli.listening.screen import Screen
 from sayit.cli.messages import LocalError

@@ -17,21 +17,8 @@ from sayit.client import AsyncClient, ErrorKind, Format, Options, SayItError, re
 from sayit.speech import wire
 from sayit.speech.jobs import Failed, JobState, Progress, StateChanged
 
-from .helper import (
-    AUDIO,
-    BROKEN,
-    FAILURE,
-    JOB,
-    STORY,
-    TRANSCRIPT,
-    Gateway,
-    durable,
-    job,
-    numbered,
-    refuse,
-    serving,
-    until,
-)
+from .helper import BROKEN, Gateway, refuse, serving, until
+from .story import AUDIO, FAILURE, JOB, STORY, TRANSCRIPT, durable, job, numbered
 
 
 async def test_a_transcription_from_bytes(gateway, client):

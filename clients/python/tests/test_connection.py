@@ -17,7 +17,8 @@ from sayit.client.connection import is_loopback
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import system_service_pb2_grpc
 
-from .helper import JOB, STATUS, Gateway, until
+from .helper import Gateway, until
+from .story import JOB, STATUS
 
 
 async def test_the_key_travels_in_the_metadata(gateway):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .helper import AUDIO
+from .story import AUDIO
 
 DOCUMENTS = [Path(__file__).parents[3] / "docs" / name for name in ("sdk.md", "live.md")]
 PROGRAMS = [

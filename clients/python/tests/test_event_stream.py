@@ -11,7 +11,8 @@ from sayit.speech.jobs import ChunkText, Completed, JobState, StateChanged
 from sayit.speech.wire import event_to_proto
 from sayit.v1 import resources_pb2 as pb
 
-from .helper import BROKEN, JOB, STORY, TRANSCRIPT, Gateway, durable, numbered, serving, until
+from .helper import BROKEN, Gateway, serving, until
+from .story import JOB, STORY, TRANSCRIPT, durable, numbered
 
 
 async def watched(client, after_seq=0):

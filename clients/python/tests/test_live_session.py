@@ -23,8 +23,9 @@ from sayit.client import (
 )
 from sayit.v1 import live_service_pb2 as live_pb
 
-from .helper import BROKEN, JOB, Gateway, serving, until
+from .helper import BROKEN, Gateway, serving, until
 from .live_service import digits
+from .story import JOB
 
 #: Five utterances, the last one shorter.
 SPEECH = bytes(range(38))

@@ -10,7 +10,8 @@ import pytest
 from sayit.client import AsyncClient, ErrorKind, Format, JobState, SayItError, SubtitleStyle
 from sayit.speech.rendering import render
 
-from .helper import BROKEN, JOB, STATUS, TRANSCRIPT, job
+from .helper import BROKEN
+from .story import JOB, STATUS, TRANSCRIPT, job
 
 READS = {
     "GetJob": lambda client: client.get(JOB),

@@ -11,7 +11,8 @@ import pytest
 from sayit.client import Client, Corrections, ErrorKind, Format, JobState, SayItError, SegmentCorrection
 from sayit.speech.rendering import render
 
-from .helper import AUDIO, BROKEN, JOB, STATUS, STORY, TRANSCRIPT, durable, job, until
+from .helper import BROKEN, until
+from .story import AUDIO, JOB, STATUS, STORY, TRANSCRIPT, durable, job
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from sayit.client import AsyncClient, ErrorKind, SayItError
 
-from .helper import AUDIO, BROKEN, JOB
+from .helper import BROKEN
+from .story import AUDIO, JOB
 
 BLOCKS = [1, 2, 3, 4, 5]  # 1 MiB is four blocks and the empty last message
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from clients.bridge.tests.helper import scripted
-from clients.python.tests.helper import AUDIO, JOB, TRANSCRIPT
 from clients.python.tests.live_service import digits
+from clients.python.tests.story import AUDIO, JOB, TRANSCRIPT
 from clients.typescript import generate
 
 TSC = generate.FOLDER / "node_modules" / ".bin" / "tsc"

@@ -68,6 +68,7 @@ class FakeEngine:
         self.error: Exception | None = None
         self.calls: list[tuple[bytes, DecodeOptions]] = []
         self.asked: list[dict[str, Any]] = []
+        self.held: list[FakeHeld] = []
         self.windows_begun = 0
         self.busy_since_s: float | None = None
         self.broken = False
@@ -91,6 +92,7 @@ class FakeEngine:
         held = FakeHeld()
         held.future.set_running_or_notify_cancel()
         self.asked.append(asked)
+        self.held.append(held)
         self.executor.submit(self._run, held, bytes(pcm), options, on_turn, on_window)
         return held
 

@@ -220,6 +220,7 @@ async def test_a_call_that_ends_early_is_lost(work: Bench) -> None:
         await until(work.engine.running.is_set)
         call.say.put_nowait(pb.RunChunkResponse(committed=pb.Committed()))
         await call.ended.wait()
+        await until(lambda: work.engine.held[-1].cancelled)  # the transcriber knows it, too
         work.engine.go.set()
         await until(lambda: not work.runner.held)
     assert _outcome(lines) == "lost"

@@ -263,7 +263,7 @@ async def test_a_killed_scheduler_stops_the_work() -> None:
         await until(work.engine.running.is_set)
         call.say.put_nowait(None)  # type: ignore[arg-type]  # breaks the handler: the call ends with UNKNOWN
         await call.ended.wait()
-        await asyncio.sleep(0.05)
+        await until(lambda: work.engine.held[-1].cancelled)
         work.engine.go.set()
         await until(lambda: not work.runner.held)
         assert work.engine.windows_begun == 1

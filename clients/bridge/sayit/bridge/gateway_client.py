@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +29,10 @@ _TIMEOUT_S = 30.0
 #: For how long a gateway that took a key is not asked again, and for how many keys that is remembered.
 _ADMITTED_S = 30.0
 _MAX_ADMITTED = 10_000
+
+#: What can be passed on as metadata, of which gRPC takes 8 KiB; in place of what cannot goes what is no key.
+_SENDABLE = re.compile(r"[\x20-\x7e]{1,6000}")
+_NO_KEY = "Bearer none"
 
 #: A file that is arriving or has arrived.
 Upload = upload_pb.Upload
@@ -69,8 +74,10 @@ class Gateway(AsyncClient):
 
     def acting_for(self, *, authorization: str = "", traceparent: str = "") -> Gateway:
         """The same gateway, called with these credentials ("Bearer …") and in this trace."""
+        if authorization and not _SENDABLE.fullmatch(authorization):
+            authorization = _NO_KEY
         metadata = {"authorization": authorization, "traceparent": traceparent}
-        given = ((name, value) for name, value in metadata.items() if value)
+        given = ((name, value) for name, value in metadata.items() if _SENDABLE.fullmatch(value))
         return Gateway(self._connection.on_behalf(given), self._admitted)
 
     async def check_credentials(self) -> None:

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from sayit.bridge.application import create_app
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.protocol import protocol
+from sayit.bridge.http.websocket_protocol import websocket_protocol
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.chassis.start import StartError, check_free, is_loopback, split_address
@@ -85,8 +86,10 @@ def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         http=protocol(settings),
-        ws="websockets-sansio",
+        ws=websocket_protocol(settings),
         ws_max_size=_MESSAGE_BYTES,
+        # Audio gets no smaller, and what has arrived could become a thousand times as much in memory.
+        ws_per_message_deflate=False,
         # Answers wait behind the audio of a client that sends faster than it is taken.
         ws_ping_timeout=_PONG_S,
         lifespan="off",

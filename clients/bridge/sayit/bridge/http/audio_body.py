@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from sayit.bridge.gateway_client import Gateway, Upload
+from sayit.bridge.http import json_text
 from sayit.bridge.http.media_types import check_head, media_type_of
 from sayit.bridge.settings import BridgeSettings
 from sayit.speech.errors import ErrorKind, SayItError
@@ -153,10 +153,10 @@ class Bodies:
         pieces = self.pieces(request, limit=limit, too_large=HTTPException(413))
         body = b"".join([piece async for piece in pieces])
         try:
-            return model.model_validate(json.loads(body))
+            return model.model_validate(json_text.parsed(body))
         except ValidationError as error:
             raise invalid(error) from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise _invalid("body", "this is not JSON") from None
 
     async def _receive(self, request: Request, sink: _Sink, field: str) -> Received:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,6 +16,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
+from sayit.bridge.http import json_text
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.live_socket import LiveSocket
 from sayit.bridge.http.openai.models import resolve
@@ -38,6 +38,8 @@ _MODELS = frozenset({"nova", "enhanced", "base", "whisper", "general", "meeting"
 #: What would have to be answered otherwise and cannot be; false means that it is not asked for.
 _REFUSED = ("callback", "detect_entities", "diarize", "diarize_model", "multichannel", "redact", "replace", "search")
 _LEAST_SILENCE_S, _MOST_SILENCE_S = 0.2, 5.0
+#: Longer silences are none that a client means.
+_MOST_MS = 3_600_000
 #: Deepgram's codes in the answer to a refused connection, by status.
 _CODES = {
     400: "INVALID_QUERY_PARAMETER",
@@ -74,7 +76,7 @@ class _Query(BaseModel):
     keywords: tuple[str, ...] = ()
     interim_results: bool = False
     #: Milliseconds of silence; false: an end of speech is not told.
-    endpointing: int | Literal["true", "false"] | None = None
+    endpointing: Annotated[int, Field(ge=0, le=_MOST_MS)] | Literal["true", "false"] | None = None
     utterance_end_ms: int | None = Field(default=None, ge=1_000, le=10_000)
     vad_events: bool = False
     smart_format: bool = False
@@ -177,8 +179,8 @@ class _Listen(LiveSocket):
             await self._hear(message)
             return
         try:
-            event = json.loads(message)
-        except (ValueError, RecursionError):
+            event = json_text.parsed(message)
+        except ValueError:
             event = None
         match event:
             case {"type": "KeepAlive"}:

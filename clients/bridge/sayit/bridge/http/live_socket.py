@@ -107,6 +107,9 @@ class LiveSocket(ABC):
             await self._end(error)
         except WebSocketDisconnect:
             return
+        except Exception as error:  # noqa: BLE001 - the client is told of it as of any other end
+            telemetry.logger().error("request_crashed", path=self.websocket.url.path, exc_info=error)
+            await self._end(SayItError(ErrorKind.INTERNAL))
 
     async def begin(self, live: LiveOptions, options: Options, **more: Any) -> int:
         """Opens the session; returns the samples that it has already.

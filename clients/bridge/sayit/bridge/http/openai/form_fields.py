@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
+from sayit.bridge.http import json_text
 from sayit.bridge.http.documents import Document
 from sayit.bridge.http.openapi import REF, form_content
 from sayit.bridge.http.options import LISTS, OptionsDocument, SubtitlesDocument
@@ -64,7 +64,7 @@ _CHUNKING = "chunking_strategy"
 def _checked_chunking(value: str) -> str:
     """Accepts a field without effect: SayIt cuts every recording at pauses."""
     try:
-        strategy = json.loads(value)
+        strategy = json_text.parsed(value)
     except ValueError:
         strategy = None
     if value != "auto" and not (isinstance(strategy, dict) and strategy.get("type") == "server_vad"):

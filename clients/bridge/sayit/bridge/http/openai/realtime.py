@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from fastapi import APIRouter, Query, WebSocket
 from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
+from sayit.bridge.http import json_text
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.live_socket import LiveSocket
 from sayit.bridge.http.openai import errors
@@ -25,6 +25,8 @@ from sayit.speech.live import LiveEvent, LiveFinished, LiveProgress, LiveStarted
 
 #: The subprotocols of clients in browsers: OpenAI's own, and the one that asks for the older schema.
 _PROTOCOL, _OLDER_PROTOCOL = "realtime", "openai-beta.realtime-v1"
+#: Characters of an event's id that a client may choose, as OpenAI has it.
+_LONGEST_ID = 512
 
 routes = APIRouter()
 
@@ -93,13 +95,14 @@ class _Realtime(LiveSocket):
         """Takes a client event."""
         self._event_id = None
         try:
-            event = json.loads(message)
-        except (ValueError, RecursionError):
+            event = json_text.parsed(message)
+        except ValueError:
             raise _MessageError("event", "this is not JSON") from None
-        kind = ""
+        kind: Any = ""
         if isinstance(event, dict):
-            kind, self._event_id = str(event.get("type")), event.get("event_id")
-        if kind not in self._takes:
+            kind, event_id = event.get("type"), event.get("event_id")
+            self._event_id = event_id if isinstance(event_id, str) and len(event_id) <= _LONGEST_ID else None
+        if not isinstance(kind, str) or kind not in self._takes:
             raise _MessageError("type", f"a transcription session takes {', '.join(self._takes)}", "invalid_value")
         await self._takes[kind](event)
 

@@ -58,7 +58,7 @@ class _Transcription(BaseModel):
 class _Turns(Document):
     type: Literal["server_vad", "semantic_vad"] = "server_vad"
     threshold: float | None = Field(default=None, ge=0, le=1)
-    silence_duration_ms: int | None = Field(default=None, ge=0)
+    silence_duration_ms: int | None = Field(default=None, ge=0, le=3_600_000)
     eagerness: Literal["low", "medium", "high", "auto"] | None = None
     #: Without effect: speech is cut with as much before it as it needs, and transcription sessions have no responses.
     prefix_padding_ms: Any = None

@@ -29,29 +29,36 @@ class Talk:
     Args:
         clip: what is said.
         pace: how much faster than it was recorded.
+        retry_s: how long a place is waited for.
     """
 
     clip: Clip
     options: Options
     pace: float
+    retry_s: float = 60.0
     events: list[LiveEvent] = field(default_factory=list)
     job_id: str = ""
     #: Whether it is spoken still.
     speaking: bool = True
+    #: Whether its session has begun, and whether it has ended.
+    admitted: bool = False
+    over: bool = False
 
     async def run(self, address: str) -> Result:
         """Speaks, hears to the end, and waits for the transcript."""
-        async with AsyncClient(address, retry_s=60.0, reconnect_s=120.0) as client:
+        async with AsyncClient(address, retry_s=self.retry_s, reconnect_s=120.0) as client:
             async with client.stream_recognize(LiveOptions(interim_results=True), options=self.options) as session:
-                self.job_id = session.job_id
+                self.job_id, self.admitted = session.job_id, True
                 async for event in session.recognize(self._pieces()):
+                    self.over = isinstance(event, LiveFinished)
                     self.events.append(event)
             return await client.wait(self.job_id)
 
-    async def judge(self, result: Result, address: str, books: Books, report: Report, text: str) -> None:
+    async def judge(self, result: Result, address: str, books: Books, report: Report, text: str | None) -> None:
         """All audio is there, all text was told, once, as it is stored; what was committed is in the last text.
 
-        The transcript is like `text`, which the recording has as a file, without faults.
+        The transcript is like `text`, which the recording has as a file, without faults; None where it is so short that
+        a word would be much.
         """
         report.operations += 1
         finals = {event.utterance: event.committed for event in self.events if _is_final(event)}
@@ -69,6 +76,8 @@ class Talk:
             if isinstance(event, LiveText) and not finals.get(event.utterance, "").startswith(event.committed):
                 report.lost += 1
                 report.wrong.append(f"{event.committed!r} was committed, and then {finals.get(event.utterance)!r}")
+        if text is None:
+            return
         errors = 100 * float(jiwer.wer(" ".join(_words(text)), " ".join(_words(result.transcript.text))))
         report.figures["word_errors"] = round(errors, 1)
         if errors > _MOST_ERRORS:

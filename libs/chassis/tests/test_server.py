@@ -11,6 +11,7 @@ import grpc
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from sayit.chassis import principal, server
@@ -70,6 +71,26 @@ async def test_watches_of_health_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         while isinstance(again := await _first(stub), grpc.aio.AioRpcError):
             assert again.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert again.status == 2
+
+
+async def test_streams_of_reflection_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they need no key, either; one that ends makes room."""
+    monkeypatch.setattr(server, "MAX_REFLECTIONS", 1)
+    async with service(Jobs()) as running, grpc.aio.insecure_channel(running.address) as channel:
+        asking: Any = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+        question = reflection_pb2.ServerReflectionRequest(list_services="")
+        first = asking()
+        await first.write(question)
+        assert JOBS in str(await first.read())
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await asking().read()
+        assert error_of_call(error.value).kind is ErrorKind.OVERLOADED
+        await first.done_writing()
+        assert await first.read() is grpc.aio.EOF
+        again = asking()
+        await again.write(question)
+        assert JOBS in str(await again.read())
+        again.cancel()
 
 
 async def _first(stub: Any) -> Any:

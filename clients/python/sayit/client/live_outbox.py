@@ -44,7 +44,9 @@ class Outbox:
         self._kept += piece
 
     def commit(self) -> None:
-        """Takes a commit."""
+        """Takes a commit; another one of the same audio has no effect."""
+        if self._commits and self._commits[-1][1] == self._end:
+            return
         self._commit += 1
         self._commits.append((self._commit, self._end))
 

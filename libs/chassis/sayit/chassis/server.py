@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from sayit.chassis.interceptors import CallInterceptor
 from sayit.chassis.start import StartError, check_free, is_unix
@@ -30,6 +31,8 @@ MIN_PING_INTERVAL_MS = 5_000
 
 #: Watches of grpc.health.v1 at once; every other caller asks again and again.
 MAX_HEALTH_WATCHES = 100
+#: Streams of reflection at once; tools close theirs after a few questions.
+MAX_REFLECTIONS = 20
 
 
 class RunningServer:
@@ -71,6 +74,24 @@ class _Health(health.aio.HealthServicer):
             await super().Watch(request, context)
         finally:
             self._watches -= 1
+
+
+class _Reflection(ReflectionServicer):  # type: ignore[misc]  # it has no types
+    """The reflection service with a bound on its open streams, which need no key."""
+
+    def __init__(self, service_names: Sequence[str]) -> None:
+        super().__init__(service_names)
+        self._streams = 0
+
+    async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> AsyncGenerator[Any]:  # noqa: N802
+        if self._streams >= MAX_REFLECTIONS:
+            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=60.0, cause="full: reflection")
+        self._streams += 1
+        try:
+            async for answer in super().ServerReflectionInfo(request_iterator, context):
+                yield answer
+        finally:
+            self._streams -= 1
 
 
 @asynccontextmanager
@@ -119,7 +140,8 @@ async def serving(
     register(server)
     health_servicer = _Health()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    reflection.enable_server_reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    described = _Reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME])
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(described, server)
     running = RunningServer(_bound(server, address, credentials), service_names, health_servicer, calls)
     await running.set_serving(False)
     await server.start()

@@ -121,14 +121,20 @@ class Client:
         self._reading: asyncio.Task[None] | None = None
 
     async def begin(
-        self, *, key: str = "", resume: str = "", options: dict[str, Any] | None = None, **live: Any
+        self,
+        *,
+        key: str = "",
+        resume: str = "",
+        options: dict[str, Any] | None = None,
+        config: service_pb.JobConfig | None = None,
+        **live: Any,
     ) -> LiveStarted:
         """Begins a session, or goes on with one."""
-        job = service_pb.JobConfig(
+        job = config or service_pb.JobConfig(
             options=resources_pb2.TranscriptionOptions(**{"language": "en", **(options or {})}), idempotency_key=key
         )
-        config = pb.LiveConfig(job=job, resume_job_id=resume, **{"interim_results": True, **live})
-        await self.send(config=config)
+        asked = pb.LiveConfig(job=job, resume_job_id=resume, **{"interim_results": True, **live})
+        await self.send(config=asked)
         self._reading = asyncio.create_task(self._read())
         started: LiveStarted = await self.until(LiveStarted)
         return started

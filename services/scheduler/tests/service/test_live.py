@@ -13,7 +13,7 @@ from sayit.chassis import principal
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.scheduler.live import session as live_session
 from sayit.speech.errors import ErrorKind
-from sayit.speech.live import LiveFinished, LiveProgress, LiveSpeech, LiveText
+from sayit.speech.live import LiveFinished, LiveProgress, LiveSpeech, LiveStarted, LiveText
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -288,6 +288,35 @@ async def test_without_a_transcriber_no_session_begins(tmp_path: Path, redis_url
         await client.send(config=live_pb.LiveConfig())
         error = await client.error()
         assert (error.kind, error.retry_after_s) == (ErrorKind.UNAVAILABLE, 2.0)
+
+
+async def test_a_crowd_gets_the_room_that_there_is(tmp_path: Path, redis_url: str) -> None:
+    """Of twenty who come at once one transcriber serves two, as sessions take until it is measured.
+
+    The others are told when to come back, nothing is left of them, and there is a place once a session has ended. Who
+    loses the connection keeps the place; who goes on with a session is not refused.
+    """
+    async with suite(tmp_path, redis_url) as s, LiveTranscriber(s).serving():
+        clients = [Client(s) for _ in range(20)]
+        began = await asyncio.gather(*(client.begin() for client in clients), return_exceptions=True)
+        served = [client for client, answer in zip(clients, began, strict=True) if isinstance(answer, LiveStarted)]
+        refused = [client for client in clients if client not in served]
+        assert len(served) == 2
+        for client in refused:
+            error = await client.error()
+            assert (error.kind, error.retry_after_s) == (ErrorKind.OVERLOADED, 15.0)
+        with principal.use(ALICE):
+            assert len((await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs) == 2
+        left, stays = served
+        job_id = next(event.job.id for event in left.events if isinstance(event, LiveStarted))
+        left.call.cancel()
+        late = Client(s)
+        await late.send(config=live_pb.LiveConfig())
+        assert (await late.error()).kind is ErrorKind.OVERLOADED
+        back = Client(s)
+        await back.begin(resume=job_id)
+        await stays.finish()
+        await Client(s).begin()
 
 
 async def test_a_session_has_a_longest_length(tmp_path: Path, redis_url: str) -> None:

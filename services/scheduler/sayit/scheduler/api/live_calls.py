@@ -23,6 +23,7 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 
 if TYPE_CHECKING:  # NumPy is loaded by the first session
     from sayit.scheduler.live.session import Session
+    from sayit.scheduler.live.transcribers import Seat
 
 Context = grpc.aio.ServicerContext[Any, Any]
 #: Parts of a recording are whole samples at every rate that is a multiple of it.
@@ -45,21 +46,30 @@ class LiveCalls:
         first = await anext(messages, None)
         if first is None or not first.HasField("config"):
             raise _invalid("config", "'config' was expected here")
-        session = await self.sessions.open(principal.current(), await self._job_id(first.config))
-        telemetry.bind(job_id=session.job_id)
+        session = await self._opened(first.config)
         # It outlives its call: what arrived is stored when that breaks, and what is finished goes on.
-        serving = asyncio.create_task(self.background.do(self.sessions.serve(session)))
+        serving = self.background.start(self.sessions.serve(session))
+        telemetry.bind(job_id=session.job_id)
         reading = asyncio.create_task(_read(messages, session))
         try:
             async for event in session.events():
                 await context.write(live_event_to_proto(event))
-            await serving
+            await asyncio.shield(serving)
         finally:
             session.leave()
-            await background_tasks.end(reading, serving)
+            await background_tasks.end(reading)
 
-    async def _job_id(self, config: pb.LiveConfig) -> str:
-        """The job of the session that a call goes on with, or begins."""
+    async def _opened(self, config: pb.LiveConfig) -> Session:
+        """The session that a call begins, or goes on with."""
+        seat = self.sessions.parts.transcribers.seat()
+        try:
+            return await self.sessions.open(principal.current(), await self._job_id(config, seat), seat)
+        except BaseException:
+            seat.close()
+            raise
+
+    async def _job_id(self, config: pb.LiveConfig, seat: Seat) -> str:
+        """The job of that session."""
         if config.resume_job_id:
             return config.resume_job_id
         options = _checked(live_options_from_proto(config))
@@ -68,7 +78,7 @@ class LiveCalls:
             job_request(config.job),
             stored_options(options),
             header=WAV_HEADER,
-            check_room=self.sessions.parts.transcribers.check_room,
+            admit=seat.admit,
         )
         return job.id
 
@@ -108,7 +118,7 @@ async def _read(messages: AsyncIterator[pb.StreamingRecognizeRequest], session: 
             elif which != "command":
                 raise _invalid(which or "payload", "'audio' or 'command' was expected here")
             elif message.command == pb.LIVE_COMMAND_COMMIT:
-                session.commit()
+                await session.commit()
             elif message.command == pb.LIVE_COMMAND_FINISH:
                 finished = True
                 session.finish()

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sayit.scheduler.db import codec
+from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.job_leases import add_warnings, enter, insert_chunks, kept
 from sayit.scheduler.db.jobs import load
 from sayit.scheduler.db.locks import lock_job
@@ -38,7 +39,9 @@ class LiveStore(Store):
         """
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
-        return _taken(connection, job, owner, until_s)
+        taken = _taken(connection, job, owner, until_s)
+        record(connection, self._rules, "live.open", tenant=tenant, subject=job_id)
+        return taken
 
     async def take_left(self, owner: str, *, until_s: float, before_s: float) -> LiveRecord | None:
         """A session whose lease ended before then: its client did not come back."""

@@ -154,7 +154,7 @@ class Intake:
         return await self._accept(who, wanted, sent, upload)
 
     async def begin_live(
-        self, who: Principal, wanted: JobRequest, live: str, *, header: bytes, check_room: Callable[[str], None]
+        self, who: Principal, wanted: JobRequest, live: str, *, header: bytes, admit: Callable[[str], None]
     ) -> JobRecord:
         """Accepts a live session: a job whose upload begins with this header and grows while it is RECEIVING.
 
@@ -163,19 +163,19 @@ class Intake:
             wanted: the job.
             live: its client's options, to be stored.
             header: what the audio begins with.
-            check_room: refuses a session of a model for which there is no room.
+            admit: takes the room that a session of a model needs, or refuses it.
 
         Raises:
-            SayItError: as `create_job`; what `check_room` raises.
+            SayItError: as `create_job`; what `admit` raises.
         """
         if wanted.options.channels is Channels.SPLIT:
             raise SayItError(ErrorKind.INVALID_OPTION, field="channels", reason="live speech is always mixed")
         wanted, sent, existing = await self._admit(who, wanted)
         if existing is not None:
             return existing
-        check_room(wanted.options.model)
         await self.admission.job(who.tenant)
         await self.audio_quota.check(who.tenant)
+        admit(wanted.options.model)
         upload = await self.open_upload(who, filename=wanted.filename, size=None)
         try:
             await self._store_part(upload.id, 0, header)

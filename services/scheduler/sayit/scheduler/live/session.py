@@ -68,13 +68,15 @@ class Session:
         parts: what sessions work with.
         record: the session, whose lease `owner` holds.
         owner: of the lease.
+        seat: its claim on a transcriber, which it closes.
         attended: whether a client is there; without one it is finished with what it has.
     """
 
-    def __init__(self, parts: LiveParts, record: LiveRecord, owner: str, *, attended: bool) -> None:
+    def __init__(self, parts: LiveParts, record: LiveRecord, owner: str, seat: Seat, *, attended: bool) -> None:
         self._parts = parts
         self._job = record.job
         self._owner = owner
+        self._seat = seat
         self._attended = attended
         self._options = OPTIONS.validate_json(record.options)
         self._audio = LiveAudio(self._options)
@@ -112,13 +114,11 @@ class Session:
 
     async def hear(self, data: bytes) -> None:
         """Takes audio as the client sends it; waits while too much has no text yet."""
-        self._room.clear()
-        self._mailbox.put_nowait(partial(self._arrived, data))
-        await self._room.wait()
+        await self._do(partial(self._arrived, data))
 
-    def commit(self) -> None:
-        """The utterance ends here."""
-        self._mailbox.put_nowait(self._commit)
+    async def commit(self) -> None:
+        """The utterance ends here; waits as `hear` does."""
+        await self._do(self._commit)
 
     def finish(self) -> None:
         """All audio was sent."""
@@ -157,6 +157,7 @@ class Session:
             self._error = self._error or error
         finally:
             self._over = True
+            self._leave_seat()
             self._texts.close()
             self._room.set()
             _ENDS.labels(self._outcome).inc()
@@ -184,9 +185,10 @@ class Session:
             self._outcome = "finished"
             self._texts.say(LiveFinished(job=started.job))
             return
+        self._seat.model = self._job.model
+        self._parts.transcribers.take_place(self._job.id)
         try:
-            with self._parts.transcribers.seat(self._job.model) as seat:
-                kept = await self._parts.leasing.leased(self._job.id, self._owner, self._work(seat))
+            kept = await self._parts.leasing.leased(self._job.id, self._owner, self._work(self._seat))
         except LeaseLostError:
             kept = False
         finally:
@@ -196,6 +198,16 @@ class Session:
         if not kept:
             self._outcome = "lost"
             raise await self._why_lost()
+
+    def _leave_seat(self) -> None:
+        if self._outcome == "left" and self._attended:
+            self._parts.transcribers.keep_place(self._job.id, self._seat, for_s=self._parts.limits.live_resume_s)
+        self._seat.close()
+
+    async def _do(self, work: _Work) -> None:
+        self._room.clear()
+        self._mailbox.put_nowait(work)
+        await self._room.wait()
 
     async def _why_lost(self) -> SayItError:
         try:
@@ -269,7 +281,7 @@ class Session:
     async def _heard(self, pcm: bytes) -> None:
         for start in range(0, len(pcm), _HEARD_BYTES):
             piece = pcm[start : start + _HEARD_BYTES]
-            self._decoding.seat.audio_s += seconds_of(len(piece) // SAMPLE_BYTES)
+            self._seat.heard(seconds_of(len(piece) // SAMPLE_BYTES))
             await self._act(self._conversation.feed(piece))
             await asyncio.sleep(0)
 
@@ -301,6 +313,7 @@ class Session:
             raise LeaseLostError
 
     async def _tell_progress(self) -> None:
+        self._seat.look()
         settled, position = self._conversation.settled, self._conversation.position
         lag_s = max(0.0, seconds_of(position - settled))
         _LAG.observe(lag_s)

@@ -22,7 +22,7 @@ from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.live import LiveRecord
 from sayit.scheduler.jobs.records import ChunkOutput, JobRecord
-from sayit.scheduler.live.transcribers import LiveTranscribers
+from sayit.scheduler.live.transcribers import LiveTranscribers, Seat
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState
 from sayit.speech.live import LiveOptions
@@ -80,8 +80,10 @@ class Sessions:
     parts: LiveParts
     _held: dict[str, set[Session]] = field(default_factory=dict, init=False)
 
-    async def open(self, who: Principal, job_id: str) -> Session:
+    async def open(self, who: Principal, job_id: str, seat: Seat) -> Session:
         """A session for a call that begins it or goes on with it; an earlier call loses it.
+
+        Who goes on is not refused for want of room: it was admitted once, and its place was kept.
 
         Raises:
             SayItError: JOB_NOT_FOUND, for another tenant's, too; INVALID_ARGUMENT for a job that is no live session;
@@ -90,7 +92,7 @@ class Sessions:
         owner = secrets.token_hex(8)
         record = await self.parts.live.take(who.tenant, job_id, owner, until_s=self.parts.leasing.until_s())
         self.stop(job_id)
-        return self._session(record, owner, attended=True)
+        return self._session(record, owner, seat, attended=True)
 
     async def serve(self, session: Session) -> None:
         """Runs a session to its end, see `Session.run`."""
@@ -130,10 +132,10 @@ class Sessions:
             await self.parts.jobs.return_lease(job_id, owner, not_before_s=time.time())
             return True
         telemetry.logger().info("live_left", job_id=job_id, tenant=record.job.tenant)
-        await self.serve(self._session(record, owner, attended=False))
+        await self.serve(self._session(record, owner, self.parts.transcribers.seat(), attended=False))
         return True
 
-    def _session(self, record: LiveRecord, owner: str, *, attended: bool) -> Session:
+    def _session(self, record: LiveRecord, owner: str, seat: Seat, *, attended: bool) -> Session:
         from sayit.scheduler.live.session import Session  # noqa: PLC0415 - see above
 
         job = record.job
@@ -141,4 +143,4 @@ class Sessions:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         if job.state is JobState.FAILED:
             raise SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
-        return Session(self.parts, record, owner, attended=attended)
+        return Session(self.parts, record, owner, seat, attended=attended)

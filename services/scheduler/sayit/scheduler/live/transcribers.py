@@ -39,6 +39,8 @@ _INTERIM = 1 / 3
 #: Weight of the newest session in the mean.
 _NEWEST = 0.3
 _RETRY_FULL_S, _RETRY_AWAY_S = 15.0, 2.0
+#: A session without audio for so long keeps no transcriber from other work.
+_RESTS_AFTER_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,8 @@ class LiveTranscriber:
         self.id = transcriber_id
         self.model = model
         self.seats: set[Seat] = set()
+        #: Those whose client sends audio.
+        self._awake: set[Seat] = set()
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
         self._asked: dict[int, asyncio.Future[ChunkOutput]] = {}
         self._numbers = itertools.count(1)
@@ -144,14 +148,25 @@ class LiveTranscriber:
     def take(self, seat: Seat) -> None:
         """A session counts on this transcriber."""
         self.seats.add(seat)
-        if len(self.seats) == 1:
+        self.wake(seat)
+
+    def wake(self, seat: Seat) -> None:
+        """Audio comes for it."""
+        self._awake.add(seat)
+        if len(self._awake) == 1:
             self._orders.put_nowait(Reserved(reserved=True))
+
+    def rest(self, seat: Seat) -> None:
+        """None has come for long: other work may be done, although the session has its place."""
+        self._awake.discard(seat)
+        if not self._awake:
+            self._orders.put_nowait(Reserved(reserved=False))
 
     def leave(self, seat: Seat) -> None:
         """A session no longer does."""
         self.seats.discard(seat)
-        if not self.seats:
-            self._orders.put_nowait(Reserved(reserved=False))
+        if seat in self._awake:
+            self.rest(seat)
 
     def lost(self) -> None:
         """The stream has ended."""
@@ -168,6 +183,8 @@ class LiveTranscribers:
     #: Set whenever a transcriber comes.
     _came: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _cost: float = field(default=_COST, init=False)
+    #: Places of sessions whose client may come back, by job.
+    _kept: dict[str, _Place] = field(default_factory=dict, init=False)
 
     @contextmanager
     def connected(self, transcriber_id: str, model: str) -> Iterator[LiveTranscriber]:
@@ -189,26 +206,34 @@ class LiveTranscribers:
         """Whether a transcriber of this model is there."""
         return any(each.model == model for each in self._open)
 
-    def check_room(self, model: str) -> None:
-        """Checks that another session of this model has a transcriber that is fast enough for it.
+    def with_room(self, model: str) -> LiveTranscriber:
+        """The transcriber for another session of this model, one that is fast enough for it.
 
         Raises:
             SayItError: UNAVAILABLE where none is there, OVERLOADED where none has room.
         """
         if not self.has(model):
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=_RETRY_AWAY_S, cause="no transcriber of live speech")
-        there = [each for each in self._open if each.model == model]
-        if not any(not each.seats or self._load(each) + self._cost <= _ROOM for each in there):
+        loads = {each: self._load(each) for each in self._open if each.model == model}
+        free = [each for each, load in loads.items() if not load or load + self._cost <= _ROOM]
+        if not free:
             raise SayItError(ErrorKind.OVERLOADED, retry_after_s=_RETRY_FULL_S, cause="full: live transcribers")
+        return min(free, key=loads.__getitem__)
 
-    @contextmanager
-    def seat(self, model: str) -> Iterator[Seat]:
-        """A session's claim on transcribers of a model while the block runs."""
-        seat = Seat(self, model)
-        try:
-            yield seat
-        finally:
-            seat.close()
+    def seat(self) -> Seat:
+        """A claim of one session; whoever has it closes it."""
+        return Seat(self)
+
+    def keep_place(self, job_id: str, seat: Seat, *, for_s: float) -> None:
+        """No other session gets the place of this one, whose client may come back, until it does or time is over."""
+        if seat.transcriber is not None:
+            self._kept[job_id] = _Place(
+                transcriber=seat.transcriber, cost=seat.cost or self._cost, until_s=time.monotonic() + for_s
+            )
+
+    def take_place(self, job_id: str) -> None:
+        """The session goes on: it has a seat again."""
+        self._kept.pop(job_id, None)
 
     async def assigned(self, seat: Seat) -> LiveTranscriber:
         """The transcriber with the fewest sessions, once there is one."""
@@ -230,25 +255,55 @@ class LiveTranscribers:
         self._cost += _NEWEST * (cost - self._cost)
 
     def _load(self, transcriber: LiveTranscriber) -> float:
-        return sum(seat.cost or self._cost for seat in transcriber.seats)
+        now_s = time.monotonic()
+        self._kept = {job_id: place for job_id, place in self._kept.items() if place.until_s > now_s}
+        kept = sum(place.cost for place in self._kept.values() if place.transcriber is transcriber)
+        return kept + sum(seat.cost or self._cost for seat in transcriber.seats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """What a session had of a transcriber's time."""
+
+    transcriber: LiveTranscriber
+    cost: float
+    #: On the monotonic clock.
+    until_s: float
 
 
 class Seat:
-    """One session's claim: it has the same transcriber for as long as that is there."""
+    """One session's claim: it has the same transcriber for as long as that is there, until it is closed."""
 
-    def __init__(self, hub: LiveTranscribers, model: str) -> None:
-        self.model = model
+    def __init__(self, hub: LiveTranscribers) -> None:
+        #: Set before anything is decoded.
+        self.model = ""
+        self.transcriber: LiveTranscriber | None = None
         self._hub = hub
-        self._transcriber: LiveTranscriber | None = None
         self._assigning = asyncio.Lock()
         #: Audio that the session has heard.
         self.audio_s = 0.0
+        self._heard_at_s = time.monotonic()
+        self._rests = False
         self._compute_s = 0.0
 
     @property
     def cost(self) -> float:
         """Compute seconds that a second of this session's audio takes; 0 until that is known."""
         return self._compute_s / self.audio_s if self.audio_s >= _MEASURED_AFTER_S else 0.0
+
+    def heard(self, seconds: float) -> None:
+        """The session has heard so much more audio."""
+        self.audio_s += seconds
+        self._heard_at_s = time.monotonic()
+        if self._rests and self.transcriber is not None:
+            self._rests = False
+            self.transcriber.wake(self)
+
+    def look(self) -> None:
+        """Lets the transcriber do other work once no audio has come for long; called every second."""
+        if not self._rests and self.transcriber is not None and time.monotonic() - self._heard_at_s > _RESTS_AFTER_S:
+            self._rests = True
+            self.transcriber.rest(self)
 
     async def decode(self, stretch: Stretch) -> ChunkOutput:
         """A stretch's text, from whichever transcriber; waits while there is none.
@@ -270,9 +325,19 @@ class Seat:
 
     async def _current(self) -> LiveTranscriber:
         async with self._assigning:
-            if self._transcriber is None or not self._hub.is_open(self._transcriber):
-                self._transcriber = await self._hub.assigned(self)
-            return self._transcriber
+            if self.transcriber is None or not self._hub.is_open(self.transcriber):
+                self.transcriber = await self._hub.assigned(self)
+                self._rests = False
+            return self.transcriber
+
+    def admit(self, model: str) -> None:
+        """Takes a transcriber at once, so that nobody who comes meanwhile is admitted to the same room.
+
+        Raises:
+            SayItError: as `LiveTranscribers.with_room`.
+        """
+        self.model, self.transcriber = model, self._hub.with_room(model)
+        self.transcriber.take(self)
 
     async def reserve(self) -> None:
         """Reserves a transcriber before there is anything to decode."""
@@ -280,7 +345,7 @@ class Seat:
 
     def close(self) -> None:
         """The session has ended."""
-        if self._transcriber is not None:
-            self._transcriber.leave(self)
+        if self.transcriber is not None:
+            self.transcriber.leave(self)
         if self.cost:
             self._hub.measured(self.cost)

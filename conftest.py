@@ -105,6 +105,24 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """One worker reads the tests first, the others then find them compiled: in a clean clone that is half the work."""
+    if not hasattr(session.config, "workerinput"):
+        return (yield)
+    folder = os.open(session.config.rootpath, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(folder, fcntl.LOCK_SH)
+        os.close(folder)
+        return (yield)
+    try:
+        return (yield)
+    finally:
+        os.close(folder)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:

@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import openai
 import pysubs2
 import pytest
 import soundfile
@@ -148,6 +147,8 @@ def test_killed_transcribers_change_no_word(suite: RunningSuite, sonnet: Result)
 
 def test_openais_package_gets_text_and_words(suite: RunningSuite) -> None:
     """The official client, unchanged: verbose JSON with words, and a stream."""
+    import openai  # noqa: PLC0415 - takes a second, in each process that reads the tests
+
     with openai.OpenAI(api_key="any", base_url=f"{suite.rest}/v1", max_retries=0) as client:
         answer = client.audio.transcriptions.create(
             file=JFK, model="whisper-1", response_format="verbose_json", timestamp_granularities=["word"]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.retention import backup
@@ -26,6 +25,8 @@ pytestmark = pytest.mark.xdist_group("s3")
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A server that speaks S3: its URL."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - takes a second, in each process that reads the tests
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()

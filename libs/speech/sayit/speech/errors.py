@@ -20,10 +20,8 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from dataclasses import dataclass
 from enum import Enum
-from importlib import resources
 
 #: The domain of our codes in `google.rpc.ErrorInfo`; under `.internal`, where no one can register a name.
 ERROR_DOMAIN = "sayit.internal"
@@ -256,6 +254,10 @@ def korean_reason(reason: str) -> str:
 
 @functools.cache
 def _korean_reasons() -> list[tuple[re.Pattern[str], str]]:
+    # Few processes tell reasons in Korean, and the one that decodes a file, which is started for each, never does.
+    import tomllib  # noqa: PLC0415
+    from importlib import resources  # noqa: PLC0415
+
     text = (resources.files(__package__) / "data" / "reasons_ko.toml").read_text(encoding="utf-8")
     # Parts are bounded, so that no reason is slow to match.
     known = tomllib.loads(text).items()

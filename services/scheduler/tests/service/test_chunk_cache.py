@@ -51,6 +51,12 @@ def kept(s: Suite) -> int:
         return int(database.execute("SELECT count(*) FROM chunk_cache").fetchone()[0])
 
 
+def on_engine(s: Suite) -> int:
+    """Chunks of which the scheduler knows that they are on the engine."""
+    with closing(sqlite3.connect(s.settings.data_dir / "sayit.db")) as database:
+        return int(database.execute("SELECT count(*) FROM chunks WHERE on_engine").fetchone()[0])
+
+
 @asynccontextmanager
 async def working(s: Suite, **of: Any) -> AsyncIterator[Transcriber]:
     """A transcriber that does everything, while the block runs."""
@@ -175,7 +181,8 @@ async def test_the_text_of_a_suspect_is_not_kept(tmp_path: Path, redis_url: str)
         job = await s.create(file_of(SHORT))
         attempt = await worker.claim(*await worker.take())
         await attempt.on_engine()
-        await asyncio.sleep(0.2)
+        while not on_engine(s):  # noqa: ASYNC110 - the transcriber is not told
+            await asyncio.sleep(0.02)
         attempt.call.cancel()
         attempt = await worker.claim(*await worker.take())
         assert attempt.assignment.alone

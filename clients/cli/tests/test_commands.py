@@ -21,6 +21,7 @@ from sayit.cli.commands import extras
 from sayit.cli.doctor import installation, machine
 from sayit.cli.doctor.findings import Severity
 from sayit.speech.errors import ErrorKind, SayItError
+from tests.command import run_sayit
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,14 +29,7 @@ ROOT = Path(__file__).parents[3]
 def sayit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the command."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SAYIT_", "LC_", "LANG"))}
-    return subprocess.run(
-        [sys.executable, "-m", "sayit.cli", *arguments],
-        capture_output=True,
-        text=True,
-        env=clean | {"COLUMNS": "200"} | environment,
-        timeout=120,
-        check=False,
-    )
+    return run_sayit(*arguments, environment=clean | {"COLUMNS": "200"} | environment)
 
 
 def test_help_lists_every_command_and_needs_nothing_heavy() -> None:

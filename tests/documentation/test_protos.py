@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,9 +39,27 @@ def test_protoc_generates_every_language_that_it_knows(tmp_path: Path) -> None:
         assert NAMED.get(language, "") in text
 
 
+@pytest.mark.skipif(
+    not (shutil.which("protoc-gen-go") and shutil.which("protoc-gen-go-grpc")),
+    reason="there are no protoc-gen-go and protoc-gen-go-grpc here",
+)
+def test_go_stubs_need_no_flag(tmp_path: Path) -> None:
+    """Messages and services of all files in one package, below the path that the definitions name."""
+    protoc = Path(sys.executable).with_name("protoc")
+    outs = [f"--go_out={tmp_path}", f"--go-grpc_out={tmp_path}"]
+    done = subprocess.run(
+        [protoc, "-I", PROTOS, *outs, *PUBLIC], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    made = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "sayit/v1").iterdir()}
+    assert len(made) == 2 * len(PUBLIC) - 1  # resources have no service
+    assert all("\npackage sayitv1\n" in text for text in made.values())
+    assert "func NewTranscriptionServiceClient(" in made["transcription_service_grpc.pb.go"]
+
+
 @pytest.mark.parametrize("path", PUBLIC, ids=lambda path: path.stem)
 def test_every_definition_names_its_packages(path: Path) -> None:
-    """Go and Swift need plugins, which not every machine has; that their options are there is seen in the text."""
+    """Go and Swift need plugins that not every machine has: that their options are there is seen in the text."""
     text = path.read_text(encoding="utf-8")
     assert 'option go_package = "sayit/v1;sayitv1";' in text
     assert 'option swift_prefix = "SayIt";' in text

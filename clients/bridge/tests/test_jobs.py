@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import docx
 import httpx
 import pytest
 
@@ -46,6 +48,11 @@ def test_the_first_answer_may_be_the_format(client: httpx.Client) -> None:
     assert client.get(f"{path}/transcript.srt").text == answer.text
     form = client.post("/v1/jobs", files={"file": SHORT}, data={"language": "en", "wait": "30", "format": "text"})
     assert form.text == client.get(f"{path}/transcript.txt").text
+    document = client.post("/v1/jobs?language=en&wait=30&format=docx&filename=short.flac", content=SHORT)
+    assert document.headers["Content-Disposition"] == "attachment; filename=\"short.docx\"; filename*=UTF-8''short.docx"
+    shown = docx.Document(io.BytesIO(document.content)).paragraphs
+    assert (shown[0].text, shown[0].style.name) == ("short.flac", "Title")
+    assert " ".join(form.text.split()) in " ".join(one.text for one in shown)
     failed = client.post("/v1/jobs?wait=30&format=vtt", content=b"RIFF" + bytes(5000))
     assert (failed.status_code, failed.json()["code"]) == (415, "INVALID_FORMAT")
     assert client.post("/v1/jobs?format=vtt", content=SHORT).status_code == 202
@@ -85,6 +92,18 @@ def test_a_long_file_is_polled_watched_and_read(client: httpx.Client) -> None:
     assert client.get(f"{path}/transcript.srt?max_line_width=7").json()["field"] == "max_line_width"
     assert shown[0].count("[") == len(removed)
     assert client.get(f"{path}/transcript?format=doc").status_code == 400
+    for form, media in (
+        ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("pdf", "application/pdf"),
+    ):
+        answers = [client.get(f"{path}/transcript{query}") for query in (f"?format={form}", f".{form}")]
+        assert answers[0].content == answers[1].content
+        assert {answer.headers["Content-Type"] for answer in answers} == {media}
+        named = f"attachment; filename=\"transcript.{form}\"; filename*=UTF-8''%EA%B8%B4.{form}"
+        assert answers[0].headers["Content-Disposition"] == named
+        known = {"If-None-Match": answers[0].headers["ETag"]}
+        assert client.get(f"{path}/transcript.{form}", headers=known).status_code == 304
+        assert client.get(f"{path}/transcript.{form}?raw=true&suppressed=true").status_code == 200
 
 
 def test_jobs_are_listed_in_pages_cancelled_and_deleted(client: httpx.Client) -> None:

@@ -133,6 +133,14 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
         assert download(form) == transcript(bridge_url, job, form)
     assert json.loads(download("json")) == json.loads(transcript(bridge_url, job, "json"))
 
+    for form in ("docx", "pdf"):
+        page.get_by_role("button", name="Download").click()
+        with page.expect_download() as loading:
+            page.get_by_role("menuitem", name=f".{form}").click()
+        assert loading.value.suggested_filename == f"en-8s.{form}"
+        served = httpx.get(f"{bridge_url}/v1/jobs/{job}/transcript.{form}").content
+        assert Path(loading.value.path()).read_bytes() == served
+
     before = page.locator(".word").nth(1).inner_text()
     page.locator(".word").nth(1).dblclick()
     page.keyboard.type("Corrected")

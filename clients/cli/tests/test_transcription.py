@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,27 @@ def test_several_formats_lie_side_by_side(tmp_path: Path) -> None:
         _inputs(str(tmp_path / "out"))
 
 
+def test_documents_come_from_the_service(tmp_path: Path) -> None:
+    """Its bytes are written as they are; one that could not be made leaves the others."""
+    outputs = Outputs(_inputs("a.wav"), _form(Format.DOCX, Format.PDF, Format.TXT), f"{tmp_path}/")
+    outputs.put(0, transcript("one"), {Format.DOCX: b"PK\x03\r\n"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "a.docx": b"PK\x03\r\n",
+        "a.txt": b"one\n",
+    }
+
+
+def test_a_document_goes_into_a_pipe_and_not_onto_a_terminal(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte by byte, without a line end; on a terminal the option that is missing is named."""
+    Outputs(_inputs("a.wav"), _form(Format.PDF), None).put(0, transcript("one"), {Format.PDF: b"%PDF\xff"})
+    assert capfdbinary.readouterr().out == b"%PDF\xff"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(ValueError, match="--output FILE"):
+        Outputs(_inputs("a.wav"), _form(Format.PDF), None)
+
+
 @pytest.mark.parametrize(
     ("names", "output", "formats"),
     [
@@ -145,6 +167,8 @@ def test_several_formats_lie_side_by_side(tmp_path: Path) -> None:
         ([], "x/talk.SRT.vtt", "vtt"),
         ([], "talk.timed.txt", "timed.txt"),
         ([], "folder/", "txt"),
+        ([], "minutes.docx", "docx"),
+        (["txt,pdf"], "folder/", "txt pdf"),
         (["all"], None, "txt vtt srt tsv json"),
         (["srt, vtt", "srt"], None, "srt vtt"),
         (["txt"], "talk.srt", "txt"),

@@ -41,6 +41,9 @@ from sayit.v1 import transcription_service_pb2 as service_pb
 from .live_service import LiveService
 from .story import JOB, STATUS, TRANSCRIPT, job, numbered
 
+#: What the gateway sends for a document.
+DOCUMENT = b"PK\x03\x04 no text"
+
 
 def details_of(error: SayItError, code: grpc.StatusCode) -> bytes:
     """The trailer in which our services say what happened."""
@@ -178,7 +181,11 @@ class Gateway(
             job=wire.job_to_proto(job(JOB, JobState.COMPLETED)),
             transcript=wire.transcript_to_proto(TRANSCRIPT),
             rendered=[
-                service_pb.RenderedTranscript(format=form, content=render(TRANSCRIPT, wire.format_from_proto(form)))
+                service_pb.RenderedTranscript(format=form, document=DOCUMENT)
+                if wire.format_from_proto(form).is_document
+                else service_pb.RenderedTranscript(
+                    format=form, content=render(TRANSCRIPT, wire.format_from_proto(form))
+                )
                 for form in request.formats
             ],
         )
@@ -277,7 +284,9 @@ class Gateway(
             parts = list(wire.transcript_parts(TRANSCRIPT))
         else:
             style = wire.style_from_proto(request.subtitles)
-            content = render(TRANSCRIPT, form, style, suppressed=request.suppressed).encode()
+            content = DOCUMENT
+            if not form.is_document:
+                content = render(TRANSCRIPT, form, style, suppressed=request.suppressed).encode()
             parts = [service_pb.GetTranscriptResponse(content=content[i : i + 5]) for i in range(0, len(content), 5)]
         for number, part in enumerate(parts):
             if todo == number:

@@ -10,7 +10,7 @@ import pytest
 from sayit.client import AsyncClient, ErrorKind, Format, JobState, SayItError, SubtitleStyle
 from sayit.speech.rendering import render
 
-from .helper import BROKEN
+from .helper import BROKEN, DOCUMENT
 from .story import JOB, STATUS, TRANSCRIPT, job
 
 READS = {
@@ -110,11 +110,24 @@ async def test_a_transcript_that_breaks_is_read_from_the_beginning(gateway, clie
     assert await client.transcript(JOB) == TRANSCRIPT
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", [form for form in Format if not form.is_document])
 async def test_rendered_forms_come_whole(form, gateway, client):
     """The server's bytes are joined before they are read as text: parts may end inside a letter."""
     gateway.script["GetTranscript"] = [2]
     assert await client.render(JOB, form) == render(TRANSCRIPT, form)
+    assert await client.render_bytes(JOB, form) == render(TRANSCRIPT, form).encode()
+
+
+async def test_documents_are_bytes(gateway, client):
+    """Of a job, and beside texts in the answer of Recognize; as text they are refused."""
+    assert await client.render_bytes(JOB, Format.DOCX) == DOCUMENT
+    with pytest.raises(ValueError, match="render_bytes"):
+        await client.render(JOB, Format.PDF)
+    result = await client.recognize(b"x" * 1000, formats=[Format.SRT, Format.PDF])
+    assert (result.rendered, result.documents) == (
+        {Format.SRT: render(TRANSCRIPT, Format.SRT)},
+        {Format.PDF: DOCUMENT},
+    )
 
 
 async def test_the_style_of_subtitles_is_sent(gateway, client):

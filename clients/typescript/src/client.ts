@@ -3,7 +3,7 @@
 import { isLast, watch } from "./events.js";
 import { LiveSession, type LiveOptions } from "./live.js";
 import { ProblemError, problemOf } from "./problem.js";
-import type { Format, Job, JobEvent, JobList, JobState, Options, Transcript, Writing } from "./types.js";
+import type { DocumentFormat, Format, Job, JobEvent, JobList, JobState, Options, Transcript, Writing } from "./types.js";
 import { send, type UploadProgress } from "./uploading.js";
 
 export interface ClientOptions {
@@ -118,6 +118,12 @@ export class SayIt {
     return this.#text("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript${queryOf({ format, ...how })}`);
   }
 
+  /** A finished job's transcript as a document. */
+  async document(id: string, format: DocumentFormat, how: Writing = {}): Promise<Blob> {
+    const answer = await this.#answer("GET", `/v1/jobs/${encodeURIComponent(id)}/transcript${queryOf({ format, ...how })}`);
+    return answer.blob();
+  }
+
   /** Cancels a job; an ended one is returned as it is. */
   async cancel(id: string): Promise<Job> {
     return (await this.#json("POST", `/v1/jobs/${encodeURIComponent(id)}:cancel`)) as Job;
@@ -133,10 +139,13 @@ export class SayIt {
   }
 
   async #text(method: string, path: string): Promise<string> {
+    return (await this.#answer(method, path)).text();
+  }
+
+  async #answer(method: string, path: string): Promise<Response> {
     const answer = await fetch(this.#base + path, { method, headers: this.#headers });
-    const body = await answer.text();
-    if (!answer.ok) throw problemOf(answer.status, body);
-    return body;
+    if (!answer.ok) throw problemOf(answer.status, await answer.text());
+    return answer;
   }
 }
 

@@ -247,7 +247,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The transcript as JSON, text, subtitles or a table */
+        /** The transcript as JSON, text, subtitles, a table or a document */
         get: operations["getTranscript"];
         put?: never;
         post?: never;
@@ -278,6 +278,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{job_id}/transcript.docx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as docx, as `?format=docx` gives it */
+        get: operations["getTranscriptDocx"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{job_id}/transcript.md": {
         parameters: {
             query?: never;
@@ -287,6 +304,23 @@ export interface paths {
         };
         /** The transcript as md, as `?format=md` gives it */
         get: operations["getTranscriptMd"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/transcript.pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The transcript as pdf, as `?format=pdf` gives it */
+        get: operations["getTranscriptPdf"];
         put?: never;
         post?: never;
         delete?: never;
@@ -740,7 +774,7 @@ export interface components {
          * @description The forms of a rendered transcript; the value is the usual file extension.
          * @enum {string}
          */
-        Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv" | "ass" | "ttml" | "md";
+        Format: "txt" | "timed.txt" | "json" | "srt" | "vtt" | "tsv" | "ass" | "ttml" | "md" | "docx" | "pdf";
         /**
          * Guard
          * @description How strict the hallucination filter is; removed text is listed in the transcript with its reason.
@@ -3424,7 +3458,9 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobDocument"];
+                    "application/pdf": string;
                     "application/ttml+xml": string;
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": string;
                     "application/x-subrip": string;
                     "text/markdown": string;
                     "text/plain": string;
@@ -4117,7 +4153,9 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TranscriptDocument"];
+                    "application/pdf": string;
                     "application/ttml+xml": string;
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": string;
                     "application/x-subrip": string;
                     "text/markdown": string;
                     "text/plain": string;
@@ -4488,6 +4526,130 @@ export interface operations {
             };
         };
     };
+    getTranscriptDocx: {
+        parameters: {
+            query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": string;
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getTranscriptMd: {
         parameters: {
             query?: {
@@ -4526,6 +4688,130 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getTranscriptPdf: {
+        parameters: {
+            query?: {
+                /** @description Most letters of a line; Hangul and Chinese characters count twice. */
+                max_line_width?: number;
+                /** @description Most lines at a time. */
+                max_line_count?: number;
+                /** @description Most words of a line. */
+                max_words_per_line?: number;
+                /** @description Underline each word while it is said. */
+                highlight_words?: boolean;
+                /** @description Letters that are read in a second; subtitles stay for so long where there is room. */
+                chars_per_second?: number;
+                /** @description Least milliseconds between two subtitles. */
+                min_gap_ms?: number;
+                /** @description Without what `formatting` and `mask_profanity` do to the model's text. */
+                raw?: boolean;
+                /** @description Whether forms for reading show what was removed, where it stood, as `[reason: text]`. `json` always lists it. */
+                suppressed?: boolean;
+                /** @description The newest one by default, 0 is the model's own text. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id, opaque. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The transcript. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "application/pdf": string;
                 };
             };
             /** @description INVALID_ARGUMENT */
@@ -6295,7 +6581,9 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobDocument"];
+                    "application/pdf": string;
                     "application/ttml+xml": string;
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": string;
                     "application/x-subrip": string;
                     "text/markdown": string;
                     "text/plain": string;

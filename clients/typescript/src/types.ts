@@ -23,3 +23,5 @@ export type JobEvent =
 export type Writing = Omit<NonNullable<operations["getTranscript"]["parameters"]["query"]>, "format">;
 /** A transcript's form. */
 export type Format = "json" | "txt" | "timed.txt" | "srt" | "vtt" | "tsv" | "ass" | "ttml" | "md";
+/** How a transcript is written as a document, which is no text. */
+export type DocumentFormat = "docx" | "pdf";

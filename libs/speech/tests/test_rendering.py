@@ -223,6 +223,13 @@ def test_channels_are_named():
     ]
 
 
+@pytest.mark.parametrize("form", [Format.DOCX, Format.PDF])
+def test_documents_are_no_text(form):
+    """Only a gateway makes them; the error says so."""
+    with pytest.raises(ValueError, match="only a gateway"):
+        render(transcript(), form)
+
+
 def test_every_format_has_its_number():
     """Formats map one to one to the proto's; the unspecified one is no rendering."""
     numbers = {wire.format_to_proto(form) for form in Format}
@@ -238,7 +245,7 @@ def test_removed_text_is_shown_where_it_stood():
     """Every form for reading shows it marked and in order of time; JSON does not change."""
     removed = Suppressed(text="시청해\n주셔서", reason=SuppressionReason.KNOWN_PHRASE, start_s=1.5, end_s=2.5)
     value = transcript(segment(0, 0, 2, "안녕."), segment(1, 3, 4, "네."), suppressed=(removed,))
-    shown = {form: render(value, form, suppressed=True) for form in Format}
+    shown = {form: render(value, form, suppressed=True) for form in Format if not form.is_document}
     assert shown[Format.TXT] == "안녕.\n[known_phrase: 시청해 주셔서]\n네.\n"
     assert shown.pop(Format.JSON) == render(value, Format.JSON)
     for form, text in shown.items():

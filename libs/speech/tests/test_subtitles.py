@@ -94,7 +94,7 @@ def talks(draw: st.DrawFn):
 
 
 @pytest.mark.parametrize("name", subtitled.ALL)
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", [form for form in Format if not form.is_document])
 def test_files_look_as_they_always_did(name: str, form: Format):
     """Every form of three transcripts, byte by byte; whoever changes them on purpose changes the files."""
     assert render(subtitled.ALL[name], form) == (GOLDEN / f"{name}.{form}").read_text(encoding="utf-8")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import replace
 from typing import Any
 
+import docx
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
@@ -86,6 +88,28 @@ async def test_several_forms_in_one_answer() -> None:
             pb.GetTranscriptRequest(job_id="job-1", formats=[pb.TRANSCRIPT_FORMAT_UNSPECIFIED])
         )
         assert (await failure(unspecified)).field == "formats"
+
+
+async def test_documents_come_beside_texts() -> None:
+    """Named as the job's file, in the order that was asked for, twice where they are asked for twice."""
+    forms = [pb.TRANSCRIPT_FORMAT_DOCX, pb.TRANSCRIPT_FORMAT_TEXT, pb.TRANSCRIPT_FORMAT_PDF]
+    async with suite() as s:
+        s.fake.job.filename = "meeting.m4a"
+        pieces: dict[int, bytes] = {}
+        async for part in s.jobs.GetTranscript(pb.GetTranscriptRequest(job_id="job-1", formats=forms)):
+            pieces[part.format] = pieces.get(part.format, b"") + part.content
+        whole = request()
+        whole.formats.extend(forms)
+        rendered = (await s.jobs.Recognize(whole)).rendered
+    assert list(pieces) == forms
+    paragraphs = docx.Document(io.BytesIO(pieces[pb.TRANSCRIPT_FORMAT_DOCX])).paragraphs
+    assert paragraphs[0].text == "meeting.m4a"
+    assert pieces[pb.TRANSCRIPT_FORMAT_PDF].startswith(b"%PDF-")
+    assert [one.format for one in rendered] == [pb.TRANSCRIPT_FORMAT_SRT, *forms]
+    for one in rendered:
+        assert bool(one.content) is not bool(one.document)
+        if one.document:
+            assert one.document == pieces[one.format]
 
 
 async def test_a_form_may_show_what_was_removed() -> None:

@@ -36,6 +36,7 @@ sys.stdout.write(
             "text": job.transcript.text,
             "json": jobs.get_transcript(job.id).text,
             "formats": {name: getattr(jobs, f"get_transcript_{one}")(job.id) for name, one in texts.items()},
+            "documents": [bytes(getattr(jobs, f"get_transcript_{one}")(job.id)[:4]).hex() for one in ("docx", "pdf")],
             "listed": job.id in [one.id for one in jobs.list_jobs(page_size=1000).jobs],
             "cancelled": jobs.cancel_job(running.id).state,
             "offset": int(offset),

@@ -15,6 +15,8 @@ from generated.api.jobs import (  # noqa: E402
     create_job,
     create_job_from_upload,
     get_transcript,
+    get_transcript_docx,
+    get_transcript_pdf,
     get_transcript_srt,
     get_transcript_timed_txt,
     get_transcript_tsv,
@@ -55,6 +57,10 @@ sys.stdout.write(
             "text": job.transcript.text,
             "json": get_transcript.sync(job.id, client=client).text,
             "formats": {name: one.sync(job.id, client=client) for name, one in texts.items()},
+            "documents": [
+                one.sync(job.id, client=client).payload.read(4).hex()
+                for one in (get_transcript_docx, get_transcript_pdf)
+            ],
             "listed": job.id in [one.id for one in list_jobs.sync(client=client, page_size=1000).jobs],
             "cancelled": cancel_job.sync(running.id, client=client).state,
             "offset": int(offset),

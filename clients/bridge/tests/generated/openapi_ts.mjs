@@ -19,6 +19,11 @@ const formats = {
   tsv: (await sdk.getTranscriptTsv({ ...options, path })).data,
   "timed.txt": (await sdk.getTranscriptTimedTxt({ ...options, path })).data,
 };
+const documents = [];
+for (const get of [sdk.getTranscriptDocx, sdk.getTranscriptPdf]) {
+  const file = (await get({ ...options, path })).data;
+  documents.push(Buffer.from(await file.arrayBuffer()).subarray(0, 4).toString("hex"));
+}
 const running = (
   await sdk.createJob({ ...options, body: { file: new File([readFileSync(long)], "a.flac"), prompt: "openapi-ts" } })
 ).data;
@@ -38,6 +43,7 @@ console.log(
     text: job.transcript.text,
     json: ((await sdk.getTranscript({ ...options, path })).data).text,
     formats,
+    documents,
     listed: (await sdk.listJobs({ ...options, query: { page_size: 1000 } })).data.jobs.some((one) => one.id === job.id),
     cancelled: (await sdk.cancelJob({ ...options, path: { job_id: running.id } })).data.state,
     offset: Number(offset),

@@ -144,7 +144,7 @@ class AsyncClient(KeptCalls):
             filename: name to show for the job; a path's own name by default.
             labels: marks of your own, which `list` can ask for.
             idempotency_key: with one, the job goes on when the call ends, and the next call with it gets the result.
-            formats: forms of the transcript for `Result.rendered`, at most 16.
+            formats: forms of the transcript for `Result.rendered` and `Result.documents`, at most 16.
             style: how subtitles among them are cut.
 
         Raises:

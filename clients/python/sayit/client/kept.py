@@ -110,11 +110,31 @@ class KeptCalls:
 
         Args:
             job_id: the job.
-            form: the form.
+            form: the form; ValueError for DOCX and PDF, which are no text: `render_bytes`.
             version: the newest one by default; 0 is the model's own text.
             raw: without the writing that the job's options ask for.
             suppressed: whether it shows what was removed, where it stood, as `[reason: text]`; JSON always lists it.
             style: how subtitles are cut; INVALID_OPTION for one that makes no sense.
+        """
+        if form.is_document:
+            raise ValueError(f"{form} is no text: use render_bytes")
+        content = await self.render_bytes(job_id, form, version=version, raw=raw, suppressed=suppressed, style=style)
+        return content.decode()
+
+    async def render_bytes(
+        self,
+        job_id: str,
+        form: Format,
+        *,
+        version: int | None = None,
+        raw: bool = False,
+        suppressed: bool = False,
+        style: SubtitleStyle = BROADCASTERS,
+    ) -> bytes:
+        """What `render` returns as a file has it, UTF-8; also documents, DOCX and PDF.
+
+        Raises:
+            SayItError: those of `transcript`; INVALID_ARGUMENT for a PDF whose font lacks letters of the text.
         """
         request = service_pb.GetTranscriptRequest(
             job_id=job_id,
@@ -125,7 +145,7 @@ class KeptCalls:
             subtitles=style_to_proto(style),
         )
         parts = await pages.transcript_parts(self._connection, request)
-        return b"".join(part.content for part in parts).decode()
+        return b"".join(part.content for part in parts)
 
     async def correct(
         self,

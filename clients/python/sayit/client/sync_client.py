@@ -137,6 +137,7 @@ class Client:
     keep = _blocking(AsyncClient.keep)
     transcript = _blocking(AsyncClient.transcript)
     render = _blocking(AsyncClient.render)
+    render_bytes = _blocking(AsyncClient.render_bytes)
     correct = _blocking(AsyncClient.correct)
     restore_version = _blocking(AsyncClient.restore_version)
     corrections = _blocking(AsyncClient.corrections)

@@ -102,10 +102,12 @@ async def recognize(
             return answer
 
     answer = await connection.retry_budget(connection.settings.retry_s).call(attempt)
+    rendered = list(zip(formats, answer.rendered, strict=True))
     return Result(
         job=job_from_proto(answer.job),
         transcript=transcript_from_proto(answer.transcript),
-        rendered={form: one.content for form, one in zip(formats, answer.rendered, strict=True)},
+        rendered={form: one.content for form, one in rendered if not form.is_document},
+        documents={form: one.document for form, one in rendered if form.is_document},
     )
 
 

@@ -192,5 +192,7 @@ class Result:
 
     job: Job
     transcript: Transcript
-    #: The transcript in the forms that `recognize` was asked for.
+    #: The transcript in the forms that `recognize` was asked for, but for documents.
     rendered: Mapping[str, str] = field(default_factory=dict)
+    #: The documents among these forms.
+    documents: Mapping[str, bytes] = field(default_factory=dict)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import PurePath
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BeforeValidator, Field
@@ -32,15 +35,20 @@ _MEDIA_TYPES = {
     Format.ASS: "text/x-ssa; charset=utf-8",
     Format.TTML: "application/ttml+xml; charset=utf-8",
     Format.MD: "text/markdown; charset=utf-8",
+    Format.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    Format.PDF: "application/pdf",
 }
 _TEXT = "text/plain"
+
+
+def _schema(form: Format) -> dict[str, str]:
+    if form is Format.JSON:
+        return {"$ref": "#/components/schemas/TranscriptDocument"}
+    return {"type": "string"} | ({"format": "binary"} if form.is_document else {})
+
+
 #: What OpenAPI says of a rendered transcript.
-TRANSCRIPTS = {
-    media.partition(";")[0]: {"schema": {"$ref": "#/components/schemas/TranscriptDocument"}}
-    if form is Format.JSON
-    else {"schema": {"type": "string"}}
-    for form, media in _MEDIA_TYPES.items()
-}
+TRANSCRIPTS = {media.partition(";")[0]: {"schema": _schema(form)} for form, media in _MEDIA_TYPES.items()}
 #: A format as a client asks for it.
 AskedFormat = Annotated[Format, BeforeValidator(lambda form: Format.TXT if form == "text" else form)]
 
@@ -117,12 +125,14 @@ async def get_transcript(
     query: Annotated[TranscriptQuery, Query()],
     if_none_match: Annotated[str, Header(max_length=1024)] = "",  # noqa: ARG001  # described here, `kept` reads it
 ) -> Response:
-    """The transcript as JSON, text, subtitles or a table."""
+    """The transcript as JSON, text, subtitles, a table or a document."""
     return await rendered(gateway, request, job_id, query.format, query, version=query.version)
 
 
 def _one_format(form: Format) -> None:
     """A path for one format: generated clients read one media type an operation."""
+    # First the only types of texts, and of bytes, that every generator reads.
+    media = ("application/octet-stream", _MEDIA_TYPES[form]) if form.is_document else (_TEXT,)
 
     @routes.get(
         f"/{{job_id}}/transcript.{form}",
@@ -130,7 +140,7 @@ def _one_format(form: Format) -> None:
         response_class=Response,
         description=f"The transcript as {form}, as `?format={form}` gives it.",
         responses={
-            200: {"description": "The transcript.", "content": {_TEXT: {"schema": {"type": "string"}}}},
+            200: {"description": "The transcript.", "content": {one: {"schema": _schema(form)} for one in media}},
             **problems(
                 ErrorKind.JOB_NOT_FOUND, ErrorKind.JOB_NOT_FINISHED, ErrorKind.JOB_FAILED, ErrorKind.JOB_CANCELLED
             ),
@@ -140,8 +150,8 @@ def _one_format(form: Format) -> None:
         request: Request, gateway: Caller, job_id: JobId, query: Annotated[VersionQuery, Query()]
     ) -> Response:
         answer = await rendered(gateway, request, job_id, form, query, version=query.version)
-        if answer.status_code == 200:
-            answer.headers["Content-Type"] = f"{_TEXT}; charset=utf-8"  # the only one that every generator reads
+        if answer.status_code == 200 and not form.is_document:
+            answer.headers["Content-Type"] = f"{_TEXT}; charset=utf-8"
         return answer
 
 
@@ -153,13 +163,22 @@ for _form in Format:
 async def rendered(
     gateway: Gateway, request: Request, job_id: str, form: Format, writing: Writing, *, version: int | None = None
 ) -> Response:
-    """A finished job's transcript in this format."""
-    content = await gateway.render(
+    """A finished job's transcript in this format; a document as a file to keep, named as the recording."""
+    content = await gateway.render_bytes(
         job_id, form, version=version, raw=writing.raw, suppressed=writing.suppressed, style=writing.style()
     )
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-    return kept(request, content.encode(), _MEDIA_TYPES[form], headers)
+    if form.is_document:
+        headers["Content-Disposition"] = _to_keep((await gateway.get(job_id)).filename, form)
+    return kept(request, content, _MEDIA_TYPES[form], headers)
+
+
+def _to_keep(recording: str, form: Format) -> str:
+    """The header for a file named like the recording; curl and others read only the plain name."""
+    stem = PurePath(recording).stem or "transcript"
+    plain = stem if re.fullmatch(r"[\w. -]+", stem, re.ASCII) else "transcript"
+    return f"attachment; filename=\"{plain}.{form}\"; filename*=UTF-8''{quote(stem, safe='')}.{form}"
 
 
 async def told(

@@ -101,7 +101,7 @@ def option(field: str, *flags: str, **settings: Any) -> Any:
 class TextOptions:
     """What a command may say about the text: fields of `Options`, named alike."""
 
-    languages: Annotated[str, option("languages", metavar="LIST", show_default="ko,en")] = ""
+    languages: Annotated[str, option("languages", metavar="LIST", show_default="every language")] = ""
     prompt: Annotated[str, option("prompt", "--prompt", "--initial-prompt")] = ""
     hotwords: Annotated[str, option("hotwords")] = ""
     vocabulary: Annotated[str, option("vocabulary", metavar="NAME", show_default=False)] = ""

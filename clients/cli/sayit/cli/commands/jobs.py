@@ -12,12 +12,13 @@ import typer
 from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson, Labels, Subtitles, Suppressed, spread
 from sayit.cli.connection import SuiteConnection
-from sayit.cli.exit_codes import Exit
+from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.local_suite.suite_file import write
 from sayit.cli.messages import LocalError, complain, language, note
 from sayit.cli.overrides import labels
 from sayit.cli.transcription.display import clock
 from sayit.cli.transcription.live_transcript import LiveTranscript
+from sayit.cli.transcription.outputs import formats_of
 from sayit.speech.errors import SayItError
 from sayit.speech.jobs import Completed, Failed, JobError, JobEvent, JobState, Progress, StateChanged
 from sayit.speech.rendering import Format
@@ -156,7 +157,10 @@ def transcript(
     job: JobId,
     connection: SuiteConnection,
     subtitles: Subtitles,
-    form: Annotated[Format, typer.Option("--format", "-f", help="Form of the result.")] = Format.TXT,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="Form of the result.", show_default="the ending of --output, else txt"),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write it there.", show_default="standard output"),
@@ -167,14 +171,20 @@ def transcript(
     suppressed: Suppressed = False,
 ) -> None:
     """Print a finished job's transcript."""
-    text = connection.call(
-        lambda client: client.render(job, form, raw=raw, suppressed=suppressed, style=subtitles.style())
+    form = form or formats_of([], output)[0]
+    if form.is_document and output is None and sys.stdout.isatty():
+        raise Failure(Exit.USAGE, f"{form} is no text for a terminal: --output FILE")
+    content = connection.call(
+        lambda client: client.render_bytes(job, form, raw=raw, suppressed=suppressed, style=subtitles.style())
     )
+    if not form.is_document and content and not content.endswith(b"\n"):
+        content += b"\n"
     if output is None:
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
         return
     try:
-        write(Path(output), text, mode=0o644)
+        write(Path(output), content, mode=0o644)
     except OSError as error:
         raise LocalError("NOT_WRITTEN", path=output, cause=error.strerror) from error
 

@@ -65,6 +65,15 @@ class Transcription:
     ] = False
     suppressed: Suppressed = False
     label: Labels
+    callback_url: Annotated[
+        str,
+        typer.Option(
+            "--callback-url",
+            metavar="URL",
+            help="Where each job's end is told by a signed request, if the suite sends webhooks.",
+            show_default=False,
+        ),
+    ] = ""
     subtitles: Subtitles
     progress: Annotated[
         Show, typer.Option("--progress", help="What to show on standard error; auto: bars on a terminal.")
@@ -136,6 +145,7 @@ def transcribe(call: Transcription) -> None:
         inputs=inputs,
         options=suite.asked(options),
         labels=marks,
+        callback_url=call.callback_url,
         outputs=outputs,
         display=display(call.progress, inputs),
     )

@@ -53,13 +53,13 @@ class Ready:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def write(path: Path, text: str, *, mode: int = 0o600) -> None:
+def write(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
     """Replaces the file atomically, by default readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             os.fchmod(file.fileno(), mode)
         Path(temporary).replace(path)
     except BaseException:

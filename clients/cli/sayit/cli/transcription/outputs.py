@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sayit.cli.local_suite.suite_file import write
 from sayit.cli.messages import LocalError, language
@@ -54,23 +55,39 @@ class Outputs:
         self._files = files_of(inputs, form.formats, output)
         self._outcomes: dict[int, Transcript | SayItError | LocalError] = {}
         self._printed = 0
+        self._documents: dict[int, Mapping[Format, bytes]] = {}
         if self._files is None and len(inputs) > 1 and form.formats[0] not in _CAN_FOLLOW:
             raise ValueError(f"several files as {form.formats[0]} need --output FOLDER")
+        if self._files is None and form.formats[0].is_document and sys.stdout.isatty():
+            raise ValueError(f"{form.formats[0]} is no text for a terminal: --output FILE")
 
-    def put(self, index: int, outcome: Transcript | SayItError | LocalError) -> None:
-        """Takes the outcome of the input at this index.
+    @property
+    def form(self) -> Form:
+        """How results are written."""
+        return self._form
+
+    def put(
+        self,
+        index: int,
+        outcome: Transcript | SayItError | LocalError,
+        documents: Mapping[Format, bytes] = MappingProxyType({}),
+    ) -> None:
+        """Takes the outcome of the input at this index, and those documents that were asked for and could be made.
 
         Raises:
             LocalError: the result cannot be written.
         """
-        self._outcomes[index] = outcome
+        self._outcomes[index], self._documents[index] = outcome, documents
         if self._files is None:
             if not self._as_array and not sys.stdout.isatty():
                 self._print_what_is_due()
         elif isinstance(outcome, Transcript):
             for target, form in zip(self._files[index], self._form.formats, strict=True):
+                if form.is_document and form not in documents:
+                    continue
+                content = documents[form] if form.is_document else _ended(self._rendered(outcome, form))
                 try:
-                    write(target, _ended(self._rendered(outcome, form)), mode=0o644)
+                    write(target, content, mode=0o644)
                 except OSError as error:
                     raise LocalError("NOT_WRITTEN", path=target, cause=error.strerror) from error
 
@@ -95,10 +112,13 @@ class Outputs:
     def _print_what_is_due(self) -> None:
         while self._printed in self._outcomes:
             outcome = self._outcomes[self._printed]
-            if isinstance(outcome, Transcript):
+            form = self._form.formats[0]
+            if isinstance(outcome, Transcript) and form.is_document:
+                _print_bytes(self._documents[self._printed].get(form, b""))
+            elif isinstance(outcome, Transcript):
                 if len(self._inputs) > 1:
                     _print(f"==> {self._inputs[self._printed].shown} <==")
-                _print(self._rendered(outcome, self._form.formats[0]))
+                _print(self._rendered(outcome, form))
             self._printed += 1
 
     def _entry(self, index: int, one: Input) -> dict[str, object]:
@@ -160,6 +180,11 @@ def without_done(inputs: Sequence[Input], formats: Sequence[Format], output: str
 
 def _print(text: str) -> None:
     sys.stdout.write(_ended(text))
+    sys.stdout.flush()
+
+
+def _print_bytes(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
     sys.stdout.flush()
 
 

@@ -11,11 +11,12 @@ from sayit.cli.exit_codes import Exit
 from sayit.cli.messages import LocalError, error_line, is_unavailability
 from sayit.cli.transcription.display import Display
 from sayit.cli.transcription.inputs import Input
-from sayit.cli.transcription.outputs import Outputs
+from sayit.cli.transcription.outputs import Form, Outputs
 from sayit.client import AsyncClient
 from sayit.speech.errors import SayItError
+from sayit.speech.jobs import Result
 from sayit.speech.options import Options
-from sayit.speech.transcript import Transcript
+from sayit.speech.rendering import Format
 
 #: Files that are sent at once; the suite shares its transcribers between them.
 _AT_ONCE = 4
@@ -29,6 +30,8 @@ class Work:
     options: Options
     #: Of every job.
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: Where the end of every job is told, if the suite sends webhooks; empty for nowhere.
+    callback_url: str = ""
     outputs: Outputs
     display: Display
 
@@ -54,9 +57,13 @@ async def _one(client: AsyncClient, work: Work, index: int) -> Exit:
     try:
         work.inputs[index].check()
         work.display.begin(index)
-        transcript = await _transcript(client, work, index)
-        work.display.done(index, transcript)
-        work.outputs.put(index, transcript)
+        result = await _result(client, work, index)
+        documents, failure = await _documents(client, work.outputs.form, result.job.id)
+        if failure is None:
+            work.display.done(index, result.transcript)
+        work.outputs.put(index, result.transcript, documents)
+        if failure is not None:
+            raise failure
     except (SayItError, LocalError) as error:
         work.display.failed(index, error_line(shown, error))
         if not isinstance(error, LocalError) or error.code != "NOT_WRITTEN":
@@ -65,12 +72,29 @@ async def _one(client: AsyncClient, work: Work, index: int) -> Exit:
     return Exit.OK
 
 
-async def _transcript(client: AsyncClient, work: Work, index: int) -> Transcript:
+async def _documents(client: AsyncClient, form: Form, job_id: str) -> tuple[dict[Format, bytes], SayItError | None]:
+    """The documents that are asked for, and why one of them could not be made."""
+    made: dict[Format, bytes] = {}
+    failure = None
+    for one in (each for each in form.formats if each.is_document):
+        try:
+            made[one] = await client.render_bytes(job_id, one, suppressed=form.suppressed)
+        except SayItError as error:
+            failure = error
+    return made, failure
+
+
+async def _result(client: AsyncClient, work: Work, index: int) -> Result:
     one = work.inputs[index]
     try:
-        job = await client.create_job(one.audio(), options=work.options, filename=one.filename, labels=work.labels)
+        job = await client.create_job(
+            one.audio(),
+            options=work.options,
+            filename=one.filename,
+            labels=work.labels,
+            callback_url=work.callback_url,
+        )
     except OSError as error:
         raise LocalError("FILE_UNREADABLE") from error
     async with interrupt.cancelling(client, job.id):
-        result = await client.wait(job.id, on_event=lambda event: work.display.event(index, event.body))
-    return result.transcript
+        return await client.wait(job.id, on_event=lambda event: work.display.event(index, event.body))

@@ -1,5 +1,7 @@
 r"""A transcript as a file: plain text, JSON, subtitles (SRT, WebVTT), or a table (TSV). All are UTF-8 text.
 
+Documents (DOCX, PDF) are none, and only a gateway makes them.
+
 txt: one segment a line; timed.txt: each with its times in front, `[00:00:01.250 --> 00:00:03.500] text`. A speaker
 stands in front of the text, `name: text`; without one the channel where channels were split, `[1] text`.
 
@@ -62,6 +64,15 @@ class Format(StrEnum):
     TTML = "ttml"
     #: Markdown.
     MD = "md"
+    #: A document for word processors.
+    DOCX = "docx"
+    #: The same, to be read and printed.
+    PDF = "pdf"
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is no text: bytes that only a gateway makes."""
+        return self in {Format.DOCX, Format.PDF}
 
 
 def render(
@@ -74,7 +85,12 @@ def render(
         form: how to write it.
         style: how subtitles are cut; the other forms are written as they are.
         suppressed: whether forms for reading show also what was removed, where it stood, as `[reason: text]`.
+
+    Raises:
+        ValueError: it is a document.
     """
+    if form.is_document:
+        raise ValueError(f"{form} is no text: only a gateway makes it")
     if suppressed and form is not Format.JSON:
         transcript = documents.with_suppressed(transcript)
     if form in _SUBTITLES:

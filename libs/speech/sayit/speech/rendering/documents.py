@@ -19,13 +19,13 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>#|])")
 
 def txt(transcript: Transcript) -> str:
     """One segment a line, its speaker, or its channel, in front."""
-    return "".join(f"{_mark(s)}{text}\n" for s in transcript.segments if (text := line(s.text)))
+    return "".join(f"{mark_of(s)}{text}\n" for s in transcript.segments if (text := line(s.text)))
 
 
 def timed_txt(transcript: Transcript) -> str:
     """One segment a line, its times and its speaker or channel in front."""
     return "".join(
-        f"[{clock(ms(s.start_s), '.')} --> {clock(ms(s.end_s), '.')}] {_mark(s)}{text}\n"
+        f"[{clock(ms(s.start_s), '.')} --> {clock(ms(s.end_s), '.')}] {mark_of(s)}{text}\n"
         for s in transcript.segments
         if (text := line(s.text))
     )
@@ -33,29 +33,34 @@ def timed_txt(transcript: Transcript) -> str:
 
 def markdown(transcript: Transcript) -> str:
     """Paragraphs for reading, each with the time of its beginning and its speaker in front."""
+    return "\n".join(map(_paragraph, paragraphs_of(transcript)))
+
+
+def paragraphs_of(transcript: Transcript) -> list[list[Segment]]:
+    """The segments that say something, in paragraphs of one speaker that end at pauses and after a minute."""
     paragraphs: list[list[Segment]] = []
     for segment in (one for one in transcript.segments if line(one.text)):
         last = paragraphs[-1] if paragraphs else None
         if (
             last is None
-            or _mark(last[0]) != _mark(segment)
+            or mark_of(last[0]) != mark_of(segment)
             or segment.start_s - last[-1].end_s >= _PARAGRAPH_PAUSE_S
             or segment.end_s - last[0].start_s > _PARAGRAPH_S
         ):
             paragraphs.append([])
         paragraphs[-1].append(segment)
-    return "\n".join(_paragraph(one) for one in paragraphs)
+    return paragraphs
 
 
 def _paragraph(segments: Sequence[Segment]) -> str:
     time = clock(ms(segments[0].start_s), ".").partition(".")[0]
-    mark = _MARKUP.sub(r"\\\1", _mark(segments[0]).strip())
+    mark = _MARKUP.sub(r"\\\1", mark_of(segments[0]).strip())
     text = _MARKUP.sub(r"\\\1", " ".join(line(one.text) for one in segments))
     return f"**{time}**{f' **{mark}**' if mark else ''} {text}\n"
 
 
-def _mark(segment: Segment) -> str:
-    """What stands in front of a segment's text."""
+def mark_of(segment: Segment) -> str:
+    """What stands in front of a segment's text: its speaker, or its channel, or nothing."""
     return f"{line(segment.speaker)}: " if segment.speaker else channel_mark(segment.channel)
 
 

@@ -86,6 +86,8 @@ _FORMATS = {
     Format.ASS: service_pb.TRANSCRIPT_FORMAT_ASS,
     Format.TTML: service_pb.TRANSCRIPT_FORMAT_TTML,
     Format.MD: service_pb.TRANSCRIPT_FORMAT_MARKDOWN,
+    Format.DOCX: service_pb.TRANSCRIPT_FORMAT_DOCX,
+    Format.PDF: service_pb.TRANSCRIPT_FORMAT_PDF,
 }
 _FORMATS_OF_PROTO = {number: form for form, number in _FORMATS.items()}
 

@@ -47,6 +47,12 @@ class _TranscriptFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tran
     """TTML subtitles."""
     TRANSCRIPT_FORMAT_MARKDOWN: _TranscriptFormat.ValueType  # 9
     """Markdown paragraphs, each with its time."""
+    TRANSCRIPT_FORMAT_DOCX: _TranscriptFormat.ValueType  # 10
+    """A document for word processors (Office Open XML): paragraphs, each with its time."""
+    TRANSCRIPT_FORMAT_PDF: _TranscriptFormat.ValueType  # 11
+    """The same as PDF, its fonts embedded: Latin, Greek, Cyrillic, Hangul, kana and Chinese characters. Of text in other
+    letters none is made: INVALID_ARGUMENT.
+    """
 
 class TranscriptFormat(_TranscriptFormat, metaclass=_TranscriptFormatEnumTypeWrapper):
     """How a transcript is written."""
@@ -71,6 +77,12 @@ TRANSCRIPT_FORMAT_TTML: TranscriptFormat.ValueType  # 8
 """TTML subtitles."""
 TRANSCRIPT_FORMAT_MARKDOWN: TranscriptFormat.ValueType  # 9
 """Markdown paragraphs, each with its time."""
+TRANSCRIPT_FORMAT_DOCX: TranscriptFormat.ValueType  # 10
+"""A document for word processors (Office Open XML): paragraphs, each with its time."""
+TRANSCRIPT_FORMAT_PDF: TranscriptFormat.ValueType  # 11
+"""The same as PDF, its fonts embedded: Latin, Greek, Cyrillic, Hangul, kana and Chinese characters. Of text in other
+letters none is made: INVALID_ARGUMENT.
+"""
 Global___TranscriptFormat: _TypeAlias = TranscriptFormat  # noqa: Y015
 
 @_typing.final
@@ -286,19 +298,23 @@ class RenderedTranscript(_message.Message):
 
     FORMAT_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
     format: Global___TranscriptFormat.ValueType
     """The form."""
     content: _builtins.str
-    """The text."""
+    """The text; empty for a document."""
+    document: _builtins.bytes
+    """The document's bytes, for DOCX and PDF."""
     def __init__(
         self,
         *,
         format: Global___TranscriptFormat.ValueType = ...,
         content: _builtins.str = ...,
+        document: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "format", b"format"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "document", b"document", "format", b"format"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -861,7 +877,7 @@ class GetTranscriptResponse(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """For every other format: bytes of the rendered text, UTF-8, in order."""
+    """For every other format: bytes of the rendered text, UTF-8, or of the document, in order."""
     format: Global___TranscriptFormat.ValueType
     """Which form `content` belongs to; unspecified for the other parts."""
     @_builtins.property

@@ -14,10 +14,13 @@ from sayit.chassis.background_tasks import BackgroundTasks
 from sayit.gateway.api import check_ids, passed
 from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.upload_relay import MAX_DATA_BYTES, Pace, UploadMessages, relay_upload
+from sayit.gateway.documents.layout import layout_of
+from sayit.gateway.documents.writer import DocumentWriter
 from sayit.gateway.limits.slots import Slots
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 from sayit.speech.rendering import Format, SubtitleStyle, render
+from sayit.speech.transcript import Transcript
 from sayit.v1 import resources_pb2, transcription_service_pb2, transcription_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         self._event_relay = event_relay
         self._pace = pace
         self._background = BackgroundTasks()
+        self._documents = DocumentWriter()
 
     GetJob = passed("GetJob")
     ListJobs = passed("ListJobs")
@@ -84,14 +88,9 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         get_transcript = transcription_service_pb2.GetTranscriptRequest(job_id=job.id)
         parts = [part async for part in self._parts(get_transcript, context)]
         whole = wire.message_of_parts(parts)
-        contents = await _rendered(whole, forms, style)
+        contents = await self._rendered(whole, forms, style, job=job)
         return transcription_service_pb2.RecognizeResponse(
-            job=job,
-            transcript=whole,
-            rendered=[
-                transcription_service_pb2.RenderedTranscript(format=wire.format_to_proto(form), content=content)
-                for form, content in zip(forms, contents, strict=True)
-            ],
+            job=job, transcript=whole, rendered=map(_rendered_transcript, forms, contents)
         )
 
     async def _cancel(self, job_id: str) -> None:
@@ -155,13 +154,45 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
                     yield part
             return
         whole = wire.message_of_parts([part async for part in stream])
-        contents = await _rendered(whole, forms, style, suppressed=request.suppressed)
-        for form, content in zip(forms, contents, strict=True):
-            data = content.encode()
+        job = None
+        if any(form.is_document for form in forms):
+            get_job = transcription_service_pb2.GetJobRequest(job_id=request.job_id)
+            job = await self._scheduler.GetJob(get_job, timeout=context.time_remaining())
+        contents = await self._rendered(whole, forms, style, suppressed=request.suppressed, job=job)
+        for form, data in zip(forms, contents, strict=True):
             for start in range(0, len(data), _CONTENT_BYTES) or [0]:
                 yield transcription_service_pb2.GetTranscriptResponse(
                     content=data[start : start + _CONTENT_BYTES], format=wire.format_to_proto(form)
                 )
+
+    async def _rendered(
+        self,
+        transcript: resources_pb2.Transcript,
+        forms: Sequence[Format],
+        style: SubtitleStyle,
+        *,
+        suppressed: bool = False,
+        job: resources_pb2.Job | None,
+    ) -> list[bytes]:
+        """The contents in the order of the forms; documents need the job."""
+        if not forms:
+            return []
+
+        def texts() -> tuple[Transcript, dict[Format, bytes]]:
+            value = wire.transcript_from_proto(transcript)
+            plain = [form for form in forms if not form.is_document]
+            return value, {form: render(value, form, style, suppressed=suppressed).encode() for form in plain}
+
+        # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
+        value, contents = await asyncio.to_thread(texts)
+        if job is not None and len(contents) < len(set(forms)):
+            about = wire.job_from_proto(job)
+            layout = await asyncio.to_thread(
+                layout_of, value, filename=about.filename, created_at_s=about.created_at_s, suppressed=suppressed
+            )
+            for form in set(forms) - contents.keys():
+                contents[form] = await self._documents.write(layout, form)
+        return [contents[form] for form in forms]
 
     async def _parts(
         self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
@@ -188,18 +219,11 @@ def _forms(formats: Sequence[transcription_service_pb2.TranscriptFormat.ValueTyp
     return forms
 
 
-async def _rendered(
-    transcript: resources_pb2.Transcript, forms: Sequence[Format], style: SubtitleStyle, *, suppressed: bool = False
-) -> list[str]:
-    # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
-    if not forms:
-        return []
-
-    def work() -> list[str]:
-        value = wire.transcript_from_proto(transcript)
-        return [render(value, form, style, suppressed=suppressed) for form in forms]
-
-    return await asyncio.to_thread(work)
+def _rendered_transcript(form: Format, content: bytes) -> transcription_service_pb2.RenderedTranscript:
+    number = wire.format_to_proto(form)
+    if form.is_document:
+        return transcription_service_pb2.RenderedTranscript(format=number, document=content)
+    return transcription_service_pb2.RenderedTranscript(format=number, content=content.decode())
 
 
 async def _of_one(

@@ -201,7 +201,7 @@ export async function deleteJob(id) {
  */
 export async function getFile(id, form) {
   const query = new URLSearchParams({ format: form });
-  return (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?${query}`)).text();
+  return (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?${query}`)).blob();
 }
 
 /**

@@ -16,10 +16,11 @@ import { showVersions } from "./versions.js";
 /** @import {TextView} from "./textview.js" */
 /** @import {Correction, Job} from "./wire.js" */
 
+/** @typedef {"docx" | "pdf"} DocumentForm what only the service writes */
 /** @typedef {{search: Search, editing: boolean, audible: boolean}} State */
 
 const MARKING = "sayit.unsure";
-const FORMS = /** @type {Form[]} */ (["txt", "md", "srt", "vtt", "ass", "ttml", "json"]);
+const FORMS = /** @type {(Form | DocumentForm)[]} */ (["txt", "md", "docx", "pdf", "srt", "vtt", "ass", "ttml", "json"]);
 
 /** Whether fingers do what a mouse and a keyboard do elsewhere. */
 const touch = matchMedia("(pointer: coarse)");
@@ -47,7 +48,7 @@ export function textTools(text, job, saving, before) {
   const entries = FORMS.map((form) => ({
     label: t(`text.download.${form}`),
     note: `.${form}`,
-    act: () => void download(text, form, job(), saving),
+    act: () => void (form === "docx" || form === "pdf" ? downloadDocument(text, form, job(), saving) : download(text, form, job(), saving)),
   }));
   const hint = h("p", { class: "text-hint" });
   const count = h("span", null);
@@ -191,11 +192,30 @@ async function download(text, form, job, saving) {
 }
 
 /**
- * @param {string} content
- * @param {Form} form
+ * The service's document of a finished text whose corrections it has.
+ *
+ * @param {TextView} text
+ * @param {DocumentForm} form
+ * @param {Job | null} job
+ * @param {Saving} saving
+ */
+async function downloadDocument(text, form, job, saving) {
+  if (text.transcript) await saving.flush();
+  if (!job || !text.transcript || saving.state !== "saved") return toast(t("text.download.later"), "problem");
+  try {
+    save(await getFile(job.id, form), form, job.name);
+  } catch (error) {
+    toast(/** @type {Error} */ (error).message, "problem");
+  }
+}
+
+/**
+ * @param {string | Blob} content
+ * @param {Form | DocumentForm} form
  * @param {string} name the recording's
  */
 function save(content, form, name) {
-  const file = new Blob([content], { type: `${MEDIA_TYPES[form]};charset=utf-8` });
+  const type = form === "docx" || form === "pdf" ? {} : { type: `${MEDIA_TYPES[form]};charset=utf-8` };
+  const file = new Blob([content], type);
   saveAs(file, `${name.replace(/\.\w{1,5}$/, "") || "transcript"}.${form}`);
 }

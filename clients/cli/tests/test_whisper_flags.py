@@ -36,6 +36,13 @@ def test_what_has_no_effect_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert second.startswith("sayit: --vad_method has no effect here: ")
 
 
+def test_whisperx_asks_for_speakers(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its switches take no value, its other flags do; what is there instead is named."""
+    asked = "--diarize a.wav --hf_token x --min_speakers 2 --suppress_numerals --no_align"
+    assert list(translated(asked.split())) == ["a.wav"]
+    assert capsys.readouterr().err.count("--channels split") == 3
+
+
 def test_a_switch_with_another_value_is_refused() -> None:
     """It names the flag."""
     with pytest.raises(Failure, match="--word_timestamps 2: write True or False"):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import sys
+import tomllib
 from collections.abc import Mapping
 from contextvars import ContextVar
+from importlib import resources
 
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -92,12 +96,28 @@ def complain(subject: str, error: SayItError | LocalError) -> None:
 
 
 def note(line: str) -> None:
-    """Prints a line for people on standard error: standard output is for results.
+    """Prints a line for people on standard error, in their language: standard output is for results.
 
     A closed standard error is no reason to stop: a suite goes on without its terminal.
     """
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        print(in_korean(line) if language() == "ko" else line, file=sys.stderr, flush=True)
+
+
+def in_korean(line: str) -> str:
+    """A command's sentence in Korean, by `messages_ko.toml`; as it is where it is not known there."""
+    for pattern, korean in _sentences():
+        if found := pattern.fullmatch(line):
+            return korean.format(*found.groups())
+    return line
+
+
+@functools.cache
+def _sentences() -> list[tuple[re.Pattern[str], str]]:
+    text = (resources.files(__package__) / "messages_ko.toml").read_text(encoding="utf-8")
+    # Parts are bounded, so that no line is slow to match.
+    known = tomllib.loads(text).items()
+    return [(re.compile(re.escape(english).replace(r"\{\}", "(.{0,300}?)")), korean) for english, korean in known]
 
 
 def is_unavailability(error: SayItError | LocalError) -> bool:

@@ -29,17 +29,28 @@ _SPEECH = "speech is found in every recording before it is decoded"
 _FALLBACK = "the language's preset has the temperatures (--decoding temperatures=0,0.4)"
 _MODELS = "models are found by name or folder (--model, SAYIT_MODELS_DIR)"
 _ALIGNMENT = "words get their times from the model that writes them (--word-timestamps)"
+_SPEAKERS = "speakers are not told apart (--channels split: a speaker on each channel)"
+_WRITING = "numbers are written as the model writes them"
 #: Flags with a value that have no effect, and why.
 _WITHOUT_EFFECT = {
     **dict.fromkeys(("--fp16", "--device", "--device-index", "--compute-type", "--batched", "--batch-size"), _DEVICE),
-    **dict.fromkeys(("--vad-method", "--vad-offset"), _SPEECH),
+    **dict.fromkeys(("--vad-method", "--vad-offset", "--vad-speech-pad-ms"), _SPEECH),
+    **dict.fromkeys(("--vad-min-speech-duration-ms", "--vad-max-speech-duration-s"), _SPEECH),
     **dict.fromkeys(("--chunk-size", "--vad-min-silence-duration-ms", "--hallucination-silence-threshold"), _SPEECH),
     **dict.fromkeys(("--temperature-increment-on-fallback",), _FALLBACK),
     **dict.fromkeys(("--model-dir", "--model-directory", "--model-cache-only", "--local-files-only"), _MODELS),
     **dict.fromkeys(("--align-model", "--interpolate-method", "--prepend-punctuations"), _ALIGNMENT),
     **dict.fromkeys(("--append-punctuations",), _ALIGNMENT),
+    **dict.fromkeys(("--hf-token", "--min-speakers", "--max-speakers", "--diarize-model"), _SPEAKERS),
+    **dict.fromkeys(("--speaker-name", "--speaker-num"), _SPEAKERS),
     **dict.fromkeys(("--verbose", "--print-progress"), "what is shown is chosen by --progress"),
     **dict.fromkeys(("--length-penalty", "--repetition-penalty", "--no-repeat-ngram-size"), "it is always neutral"),
+}
+#: Switches of whisperX, which take no value.
+_SWITCHES_WITHOUT_EFFECT = {
+    **dict.fromkeys(("--diarize", "--speaker-embeddings"), _SPEAKERS),
+    **dict.fromkeys(("--no-align", "--return-char-alignments"), _ALIGNMENT),
+    "--suppress-numerals": _WRITING,
 }
 
 
@@ -68,6 +79,8 @@ def translated(arguments: Sequence[str]) -> Iterator[str]:
         if name in _SWITCHES:
             given = value if equals else _switch_value(waiting)
             yield from _SWITCHES[name][not _is_true(written, given)]
+        elif name in _SWITCHES_WITHOUT_EFFECT:
+            note(f"sayit: {written} has no effect here: {_SWITCHES_WITHOUT_EFFECT[name]}.")
         elif name in _DECODING or name in _WITHOUT_EFFECT:
             if not equals:
                 value = waiting.pop(0) if waiting else ""

@@ -92,7 +92,7 @@ def test_braces_in_details_are_text():
         ("wait: Input should be less than or equal to 3600", "wait: 3600 이하여야 합니다"),
         (
             "task: Input should be 'transcribe' or 'translate'",
-            "task: 다음 중 하나여야 합니다: 'transcribe' or 'translate'",
+            "task: 다음 중 하나여야 합니다: 'transcribe', 'translate'",
         ),
         ("2.5 is not between 0 and 1", "2.5은(는) 0에서 1 사이가 아닙니다"),
         ("what is in no label", "what is in no label"),

@@ -186,9 +186,9 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         # A long transcript takes tens of milliseconds to write out; other calls do not wait for that.
         value, contents = await asyncio.to_thread(texts)
         if job is not None and len(contents) < len(set(forms)):
-            about = wire.job_from_proto(job)
+            created_at_s = wire.seconds_of_duration(job.create_time)
             layout = await asyncio.to_thread(
-                layout_of, value, filename=about.filename, created_at_s=about.created_at_s, suppressed=suppressed
+                layout_of, value, filename=job.filename, created_at_s=created_at_s, suppressed=suppressed
             )
             for form in set(forms) - contents.keys():
                 contents[form] = await self._documents.write(layout, form)

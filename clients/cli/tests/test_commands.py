@@ -130,6 +130,14 @@ def test_messages_are_korean_where_that_is_wanted(arguments: list[str], environm
     assert answer.stderr == "none.wav: 파일을 찾을 수 없습니다. [FILE_NOT_FOUND]\n"
 
 
+def test_wrong_arguments_are_told_in_korean() -> None:
+    """The parser's own sentences, too, and the reasons in them."""
+    answer = sayit("--lang", "ko", "transcribe", "a.wav", "--beam-size", "99")
+    assert answer.returncode == 2
+    assert "10 이하여야 합니다" in answer.stderr
+    assert "도움말" in answer.stderr
+
+
 def test_every_sentence_of_the_help_is_there_in_korean() -> None:
     """None is missing; what is missing is named."""
     commands = [app, *(import_module(name).app for name in extras.COMMANDS.values())]

@@ -52,6 +52,12 @@ def test_every_sentence_is_there_in_korean() -> None:
             "Key ab of tenant t; keep it now, it cannot be shown again:",
             "테넌트 t의 키 ab. 다시 볼 수 없으니 지금 보관하세요:",
         ),
+        (
+            "No such option: --beam (Possible options: --beam-size)",
+            "없는 옵션입니다: --beam (비슷한 옵션: --beam-size)",
+        ),
+        ("No such command 'x'. Did you mean 'y'?", "없는 명령입니다: 'x'. 'y'일까요?"),
+        ("Invalid value for '--n': Input should be a valid integer", "'--n' 값이 올바르지 않습니다: 정수가 아닙니다"),
         ("a sentence that is not known", "a sentence that is not known"),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -22,19 +25,37 @@ class Language(StrEnum):
     KO = "ko"
 
 
+#: Click's, which typer does not name.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+@contextmanager
+def _usage_in_korean(wanted: Callable[[], bool]) -> Iterator[None]:
+    """What the parser says about wrong arguments is Korean where that is wanted."""
+    try:
+        yield
+    except _UsageError as error:
+        if wanted():
+            error.format_message = functools.partial(messages.in_korean, error.format_message())
+        raise
+
+
 class Commands(TyperGroup):
     """Turns what commands raise into lines on standard error and exit statuses."""
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Reads the arguments; the help that this may show is in the user's language."""
-        if help_texts.wanted_language(args) == "ko":
+        korean = help_texts.wanted_language(args) == "ko"
+        if korean:
             help_texts.translate(self)
-        return super().make_context(info_name, args, parent, **extra)
+        with _usage_in_korean(lambda: korean):
+            return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
         try:
-            return super().invoke(ctx)
+            with _usage_in_korean(lambda: (ctx.params.get("lang") or messages.language()) == "ko"):
+                return super().invoke(ctx)
         except Failure as failure:
             for line in failure.lines:
                 messages.note(line)

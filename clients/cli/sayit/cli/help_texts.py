@@ -22,6 +22,7 @@ _FRAME = {
     "DEFAULT_STRING": "[기본값: {}]",
     "ENVVAR_STRING": "[환경 변수: {}]",
     "REQUIRED_LONG_STRING": "[필수]",
+    "RICH_HELP": "도움말: [blue]'{command_path} {help_option}'[/]",
 }
 
 

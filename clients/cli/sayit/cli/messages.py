@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from importlib import resources
 
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind, SayItError, korean_reason
 
 #: Sentences of errors that only the command line knows, by code: English, Korean.
 _LOCAL = {
@@ -108,7 +108,7 @@ def in_korean(line: str) -> str:
     """A command's sentence in Korean, by `messages_ko.toml`; as it is where it is not known there."""
     for pattern, korean in _sentences():
         if found := pattern.fullmatch(line):
-            return korean.format(*found.groups())
+            return korean.format(*map(korean_reason, found.groups()))
     return line
 
 

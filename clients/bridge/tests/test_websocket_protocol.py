@@ -13,6 +13,8 @@ import psutil
 import pytest
 from websockets.asyncio.client import connect
 
+from sayit.speech.errors import ErrorKind, SayItError
+
 from .live_gateway import bridge
 from .raw_websocket import BINARY, CLOSE, CONT, PING, PONG, TEXT, RawSocket, frame
 
@@ -76,6 +78,17 @@ async def test_others_have_their_turn_between_small_frames() -> None:
         assert not sending.done()
         sending.cancel()
         flood.abort()
+
+
+async def test_who_is_refused_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing has failed where a stranger has no key."""
+    async with bridge() as (url, gateway):
+        gateway.script["ListModels"] = [SayItError(ErrorKind.UNAUTHENTICATED)]
+        raw = await opened(url)
+        assert b" 401 " in raw.head
+        assert await raw.reader.read() != b""
+        raw.abort()
+    assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
 
 
 async def test_messages_are_not_compressed() -> None:

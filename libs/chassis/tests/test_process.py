@@ -119,3 +119,13 @@ def test_secrets_leave_the_environment_and_stay_settings() -> None:
     """
     with _process(body, SAYIT_INTERNAL_SECRET="hush") as process:
         assert process.communicate(timeout=60)[0].endswith(" need_a_restart=[]\nNone hush\nhush\n")
+
+
+def test_a_service_may_open_as_many_files_as_its_system_lets_it() -> None:
+    """Not only the 1,024 that most systems begin with."""
+    script = (
+        "import resource as r; hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (64, hard));"
+        "from sayit.chassis import entry; entry._allow_files(); print(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    assert int(told) > 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,32 @@ async def test_streams_of_reflection_are_bounded(monkeypatch: pytest.MonkeyPatch
         await again.write(question)
         assert JOBS in str(await again.read())
         again.cancel()
+
+
+async def test_connections_are_bounded() -> None:
+    """What is open beyond the bound is closed at once, and there is room when another one has ended."""
+    async with service(Jobs(), max_connections=2) as running:
+        host, _, port = running.address.rpartition(":")
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
+        ended = [asyncio.create_task(_until_closed(reader)) for reader, _ in held]
+        closed, open_still = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        assert len(closed) == 1
+        for _, writer in held:
+            writer.transport.abort()
+        await asyncio.wait(open_still)
+        async with grpc.aio.insecure_channel(running.address) as channel:
+            while True:  # the server hears a moment later that they have gone
+                try:
+                    assert await _status(channel) == 2
+                    break
+                except grpc.aio.AioRpcError as error:
+                    assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - any other one is raised
+
+
+async def _until_closed(reader: asyncio.StreamReader) -> None:
+    with suppress(ConnectionError):
+        while await reader.read(1 << 16):
+            pass
 
 
 async def _first(stub: Any) -> Any:

@@ -7,12 +7,16 @@ there, wrong settings, an address in use); 1 for a defect.
 from __future__ import annotations
 
 import os
+import resource
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
 #: Exit status of a process that was asked for something impossible.
 EXIT_USAGE = 2
+#: More are never needed, and an unlimited number makes some libraries' tables large.
+_MOST_FILES = 65_536
 
 
 def start(service: str, settings: str) -> NoReturn:
@@ -31,10 +35,20 @@ def start(service: str, settings: str) -> NoReturn:
             print(_help(service, settings))  # noqa: T201 - asked for
             sys.exit(0)
         os.umask(0o077)  # what it writes is its user's alone: audio, text, secrets
+        _allow_files()
         import_module(f"sayit.{service}.program").run()
     except ImportError as error:
         _end(f"this needs sayit[{service}]: {lacking(error)}")
     sys.exit(0)
+
+
+def _allow_files() -> None:
+    """Lets the process open as many files as it may: the usual 1,024 are less than the connections that it serves."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # macOS allows fewer than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def lacking(error: ImportError) -> str:

@@ -76,11 +76,11 @@ class _Health(health.aio.HealthServicer):
             self._watches -= 1
 
 
-class _Reflection(ReflectionServicer):  # type: ignore[misc]  # it has no types
+class _Reflection:
     """The reflection service with a bound on its open streams, which need no key."""
 
     def __init__(self, service_names: Sequence[str]) -> None:
-        super().__init__(service_names)
+        self._described: Any = ReflectionServicer(service_names)  # its type stubs know no asynchronous servicer
         self._streams = 0
 
     async def ServerReflectionInfo(self, request_iterator: Any, context: Any) -> AsyncGenerator[Any]:  # noqa: N802
@@ -88,7 +88,7 @@ class _Reflection(ReflectionServicer):  # type: ignore[misc]  # it has no types
             raise SayItError(ErrorKind.OVERLOADED, retry_after_s=60.0, cause="full: reflection")
         self._streams += 1
         try:
-            async for answer in super().ServerReflectionInfo(request_iterator, context):
+            async for answer in self._described.ServerReflectionInfo(request_iterator, context):
                 yield answer
         finally:
             self._streams -= 1
@@ -109,6 +109,8 @@ async def serving(
     max_connection_age_grace_s: float = 3600.0,
     slow_reader_s: float = 0.0,
     max_concurrent_streams: int = 0,
+    max_connections: int = 0,
+    max_connection_idle_s: float = 0.0,
 ) -> AsyncIterator[RunningServer]:
     """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
 
@@ -127,6 +129,8 @@ async def serving(
         max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
         slow_reader_s: calls end whose caller leaves a message unread for so long. 0: never.
         max_concurrent_streams: calls of one connection at once; further ones wait at the client. 0: any number.
+        max_connections: further ones are closed at once. 0: any number.
+        max_connection_idle_s: connections without calls are closed then; clients open another one. 0: never.
 
     Raises:
         StartError: the address is taken or cannot be bound.
@@ -134,14 +138,18 @@ async def serving(
     _load_descriptors(service_names)
     calls = CallInterceptor(resumable=[f"/{method}" for method in resumable], slow_reader_s=slow_reader_s)
     options = _options(receive_bytes, max_connection_age_s, max_connection_age_grace_s)
+    if max_connections:
+        options.append(("grpc.max_allowed_incoming_connections", max_connections))
+    if max_connection_idle_s:
+        options.append(("grpc.max_connection_idle_ms", int(max_connection_idle_s * 1000)))
     if max_concurrent_streams:
         options.append(("grpc.max_concurrent_streams", max_concurrent_streams))
     server = grpc.aio.server(interceptors=[calls, *interceptors], options=options)
     register(server)
     health_servicer = _Health()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    described = _Reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME])
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(described, server)
+    add_reflection: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+    add_reflection(_Reflection([*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME]), server)
     running = RunningServer(_bound(server, address, credentials), service_names, health_servicer, calls)
     await running.set_serving(False)
     await server.start()
@@ -165,6 +173,8 @@ def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.ping_timeout_ms", 10_000),
+        # For TLS and HTTP/2's first bytes: a connection that sends none would be kept for two minutes.
+        ("grpc.server_handshake_timeout_ms", 10_000),
     ]
     if age_s > 0:
         options.append(("grpc.max_connection_age_ms", int(age_s * 1000)))

@@ -38,6 +38,9 @@ from sayit.v1 import (
 #: Calls of one connection at once beside uploads, watchers and live sessions; further ones wait.
 _OTHER_CALLS = 250
 
+#: How long a connection without calls is kept.
+_IDLE_S = 900.0
+
 SERVICE_NAMES = (
     "sayit.v1.TranscriptionService",
     "sayit.v1.UploadService",
@@ -102,6 +105,8 @@ async def running(
                 resumable=["sayit.v1.LiveService/StreamingRecognize"],
                 max_connection_age_s=settings.max_connection_age_s,
                 slow_reader_s=settings.slow_reader_s,
+                max_connections=settings.max_connections,
+                max_connection_idle_s=_IDLE_S,
                 # More than are served at all: a bridge has one connection for all its clients.
                 max_concurrent_streams=settings.max_uploads
                 + settings.max_watchers

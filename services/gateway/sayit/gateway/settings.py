@@ -53,6 +53,9 @@ class GatewaySettings(ServiceSettings):
         description="Live sessions that a gateway serves at once; beyond, new ones are refused.",
         json_schema_extra=RELOADABLE,
     )
+    max_connections: int = Field(
+        default=4000, ge=1, description="Connections that a gateway has open at once; further ones are closed at once."
+    )
     live_idle_s: float = Field(
         default=60.0,
         ge=0,

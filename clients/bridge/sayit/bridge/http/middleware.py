@@ -105,6 +105,8 @@ class Observing:
                 seen["bytes_out"] += len(message.get("body", b""))
             elif message["type"] == "websocket.accept":
                 seen["status"] = 101
+            elif message["type"] == "websocket.http.response.start":
+                seen["status"] = message["status"]
             await send(message)
 
         span = telemetry.span_from(headers.get("traceparent", ""), f"HTTP {label}", kind=trace.SpanKind.SERVER)

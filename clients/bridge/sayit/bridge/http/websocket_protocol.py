@@ -73,6 +73,8 @@ class _Bounded(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # or a refusal would be logged as an application that answers nothing
         self._go_on()  # after its closing frame it reads again, whatever the application has taken
 
     def handle_cont(self, event: Frame) -> None:

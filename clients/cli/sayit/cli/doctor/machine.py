@@ -104,11 +104,11 @@ def disk(data: Path) -> Finding:
 
 
 def open_files() -> Finding:
-    """Whether a process may open enough files for many watchers."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < _ENOUGH_FILES:
-        return warn("open files", f"at most {soft} for a process", f"ulimit -n {_ENOUGH_FILES}")
-    return ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft} for a process")
+    """Whether a process may open enough files for many watchers; each takes as many as it may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < _ENOUGH_FILES:
+        return warn("open files", f"at most {hard} for a process", f"ulimit -Hn {_ENOUGH_FILES}, as root")
+    return ok("open files", "no limit" if hard == resource.RLIM_INFINITY else f"at most {hard} for a process")
 
 
 def confinement(layers: Sequence[str] | None = None) -> Finding:

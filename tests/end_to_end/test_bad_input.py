@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from sayit.client import Client
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
+from tests.command import run_sayit
 
 from .helper import RECORDINGS, RunningSuite, repeated, wav
 
@@ -24,14 +24,7 @@ UNKNOWN_ID = "0" * 32
 
 def cli(suite: RunningSuite, *arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
     """Runs the command line against a suite."""
-    return subprocess.run(
-        [sys.executable, "-m", "sayit.cli", "--lang", language, *arguments, "--server", suite.address],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-        timeout=60,
-    )
+    return run_sayit("--lang", language, *arguments, "--server", suite.address, environment=dict(os.environ))
 
 
 @pytest.mark.parametrize(

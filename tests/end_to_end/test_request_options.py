@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from tokenizers import Tokenizer
 
 from sayit.client import Client, DecodingOverrides, ErrorKind, Options, SayItError
 from sayit.transcriber.models import bundled
+from tests.command import run_sayit
 
 from .helper import RECORDINGS, RunningSuite
 
@@ -22,14 +21,8 @@ ENGLISH = RECORDINGS / "en-8s.flac"
 
 def sayit(suite: RunningSuite, *arguments: str) -> str:
     """What a command that succeeds prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "sayit.cli", *arguments, "--server", suite.address],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "200", "SAYIT_LANG": "en"},
-        timeout=120,
-        check=False,
-    )
+    environment = {**os.environ, "COLUMNS": "200", "SAYIT_LANG": "en"}
+    done = run_sayit(*arguments, "--server", suite.address, environment=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

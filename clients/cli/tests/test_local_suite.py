@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 from sayit.cli.local_suite import suite_file
+from tests.command import run_sayit
 from tests.end_to_end.helper import RunningSuite
 
 from .helper import alive, eventually, kill
@@ -29,14 +30,7 @@ def _environment(**changes: str) -> dict[str, str]:
 
 def sayit(suite: RunningSuite, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a command that finds the suite by its data folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "sayit.cli", *arguments],
-        capture_output=True,
-        text=True,
-        env=_environment(SAYIT_DATA_DIR=str(suite.data)),
-        timeout=120,
-        check=False,
-    )
+    return run_sayit(*arguments, environment=_environment(SAYIT_DATA_DIR=str(suite.data)))
 
 
 def jobs(suite: RunningSuite, filename: str) -> list[dict[str, object]]:

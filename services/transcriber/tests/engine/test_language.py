@@ -19,9 +19,9 @@ def candidates(**probabilities):
     return [Candidate(language=language, probability=p, share=p) for language, p in probabilities.items()]
 
 
-def outcome(avg_logprob, *, text="...", ratio=1.0, silent=False):
+def outcome(avg_logprob, *, text="...", ratio=1.0, silent=False, tokens=9):
     """A window's result."""
-    generated = Generated(tokens=(1,), text=text, avg_logprob=avg_logprob, no_speech_prob=0.0)
+    generated = Generated(tokens=(1,) * tokens, text=text, avg_logprob=avg_logprob, no_speech_prob=0.0)
     return WindowResult(
         generated=generated, compression_ratio=ratio, temperature=0.0, silent=silent, fluent=ratio <= 2.4
     )
@@ -76,7 +76,8 @@ def test_a_clear_language_has_no_rival():
     assert [c.language for c in contenders(candidates(ko=0.9, en=0.1))] == ["ko"]
     assert [c.language for c in contenders(candidates(ko=0.9, en=0.1), hint="ko")] == ["ko"]
     assert [c.language for c in contenders(candidates(ko=0.6, en=0.3, ja=0.1))] == ["ko", "en"]
-    assert [c.language for c in contenders(candidates(ko=0.9, en=0.06, ja=0.04), hint="ja")] == ["ko", "ja"]
+    hinted = contenders(candidates(ko=0.9, en=0.06, ja=0.04), hint="ja")
+    assert [(c.language, c.share) for c in hinted] == [("ko", 0.9), ("ja", 0.9)]
     assert [c.language for c in contenders(candidates(ko=0.5))] == ["ko"]
 
 
@@ -107,6 +108,14 @@ def test_the_better_text_is_kept(first, second, best):
     """Speech before silence, fluent before repetitive, then the likelier text, then the likelier language."""
     ko, en = candidates(ko=0.6, en=0.4)
     assert better([(ko, first), (en, second)], by_script=True) == best
+
+
+@pytest.mark.parametrize(("tokens", "best"), [(6, "ko"), (60, "ja")])
+def test_a_short_text_does_not_overrule_what_was_heard(tokens, best):
+    """A language that was heard clearly better keeps a few words, whose probability says little; not a long text."""
+    ko, ja = candidates(ko=0.74, ja=0.12)
+    both = [(ko, outcome(-0.95, text="안녕", tokens=tokens)), (ja, outcome(-0.85, text="おやす", tokens=tokens))]
+    assert both[better(both, by_script=True)][0].language == best
 
 
 def test_a_trial_decodes_every_language_and_keeps_the_best():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.language_names import AUTO
@@ -108,7 +108,8 @@ def contenders(heard: Sequence[Candidate], hint: str = "") -> tuple[Candidate, .
     best, *others = heard
     hinted = [each for each in others if each.language == hint]
     if hinted:
-        return best, hinted[0]
+        # The segmentation heard the stretch alone, and a window's share may be of what stands around it.
+        return best, replace(hinted[0], share=best.share)
     return (best, others[0]) if others and best.share < DOUBT else (best,)
 
 

@@ -110,11 +110,18 @@ class Machine:
 
     def decode(self, pcm: bytes, *, final: bool, language: str = "", prompt: str = "") -> ChunkOutput:
         """A stretch's text, as the transcriber decodes it."""
-        options = replace(self._options, word_timestamps=True, prompt=prompt)
+        options = replace(self._options, word_timestamps=True, prompt=prompt, temperatures=(0.0,))
         options = replace(options, language=language or options.language)
         if not final:
-            options = replace(options, temperatures=(0.0,), beam_size=1)
-        text = self._engine.submit(pcm, options, lane=Lane.FINAL if final else Lane.INTERIM).future.result()
+            options = replace(options, beam_size=1)
+        return self._text(pcm, options, Lane.FINAL if final else Lane.INTERIM)
+
+    def decode_chunk(self, pcm: bytes) -> ChunkOutput:
+        """A chunk's text, as the transcriber decodes it."""
+        return self._text(pcm, replace(self._options, word_timestamps=True), Lane.BULK)
+
+    def _text(self, pcm: bytes, options: DecodeOptions, lane: Lane) -> ChunkOutput:
+        text = self._engine.submit(pcm, options, lane=lane).future.result()
         return ChunkOutput(
             segments=text.segments,
             language=text.language,
@@ -219,7 +226,7 @@ def as_file(machine: Machine, audio: np.ndarray) -> str:
     splitter = Splitter(SplitConfig(), SileroDetector())
     pcm = (np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes()
     chunks = [*splitter.feed(pcm), *splitter.finish()]
-    return " ".join(s.text for chunk in chunks for s in machine.decode(chunk.pcm, final=True).segments)
+    return " ".join(s.text for chunk in chunks for s in machine.decode_chunk(chunk.pcm).segments)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from sayit.transcriber.engine.fallback import MAX_POSITIONS, Fallback, Generated, compression_ratio
+from sayit.transcriber.engine.fallback import MAX_POSITIONS, Effort, Fallback, Generated, compression_ratio
 from sayit.transcriber.engine.window import Window
 
 from .helper import options
@@ -173,3 +173,17 @@ def test_a_short_window_that_fails_or_says_something_again_is_made_longer(answer
     for given in answers:
         fallback.take(given)
     assert fallback.needs_full_window is needed
+
+
+@pytest.mark.parametrize(
+    ("effort", "for_doubt", "for_a_loop"), [(Effort.QUICK, False, True), (Effort.ONCE, False, False)]
+)
+def test_live_text_in_doubt_stays_in_its_short_window(effort, for_doubt, for_a_loop):
+    """A reader waits for it: only what may be a loop is worth the time of 30 s; text that is soon replaced never is."""
+    doubted = [answer(logprob=-0.9), answer(logprob=-1.1)]
+    for answers, needed in ((doubted, for_doubt), ([answer(REPEATED)], for_a_loop)):
+        asked = options(beam_size=5, temperatures=(0.0,))
+        fallback = Fallback(PROMPT, asked, window(3.0, 800), greedy_first=True, effort=effort)
+        for given in answers:
+            fallback.take(given)
+        assert fallback.needs_full_window is needed

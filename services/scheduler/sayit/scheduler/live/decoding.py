@@ -76,7 +76,8 @@ class Decoding:
             language=asked.language or None,
             preceding=asked.prompt,
             word_timestamps=True,
-            temperatures=None if asked.final else (0.0,),
+            # Sampling again and again a text in doubt keeps its reader waiting, and the ones behind it.
+            temperatures=(0.0,),
         )
         options = overrides.applied(self._job.options, self._limits.presets)
         return options if asked.final else replace(options, beam_size=1)

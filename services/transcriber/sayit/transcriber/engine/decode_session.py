@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sayit.speech.audio import SAMPLE_RATE_HZ
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine import loudness
-from sayit.transcriber.engine.fallback import PLAIN_POLICY, DecodePolicy, Fallback, FallbackStep, Generated
+from sayit.transcriber.engine.fallback import PLAIN_POLICY, DecodePolicy, Effort, Fallback, FallbackStep, Generated
 from sayit.transcriber.engine.language import Candidate
 from sayit.transcriber.engine.language_search import LanguageCandidates, LanguageSearch
 from sayit.transcriber.engine.language_segmentation import LanguageSpan
@@ -45,7 +45,7 @@ class DecodeSession:
         pcm: float32[n] in -1 to 1 or s16le bytes, mono 16 kHz.
         options: how to decode it.
         policy: what an operator decides.
-        once: each window is decoded once, in one language, whatever its text is like.
+        effort: how much is tried for each window.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class DecodeSession:
         options: DecodeOptions,
         policy: DecodePolicy = PLAIN_POLICY,
         *,
-        once: bool = False,
+        effort: Effort = Effort.FULL,
     ) -> None:
         #: What it is ready for; None while it is not, and once nothing is left to decode.
         self.step: Step | None = None
@@ -71,7 +71,8 @@ class DecodeSession:
         self._pcm: Samples | bytes | bytearray = pcm
         self._options = options
         self._policy = policy
-        self._once = once
+        self._effort = effort
+        self._once = effort is Effort.ONCE
         self._features: npt.NDArray[np.float32]
         self._padded: npt.NDArray[np.float32]
         self._languages: LanguageSearch
@@ -140,10 +141,10 @@ class DecodeSession:
     def take(self, generated: Generated) -> None:
         """Takes the decoder's answer to its fallback step; its window may be done then.
 
-        A short window whose text fails is encoded again with 30 s, before anything else is tried.
+        A short window whose text fails is encoded again with 30 s, before anything else is tried, if that may be.
         """
         self._candidates.take(generated)
-        if self._candidates.needs_full_window and not self._once:
+        if self._candidates.needs_full_window:
             self._window = self._decoding.widen()
             self._encode_next()
         else:
@@ -179,6 +180,7 @@ class DecodeSession:
             start_frame=stretch.start_frame,
             loud=self._loud,
             policy=self._policy,
+            effort=self._effort,
         )
         self._hint = stretch.language
         if self._languages.only:

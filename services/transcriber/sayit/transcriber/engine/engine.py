@@ -20,7 +20,7 @@ from sayit.transcriber.engine.batcher import BatchLimits, ModelCall, next_call
 from sayit.transcriber.engine.cost_model import CostModel
 from sayit.transcriber.engine.decode_session import DecodeSession, Samples
 from sayit.transcriber.engine.executor import Executor, model_at_work
-from sayit.transcriber.engine.fallback import DecodePolicy
+from sayit.transcriber.engine.fallback import DecodePolicy, Effort
 from sayit.transcriber.engine.request import EngineRequest, Lane, OnTurn, OnWindow
 from sayit.transcriber.engine.result import EngineCancelled
 from sayit.transcriber.engine.warm_up import warm_up
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Interactive work may delay bulk work for at most so long; then bulk work gets a call of its own.
 _BULK_TURN_S = 15.0
+#: How much is tried for live speech.
+_EFFORT = {Lane.INTERIM: Effort.ONCE, Lane.FINAL: Effort.QUICK}
 
 
 class Engine:
@@ -145,7 +147,7 @@ class Engine:
         Args:
             pcm: float32[n] in -1 to 1 or s16le bytes, mono at 16 kHz; of any length, made for at most about 31 s.
             options: how to decode it.
-            lane: how urgent it is; what is interim is decoded once, whatever comes of it.
+            lane: how urgent it is, and so how much is tried.
             alone: nothing else is on the engine while it is.
             on_turn: called when the chunk is admitted, with a function; no call of the model is made for the
                 chunk before that function was called.
@@ -154,7 +156,7 @@ class Engine:
         Both are called in the engine's threads, and must be quick.
         """
         chunk = EngineRequest(
-            session=DecodeSession(self._whisper, pcm, options, self._policy, once=lane is Lane.INTERIM),
+            session=DecodeSession(self._whisper, pcm, options, self._policy, effort=_EFFORT.get(lane, Effort.FULL)),
             lane=lane,
             alone=alone,
             on_turn=on_turn,

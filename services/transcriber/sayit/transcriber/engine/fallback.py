@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from sayit.speech.options import DecodeOptions
 from sayit.transcriber.engine.language import is_foreign
@@ -33,6 +34,18 @@ class DecodePolicy:
     greedy_first: bool = True
     #: The languages that may be detected where a request names none; empty for all that the model knows.
     languages: tuple[str, ...] = ()
+
+
+class Effort(Enum):
+    """How much is tried for a good text."""
+
+    #: Whatever the options and the policy say.
+    FULL = "full"
+    #: Somebody waits: a short window stays short, unless its text may be a loop. Whisper base on Korean clips played
+    #: live: 30 s for each text in doubt too made the slowest twentieth of the last texts come 1.2 s later.
+    QUICK = "quick"
+    #: Each window is decoded once, in one language, whatever its text is like.
+    ONCE = "once"
 
 
 #: What faster-whisper does.
@@ -120,6 +133,7 @@ class Fallback:
         window: what is decoded.
         greedy_first: whether a greedy text is tried before a beam search.
         language: whose script the text should be in; empty for a translation.
+        effort: whether a window with less than 30 s for the encoder may need them.
     """
 
     def __init__(
@@ -130,11 +144,13 @@ class Fallback:
         *,
         greedy_first: bool = False,
         language: str = "",
+        effort: Effort = Effort.FULL,
     ) -> None:
         self._prompt = prompt
         self._window = window
         self._options = options
         self._language = language
+        self._effort = effort
         self._suppress_tokens = tuple(sorted(set(options.suppress_tokens)))
         self._left = list(options.temperatures) or [0.0]
         self._greedy = greedy_first and self._left[0] == 0 and options.beam_size > 1
@@ -167,7 +183,9 @@ class Fallback:
     @property
     def needs_full_window(self) -> bool:
         """Whether a short window's text fails or says something again: perhaps for lack of silence behind the audio."""
-        return (self._again or bool(self._failed)) and self._window.short
+        if self._effort is Effort.ONCE or not self._window.short:
+            return False
+        return self._again or (self._effort is Effort.FULL and bool(self._failed))
 
     def take(self, generated: Generated) -> None:
         """Judges the answer to the last step: it is the outcome, or one more failure."""

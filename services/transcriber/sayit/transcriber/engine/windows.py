@@ -30,6 +30,7 @@ from sayit.transcriber.engine.fallback import (
     MAX_POSITIONS,
     PLAIN_POLICY,
     DecodePolicy,
+    Effort,
     Fallback,
     WindowResult,
 )
@@ -67,6 +68,7 @@ class ChunkDecoding:
         start_frame: where the stretch begins.
         loud: which of the chunk's frames may be speech; all of them where it is left out.
         policy: what an operator decides.
+        effort: how much is tried for a window.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class ChunkDecoding:
         start_frame: int = 0,
         loud: npt.NDArray[np.bool_] | None = None,
         policy: DecodePolicy = PLAIN_POLICY,
+        effort: Effort = Effort.FULL,
     ) -> None:
         #: The language, once it is known.
         self.spoken: Candidate | None = None
@@ -88,6 +91,7 @@ class ChunkDecoding:
         self._frames = frames
         self._options = options
         self._policy = policy
+        self._effort = effort
         self._loud = np.ones(frames, np.bool_) if loud is None else loud[:frames]
         self._vocabulary: WhisperVocabulary | None = None
         self._hotwords: tuple[int, ...] = ()
@@ -152,7 +156,7 @@ class ChunkDecoding:
         written = self.language if self._options.task is Task.TRANSCRIBE else ""
         prompt, window = (*before, *vocabulary.start_sequence), self._open()
         greedy_first = self._policy.greedy_first and window.audio_s <= GREEDY_S
-        return Fallback(prompt, self._options, window, greedy_first=greedy_first, language=written)
+        return Fallback(prompt, self._options, window, greedy_first=greedy_first, language=written, effort=self._effort)
 
     def judge(self, outcome: WindowResult) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""

@@ -7,9 +7,9 @@ import sys
 
 from sayit.gateway.documents.layout import Layout
 
-#: Seconds of a core: four hours of speech take about ten of them as PDF.
+#: Seconds of a core: four hours of speech take two of them as PDF.
 CPU_S = 120
-#: Bytes of memory; the same speech takes 150 MB.
+#: Bytes of memory; the same speech takes 70 MB.
 _MEMORY_BYTES = 2 * 1024**3
 #: The exit status where a document cannot show the text; standard output then has some of the letters.
 UNKNOWN_LETTERS = 3

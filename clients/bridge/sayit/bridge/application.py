@@ -16,6 +16,7 @@ from starlette.responses import Response
 from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http import (
+    admin,
     corrections,
     create_job,
     deepgram,
@@ -51,6 +52,7 @@ _FORMS: Mapping[str, Form] = {
     "/v1/uploads": problem_response,
     "/v1/vocabularies": problem_response,
     "/v1/status": problem_response,
+    "/v1/admin": problem_response,
     "/v1/": openai.refusal,
     "/audio/": openai.refusal,
     "/api": flutter_app.refusal,
@@ -83,7 +85,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, status)
+    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, status, admin)
     for part in (*own, openai, openai.realtime, deepgram, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it

@@ -12,7 +12,20 @@ import typer
 from typer.core import TyperGroup
 
 from sayit.cli import help_texts, messages
-from sayit.cli.commands import audit, backup, extras, jobs, keys, listen, system, transcribe, up, vocabulary, webhooks
+from sayit.cli.commands import (
+    admin,
+    audit,
+    backup,
+    extras,
+    jobs,
+    keys,
+    listen,
+    system,
+    transcribe,
+    up,
+    vocabulary,
+    webhooks,
+)
 from sayit.cli.commands.whisper_flags import WhisperCommand
 from sayit.cli.exit_codes import HELP, Exit, Failure, Interrupted, own_version
 from sayit.speech.errors import SayItError
@@ -127,6 +140,7 @@ app.command("status")(system.status)
 app.command("capacity")(system.capacity)
 app.add_typer(system.models, name="models")
 app.add_typer(keys.app, name="keys")
+app.add_typer(admin.app, name="admin")
 app.add_typer(webhooks.app, name="webhooks")
 app.command("audit")(audit.audit)
 app.command("backup")(backup.backup)

@@ -19,6 +19,7 @@ from sayit.client.retry import RetryBudget
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
+    admin_service_pb2_grpc,
     live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -117,6 +118,11 @@ class GatewayConnection:
     def system(self) -> system_service_pb2_grpc.SystemServiceAsyncStub:
         """The system service."""
         return system_service_pb2_grpc.SystemServiceStub(self.channel())
+
+    @property
+    def admin(self) -> admin_service_pb2_grpc.AdminServiceAsyncStub:
+        """The service for operators."""
+        return admin_service_pb2_grpc.AdminServiceStub(self.channel())
 
     async def unary(
         self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any, *, retry: RetryBudget | None = None

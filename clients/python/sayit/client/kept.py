@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from sayit.client import pages
+from sayit.client.administration import Administration
 from sayit.client.connection import GatewayConnection
 from sayit.speech.corrections import Corrections, SegmentCorrection, TranscriptVersion
 from sayit.speech.errors import ErrorKind
@@ -40,6 +41,11 @@ class KeptCalls:
 
     def __init__(self, connection: GatewayConnection) -> None:
         self._connection = connection
+
+    @property
+    def admin(self) -> Administration:
+        """What an operator asks, for keys with the scope admin."""
+        return Administration(self._connection)
 
     async def get(self, job_id: str) -> Job:
         """A job as it is now."""

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -62,6 +62,9 @@ _IS_PART_OF_A_SUITE = f"{PREFIX}PARENT_FD" in os.environ
 
 #: What Kubernetes sets in every container for services whose names begin with `sayit-`.
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?)$")
+
+#: A user's name and password in a URL.
+_PASSWORD = re.compile(r"://[^/@\s]*@")
 
 
 class ServiceSettings(BaseSettings):
@@ -259,6 +262,22 @@ def in_force(setting: SettingDoc, environment: Mapping[str, str]) -> tuple[str, 
     return ("***" if setting.secret and value else value), source
 
 
+def held(settings: ServiceSettings) -> Iterator[tuple[SettingDoc, str, str]]:
+    """What a running process goes by: each setting, its value as text and where it is from, as `in_force` tells both.
+
+    Passwords in URLs are told as `***`, too. A file that cannot be read any more counts as if it said nothing.
+    """
+    for one, name in zip(describe(type(settings)), type(settings).model_fields, strict=True):
+        value = getattr(settings, name)
+        secret = isinstance(value, SecretStr)
+        text = ("***" if value.get_secret_value() else "") if secret else _PASSWORD.sub("://***@", _text(value))
+        try:
+            _, source = in_force(one, {**os.environ, **_forgotten})
+        except SettingsError:
+            source = os.environ.get(SETTINGS_FILE_VARIABLE, "")
+        yield one, text, source
+
+
 @dataclass(frozen=True, kw_only=True)
 class SettingDoc:
     """One setting, as the documentation shows it."""
@@ -318,15 +337,20 @@ def _is_secret(field: FieldInfo) -> bool:
 
 def _default_text(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
-    if default is PydanticUndefined or default is None:
-        return ""
     if isinstance(default, SecretStr):
         return str(default.get_secret_value())
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, tuple | list | frozenset):
-        return ",".join(str(item) for item in default)
-    return str(default)
+    return "" if default is PydanticUndefined else _text(default)
+
+
+def _text(value: object) -> str:
+    """A value as one would write it into a variable."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list | frozenset):
+        return ",".join(str(item) for item in value)
+    return str(value)
 
 
 def _type_text(annotation: Any) -> str:

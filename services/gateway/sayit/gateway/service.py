@@ -14,6 +14,7 @@ from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, RunningServer, serving
 from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError, is_loopback
+from sayit.gateway.api.admin import AdminServicer
 from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.live import LiveServicer
 from sayit.gateway.api.system import SystemServicer
@@ -28,6 +29,7 @@ from sayit.gateway.readiness import follow_scheduler
 from sayit.gateway.settings import GatewaySettings
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.v1 import (
+    admin_service_pb2_grpc,
     live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -47,6 +49,7 @@ SERVICE_NAMES = (
     "sayit.v1.VocabularyService",
     "sayit.v1.LiveService",
     "sayit.v1.SystemService",
+    "sayit.v1.AdminService",
 )
 
 
@@ -91,6 +94,17 @@ async def running(
             )
             vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
+            administration = AdminServicer(
+                admin_service_pb2_grpc.AdminServiceStub(channel),
+                open=keys is None,
+                slots={
+                    "SAYIT_MAX_UPLOADS": uploads,
+                    "SAYIT_MAX_WATCHERS": watchers,
+                    "SAYIT_MAX_LIVE_SESSIONS": sessions,
+                },
+                settings=lambda: settings if reload is None else reload.settings,
+            )
+            admin_service_pb2_grpc.add_AdminServiceServicer_to_server(administration, server)
 
         async with (
             aclosing(requests),
@@ -133,6 +147,12 @@ _RETRIED = tuple(
         *("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", "UpdateJob"),
         *("UpdateTranscript", "GetCorrections", "ListTranscriptVersions"),
         *_VOCABULARIES,
+    )
+) + tuple(
+    f"sayit.v1.AdminService/{method}"
+    for method in (
+        *("GetUsage", "GetQueue", "ListOwnedJobs", "CancelOwnedJob", "RetryOwnedJob", "ListLimits", "ListSettings"),
+        *("ListWebhookMessages", "ListAuditEntries"),
     )
 )
 

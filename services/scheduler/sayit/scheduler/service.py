@@ -32,10 +32,11 @@ from sayit.scheduler.settings import SchedulerSettings
 from sayit.scheduler.wiring import Wiring, limits_of, rules_of
 from sayit.speech.language_names import LANGUAGES
 from sayit.speech.presets import PresetsError, load_presets
+from sayit.v1 import admin_service_pb2, admin_service_pb2_grpc
 
 SERVICES = tuple(
     service.full_name
-    for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR)
+    for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR, admin_service_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
 )
 #: Calls that go on elsewhere when a scheduler stops: watchers, live sessions and their transcribers.
@@ -75,7 +76,7 @@ async def running(
             raise StartError(f"SAYIT_HALLUCINATION_PHRASES: {error}") from error
         except PresetsError as error:
             raise StartError(f"SAYIT_PRESETS: {error}") from error
-        wired = await _opened(settings, limits, hallucination_filter, stack)
+        wired = await _opened(reload or Reload(settings), limits, hallucination_filter, stack)
         if wired.stores.exclusive:
             await wired.sweeper.take_over()
         if reload is not None:
@@ -107,13 +108,15 @@ async def running(
 
 def _register(wired: Wiring, server: grpc.aio.Server) -> None:
     job_service_pb2_grpc.add_JobServiceServicer_to_server(wired.job_servicer, server)
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(wired.admin_servicer, server)
     chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(wired.chunk_servicer, server)
 
 
 async def _opened(
-    settings: SchedulerSettings, limits: Limits, hallucination_filter: HallucinationFilter, stack: AsyncExitStack
+    reload: Reload[SchedulerSettings], limits: Limits, hallucination_filter: HallucinationFilter, stack: AsyncExitStack
 ) -> Wiring:
     """Opens what the use cases work with; the stack closes it."""
+    settings = reload.settings
     try:
         scratch = stack.enter_context(scratch_folder(settings.data_dir / "scratch"))
         objects = Objects(settings.storage(), scratch=scratch)
@@ -136,6 +139,7 @@ async def _opened(
     stack.push_async_callback(background.wait)
     return Wiring(
         settings=settings,
+        settings_now=lambda: reload.settings,
         limits=limits,
         hallucination_filter=hallucination_filter,
         stores=stores,

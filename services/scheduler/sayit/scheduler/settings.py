@@ -135,6 +135,12 @@ class SchedulerSettings(ServiceSettings):
     audit_days: float = _live(
         30.0, ge=0, description="Days that the audit log is kept (`sayit audit`): who did what to which job. 0: none."
     )
+    usage_days: float = _live(
+        90.0,
+        ge=0,
+        description="Days that the usage of ended jobs is kept (`sayit admin usage`): whose they were, how long, how "
+        "they ended; nothing that was said. 0: none.",
+    )
     voice_threshold: float = Field(
         0.5,
         ge=0,

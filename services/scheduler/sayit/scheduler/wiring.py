@@ -3,7 +3,7 @@
 # ruff: noqa: D102  # each part of the wiring is described by its class
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.scheduler.api.admin_service import AdminServicer
+from sayit.scheduler.api.administration import Administration
 from sayit.scheduler.api.chunk_service import ChunkServicer
 from sayit.scheduler.api.job_control import Control, view
 from sayit.scheduler.api.job_service import JobServicer
@@ -99,6 +101,7 @@ def rules_of(settings: SchedulerSettings, *, webhooks: bool) -> Rules:
         tenant_ttl_s=_tenant_ttl_s(settings),
         receivers=receivers_of(settings.webhook_urls) if webhooks else {},
         audit_s=settings.audit_days * _DAY_S,
+        usage_s=settings.usage_days * _DAY_S,
     )
 
 
@@ -136,6 +139,8 @@ class Wiring:
     """What the use cases work with; and they themselves, each made when it is first asked for."""
 
     settings: SchedulerSettings
+    #: As they hold now: those that may change while it runs may have.
+    settings_now: Callable[[], SchedulerSettings]
     limits: Limits
     hallucination_filter: HallucinationFilter
     stores: Stores
@@ -328,10 +333,27 @@ class Wiring:
         )
 
     @cached_property
+    def control(self) -> Control:
+        return Control(jobs=self.stores.jobs, registry=self.registry, stop=self.stop, bus=self.bus)
+
+    @cached_property
+    def admin_servicer(self) -> AdminServicer:
+        return AdminServicer(
+            administration=Administration(
+                stores=self.stores,
+                control=self.control,
+                intake=self.intake,
+                limits=self.limits,
+                objects=self.objects,
+                settings=self.settings_now,
+            )
+        )
+
+    @cached_property
     def job_servicer(self) -> JobServicer:
         return JobServicer(
             intake=self.intake,
-            control=Control(jobs=self.stores.jobs, registry=self.registry, stop=self.stop, bus=self.bus),
+            control=self.control,
             event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
             transcripts=CorrectedTranscripts(results=self.results, store=self.stores.corrections),
             audit=self.stores.audit,

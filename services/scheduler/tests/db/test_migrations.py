@@ -40,7 +40,7 @@ async def fill(s: Stores) -> None:
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
     await s.corrections.add("t", job.id, "k", Corrections(version=1, names={"1": "김"}))
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
-    s.rules.audit_s = 60.0
+    s.rules.audit_s = s.rules.usage_s = 60.0
     s.rules.receivers = {"t": "https://example.com/hook"}
     await begun(s, "live")
     gone = await accepted(s, "cancelled", key="once")

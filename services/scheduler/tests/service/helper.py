@@ -31,6 +31,7 @@ from sayit.speech import wire
 from sayit.speech.chunk_queue import queue_name
 from sayit.speech.errors import ErrorKind
 from sayit.speech.wire.errors import error_of_call
+from sayit.v1 import admin_service_pb2_grpc
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
@@ -65,6 +66,7 @@ class Suite:
     settings: SchedulerSettings
     jobs: Any
     chunks: Any
+    admin: Any
     redis: Redis
 
     async def create(
@@ -150,6 +152,7 @@ async def suite(
                 settings=given,
                 jobs=job_service_pb2_grpc.JobServiceStub(channel),
                 chunks=chunk_service_pb2_grpc.ChunkServiceStub(channel),
+                admin=admin_service_pb2_grpc.AdminServiceStub(channel),
                 redis=redis,
             )
         finally:

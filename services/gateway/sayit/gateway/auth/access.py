@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 
@@ -21,11 +23,17 @@ _NO_KEY = Sentence(
     en="An API key is required: send it as Authorization: Bearer KEY, or as X-Api-Key.",
     ko="API 키가 필요합니다. Authorization: Bearer 키 또는 X-Api-Key로 보냅니다.",
 )
+_FAR_AWAY = Sentence(
+    en="Without API keys, administration is open to callers on the server's own machine only.",
+    ko="API 키가 설정되지 않은 서버의 관리 기능은 그 서버에서만 사용할 수 있습니다.",
+)
 _UNKNOWN_KEY = Sentence(
     en="This API key is not known here, is over, or was revoked.", ko="등록되지 않았거나 만료 또는 폐기된 API 키입니다."
 )
 #: Methods that only read, by how their names begin; all others need the scope to transcribe, also those of the future.
 _READING = ("Get", "List", "Watch")
+#: Services that only keys with the scope admin may call.
+_ADMINISTRATION = frozenset({"sayit.v1.AdminService"})
 #: How often the file of keys is looked at while no call does.
 CHECK_KEYS_S = 2.0
 
@@ -43,6 +51,27 @@ def check_exposure(settings: GatewaySettings) -> None:
         "set SAYIT_API_KEYS_FILE (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true to serve every "
         "client"
     )
+
+
+def check_near(peer: str) -> None:
+    """Refuses administration without keys to a caller on another machine, also where all clients are served.
+
+    Args:
+        peer: as gRPC tells it: "ipv4:127.0.0.1:1234", "ipv6:[::1]:1234", "unix:/path".
+
+    Raises:
+        SayItError: PERMISSION_DENIED.
+    """
+    kind, _, address = unquote(peer).partition(":")
+    if kind == "unix":
+        return
+    try:
+        host: IPv4Address | IPv6Address = ip_address(address.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_FAR_AWAY) from None
+    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
+    if not (mapped or host).is_loopback:
+        raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_FAR_AWAY)
 
 
 class PrincipalInterceptor(grpc.aio.ServerInterceptor):
@@ -63,7 +92,7 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         """Binds the principal for the call's task, or refuses with UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED."""
         method = str(details.method)
         if not is_open(method):
-            who = self._principal(dict(details.invocation_metadata or ()), method.rpartition("/")[2])
+            who = self._principal(dict(details.invocation_metadata or ()), method)
             principal.bind(who)
             await self._used(who)
         return await continuation(details)
@@ -74,7 +103,8 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         found = self._keys.find(_key(metadata))
         if found is None:
             raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if _key(metadata) else _NO_KEY)
-        needed = READ if method.startswith(_READING) else TRANSCRIBE
+        service, _, name = method.strip("/").partition("/")
+        needed = ADMIN if service in _ADMINISTRATION else READ if name.startswith(_READING) else TRANSCRIBE
         if needed not in found.scopes and ADMIN not in found.scopes:
             raise SayItError(ErrorKind.PERMISSION_DENIED, scope=needed)
         return Principal(key_id=found.id, tenant=found.tenant)

@@ -41,6 +41,11 @@ class Slots:
         self._taken: Counter[str] = Counter()
         self._mean_s = 0.0
 
+    @property
+    def used(self) -> int:
+        """How many there are now."""
+        return self._taken.total()
+
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Takes a slot for the caller's tenant while the block runs.

@@ -54,12 +54,12 @@ class Control:
         if page_size < 0:
             raise _invalid("page_size", "it is negative")
         size = min(page_size or _DEFAULT_PAGE, _MAX_PAGE)
-        before = _position(page_token) if page_token else None
+        before = page_position(page_token) if page_token else None
         found = await self.jobs.list_jobs(
             who.tenant, states=states, labels=labels, created_after_s=created_after_s, before=before, limit=size + 1
         )
         page = found[:size]
-        token = _token(page[-1]) if len(found) > size else ""
+        token = token_of(page[-1]) if len(found) > size else ""
         return [view(job, job.progress()) for job in page], token
 
     async def cancel(self, who: Principal, job_id: str) -> Job:
@@ -119,11 +119,13 @@ def view(job: JobRecord, progress: Progress) -> Job:
     )
 
 
-def _token(job: JobRecord) -> str:
+def token_of(job: JobRecord) -> str:
+    """The token of the page behind a job."""
     return base64.urlsafe_b64encode(f"{job.created_s!r} {job.id}".encode()).decode()
 
 
-def _position(token: str) -> tuple[float, str]:
+def page_position(token: str) -> tuple[float, str]:
+    """The time and id of the job that a page is behind; INVALID_ARGUMENT for a token that was not given out."""
     try:
         created, job_id = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
         return float(created), job_id

@@ -38,6 +38,14 @@ class AuditStore(Store):
         statement = select(audit).where(audit.c.at_s >= since_s, later).order_by(audit.c.at_s, audit.c.id).limit(limit)
         return [dict(row) for row in connection.execute(statement).mappings()]
 
+    @reads
+    def newest(self, connection: Connection, *, tenant: str, limit: int) -> list[dict[str, Any]]:
+        """The newest rows by column, newest first; of this tenant's data, if one is named."""
+        statement = select(audit).order_by(audit.c.at_s.desc(), audit.c.id.desc()).limit(limit)
+        if tenant:
+            statement = statement.where(audit.c.tenant == tenant)
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
 
 def record(
     connection: Connection,

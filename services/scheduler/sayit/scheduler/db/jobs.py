@@ -19,6 +19,7 @@ from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs, live_sessions
 from sayit.scheduler.db.transactions import Rules, Store, reads, writes
 from sayit.scheduler.db.uploads import drop_unused
+from sayit.scheduler.db.usage import note_usage
 from sayit.scheduler.db.webhooks import announce, drop_messages
 from sayit.scheduler.jobs import metrics
 from sayit.scheduler.jobs.channels import ChannelSpeech
@@ -35,7 +36,7 @@ _OF_ENDED = tuple(
     jobs.c[name]
     for name in (
         *("id", "tenant", "model", "created_s", "finished_s", "samples_total", "cached", "error_code"),
-        *("labels", "callback_url"),
+        *("labels", "callback_url", "key_id"),
     )
 )
 #: States of chunks that are dropped when their job ends.
@@ -82,8 +83,8 @@ class SqlJobs(Store):
         return load(connection, job.tenant, job.id), True
 
     @reads
-    def get_job(self, connection: Connection, tenant: str, job_id: str) -> JobRecord:
-        """Returns a job; JOB_NOT_FOUND for another tenant's, too."""
+    def get_job(self, connection: Connection, tenant: str | None, job_id: str) -> JobRecord:
+        """Returns a job; JOB_NOT_FOUND for another tenant's, too, unless no tenant is named."""
         return load(connection, tenant, job_id)
 
     @reads
@@ -95,7 +96,7 @@ class SqlJobs(Store):
     def list_jobs(
         self,
         connection: Connection,
-        tenant: str,
+        tenant: str | None,
         *,
         states: Sequence[JobState],
         labels: Mapping[str, str],
@@ -103,8 +104,10 @@ class SqlJobs(Store):
         before: tuple[float, str] | None,
         limit: int,
     ) -> list[JobRecord]:
-        """Jobs, newest first, below the key (created, id) of the page before."""
-        statement = select(*BRIEF).where(jobs.c.tenant == tenant, jobs.c.created_s >= created_after_s)
+        """Jobs, newest first, below the key (created, id) of the page before; without a tenant, all tenants'."""
+        statement = select(*BRIEF).where(jobs.c.created_s >= created_after_s)
+        if tenant is not None:
+            statement = statement.where(jobs.c.tenant == tenant)
         if states:
             statement = statement.where(jobs.c.state.in_([state.value for state in states]))
         for name, value in labels.items():
@@ -118,6 +121,14 @@ class SqlJobs(Store):
             statement = statement.where(or_(older, and_(jobs.c.created_s == created, jobs.c.id < job_id)))
         statement = statement.order_by(jobs.c.created_s.desc(), jobs.c.id.desc()).limit(limit)
         return [codec.job_of(row) for row in connection.execute(statement).all()]
+
+    @reads
+    def active_by_tenant(self, connection: Connection, *, limit: int) -> list[tuple[str, int]]:
+        """Tenants with jobs that have not ended, and how many, those with the most first."""
+        number = func.count().label("number")
+        active = select(jobs.c.tenant, number).where(jobs.c.state.in_(ACTIVE)).group_by(jobs.c.tenant)
+        found = connection.execute(active.order_by(number.desc(), jobs.c.tenant).limit(limit))
+        return [(row.tenant, row.number) for row in found]
 
     @reads
     def full(self, connection: Connection, tenant: str, bounds: JobLimits) -> Full | None:
@@ -241,6 +252,7 @@ def end(
     if ended is None:
         return False
     announce(connection, ended, state, rules)
+    note_usage(connection, ended, state, rules)
     count = functools.partial(metrics.job_ended, state, model=ended.model, seconds=now - ended.created_s)
     after_commit(
         connection,

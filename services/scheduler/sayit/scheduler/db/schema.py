@@ -283,6 +283,24 @@ audit = Table(
     Column("detail", Text, nullable=False, server_default=""),
 )
 
+usage = Table(
+    "usage",
+    metadata,
+    #: Not a reference: what a job used is known after it is gone.
+    Column("job_id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("ended_s", Double, nullable=False, index=True),
+    #: completed, cached (answered without the model), failed, cancelled.
+    Column("outcome", String(16), nullable=False),
+    Column("error_code", String(64), nullable=False, server_default=""),
+    #: Length of the recording; 0 where it was not known.
+    Column("audio_s", Double, nullable=False, server_default="0"),
+    #: From acceptance to the transcript; NULL without one, and for live sessions, which last as long as their speaker.
+    Column("seconds", Double),
+)
+
 object_garbage = Table(
     "bin",
     metadata,

@@ -20,6 +20,7 @@ from sayit.scheduler.db.redecodes import RedecodeStore
 from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.db.uploads import UploadStore
+from sayit.scheduler.db.usage import UsageStore
 from sayit.scheduler.db.vocabularies import VocabularyStore
 from sayit.scheduler.db.webhooks import WebhookStore
 from sayit.speech.errors import ErrorKind, SayItError
@@ -40,6 +41,7 @@ class Stores:
     webhooks: WebhookStore
     corrections: CorrectionStore
     audit: AuditStore
+    usage: UsageStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -75,6 +77,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 webhooks=WebhookStore(database, rules),
                 corrections=CorrectionStore(database, rules),
                 audit=AuditStore(database, rules),
+                usage=UsageStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,
             )

@@ -30,6 +30,8 @@ class Rules:
     receivers: Mapping[str, str] = field(default_factory=dict)
     #: Seconds that the audit log is kept; 0: there is none.
     audit_s: float = 0.0
+    #: Seconds that the usage of ended jobs is kept; 0: it is not noted.
+    usage_s: float = 0.0
 
     def expiry_s(self, tenant: str, now_s: float) -> float | None:
         """When a job of this tenant that ends now is deleted; None: when a client does so."""

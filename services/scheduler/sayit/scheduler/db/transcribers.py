@@ -22,6 +22,7 @@ from sayit.scheduler.db.schema import (
     jobs,
     transcribers,
     uploads,
+    usage,
     webhooks,
     whole,
 )
@@ -200,6 +201,7 @@ class TranscriberStore(Store):
             if connection.execute(delete(texts).where(texts.c.expires_s < now_s)).rowcount:
                 deleted(connection)
         connection.execute(delete(audit).where(audit.c.at_s < now_s - self._rules.audit_s))
+        connection.execute(delete(usage).where(usage.c.ended_s < now_s - self._rules.usage_s))
         connection.execute(delete(webhooks).where(webhooks.c.expires_s < now_s))
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sayit.v1 import (
+    admin_service_pb2,
     live_service_pb2,
     resources_pb2,
     system_service_pb2,
@@ -23,6 +24,7 @@ SERVICES = [
         upload_service_pb2,
         vocabulary_service_pb2,
         system_service_pb2,
+        admin_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import pytest
@@ -19,9 +20,9 @@ from sayit.speech.options import LANGUAGES
 ASSETS = Path(str(resources.files("sayit.bridge.web"))) / "assets"
 
 
-def strings() -> dict[str, dict[str, str]]:
-    """The page's sentences by key and language."""
-    text = (ASSETS / "strings.js").read_text()
+def strings(path: str = "strings.js") -> dict[str, dict[str, str]]:
+    """A page's sentences by key and language."""
+    text = (ASSETS / path).read_text()
     found: dict[str, dict[str, str]] = json.loads(text[text.index("= {") + 2 : text.rindex("};") + 1])
     return found
 
@@ -40,9 +41,10 @@ def addresses(html: str) -> list[str]:
     return re.findall(r'(?:src|href)="(/[^"#]+)"', html)
 
 
-async def test_the_page_and_all_that_it_names_are_there(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("path", ["/", "/admin"])
+async def test_the_page_and_all_that_it_names_are_there(client: httpx.AsyncClient, path: str) -> None:
     """The page is asked for again each time; its assets, whose address changes with them, are kept for ever."""
-    index = await client.get("/")
+    index = await client.get(path)
     assert index.headers["content-type"] == "text/html; charset=utf-8"
     assert index.headers["cache-control"] == "no-cache"
     assert "default-src 'self'" in index.headers["content-security-policy"]
@@ -55,16 +57,17 @@ async def test_the_page_and_all_that_it_names_are_there(client: httpx.AsyncClien
 
 async def test_every_module_that_is_imported_is_there(client: httpx.AsyncClient) -> None:
     """Imports are relative, so modules come from the same version as the page."""
-    main = next(each for each in addresses((await client.get("/")).text) if each.endswith("main.js"))
-    seen, due = set(), [main]
+    pages = [(await client.get(path)).text for path in ("/", "/admin")]
+    seen, due = set(), [each for page in pages for each in addresses(page) if each.endswith("main.js")]
     while due:
         module = due.pop()
         seen.add(module)
         answer = await client.get(module)
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8", module
-        imported = re.findall(r'^(?:import|export) [^;]*?from "\./([\w.]+)";', answer.text, re.MULTILINE | re.DOTALL)
-        due += [found for name in imported if (found := f"{module.rpartition('/')[0]}/{name}") not in seen]
-    assert {Path(each).name for each in seen} == {p.name for p in ASSETS.glob("*.js")} - {"theme.js", "microphone.js"}
+        imported = re.findall(r'^(?:import|export) [^;]*?from "(\.\.?/[\w.]+)";', answer.text, re.MULTILINE | re.DOTALL)
+        due += [found for name in imported if (found := urljoin(module, name)) not in seen]
+    there = {str(path.relative_to(ASSETS)) for path in ASSETS.rglob("*.js")}
+    assert {each.split("/", 3)[3] for each in seen} == there - {"theme.js", "microphone.js"}
 
 
 async def test_a_browser_that_has_a_file_gets_304(client: httpx.AsyncClient) -> None:
@@ -101,9 +104,10 @@ async def test_nothing_but_the_assets_is_served(client: httpx.AsyncClient, path:
     assert (await client.get(f"/page/x/{path}")).status_code == 404
 
 
-def test_every_sentence_is_there_in_english_and_korean() -> None:
+@pytest.mark.parametrize("path", ["strings.js", "admin/strings.js"])
+def test_every_sentence_is_there_in_english_and_korean(path: str) -> None:
     """Both are written, name the same values, and Korean is Korean unless it is only a name."""
-    for key, sentence in strings().items():
+    for key, sentence in strings(path).items():
         assert set(sentence) == {"en", "ko"}, key
         english, korean = sentence["en"], sentence["ko"]
         assert english.strip(), key
@@ -137,6 +141,15 @@ def test_every_sentence_is_used_and_none_is_missing() -> None:
     assert boxes
     quoted |= {f"options.{name}" for name in re.findall(r'"(\w+)"', boxes[1])}
     assert {key for key in keys - quoted if not key.startswith(built)} == set()
+
+
+def test_every_sentence_of_the_operator_s_page_is_used_and_none_is_missing() -> None:
+    """As above; states, and what is used and queued, are put together from their names."""
+    code = "".join(path.read_text() for path in (ASSETS / "admin").glob("*.js") if path.name != "strings.js")
+    keys = set(strings("admin/strings.js"))
+    assert set(re.findall(r'\bsay\("([\w.]+)"', code)) <= keys
+    built = {key for key in keys if re.match(r"(state|queue|jobs|usage)\.", key)}
+    assert keys - built - set(re.findall(r'"([\w.]+)"', code)) == set()
 
 
 def modules() -> Iterator[Path]:

@@ -24,6 +24,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
+    admin_service_pb2,
+    admin_service_pb2_grpc,
     live_service_pb2,
     live_service_pb2_grpc,
     resources_pb2,
@@ -228,6 +230,23 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
         return system_service_pb2.Status(state=system_service_pb2.PART_STATE_OK, parts=[part])
 
 
+class FakeAdministration(admin_service_pb2_grpc.AdminServiceServicer):
+    """Answers an operator with one of each."""
+
+    async def GetQueue(self, request: Any, context: Any) -> admin_service_pb2.Queue:
+        return admin_service_pb2.Queue(jobs=[admin_service_pb2.JobCount(model="micro", state="running", jobs=1)])
+
+    async def CancelOwnedJob(self, request: Any, context: Any) -> admin_service_pb2.OwnedJob:
+        return admin_service_pb2.OwnedJob(tenant="alice", key_id=principal.current().key_id)
+
+    async def ListLimits(self, request: Any, context: Any) -> admin_service_pb2.ListLimitsResponse:
+        return admin_service_pb2.ListLimitsResponse(limits=[admin_service_pb2.LimitUse(name="X", used=1, most=2)])
+
+    async def ListSettings(self, request: Any, context: Any) -> admin_service_pb2.ListSettingsResponse:
+        setting = admin_service_pb2.SettingInForce(process="scheduler", name="SAYIT_DATA_DIR", value="/data")
+        return admin_service_pb2.ListSettingsResponse(settings=[setting])
+
+
 def settings(**values: Any) -> GatewaySettings:
     """Settings for tests: any port, short patience."""
     return GatewaySettings(**{"listen": "127.0.0.1:0", "grace_s": 1.0, "resume_s": 10.0, **values})
@@ -238,9 +257,14 @@ async def scheduler_at(
     fake: FakeScheduler, address: str = "127.0.0.1:0", secret: str = ""
 ) -> AsyncIterator[RunningServer]:
     """Serves the fake as the scheduler is served; a stop is abrupt."""
+
+    def register(server: grpc.aio.Server) -> None:
+        job_service_pb2_grpc.add_JobServiceServicer_to_server(fake, server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(FakeAdministration(), server)
+
     async with serving(
         address=address,
-        register=lambda server: job_service_pb2_grpc.add_JobServiceServicer_to_server(fake, server),
+        register=register,
         service_names=[SERVICE],
         interceptors=service_interceptors(settings(internal_secret=secret)),
         grace_s=0,

@@ -1,4 +1,4 @@
-"""The web page at `/`: plain modules and style sheets, served as they are, without a build step.
+"""The web page at `/`, and the operator's at `/admin`: plain modules and style sheets, served as they are.
 
 The assets' address holds a digest of all of them, so that browsers cache them without end and never mix two versions;
 only the page itself is requested again. Only the files that were read at the start are served, whatever the path.
@@ -27,6 +27,8 @@ _MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+#: Where the pages are.
+_PAGES = {"/": "index.html", "/admin": "admin.html"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -38,8 +40,8 @@ class Assets:
     files: dict[str, bytes]
     #: Digest of all of them; part of their address.
     digest: str
-    #: The page, which names that address.
-    index: bytes
+    #: The pages, which name that address, by their path.
+    pages: dict[str, bytes]
 
 
 @functools.cache
@@ -50,8 +52,8 @@ def read_assets() -> Assets:
     for path, content in files.items():
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     short = digest.hexdigest()[:16]
-    index = files.pop("index.html").replace(b"{assets}", f"/page/{short}".encode())
-    return Assets(files=files, digest=short, index=index)
+    pages = {path: files.pop(name).replace(b"{assets}", f"/page/{short}".encode()) for path, name in _PAGES.items()}
+    return Assets(files=files, digest=short, pages=pages)
 
 
 routes = APIRouter(include_in_schema=False)
@@ -59,10 +61,12 @@ routes = APIRouter(include_in_schema=False)
 
 @routes.get("/")
 @routes.head("/")
-async def index(request: Request) -> Response:
-    """The page."""
+@routes.get("/admin")
+@routes.head("/admin")
+async def page(request: Request) -> Response:
+    """The page, and the operator's; what they show, they ask for with the caller's key."""
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
-    return kept(request, read_assets().index, _MEDIA_TYPES["html"], headers)
+    return kept(request, read_assets().pages[request.url.path], _MEDIA_TYPES["html"], headers)
 
 
 @routes.get("/page/{digest}/{path:path}")

@@ -102,6 +102,16 @@ export function obtainKey(refused) {
   return asking;
 }
 
+/** Forgets the key of this tab, so that the next request that needs one asks for another. */
+export function forgetKey() {
+  heldKey = "";
+  try {
+    sessionStorage.removeItem(KEY);
+  } catch {
+    // Then there was none but the one that is forgotten already.
+  }
+}
+
 /**
  * A request that is repeated with a key when the service asks for one.
  *

@@ -56,7 +56,7 @@ async def test_frames_that_nobody_needs_end_the_connection(name: str) -> None:
         # A connection that is closed with unread bytes is reset, and the code may be lost with it.
         assert await attacker.close_code(sent) in ({code, 0} if len(sent) > 4096 else {code})
         attacker.abort()
-        async with connect(url + PATH, proxy=None) as other:
+        async with connect(url + PATH, proxy=None, open_timeout=None) as other:
             assert "session.created" in str(await other.recv())
 
 
@@ -73,7 +73,7 @@ async def test_others_have_their_turn_between_small_frames() -> None:
     async with bridge() as (url, _):
         flood = await opened(url)
         sending = asyncio.create_task(flood.close_code(*[frame(BINARY, b"x") * 20_000] * 5))
-        async with connect(url + PATH, proxy=None) as other:
+        async with connect(url + PATH, proxy=None, open_timeout=None) as other:
             assert "session.created" in str(await other.recv())
         assert not sending.done()
         sending.cancel()

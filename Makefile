@@ -7,7 +7,7 @@ PROTOS := $(shell find protos/sayit -name '*.proto' 2>/dev/null)
 GEN := protos/gen/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test faults bench bench-live bench-plots eval-real check lint types imports protos protos-check docs docs-check openapi \
+.PHONY: help setup run up test faults bench load bench-live bench-plots eval-real check lint types imports protos protos-check docs docs-check openapi \
 	generators pins clean
 .DEFAULT_GOAL := help
 
@@ -79,6 +79,11 @@ SHARE ?= 1
 
 eval-real: setup ## error rates on real speech beside faster-whisper, if ../shared/real is there (under 15 minutes); SHARE=0.25: of the recordings
 	@$(BIN)/python -m benchmarks.real_speech --share $(SHARE)
+
+LOAD ?=
+
+load: setup ## a day of traffic in ten minutes (500 requests, peaks of 60 % more), then 20 and 50 at once; LOAD="--minutes 2 --requests 100"
+	@$(BIN)/python -m benchmarks.load.a_day $(LOAD)
 
 bench-live: setup ## how far live text is behind the voice, on real speech, if ../shared/real is there (12 minutes)
 	@$(BIN)/python -m benchmarks.live

@@ -56,14 +56,37 @@ def arrivals(
     found = []
     at_s = generator.expovariate(rate)
     while at_s < duration_s:
-        [band] = generator.choices(mix, [each.share for each in mix])
-        found.append(
-            Arrival(
-                at_s=at_s,
-                language="ko" if generator.random() < KOREAN else "en",
-                audio_s=max(1.0, generator.uniform(*band.seconds) * shrink),
-                seed=seed * 1_000_000 + len(found),
-            )
-        )
+        found.append(_arrival(generator, at_s, seed * 1_000_000 + len(found), mix, shrink))
         at_s += generator.expovariate(rate)
     return found
+
+
+#: How much is asked for in each hour of a working day, against its mean: two peaks of 60 % more.
+DAY = (
+    *(0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.6, 0.9, 1.2, 1.6, 1.6, 1.3),
+    *(1.1, 1.4, 1.6, 1.6, 1.4, 1.3, 1.2, 1.1, 1.0, 1.0, 0.9, 0.8),
+)
+
+
+def day(*, requests: int, duration_s: float, seed: int, shrink: float = 1.0) -> list[Arrival]:
+    """A day of so many requests in `duration_s`: exactly so many, at random times that follow the hours of `DAY`."""
+    generator = random.Random(seed)
+    hours = generator.choices(range(len(DAY)), DAY, k=requests)
+    times = sorted((hour + generator.random()) * duration_s / len(DAY) for hour in hours)
+    return [_arrival(generator, at_s, seed * 1_000_000 + number, MIX, shrink) for number, at_s in enumerate(times)]
+
+
+def at_once(number: int, *, seed: int, shrink: float = 1.0) -> list[Arrival]:
+    """So many requests at the same moment."""
+    generator = random.Random(seed)
+    return [_arrival(generator, 0.0, seed * 1_000_000 + each, MIX, shrink) for each in range(number)]
+
+
+def _arrival(generator: random.Random, at_s: float, seed: int, mix: Sequence[Band], shrink: float) -> Arrival:
+    [band] = generator.choices(mix, [each.share for each in mix])
+    return Arrival(
+        at_s=at_s,
+        language="ko" if generator.random() < KOREAN else "en",
+        audio_s=max(1.0, generator.uniform(*band.seconds) * shrink),
+        seed=seed,
+    )

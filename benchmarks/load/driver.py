@@ -33,6 +33,12 @@ class Target:
 
 async def drive(target: Target, load: Sequence[Arrival], *, duration_s: float) -> Report:
     """Sends every request at its time and waits for the last one."""
+    outcomes, wall_s = await outcomes_of(target, load)
+    return report(outcomes, wall_s=wall_s, duration_s=duration_s)
+
+
+async def outcomes_of(target: Target, load: Sequence[Arrival]) -> tuple[list[Outcome], float]:
+    """What came of each request of a load, in its order, and the seconds until the last one ended."""
     files = await asyncio.to_thread(lambda: [_file(each) for each in load])
     async with AsyncClient(
         target.address, api_key=target.api_key, root_certificates=target.root_certificates, retry_s=0
@@ -42,8 +48,8 @@ async def drive(target: Target, load: Sequence[Arrival], *, duration_s: float) -
         requests = (
             _request(client, target, arrival, audio, began_s) for arrival, audio in zip(load, files, strict=True)
         )
-        outcomes = await asyncio.gather(*requests)
-        return report(outcomes, wall_s=time.monotonic() - began_s, duration_s=duration_s)
+        outcomes = list(await asyncio.gather(*requests))
+        return outcomes, time.monotonic() - began_s
 
 
 def _file(arrival: Arrival) -> bytes:

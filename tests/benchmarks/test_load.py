@@ -6,7 +6,10 @@ import itertools
 
 import pytest
 
-from benchmarks.load.arrivals import MIX, arrivals
+from benchmarks.load.a_day import figures
+from benchmarks.load.a_day import text as text_of_day
+from benchmarks.load.arrivals import DAY, MIX, Arrival, arrivals, at_once, day
+from benchmarks.load.cost_model import Cost, replayed, used
 from benchmarks.load.report import Outcome, report, text
 
 
@@ -60,3 +63,49 @@ def test_a_report_of_nothing_completed_has_no_percentiles() -> None:
     found = report([Outcome(audio_s=1, late_s=0.0, error="UNAVAILABLE")], wall_s=1.0, duration_s=1.0)
     assert found.done_s == {}
     assert "nothing completed" in text(found)
+
+
+def test_a_day_has_its_requests_and_its_peaks() -> None:
+    """Exactly so many, in order, within its time; the busiest hour has 60 % more than the mean."""
+    load = day(requests=20_000, duration_s=240.0, seed=1)
+    times = [each.at_s for each in load]
+    assert len(load) == 20_000
+    assert times == sorted(times)
+    assert 0 <= times[0] <= times[-1] < 240
+    by_hour = [sum(hour * 10 <= at_s < hour * 10 + 10 for at_s in times) for hour in range(24)]
+    assert max(by_hour) / (20_000 / 24) == pytest.approx(1.6, rel=0.1)
+    assert max(DAY) == 1.6
+    assert sum(DAY) / len(DAY) == pytest.approx(1, rel=0.01)
+    assert {each.at_s for each in at_once(20, seed=1)} == {0.0}
+    assert len({each.seed for each in at_once(20, seed=1)}) == 20
+
+
+def _arrival(at_s: float, audio_s: float) -> Arrival:
+    return Arrival(at_s=at_s, language="ko", audio_s=audio_s, seed=0)
+
+
+def test_the_cost_model_is_a_queue_of_chunks_before_the_cores() -> None:
+    """Chunks of one file on several cores at once, short files first, and nothing before its arrival."""
+    cost = Cost(per_audio_s=0.1, beside_s=0.5)
+    assert replayed([_arrival(0, 60)], cost, cores=1) == pytest.approx([6.5])
+    assert replayed([_arrival(0, 60)], cost, cores=2) == pytest.approx([3.5])
+    together = replayed([_arrival(0, 90), _arrival(0, 10)], cost, cores=1)
+    assert together == pytest.approx([10.5, 1.5]), "the short file does not wait for the long one"
+    late = replayed([_arrival(0, 30), _arrival(100, 30)], cost, cores=1)
+    assert late == pytest.approx([3.5, 3.5])
+    assert used([_arrival(0, 60)] * 10, cost, cores=2, duration_s=60) == pytest.approx(0.5)
+    assert max(replayed([_arrival(0, 30)] * 16, cost, cores=8)) < max(replayed([_arrival(0, 30)] * 16, cost, cores=2))
+
+
+def test_figures_stand_beside_targets_and_other_cores() -> None:
+    """What failed is counted and named, and times are of what completed."""
+    load = [_arrival(0, 3), _arrival(1, 9)]
+    outcomes = [Outcome(audio_s=3, late_s=0, done_s=1.0), Outcome(audio_s=9, late_s=0, error="TIMEOUT")]
+    cost = Cost(per_audio_s=0.1, beside_s=0.2)
+    found = figures("a day", load, outcomes, cost, short_s=3.0, duration_s=10.0, transcribers=2)
+    assert (found.success, found.errors, found.short_mean_s, found.largest_s) == (0.5, {"TIMEOUT": 1}, 1.0, 1.0)
+    assert found.modelled[8]["short_mean"] == pytest.approx(0.5)
+    shown = text_of_day([found], {"gateway": 10.0}, cost)
+    assert "50.0% completed (target: 99.5 % or more)" in shown
+    assert "model, 8 cores" in shown
+    assert "10 MB" in shown

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from sayit.client import Client
 from sayit.gateway.auth import keys
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.jobs import JobState
 from sayit.speech.options import Options
 
 from .helper import RECORDINGS, RunningSuite, eventually, repeated, running_suite
@@ -111,6 +114,37 @@ def test_keys_separate_tenants(configured: Configured) -> None:
         assert error.value.kind is ErrorKind.JOB_NOT_FOUND
         assert not list(b.list())
         assert [each.id for each in a.list()] == [job.id]
+
+
+def read_on(live: ClientConnection) -> None:
+    """Reads what a WebSocket says until it ends."""
+    while True:
+        live.recv(timeout=60)
+
+
+def test_a_tenant_manages_its_keys(configured: Configured) -> None:
+    """An administrator makes a key that works over gRPC and REST; revoked, it is refused and its WebSocket ends."""
+    suite = configured.suite
+    admin = keys.create_key(configured.keys, tenant="managed", scopes=["admin"])[1]
+    with Client(suite.address, api_key=admin) as client:
+        made = client.create_key("phone")
+        address = suite.rest.replace("http", "ws", 1) + "/v1/listen?encoding=linear16&sample_rate=16000&language=ko"
+        with (
+            Client(suite.address, api_key=made.secret) as phone,
+            connect(address, additional_headers={"Authorization": f"Token {made.secret}"}, proxy=None) as live,
+        ):
+            live.send(bytes(32_000))
+            eventually(lambda: [job.state for job in phone.list()] == [JobState.RECEIVING])
+            with pytest.raises(SayItError) as error:
+                phone.list_keys()
+            assert error.value.kind is ErrorKind.PERMISSION_DENIED
+            eventually(lambda: client.list_keys()[0].last_used_at_s is not None)
+            client.revoke_key(made.key.id)
+            with pytest.raises(ConnectionClosed):
+                read_on(live)
+            with pytest.raises(SayItError) as error:
+                phone.list()
+            assert error.value.kind is ErrorKind.UNAUTHENTICATED
 
 
 def test_one_trace_spans_the_way_of_a_job(configured: Configured) -> None:

@@ -27,6 +27,8 @@ from sayit.speech.jobs import (
 from sayit.speech.rendering import render
 from sayit.speech.system import Model, SystemStatus
 from sayit.v1 import (
+    key_service_pb2,
+    key_service_pb2_grpc,
     live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -71,6 +73,7 @@ class Gateway(
     transcription_service_pb2_grpc.TranscriptionServiceServicer,
     upload_service_pb2_grpc.UploadServiceServicer,
     vocabulary_service_pb2_grpc.VocabularyServiceServicer,
+    key_service_pb2_grpc.KeyServiceServicer,
     system_service_pb2_grpc.SystemServiceServicer,
 ):
     """Answers as scripted.
@@ -96,6 +99,7 @@ class Gateway(
     keys: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     vocabularies: dict[str, vocabulary_service_pb2.Vocabulary] = field(default_factory=dict)
+    api_keys: dict[str, key_service_pb2.ApiKey] = field(default_factory=dict)
     status: SystemStatus = STATUS
     #: Seconds before every answer.
     delay_s: float = 0.0
@@ -273,6 +277,34 @@ class Gateway(
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         return Empty()
 
+    async def CreateKey(self, request, context):
+        await self._begin("CreateKey", context)
+        number = f"k{len(self.api_keys)}"
+        made = key_service_pb2.ApiKey(id=number, name=request.name, scopes=request.scopes, addresses=request.addresses)
+        if request.HasField("valid_for"):
+            made.expire_time.seconds = request.valid_for.seconds
+        self.api_keys[number] = made
+        return key_service_pb2.CreateKeyResponse(key=made, secret=f"sayit_{number}_secret")
+
+    async def ListKeys(self, request, context):
+        await self._begin("ListKeys", context)
+        return key_service_pb2.ListKeysResponse(keys=self.api_keys.values())
+
+    async def RevokeKey(self, request, context):
+        await self._begin("RevokeKey", context)
+        if request.key_id not in self.api_keys:
+            await refuse(context, SayItError(ErrorKind.KEY_NOT_FOUND, key_id=request.key_id))
+        self.api_keys[request.key_id].revoke_time.seconds = 1
+        return self.api_keys[request.key_id]
+
+    async def RotateKey(self, request, context):
+        await self._begin("RotateKey", context)
+        if request.key_id not in self.api_keys:
+            await refuse(context, SayItError(ErrorKind.KEY_NOT_FOUND, key_id=request.key_id))
+        self.api_keys[request.key_id].expire_time.seconds = request.overlap.seconds
+        made = key_service_pb2.ApiKey(id="rotated")
+        return key_service_pb2.CreateKeyResponse(key=made, secret="sayit_rotated_secret")
+
     async def DeleteJob(self, request, context):
         await self._begin("DeleteJob", context)
         return Empty()
@@ -351,6 +383,7 @@ async def serving(gateway: Gateway, port: int = 0) -> AsyncIterator[str]:
     live_service_pb2_grpc.add_LiveServiceServicer_to_server(gateway, server)
     upload_service_pb2_grpc.add_UploadServiceServicer_to_server(gateway, server)
     vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(gateway, server)
+    key_service_pb2_grpc.add_KeyServiceServicer_to_server(gateway, server)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(gateway, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()

@@ -7,19 +7,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import principal
+from sayit.chassis.api_keys import StoredKey, new_secret
 from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_interceptors
 from sayit.gateway.service import running
 from sayit.gateway.settings import GatewaySettings
-from sayit.internal.v1 import job_service_pb2_grpc
+from sayit.internal.v1 import job_service_pb2_grpc, key_service_pb2, key_service_pb2_grpc
 from sayit.speech import wire
+from sayit.speech.api_keys import ApiKey
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 from sayit.speech.wire.errors import error_of_call
@@ -38,6 +40,8 @@ from sayit.v1 import (
     vocabulary_service_pb2,
     vocabulary_service_pb2_grpc,
 )
+from sayit.v1 import key_service_pb2 as public_key_service_pb2
+from sayit.v1 import key_service_pb2_grpc as public_key_service_pb2_grpc
 
 SERVICE = "sayit.internal.v1.JobService"
 
@@ -225,6 +229,20 @@ class FakeScheduler(job_service_pb2_grpc.JobServiceServicer):
     async def DeleteVocabulary(self, request: Any, context: Any) -> Empty:
         return Empty()
 
+    async def CreateKey(self, request: Any, context: Any) -> public_key_service_pb2.CreateKeyResponse:
+        self.principals["CreateKey"] = principal.current()
+        key = public_key_service_pb2.ApiKey(id="key-1", name=request.name)
+        return public_key_service_pb2.CreateKeyResponse(key=key, secret="sayit_key-1_secret")
+
+    async def ListKeys(self, request: Any, context: Any) -> public_key_service_pb2.ListKeysResponse:
+        return public_key_service_pb2.ListKeysResponse(keys=[public_key_service_pb2.ApiKey(id="key-1")])
+
+    async def RevokeKey(self, request: Any, context: Any) -> public_key_service_pb2.ApiKey:
+        raise SayItError(ErrorKind.KEY_NOT_FOUND, key_id=request.key_id)
+
+    async def RotateKey(self, request: Any, context: Any) -> public_key_service_pb2.CreateKeyResponse:
+        raise SayItError(ErrorKind.KEY_NOT_FOUND, key_id=request.key_id)
+
     async def GetStatus(self, request: Any, context: Any) -> system_service_pb2.Status:
         part = system_service_pb2.Part(name="scheduler", state=system_service_pb2.PART_STATE_OK)
         return system_service_pb2.Status(state=system_service_pb2.PART_STATE_OK, parts=[part])
@@ -247,6 +265,39 @@ class FakeAdministration(admin_service_pb2_grpc.AdminServiceServicer):
         return admin_service_pb2.ListSettingsResponse(settings=[setting])
 
 
+@dataclass
+class FakeKeys(key_service_pb2_grpc.KeyServiceServicer):
+    """Keys of the database, in memory."""
+
+    stored: dict[str, StoredKey] = field(default_factory=dict)
+    #: Whether the database is away.
+    away: bool = False
+    #: Ids of every question, and those that were used.
+    asked: list[list[str]] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+
+    def create(self, **values: Any) -> tuple[str, str]:
+        """A key's id, and what it reads."""
+        secret = new_secret()
+        key = ApiKey(**{"id": secret.key_id, "tenant": "acme", **values})
+        self.stored[key.id] = StoredKey(key=key, salt=secret.salt, hash=secret.hash)
+        return key.id, secret.text
+
+    def revoke(self, key_id: str) -> None:
+        """Revokes a key."""
+        stored = self.stored[key_id]
+        self.stored[key_id] = replace(stored, key=replace(stored.key, revoked_at_s=1.0))
+
+    async def LookUpKeys(self, request: Any, context: Any) -> key_service_pb2.LookUpKeysResponse:
+        self.asked.append(list(request.key_ids))
+        if self.away:
+            raise SayItError(ErrorKind.UNAVAILABLE, cause="database")
+        self.used += request.used_key_ids
+        found = [self.stored[one] for one in request.key_ids if one in self.stored]
+        keys = [key_service_pb2.StoredKey(key=wire.key_to_proto(k.key), salt=k.salt, hash=k.hash) for k in found]
+        return key_service_pb2.LookUpKeysResponse(keys=keys)
+
+
 def settings(**values: Any) -> GatewaySettings:
     """Settings for tests: any port, short patience."""
     return GatewaySettings(**{"listen": "127.0.0.1:0", "grace_s": 1.0, "resume_s": 10.0, **values})
@@ -254,12 +305,13 @@ def settings(**values: Any) -> GatewaySettings:
 
 @asynccontextmanager
 async def scheduler_at(
-    fake: FakeScheduler, address: str = "127.0.0.1:0", secret: str = ""
+    fake: FakeScheduler, address: str = "127.0.0.1:0", secret: str = "", keys: FakeKeys | None = None
 ) -> AsyncIterator[RunningServer]:
-    """Serves the fake as the scheduler is served; a stop is abrupt."""
+    """Serves the fakes as the scheduler is served; a stop is abrupt."""
 
     def register(server: grpc.aio.Server) -> None:
         job_service_pb2_grpc.add_JobServiceServicer_to_server(fake, server)
+        key_service_pb2_grpc.add_KeyServiceServicer_to_server(keys or FakeKeys(), server)
         admin_service_pb2_grpc.add_AdminServiceServicer_to_server(FakeAdministration(), server)
 
     async with serving(
@@ -278,6 +330,7 @@ class Suite:
     """A gateway with its fake scheduler, and stubs of the public services."""
 
     fake: FakeScheduler
+    stored: FakeKeys
     address: str
     scheduler_address: str
     channel: grpc.aio.Channel
@@ -286,6 +339,7 @@ class Suite:
     vocabularies: vocabulary_service_pb2_grpc.VocabularyServiceAsyncStub
     system: system_service_pb2_grpc.SystemServiceAsyncStub
     live: live_service_pb2_grpc.LiveServiceAsyncStub
+    keys: public_key_service_pb2_grpc.KeyServiceAsyncStub
     #: Stops the scheduler before its time.
     stop_scheduler: Callable[[], Awaitable[None]]
     #: Stops the gateway before its time, as SIGTERM does.
@@ -293,16 +347,17 @@ class Suite:
 
 
 @asynccontextmanager
-async def suite(*, scheduler_secret: str = "", **values: Any) -> AsyncIterator[Suite]:
+async def suite(*, scheduler_secret: str = "", stored: FakeKeys | None = None, **values: Any) -> AsyncIterator[Suite]:
     """Runs a fake scheduler, a gateway with these settings, and a client's channel."""
-    fake = FakeScheduler()
+    fake, stored = FakeScheduler(), stored or FakeKeys()
     async with AsyncExitStack() as scheduling, AsyncExitStack() as serving_gateway, AsyncExitStack() as client:
-        scheduler = await scheduling.enter_async_context(scheduler_at(fake, secret=scheduler_secret))
+        scheduler = await scheduling.enter_async_context(scheduler_at(fake, secret=scheduler_secret, keys=stored))
         values.setdefault("scheduler_address", scheduler.address)
         gateway = await serving_gateway.enter_async_context(running(settings(**values)))
         channel = await client.enter_async_context(grpc.aio.insecure_channel(gateway.address))
         yield Suite(
             fake=fake,
+            stored=stored,
             address=gateway.address,
             scheduler_address=scheduler.address,
             channel=channel,
@@ -311,6 +366,7 @@ async def suite(*, scheduler_secret: str = "", **values: Any) -> AsyncIterator[S
             vocabularies=vocabulary_service_pb2_grpc.VocabularyServiceStub(channel),
             system=system_service_pb2_grpc.SystemServiceStub(channel),
             live=live_service_pb2_grpc.LiveServiceStub(channel),
+            keys=public_key_service_pb2_grpc.KeyServiceStub(channel),
             stop_scheduler=scheduling.aclose,
             stop_gateway=serving_gateway.aclose,
         )

@@ -31,11 +31,12 @@ def test_loopback_needs_no_keys(listen: str) -> None:
 @pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "10.1.2.3:50051", "[2001:db8::1]:1"])
 def test_other_addresses_need_keys_or_a_decision(listen: str, tmp_path: Path) -> None:
     """An address that others can reach is refused without keys, unless somebody asked for it by name."""
-    with pytest.raises(StartError, match="SAYIT_API_KEYS_FILE") as caught:
+    with pytest.raises(StartError, match="SAYIT_REQUIRE_KEYS") as caught:
         check_exposure(settings(listen=listen))
     assert "\n" not in str(caught.value)
     check_exposure(settings(listen=listen, allow_unauthenticated=True))
     check_exposure(settings(listen=listen, api_keys_file=tmp_path / "keys.json"))
+    check_exposure(settings(listen=listen, require_keys=True))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,17 @@ async def test_without_a_valid_key_nothing_is_served(tmp_path: Path) -> None:
         right = [("x-api-key", key)]
         assert (await failure(s.jobs.GetJob(request, metadata=right))).kind is ErrorKind.UNAUTHENTICATED
     assert s.fake.principals == {}
+
+
+async def test_a_key_that_a_file_gets_works_at_once(tmp_path: Path) -> None:
+    """With the first call, and without a question to the database."""
+    file = tmp_path / "keys.json"
+    create_key(file, tenant="acme")
+    async with suite(api_keys_file=file) as s:
+        _, key = create_key(file, tenant="new")
+        await s.jobs.GetJob(GetJobRequest(job_id="job-1"), metadata=[("x-api-key", key)])
+        assert s.fake.principals["GetJob"].tenant == "new"
+        assert s.stored.asked == []
 
 
 async def test_forged_principal_metadata_is_ignored() -> None:

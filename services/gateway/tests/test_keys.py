@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sayit.gateway.auth.keys import KeyRing, KeysFileError, create_key, list_keys, revoke_key
+from sayit.gateway.auth.keys import KeyRing, KeysFileError, create_key, list_keys, revoke_key, rotate_key
 
 
 @pytest.fixture
@@ -75,6 +75,32 @@ def test_scopes_are_some_of_three(path: Path) -> None:
     assert list_keys(path) == (stored,)
     create_key(path, tenant="acme")
     assert [set(entry) & {"scopes", "expires"} for entry in json.loads(path.read_text())["keys"]] == [{"scopes"}, set()]
+
+
+def test_a_key_is_rotated(path: Path) -> None:
+    """Its successor may do the same for as long, and the old one ends after the overlap; an ended one has none."""
+    old, key = create_key(
+        path, tenant="acme", name="n", scopes=["admin"], valid_for=timedelta(days=9), requests="5/day"
+    )
+    new, second = rotate_key(path, old.id, timedelta(days=1))
+    assert (new.tenant, new.name, new.scopes, new.requests) == ("acme", "n", ("admin",), "5/day")
+    ring = KeyRing(path)
+    assert ring.find(key) is not None
+    assert ring.find(second) == new
+    ends = {one.id: one.expires for one in list_keys(path)}
+    assert ends[old.id] < old.expires <= ends[new.id]
+    rotate_key(path, old.id, timedelta(0))
+    assert ring.find(key) is None
+    with pytest.raises(KeysFileError, match="no valid key"):
+        rotate_key(path, old.id)
+
+
+@pytest.mark.parametrize("wrong", [{"requests": "many"}, {"addresses": ["home"]}])
+def test_what_is_no_limit_or_network_is_refused(path: Path, wrong: dict[str, object]) -> None:
+    """Before anything is written."""
+    with pytest.raises(KeysFileError):
+        create_key(path, tenant="acme", **wrong)  # type: ignore[arg-type]
+    assert not path.exists()
 
 
 def test_revoking_twice_changes_nothing(path: Path) -> None:

@@ -24,12 +24,19 @@ from sayit.gateway.auth import access
 from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.limits.slots import Slots
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.v1 import live_service_pb2, system_service_pb2, upload_service_pb2, vocabulary_service_pb2
+from sayit.v1 import (
+    key_service_pb2,
+    live_service_pb2,
+    system_service_pb2,
+    upload_service_pb2,
+    vocabulary_service_pb2,
+)
 from sayit.v1 import transcription_service_pb2 as pb
 
-from .helper import failure, settings, suite
+from .helper import FakeKeys, failure, settings, suite
 
 MODULES: tuple[Any, ...] = (pb, upload_service_pb2, vocabulary_service_pb2, system_service_pb2, live_service_pb2)
+MODULES += (key_service_pb2,)
 METHODS = [m for module in MODULES for service in module.DESCRIPTOR.services_by_name.values() for m in service.methods]
 #: What each method may be called with, beside "admin"; a new one has to be put here.
 READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUpload", "GetVocabulary"} | {
@@ -46,16 +53,17 @@ CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "Cr
     "UpdateTranscript",
     "StreamingRecognize",
 }
+ADMINISTRATION = {"CreateKey", "ListKeys", "RevokeKey", "RotateKey"}
 
 
 async def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:
     """Every method of the contract needs one scope; "admin" is enough for all, and no other one is."""
-    assert {method.name for method in METHODS} == READS | CHANGES
+    assert {method.name for method in METHODS} == READS | CHANGES | ADMINISTRATION
     file = tmp_path / "keys.json"
     keys = {scope: create_key(file, tenant="acme", scopes=[scope])[1] for scope in ("transcribe", "read", "admin")}
     async with suite(api_keys_file=file) as s:
         for method in METHODS:
-            needed = "read" if method.name in READS else "transcribe"
+            needed = "read" if method.name in READS else "transcribe" if method.name in CHANGES else "admin"
             for scope, key in keys.items():
                 denied = await _refusal(s.channel, method, key) is ErrorKind.PERMISSION_DENIED
                 assert denied is (scope not in {needed, "admin"}), (method.name, scope)
@@ -126,6 +134,19 @@ async def test_requests_of_a_key_and_of_a_tenant_are_limited(tmp_path: Path) -> 
             await call(second)
         assert _quota(caught.value)[0].subject == "tenant:a"
         await call(other)
+
+
+async def test_a_key_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    """In place of that of all keys, whether this one is stricter or there is none."""
+    stored = FakeKeys()
+    _, one = stored.create(requests="2/hour")
+    _, file_key = create_key(tmp_path / "keys.json", tenant="b", requests="2/hour")
+    async with suite(api_keys_file=tmp_path / "keys.json", stored=stored, key_requests="1/hour") as s:
+        for key in (one, file_key):
+            for _ in range(2):
+                await s.jobs.GetJob(pb.GetJobRequest(job_id="job-1"), metadata=[("x-api-key", key)])
+            error = await failure(s.jobs.GetJob(pb.GetJobRequest(job_id="job-1"), metadata=[("x-api-key", key)]))
+            assert (error.kind, error.details["limit"]) == (ErrorKind.RATE_LIMITED, "2/hour")
 
 
 def _quota(error: grpc.aio.AioRpcError) -> tuple[Any, Any]:

@@ -23,6 +23,7 @@ from sayit.bridge.http import (
     events,
     flutter_app,
     jobs,
+    keys,
     openai,
     status,
     uploads_tus,
@@ -51,6 +52,7 @@ _FORMS: Mapping[str, Form] = {
     "/v1/jobs": problem_response,
     "/v1/uploads": problem_response,
     "/v1/vocabularies": problem_response,
+    "/v1/keys": problem_response,
     "/v1/status": problem_response,
     "/v1/admin": problem_response,
     "/v1/": openai.refusal,
@@ -85,7 +87,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, status, admin)
+    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, keys, status, admin)
     for part in (*own, openai, openai.realtime, deepgram, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it

@@ -72,11 +72,17 @@ class Gateway(AsyncClient):
         )
         return cls(connection)
 
-    def acting_for(self, *, authorization: str = "", traceparent: str = "") -> Gateway:
-        """The same gateway, called with these credentials ("Bearer …") and in this trace."""
+    def acting_for(self, *, authorization: str = "", traceparent: str = "", forwarded_for: str = "") -> Gateway:
+        """The same gateway, called with these credentials ("Bearer …"), in this trace, for a client at an address.
+
+        Args:
+            authorization: the credentials.
+            traceparent: the trace.
+            forwarded_for: addresses of the client and of proxies before the bridge, separated by commas.
+        """
         if authorization and not _SENDABLE.fullmatch(authorization):
             authorization = _NO_KEY
-        metadata = {"authorization": authorization, "traceparent": traceparent}
+        metadata = {"authorization": authorization, "traceparent": traceparent, "x-forwarded-for": forwarded_for}
         given = ((name, value) for name, value in metadata.items() if _SENDABLE.fullmatch(value))
         return Gateway(self._connection.on_behalf(given), self._admitted)
 
@@ -88,8 +94,9 @@ class Gateway(AsyncClient):
         Raises:
             SayItError: UNAUTHENTICATED and the like.
         """
-        key = dict(self._connection.metadata).get("authorization", "")
-        digest = hashlib.sha256(key.encode()).digest()
+        given = dict(self._connection.metadata)
+        who = f"{given.get('authorization', '')} {given.get('x-forwarded-for', '')}"
+        digest = hashlib.sha256(who.encode()).digest()
         now_s = asyncio.get_running_loop().time()
         if now_s - self._admitted.get(digest, -_ADMITTED_S) < _ADMITTED_S:
             return

@@ -145,8 +145,8 @@ async def _check_exposure(settings: BridgeSettings, gateway: Gateway) -> None:
             continue
         raise StartError(
             f"{settings.bridge_listen} can be reached from other machines, and the gateway asks for no API keys: set "
-            "SAYIT_API_KEYS_FILE for the gateway (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true "
-            "to serve every client"
+            "SAYIT_REQUIRE_KEYS=true for the gateway (`sayit keys create` makes one), or "
+            "SAYIT_ALLOW_UNAUTHENTICATED=true to serve every client"
         )
 
 

@@ -14,6 +14,8 @@ from sayit.client.audio_sources import Audio as Audio
 from sayit.client.batches import Outcome as Outcome
 from sayit.client.live_session import LiveSession as LiveSession
 from sayit.client.sync_client import Client as Client
+from sayit.speech.api_keys import ApiKey as ApiKey
+from sayit.speech.api_keys import NewApiKey as NewApiKey
 from sayit.speech.corrections import Corrections as Corrections
 from sayit.speech.corrections import SegmentCorrection as SegmentCorrection
 from sayit.speech.corrections import TranscriptVersion as TranscriptVersion

@@ -20,6 +20,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
     admin_service_pb2_grpc,
+    key_service_pb2_grpc,
     live_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
@@ -110,6 +111,11 @@ class GatewayConnection:
         return vocabulary_service_pb2_grpc.VocabularyServiceStub(self.channel())
 
     @property
+    def keys(self) -> key_service_pb2_grpc.KeyServiceAsyncStub:
+        """The service of API keys."""
+        return key_service_pb2_grpc.KeyServiceStub(self.channel())
+
+    @property
     def live(self) -> live_service_pb2_grpc.LiveServiceAsyncStub:
         """The service of live speech."""
         return live_service_pb2_grpc.LiveServiceStub(self.channel())
@@ -134,6 +140,11 @@ class GatewayConnection:
                 return await method(request, metadata=self.metadata, timeout=self.settings.timeout_s)
 
         return await (retry or self.retry_budget(self.settings.retry_s)).call(attempt)
+
+    async def once(self, method: aio.UnaryUnaryMultiCallable[Any, _Response], request: Any) -> _Response:
+        """Calls a method that must not be called twice."""
+        with self.errors_translated():
+            return await method(request, metadata=self.metadata, timeout=self.settings.timeout_s)
 
     async def delete(self, method: aio.UnaryUnaryMultiCallable[Any, Any], request: Any, missing: ErrorKind) -> None:
         """Calls a method that deletes, as `unary` does; `missing` is its error where there is nothing to delete."""

@@ -1,13 +1,14 @@
-"""A client's short calls: jobs, transcripts, corrections and vocabularies that the service keeps, and its state."""
+"""A client's short calls: jobs, transcripts, corrections, vocabularies, keys that the service keeps, and its state."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sayit.client import pages
 from sayit.client.administration import Administration
 from sayit.client.connection import GatewayConnection
+from sayit.speech.api_keys import ApiKey, NewApiKey
 from sayit.speech.corrections import Corrections, SegmentCorrection, TranscriptVersion
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
@@ -18,8 +19,10 @@ from sayit.speech.vocabularies import Vocabulary
 from sayit.speech.wire import (
     corrections_from_proto,
     corrections_to_proto,
+    duration_to_proto,
     format_to_proto,
     job_from_proto,
+    key_from_proto,
     model_from_proto,
     status_from_proto,
     style_to_proto,
@@ -27,6 +30,7 @@ from sayit.speech.wire import (
     version_from_proto,
     vocabulary_from_proto,
 )
+from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
@@ -231,6 +235,58 @@ class KeptCalls:
         stub = self._connection.vocabularies
         await self._connection.delete(stub.DeleteVocabulary, request, ErrorKind.VOCABULARY_NOT_FOUND)
 
+    async def create_key(
+        self,
+        name: str = "",
+        scopes: Sequence[str] = (),
+        *,
+        valid_for_s: float | None = None,
+        requests: str = "",
+        addresses: Sequence[str] = (),
+    ) -> NewApiKey:
+        """Makes an API key of your tenant; it needs the scope `admin`, and is not tried again.
+
+        Args:
+            name: for people.
+            scopes: some of "transcribe", "read", "admin"; the first two by default.
+            valid_for_s: for how long; None: until it is revoked.
+            requests: how many requests it may send, such as "600/minute"; empty: as the installation's keys do.
+            addresses: networks from which it may be used, such as "203.0.113.0/24"; none: from anywhere.
+
+        Raises:
+            SayItError: INVALID_ARGUMENT, TOO_MANY_KEYS, PERMISSION_DENIED.
+        """
+        request = key_pb.CreateKeyRequest(
+            name=name,
+            scopes=scopes,
+            valid_for=None if valid_for_s is None else duration_to_proto(valid_for_s),
+            requests=requests,
+            addresses=addresses,
+        )
+        return _new_key(await self._connection.once(self._connection.keys.CreateKey, request))
+
+    async def list_keys(self) -> tuple[ApiKey, ...]:
+        """Your tenant's API keys, the oldest first, also those that ended in the last 30 days."""
+        found = await self._connection.unary(self._connection.keys.ListKeys, key_pb.ListKeysRequest())
+        return tuple(map(key_from_proto, found.keys))
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """Revokes an API key, or KEY_NOT_FOUND; within seconds it is refused and its calls end."""
+        request = key_pb.RevokeKeyRequest(key_id=key_id)
+        return key_from_proto(await self._connection.unary(self._connection.keys.RevokeKey, request))
+
+    async def rotate_key(self, key_id: str, *, overlap_s: float | None = None) -> NewApiKey:
+        """Makes an API key that may do what an old one may; that one ends after `overlap_s`, a day by default.
+
+        It is not tried again.
+
+        Raises:
+            SayItError: KEY_NOT_FOUND, also for one that has ended; TOO_MANY_KEYS, PERMISSION_DENIED.
+        """
+        overlap = None if overlap_s is None else duration_to_proto(overlap_s)
+        request = key_pb.RotateKeyRequest(key_id=key_id, overlap=overlap)
+        return _new_key(await self._connection.once(self._connection.keys.RotateKey, request))
+
     async def models(self) -> tuple[Model, ...]:
         """The models that can be asked for."""
         found = await self._connection.unary(self._connection.jobs.ListModels, service_pb.ListModelsRequest())
@@ -241,3 +297,7 @@ class KeptCalls:
         return status_from_proto(
             await self._connection.unary(self._connection.system.GetStatus, system_pb.GetStatusRequest())
         )
+
+
+def _new_key(made: key_pb.CreateKeyResponse) -> NewApiKey:
+    return NewApiKey(key=key_from_proto(made.key), secret=made.secret)

@@ -146,6 +146,10 @@ class Client:
     get_vocabulary = _blocking(AsyncClient.get_vocabulary)
     list_vocabularies = _blocking(AsyncClient.list_vocabularies)
     delete_vocabulary = _blocking(AsyncClient.delete_vocabulary)
+    create_key = _blocking(AsyncClient.create_key)
+    list_keys = _blocking(AsyncClient.list_keys)
+    revoke_key = _blocking(AsyncClient.revoke_key)
+    rotate_key = _blocking(AsyncClient.rotate_key)
     models = _blocking(AsyncClient.models)
     status = _blocking(AsyncClient.status)
 

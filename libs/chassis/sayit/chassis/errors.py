@@ -34,6 +34,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.UPLOAD_NOT_FOUND,
         ErrorKind.MODEL_NOT_AVAILABLE,
         ErrorKind.VOCABULARY_NOT_FOUND,
+        ErrorKind.KEY_NOT_FOUND,
     ),
     grpc.StatusCode.FAILED_PRECONDITION: (
         ErrorKind.JOB_NOT_FINISHED,
@@ -44,6 +45,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.TOO_MANY_VOCABULARIES,
         ErrorKind.VERSION_CONFLICT,
         ErrorKind.TOO_MANY_VERSIONS,
+        ErrorKind.TOO_MANY_KEYS,
     ),
     grpc.StatusCode.ABORTED: (ErrorKind.UPLOAD_TOO_SLOW,),
     grpc.StatusCode.ALREADY_EXISTS: (ErrorKind.IDEMPOTENCY_CONFLICT,),

@@ -7,7 +7,7 @@ A generator is driven from a coroutine, so that cancellation arrives in the call
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeAlias
 
@@ -53,6 +53,33 @@ def rebuilt(
         behavior = _single(handler.stream_unary or handler.unary_unary, write)
         make = _MAKE_UNARY[bool(handler.request_streaming)]
     result: Handler = make(around(behavior), request_deserializer=read)
+    return result
+
+
+def guarded(handler: Handler, before: Callable[[Any], Awaitable[None]]) -> Handler:
+    """The same handler, which first awaits `before` with the call's context; what that raises ends the call."""
+    behavior: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+    async def respond(request: Any, context: Any) -> Any:
+        await before(context)
+        return await behavior(request, context)
+
+    async def stream(request: Any, context: Any) -> None:
+        await before(context)
+        responses = behavior(request, context)
+        if not hasattr(responses, "__aiter__"):
+            await responses  # it writes by itself
+            return
+        async with aclosing(responses):
+            async for response in responses:
+                await context.write(response)
+
+    make: Any = (_MAKE_STREAMING if handler.response_streaming else _MAKE_UNARY)[bool(handler.request_streaming)]
+    result: Handler = make(
+        stream if handler.response_streaming else respond,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
     return result
 
 

@@ -77,6 +77,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if call.method in self._resumable:
                 call.cut_off(SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the server stops"))
 
+    def callers(self) -> set[Principal]:
+        """Those who have calls that run."""
+        return {call.principal for call in self._running if call.principal is not None}
+
     def cut_off_of(self, principals: Callable[[Principal], bool], error: SayItError) -> None:
         """Ends the running calls of some callers with this error."""
         for call in list(self._running):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,8 @@ class Principal:
     key_id: str
     #: Whose data it may see.
     tenant: str
+    #: When what identified it is over, seconds since the epoch; known where it was identified, and not sent on.
+    expires_s: float = math.inf
 
     def to_metadata(self) -> bytes:
         """The value of `PRINCIPAL_METADATA_KEY`."""

@@ -51,6 +51,8 @@ class RunningServer:
         self._health = health_servicer
         #: Ends running calls of some callers with an error.
         self.cut_off_of = calls.cut_off_of
+        #: Who has running calls.
+        self.callers = calls.callers
 
     async def set_serving(self, serving: bool) -> None:
         """Sets grpc.health.v1 for the server as a whole and for every service of it."""

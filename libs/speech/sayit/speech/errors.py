@@ -5,10 +5,11 @@
           ├── the request is wrong:   FILE_REQUIRED, FILE_TOO_LARGE, INVALID_FORMAT, UNSUPPORTED_CODEC, DAMAGED_FILE,
           │                           NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, INVALID_LANGUAGE,
           │                           INVALID_OPTION, INVALID_ARGUMENT, INVALID_VOCABULARY
-          ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND
+          ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND,
+          │                           KEY_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
           │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES,
-          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS
+          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS, TOO_MANY_KEYS
           ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
@@ -98,6 +99,8 @@ class ErrorKind(Enum):
     )
     #: No vocabulary of this name for this caller; the same for another tenant's.
     VOCABULARY_NOT_FOUND = Sentence(en="There is no vocabulary '{name}'.", ko="'{name}' 단어장을 찾을 수 없습니다.")
+    #: No API key with this id for this caller; the same for another tenant's.
+    KEY_NOT_FOUND = Sentence(en="There is no API key {key_id}.", ko="API 키 {key_id}을(를) 찾을 수 없습니다.")
     #: The transcript was asked for before the job ended.
     JOB_NOT_FINISHED = Sentence(
         en="The job {job_id} has not finished yet.", ko="작업 {job_id}이(가) 아직 끝나지 않았습니다."
@@ -128,6 +131,11 @@ class ErrorKind(Enum):
     TOO_MANY_VOCABULARIES = Sentence(
         en="There are {limit} vocabularies already; delete one first.",
         ko="단어장이 이미 {limit}개 있습니다. 먼저 하나를 삭제해 주세요.",
+    )
+    #: One more API key than a tenant may have; one has to be revoked first.
+    TOO_MANY_KEYS = Sentence(
+        en="There are {limit} API keys already; revoke one first.",
+        ko="API 키가 이미 {limit}개 있습니다. 먼저 하나를 폐기해 주세요.",
     )
     #: A correction of a text that was corrected after the version which its caller knew.
     VERSION_CONFLICT = Sentence(

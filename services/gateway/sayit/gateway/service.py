@@ -16,18 +16,23 @@ from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.api.admin import AdminServicer
 from sayit.gateway.api.event_stream import EventRelay
+from sayit.gateway.api.keys import KeyServicer, looking_up
 from sayit.gateway.api.live import LiveServicer
 from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
 from sayit.gateway.api.upload_relay import Pace
 from sayit.gateway.api.uploads import UploadServicer, VocabularyServicer
 from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure, end_calls_of_old_keys
+from sayit.gateway.auth.addresses import AddressRules
+from sayit.gateway.auth.callers import Callers
 from sayit.gateway.auth.keys import KeyRing
+from sayit.gateway.auth.stored_keys import StoredKeys
+from sayit.gateway.auth.tokens import Tokens
 from sayit.gateway.limits.requests import RequestLimits
 from sayit.gateway.limits.slots import Slots
 from sayit.gateway.readiness import follow_scheduler
 from sayit.gateway.settings import GatewaySettings
-from sayit.internal.v1 import job_service_pb2_grpc
+from sayit.internal.v1 import job_service_pb2_grpc, key_service_pb2_grpc
 from sayit.v1 import (
     admin_service_pb2_grpc,
     live_service_pb2_grpc,
@@ -36,6 +41,7 @@ from sayit.v1 import (
     upload_service_pb2_grpc,
     vocabulary_service_pb2_grpc,
 )
+from sayit.v1 import key_service_pb2_grpc as public_key_service_pb2_grpc
 
 #: Calls of one connection at once beside uploads, watchers and live sessions; further ones wait.
 _OTHER_CALLS = 250
@@ -48,6 +54,7 @@ SERVICE_NAMES = (
     "sayit.v1.UploadService",
     "sayit.v1.VocabularyService",
     "sayit.v1.LiveService",
+    "sayit.v1.KeyService",
     "sayit.v1.SystemService",
     "sayit.v1.AdminService",
 )
@@ -63,7 +70,8 @@ async def running(
         StartError: wrong settings, the address is taken, the file of keys or the certificate cannot be read.
     """
     check_exposure(settings)
-    keys = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
+    key_file = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
+    tokens = Tokens(settings) if settings.jwt_issuer else None
     credentials = _credentials(settings)
     async with service_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
         scheduler = job_service_pb2_grpc.JobServiceStub(channel)
@@ -72,12 +80,17 @@ async def running(
         uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
         sessions = Slots(settings.max_live_sessions, "live sessions")
 
-        requests = RequestLimits(settings)
+        requests, addresses = RequestLimits(settings), AddressRules(settings)
+        callers: Callers | None = None
+        if settings.asks_for_keys:
+            stored = StoredKeys(looking_up(key_service_pb2_grpc.KeyServiceStub(channel)))
+            callers = Callers(key_file, stored, tokens)
 
         def adopt(now: GatewaySettings) -> None:
             uploads.limit, watchers.limit = now.max_uploads, now.max_watchers
             sessions.limit = now.max_live_sessions
             requests.adopt(now)
+            addresses.adopt(now)
 
         if reload is not None:
             reload.follow(adopt)
@@ -93,10 +106,11 @@ async def running(
                 LiveServicer(channel, sessions, idle_s=settings.live_idle_s), server
             )
             vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
+            public_key_service_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(scheduler), server)
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
             administration = AdminServicer(
                 admin_service_pb2_grpc.AdminServiceStub(channel),
-                open=keys is None,
+                open=callers is None,
                 slots={
                     "SAYIT_MAX_UPLOADS": uploads,
                     "SAYIT_MAX_WATCHERS": watchers,
@@ -112,7 +126,9 @@ async def running(
                 address=settings.listen,
                 register=register,
                 service_names=SERVICE_NAMES,
-                interceptors=[PrincipalInterceptor(keys, requests.use)],
+                interceptors=[
+                    PrincipalInterceptor(callers, lambda who: requests.use(who.principal, who.requests), addresses)
+                ],
                 credentials=credentials,
                 receive_bytes=PUBLIC_MESSAGE_BYTES,
                 grace_s=settings.grace_s,
@@ -128,7 +144,7 @@ async def running(
                 + _OTHER_CALLS,
             ) as server,
             in_background(follow_scheduler(channel, server.set_serving)),
-            in_background(end_calls_of_old_keys(keys, server.cut_off_of)) if keys else nullcontext(),
+            in_background(end_calls_of_old_keys(callers, server)) if callers else nullcontext(),
         ):
             if credentials is None and not is_loopback(settings.listen):
                 telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")
@@ -145,7 +161,7 @@ _RETRIED = tuple(
     f"sayit.internal.v1.JobService/{method}"
     for method in (
         *("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", "UpdateJob"),
-        *("UpdateTranscript", "GetCorrections", "ListTranscriptVersions"),
+        *("UpdateTranscript", "GetCorrections", "ListTranscriptVersions", "ListKeys", "RevokeKey"),
         *_VOCABULARIES,
     )
 ) + tuple(

@@ -2,12 +2,67 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from sayit.chassis.settings import RELOADABLE, Limit, ServiceSettings
+from sayit.speech.api_keys import SCOPES
 from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks_of(text: str) -> tuple[Network, ...]:
+    """The networks of a list that is separated by commas; an address alone is the network of this one.
+
+    Raises:
+        ValueError: it lists something else.
+    """
+    return tuple(map(ipaddress.ip_network, listed(text)))
+
+
+def _checked_networks(text: str) -> str:
+    networks_of(text)
+    return text
+
+
+#: Networks, separated by commas.
+Networks = Annotated[str, AfterValidator(_checked_networks)]
+
+#: How tokens can be signed: with pairs of keys only, of which the gateway has the public ones.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+def _checked_algorithms(text: str) -> str:
+    if not listed(text) or not set(listed(text)) <= set(ALGORITHMS):
+        raise ValueError(f"write some of {', '.join(ALGORITHMS)}")
+    return text
+
+
+def scopes_of(text: str) -> dict[str, str]:
+    """Our scopes by the issuer's.
+
+    Raises:
+        ValueError: it is no list of THEIRS=OURS.
+    """
+    pairs = [one.rpartition("=") for one in listed(text)]
+    if not all(theirs and ours in SCOPES for theirs, _, ours in pairs):
+        raise ValueError(f"write THEIRS=OURS, separated by commas, where OURS is one of {', '.join(SCOPES)}")
+    return {theirs: ours for theirs, _, ours in pairs}
+
+
+def _checked_scopes(text: str) -> str:
+    scopes_of(text)
+    return text
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """What a list that is separated by commas holds."""
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 class GatewaySettings(ServiceSettings):
@@ -22,13 +77,60 @@ class GatewaySettings(ServiceSettings):
         description="Where the others reach the scheduler: host:port. Several schedulers: a DNS name that stands for "
         "all of them, or ip:port,ip:port.",
     )
+    require_keys: bool = Field(
+        default=False,
+        description="Whether callers need an API key, of the scheduler's database (`sayit keys create`). Without this, "
+        "a file of keys or tokens, all are one local principal.",
+    )
     api_keys_file: Path | None = Field(
         default=None,
-        description="File of hashed API keys, made by `sayit keys create`; without it all are one local principal.",
+        description="File of hashed API keys, beside those of the database; callers need a key where it is set.",
+    )
+    allowed_addresses: Networks = Field(
+        default="",
+        description="Networks from which clients may call, separated by commas, such as 10.0.0.0/8,203.0.113.7; empty: "
+        "any. Keys may have lists of their own beside it.",
+        json_schema_extra=RELOADABLE,
+    )
+    trusted_proxies: Networks = Field(
+        default="",
+        description="Networks of proxies, bridges among them, whose x-forwarded-for is believed, separated by commas; "
+        "empty: nobody's, and the client is who has the connection.",
+        json_schema_extra=RELOADABLE,
     )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen beyond loopback although there are no API keys: every client that connects is served.",
+    )
+    jwt_issuer: str = Field(
+        default="",
+        description="Issuer (`iss`) of the tokens (JWT) that are taken beside keys; empty: none are.",
+    )
+    jwt_audience: str = Field(
+        default="", description="Audience (`aud`) that tokens must be made for; needed where an issuer is set."
+    )
+    jwt_jwks: str = Field(
+        default="",
+        description="Keys of the issuer (JWKS), as a file or an https:// address; needed where an issuer is set.",
+    )
+    jwt_algorithms: Annotated[str, AfterValidator(_checked_algorithms)] = Field(
+        default="RS256,ES256",
+        description=f"How tokens may be signed, separated by commas, out of {', '.join(ALGORITHMS)}.",
+    )
+    jwt_tenant: str = Field(
+        default="", description="Tenant of everyone with a token; empty: the token says it, see SAYIT_JWT_TENANT_CLAIM."
+    )
+    jwt_tenant_claim: str = Field(
+        default="tenant", description="Claim that has the tenant; a path with dots where no claim has this name."
+    )
+    jwt_scopes_claim: str = Field(
+        default="scope",
+        description="Claim that has the scopes, as a text with spaces or a list; a path with dots where no claim has "
+        "this name, such as realm_access.roles.",
+    )
+    jwt_scopes: Annotated[str, AfterValidator(_checked_scopes)] = Field(
+        default="transcribe=transcribe,read=read",
+        description="What the issuer's scopes stand for, as THEIRS=OURS separated by commas; others stand for nothing.",
     )
     tls_cert_file: Path | None = Field(
         default=None,
@@ -106,3 +208,8 @@ class GatewaySettings(ServiceSettings):
         description="Age in seconds at which connections are asked to reconnect, so that new gateways get their share; "
         "running calls go on. 0: never.",
     )
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether callers need credentials."""
+        return self.require_keys or self.api_keys_file is not None or bool(self.jwt_issuer)

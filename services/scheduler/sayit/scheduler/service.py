@@ -16,7 +16,14 @@ from sayit.chassis.reload import Reload
 from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_interceptors
 from sayit.chassis.start import StartError, is_loopback
-from sayit.internal.v1 import chunk_service_pb2, chunk_service_pb2_grpc, job_service_pb2, job_service_pb2_grpc
+from sayit.internal.v1 import (
+    chunk_service_pb2,
+    chunk_service_pb2_grpc,
+    job_service_pb2,
+    job_service_pb2_grpc,
+    key_service_pb2,
+    key_service_pb2_grpc,
+)
 from sayit.scheduler.assemble.hallucination import HallucinationFilter, PhrasesError, load_phrases
 from sayit.scheduler.db.audit import SCHEDULER
 from sayit.scheduler.db.objects import Objects
@@ -36,7 +43,12 @@ from sayit.v1 import admin_service_pb2, admin_service_pb2_grpc
 
 SERVICES = tuple(
     service.full_name
-    for file in (job_service_pb2.DESCRIPTOR, chunk_service_pb2.DESCRIPTOR, admin_service_pb2.DESCRIPTOR)
+    for file in (
+        job_service_pb2.DESCRIPTOR,
+        chunk_service_pb2.DESCRIPTOR,
+        key_service_pb2.DESCRIPTOR,
+        admin_service_pb2.DESCRIPTOR,
+    )
     for service in file.services_by_name.values()
 )
 #: Calls that go on elsewhere when a scheduler stops: watchers, live sessions and their transcribers.
@@ -110,6 +122,7 @@ def _register(wired: Wiring, server: grpc.aio.Server) -> None:
     job_service_pb2_grpc.add_JobServiceServicer_to_server(wired.job_servicer, server)
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(wired.admin_servicer, server)
     chunk_service_pb2_grpc.add_ChunkServiceServicer_to_server(wired.chunk_servicer, server)
+    key_service_pb2_grpc.add_KeyServiceServicer_to_server(wired.key_servicer, server)
 
 
 async def _opened(

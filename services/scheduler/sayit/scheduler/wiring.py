@@ -16,6 +16,8 @@ from sayit.scheduler.api.administration import Administration
 from sayit.scheduler.api.chunk_service import ChunkServicer
 from sayit.scheduler.api.job_control import Control, view
 from sayit.scheduler.api.job_service import JobServicer
+from sayit.scheduler.api.key_control import KeyControl
+from sayit.scheduler.api.key_service import KeyServicer
 from sayit.scheduler.api.live_calls import LiveCalls
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
@@ -361,6 +363,7 @@ class Wiring:
             vocabularies=self.vocabularies,
             overview=self.overview,
             live=LiveCalls(intake=self.intake, sessions=self.sessions, background=self.background),
+            keys=KeyControl(self.stores.api_keys),
         )
 
     @cached_property
@@ -371,6 +374,10 @@ class Wiring:
             live_transcribers=self.live_transcribers,
             exclusive=self.stores.exclusive,
         )
+
+    @cached_property
+    def key_servicer(self) -> KeyServicer:
+        return KeyServicer(self.stores.api_keys)
 
     def loops(self) -> Iterator[Coroutine[None, None, None]]:
         """The scheduler's background loops."""

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 from sqlalchemy.engine import URL, make_url
 
+from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import NEWEST, config, downgrade, upgrade
 from sayit.scheduler.db.schema import metadata
@@ -40,6 +41,7 @@ async def fill(s: Stores) -> None:
     await s.jobs.cache_put("t", "key", job.id, expires_s=time.time() + 60)
     await s.corrections.add("t", job.id, "k", Corrections(version=1, names={"1": "김"}))
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
+    await KeyControl(s.api_keys).create("t", name="n", addresses=["10.0.0.0/8"])
     s.rules.audit_s = s.rules.usage_s = 60.0
     s.rules.receivers = {"t": "https://example.com/hook"}
     await begun(s, "live")

@@ -17,6 +17,7 @@ from sayit.internal.v1 import job_service_pb2
 from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech.errors import ErrorKind
+from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
@@ -52,9 +53,12 @@ async def test_another_tenant_sees_nothing(tmp_path: Path, redis_url: str) -> No
             upload = await s.jobs.CreateUpload(upload_pb.CreateUploadRequest(filename="secret-name"))
             put = vocabulary_pb.PutVocabularyRequest(name="secret-words", words=["secret-word"])
             await s.jobs.PutVocabulary(put)
+            key = (await s.jobs.CreateKey(key_pb.CreateKeyRequest(name="secret-key"))).key
         ids = {"job_id": job.id, "upload_id": upload.id, "name": "secret-words", "resume_job_id": job.id}
+        ids["key_id"] = key.id
         for method in job_service_pb2.DESCRIPTOR.services_by_name["JobService"].methods:
-            request = filled(method.input_type, ids)
+            stores = method.name in {"PutVocabulary", "CreateKey"}  # something of his own
+            request = filled(method.input_type, ids | ({"name": "his"} if stores else {}))
             answers, code = b"", None
             with principal.use(BOB):
                 call = getattr(s.jobs, method.name)(iter([request]) if method.client_streaming else request)
@@ -65,14 +69,18 @@ async def test_another_tenant_sees_nothing(tmp_path: Path, redis_url: str) -> No
                         answers = (await call).SerializeToString()
                 except grpc.aio.AioRpcError as error:
                     code = error.code()
-            if request.ByteSize() and method.name != "PutVocabulary":  # which stores one of his own
+            if request.ByteSize() and not stores:
                 assert code is grpc.StatusCode.NOT_FOUND, method.name
-            assert not [mark for mark in (job.id, upload.id, "secret-word") if mark.encode() in answers], method.name
+            assert not [
+                mark for mark in (job.id, upload.id, "secret-word", key.id, "secret-key") if mark.encode() in answers
+            ], method.name
         assert (await s.get(job.id)).state not in ENDED
         with principal.use(ALICE):
             await s.jobs.GetUpload(upload_pb.GetUploadRequest(upload_id=upload.id))
             kept = await s.jobs.GetVocabulary(vocabulary_pb.GetVocabularyRequest(name="secret-words"))
+            keys = (await s.jobs.ListKeys(key_pb.ListKeysRequest())).keys
         assert kept.words == ["secret-word"]
+        assert list(keys) == [key]
 
 
 async def test_one_idempotency_key_makes_one_job(tmp_path: Path, redis_url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -23,6 +24,9 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _KEY_PROTOCOLS = ("sayit.key.", "openai-insecure-api-key.")
 #: Deepgram's clients write them in front of a key: as the header's scheme, and as a subprotocol of its own.
 _DEEPGRAM_SCHEMES = ("token", "bearer")
+#: What may be passed on of an address that a proxy wrote, and of how many of them.
+_ADDRESS = re.compile(r"[0-9A-Za-z.:\[\]%_-]{1,64}", re.ASCII)
+_MOST_PROXIES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,9 @@ async def _caller(connection: HTTPConnection, deps: Parts) -> Gateway:
     authorization = authorization or _offered(connection.headers.get("sec-websocket-protocol", ""))
     inside = trace.get_current_span().get_span_context().is_valid
     traceparent = telemetry.traceparent() if inside else connection.headers.get("traceparent", "")
-    gateway = deps.gateway.acting_for(authorization=authorization, traceparent=traceparent)
+    gateway = deps.gateway.acting_for(
+        authorization=authorization, traceparent=traceparent, forwarded_for=_forwarded_for(connection)
+    )
     if connection.scope.get("method") in _WITH_BODY:
         await gateway.check_credentials()
     return gateway
@@ -69,6 +75,13 @@ async def _caller(connection: HTTPConnection, deps: Parts) -> Gateway:
 #: A parameter of a route: the gateway, called with the credentials of the HTTP request or WebSocket, and in its trace.
 #: A request with a body is not read, and gets no slot, before its key is known.
 Caller = Annotated[Gateway, Depends(_caller)]
+
+
+def _forwarded_for(connection: HTTPConnection) -> str:
+    """From where a request came, as every proxy appends it: the gateway knows which of them it believes."""
+    told = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
+    here = [connection.client.host] if connection.client else []
+    return ",".join([*(one.strip() for one in told if _ADDRESS.fullmatch(one.strip())), *here][-_MOST_PROXIES:])
 
 
 def _offered(protocols: str) -> str:

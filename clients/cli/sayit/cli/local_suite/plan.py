@@ -23,12 +23,15 @@ from sayit.cli.local_suite.worker_pools import Pool
 
 #: Variables of the user that an embedded suite must not inherit: it is private to one call.
 _NOT_FOR_EMBEDDED = (
+    "SAYIT_ALLOWED_ADDRESSES",
     "SAYIT_API_KEYS_FILE",
     "SAYIT_BRIDGE_LISTEN",
     "SAYIT_DATABASE_URL",
     "SAYIT_DATABASE_URL_FILE",
+    "SAYIT_JWT_ISSUER",
     "SAYIT_METRICS_LISTEN",
     "SAYIT_REDIS_URL_FILE",
+    "SAYIT_REQUIRE_KEYS",
     "SAYIT_SCHEDULER_LISTEN",
     "SAYIT_SETTINGS_FILE",
     "SAYIT_STORAGE_URL",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from sayit.speech.api_keys import ApiKey
 from sayit.speech.corrections import Corrections, TranscriptVersion
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import (
@@ -33,6 +34,7 @@ from sayit.speech.transcript import Segment, Suppressed, Transcript
 from sayit.speech.vocabularies import Vocabulary
 from sayit.speech.wire import errors, times
 from sayit.speech.wire.codec import Codec
+from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -63,6 +65,7 @@ version_to_proto, version_from_proto = Codec(TranscriptVersion, pb.TranscriptVer
 model_to_proto, model_from_proto = Codec(Model, pb.Model).both_ways
 status_to_proto, status_from_proto = Codec(SystemStatus, system_pb.Status).both_ways
 vocabulary_to_proto, vocabulary_from_proto = Codec(Vocabulary, vocabulary_pb.Vocabulary).both_ways
+key_to_proto, key_from_proto = Codec(ApiKey, key_pb.ApiKey).both_ways
 
 _state = Codec(StateChanged, pb.StateChanged)
 #: What an event can say, by the names of the message's fields.

@@ -35,6 +35,8 @@ _TIMES = {
     "started_at_s": "start_time",
     "finished_at_s": "finish_time",
     "expires_at_s": "expire_time",
+    "revoked_at_s": "revoke_time",
+    "last_used_at_s": "last_use_time",
 }
 _SECONDS: dict[str, tuple[_Convert, _Convert]] = {
     "google.protobuf.Duration": (duration_to_proto, seconds_of_duration),

@@ -13,7 +13,7 @@ def check_ids(request: Any) -> None:
     fields = request.DESCRIPTOR.fields_by_name
     for field in fields:
         # A vocabulary that is stored has rules of its own.
-        names = field in {"job_id", "upload_id"} or (field == "name" and len(fields) == 1)
+        names = field in {"job_id", "upload_id", "key_id"} or (field == "name" and len(fields) == 1)
         if names and not getattr(request, field):
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field=field, reason=f"{field} is empty")
     if "job_id" in fields:

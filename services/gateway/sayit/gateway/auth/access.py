@@ -1,4 +1,4 @@
-"""Who may call the gateway: API keys where there is a file of them, one local principal otherwise."""
+"""Who may call the gateway, and what: those with credentials where these are asked for, else one local principal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from urllib.parse import unquote
 
 import grpc
 
-from sayit.chassis import principal, telemetry
+from sayit.chassis import principal
+from sayit.chassis.handlers import guarded
 from sayit.chassis.interceptors import is_open
-from sayit.chassis.principal import LOCAL, Principal
+from sayit.chassis.principal import LOCAL
+from sayit.chassis.server import RunningServer
 from sayit.chassis.start import StartError, is_loopback
-from sayit.gateway.auth.keys import ADMIN, READ, TRANSCRIBE, KeyRing
+from sayit.gateway.auth.addresses import FORWARDED_FOR, AddressRules
+from sayit.gateway.auth.callers import Callers
+from sayit.gateway.auth.identity import Identity
 from sayit.gateway.settings import GatewaySettings
+from sayit.speech.api_keys import ADMIN, DEFAULT_SCOPES, READ, TRANSCRIBE
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 
 _BEARER = "bearer "
@@ -33,9 +38,15 @@ _UNKNOWN_KEY = Sentence(
 #: Methods that only read, by how their names begin; all others need the scope to transcribe, also those of the future.
 _READING = ("Get", "List", "Watch")
 #: Services that only keys with the scope admin may call.
-_ADMINISTRATION = frozenset({"sayit.v1.AdminService"})
-#: How often the file of keys is looked at while no call does.
+_ADMINISTRATION = ("/sayit.v1.AdminService/", _KEYS := "/sayit.v1.KeyService/")
+#: How often keys are looked at while no call does.
 CHECK_KEYS_S = 2.0
+_EVERYONE = Identity(principal=LOCAL, scopes=DEFAULT_SCOPES)
+#: Else keys that anyone made would open an installation that asks for keys later.
+_NO_ADMINISTRATOR = Sentence(
+    en="Keys are not asked for here, so nobody may manage them but the operator, with `sayit keys`.",
+    ko="여기서는 키를 요구하지 않으므로 운영자만 `sayit keys`로 키를 관리할 수 있습니다.",
+)
 
 
 def check_exposure(settings: GatewaySettings) -> None:
@@ -44,12 +55,12 @@ def check_exposure(settings: GatewaySettings) -> None:
     Raises:
         StartError: the address is reachable from other machines, there are no keys, and no setting allows that.
     """
-    if settings.api_keys_file or settings.allow_unauthenticated or is_loopback(settings.listen):
+    if settings.asks_for_keys or settings.allow_unauthenticated or is_loopback(settings.listen):
         return
     raise StartError(
-        f"{settings.listen} can be reached from other machines, and there are no API keys: "
-        "set SAYIT_API_KEYS_FILE (`sayit keys create` makes it), or SAYIT_ALLOW_UNAUTHENTICATED=true to serve every "
-        "client"
+        f"{settings.listen} can be reached from other machines, and no API keys are asked for: set "
+        "SAYIT_REQUIRE_KEYS=true (`sayit keys create` makes one) or SAYIT_API_KEYS_FILE, or "
+        "SAYIT_ALLOW_UNAUTHENTICATED=true to serve every client"
     )
 
 
@@ -78,54 +89,74 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
     """Sets the principal of every call, and refuses what it may not do; health and reflection need none.
 
     Args:
-        keys: None where everyone is the local principal.
+        callers: None where everyone is the local principal.
         used: called with every caller; refuses by raising SayItError.
+        addresses: from where calls may come.
     """
 
-    def __init__(self, keys: KeyRing | None, used: Callable[[Principal], Awaitable[None]]) -> None:
-        self._keys = keys
+    def __init__(
+        self, callers: Callers | None, used: Callable[[Identity], Awaitable[None]], addresses: AddressRules
+    ) -> None:
+        self._callers = callers
         self._used = used
+        self._addresses = addresses
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
     ) -> Any:
         """Binds the principal for the call's task, or refuses with UNAUTHENTICATED, PERMISSION_DENIED, RATE_LIMITED."""
         method = str(details.method)
-        if not is_open(method):
-            who = self._principal(dict(details.invocation_metadata or ()), method)
-            principal.bind(who)
+        if is_open(method):
+            return await continuation(details)
+        metadata = tuple(details.invocation_metadata or ())
+        who = await self._identity(dict(metadata), method)
+        principal.bind(who.principal)
+        if not self._addresses.concern(who.networks):
             await self._used(who)
-        return await continuation(details)
+            return await continuation(details)
+        handler = await continuation(details)
+        forwarded = [str(value) for name, value in metadata if name == FORWARDED_FOR]
 
-    def _principal(self, metadata: dict[str, str | bytes], method: str) -> Principal:
-        if self._keys is None:
-            return LOCAL
-        found = self._keys.find(_key(metadata))
+        async def checked(context: Any) -> None:
+            # Only a call that has begun knows its peer. It counts when it may be made: nobody else uses a limit up.
+            self._addresses.check(context.peer(), forwarded, who.networks)
+            await self._used(who)
+
+        return None if handler is None else guarded(handler, checked)
+
+    async def _identity(self, metadata: dict[str, str | bytes], method: str) -> Identity:
+        if self._callers is None:
+            if method.startswith(_KEYS):
+                raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_NO_ADMINISTRATOR)
+            return _EVERYONE
+        credential = _credential(metadata)
+        found = await self._callers.identify(credential) if credential else None
         if found is None:
-            raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if _key(metadata) else _NO_KEY)
-        service, _, name = method.strip("/").partition("/")
-        needed = ADMIN if service in _ADMINISTRATION else READ if name.startswith(_READING) else TRANSCRIBE
+            raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if credential else _NO_KEY)
+        needed = scope_of(method)
         if needed not in found.scopes and ADMIN not in found.scopes:
             raise SayItError(ErrorKind.PERMISSION_DENIED, scope=needed)
-        return Principal(key_id=found.id, tenant=found.tenant)
+        return found
 
 
-async def end_calls_of_old_keys(
-    keys: KeyRing, cut_off_of: Callable[[Callable[[Principal], bool], SayItError], None]
-) -> None:
+def scope_of(method: str) -> str:
+    """The scope that a method, "/package.Service/Method", needs; `admin` is enough for each."""
+    if method.startswith(_ADMINISTRATION):
+        return ADMIN
+    return READ if method.rpartition("/")[2].startswith(_READING) else TRANSCRIBE
+
+
+async def end_calls_of_old_keys(callers: Callers, server: RunningServer) -> None:
     """Ends the calls of keys that were revoked or are over meanwhile, streams among them; without end."""
-    told = ""
     while True:
-        keys.refresh()
-        if keys.problem not in {"", told}:
-            telemetry.logger().error("keys_file_unreadable", problem=keys.problem, keys="as before")
-        told = keys.problem
-        cut_off_of(lambda who: not keys.is_valid(who.key_id), SayItError(ErrorKind.UNAUTHENTICATED, cause="key ended"))
+        await callers.refresh(server.callers())
+        ended = SayItError(ErrorKind.UNAUTHENTICATED, cause="key ended")
+        server.cut_off_of(lambda who: not callers.is_valid(who), ended)
         await asyncio.sleep(CHECK_KEYS_S)
 
 
-def _key(metadata: dict[str, str | bytes]) -> str:
-    """The key from `authorization: Bearer …` or `x-api-key: …`; empty where there is none."""
+def _credential(metadata: dict[str, str | bytes]) -> str:
+    """What `authorization: Bearer …` or `x-api-key: …` says; empty where there is none."""
     authorization = str(metadata.get("authorization", ""))
     if authorization.lower().startswith(_BEARER):
         return authorization[len(_BEARER) :].strip()

@@ -1,7 +1,6 @@
-"""API keys: a file of salted hashes, made and revoked by the command line, read by the gateway.
+"""A file of API keys: salted hashes, made and revoked by the command line, read by the gateway.
 
-A key reads `sayit_<id>_<secret>`; the secret has 256 random bits, so that one round of SHA-256 is as good as any slow
-hash. The file is replaced atomically and readable by its owner only; a key cannot be recovered from it.
+The file is replaced atomically and readable by its owner only.
 """
 
 from __future__ import annotations
@@ -9,11 +8,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import fcntl
-import hashlib
-import hmac
 import json
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,14 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sayit.chassis.api_keys import new_secret, parts_of, same_secret
 from sayit.chassis.start import StartError
+from sayit.speech.api_keys import DEFAULT_SCOPES, OVERLAP_S, SCOPES, checked_addresses
+from sayit.speech.errors import SayItError
 
-#: What a key may be for: to send audio and change what one has; to read it; all, and what an operator does.
-SCOPES = TRANSCRIBE, READ, ADMIN = "transcribe", "read", "admin"
-#: Those of a key that was made without any, as all were before there were scopes.
-DEFAULT_SCOPES = (TRANSCRIBE, READ)
-
-_PREFIX = "sayit"
 _FORMAT = 1
 
 
@@ -58,6 +51,10 @@ class StoredKey:
     expires: str = ""
     #: What it may do, see `SCOPES`.
     scopes: tuple[str, ...] = DEFAULT_SCOPES
+    #: How many requests it may send, such as "600/minute"; empty: as the settings say.
+    requests: str = ""
+    #: Networks from which it may be used; none: from anywhere.
+    addresses: tuple[str, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -66,8 +63,7 @@ class StoredKey:
 
     def admits(self, secret: str) -> bool:
         """Whether the secret is this key's and the key is still valid."""
-        same = hmac.compare_digest(_hash(base64.b64decode(self.salt), secret), base64.b64decode(self.hash))
-        return same and self.valid
+        return same_secret(base64.b64decode(self.salt), base64.b64decode(self.hash), secret) and self.valid
 
 
 def create_key(
@@ -77,6 +73,8 @@ def create_key(
     name: str = "",
     scopes: Sequence[str] = DEFAULT_SCOPES,
     valid_for: timedelta | None = None,
+    requests: str = "",
+    addresses: Sequence[str] = (),
 ) -> tuple[StoredKey, str]:
     """Adds a key to the file, which is made where there is none.
 
@@ -86,31 +84,64 @@ def create_key(
         name: for people.
         scopes: some of `SCOPES`.
         valid_for: how long; None: until it is revoked.
+        requests: how many requests it may send; empty: as the settings say.
+        addresses: networks from which it may be used; none: from anywhere.
 
     Returns:
         The stored key, and the key itself: it cannot be read again.
 
     Raises:
-        KeysFileError: the file cannot be read or written, the tenant is empty, or there is no such scope.
+        KeysFileError: the file cannot be read or written, the tenant is empty, or a scope, limit or network is none.
     """
     if not tenant:
         raise KeysFileError("a key needs a tenant")
     if not scopes or not set(scopes) <= set(SCOPES):
         raise KeysFileError(f"a key's scopes are some of {', '.join(SCOPES)}")
-    key_id, secret, salt = secrets.token_hex(6), secrets.token_urlsafe(32), secrets.token_bytes(16)
-    key = StoredKey(
-        id=key_id,
-        tenant=tenant,
-        name=name,
-        salt=base64.b64encode(salt).decode(),
-        hash=base64.b64encode(_hash(salt, secret)).decode(),
-        created=_after(),
-        expires="" if valid_for is None else _after(valid_for),
-        scopes=tuple(scopes),
+    from sayit.chassis.quotas import limits_of  # noqa: PLC0415 - takes a while, and a gateway need not
+
+    try:
+        limits_of(requests)
+        networks = checked_addresses(addresses)
+    except (ValueError, SayItError) as error:
+        raise KeysFileError(str(error)) from None
+    key, text = _with_secret(
+        StoredKey(
+            id="",
+            tenant=tenant,
+            name=name,
+            salt="",
+            hash="",
+            created=_after(),
+            expires="" if valid_for is None else _after(valid_for),
+            scopes=tuple(scopes),
+            requests=requests,
+            addresses=networks,
+        )
     )
     with _locked(path):
         _write(path, (*(list_keys(path) if path.exists() else ()), key))
-    return key, f"{_PREFIX}_{key_id}_{secret}"
+    return key, text
+
+
+def rotate_key(path: Path, key_id: str, overlap: timedelta = timedelta(seconds=OVERLAP_S)) -> tuple[StoredKey, str]:
+    """Adds a key that may do what an old one may, for as long; the old one ends after the overlap, if not before.
+
+    Raises:
+        KeysFileError: the file cannot be read or written, or holds no such key that is valid.
+    """
+    with _locked(path):
+        keys = {key.id: key for key in list_keys(path)}
+        old = keys.get(key_id)
+        if old is None or not old.valid:
+            raise KeysFileError(f"{path} holds no valid key {key_id}")
+        until = _after(overlap)
+        length = datetime.fromisoformat(old.expires) - datetime.fromisoformat(old.created) if old.expires else None
+        expires = "" if length is None else _after(length)
+        new, text = _with_secret(dataclasses.replace(old, created=_after(), expires=expires))
+        if not old.expires or datetime.fromisoformat(until) < datetime.fromisoformat(old.expires):
+            keys[key_id] = dataclasses.replace(old, expires=until)
+        _write(path, (*keys.values(), new))
+    return new, text
 
 
 def revoke_key(path: Path, key_id: str) -> StoredKey:
@@ -151,10 +182,13 @@ class KeyRing:
     def find(self, key: str) -> StoredKey | None:
         """What is stored of a key; None for one that was never issued, was revoked, or is over."""
         self.refresh()
-        prefix, _, rest = key.partition("_")
-        key_id, _, secret = rest.partition("_")
+        key_id, secret = parts_of(key) or ("", "")
         stored = self._keys.get(key_id)
-        return stored if prefix == _PREFIX and stored is not None and stored.admits(secret) else None
+        return stored if stored is not None and stored.admits(secret) else None
+
+    def holds(self, key_id: str) -> bool:
+        """Whether the key with this id is one of the file's."""
+        return key_id in self._keys
 
     def is_valid(self, key_id: str) -> bool:
         """Whether the key with this id still admits its holder."""
@@ -180,8 +214,11 @@ class KeyRing:
         return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
-def _hash(salt: bytes, secret: str) -> bytes:
-    return hashlib.sha256(salt + secret.encode()).digest()
+def _with_secret(key: StoredKey) -> tuple[StoredKey, str]:
+    """The key with an id and a new secret's hash, and what it reads."""
+    secret = new_secret()
+    salt, hashed = base64.b64encode(secret.salt).decode(), base64.b64encode(secret.hash).decode()
+    return dataclasses.replace(key, id=secret.key_id, salt=salt, hash=hashed), secret.text
 
 
 def _after(time: timedelta = timedelta()) -> str:
@@ -206,7 +243,14 @@ def list_keys(path: Path) -> tuple[StoredKey, ...]:
                 f"{path} is a file of keys in format {document['format']}; this version reads {_FORMAT}"
             )
         return tuple(
-            StoredKey(**{**entry, "scopes": tuple(entry.get("scopes", DEFAULT_SCOPES))}) for entry in document["keys"]
+            StoredKey(
+                **{
+                    **entry,
+                    "scopes": tuple(entry.get("scopes", DEFAULT_SCOPES)),
+                    "addresses": tuple(entry.get("addresses", ())),
+                }
+            )
+            for entry in document["keys"]
         )
     except (KeyError, TypeError):
         raise KeysFileError(f"{path} is no file of keys") from None

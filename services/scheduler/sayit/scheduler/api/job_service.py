@@ -15,6 +15,7 @@ from sayit.chassis import principal, telemetry
 from sayit.chassis.principal import Principal
 from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.scheduler.api.job_control import Control
+from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.api.live_calls import LiveCalls, job_request
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
@@ -26,6 +27,7 @@ from sayit.scheduler.ingest.vocabularies import Vocabularies
 from sayit.scheduler.jobs.records import UploadRecord
 from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import system_service_pb2 as system_pb
@@ -49,6 +51,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     overview: Overview
     vocabularies: Vocabularies
     live: LiveCalls
+    keys: KeyControl
 
     async def CreateJob(self, request_iterator: AsyncIterator[service_pb.CreateJobRequest], context: Context) -> pb.Job:
         """Accepts a job on the audio that follows, or on an upload."""
@@ -229,6 +232,33 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         """Deletes a vocabulary."""
         await self.vocabularies.store.delete_vocabulary(principal.current().tenant, request.name)
         return Empty()
+
+    async def CreateKey(self, request: key_pb.CreateKeyRequest, context: Context) -> key_pb.CreateKeyResponse:
+        """Makes a key."""
+        made = await self.keys.create(
+            principal.current().tenant,
+            name=request.name,
+            scopes=request.scopes,
+            valid_for_s=wire.seconds_of_duration(request.valid_for) if request.HasField("valid_for") else None,
+            requests=request.requests,
+            addresses=request.addresses,
+        )
+        return key_pb.CreateKeyResponse(key=wire.key_to_proto(made.key), secret=made.secret)
+
+    async def ListKeys(self, request: key_pb.ListKeysRequest, context: Context) -> key_pb.ListKeysResponse:
+        """Lists keys."""
+        found = await self.keys.store.list_keys(principal.current().tenant)
+        return key_pb.ListKeysResponse(keys=map(wire.key_to_proto, found))
+
+    async def RevokeKey(self, request: key_pb.RevokeKeyRequest, context: Context) -> key_pb.ApiKey:
+        """Revokes a key."""
+        return wire.key_to_proto(await self.keys.store.revoke_key(principal.current().tenant, request.key_id))
+
+    async def RotateKey(self, request: key_pb.RotateKeyRequest, context: Context) -> key_pb.CreateKeyResponse:
+        """Makes a key in place of one."""
+        overlap_s = wire.seconds_of_duration(request.overlap) if request.HasField("overlap") else None
+        made = await self.keys.rotate(principal.current().tenant, request.key_id, overlap_s=overlap_s)
+        return key_pb.CreateKeyResponse(key=wire.key_to_proto(made.key), secret=made.secret)
 
     async def StreamingRecognize(  # type: ignore[override] # a coroutine that writes, which grpc.aio takes as well
         self, request_iterator: AsyncIterator[live_pb.StreamingRecognizeRequest], context: Context

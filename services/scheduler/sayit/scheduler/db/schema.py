@@ -301,6 +301,29 @@ usage = Table(
     Column("seconds", Double),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    #: The public part of what the key reads.
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    #: Separated by spaces.
+    Column("scopes", Text, nullable=False),
+    #: Random bytes, and SHA-256 of them and the secret.
+    Column("salt", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("expires_s", Double),
+    Column("revoked_s", Double),
+    #: To about a minute.
+    Column("last_used_s", Double),
+    #: How many requests it may send; empty: as the installation's keys do.
+    Column("requests", Text, nullable=False, server_default=""),
+    #: Networks from which it may be used, separated by spaces; empty: from anywhere.
+    Column("addresses", Text, nullable=False, server_default=""),
+)
+
 object_garbage = Table(
     "bin",
     metadata,

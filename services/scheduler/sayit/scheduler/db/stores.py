@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sayit.scheduler.db.api_keys import KeyStore
 from sayit.scheduler.db.audit import AuditStore
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
@@ -42,6 +43,7 @@ class Stores:
     corrections: CorrectionStore
     audit: AuditStore
     usage: UsageStore
+    api_keys: KeyStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -78,6 +80,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 corrections=CorrectionStore(database, rules),
                 audit=AuditStore(database, rules),
                 usage=UsageStore(database, rules),
+                api_keys=KeyStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,
             )

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, or_, select
 
 from sayit.scheduler.db import object_gc
 from sayit.scheduler.db.audit import record
@@ -14,6 +14,7 @@ from sayit.scheduler.db.engine import deleted
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import (
+    api_keys,
     attempts,
     audit,
     cache,
@@ -44,6 +45,8 @@ from sayit.speech.jobs import JobState
 BATCH = 50
 #: Seconds after which a silent transcriber's row goes.
 FORGET_TRANSCRIBER_S = 3600.0
+#: Seconds for which a key that has ended is still listed.
+KEEP_ENDED_KEYS_S = 30 * 86_400.0
 
 
 def _waiting_of_jobs() -> Select[Any]:
@@ -203,6 +206,8 @@ class TranscriberStore(Store):
         connection.execute(delete(audit).where(audit.c.at_s < now_s - self._rules.audit_s))
         connection.execute(delete(usage).where(usage.c.ended_s < now_s - self._rules.usage_s))
         connection.execute(delete(webhooks).where(webhooks.c.expires_s < now_s))
+        ended = or_(api_keys.c.revoked_s < now_s - KEEP_ENDED_KEYS_S, api_keys.c.expires_s < now_s - KEEP_ENDED_KEYS_S)
+        connection.execute(delete(api_keys).where(ended))
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 
     @writes

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from sayit.v1 import key_service_pb2 as sayit_dot_v1_dot_key__service__pb2
 from sayit.v1 import live_service_pb2 as sayit_dot_v1_dot_live__service__pb2
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 from sayit.v1 import system_service_pb2 as sayit_dot_v1_dot_system__service__pb2
@@ -140,6 +141,26 @@ class JobServiceStub(object):
                 '/sayit.internal.v1.JobService/DeleteVocabulary',
                 request_serializer=sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.CreateKey = channel.unary_unary(
+                '/sayit.internal.v1.JobService/CreateKey',
+                request_serializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.FromString,
+                _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/sayit.internal.v1.JobService/ListKeys',
+                request_serializer=sayit_dot_v1_dot_key__service__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_key__service__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
+        self.RevokeKey = channel.unary_unary(
+                '/sayit.internal.v1.JobService/RevokeKey',
+                request_serializer=sayit_dot_v1_dot_key__service__pb2.RevokeKeyRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_key__service__pb2.ApiKey.FromString,
+                _registered_method=True)
+        self.RotateKey = channel.unary_unary(
+                '/sayit.internal.v1.JobService/RotateKey',
+                request_serializer=sayit_dot_v1_dot_key__service__pb2.RotateKeyRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.FromString,
                 _registered_method=True)
         self.StreamingRecognize = channel.stream_stream(
                 '/sayit.internal.v1.JobService/StreamingRecognize',
@@ -297,6 +318,34 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateKey(self, request, context):
+        """As KeyService.CreateKey.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """As KeyService.ListKeys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeKey(self, request, context):
+        """As KeyService.RevokeKey.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKey(self, request, context):
+        """As KeyService.RotateKey.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamingRecognize(self, request_iterator, context):
         """As LiveService.StreamingRecognize.
         """
@@ -413,6 +462,26 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.DeleteVocabulary,
                     request_deserializer=sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CreateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateKey,
+                    request_deserializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=sayit_dot_v1_dot_key__service__pb2.ListKeysRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_key__service__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'RevokeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeKey,
+                    request_deserializer=sayit_dot_v1_dot_key__service__pb2.RevokeKeyRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_key__service__pb2.ApiKey.SerializeToString,
+            ),
+            'RotateKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKey,
+                    request_deserializer=sayit_dot_v1_dot_key__service__pb2.RotateKeyRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.SerializeToString,
             ),
             'StreamingRecognize': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamingRecognize,
@@ -966,6 +1035,114 @@ class JobService(object):
             '/sayit.internal.v1.JobService/DeleteVocabulary',
             sayit_dot_v1_dot_vocabulary__service__pb2.DeleteVocabularyRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/CreateKey',
+            sayit_dot_v1_dot_key__service__pb2.CreateKeyRequest.SerializeToString,
+            sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/ListKeys',
+            sayit_dot_v1_dot_key__service__pb2.ListKeysRequest.SerializeToString,
+            sayit_dot_v1_dot_key__service__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/RevokeKey',
+            sayit_dot_v1_dot_key__service__pb2.RevokeKeyRequest.SerializeToString,
+            sayit_dot_v1_dot_key__service__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/RotateKey',
+            sayit_dot_v1_dot_key__service__pb2.RotateKeyRequest.SerializeToString,
+            sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Gateway to scheduler. Private: it may change with every version."""
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from sayit.v1 import key_service_pb2 as _key_service_pb2
 from sayit.v1 import live_service_pb2 as _live_service_pb2
 from sayit.v1 import resources_pb2 as _resources_pb2
 from sayit.v1 import system_service_pb2 as _system_service_pb2
@@ -79,6 +80,14 @@ class JobServiceStub:
     """As VocabularyService.ListVocabularies."""
     DeleteVocabulary: _grpc.UnaryUnaryMultiCallable[_vocabulary_service_pb2.DeleteVocabularyRequest, _empty_pb2.Empty]
     """As VocabularyService.DeleteVocabulary."""
+    CreateKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.CreateKeyRequest, _key_service_pb2.CreateKeyResponse]
+    """As KeyService.CreateKey."""
+    ListKeys: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.ListKeysRequest, _key_service_pb2.ListKeysResponse]
+    """As KeyService.ListKeys."""
+    RevokeKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.RevokeKeyRequest, _key_service_pb2.ApiKey]
+    """As KeyService.RevokeKey."""
+    RotateKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.RotateKeyRequest, _key_service_pb2.CreateKeyResponse]
+    """As KeyService.RotateKey."""
     StreamingRecognize: _grpc.StreamStreamMultiCallable[_live_service_pb2.StreamingRecognizeRequest, _live_service_pb2.StreamingRecognizeResponse]
     """As LiveService.StreamingRecognize."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]
@@ -129,6 +138,14 @@ class JobServiceAsyncStub(JobServiceStub):
     """As VocabularyService.ListVocabularies."""
     DeleteVocabulary: _aio.UnaryUnaryMultiCallable[_vocabulary_service_pb2.DeleteVocabularyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """As VocabularyService.DeleteVocabulary."""
+    CreateKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.CreateKeyRequest, _key_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
+    """As KeyService.CreateKey."""
+    ListKeys: _aio.UnaryUnaryMultiCallable[_key_service_pb2.ListKeysRequest, _key_service_pb2.ListKeysResponse]  # type: ignore[assignment]
+    """As KeyService.ListKeys."""
+    RevokeKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.RevokeKeyRequest, _key_service_pb2.ApiKey]  # type: ignore[assignment]
+    """As KeyService.RevokeKey."""
+    RotateKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.RotateKeyRequest, _key_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
+    """As KeyService.RotateKey."""
     StreamingRecognize: _aio.StreamStreamMultiCallable[_live_service_pb2.StreamingRecognizeRequest, _live_service_pb2.StreamingRecognizeResponse]  # type: ignore[assignment]
     """As LiveService.StreamingRecognize."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]  # type: ignore[assignment]
@@ -296,6 +313,38 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """As VocabularyService.DeleteVocabulary."""
+
+    @_abc_1.abstractmethod
+    def CreateKey(
+        self,
+        request: _key_service_pb2.CreateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_key_service_pb2.CreateKeyResponse, _abc.Awaitable[_key_service_pb2.CreateKeyResponse]]:
+        """As KeyService.CreateKey."""
+
+    @_abc_1.abstractmethod
+    def ListKeys(
+        self,
+        request: _key_service_pb2.ListKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_key_service_pb2.ListKeysResponse, _abc.Awaitable[_key_service_pb2.ListKeysResponse]]:
+        """As KeyService.ListKeys."""
+
+    @_abc_1.abstractmethod
+    def RevokeKey(
+        self,
+        request: _key_service_pb2.RevokeKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_key_service_pb2.ApiKey, _abc.Awaitable[_key_service_pb2.ApiKey]]:
+        """As KeyService.RevokeKey."""
+
+    @_abc_1.abstractmethod
+    def RotateKey(
+        self,
+        request: _key_service_pb2.RotateKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_key_service_pb2.CreateKeyResponse, _abc.Awaitable[_key_service_pb2.CreateKeyResponse]]:
+        """As KeyService.RotateKey."""
 
     @_abc_1.abstractmethod
     def StreamingRecognize(

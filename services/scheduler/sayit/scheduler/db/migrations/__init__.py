@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of `schema`.
-NEWEST = "0012"
+NEWEST = "0013"
 
 _version = Table(
     "alembic_version",

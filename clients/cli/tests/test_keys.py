@@ -1,0 +1,134 @@
+"""`sayit keys` on a database, and on a service."""
+
+# ruff: noqa: D102, N802 - the methods are the proto's, which names and documents them
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from typer.testing import CliRunner
+
+from sayit.cli.application import app
+from sayit.v1 import key_service_pb2 as pb
+from sayit.v1 import key_service_pb2_grpc
+
+
+def sayit(*arguments: str, status: int = 0) -> str:
+    """What the command prints on standard output."""
+    result = CliRunner().invoke(app, list(arguments))
+    found = getattr(result.exception, "status", result.exit_code) if result.exception else result.exit_code
+    assert found == status, (result.output, result.exception)
+    return result.stdout
+
+
+def test_keys_of_a_database_are_made_listed_rotated_and_revoked(tmp_path: Path) -> None:
+    """Before a suite ever ran; what a key reads is printed once, alone; the log says that the operator did it."""
+    data = ("--data", str(tmp_path / "data"))
+    made = sayit("keys", "create", *data, "--tenant", "app", "--scope", "read", "--from", "10.0.0.0/8", "--days", "2")
+    secret = made.strip()
+    assert secret.startswith("sayit_")
+    key_id = secret.split("_")[1]
+    [listed] = json.loads(sayit("keys", "list", *data, "--json"))
+    assert (listed["id"], listed["tenant"], listed["scopes"], listed["addresses"]) == (
+        key_id,
+        "app",
+        ["read"],
+        ["10.0.0.0/8"],
+    )
+    assert listed["expires"]
+    assert (listed["revoked"], listed["last_used"]) == (None, None)
+    assert secret not in sayit("keys", "list", *data)
+    second = json.loads(sayit("keys", "rotate", key_id, *data, "--overlap", "1", "--json"))
+    assert second["tenant"] == "app"
+    assert sayit("keys", "revoke", key_id, *data).startswith(f"{key_id}: revoked")
+    ended, new = json.loads(sayit("keys", "list", *data, "--json"))
+    assert (bool(ended["revoked"]), new["id"], new["revoked"]) == (True, second["id"], None)
+    rows = [json.loads(line) for line in sayit("audit", *data).splitlines()]
+    assert [(row["action"], row["key_id"]) for row in rows] == [
+        ("key.create", "operator"),
+        ("key.rotate", "operator"),
+        ("key.revoke", "operator"),
+    ]
+
+
+def test_what_cannot_be_done_is_told(tmp_path: Path) -> None:
+    """A key that is not there, a network that is none, a file that is not named: nothing is changed."""
+    data = ("--data", str(tmp_path))
+    sayit("keys", "revoke", "none", *data, status=1)
+    sayit("keys", "rotate", "none", *data, status=1)
+    sayit("keys", "create", *data, "--from", "home", status=1)
+    sayit("keys", "list", *data, "--in", "file", status=2)
+    assert json.loads(sayit("keys", "list", *data, "--json")) == []
+
+
+class Service(key_service_pb2_grpc.KeyServiceServicer):
+    """A gateway that knows one key."""
+
+    def __init__(self) -> None:
+        self.credentials: list[Any] = []
+        self.requests: list[Any] = []
+
+    def _note(self, request: Any, context: Any) -> None:
+        self.requests.append(request)
+        self.credentials.append(dict(context.invocation_metadata()).get("authorization"))
+
+    def CreateKey(self, request: Any, context: Any) -> pb.CreateKeyResponse:
+        self._note(request, context)
+        return pb.CreateKeyResponse(key=pb.ApiKey(id="k1", tenant="mine", name=request.name), secret="sayit_k1_s")
+
+    def ListKeys(self, request: Any, context: Any) -> pb.ListKeysResponse:
+        self._note(request, context)
+        return pb.ListKeysResponse(keys=[pb.ApiKey(id="k1", tenant="mine")])
+
+    def RevokeKey(self, request: Any, context: Any) -> pb.ApiKey:
+        self._note(request, context)
+        key = pb.ApiKey(id=request.key_id)
+        key.revoke_time.seconds = 1
+        return key
+
+    def RotateKey(self, request: Any, context: Any) -> pb.CreateKeyResponse:
+        self._note(request, context)
+        return pb.CreateKeyResponse(key=pb.ApiKey(id="k2"), secret="sayit_k2_s")
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[Service, str]]:
+    """A gateway that runs, and its address."""
+    made = Service()
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    key_service_pb2_grpc.add_KeyServiceServicer_to_server(made, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield made, f"127.0.0.1:{port}"
+    ended = server.stop(None)
+    assert isinstance(ended, threading.Event)
+    ended.wait()
+
+
+def test_keys_of_ones_own_tenant_are_managed_through_the_service(service: tuple[Service, str]) -> None:
+    """With the caller's own key, which says the tenant."""
+    made, address = service
+    there = ("--in", "service", "--server", address, "--api-key", "sayit_admin_x")
+    assert sayit("keys", "create", *there, "--name", "phone", "--days", "1").strip() == "sayit_k1_s"
+    assert (made.requests[0].name, made.requests[0].valid_for.seconds) == ("phone", 86_400)
+    assert json.loads(sayit("keys", "list", *there, "--json"))[0]["id"] == "k1"
+    assert sayit("keys", "revoke", "k1", *there).startswith("k1: revoked 1970")
+    assert sayit("keys", "rotate", "k1", *there, "--overlap", "2").strip() == "sayit_k2_s"
+    assert made.requests[-1].overlap.seconds == 7200
+    assert set(made.credentials) == {"Bearer sayit_admin_x"}
+
+
+def test_a_service_that_is_not_there_is_told() -> None:
+    """As for every command that needs one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    result = CliRunner().invoke(app, ["keys", "list", "--in", "service", "--server", address])
+    assert result.exit_code != 0

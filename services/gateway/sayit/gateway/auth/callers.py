@@ -1,0 +1,84 @@
+"""Who calls: by the file of keys, by the keys of the database, by an identity provider's tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from sayit.chassis import telemetry
+from sayit.chassis.api_keys import parts_of
+from sayit.chassis.principal import Principal
+from sayit.gateway.auth.identity import Identity
+from sayit.gateway.auth.keys import KeyRing, StoredKey
+from sayit.gateway.auth.stored_keys import StoredKeys
+from sayit.gateway.auth.tokens import TOKEN_ID, Tokens, is_token
+from sayit.gateway.settings import networks_of
+from sayit.speech.api_keys import ApiKey
+from sayit.speech.errors import SayItError
+
+
+class Callers:
+    """All who may call.
+
+    Args:
+        file: keys of a file; None where there is none.
+        stored: keys of the database.
+        tokens: an identity provider's tokens; None where none are taken.
+    """
+
+    def __init__(self, file: KeyRing | None, stored: StoredKeys, tokens: Tokens | None = None) -> None:
+        self._file = file
+        self._stored = stored
+        self._tokens = tokens
+        #: What was last told to be wrong with the file.
+        self._told = ""
+
+    async def identify(self, credential: str) -> Identity | None:
+        """Who it is that sends this; None for nobody.
+
+        Raises:
+            SayItError: UNAVAILABLE while that cannot be found out.
+        """
+        if self._tokens is not None and is_token(credential):
+            return await self._tokens.identify(credential)
+        found: StoredKey | ApiKey | None
+        if self._file is not None:
+            self._file.refresh()
+        if self._file is not None and self._file.holds((parts_of(credential) or ("",))[0]):
+            found = self._file.find(credential)
+        else:
+            found = await self._stored.find(credential)
+        if found is None:
+            return None
+        return Identity(
+            principal=Principal(key_id=found.id, tenant=found.tenant),
+            scopes=found.scopes,
+            requests=found.requests,
+            networks=networks_of(",".join(found.addresses)),
+        )
+
+    def is_valid(self, who: Principal) -> bool:
+        """Whether a caller that was identified may go on."""
+        if who.key_id.startswith(TOKEN_ID):
+            return who.expires_s > time.time()
+        if self._file is not None and self._file.holds(who.key_id):
+            return self._file.is_valid(who.key_id)
+        return self._stored.is_valid(who.key_id)
+
+    async def refresh(self, running: Collection[Principal]) -> None:
+        """Looks at all keys again; those who have calls that run are in use."""
+        if self._file is not None:
+            self._file.refresh()
+            if self._file.problem not in {"", self._told}:
+                telemetry.logger().error("keys_file_unreadable", problem=self._file.problem, keys="as before")
+            self._told = self._file.problem
+        if self._tokens is not None:
+            self._tokens.refresh()
+        ids = {who.key_id for who in running if not (self._of_file(who) or who.key_id.startswith(TOKEN_ID))}
+        try:
+            await self._stored.refresh(ids)
+        except SayItError as error:
+            telemetry.logger().debug("keys_not_refreshed", cause=error.cause)
+
+    def _of_file(self, who: Principal) -> bool:
+        return self._file is not None and self._file.holds(who.key_id)

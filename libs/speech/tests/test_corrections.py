@@ -147,6 +147,27 @@ def test_names_are_in_every_form():
     assert "<v Lee>" in render(done, Format.VTT)
 
 
+def test_each_part_of_a_split_segment_may_have_another_speaker():
+    """A line of `speaker` for each part, also where one was removed; an empty one leaves the channel's name."""
+    split = SegmentCorrection(segment=0, words={1: "\n", 2: "\nthree", 3: "\nfour"}, speaker="Kim\nPark\n\nLee  B")
+    done = after(split, SegmentCorrection(segment=1, text="five\nsix", speaker="Kim"), c0="Choi")
+    assert [(one.speaker, one.text) for one in done.segments] == [
+        *[("Kim", "one"), ("Choi", "three"), ("Lee B", "four")],
+        *[("Kim", "five"), ("Kim", "six"), ("Choi", "seven eight")],
+    ]
+    assert render(done, Format.TXT).startswith("Kim: one\nChoi: three\nLee B: four\n")
+    plain = checked_corrections(Corrections(segments=(SegmentCorrection(segment=0, speaker=" \n "),)), TALK)
+    assert plain.segments[0].speaker == ""
+
+
+def test_a_split_begins_a_paragraph():
+    """In Markdown, as on the page."""
+    done = after(SegmentCorrection(segment=0, words={2: "\nthree"}))
+    assert render(done, Format.MD) == (
+        "**00:00:00** one two\n\n**00:00:02** three four\n\n**00:00:10** five six\n\n**00:00:20** seven eight\n"
+    )
+
+
 lines = st.lists(st.sampled_from(["one", "two", "x", "three four", "seven", "é", "Z Z Z"]), max_size=6).map("\n".join)
 changes = st.builds(
     lambda number, text, words, joined: SegmentCorrection(

@@ -22,8 +22,11 @@ def corrected(model: Transcript, corrections: Corrections) -> Transcript:
     last: dict[int, int] = {}
     for segment in model.segments:
         change = changes.get(segment.id, unchanged(segment.id))
-        name = change.speaker or corrections.names.get(str(segment.channel), segment.speaker)
-        parts = [replace(part, speaker=name) for part in _parts(segment, change)]
+        own = change.speaker.split("\n")
+        name = corrections.names.get(str(segment.channel), segment.speaker)
+        parts = [
+            replace(part, speaker=own[min(place, len(own) - 1)] or name) for place, part in _parts(segment, change)
+        ]
         if change.joined and parts and segment.channel in last:
             place = last[segment.channel]
             found[place] = _joined(found[place], parts.pop(0))
@@ -34,49 +37,54 @@ def corrected(model: Transcript, corrections: Corrections) -> Transcript:
     return replace(model, segments=tuple(found), version=corrections.version)
 
 
-def _parts(segment: Segment, change: SegmentCorrection) -> list[Segment]:
-    """The segments that a segment becomes."""
+def _parts(segment: Segment, change: SegmentCorrection) -> list[tuple[int, Segment]]:
+    """The segments that a segment becomes, each with its place among its parts, of which some may be removed."""
     if change.text is not None:
         lines = change.text.splitlines()
-        timed = list(_timed(segment, lines))
+        timed = list(enumerate(_timed(segment, lines)))
     elif change.words:
-        timed = list(_lines_of(segment, change.words))
-        lines = ["".join(word.text for word in words).strip() for words in timed]
+        timed = [(place, words) for place, words in enumerate(_lines_of(segment, change.words)) if words]
+        lines = ["".join(word.text for word in words).strip() for _, words in timed]
     else:
-        return [segment]
+        return [(0, segment)]
     return [
-        replace(
-            segment,
-            start_s=segment.start_s if place == 0 else words[0].start_s,
-            end_s=segment.end_s if place == len(lines) - 1 else words[-1].end_s,
-            text=line,
-            words=tuple(words) if segment.words else (),
+        (
+            place,
+            replace(
+                segment,
+                start_s=segment.start_s if number == 0 else words[0].start_s,
+                end_s=segment.end_s if number == len(lines) - 1 else words[-1].end_s,
+                text=line,
+                words=tuple(words) if segment.words else (),
+            ),
         )
-        for place, (line, words) in enumerate(zip(lines, timed, strict=True))
+        for number, (line, (place, words)) in enumerate(zip(lines, timed, strict=True))
     ]
 
 
 def _lines_of(segment: Segment, texts: Mapping[int, str]) -> Iterator[list[Word]]:
-    """The segment's words, some with other texts, in lines."""
+    """The segment's words, some with other texts, in lines; one whose words are all removed is empty."""
     line: list[Word] = []
+    begun = False  # whether a word was in this line, removed or not
     for place, word in enumerate(segment.words):
         if place not in texts:
             line.append(word)
+            begun = True
             continue
         space = word.text[: len(word.text) - len(word.text.lstrip())]
         parts = texts[place].split("\n")
         letters = sum(map(len, parts)) or 1
         done = 0
         for number, part in enumerate(parts):
-            if number and line:
+            if number and begun:
                 yield line
-                line = []
+                line, begun = [], False
             begin_s, end_s = (word.start_s + word.duration_s * share / letters for share in (done, done + len(part)))
             if part:
                 line.append(Word(text=space + part, start_s=begin_s, end_s=end_s, probability=1.0))
             done += len(part)
-    if line:
-        yield line
+            begun = begun or number == len(parts) - 1 or bool(part)
+    yield line
 
 
 def _timed(segment: Segment, lines: Sequence[str]) -> Iterator[list[Word]]:

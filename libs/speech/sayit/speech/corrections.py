@@ -36,7 +36,8 @@ class SegmentCorrection:
     words: Mapping[int, str] = field(default_factory=dict)
     #: Whether it continues the segment before it in its channel.
     joined: bool = False
-    #: Who speaks, in place of the name that `names` has.
+    #: Who speaks, in place of the name that `names` has; a line for each part of a split segment, empty for that name.
+    #: The last one is also for the parts after it.
     speaker: str = ""
 
 
@@ -95,14 +96,16 @@ def _checked(change: SegmentCorrection, segment: Segment | None) -> SegmentCorre
     if any(not 0 <= place < len(segment.words) for place in change.words):
         raise _invalid("segments", f"segment {change.segment} has {len(segment.words)} words")
     _check(change.text or "", "text", MAX_TEXT_CHARS)
-    _check(change.speaker, "speaker", MAX_NAME_CHARS)
+    _check(change.speaker, "speaker", MAX_TEXT_CHARS)
+    for name in change.speaker.split("\n"):
+        _check(name, "speaker", MAX_NAME_CHARS)
     for word in change.words.values():
         _check(word, "words", MAX_WORD_CHARS)
     return replace(
         change,
         text=None if change.text is None else "\n".join(filter(None, map(_plain, change.text.split("\n")))),
         words={place: "\n".join(map(_plain, text.split("\n"))) for place, text in sorted(change.words.items())},
-        speaker=_plain(change.speaker),
+        speaker="\n".join(map(_plain, change.speaker.split("\n"))) if change.speaker.strip() else "",
     )
 
 

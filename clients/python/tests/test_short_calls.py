@@ -19,7 +19,7 @@ READS = {
     "CancelJob": lambda client: client.cancel(JOB),
     "DeleteJob": lambda client: client.delete(JOB),
     "GetTranscript": lambda client: client.transcript(JOB),
-    "UpdateJob": lambda client: client.keep(JOB),
+    "UpdateJob": lambda client: client.update(JOB, filename="x", labels={"a": "b"}),
     "UpdateTranscript": lambda client: client.correct(JOB, expected_version=0, names={"1": "Kim"}),
     "GetCorrections": lambda client: client.corrections(JOB),
     "ListTranscriptVersions": lambda client: client.transcript_versions(JOB),

@@ -369,7 +369,10 @@ export interface paths {
         delete: operations["deleteJob"];
         options?: never;
         head?: never;
-        /** Keep a job that has ended, or let it expire; one that is corrected is kept until this says otherwise */
+        /**
+         * Change a job's name or labels; keep one that has ended, or let it expire
+         * @description One that is corrected is kept until this says otherwise.
+         */
         patch: operations["updateJob"];
         trace?: never;
     };
@@ -1747,7 +1750,7 @@ export interface components {
             segment: number;
             /**
              * Speaker
-             * @description Who speaks, in place of the name that `names` has.
+             * @description Who speaks, in place of the name that `names` has; a line for each part of a split segment.
              * @default
              */
             speaker: string;
@@ -5263,10 +5266,22 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
+                     * Filename
+                     * @description The name that is shown; at most 255 characters.
+                     */
+                    filename?: string | null;
+                    /**
                      * Kept
                      * @description Whether it is kept until it is deleted; else it expires as a job that ends now.
                      */
-                    kept: boolean;
+                    kept?: boolean | null;
+                    /**
+                     * Labels
+                     * @description All its labels from then on.
+                     */
+                    labels?: {
+                        [key: string]: string;
+                    } | null;
                 };
             };
         };

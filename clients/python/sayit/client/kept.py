@@ -87,7 +87,26 @@ class KeptCalls:
 
     async def keep(self, job_id: str, *, kept: bool = True) -> Job:
         """Keeps an ended job until it is deleted, or lets it expire as one that ends now; JOB_NOT_FINISHED before."""
-        request = service_pb.UpdateJobRequest(job_id=job_id, kept=kept)
+        return await self.update(job_id, kept=kept)
+
+    async def update(
+        self,
+        job_id: str,
+        *,
+        kept: bool | None = None,
+        filename: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Changes what a job is besides its transcript; what is None stays.
+
+        Args:
+            job_id: the job.
+            kept: as for `keep`.
+            filename: the name that is shown.
+            labels: all of its labels from then on.
+        """
+        asked = None if labels is None else service_pb.LabelSet(labels=labels)
+        request = service_pb.UpdateJobRequest(job_id=job_id, kept=kept, filename=filename, labels=asked)
         return job_from_proto(await self._connection.unary(self._connection.jobs.UpdateJob, request))
 
     async def transcript(self, job_id: str, *, version: int | None = None, raw: bool = False) -> Transcript:

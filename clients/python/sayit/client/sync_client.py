@@ -135,6 +135,7 @@ class Client:
     cancel = _blocking(AsyncClient.cancel)
     delete = _blocking(AsyncClient.delete)
     keep = _blocking(AsyncClient.keep)
+    update = _blocking(AsyncClient.update)
     transcript = _blocking(AsyncClient.transcript)
     render = _blocking(AsyncClient.render)
     render_bytes = _blocking(AsyncClient.render_bytes)

@@ -55,6 +55,34 @@ def texts(*lines: str) -> list[pb.SegmentCorrection]:
 
 
 @pytest.mark.usefixtures("both_databases")
+async def test_a_job_gets_another_name_and_other_labels(tmp_path: Path, redis_url: str) -> None:
+    """Also while it runs; what is absent stays, labels are replaced as a whole, and another tenant has no such job."""
+    async with suite(tmp_path, redis_url) as s:
+        job = await s.create(SHORT, language="ko")
+
+        async def change(who: Principal = ALICE, **request: Any) -> pb.Job:
+            with principal.use(who):
+                changed: pb.Job = await s.jobs.UpdateJob(service_pb.UpdateJobRequest(job_id=job.id, **request))
+            return changed
+
+        named = await change(filename="  면담\t1 ", labels=service_pb.LabelSet(labels={"project": "a", "tags": "b, c"}))
+        assert (named.filename, dict(named.labels)) == ("면담 1", {"project": "a", "tags": "b, c"})
+        assert dict((await change(filename="2")).labels) == dict(named.labels)
+        assert not (await change(labels=service_pb.LabelSet())).labels
+        assert (await s.get(job.id)).filename == "2"
+        for wrong, kind in [
+            ({"filename": "x" * 256}, ErrorKind.INVALID_ARGUMENT),
+            ({"labels": service_pb.LabelSet(labels={"Tag": "x"})}, ErrorKind.INVALID_OPTION),
+        ]:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await change(**wrong)
+            assert kind_of(caught) is kind
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await change(who=Principal(key_id="k9", tenant="other"), filename="mine")
+        assert kind_of(caught) is ErrorKind.JOB_NOT_FOUND
+
+
+@pytest.mark.usefixtures("both_databases")
 async def test_a_transcript_has_versions(tmp_path: Path, redis_url: str) -> None:
     """Each correction makes one; all stay readable, the model's own too, and an earlier one can be the newest again."""
     async with suite(tmp_path, redis_url) as s:

@@ -14,7 +14,6 @@ from sayit.bridge.http.jobs import told
 from sayit.bridge.http.openapi import JobId, problems
 from sayit.speech.corrections import (
     MAX_CHANGES,
-    MAX_NAME_CHARS,
     MAX_TEXT_CHARS,
     MAX_WORD_CHARS,
     SegmentCorrection,
@@ -45,7 +44,9 @@ class SegmentCorrectionDocument(Document):
     )
     joined: bool = Field(default=False, description="Whether it continues the segment before it in its channel.")
     speaker: str = Field(
-        default="", max_length=MAX_NAME_CHARS, description="Who speaks, in place of the name that `names` has."
+        default="",
+        max_length=MAX_TEXT_CHARS,
+        description="Who speaks, in place of the name that `names` has; a line for each part of a split segment.",
     )
 
 
@@ -93,9 +94,14 @@ class VersionListDocument(Document):
 
 
 class UpdateJobDocument(Document):
-    """What to change in a job."""
+    """What to change in a job; what is absent stays."""
 
-    kept: bool = Field(description="Whether it is kept until it is deleted; else it expires as a job that ends now.")
+    kept: bool | None = Field(
+        default=None,
+        description="Whether it is kept until it is deleted; else it expires as a job that ends now.",
+    )
+    filename: str | None = Field(default=None, description="The name that is shown; at most 255 characters.")
+    labels: dict[str, str] | None = Field(default=None, description="All its labels from then on.")
 
 
 routes = APIRouter(prefix="/v1/jobs/{job_id}", tags=["corrections"])
@@ -111,9 +117,13 @@ def _body(model: type[Document]) -> dict[str, object]:
 
 @routes.patch("", response_model=JobDocument, responses=problems(*_OF_A_JOB), openapi_extra=_body(UpdateJobDocument))
 async def update_job(request: Request, deps: Parts, gateway: Caller, job_id: JobId) -> Response:
-    """Keep a job that has ended, or let it expire; one that is corrected is kept until this says otherwise."""
+    """Change a job's name or labels; keep one that has ended, or let it expire.
+
+    One that is corrected is kept until this says otherwise.
+    """
     asked = await deps.bodies.document(request, UpdateJobDocument)
-    return await told(gateway, request, await gateway.keep(job_id, kept=asked.kept))
+    job = await gateway.update(job_id, kept=asked.kept, filename=asked.filename, labels=asked.labels)
+    return await told(gateway, request, job)
 
 
 @routes.patch(

@@ -934,7 +934,9 @@ class SegmentCorrection(_message.Message):
     joined: _builtins.bool
     """Whether it continues the segment before it in its channel."""
     speaker: _builtins.str
-    """Who speaks, in place of the name that `names` has."""
+    """Who speaks, in place of the name that `names` has; where the segment is split, a line for each part, empty for that
+    name. The last one is also for the parts after it.
+    """
     @_builtins.property
     def words(self) -> _containers.ScalarMap[_builtins.int, _builtins.str]:
         """In place of `text`: texts of single words, by their place among the model's, from 0, which keep their times. A line

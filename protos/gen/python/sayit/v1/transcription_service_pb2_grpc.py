@@ -174,7 +174,7 @@ class TranscriptionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateJob(self, request, context):
-        """Changes what a job is besides its transcript: whether it is kept.
+        """Changes what a job is besides its transcript: whether it is kept, its name, its labels.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,7 @@ class TranscriptionServiceStub:
     DeleteJob: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.DeleteJobRequest, _empty_pb2.Empty]
     """Deletes a job with its audio and text; a running job is cancelled first."""
     UpdateJob: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateJobRequest, _resources_pb2.Job]
-    """Changes what a job is besides its transcript: whether it is kept."""
+    """Changes what a job is besides its transcript: whether it is kept, its name, its labels."""
     GetTranscript: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
     UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
@@ -102,7 +102,7 @@ class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
     DeleteJob: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.DeleteJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes a job with its audio and text; a running job is cancelled first."""
     UpdateJob: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateJobRequest, _resources_pb2.Job]  # type: ignore[assignment]
-    """Changes what a job is besides its transcript: whether it is kept."""
+    """Changes what a job is besides its transcript: whether it is kept, its name, its labels."""
     GetTranscript: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
     UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
@@ -197,7 +197,7 @@ class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transcription_service_pb2.UpdateJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_resources_pb2.Job, _abc.Awaitable[_resources_pb2.Job]]:
-        """Changes what a job is besides its transcript: whether it is kept."""
+        """Changes what a job is besides its transcript: whether it is kept, its name, its labels."""
 
     @_abc_1.abstractmethod
     def GetTranscript(

@@ -1,4 +1,4 @@
-"""Reading, cancelling and deleting jobs."""
+"""Reading, changing, cancelling and deleting jobs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from sayit.scheduler.events.subscription import WAKE
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech.audio import seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import Job, JobError, JobState, Progress
+from sayit.speech.jobs import Job, JobError, JobState, Progress, check_labels
 
 _SAVED = Counter("sayit_cancelled_audio_seconds", "Audio of cancelled jobs that had no text yet, in seconds.")
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 1000
+#: Characters of a job's name.
+_MAX_NAME = 255
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,10 +69,36 @@ class Control:
         job = await self._cancel(who, job_id)
         return view(job, job.progress())
 
-    async def keep(self, who: Principal, job_id: str, *, kept: bool) -> Job:
-        """Keeps an ended job until it is deleted, or lets it expire as one that ends now; JOB_NOT_FINISHED before."""
-        job = await self.jobs.keep_job(who.tenant, job_id, kept=kept)
-        return view(job, job.progress())
+    async def update(
+        self,
+        who: Principal,
+        job_id: str,
+        *,
+        kept: bool | None = None,
+        filename: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Changes a job; what is None stays.
+
+        Args:
+            who: whose job it is.
+            job_id: the job.
+            kept: whether an ended one is kept until it is deleted, or expires as one that ends now.
+            filename: its name.
+            labels: all of its labels.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND; JOB_NOT_FINISHED for `kept` before its end; INVALID_ARGUMENT, INVALID_OPTION.
+        """
+        if filename is not None:
+            name = " ".join(filename.split())
+            if len(name) > _MAX_NAME or not name.isprintable():
+                raise _invalid("filename", f"it has more than {_MAX_NAME} characters, or some that are not printable")
+            filename = name
+        if labels is not None:
+            check_labels(labels)
+        job = await self.jobs.update_job(who.tenant, job_id, kept=kept, filename=filename, labels=labels)
+        return view(job, await self.registry.estimate(job))
 
     async def delete(self, who: Principal, job_id: str) -> None:
         """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""

@@ -134,12 +134,16 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             yield part
 
     async def UpdateJob(self, request: service_pb.UpdateJobRequest, context: Context) -> pb.Job:
-        """Keeps a job, or lets it expire."""
+        """Changes whether a job is kept, its name, its labels."""
         telemetry.bind(job_id=request.job_id[:64])
-        who = principal.current()
-        if not request.HasField("kept"):
-            return wire.job_to_proto(await self.control.get(who, request.job_id))
-        return wire.job_to_proto(await self.control.keep(who, request.job_id, kept=request.kept))
+        job = await self.control.update(
+            principal.current(),
+            request.job_id,
+            kept=request.kept if request.HasField("kept") else None,
+            filename=request.filename if request.HasField("filename") else None,
+            labels=dict(request.labels.labels) if request.HasField("labels") else None,
+        )
+        return wire.job_to_proto(job)
 
     async def UpdateTranscript(self, request: service_pb.UpdateTranscriptRequest, context: Context) -> pb.Corrections:
         """Corrects a transcript."""

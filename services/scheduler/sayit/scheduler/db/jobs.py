@@ -147,14 +147,34 @@ class SqlJobs(Store):
         return load(connection, tenant, job_id), True
 
     @writes
-    def keep_job(self, connection: Connection, tenant: str, job_id: str, *, kept: bool) -> JobRecord:
-        """Lets an ended job never expire, or expire as one that ends now."""
+    def update_job(
+        self,
+        connection: Connection,
+        tenant: str,
+        job_id: str,
+        *,
+        kept: bool | None,
+        filename: str | None,
+        labels: Mapping[str, str] | None,
+    ) -> JobRecord:
+        """Changes what is not None; `kept` lets an ended job never expire, or expire as one that ends now."""
         lock_job(connection, job_id)
-        if not load(connection, tenant, job_id).state.terminal:
-            raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id, retry_after_s=1.0)
-        expires_s = None if kept else self._rules.expiry_s(tenant, time.time())
-        connection.execute(update(jobs).where(jobs.c.id == job_id).values(expires_s=expires_s))
-        record(connection, self._rules, "job.keep", tenant=tenant, subject=job_id, detail=f"kept={kept}")
+        ended = load(connection, tenant, job_id).state.terminal
+        values: dict[str, object] = {}
+        if kept is not None:
+            if not ended:
+                raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id, retry_after_s=1.0)
+            values["expires_s"] = None if kept else self._rules.expiry_s(tenant, time.time())
+            record(connection, self._rules, "job.keep", tenant=tenant, subject=job_id, detail=f"kept={kept}")
+        if filename is not None:
+            values["filename"] = filename
+        if labels is not None:
+            values["labels"] = codec.labels_text(labels)
+        if values:
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+        renamed = " ".join(name for name in ("filename", "labels") if name in values)
+        if renamed:
+            record(connection, self._rules, "job.rename", tenant=tenant, subject=job_id, detail=renamed)
         return load(connection, tenant, job_id)
 
     @writes

@@ -60,9 +60,13 @@ def played(
     corrected: dict[str, Any] = {"version": 0, "segments": [], "names": {}}
 
     def correct(route: Route) -> None:
-        # Each of a segment's own; the page has them all.
+        asked = route.request.post_data_json
+        changed = {one["segment"]: one for one in [*corrected["segments"], *map(plain, asked["segments"])]}
+        names = {**corrected["names"], **asked["names"]}
         corrected.update(
-            version=corrected["version"] + 1, segments=[plain(one) for one in route.request.post_data_json["segments"]]
+            version=corrected["version"] + 1,
+            segments=[one for number, one in sorted(changed.items()) if one != plain({"segment": number})],
+            names={channel: name for channel, name in names.items() if name},
         )
         route.fulfill(json=corrected)
 

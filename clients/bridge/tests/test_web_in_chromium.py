@@ -339,3 +339,19 @@ def test_final_text_replaces_partial_text_and_refinements_replace_both(page: Pag
     assert seen[:2] == ["", "2"]
     expect(page.locator(".job-how")).to_have_text("0:01 of 0:03 · 2 pieces ahead · about 40 s left")
     expect(page.locator(".job-warnings")).to_contain_text("The file ends early")
+
+
+def test_another_keys_audio_is_not_forgotten(page: Page) -> None:
+    """The list of one key's jobs says nothing of another's; what its own list does not have any more is dropped."""
+    upload(page, "en-8s.flac")
+    job = finished(page)
+    page.locator(".wave[data-drawn=audio]").wait_for()
+    page.route("**/v1/jobs?*", lambda route: route.fulfill(json={"jobs": [], "next_page_token": ""}))
+    page.evaluate("sessionStorage.setItem('sayit.key', 'of another tenant')")
+    page.goto(page.url.partition("#")[0])
+    page.reload()
+    expect(page.get_by_text("What you transcribe will be listed here.")).to_be_visible()
+    assert page.evaluate(f"async (job) => (await ({KEPT_AUDIO})(job))?.size > 0", job)
+    page.evaluate("sessionStorage.removeItem('sayit.key')")
+    page.reload()
+    page.wait_for_function(f"async (job) => (await ({KEPT_AUDIO})(job)) === null", arg=job)

@@ -1,7 +1,7 @@
 /** The service's REST surface: one function a call, and its errors as sentences. */
 
 import { currentLanguage, t } from "./i18n.js";
-import { correctionBody, jobOf, modelsOf, transcriptOf, versionsOf } from "./wire.js";
+import { correctedOf, correctionBody, jobOf, modelsOf, transcriptOf, versionsOf } from "./wire.js";
 
 /** @import {Corrected, Correction, Job, Transcript, Model} from "./wire.js" */
 
@@ -177,10 +177,11 @@ export async function largestUpload() {
  * A page of jobs, newest first.
  *
  * @param {string} [pageToken]
+ * @param {number} [size]
  * @returns {Promise<{jobs: Job[], nextPageToken: string}>}
  */
-export async function listJobs(pageToken = "") {
-  const query = new URLSearchParams({ page_size: "50", ...(pageToken ? { page_token: pageToken } : {}) });
+export async function listJobs(pageToken = "", size = 50) {
+  const query = new URLSearchParams({ page_size: String(size), ...(pageToken ? { page_token: pageToken } : {}) });
   const page = await (await request(`/v1/jobs?${query}`)).json();
   return { jobs: page.jobs.map(jobOf), nextPageToken: page.next_page_token ?? "" };
 }
@@ -231,7 +232,7 @@ export async function getTranscript(id) {
  * @returns {Promise<Corrected>}
  */
 export async function getCorrections(id) {
-  return (await request(`/v1/jobs/${encodeURIComponent(id)}/corrections`)).json();
+  return correctedOf(await (await request(`/v1/jobs/${encodeURIComponent(id)}/corrections`)).json());
 }
 
 /**
@@ -254,7 +255,7 @@ async function patch(path, body, keepalive = false) {
  */
 export async function updateTranscript(id, version, segments) {
   const body = correctionBody(version, segments);
-  return patch(`${encodeURIComponent(id)}/transcript`, body, body.length < 60_000); // browsers take no more then
+  return correctedOf(await patch(`${encodeURIComponent(id)}/transcript`, body, body.length < 60_000)); // browsers take no more then
 }
 
 /**
@@ -266,7 +267,7 @@ export async function updateTranscript(id, version, segments) {
  * @returns {Promise<Corrected>}
  */
 export async function restoreVersion(id, version, earlier) {
-  return patch(`${encodeURIComponent(id)}/transcript`, JSON.stringify({ expected_version: version, restored_version: earlier }));
+  return correctedOf(await patch(`${encodeURIComponent(id)}/transcript`, JSON.stringify({ expected_version: version, restored_version: earlier })));
 }
 
 /**
@@ -279,11 +280,11 @@ export async function listVersions(id) {
 }
 
 /**
- * Keeps a job until it is deleted, or not.
+ * Keeps a job until it is deleted, or not; gives it another name, other labels.
  *
  * @param {string} id
- * @param {boolean} kept
+ * @param {{kept?: boolean, filename?: string, labels?: Record<string, string>}} change
  */
-export async function keepJob(id, kept) {
-  return jobOf(await patch(encodeURIComponent(id), JSON.stringify({ kept })));
+export async function updateJob(id, change) {
+  return jobOf(await patch(encodeURIComponent(id), JSON.stringify(change)));
 }

@@ -4,6 +4,7 @@ import { h, icon, saveAs } from "./dom.js";
 import { cancel, remove } from "./history.js";
 import { clock, currentLanguage, relative, t } from "./i18n.js";
 import { nameOf } from "./languages.js";
+import { marks, rename } from "./naming.js";
 import { confirmed, toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
 import { discardConfirmed } from "./recordpanel.js";
@@ -15,7 +16,7 @@ import { isEnded } from "./wire.js";
 /** @import {Job} from "./wire.js" */
 /** @import {Sending} from "./sending.js" */
 
-/** @typedef {{element: HTMLElement, update: (value: any) => void}} Card */
+/** @typedef {{element: HTMLElement, update: (value: any, chosen: boolean) => void}} Card */
 
 /** The parts that both kinds share. */
 function frame() {
@@ -25,8 +26,9 @@ function frame() {
   const bar = h("progress", { max: 1, value: 0 });
   const actions = h("div", { class: "card-actions" });
   const dot = h("span", { class: "card-dot", "aria-hidden": "true" });
-  const element = h("li", { class: "card" }, dot, h("div", { class: "card-text" }, name, meta), state, actions, bar);
-  return { element, name, state, meta, bar, actions };
+  const marked = h("div", { class: "card-marks" });
+  const element = h("li", { class: "card" }, dot, h("div", { class: "card-text" }, name, meta, marked), state, actions, bar);
+  return { element, dot, name, state, meta, marked, bar, actions };
 }
 
 /**
@@ -86,11 +88,11 @@ export function sendingCard(sending) {
  */
 export function jobCard(first) {
   let job = first;
-  const { element, name, state, meta, bar, actions } = frame();
-  const title = job.name || t("history.unnamed");
-  name.textContent = title;
+  const { element, dot, name, state, meta, marked, bar, actions } = frame();
+  const choice = h("input", { type: "checkbox", class: "card-choice", value: job.id });
+  dot.after(choice);
   name.href = `#/jobs/${job.id}`;
-  bar.setAttribute("aria-label", t("progress.label", { name: title }));
+  const naming = action("naming.title", "edit", () => void rename(job));
   const again = action("job.retry", "retry", () => void repeat(job));
   again.hidden = true;
   const stopping = action("job.cancel", "stop", () => cancel(job).catch(complain));
@@ -100,11 +102,20 @@ export function jobCard(first) {
     const next = neighbour?.querySelector("a") ?? document.querySelector("main");
     /** @type {HTMLElement | null} */ (next)?.focus(); // or it would be lost with the button
   });
-  actions.append(again, stopping, deleting);
+  actions.append(again, naming, stopping, deleting);
 
-  const update = (/** @type {Job} */ now) => {
+  const update = (/** @type {Job} */ now, chosen = false) => {
     job = now;
     const ended = isEnded(job.state);
+    const title = job.name || t("history.unnamed");
+    if (name.textContent !== title) name.textContent = title;
+    bar.setAttribute("aria-label", t("progress.label", { name: title }));
+    choice.setAttribute("aria-label", t("library.choose.one", { name: title }));
+    choice.checked = chosen;
+    choice.disabled = !ended;
+    const key = JSON.stringify(job.labels);
+    if (marked.dataset.key !== key) marked.replaceChildren(...[marks(job)].filter((each) => each !== null));
+    marked.dataset.key = key;
     element.dataset.state = job.state;
     state.textContent = t(`state.${job.state}`);
     meta.textContent = job.error || (ended ? summary(job) : progressText(job.progress) || relative(job.created));

@@ -1,21 +1,24 @@
 /** Correcting one word in its place. */
 
-import { h } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { corrected } from "./transcript.js";
 
 /** @import {Shown} from "./textview.js" */
 
+/** @typedef {{next?: number, offset?: number}} Then `next`: 1 or -1 for the neighbour, `offset`: a segment begins there */
+
 /**
  * Puts a field in the word's place. Enter and leaving it keep what was typed, Tab goes on to the neighbour, Escape leaves the
- * word as it was; an emptied word is removed.
+ * word as it was; an emptied word is removed. Enter with Ctrl, and the button beside it, let a segment begin with the word, or
+ * join the one that does to the one before, as does Backspace at its beginning.
  *
  * @param {Shown} word
  * @param {string | undefined} now as it was corrected, undefined if it was not
  * @param {(typed: string) => void} drafted called with what stands in the field, whenever that changes
- * @param {(now: string | undefined, next: number) => void} done called once, with 1 or -1 if the neighbour comes next
+ * @param {(now: string | undefined, then: Then) => void} done called once
  */
-export function correctWord({ element, text }, now, drafted, done) {
+export function correctWord({ element, text, place, segment }, now, drafted, done) {
   const before = (now ?? text).trim();
   const input = h("input", {
     class: "word-field",
@@ -26,18 +29,26 @@ export function correctWord({ element, text }, now, drafted, done) {
   });
   const fit = () => input.style.setProperty("--width", `${Math.max(2, width(input.value))}ch`);
   fit();
-  element.replaceWith(input);
+  const first = segment.units[0].place === place;
+  const action = t(first ? "text.join" : "text.split");
+  const cut = h("button", { type: "button", class: "word-cut", tabindex: "-1", title: action, "aria-label": action }, icon(first ? "join" : "split", 16));
+  element.replaceWith(input, cut);
   input.focus();
   input.select();
 
   let over = false;
-  const end = (/** @type {boolean} */ keep, next = 0) => {
+  const end = (/** @type {boolean} */ keep, /** @type {Then} */ then = {}) => {
     if (over) return;
     over = true;
+    cut.remove();
     input.replaceWith(element);
     const value = keep && input.value.trim() !== before ? corrected(text, input.value) : now;
-    done(value === text ? undefined : value, next);
+    done(value === text ? undefined : value, then);
   };
+  /** Where the word is all of its line, the place of the cursor counts; not while everything is selected. */
+  const offset = () => (input.selectionStart === input.selectionEnd ? (input.selectionStart ?? 0) : 0);
+  cut.addEventListener("pointerdown", (event) => event.preventDefault()); // or the field would be left
+  cut.addEventListener("click", () => end(true, { offset: offset() }));
   input.addEventListener("input", () => {
     fit();
     drafted(corrected(text, input.value));
@@ -45,9 +56,12 @@ export function correctWord({ element, text }, now, drafted, done) {
   input.addEventListener("blur", () => end(true));
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return; // Enter ends a Hangul syllable first
-    if (event.key === "Enter") end(true);
+    const atBegin = input.selectionStart === 0 && input.selectionEnd === 0;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) end(true, { offset: offset() });
+    else if (event.key === "Backspace" && first && atBegin) end(true, { offset: 0 });
+    else if (event.key === "Enter") end(true);
     else if (event.key === "Escape") end(false);
-    else if (event.key === "Tab") end(true, event.shiftKey ? -1 : 1);
+    else if (event.key === "Tab") end(true, { next: event.shiftKey ? -1 : 1 });
     else return;
     event.preventDefault();
     event.stopPropagation();

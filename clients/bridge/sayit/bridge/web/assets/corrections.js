@@ -1,8 +1,8 @@
-/** The corrected words of a transcript, with undo and redo. */
+/** The corrections of a transcript, with undo and redo. */
 
-/** @import {Edits} from "./transcript.js" */
+/** @import {Edits} from "./edits.js" */
 
-/** @typedef {{place: string, text: string | undefined}} Change `text`: undefined for the word as it was transcribed */
+/** @typedef {{place: string, text: string | undefined}} Change `place`: the key of an edit; `text`: undefined for as it was transcribed */
 
 export class Corrections {
   /** @type {Change[][]} what takes each step back, the last one last */

@@ -5,7 +5,11 @@
 
 /** @import {Segment, Transcript} from "./wire.js" */
 
+/** @typedef {"docx" | "pdf"} DocumentForm what only the service writes */
 /** @typedef {"txt" | "md" | "srt" | "vtt" | "ass" | "ttml" | "json"} Form */
+
+/** All of them, as menus list them. */
+export const FORMS = /** @type {(Form | DocumentForm)[]} */ (["txt", "md", "docx", "pdf", "srt", "vtt", "ass", "ttml", "json"]);
 
 export const MEDIA_TYPES = {
   txt: "text/plain",
@@ -53,10 +57,19 @@ function line(text) {
 /** @param {Transcript} transcript */
 function txt({ segments }) {
   return segments
-    .map((segment) => line(segment.text))
-    .filter(Boolean)
-    .map((text) => `${text}\n`)
+    .filter(({ text }) => line(text))
+    .map((segment) => `${mark(segment)}${line(segment.text)}\n`)
     .join("");
+}
+
+/**
+ * What stands in front of a segment's text: who speaks, or the number of the channel.
+ *
+ * @param {Pick<Segment, "speaker" | "channel">} segment
+ */
+function mark({ speaker, channel }) {
+  if (line(speaker)) return `${line(speaker)}: `;
+  return channel ? `[${channel}] ` : "";
 }
 
 /** @param {number} seconds */
@@ -91,6 +104,7 @@ function cues(segments) {
     end: Math.min(Math.max(ms(segment.end), starts[index] + SHORTEST_CUE_MS), starts[index + 1] ?? Infinity),
     text: line(segment.text),
     speaker: line(segment.speaker),
+    mark: mark(segment),
   }));
 }
 
@@ -98,7 +112,7 @@ function cues(segments) {
 function srt({ segments }) {
   return cues(segments)
     .map((cue, index) => {
-      const text = (cue.speaker ? `${cue.speaker}: ${cue.text}` : cue.text).replace(ARROW, "->");
+      const text = `${cue.mark}${cue.text}`.replace(ARROW, "->");
       return `${index + 1}\n${clock(cue.start, ",")} --> ${clock(cue.end, ",")}\n${text}\n`;
     })
     .join("\n");
@@ -122,8 +136,8 @@ function vtt({ segments }) {
 function md({ segments }) {
   const marked = (/** @type {string} */ text) => text.replace(/([\\`*_[\]<>#|])/g, "\\$1");
   return cues(segments)
-    .map(({ start, speaker, text }) => {
-      const name = speaker ? ` **${marked(speaker)}:**` : "";
+    .map(({ start, mark, text }) => {
+      const name = mark ? ` **${marked(mark.trim())}**` : "";
       return `**${clock(start, ".").split(".")[0]}**${name} ${marked(text)}\n`;
     })
     .join("\n");
@@ -132,7 +146,7 @@ function md({ segments }) {
 /** @param {Transcript} transcript */
 function ass({ segments }) {
   const rows = cues(segments).map((cue) => {
-    const text = (cue.speaker ? `${cue.speaker}: ${cue.text}` : cue.text).replace(/\\/g, "/").replace(/\{/g, "(").replace(/\}/g, ")");
+    const text = `${cue.mark}${cue.text}`.replace(/\\/g, "/").replace(/\{/g, "(").replace(/\}/g, ")");
     const [start, end] = [cue.start, cue.end].map((at) => clock(at, ".").slice(0, -1).replace(/^0/, ""));
     return `Dialogue: 0,${start},${end},Default,${cue.speaker.replace(/,/g, " ")},0,0,0,,${text}\n`;
   });
@@ -142,7 +156,7 @@ function ass({ segments }) {
 /** @param {Transcript} transcript */
 function ttml({ segments, language }) {
   const rows = cues(segments).map((cue) => {
-    const text = escaped(cue.speaker ? `${cue.speaker}: ${cue.text}` : cue.text);
+    const text = escaped(`${cue.mark}${cue.text}`);
     return `<p begin="${clock(cue.start, ".")}" end="${clock(cue.end, ".")}">${text}</p>\n`;
   });
   return (
@@ -166,16 +180,15 @@ function textOf(segments) {
  */
 function json({ segments, language, raw }) {
   if (!raw) return `${JSON.stringify({ text: textOf(segments), language, segments }, null, 2)}\n`;
-  const changed = raw.segments.map((/** @type {any} */ original, /** @type {number} */ index) => {
-    const segment = segments[index];
-    if (segment.text === original.text) return original;
+  const changed = segments.map((segment) => {
+    const original = raw.segments[segment.of ?? -1] ?? {};
     const words = segment.words.map((word) => ({
-      ...original.words.find((/** @type {any} */ each) => each.start === word.start && each.end === word.end),
+      ...original.words?.find((/** @type {any} */ each) => each.start === word.start && each.end === word.end),
       ...word,
     }));
-    return { ...original, text: segment.text, words };
+    const { start, end, text, speaker } = segment;
+    return { ...original, start, end, text, speaker, words };
   });
-  const touched = changed.some((/** @type {any} */ segment, /** @type {number} */ index) => segment !== raw.segments[index]);
-  const text = touched ? textOf(segments) : raw.text;
-  return `${JSON.stringify({ ...raw, text, segments: changed }, null, 2)}\n`;
+  const same = JSON.stringify(changed.map(({ text }) => text)) === JSON.stringify(raw.segments.map((/** @type {any} */ { text }) => text));
+  return `${JSON.stringify({ ...raw, text: same ? raw.text : textOf(segments), segments: changed }, null, 2)}\n`;
 }

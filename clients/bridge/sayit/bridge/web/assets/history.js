@@ -90,14 +90,29 @@ async function poll() {
   if (!older.length) more = page.nextPageToken;
   const meanwhile = jobs.filter(({ id }) => !before.has(id) && !seen.has(id));
   jobs = [...meanwhile, ...page.jobs, ...older].filter(({ id }) => !removed.has(id));
-  if (!loaded && !page.nextPageToken) void forgetAllBut(seen);
+  if (!loaded && !page.nextPageToken) void forgetAllBut(seen, principal());
   loaded = true;
   tell();
 }
 
+/** @type {Promise<void> | null} */
+let loading = null;
+
+/** All pages. */
+export function loadAll() {
+  const rest = async () => {
+    while (more || !loaded) {
+      if (!loaded) await poll();
+      else await showOlder(1000);
+    }
+  };
+  loading ??= rest().finally(() => (loading = null));
+  return loading;
+}
+
 /** One page more. */
-export async function showOlder() {
-  const page = await listJobs(more);
+export async function showOlder(size = 50) {
+  const page = await listJobs(more, size);
   more = page.nextPageToken;
   const known = new Set(jobs.map(({ id }) => id));
   jobs = [...jobs, ...page.jobs.filter(({ id }) => !known.has(id))];

@@ -1,17 +1,14 @@
 /** The first view: where recordings come in, and the list of all of them. */
 
 import { largestUpload } from "./api.js";
-import { jobCard, sendingCard } from "./card.js";
 import { h, icon } from "./dom.js";
-import { currentHistory, onHistory, showOlder } from "./history.js";
+import { onHistory } from "./history.js";
 import { t } from "./i18n.js";
+import { library } from "./library.js";
 import { optionFields } from "./optionfields.js";
 import { chosenOptions } from "./options.js";
-import { toast } from "./overlays.js";
 import { currentRecording, startRecording } from "./recorder.js";
-import { currentSendings, send } from "./sending.js";
-
-/** @import {Card} from "./card.js" */
+import { send } from "./sending.js";
 
 const ACCEPTED =
   "audio/*,video/mp4,video/webm,video/quicktime,video/x-matroska,.mp3,.wav,.m4a,.mp4,.mov,.mkv,.aac,.flac,.ogg,.oga,.opus,.webm";
@@ -22,7 +19,7 @@ const ACCEPTED =
  */
 export function showHome(main) {
   const zone = dropZone();
-  const list = historyList();
+  const list = library();
   const home = h(
     "div",
     { class: "home" },
@@ -83,52 +80,4 @@ function bars() {
     { class: "bars", "aria-hidden": "true" },
     ...heights.map((height, index) => h("span", { style: { "--height": height, "--index": index } })),
   );
-}
-
-function historyList() {
-  /** @type {Map<string, Card>} */
-  const cards = new Map();
-  const list = h("ul", { class: "cards" });
-  const none = h("p", { class: "history-none" }, t("history.none"));
-  const more = h(
-    "button",
-    { type: "button", class: "button", onclick: () => showOlder().catch((error) => toast(error.message, "problem")) },
-    t("history.more"),
-  );
-  const element = h(
-    "section",
-    { class: "history", "aria-labelledby": "history-title" },
-    h("div", { class: "history-head" }, h("h2", { id: "history-title" }, t("history.title")), h("p", null, t("history.kept"))),
-    none,
-    list,
-    more,
-  );
-
-  /** Returns how many there are. */
-  const update = () => {
-    const { jobs, more: older, loaded } = currentHistory();
-    const items = [
-      ...[...currentSendings()]
-        .reverse()
-        .map((sending) => ({ key: sending.key, make: () => sendingCard(sending), value: sending })),
-      ...jobs.map((job) => ({ key: job.id, make: () => jobCard(job), value: job })),
-    ];
-    const keys = new Set(items.map(({ key }) => key));
-    for (const [key, card] of cards) {
-      if (keys.has(key)) continue;
-      card.element.remove();
-      cards.delete(key);
-    }
-    items.forEach(({ key, make, value }, index) => {
-      const card = cards.get(key) ?? make();
-      cards.set(key, card);
-      card.update(/** @type {any} */ (value));
-      if (list.children[index] !== card.element) list.insertBefore(card.element, list.children[index] ?? null);
-    });
-    none.hidden = items.length > 0 || !loaded;
-    element.dataset.empty = String(items.length === 0);
-    more.hidden = !older;
-    return items.length;
-  };
-  return { element, update };
 }

@@ -47,7 +47,7 @@ export function t(key, values = {}) {
 /**
  * The sentence for a number: `key.one` or `key.other`.
  *
- * @param {"progress.queue" | "text.edits" | "removed" | "versions.changed"} key
+ * @param {"progress.queue" | "text.edits" | "removed" | "versions.changed" | "library.chosen" | "library.delete"} key
  * @param {number} n
  */
 export function counted(key, n) {

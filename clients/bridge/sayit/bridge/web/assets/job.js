@@ -1,14 +1,14 @@
 /** One job: its text as it grows, then with its audio. Reads the job's events and passes them to the parts. */
 
-import { ApiError, getJob, getTranscript } from "./api.js";
+import { ApiError, getJob, getTranscript, principal } from "./api.js";
 import { byId, h } from "./dom.js";
 import { follow } from "./events.js";
 import { currentHistory, note, onHistory } from "./history.js";
 import { t } from "./i18n.js";
 import { isAnnouncing, jobHead } from "./jobhead.js";
+import { correctionsOf, editsOf } from "./edits.js";
 import { durable, nothingYet, place, refine } from "./live.js";
 import { toast } from "./overlays.js";
-import { correctionsIn, laid, untouched } from "./merging.js";
 import { createPlayer } from "./player.js";
 import { removedText } from "./removed.js";
 import { Saving } from "./saving.js";
@@ -19,7 +19,6 @@ import { createTextView } from "./textview.js";
 import { isEnded, progressOf, segmentOf } from "./wire.js";
 
 /** @import {Live} from "./live.js" */
-/** @import {Laid} from "./merging.js" */
 /** @import {Job, Transcript} from "./wire.js" */
 /** @import {ServerEvent} from "./events.js" */
 
@@ -66,8 +65,6 @@ class JobView {
     this.speaking = false;
     /** @type {Transcript | null} the model's own */
     this.model = null;
-    /** @type {Laid[]} */
-    this.shown = [];
     this.head = jobHead();
     this.removed = removedText([]);
     this.text = createTextView({
@@ -77,20 +74,20 @@ class JobView {
     });
     this.saving = new Saving(
       id,
-      { changed: (segments) => this.#othersChanged(segments), told: () => this.#saved() },
+      { changed: () => this.text.adopt(this.#edits()), told: () => this.#saved() },
       left,
     );
-    const forget = onHistory(() => this.saving.seen(currentHistory().jobs.find((job) => job.id === id)?.version ?? 0));
+    const forget = onHistory(() => this.#listed(currentHistory().jobs.find((job) => job.id === id)));
     left.addEventListener("abort", forget);
     this.tools = textTools(this.text, () => this.job, this.saving, freshState());
     this.player = createPlayer(
       id,
       {
-        onTime: (seconds) => this.text.showTime(seconds),
-        wordAt: (seconds) => this.text.wordAt(seconds),
+        onTime: (seconds) => this.text.following.showTime(seconds),
+        wordAt: (seconds) => this.text.following.wordAt(seconds),
         onAudio: (playable) => this.tools.setAudible(playable),
       },
-      this.text.follow,
+      this.text.following.button,
     );
     listenToKeys(
       {
@@ -99,7 +96,7 @@ class JobView {
         on: () => this.player.skip(SKIP_S),
         slower: () => this.player.changeSpeed(-1),
         faster: () => this.player.changeSpeed(1),
-        follow: () => this.text.toggleFollowing(),
+        follow: () => this.text.following.toggle(),
         unsure: () => this.text.nextUnsure(),
         undo: () => this.text.step("undo"),
         redo: () => this.text.step("redo"),
@@ -118,6 +115,15 @@ class JobView {
         this.player.element,
       ),
     );
+  }
+
+  /** @param {Job | undefined} now as the list has it, where others may have named or corrected it */
+  #listed(now) {
+    this.saving.seen(now?.version ?? 0);
+    const { job } = this;
+    if (!now || !job || (now.name === job.name && JSON.stringify(now.labels) === JSON.stringify(job.labels))) return;
+    this.job = { ...job, name: now.name, labels: now.labels };
+    this.#steady(() => this.job && this.head.show(this.job));
   }
 
   /** Writes everything in the page's language; the text, what is played and where the reader is stay. */
@@ -243,34 +249,20 @@ class JobView {
     if (event === "text" || event === "partial" || event === "refinement") this.text.setChunks(this.live.chunks);
     if (id && Number(id) > this.live.seq) {
       this.live = { ...this.live, seq: Number(id) };
-      void keepLive(this.id, durable(this.live));
+      void keepLive(this.id, durable(this.live), principal());
     }
     return event === "completed" || event === "failed" || (event === "state" && isEnded(value.state));
   }
 
-  /** Shows the text with its corrections; what was typed here before cannot be undone any more. */
-  #layOut() {
-    if (!this.model) return;
-    const { segments, edits } = laid(this.model.segments, (segment) => this.saving.of(segment), this.saving.names);
-    this.text.setTranscript({ ...this.model, segments }, edits, (changed) =>
-      this.saving.note(correctionsIn(segments, changed, this.saving.all)),
-    );
-    this.text.original = this.model.segments;
-    this.shown = segments;
+  /** All corrections, those that the service does not have yet included. */
+  #edits() {
+    const segments = this.model?.segments ?? [];
+    return new Map([...this.saving.all.values()].flatMap((each) => [...editsOf(each, segments[each.segment])]));
   }
 
-  /**
-   * Others corrected words, which are shown, or more, for which the text is laid out anew as soon as no word is being typed.
-   *
-   * @param {number[]} changed
-   */
-  #othersChanged(changed) {
-    if (!this.model) return;
-    const { segments, edits } = laid(this.model.segments, (segment) => this.saving.of(segment), this.saving.names);
-    const shape = (/** @type {Laid[]} */ those) => JSON.stringify(those.map(({ text, speaker, rewritten }) => [rewritten && text, speaker]));
-    if (shape(segments) === shape(this.shown)) this.text.adopt(edits);
-    else if (this.text.typing) setTimeout(() => !this.left.aborted && this.#othersChanged(changed), 1000);
-    else this.#layOut();
+  /** @param {Transcript} model shown with its corrections; what was typed here before cannot be undone any more */
+  #layOut(model) {
+    this.text.setTranscript(model, this.#edits(), (edits) => this.saving.note(correctionsOf(edits, model.segments, this.saving.all)));
   }
 
   /** What the service has, or could not be given, is shown; a job that is corrected is kept from then on. */
@@ -324,10 +316,9 @@ class JobView {
     }
     const transcript = await this.#retrying(() => getTranscript(this.id));
     this.model = transcript;
-    const { segments } = laid(transcript.segments, untouched, {}); // which an earlier version of this page corrected
-    await this.#retrying(() => this.saving.open((edits) => correctionsIn(segments, edits, new Map())));
+    await this.#retrying(() => this.saving.open((edits) => correctionsOf(edits, transcript.segments, new Map())));
     if (this.left.aborted) return;
-    this.#layOut();
+    this.#layOut(transcript);
     this.#showRemoved();
     this.#noteEnd(job);
     this.player.setDuration(transcript.duration);

@@ -1,10 +1,11 @@
 /** A job's name, where it is, and what can be done with it as a whole. */
 
 import { isRepeatable, removeAsked, repeat, summary } from "./card.js";
-import { keepJob } from "./api.js";
+import { updateJob } from "./api.js";
 import { h, icon } from "./dom.js";
 import { cancel, note } from "./history.js";
 import { maybe, relative, remember, remembered, t } from "./i18n.js";
+import { marks, rename } from "./naming.js";
 import { toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
 import { currentRecording } from "./recorder.js";
@@ -62,16 +63,29 @@ export function jobHead() {
   );
   const keeping = h("button", { type: "button", class: "link", hidden: true, onclick: () => job && void changeKept(job) });
   const changeKept = (/** @type {Job} */ now) =>
-    keepJob(now.id, now.expires !== null).then((changed) => {
+    updateJob(now.id, { kept: now.expires !== null }).then((changed) => {
       note(changed);
       if (job?.id === changed.id) show({ ...job, expires: changed.expires });
     }, complain);
+  const naming = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet icon-only",
+      title: t("naming.title"),
+      "aria-label": t("naming.title"),
+      onclick: () => job && void rename(job),
+    },
+    icon("edit"),
+  );
+  const marked = h("div", null);
   const element = h(
     "header",
     { class: "job-head" },
     h("a", { href: "#/", class: "job-back" }, icon("back", 18), t("job.back")),
-    h("div", { class: "job-title-row" }, title, h("div", { class: "job-actions" }, again, stopping, deleting)),
+    h("div", { class: "job-title-row" }, title, h("div", { class: "job-actions" }, naming, again, stopping, deleting)),
     h("div", { class: "job-details" }, meta, keeping),
+    marked,
     running,
     problem,
     warnings,
@@ -84,6 +98,7 @@ export function jobHead() {
     const name = now.name || t("history.unnamed");
     title.textContent = name;
     document.title = `${name} · SayIt`;
+    marked.replaceChildren(...[marks(now)].filter((each) => each !== null));
     const details = [
       summary(now),
       now.model && t("job.model", { model: now.model }),
@@ -128,7 +143,7 @@ export function jobHead() {
   const refuse = (heading, sentence) => {
     title.textContent = heading;
     document.title = `${heading} · SayIt`;
-    running.hidden = meta.hidden = keeping.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
+    naming.hidden = running.hidden = meta.hidden = keeping.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
     problem.hidden = false;
     problem.replaceChildren(icon("warning"), h("p", null, sentence));
   };

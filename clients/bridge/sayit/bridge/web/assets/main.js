@@ -1,6 +1,6 @@
 /** The page's start: language, theme, and which view the address asks for. */
 
-import { setAskForKey } from "./api.js";
+import { principal, setAskForKey } from "./api.js";
 import { byId } from "./dom.js";
 import { dressPage } from "./dress.js";
 import { acceptDrops } from "./dropping.js";
@@ -55,7 +55,7 @@ setAskForKey(askForKey);
 listen({
   changed: () => view.update(),
   accepted: (job, { file, alone }) => {
-    void keepAudio(job.id, file).then((kept) => {
+    void keepAudio(job.id, file, principal()).then((kept) => {
       if (!kept) toast(t("player.unkept"), "problem");
     });
     note(job);

@@ -1,5 +1,6 @@
 /** The audio, where this browser has it: play, speed, and the waveform to move in. */
 
+import { principal } from "./api.js";
 import { h, icon } from "./dom.js";
 import { clock, remember, remembered, t } from "./i18n.js";
 import { toast } from "./overlays.js";
@@ -129,7 +130,7 @@ class Player {
     const peaks = kept ?? (await measure(blob));
     if (!peaks || this.#leaving.signal.aborted) return;
     this.wave.setPeaks(peaks);
-    if (!kept) void keepPeaks(this.id, peaks);
+    if (!kept) void keepPeaks(this.id, peaks, principal());
   }
 
   #refused() {
@@ -145,7 +146,7 @@ class Player {
     input.addEventListener("change", () => {
       const [file] = input.files ?? [];
       if (!file) return;
-      void keepAudio(this.id, file).then((kept) => kept || toast(t("player.unkept"), "problem"));
+      void keepAudio(this.id, file, principal()).then((kept) => kept || toast(t("player.unkept"), "problem"));
       void this.#take(file);
     });
     this.#sayWhy = () =>

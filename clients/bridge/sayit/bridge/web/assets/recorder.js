@@ -3,7 +3,7 @@
  * recorded is sent when it ends, also when the microphone goes away.
  */
 
-import { deleteJob, largestUpload } from "./api.js";
+import { deleteJob, largestUpload, principal } from "./api.js";
 import { Dictation } from "./dictation.js";
 import { roughly, t } from "./i18n.js";
 import { chosenOptions } from "./options.js";
@@ -277,7 +277,7 @@ export async function finishRecording() {
   if (!ending) return;
   const { id, dictation } = ending;
   const file = await ending.finish();
-  if (dictation?.job) await keepAudio(dictation.job, file);
+  if (dictation?.job) await keepAudio(dictation.job, file, principal());
   const refused = dictation ? await dictation.finish().catch((error) => error.message) : "";
   if (dictation && !refused) return forgetRecorded(id);
   if (refused) toast(t("dictate.sent", { why: refused }), "problem");

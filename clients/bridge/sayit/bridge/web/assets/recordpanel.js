@@ -1,6 +1,6 @@
 /** What is seen of recordings above every view: the one that runs, and those that an earlier page could not send. */
 
-import { getJob } from "./api.js";
+import { getJob, principal } from "./api.js";
 import { byId, h, icon, saveAs } from "./dom.js";
 import { clock, relative, t } from "./i18n.js";
 import { chosenOptions } from "./options.js";
@@ -67,7 +67,7 @@ async function takeOrphan(recorded) {
 async function wasHeard(recorded, seconds) {
   const job = recorded.job ? await getJob(recorded.job).catch(() => null) : null;
   if (!job || job.state === "failed" || (job.progress.total ?? 0) < seconds - MOST_UNHEARD_S) return false;
-  return keepAudio(job.id, await recordedFile(recorded));
+  return keepAudio(job.id, await recordedFile(recorded), principal());
 }
 
 /** @param {Recorded} recorded */

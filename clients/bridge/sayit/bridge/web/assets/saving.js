@@ -12,12 +12,12 @@ const AGAIN_MS = 5000;
 
 /**
  * @typedef {"saved" | "saving" | "waiting" | "asking" | "refused"} State `waiting`: for the connection, `asking`: in a conflict
- * @typedef {{changed: (segments: number[]) => void, told: () => void}} Listener `changed`: others corrected these
+ * @typedef {{changed: () => void, told: () => void}} Listener `changed`: others corrected something
  */
 
 export class Saving {
   /** @type {Corrected} as the service has it */
-  #theirs = { version: 0, segments: [], names: {} };
+  #theirs = { version: 0, segments: [] };
   /** @type {Map<number, Correction>} */
   #has = new Map();
   /** @type {Map<number, Correction>} what this page wants to be corrected and the service does not have */
@@ -55,10 +55,6 @@ export class Saving {
 
   get version() {
     return this.#theirs.version;
-  }
-
-  get names() {
-    return this.#theirs.names;
   }
 
   /** All corrections, those that the service does not have yet included. */
@@ -118,7 +114,7 @@ export class Saving {
     if (keep) this.#soon(0);
     else {
       this.#mine.delete(segment);
-      this.listener.changed([segment]);
+      this.listener.changed();
     }
     this.#keep();
     this.#tell(this.#mine.size ? "saving" : "saved");
@@ -200,7 +196,7 @@ export class Saving {
    */
   #adopt(theirs, sent = new Map()) {
     if (theirs.version < this.version) return; // an answer that was overtaken
-    const [before, names] = [this.#has, JSON.stringify(this.names)];
+    const before = this.#has;
     this.#use(theirs);
     const changed = [...new Set([...before.keys(), ...this.#has.keys()])].filter((segment) => {
       const [was, is] = [before.get(segment) ?? untouched(segment), this.#has.get(segment) ?? untouched(segment)];
@@ -213,9 +209,8 @@ export class Saving {
       if (mine) this.#merge(segment, was, mine);
       return true;
     });
-    if (JSON.stringify(theirs.names) !== names) changed.push(-1);
     this.#keep();
-    if (changed.length) this.listener.changed(changed);
+    if (changed.length) this.listener.changed();
     this.listener.told();
   }
 

@@ -23,6 +23,8 @@ const LISTED = [
   ["Alt+U · U", "keys.unsure"],
   ["E · F2", "keys.correct"],
   ["Tab · Shift+Tab", "keys.neighbour"],
+  ["Ctrl+Enter", "keys.split"],
+  ["N", "keys.name"],
   ["Ctrl+Z · Ctrl+Shift+Z", "keys.undo"],
   ["/", "keys.search"],
   ["← → ↑ ↓", "keys.walk"],

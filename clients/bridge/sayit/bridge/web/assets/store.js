@@ -98,14 +98,15 @@ async function read(shelf, id) {
  *
  * @param {string} id
  * @param {Blob} blob
+ * @param {string} who whose key the job is of
  * @returns {Promise<boolean>}
  */
-export async function keepAudio(id, blob) {
+export async function keepAudio(id, blob, who) {
   memory.audio.set(id, { id, blob, savedAt: Date.now() });
   if (blob.size > LARGEST_BYTES) return false;
   try {
     await makeRoom(blob.size);
-    return await put("audio", { id, blob, savedAt: Date.now() });
+    return await put("audio", { id, blob, who, savedAt: Date.now() });
   } catch {
     return false;
   }
@@ -146,9 +147,10 @@ export async function peaksOf(id) {
 /**
  * @param {string} id
  * @param {Float32Array} peaks
+ * @param {string} who whose key the job is of
  */
-export async function keepPeaks(id, peaks) {
-  await put("peaks", { id, peaks });
+export async function keepPeaks(id, peaks, who) {
+  await put("peaks", { id, peaks, who });
 }
 
 /**
@@ -162,9 +164,10 @@ export async function liveOf(id) {
 /**
  * @param {string} id
  * @param {Live} live
+ * @param {string} who whose key the job is of
  */
-export async function keepLive(id, live) {
-  await put("live", { id, live });
+export async function keepLive(id, live, who) {
+  await put("live", { id, live, who });
 }
 
 /** @typedef {{mine?: Correction[], before?: Correction[]}} Unsent `before`: what `mine` are changes of */
@@ -222,13 +225,15 @@ export async function forget(id) {
 }
 
 /**
- * Forgets what belongs to jobs that the service no longer has; what was put here since the page was opened stays.
+ * Forgets what belongs to jobs that the service no longer has; what was put here since the page was opened stays, and what is
+ * another key's, or of an earlier version of this page, which did not say whose it is.
  *
  * @param {Set<string>} existing ids of all jobs
+ * @param {string} who whose key they are of
  */
-export async function forgetAllBut(existing) {
-  for (const shelf of /** @type {Shelf[]} */ (Object.keys(memory))) {
-    const ids = (await within(shelf, "readonly", (store) => store.getAllKeys()).catch(() => undefined)) ?? [];
-    for (const id of ids) if (shelf !== "edits" && !existing.has(String(id)) && !memory.audio.has(String(id))) await forget(String(id));
+export async function forgetAllBut(existing, who) {
+  for (const shelf of /** @type {Shelf[]} */ (["audio", "peaks", "live"])) {
+    const gone = (await everyOf(shelf)).filter((kept) => kept.who === who && !existing.has(kept.id) && !memory.audio.has(kept.id));
+    for (const { id } of gone) await forget(id);
   }
 }

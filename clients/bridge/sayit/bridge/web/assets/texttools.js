@@ -2,25 +2,23 @@
 
 import { getFile } from "./api.js";
 import { h, icon, saveAs } from "./dom.js";
-import { MEDIA_TYPES, write } from "./files.js";
+import { said } from "./edits.js";
+import { FORMS, MEDIA_TYPES, write } from "./files.js";
 import { counted, remember, remembered, t } from "./i18n.js";
-import { said } from "./merging.js";
 import { menu, toast } from "./overlays.js";
 import { searchField } from "./searching.js";
 import { showShortcuts } from "./shortcuts.js";
 import { showVersions } from "./versions.js";
 
-/** @import {Form} from "./files.js" */
+/** @import {DocumentForm, Form} from "./files.js" */
 /** @import {Saving} from "./saving.js" */
 /** @import {Search} from "./searching.js" */
 /** @import {TextView} from "./textview.js" */
 /** @import {Correction, Job} from "./wire.js" */
 
-/** @typedef {"docx" | "pdf"} DocumentForm what only the service writes */
 /** @typedef {{search: Search, editing: boolean, audible: boolean}} State */
 
 const MARKING = "sayit.unsure";
-const FORMS = /** @type {(Form | DocumentForm)[]} */ (["txt", "md", "docx", "pdf", "srt", "vtt", "ass", "ttml", "json"]);
 
 /** Whether fingers do what a mouse and a keyboard do elsewhere. */
 const touch = matchMedia("(pointer: coarse)");
@@ -106,8 +104,12 @@ export function textTools(text, job, saving, before) {
     conflict.hidden = !first;
     if (!first) return conflict.replaceChildren();
     const [segment, theirs] = first;
-    const model = text.original?.[segment];
-    const say = (/** @type {Correction} */ correction) => (model ? said(model, correction) : "");
+    const model = text.transcript?.segments[segment];
+    const say = (/** @type {Correction} */ correction) => {
+      const { speaker, joined } = correction;
+      const begin = `${joined ? "↑ " : ""}${speaker.replace(/\n/g, ", ")}${speaker && model ? ": " : ""}`;
+      return begin + (model ? said(model, correction) : "");
+    };
     const choose = (/** @type {boolean} */ keep) => () => saving.settle(segment, keep);
     conflict.replaceChildren(
       h("p", null, t("conflict.title")),

@@ -2,29 +2,23 @@
 
 import { correctWord } from "./correcting.js";
 import { Corrections } from "./corrections.js";
-import { h, icon } from "./dom.js";
-import { clock, remember, remembered, t } from "./i18n.js";
-import { paragraphs, placeOf, unitsOf, withEdits, wordAt } from "./transcript.js";
+import { h } from "./dom.js";
+import { ABOVE, Following } from "./following.js";
+import { t } from "./i18n.js";
+import { join, laid, named, resolved, split, written } from "./layout.js";
+import { fill, nameSpeakers } from "./paragraphs.js";
+import { askSpeaker } from "./speakers.js";
 
 /** @import {Change} from "./corrections.js" */
+/** @import {Edits} from "./edits.js" */
+/** @import {Laid, Unit} from "./layout.js" */
 /** @import {Chunk} from "./live.js" */
-/** @import {Edits} from "./transcript.js" */
-/** @import {Segment, Transcript, Word} from "./wire.js" */
+/** @import {Transcript} from "./wire.js" */
 
-/**
- * @typedef {{
- *   start: number, end: number, text: string, probability?: number | undefined, place: string, element: HTMLElement
- * }} Shown
- */
+/** @typedef {Unit & {segment: Laid, element: HTMLElement}} Shown */
 
-/** Words that the model thought less likely than this are worth a second look. */
-const UNSURE = 0.5;
-/** Keys that scroll. */
-const SCROLLING = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);
-const FOLLOWING = "sayit.follow";
-/** What stays free above and below: the tools and the player, in pixels. */
-const [ABOVE, BELOW] = [120, 180];
-
+/** Keys of edits that change a word and nothing else. */
+const OF_A_WORD = /^\d+:\d+$/;
 /**
  * @typedef {{seek: (seconds: number) => void, pause: () => void, changed: () => void}} Actions `changed`: the words are others
  */
@@ -37,27 +31,24 @@ export function createTextView(actions) {
 export class TextView {
   /** @type {Shown[]} in order of the page */
   words = [];
-  /** @type {Shown[]} in order of time */
-  #timed = [];
   /** @type {HTMLElement[]} the paragraphs' buttons: one tab stop for all of them */
   #times = [];
-  /** @type {HTMLElement | null} the word that is played */
-  #current = null;
-  /** Whether the page scrolls with the words that are played. */
-  #following = remembered(FOLLOWING) !== "off";
-  /** Whether the reader has scrolled away from them. */
-  #away = false;
   /** @type {Map<number, {chunk: Chunk, element: HTMLElement, words: Shown[]}>} */
   #chunks = new Map();
   corrections = new Corrections(new Map(), () => {});
   /** @type {(edits: Edits) => void} */
   #keep = () => {};
-  /** @type {Transcript | null} as it is shown, without the corrections of its words */
+  /** @type {Transcript | null} the model's */
   transcript = null;
-  /** @type {Segment[] | null} the model's */
-  original = null;
+  /** @type {Laid[]} */
+  #laid = [];
+  /** Whether it is to be laid out anew when no word is typed any more. */
+  #stale = false;
+  /** @type {string[]} keys of what was changed last */
+  #touched = [];
   #editing = false;
   #leaving = new AbortController();
+  following = new Following(this.#leaving.signal);
 
   /** @param {Actions} actions */
   constructor(actions) {
@@ -71,12 +62,6 @@ export class TextView {
       this.#correct(wordElement(event.target));
     });
     this.body.addEventListener("keydown", (event) => this.#pressed(event));
-    this.follow = h("button", { type: "button", class: "quiet icon-only", onclick: () => this.toggleFollowing() }, icon("follow", 18));
-    const { signal } = this.#leaving;
-    for (const name of ["wheel", "touchmove"])
-      window.addEventListener(name, () => this.#setAway(true), { passive: true, signal });
-    const scrolls = (/** @type {KeyboardEvent} */ { key, target }) => SCROLLING.has(key) && target === document.body;
-    document.addEventListener("keydown", (event) => scrolls(event) && this.#setAway(true), { signal });
     this.relabel();
   }
 
@@ -85,22 +70,8 @@ export class TextView {
     this.element.setAttribute("aria-label", t("text.label"));
     this.words.filter(({ element }) => element.title).forEach((word) => this.#dress(word));
     for (const time of this.#times) time.setAttribute("aria-label", t("text.jump", { time: time.textContent ?? "" }));
-    for (const name of ["aria-label", "title"]) this.follow.setAttribute(name, t("player.follow"));
-    this.#setAway(this.#away);
-  }
-
-  /** @param {boolean} away */
-  #setAway(away) {
-    this.#away = away;
-    this.follow.setAttribute("aria-pressed", String(this.#following && !away));
-  }
-
-  /** Follows the words that are played again, or not any more. */
-  toggleFollowing() {
-    this.#following = !this.#following || this.#away;
-    remember(FOLLOWING, this.#following ? null : "off");
-    this.#setAway(false);
-    if (this.#following) this.#current?.scrollIntoView({ block: "center" });
+    nameSpeakers(this.words);
+    this.following.relabel();
   }
 
   /**
@@ -109,7 +80,7 @@ export class TextView {
    * @param {HTMLElement} element
    */
   lookAt(element) {
-    this.#setAway(true);
+    this.following.setAway(true);
     element.scrollIntoView({ block: "center" });
   }
 
@@ -137,7 +108,7 @@ export class TextView {
       const old = this.#chunks.get(chunk.index);
       if (old?.chunk === chunk) continue;
       const element = h("div", { class: chunk.final ? "chunk" : "chunk partial" });
-      const words = this.#fill(element, chunk.segments, 0);
+      const words = this.#fill(element, laid(chunk.segments, new Map()));
       if (old) old.element.replaceWith(element);
       else this.body.insertBefore(element, this.#elementAfter(chunk.index));
       this.#chunks.set(chunk.index, { chunk, element, words });
@@ -153,7 +124,8 @@ export class TextView {
    * @returns {Transcript}
    */
   now() {
-    if (this.transcript) return withEdits(this.transcript, this.corrections.edits);
+    const { edits } = this.corrections;
+    if (this.transcript) return { ...this.transcript, segments: laid(this.transcript.segments, edits).map((segment) => written(segment, edits)) };
     const segments = [...this.#chunks].sort(([a], [b]) => a - b).flatMap(([, { chunk }]) => chunk.segments);
     return { segments, removed: [], language: segments[0]?.language ?? "", duration: segments.at(-1)?.end ?? 0, raw: null };
   }
@@ -175,62 +147,59 @@ export class TextView {
     this.transcript = transcript;
     this.#keep = keep;
     this.corrections = new Corrections(edits, (places) => {
+      this.#touched = places;
+      if (!places.every((place) => OF_A_WORD.test(place))) this.#layOut();
       const touched = new Set(places);
       this.words.filter(({ place }) => touched.has(place)).forEach((word) => this.#dress(word));
       keep(edits);
       this.actions.changed();
     });
     this.#chunks.clear();
+    this.#layOut();
+    this.actions.changed();
+  }
+
+  /** Lays the finished text out; the word that has the focus keeps it, and the reader stays where they are. */
+  #layOut() {
+    if (!this.transcript) return;
+    this.#stale = this.typing;
+    if (this.#stale) return;
+    const { edits } = this.corrections;
+    const focused = wordElement(document.activeElement);
+    const anchor = focused ?? this.#inSight();
+    const [place, top] = anchor ? [this.#of(anchor).place, anchor.getBoundingClientRect().top] : ["", 0];
+    this.#laid = laid(this.transcript.segments, edits);
     const box = h("div", { class: "chunk" });
-    const words = this.#fill(box, transcript.segments, 0);
+    const words = this.#fill(box, this.#laid);
     this.body.replaceChildren(box);
     this.#use(words);
     // A long transcript has 15,000 words: those without anything to say are as they were built.
-    const { edits: corrected } = this.corrections;
-    words.filter(({ element, place }) => corrected.has(place) || element.matches(".unsure")).forEach((word) => this.#dress(word));
-    this.actions.changed();
+    words.filter(({ element, place }) => edits.has(place) || element.matches(".unsure")).forEach((word) => this.#dress(word));
+    const again = place && this.words.find((word) => word.place === place)?.element;
+    if (!again) return;
+    if (focused) again.focus({ preventScroll: true });
+    window.scrollBy({ top: again.getBoundingClientRect().top - top, behavior: "instant" });
+  }
+
+  /** The first word of the first paragraph that can be seen. */
+  #inSight() {
+    if (!this.words.length || this.body.getBoundingClientRect().top > 0) return null;
+    const time = this.#times.find((each) => each.getBoundingClientRect().top > ABOVE);
+    return /** @type {HTMLElement | null} */ (time?.parentElement?.querySelector(".word") ?? null);
   }
 
   /**
    * @param {HTMLElement} box
-   * @param {Segment[]} segments
-   * @param {number} first the first segment's place
-   * @returns {Shown[]}
+   * @param {Laid[]} segments
    */
-  #fill(box, segments, first) {
-    /** @type {Shown[]} */
-    const words = [];
-    let at = first;
-    for (const together of paragraphs(segments)) {
-      const text = h("p", { lang: together[0].language || null });
-      for (const segment of together) {
-        unitsOf(segment).forEach((unit, index) => {
-          const unsure = (unit.probability ?? 1) < UNSURE;
-          const element = h("span", { class: unsure ? "word unsure" : "word", tabindex: "-1" }, unit.text.trim());
-          if (text.childNodes.length && (index === 0 || /^\s/.test(unit.text))) text.append(" ");
-          text.append(element);
-          words.push({ ...unit, text: unit.text, place: placeOf(at, index), element });
-        });
-        at += 1;
-      }
-      const { start, speaker } = together[0];
-      const time = h(
-        "button",
-        { type: "button", class: "time", tabindex: "-1", "aria-label": t("text.jump", { time: clock(start) }) },
-        clock(start),
-      );
-      time.addEventListener("click", () => this.#play(start));
-      box.append(
-        h("div", { class: "paragraph" }, time, h("div", null, speaker && h("p", { class: "speaker" }, speaker), text)),
-      );
-    }
-    return words;
+  #fill(box, segments) {
+    return fill(box, segments, (seconds) => this.#play(seconds));
   }
 
   /** @param {Shown[]} words */
   #use(words) {
     this.words = words;
-    this.#timed = [...words].sort((a, b) => a.start - b.start);
+    this.following.use(words);
     words.forEach((word, index) => (word.element.dataset.index = String(index)));
     this.#times = [.../** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll(".time"))];
     if (!this.#times.some((time) => time.tabIndex === 0)) this.#times[0]?.setAttribute("tabindex", "0");
@@ -259,7 +228,39 @@ export class TextView {
    * @param {Change[]} changes
    */
   correct(changes) {
-    this.corrections.apply(changes);
+    if (this.transcript) this.corrections.apply(resolved(changes, this.transcript.segments, this.corrections.edits));
+  }
+
+  /**
+   * Lets a segment begin with a word; where one does, joins it to the one before.
+   *
+   * @param {Shown} word
+   * @param {number} [offset] where in its text, which matters where that is all of its line
+   */
+  splitOrJoin(word, offset = 0) {
+    if (!this.transcript) return;
+    const [{ segments }, { edits }, { segment }] = [this.transcript, this.corrections, word];
+    const changes = split(segments, edits, word, offset);
+    const first = segment.units[0].place === word.place;
+    this.corrections.apply(changes.length || !first ? changes : join(segments, edits, this.#laid, this.#laid.indexOf(segment)));
+    this.words.find(({ place }) => place === word.place)?.element.focus({ preventScroll: true });
+  }
+
+  /**
+   * Asks who speaks.
+   *
+   * @param {Laid} segment
+   */
+  async name(segment) {
+    const known = [...new Set(this.#laid.map(({ speaker }) => speaker))].filter(Boolean);
+    const [{ place }] = segment.units;
+    const asked = await askSpeaker(segment.speaker, known);
+    const at = this.#laid.findIndex(({ units }) => units[0].place === place); // others may have changed it meanwhile
+    if (asked && at >= 0 && this.transcript) {
+      const changes = named(this.transcript.segments, this.corrections.edits, this.#laid, at, asked.name, asked.reach);
+      this.corrections.apply(changes);
+    }
+    this.words.find((word) => word.place === place)?.element.focus({ preventScroll: true });
   }
 
   /**
@@ -279,16 +280,17 @@ export class TextView {
 
   /** @param {"undo" | "redo"} way */
   step(way) {
-    /** @type {string[]} */
-    const before = this.words.map(({ element }) => element.textContent ?? "");
+    this.#touched = [];
     this.corrections[way]();
-    const changed = this.words.find(({ element }, index) => element.textContent !== before[index]);
+    const words = new Set(this.#touched.map((place) => place.replace(/\|$/, "")));
+    const segments = new Set(this.#touched.filter((place) => !OF_A_WORD.test(place)).map((place) => Number(place.split(":")[0])));
+    const changed = this.words.find(({ place }) => words.has(place)) ?? this.words.find(({ of }) => segments.has(of));
     if (changed) this.lookAt(changed.element);
   }
 
   /** Goes to the next word that the model was not sure of, from the one that has the focus or is played. */
   nextUnsure() {
-    const from = wordElement(document.activeElement) ?? this.#current;
+    const from = wordElement(document.activeElement) ?? this.following.current;
     const unsure = this.words.filter(({ element, place }) => element.matches(".unsure") && !this.corrections.edits.has(place));
     const behind = from ? Number(from.dataset.index) : -1;
     const next = unsure.find(({ element }) => Number(element.dataset.index) > behind) ?? unsure[0];
@@ -305,7 +307,9 @@ export class TextView {
 
   /** @param {Event} event */
   #clicked(event) {
-    const element = wordElement(event.target);
+    const naming = /** @type {HTMLElement} */ (event.target).closest(".naming");
+    const element = wordElement(naming?.parentElement?.querySelector(".word") ?? event.target);
+    if (naming && element) return void this.name(this.#of(element).segment);
     if (!element || getSelection()?.isCollapsed === false) return; // they select to copy
     if (this.#editing) this.#correct(element);
     else this.#play(this.#of(element).start);
@@ -313,7 +317,7 @@ export class TextView {
 
   /** @param {number} seconds */
   #play(seconds) {
-    this.#setAway(false);
+    this.following.setAway(false);
     this.actions.seek(seconds);
   }
 
@@ -328,23 +332,37 @@ export class TextView {
     getSelection()?.removeAllRanges();
     const word = this.#of(element);
     const { edits } = this.corrections;
-    const drafted = (/** @type {string} */ typed) => this.#keep(new Map(edits).set(word.place, typed));
-    correctWord(word, edits.get(word.place), drafted, (now, next) => {
+    const { segments } = this.transcript;
+    const drafted = (/** @type {string} */ typed) => {
+      const draft = new Map(edits);
+      for (const { place, text } of resolved([{ place: word.place, text: typed }], segments, edits)) if (text !== undefined) draft.set(place, text);
+      this.#keep(draft);
+    };
+    correctWord(word, edits.get(word.place), drafted, (now, { next = 0, offset = -1 }) => {
       this.correct([{ place: word.place, text: now }]);
       this.#keep(edits);
-      const neighbour = next ? this.words[this.words.indexOf(word) + next] : null;
-      if (neighbour) this.#correct(neighbour.element);
-      else word.element.focus({ preventScroll: true });
+      if (this.#stale) this.#layOut();
+      const index = this.words.findIndex(({ place }) => place === word.place);
+      const shown = this.words[index];
+      if (offset >= 0 && shown) this.splitOrJoin(shown, offset);
+      else if (next && this.words[index + next]) this.#correct(this.words[index + next].element);
+      else shown?.element.focus({ preventScroll: true });
     });
   }
 
   /** Arrows walk up and down the paragraphs, and left and right from word to word. @param {KeyboardEvent} event */
   #pressed(event) {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
     const element = wordElement(target);
+    const command = event.ctrlKey || event.metaKey;
+    if (target instanceof HTMLInputElement || event.altKey || (command && event.key !== "Enter")) return;
+    if (command) {
+      if (element) this.splitOrJoin(this.#of(element));
+      return event.preventDefault();
+    }
     if (element && (event.key === "Enter" || event.key === " ")) this.#play(this.#of(element).start);
     else if (element && (event.key === "e" || event.key === "E" || event.key === "F2")) this.#correct(element);
+    else if (element && event.code === "KeyN" && this.transcript) void this.name(this.#of(element).segment);
     else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
       const step = event.key === "ArrowRight" ? 1 : -1;
       const at = element ? Number(element.dataset.index) : step > 0 ? this.#firstAfter(target) - 1 : -2;
@@ -364,33 +382,6 @@ export class TextView {
   /** @param {HTMLElement} time a paragraph's button */
   #firstAfter(time) {
     return Number(/** @type {HTMLElement} */ (time.parentElement?.querySelector(".word"))?.dataset.index ?? 0);
-  }
-
-  /**
-   * @param {number} seconds
-   * @returns {Word | null}
-   */
-  wordAt(seconds) {
-    return this.#timed[wordAt(this.#timed, seconds)] ?? null;
-  }
-
-  /**
-   * Marks the word that is played, and keeps it in sight unless the reader does not want that.
-   *
-   * @param {number} seconds
-   */
-  showTime(seconds) {
-    const element = this.#timed[wordAt(this.#timed, seconds)]?.element ?? null;
-    if (element === this.#current) return;
-    this.#current?.classList.remove("playing");
-    this.#current = element;
-    if (!element) return;
-    element.classList.add("playing");
-    if (!this.#following) return;
-    const { top, bottom } = element.getBoundingClientRect();
-    const outside = top < ABOVE || bottom > window.innerHeight - BELOW;
-    if (!outside) this.#setAway(false); // the reader came back
-    else if (!this.#away) element.scrollIntoView({ block: "center" });
   }
 }
 

@@ -1,18 +1,6 @@
-/** A transcript with corrections. Pure. */
+/** Words of a transcript, and its paragraphs. Pure. */
 
-/** @import {Segment, Transcript, Word} from "./wire.js" */
-
-/** @typedef {Map<string, string>} Edits corrected texts by the word's place */
-
-/**
- * A word's place: segment, then word.
- *
- * @param {number} segment
- * @param {number} word
- */
-export function placeOf(segment, word) {
-  return `${segment}:${word}`;
-}
+/** @import {Segment, Word} from "./wire.js" */
 
 /**
  * What can be clicked and corrected in a segment: its words, or all of it where it has none.
@@ -33,28 +21,6 @@ export function unitsOf(segment) {
 export function corrected(original, typed) {
   const text = typed.replace(/\s+/g, " ").trim();
   return text ? (/^\s*/.exec(original)?.[0] ?? "") + text : "";
-}
-
-/**
- * The transcript as it was corrected; only touched segments change.
- *
- * @param {Transcript} transcript
- * @param {Edits} edits
- * @returns {Transcript}
- */
-export function withEdits(transcript, edits) {
-  if (!edits.size) return transcript;
-  const segments = transcript.segments.map((segment, s) => {
-    const units = unitsOf(segment);
-    if (!units.some((_, w) => edits.has(placeOf(s, w)))) return segment;
-    const changed = units.map((unit, w) => ({ ...unit, text: edits.get(placeOf(s, w)) ?? unit.text }));
-    const text = changed
-      .map((unit) => unit.text)
-      .join("")
-      .trim();
-    return { ...segment, text, words: segment.words.length ? changed.filter((word) => word.text) : [] };
-  });
-  return { ...transcript, segments };
 }
 
 /** How long a word is still shown after its end, in seconds: a blink between two words would only disturb. */
@@ -84,9 +50,9 @@ const PAUSE_S = 1.5;
 const LONG_S = 40;
 
 /**
- * Segments as they are read: together until the speaker changes, a pause comes, or it gets long.
+ * Segments as they are read: together until the speaker changes, a pause comes, or it gets long, or somebody split them.
  *
- * @template {Segment} S
+ * @template {Pick<Segment, "start" | "end" | "speaker" | "channel"> & {part: number}} S
  * @param {S[]} segments
  * @returns {S[][]}
  */
@@ -99,7 +65,9 @@ export function paragraphs(segments) {
     const together =
       last &&
       before &&
+      segment.part === 0 &&
       segment.speaker === before.speaker &&
+      segment.channel === before.channel &&
       segment.start - before.end < PAUSE_S &&
       segment.end - last[0].start < LONG_S;
     if (together) last.push(segment);

@@ -6,6 +6,12 @@ import { counted, relative, t } from "./i18n.js";
 import { toast } from "./overlays.js";
 
 /** @import {Saving} from "./saving.js" */
+/** @import {Version} from "./wire.js" */
+
+/** @param {Version} version */
+function changed({ segments, names }) {
+  return [segments && counted("versions.changed", segments), names && t("versions.named")].filter(Boolean).join(", ");
+}
 
 /** @param {Saving} saving */
 export async function showVersions(saving) {
@@ -32,7 +38,7 @@ export async function showVersions(saving) {
       h(
         "ol",
         { class: "versions" },
-        ...found.map(({ version, made, segments }) => entry(version, `${relative(made)} · ${counted("versions.changed", segments)}`)),
+        ...found.map((each) => entry(each.version, `${relative(each.made)} · ${changed(each)}`)),
         entry(0, t("versions.model")),
       ),
       h("div", { class: "dialog-actions" }, h("button", { class: "button primary", autofocus: true }, t("keys.close"))),

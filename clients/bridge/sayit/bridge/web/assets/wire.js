@@ -2,17 +2,18 @@
 
 /**
  * @typedef {{text: string, start: number, end: number, probability?: number | undefined}} Word
- * @typedef {{start: number, end: number, text: string, language: string, speaker: string, channel: number, words: Word[]}} Segment
+ * @typedef {{start: number, end: number, text: string, language: string, speaker: string, channel: number, words: Word[], of?: number}} Segment `of`: place among the model's
  * @typedef {{segment: number, text: string | null, words: Record<string, string>, joined: boolean, speaker: string}} Correction what
  *   a segment of the model's text is instead
- * @typedef {{version: number, segments: Correction[], names: Record<string, string>}} Corrected `names`: of speakers, by channel
- * @typedef {{version: number, made: Date, segments: number}} Version
+ * @typedef {{version: number, segments: Correction[]}} Corrected the names of channels are among them, as of segments -1, -2 …
+ * @typedef {{version: number, made: Date, segments: number, names: number}} Version
  * @typedef {{name: string, isDefault: boolean}} Model
  * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
  *   id: string, state: State, name: string, language: string, model: string, expected: string, wishes: Wish[],
- *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number, version: number
+ *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number, version: number,
+ *   labels: Record<string, string>
  * }} Job
  * @typedef {{text: string, reason: string, start: number}} Removed
  * @typedef {{segments: Segment[], removed: Removed[], language: string, duration: number, raw: any}} Transcript `raw`: the
@@ -92,6 +93,7 @@ export function jobOf(value) {
     warnings: value.warnings ?? [],
     lastSeq: value.last_seq ?? 0,
     version: value.transcript_version ?? 0,
+    labels: value.labels ?? {},
   };
 }
 
@@ -149,8 +151,18 @@ export function modelsOf(value) {
  * @param {Correction[]} segments
  */
 export function correctionBody(version, segments) {
-  const plain = segments.map(({ text, ...rest }) => (text === null ? rest : { ...rest, text }));
-  return JSON.stringify({ expected_version: version, segments: plain });
+  const names = segments.filter(({ segment }) => segment < 0).map(({ segment, speaker }) => [String(-1 - segment), speaker]);
+  const plain = segments.filter(({ segment }) => segment >= 0).map(({ text, ...rest }) => (text === null ? rest : { ...rest, text }));
+  return JSON.stringify({ expected_version: version, segments: plain, names: Object.fromEntries(names) });
+}
+
+/**
+ * @param {any} value
+ * @returns {Corrected}
+ */
+export function correctedOf({ version, segments, names }) {
+  const named = Object.entries(names).map(([channel, speaker]) => ({ segment: -1 - Number(channel), text: null, words: {}, joined: false, speaker }));
+  return { version, segments: [...segments, ...named] };
 }
 
 /**
@@ -162,5 +174,6 @@ export function versionsOf(value) {
     version: each.version,
     made: new Date(each.created_at),
     segments: each.segments.length,
+    names: each.names.length,
   }));
 }

@@ -129,7 +129,7 @@ class DecodeSession:
             candidates = self._languages.candidates(self.encoding, self._hint)
             if self._once:
                 candidates = candidates[:1]
-            fallbacks = [(each, self._attempts(each)) for each in candidates]
+            fallbacks = [(each, self._attempts(each, of_several=len(candidates) > 1)) for each in candidates]
         else:
             if self._encoded == 1:
                 self._languages.check(self.encoding)
@@ -191,10 +191,10 @@ class DecodeSession:
         """The stretch is in this language from now on."""
         self._decoding.speak(candidate, self._whisper.vocabulary(candidate.language, self._options.task))
 
-    def _attempts(self, candidate: Candidate) -> Fallback:
+    def _attempts(self, candidate: Candidate, *, of_several: bool) -> Fallback:
         """The fallback steps of its window in this language, which is the stretch's from now on."""
         self._speak(candidate)
-        return self._decoding.fallback()
+        return self._decoding.fallback(of_several=of_several)
 
     def _is_cut(self) -> bool:
         """Searches for changes of the language; whether there was one, and the chunk is cut there."""
@@ -214,7 +214,7 @@ class DecodeSession:
         fallback_step = self._candidates.next_step()
         if fallback_step is None and not self._once and (rival := self._languages.rival(self._candidates)) is not None:
             # Detection was sure, and the text is in another language's script all the same.
-            self._candidates.add(rival, self._attempts(rival))
+            self._candidates.add(rival, self._attempts(rival, of_several=True))
             fallback_step = self._candidates.next_step()
         if fallback_step is not None:
             self.fallback_step = fallback_step

@@ -145,8 +145,8 @@ class ChunkDecoding:
         if self._options.hotwords.strip():
             self._hotwords = vocabulary.encode(" " + self._options.hotwords.strip())
 
-    def fallback(self) -> Fallback:
-        """The fallback of the window."""
+    def fallback(self, *, of_several: bool = False) -> Fallback:
+        """The fallback of the window, which may be tried in several languages."""
         vocabulary = self.vocabulary
         # Prompt and hotwords each may fill the context; together they must leave half of the positions to the text.
         recent = min(len(self._context), CONTEXT_TOKENS // 2)
@@ -154,9 +154,12 @@ class ChunkDecoding:
         context = self._context[max(0, len(self._context) + len(hotwords) - CONTEXT_TOKENS) :]
         before = (vocabulary.start_of_previous, *hotwords, *context) if hotwords or context else ()
         written = self.language if self._options.task is Task.TRANSCRIBE else ""
-        prompt, window = (*before, *vocabulary.start_sequence), self._open()
+        prompt, window, options = (*before, *vocabulary.start_sequence), self._open(), self._options
+        if of_several and self._effort is Effort.QUICK:
+            # The slowest of the last texts were waiting for beam searches in two languages.
+            options = replace(options, beam_size=1)
         greedy_first = self._policy.greedy_first and window.audio_s <= GREEDY_S
-        return Fallback(prompt, self._options, window, greedy_first=greedy_first, language=written, effort=self._effort)
+        return Fallback(prompt, options, window, greedy_first=greedy_first, language=written, effort=self._effort)
 
     def judge(self, outcome: WindowResult) -> tuple[Passage, ...]:
         """What to keep of the window's text; the rest is noted as suppressed. Moves on to the next window's start."""

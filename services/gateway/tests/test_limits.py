@@ -25,6 +25,7 @@ from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.limits.slots import Slots
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import (
+    admin_service_pb2,
     key_service_pb2,
     live_service_pb2,
     system_service_pb2,
@@ -36,7 +37,7 @@ from sayit.v1 import transcription_service_pb2 as pb
 from .helper import FakeKeys, failure, settings, suite
 
 MODULES: tuple[Any, ...] = (pb, upload_service_pb2, vocabulary_service_pb2, system_service_pb2, live_service_pb2)
-MODULES += (key_service_pb2,)
+MODULES += (key_service_pb2, admin_service_pb2)
 METHODS = [m for module in MODULES for service in module.DESCRIPTOR.services_by_name.values() for m in service.methods]
 #: What each method may be called with, beside "admin"; a new one has to be put here.
 READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUpload", "GetVocabulary"} | {
@@ -53,7 +54,15 @@ CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "Cr
     "UpdateTranscript",
     "StreamingRecognize",
 }
-ADMINISTRATION = {"CreateKey", "ListKeys", "RevokeKey", "RotateKey"}
+ADMINISTRATION = {"CreateKey", "ListKeys", "RevokeKey", "RotateKey", "GetUsage", "GetQueue", "ListOwnedJobs"} | {
+    "CancelOwnedJob",
+    "RetryOwnedJob",
+    "ListLimits",
+    "ListSettings",
+    "ListWebhookMessages",
+    "ReplayWebhookMessage",
+    "ListAuditEntries",
+}
 
 
 async def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:

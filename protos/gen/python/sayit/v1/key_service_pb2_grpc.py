@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class KeyServiceStub(object):
-    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`. Keys of other tenants are made by the
-    operator, with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
+    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`, which is an operator's: it also opens
+    AdminService, and so what concerns all tenants. Keys of other tenants are made with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
     """
 
     def __init__(self, channel):
@@ -59,8 +59,8 @@ class KeyServiceStub(object):
 
 
 class KeyServiceServicer(object):
-    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`. Keys of other tenants are made by the
-    operator, with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
+    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`, which is an operator's: it also opens
+    AdminService, and so what concerns all tenants. Keys of other tenants are made with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
     """
 
     def CreateKey(self, request, context):
@@ -123,8 +123,8 @@ def add_KeyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class KeyService(object):
-    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`. Keys of other tenants are made by the
-    operator, with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
+    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`, which is an operator's: it also opens
+    AdminService, and so what concerns all tenants. Keys of other tenants are made with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
     """
 
     @staticmethod

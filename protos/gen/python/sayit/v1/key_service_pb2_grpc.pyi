@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class KeyServiceStub:
-    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`. Keys of other tenants are made by the
-    operator, with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
+    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`, which is an operator's: it also opens
+    AdminService, and so what concerns all tenants. Keys of other tenants are made with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
     """
 
     @_typing.overload
@@ -46,8 +46,8 @@ class KeyServiceStub:
 
 @_typing.type_check_only
 class KeyServiceAsyncStub(KeyServiceStub):
-    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`. Keys of other tenants are made by the
-    operator, with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
+    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`, which is an operator's: it also opens
+    AdminService, and so what concerns all tenants. Keys of other tenants are made with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -61,8 +61,8 @@ class KeyServiceAsyncStub(KeyServiceStub):
     """Makes a key that may do the same under the same name; the old one ends after a time."""
 
 class KeyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`. Keys of other tenants are made by the
-    operator, with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
+    """Keeps the API keys of the caller's tenant; its methods need the scope `admin`, which is an operator's: it also opens
+    AdminService, and so what concerns all tenants. Keys of other tenants are made with `sayit keys`. Only hashes are stored: what a key reads is said once, by the call that made it.
     """
 
     @_abc_1.abstractmethod

@@ -17,8 +17,8 @@ from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.db.api_keys import KeyStore
 from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import is_newest
+from sayit.scheduler.rules import rules_of
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.scheduler.wiring import rules_of
 from sayit.speech.api_keys import DEFAULT_SCOPES, ApiKey, NewApiKey
 
 T = TypeVar("T")

@@ -35,8 +35,9 @@ from sayit.scheduler.ingest.audio_quota import AudioQuota
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.rules import limits_of, rules_of
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.scheduler.wiring import Wiring, limits_of, rules_of
+from sayit.scheduler.wiring import Wiring
 from sayit.speech.language_names import LANGUAGES
 from sayit.speech.presets import PresetsError, load_presets
 from sayit.v1 import admin_service_pb2, admin_service_pb2_grpc

@@ -19,8 +19,8 @@ from sayit.scheduler.jobs.records import UploadRecord
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.scheduler.retention.clock import ABSENCE_S, BELIEVED_AFTER_S, LEAP_S, RetentionClock
 from sayit.scheduler.retention.sweeper import Sweeper
+from sayit.scheduler.rules import limits_of
 from sayit.scheduler.settings import SchedulerSettings
-from sayit.scheduler.wiring import limits_of
 from sayit.speech.errors import SayItError
 from sayit.speech.options import LANGUAGES
 from sayit.speech.presets import load_presets

@@ -50,7 +50,8 @@ async def test_without_keys_this_machine_may() -> None:
 )
 def test_callers_on_this_machine_are_near(peer: str) -> None:
     """Loopback in every form that gRPC writes it, and Unix sockets."""
-    check_near(peer)
+    check_near(peer, [])
+    check_near(peer, [("x-forwarded-for", "127.0.0.1, ::1")])
 
 
 @pytest.mark.parametrize(
@@ -59,9 +60,18 @@ def test_callers_on_this_machine_are_near(peer: str) -> None:
 def test_without_keys_no_other_machine_may(peer: str) -> None:
     """Also where SAYIT_ALLOW_UNAUTHENTICATED serves every client."""
     with pytest.raises(SayItError) as caught:
-        check_near(peer)
+        check_near(peer, [])
     assert caught.value.kind is ErrorKind.PERMISSION_DENIED
     assert "관리" in caught.value.message("ko")
+
+
+@pytest.mark.parametrize("told", ["10.0.0.1", "127.0.0.1, 10.0.0.1", "10.0.0.1, 127.0.0.1", "unknown", ""])
+async def test_a_proxy_on_this_machine_is_not_its_client(told: str) -> None:
+    """NGINX beside the gateway says for whom it calls; only this machine's own addresses are near."""
+    async with suite() as s:
+        refused = await failure(_admin(s).GetQueue(pb.GetQueueRequest(), metadata=[("x-forwarded-for", told)]))
+        assert refused.kind is ErrorKind.PERMISSION_DENIED
+        await _admin(s).GetQueue(pb.GetQueueRequest(), metadata=[("x-forwarded-for", "127.0.0.1")])
 
 
 async def test_the_gateway_adds_its_bounds_and_its_settings() -> None:

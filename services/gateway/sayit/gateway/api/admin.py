@@ -76,6 +76,6 @@ class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
     async def forwarded(self, method: str, request: Any, context: Any) -> Any:
         """The scheduler's answer, for a caller who may have it."""
         if self._open:
-            check_near(context.peer())
+            check_near(context.peer(), context.invocation_metadata() or ())
         check_ids(request)
         return await getattr(self._scheduler, method)(request, timeout=context.time_remaining())

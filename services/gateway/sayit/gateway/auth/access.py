@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 
@@ -16,7 +14,7 @@ from sayit.chassis.interceptors import is_open
 from sayit.chassis.principal import LOCAL
 from sayit.chassis.server import RunningServer
 from sayit.chassis.start import StartError, is_loopback
-from sayit.gateway.auth.addresses import FORWARDED_FOR, AddressRules
+from sayit.gateway.auth.addresses import FORWARDED_FOR, AddressRules, is_near
 from sayit.gateway.auth.callers import Callers
 from sayit.gateway.auth.identity import Identity
 from sayit.gateway.settings import GatewaySettings
@@ -64,24 +62,17 @@ def check_exposure(settings: GatewaySettings) -> None:
     )
 
 
-def check_near(peer: str) -> None:
+def check_near(peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> None:
     """Refuses administration without keys to a caller on another machine, also where all clients are served.
 
     Args:
         peer: as gRPC tells it: "ipv4:127.0.0.1:1234", "ipv6:[::1]:1234", "unix:/path".
+        metadata: the call's, in which a proxy on this machine says for whom it calls.
 
     Raises:
         SayItError: PERMISSION_DENIED.
     """
-    kind, _, address = unquote(peer).partition(":")
-    if kind == "unix":
-        return
-    try:
-        host: IPv4Address | IPv6Address = ip_address(address.rpartition(":")[0].strip("[]"))
-    except ValueError:
-        raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_FAR_AWAY) from None
-    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
-    if not (mapped or host).is_loopback:
+    if not is_near(peer, (str(value) for name, value in metadata if name == FORWARDED_FOR)):
         raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_FAR_AWAY)
 
 

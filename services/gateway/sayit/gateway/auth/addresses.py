@@ -71,6 +71,16 @@ def client_address(peer: str, forwarded: Iterable[str], proxies: Sequence[Networ
     return None
 
 
+def is_near(peer: str, forwarded: Iterable[str]) -> bool:
+    """Whether a call comes from this machine: its connection, and all that a proxy or a client says of where it began.
+
+    No proxy has to be trusted for it: what is said can only take the trust in this machine away.
+    """
+    told = [one.strip() for text in forwarded for one in text.split(",")]
+    addresses = [_of_peer(peer), *map(_address, told)]
+    return all(address is not None and address.is_loopback for address in addresses)
+
+
 def _is_in(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 

@@ -112,7 +112,11 @@ async def test_a_token_is_a_tenant_with_scopes(keys_file: Path, signed: dict[str
         assert (await failure(s.jobs.GetJob(REQUEST))).kind is ErrorKind.UNAUTHENTICATED
 
 
-NOW = int(time.time())
+def soon(seconds: int) -> int:
+    """A time from now on, as tokens say it."""
+    return int(time.time()) + seconds
+
+
 ATTACKS = {
     "none": lambda: forged({"alg": "none", "kid": "r1"}),
     "None": lambda: forged({"alg": "None", "kid": "r1"}),
@@ -134,10 +138,10 @@ ATTACKS = {
     "unknown kid": lambda: token(kid="r2"),
     "no kid": lambda: token(kid=None),
     "kid that is no text": lambda: forged({"alg": "RS256", "kid": {"a": 1}}),
-    "expired": lambda: token(exp=NOW - 60),
+    "expired": lambda: token(exp=soon(-60)),
     "never expires": lambda: token(exp=None),
-    "not yet valid": lambda: token(nbf=NOW + 600),
-    "issued in the future": lambda: token(iat=NOW + 600),
+    "not yet valid": lambda: token(nbf=soon(600)),
+    "issued in the future": lambda: token(iat=soon(600)),
     "foreign issuer": lambda: token(iss="https://evil.example/"),
     "no issuer": lambda: token(iss=None),
     "foreign audience": lambda: token(aud="other"),
@@ -258,7 +262,7 @@ async def test_an_expired_token_ends_its_streams(keys_file: Path, monkeypatch: p
     monkeypatch.setattr(access, "CHECK_KEYS_S", 0.05)
     async with suite(**options(keys_file)) as s:
         s.fake.pace = asyncio.Semaphore(0)
-        metadata = [("authorization", f"Bearer {token(exp=int(time.time()) - 28)}")]  # within the leeway
+        metadata = [("authorization", f"Bearer {token(exp=soon(-28))}")]  # within the leeway
         watch = s.jobs.WatchJob(WatchJobRequest(job_id="job-1"), metadata=metadata)
         assert (await failure(watch)).kind is ErrorKind.UNAUTHENTICATED
         assert s.fake.watches == [0]

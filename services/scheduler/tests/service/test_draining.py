@@ -24,6 +24,7 @@ from sayit.scheduler.service import running
 from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech.errors import ErrorKind
 from sayit.speech.wire.errors import error_of_call
+from sayit.v1 import admin_service_pb2_grpc
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
@@ -79,6 +80,7 @@ async def scheduler(tmp_path: Path, redis_url: str, *, grace_s: float) -> AsyncI
                 settings=settings,
                 jobs=job_service_pb2_grpc.JobServiceStub(channel),
                 chunks=chunk_service_pb2_grpc.ChunkServiceStub(channel),
+                admin=admin_service_pb2_grpc.AdminServiceStub(channel),
                 redis=redis,
                 stop=stop,
                 task=task,

@@ -220,20 +220,24 @@ async def test_an_upload_resumes_and_becomes_a_job(tmp_path: Path, redis_url: st
             )
             assert upload.filename == "ko.flac"
 
-            async def broken():
+            async def broken(after_s: float):
                 yield upload_pb.AppendUploadRequest(start=upload_pb.AppendStart(upload_id=upload.id, offset=0))
                 yield upload_pb.AppendUploadRequest(data=SHORT[:50_000])
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(after_s)
                 call.cancel()
 
-            call = s.jobs.AppendUpload(broken())
-            with pytest.raises(asyncio.CancelledError):
-                await call
-            for _ in range(100):
-                now = await s.jobs.GetUpload(upload_pb.GetUploadRequest(upload_id=upload.id))
+            # A call that is cancelled before its bytes have arrived leaves none, and nobody sees them arrive.
+            for after_s in (0.2, 1.0, 5.0, 20.0):
+                call = s.jobs.AppendUpload(broken(after_s))
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+                for _ in range(100):
+                    now = await s.jobs.GetUpload(upload_pb.GetUploadRequest(upload_id=upload.id))
+                    if now.received_bytes:
+                        break
+                    await asyncio.sleep(0.02)
                 if now.received_bytes:
                     break
-                await asyncio.sleep(0.02)
             assert now.received_bytes == 50_000
             from_upload = service_pb.CreateJobRequest(from_upload=service_pb.JobFromUpload(upload_id=upload.id))
             with pytest.raises(grpc.aio.AioRpcError) as error:

@@ -39,7 +39,7 @@ _REALTIME = "/v1/realtime?intent=transcription"
 
 @dataclass(frozen=True, kw_only=True)
 class Stranger:
-    """Somebody who means ill."""
+    """A hostile client."""
 
     host: str
     #: The bridge's.
@@ -49,7 +49,7 @@ class Stranger:
     redis_url: str
     #: Of a tenant of his own.
     key: str
-    #: A job of somebody else.
+    #: A job of another tenant.
     foreign_job: str
     #: A port of this machine where nothing may arrive.
     canary: int
@@ -62,7 +62,7 @@ class Stranger:
         return await self._http(b"GET /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 200_000)
 
     async def many_headers(self) -> str:
-        """More than anybody has."""
+        """More than a client has."""
         return await self._http(b"GET /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: a\r\n" * 1000 + b"\r\n")
 
     async def long_address(self) -> str:
@@ -79,7 +79,7 @@ class Stranger:
         return await self._post("/v1/jobs", b"1\r\na\r\n0\r\n" + trailers, "Transfer-Encoding: chunked")
 
     async def body_without_key(self) -> str:
-        """Audio of somebody who may send none."""
+        """Audio of a client that may send none."""
         return await self._http(b"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000000\r\n\r\naudio")
 
     async def key_that_is_none(self) -> str:
@@ -107,7 +107,7 @@ class Stranger:
         return await self._post("/v1/uploads", b"", "Tus-Resumable: 1.0.0", f"Upload-Length: {length}")
 
     async def foreign_job_over_http(self) -> str:
-        """Somebody else's text."""
+        """Another tenant's text."""
         head = (
             f"GET /v1/jobs/{self.foreign_job}/transcript HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: {self.key}\r\n\r\n"
         )
@@ -116,7 +116,7 @@ class Stranger:
     # WebSockets.
 
     async def message_in_pieces(self) -> str:
-        """One message in more frames than anybody needs."""
+        """One message in more frames than a client needs."""
         return await self._frames(frame(TEXT, fin=False), *[frame(CONT, fin=False) * 1000] * 20)
 
     async def pings(self) -> str:
@@ -128,7 +128,7 @@ class Stranger:
         return await self._frames(frame(TEXT, b"{}", masked=False))
 
     async def socket_without_key(self) -> str:
-        """Live speech of somebody who may send none."""
+        """Live speech of a client that may send none."""
         try:
             async with connect(f"ws://{self.host}:{self.port}{_REALTIME}", proxy=None, open_timeout=None):
                 return "accepted"
@@ -174,7 +174,7 @@ class Stranger:
         return await self._live(live_pb.StreamingRecognizeRequest(audio=b"\0" * 3200))
 
     async def live_of_another(self) -> str:
-        """Somebody else's session."""
+        """Another tenant's session."""
         config = live_pb.LiveConfig(resume_job_id=self.foreign_job)
         return await self._live(live_pb.StreamingRecognizeRequest(config=config))
 
@@ -208,7 +208,7 @@ class Stranger:
         return await self._job(silent_flac(SILENCE_HOURS))
 
     async def poisoned_redis(self) -> str:
-        """What somebody writes who has reached Redis."""
+        """What an attacker writes who has reached Redis."""
         poison = self.rng.choice((b"", b"\0" * 100, self.rng.randbytes(2000), b"[" * 10_000, b"chunk:-1", b"a:b:c"))
         await asyncio.to_thread(self._write, poison)
         return "written"

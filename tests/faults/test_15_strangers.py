@@ -71,7 +71,7 @@ async def test_strangers(tmp_path: Path, report: Report, rng: random.Random, req
     model = ("--model", str(request.getfixturevalue("heavy_model"))) if LONG else ()
     with attacked(tmp_path, *model) as (suite, tenants):
         chaos = Chaos(suite, report)
-        await asyncio.to_thread(silent_flac, SILENCE_HOURS)  # for as long as it is made, nobody here is in time
+        await asyncio.to_thread(silent_flac, SILENCE_HOURS)  # for as long as it is made, no client here is in time
         texts = await _texts(suite, tenants["modest"])
         first_job = next(iter(tenants["modest"].accepted))
         processes = {name: chaos.pid(name) for name in chaos.names}
@@ -112,7 +112,7 @@ async def test_strangers(tmp_path: Path, report: Report, rng: random.Random, req
 
 
 async def _texts(suite: RunningSuite, tenant: Tenant) -> dict[str, str]:
-    """What each clip says before anybody attacks."""
+    """What each clip says before an attack."""
     texts = {}
     async with AsyncClient(suite.address, api_key=tenant.key) as client:
         for clip in clips()[:2]:
@@ -123,7 +123,7 @@ async def _texts(suite: RunningSuite, tenant: Tenant) -> dict[str, str]:
 
 
 class _canary:  # noqa: N801 - it is used as a function
-    """A port of this machine; whoever connects to it does so for a stranger."""
+    """A port of this machine; what connects to it does so for an attacker."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -147,7 +147,7 @@ async def _attacks(
     over: asyncio.Event,
     report: Report,
 ) -> None:
-    """One kind, until everybody has what is his."""
+    """One kind, until every tenant has what is its own."""
     name = getattr(attack, "__name__", "?")
     times = 0
     while times < TIMES or (LONG and not over.is_set()):

@@ -53,7 +53,7 @@ async def test_live_crowd(tmp_path: Path, report: Report, rng: random.Random) ->
 
 
 async def _one_more(address: str, report: Report) -> None:
-    """Somebody who does not wait. A place may have become free meanwhile: then the session just ends."""
+    """A client that does not wait. A place may have become free meanwhile: then the session just ends."""
     async with AsyncClient(address, retry_s=0.0) as client:
         try:
             async with client.stream_recognize(options=OPTIONS) as session:

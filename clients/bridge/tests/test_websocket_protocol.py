@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-async def test_frames_that_nobody_needs_end_the_connection(name: str) -> None:
+async def test_frames_that_no_client_needs_end_the_connection(name: str) -> None:
     """With the code that says why; others are served meanwhile and afterwards."""
     sent, code = WRONG[name]
     async with bridge() as (url, _):

@@ -43,7 +43,7 @@ def test_only_what_a_trusted_proxy_says_is_believed(peer: str, forwarded: list[s
     assert str(client_address(peer, forwarded, PROXIES)) == address
 
 
-def test_nobody_is_trusted_by_default() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     """Without a setting the client is who has the connection."""
     assert str(client_address("ipv4:10.0.0.1:5000", ["198.51.100.1"], ())) == "10.0.0.1"
 

@@ -184,7 +184,7 @@ async def test_idle_keys_are_forgotten_unless_their_calls_run() -> None:
     assert not keys.is_valid(streaming)
 
 
-async def test_a_database_that_is_away_opens_nothing_and_locks_nobody_out() -> None:
+async def test_a_database_that_is_away_opens_nothing_and_locks_no_caller_out() -> None:
     """A key that was checked goes on for a while; any other is told to come back, a wrong secret is refused."""
     database, clock = Database(), Clock()
     keys = StoredKeys(database.look_up, clock)
@@ -267,7 +267,7 @@ async def test_keys_are_managed_through_the_gateway() -> None:
         assert (await failure(listing)).kind is ErrorKind.PERMISSION_DENIED
 
 
-async def test_without_keys_nobody_manages_any() -> None:
+async def test_without_keys_no_caller_manages_any() -> None:
     """A key that anyone made would open an installation that asks for keys later."""
     async with suite() as s:
         await s.jobs.GetJob(REQUEST)

@@ -95,7 +95,7 @@ class GatewaySettings(ServiceSettings):
     trusted_proxies: Networks = Field(
         default="",
         description="Networks of proxies, bridges among them, whose x-forwarded-for is believed, separated by commas; "
-        "empty: nobody's, and the client is who has the connection.",
+        "empty: no proxy's, and the client is the other end of the connection.",
         json_schema_extra=RELOADABLE,
     )
     allow_unauthenticated: bool = Field(

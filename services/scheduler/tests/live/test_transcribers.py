@@ -68,7 +68,7 @@ async def test_sessions_are_spread_and_transcribers_reserved() -> None:
         assert await order(a) == Reserved(reserved=False)
 
 
-async def test_a_session_without_audio_keeps_nobody_from_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_without_audio_keeps_no_transcriber_from_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its transcriber is reserved while audio comes, and again with the next audio; its place it has all the time."""
     now_s = 100.0
     monkeypatch.setattr("sayit.scheduler.live.transcribers.time.monotonic", lambda: now_s)
@@ -155,7 +155,7 @@ def _admitted(hub: LiveTranscribers, held: ExitStack, count: int) -> None:
 
 
 async def test_the_place_of_a_session_is_kept_for_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it may come back nobody else gets it; with it, or when its time is over, the room is free again."""
+    """While it may come back no other session gets it; with it, or when its time is over, the room is free again."""
     hub = LiveTranscribers()
     now_s = 100.0
     monkeypatch.setattr("sayit.scheduler.live.transcribers.time.monotonic", lambda: now_s)

@@ -226,7 +226,7 @@ async def test_an_upload_resumes_and_becomes_a_job(tmp_path: Path, redis_url: st
                 await asyncio.sleep(after_s)
                 call.cancel()
 
-            # A call that is cancelled before its bytes have arrived leaves none, and nobody sees them arrive.
+            # A call that is cancelled before its bytes have arrived leaves none, and no answer says when they have.
             for after_s in (0.2, 1.0, 5.0, 20.0):
                 call = s.jobs.AppendUpload(broken(after_s))
                 with pytest.raises(asyncio.CancelledError):

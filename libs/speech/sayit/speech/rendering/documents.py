@@ -44,7 +44,7 @@ def paragraphs_of(transcript: Transcript) -> list[list[Segment]]:
         if (
             last is None
             or mark_of(last[0]) != mark_of(segment)
-            or last[-1].id == segment.id  # parts of a segment that somebody split
+            or last[-1].id == segment.id  # parts of a segment that a correction split
             or segment.start_s - last[-1].end_s >= _PARAGRAPH_PAUSE_S
             or segment.end_s - last[0].start_s > _PARAGRAPH_S
         ):

@@ -876,7 +876,7 @@ class AuditEntry(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
-    """To whose data; empty where it is nobody's."""
+    """The tenant whose data it concerns; empty where it concerns none's."""
     key_id: _builtins.str
     """Who: a key, "local" without keys, or "scheduler"."""
     action: _builtins.str

@@ -42,7 +42,7 @@ CHECK_KEYS_S = 2.0
 _EVERYONE = Identity(principal=LOCAL, scopes=DEFAULT_SCOPES)
 #: Else keys that anyone made would open an installation that asks for keys later.
 _NO_ADMINISTRATOR = Sentence(
-    en="Keys are not asked for here, so nobody may manage them but the operator, with `sayit keys`.",
+    en="Keys are not asked for here, so only the operator may manage them, with `sayit keys`.",
     ko="여기서는 키를 요구하지 않으므로 운영자만 `sayit keys`로 키를 관리할 수 있습니다.",
 )
 
@@ -109,7 +109,7 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         forwarded = [str(value) for name, value in metadata if name == FORWARDED_FOR]
 
         async def checked(context: Any) -> None:
-            # Only a call that has begun knows its peer. It counts when it may be made: nobody else uses a limit up.
+            # Only a call that has begun knows its peer. It counts when it may be made: others use no limit up.
             self._addresses.check(context.peer(), forwarded, who.networks)
             await self._used(who)
 

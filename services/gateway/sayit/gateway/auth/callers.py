@@ -34,7 +34,7 @@ class Callers:
         self._told = ""
 
     async def identify(self, credential: str) -> Identity | None:
-        """Who it is that sends this; None for nobody.
+        """The caller that sends this; None for an unknown one.
 
         Raises:
             SayItError: UNAVAILABLE while that cannot be found out.

@@ -1,7 +1,7 @@
 """API keys of the scheduler's database, as far as this gateway has met them.
 
 A key is asked for when it is first used, and then every `CHECK_S` for as long as it is in use: so a call costs no
-question, and a key that is revoked is refused within seconds. While nobody answers, keys that were checked within
+question, and a key that is revoked is refused within seconds. While no scheduler answers, keys that were checked within
 `TRUSTED_S` go on as they were, and others are told to come back: nothing is served then that needs the database.
 """
 
@@ -26,7 +26,7 @@ LookUp = Callable[[Sequence[str], Sequence[str]], Awaitable[Iterable[StoredKey]]
 CHECK_S = 2.0
 #: How long a key that cannot be checked is still taken, in seconds.
 TRUSTED_S = 900.0
-#: How long a key that nobody uses is looked at, and an unknown one is remembered, in seconds.
+#: How long a key that no caller uses is looked at, and an unknown one is remembered, in seconds.
 _IDLE_S, _UNKNOWN_S = 600.0, 5.0
 #: How often a use is told, in seconds.
 _TELL_USE_S = 60.0
@@ -37,7 +37,7 @@ BATCH = 500
 
 
 class _Unchecked:
-    """The answer while nobody answers."""
+    """The answer while no scheduler answers."""
 
 
 _UNCHECKED = _Unchecked()
@@ -56,7 +56,7 @@ class _Entry:
     told_s: float = float("-inf")
 
     def idle_since_s(self) -> float:
-        """Since when nobody has used it."""
+        """Since when no caller has used it."""
         return max(self.met_s, self.used_s)
 
 
@@ -64,7 +64,7 @@ class StoredKeys:
     """Keys by id.
 
     Args:
-        look_up: asks the scheduler; raises SayItError where nobody answers.
+        look_up: asks the scheduler; raises SayItError where no scheduler answers.
         clock: for tests.
     """
 

@@ -221,7 +221,7 @@ class LiveTranscribers:
         return min(free, key=loads.__getitem__)
 
     def seat(self) -> Seat:
-        """A claim of one session; whoever has it closes it."""
+        """A claim of one session; its owner closes it."""
         return Seat(self)
 
     def keep_place(self, job_id: str, seat: Seat, *, for_s: float) -> None:
@@ -331,7 +331,7 @@ class Seat:
             return self.transcriber
 
     def admit(self, model: str) -> None:
-        """Takes a transcriber at once, so that nobody who comes meanwhile is admitted to the same room.
+        """Takes a transcriber at once, so that no session that comes meanwhile is admitted to the same room.
 
         Raises:
             SayItError: as `LiveTranscribers.with_room`.

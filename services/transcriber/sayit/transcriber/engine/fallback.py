@@ -41,7 +41,7 @@ class Effort(Enum):
 
     #: Whatever the options and the policy say.
     FULL = "full"
-    #: Somebody waits: a short window stays short, unless its text may be a loop. Whisper base on Korean clips played
+    #: A reader waits: a short window stays short, unless its text may be a loop. Whisper base on Korean clips played
     #: live: 30 s for each text in doubt too made the slowest twentieth of the last texts come 1.2 s later.
     QUICK = "quick"
     #: Each window is decoded once, in one language, whatever its text is like.

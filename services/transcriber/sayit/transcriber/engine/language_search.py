@@ -212,7 +212,7 @@ def better(outcomes: Sequence[tuple[Candidate, WindowResult]], *, by_script: boo
     text in another one (unless it is a translation), then what is likelier given the audio: the language's share times
     the text's probability in it (Bayes), as if all texts were as long as they are on average. The text alone is no
     evidence where it is short: a Korean greeting that was detected as Korean with 0.74 and as Japanese with 0.12 was as
-    likely (-0.95 and -0.98 a token) as a Japanese text that nobody said. Of equals the first.
+    likely (-0.95 and -0.98 a token) as a Japanese text that was not said. Of equals the first.
     """
     length = sum(len(outcome.generated.tokens) + 1 for _, outcome in outcomes) / len(outcomes)
 

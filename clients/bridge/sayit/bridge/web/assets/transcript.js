@@ -50,7 +50,7 @@ const PAUSE_S = 1.5;
 const LONG_S = 40;
 
 /**
- * Segments as they are read: together until the speaker changes, a pause comes, or it gets long, or somebody split them.
+ * Segments as they are read: together until the speaker changes, a pause comes, or it gets long, or a correction split them.
  *
  * @template {Pick<Segment, "start" | "end" | "speaker" | "channel"> & {part: number}} S
  * @param {S[]} segments

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 from sayit.chassis import principal
 from sayit.chassis.principal import Principal
@@ -22,8 +22,6 @@ from sayit.scheduler.settings import SchedulerSettings
 from sayit.speech.api_keys import DEFAULT_SCOPES, ApiKey, NewApiKey
 
 T = TypeVar("T")
-Listed: TypeAlias = ApiKey
-Made: TypeAlias = NewApiKey
 
 #: Who does in the audit log what this command does.
 _OPERATOR = "operator"

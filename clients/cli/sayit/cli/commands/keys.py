@@ -17,7 +17,8 @@ from sayit.cli.connection import SuiteConnection
 from sayit.cli.messages import note
 
 if TYPE_CHECKING:
-    from sayit.cli.key_stores import Keys, Listed, Made
+    from sayit.cli.key_stores import Keys
+    from sayit.speech.api_keys import ApiKey, NewApiKey
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,7 +136,7 @@ def _keys(place: Place | None, file: Path | None, data: Path, connection: SuiteC
     return key_stores.ServiceKeys(connection) if place is Place.SERVICE else key_stores.DatabaseKeys(data)
 
 
-def _print_made(made: Made, *, as_json: bool) -> None:
+def _print_made(made: NewApiKey, *, as_json: bool) -> None:
     key = made.key
     if as_json:
         printer.as_json({"id": key.id, "tenant": key.tenant, "name": key.name, "key": made.secret})
@@ -144,14 +145,14 @@ def _print_made(made: Made, *, as_json: bool) -> None:
         print(made.secret)
 
 
-def _document(key: Listed) -> dict[str, Any]:
+def _document(key: ApiKey) -> dict[str, Any]:
     ends = {"created": key.created_at_s, "expires": key.expires_at_s, "revoked": key.revoked_at_s}
     times = {name: _iso(at) for name, at in (ends | {"last_used": key.last_used_at_s}).items()}
     named = {"id": key.id, "tenant": key.tenant, "name": key.name, "scopes": key.scopes}
     return named | times | {"requests": key.requests, "addresses": key.addresses}
 
 
-def _row(key: Listed) -> Sequence[str]:
+def _row(key: ApiKey) -> Sequence[str]:
     times = (key.created_at_s, key.expires_at_s, key.revoked_at_s, key.last_used_at_s)
     rest = (key.requests or "-", ",".join(key.addresses) or "-")
     return (key.id, key.tenant, key.name or "-", ",".join(key.scopes), *map(_moment, times), *rest)

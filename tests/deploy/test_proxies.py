@@ -1,25 +1,17 @@
-"""deploy/nginx and deploy/envoy in the real programs, before bridges and gateways of which one is away."""
+"""What passes through deploy/nginx and deploy/envoy while a bridge and a gateway are away."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import contextlib
 import json
-import os
-import re
-import shutil
 import ssl
-import sysconfig
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from libs.chassis.tests.test_probe import self_signed
 from sayit.bridge.service import running
 from sayit.bridge.settings import BridgeSettings
 from sayit.cli.local_suite.ports import free_ports
@@ -27,75 +19,14 @@ from sayit.client import AsyncClient
 from sayit.speech.options import Options
 from tests.end_to_end.helper import RECORDINGS, RunningSuite, repeated
 
-from .helper import DEPLOY
+from .proxies import Command, envoy, nginx, proxy
 
 SHORT = RECORDINGS / "ko-8s.flac"
 
 
-def _nginx(folder: Path, port: int, certificate: Path, key: Path, servers: dict[str, str]) -> list[str | Path]:
-    """NGINX with our configuration, other addresses in it: the command."""
-    if shutil.which("nginx") is None:
-        pytest.skip("no nginx here")
-    text = (DEPLOY / "nginx" / "sayit.conf").read_text(encoding="utf-8")
-    text = text.replace("listen 443", f"listen 127.0.0.1:{port}")
-    text = text.replace("/etc/nginx/tls/stt.crt", str(certificate)).replace("/etc/nginx/tls/stt.key", str(key))
-    for name, address in servers.items():
-        text = re.sub(rf"server {name}:\d+", f"server {address}", text)
-    (folder / "sayit.conf").write_text(text)
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    (folder / "nginx.conf").write_text(
-        f"{'user root;' if os.getuid() == 0 else ''} daemon off; master_process off; pid {folder}/pid;"
-        f"error_log stderr warn; events {{}} http {{ access_log off; {temporary} include {folder}/sayit.conf; }}"
-    )
-    return ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
-
-
-def _envoy(folder: Path, port: int, certificate: Path, key: Path, servers: dict[str, str]) -> list[str | Path]:
-    """Envoy, in the same way."""
-    program = Path(sysconfig.get_path("scripts")) / "envoy"
-    if not program.exists():
-        pytest.skip("no Envoy here (requirements/deployment.txt)")
-    text = (DEPLOY / "envoy" / "envoy.yaml").read_text(encoding="utf-8")
-    text = text.replace("address: 0.0.0.0, port_value: 443", f"address: 127.0.0.1, port_value: {port}")
-    text = text.replace("/etc/envoy/tls/stt.crt", str(certificate)).replace("/etc/envoy/tls/stt.key", str(key))
-    for name, address in servers.items():
-        host, _, number = address.rpartition(":")
-        text = re.sub(rf"address: {name}, port_value: \d+", f"address: {host}, port_value: {number}", text)
-    (folder / "envoy.yaml").write_text(text)
-    return [program, "-c", folder / "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "1", "-l", "error"]
-
-
-_Command = Callable[[Path, int, Path, Path, dict[str, str]], list[str | Path]]
-
-
-@asynccontextmanager
-async def _proxy(
-    command: _Command, folder: Path, gateways: list[str], bridges: list[str]
-) -> AsyncIterator[tuple[str, Path]]:
-    """A proxy before these; yields host:port and its certificate."""
-    certificate, key = self_signed(folder, "DNS:localhost")
-    port = free_ports(1)[0]
-    named = {f"gateway-{i}": address for i, address in enumerate(gateways, start=1)}
-    named |= {f"bridge-{i}": address for i, address in enumerate(bridges, start=1)}
-    process = await asyncio.create_subprocess_exec(*command(folder, port, certificate, key, named))
-    try:
-        async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(certificate))) as client:
-            for _ in range(400):
-                with contextlib.suppress(httpx.ConnectError):
-                    if (await client.get(f"https://localhost:{port}/livez")).status_code == 200:
-                        break
-                assert process.returncode is None
-                await asyncio.sleep(0.02)
-        yield f"localhost:{port}", certificate
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@pytest.mark.parametrize("command", [_nginx, _envoy], ids=["nginx", "envoy"])
+@pytest.mark.parametrize("command", [nginx, envoy], ids=["nginx", "envoy"])
 async def test_everything_passes_through_a_proxy_while_a_bridge_and_a_gateway_are_away(
-    suite: RunningSuite, tmp_path: Path, command: _Command
+    suite: RunningSuite, tmp_path: Path, command: Command
 ) -> None:
     """gRPC, REST, events, WebSocket, tus and a large body; then one of two bridges ends, and no request fails.
 
@@ -107,7 +38,7 @@ async def test_everything_passes_through_a_proxy_while_a_bridge_and_a_gateway_ar
     async with AsyncExitStack() as first, AsyncExitStack() as second:
         bridges = [await stack.enter_async_context(running(own)) for stack in (first, second)]
         address, certificate = await second.enter_async_context(
-            _proxy(command, tmp_path, [gone, suite.address], [bridge.address for bridge in bridges])
+            proxy(command, tmp_path, [gone, suite.address], [bridge.address for bridge in bridges])
         )
         trust = ssl.create_default_context(cafile=str(certificate))
         async with AsyncClient(address, root_certificates=certificate.read_bytes()) as sdk:

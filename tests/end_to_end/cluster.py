@@ -1,4 +1,4 @@
-"""Several gateways, schedulers and transcribers as real processes on one PostgreSQL, one Redis and one folder."""
+"""Several gateways, bridges, schedulers and transcribers as processes on one PostgreSQL, one Redis and one folder."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from sayit.cli.local_suite.ports import free_ports
 
 from .helper import ROOT
 
+#: The variable that says where a part listens.
+_LISTEN = {"gateway": "SAYIT_LISTEN", "bridge": "SAYIT_BRIDGE_LISTEN", "scheduler": "SAYIT_SCHEDULER_LISTEN"}
 MICRO = ROOT / "services" / "transcriber" / "sayit" / "transcriber" / "micro"
 
 
@@ -33,7 +35,7 @@ class Cluster:
     def start(self, name: str) -> None:
         """Starts a part, or starts it again after it was killed."""
         kind = name.partition("-")[0]
-        listen = {"gateway": "SAYIT_LISTEN", "scheduler": "SAYIT_SCHEDULER_LISTEN"}.get(kind, "")
+        listen = _LISTEN.get(kind, "")
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", f"sayit.{kind}"],
@@ -49,14 +51,21 @@ class Cluster:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    async def drain(self, name: str) -> None:
+        """Asks a part to end, and waits until it has; fails if it does not end well."""
+        process = self.processes.pop(name)
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 30) == 0, f"{name}\n{self.logs()}"
+
     def logs(self) -> str:
         """What all parts said."""
         return "\n".join(path.name + "\n" + path.read_text() for path in sorted(self.folder.glob("*.log")))
 
     async def serving(self, name: str) -> None:
-        """Waits until a part says SERVING."""
+        """Waits until a part is ready."""
+        address = self.addresses[name]
         for _ in range(600):
-            if await probe.is_serving(self.addresses[name]):
+            if await (probe.gets(address, "/readyz") if name.startswith("bridge") else probe.is_serving(address)):
                 return
             assert self.processes[name].poll() is None, self.logs()
             await asyncio.sleep(0.1)
@@ -79,10 +88,12 @@ async def running_cluster(
     gateways: int = 2,
     schedulers: int = 2,
     transcribers: int = 2,
+    bridges: int = 0,
     **settings: str,
 ) -> AsyncIterator[Cluster]:
-    """Starts all parts at once, waits until the gateways serve, and stops what is left of them afterwards."""
-    listening = [f"gateway-{i + 1}" for i in range(gateways)] + [f"scheduler-{i + 1}" for i in range(schedulers)]
+    """Starts all parts at once, waits until they are ready, and stops what is left of them afterwards."""
+    counts = {"gateway": gateways, "scheduler": schedulers, "bridge": bridges}
+    listening = [f"{kind}-{i + 1}" for kind, count in counts.items() for i in range(count)]
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(listening, free_ports(len(listening)), strict=True)}
     cluster = Cluster(
         folder=folder,
@@ -93,6 +104,7 @@ async def running_cluster(
             "SAYIT_DATABASE_URL": database_url,
             "SAYIT_REDIS_URL": redis_url,
             "SAYIT_SCHEDULER_ADDRESS": ",".join(addresses[name] for name in listening if name.startswith("scheduler")),
+            "SAYIT_GATEWAY_ADDRESS": "ipv4:" + ",".join(addresses[name] for name in listening if "gateway" in name),
             "SAYIT_MODEL": str(MICRO),
             "SAYIT_MODEL_NAME": "micro",
             "SAYIT_DEFAULT_MODEL": "micro",

@@ -34,6 +34,8 @@ class Load:
     texts: dict[str, str]
     options: Options
     seed: int
+    #: Of a proxy that speaks TLS.
+    root_certificates: bytes | None = None
     #: Accepted jobs, with the clip's name.
     accepted: dict[str, str] = field(default_factory=dict)
     #: Jobs that their client saw to the end, with their text.
@@ -52,7 +54,7 @@ class Load:
     async def run(self, *, at_once: int, jobs: int = 1_000_000) -> None:
         """Keeps so many jobs in flight until all were asked for, or until `enough`."""
         queue = iter(range(jobs))
-        async with AsyncClient(self.address, retry_s=60.0, reconnect_s=120.0) as client:
+        async with self.client() as client:
 
             async def worker() -> None:
                 for _ in queue:
@@ -62,6 +64,10 @@ class Load:
                     await self._one(client, self._rng.choice(self.clips), key)
 
             await asyncio.gather(*(worker() for _ in range(at_once)))
+
+    def client(self) -> AsyncClient:
+        """A patient client."""
+        return AsyncClient(self.address, root_certificates=self.root_certificates, retry_s=60.0, reconnect_s=120.0)
 
     @property
     def over(self) -> bool:
@@ -108,7 +114,7 @@ class Load:
         doubled = books.doubled(completed)
         report.doubled += len(doubled)
         report.wrong += doubled + books.gaps(completed) + self.disorder
-        async with AsyncClient(self.address, retry_s=60.0) as client:
+        async with self.client() as client:
             for job in completed:
                 text = self.seen.get(job)
                 if text is None:

@@ -143,7 +143,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 
 
 def test_spans_reach_the_collector_at_the_end() -> None:
-    """With a collector set, spans are sent, the last ones by shutdown."""
+    """With a collector set, spans are sent, the last ones by shutdown, and histograms may name their trace."""
     collector = Collector()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
@@ -152,9 +152,12 @@ def test_spans_reach_the_collector_at_the_end() -> None:
     try:
         telemetry.setup("toy", settings(otlp_endpoint=f"http://127.0.0.1:{port}"))
         with telemetry.span_from("", "work"):
-            pass
+            assert telemetry.exemplar() == {"trace_id": telemetry.traceparent().split("-")[1]}
+        assert telemetry.exemplar() is None
         telemetry.shutdown()
     finally:
         server.stop(0).wait()
         telemetry.setup("toy", settings())
+    with telemetry.span_from("", "work"):
+        assert telemetry.exemplar() is None
     assert collector.spans == [("sayit-toy", "work")]

@@ -214,7 +214,7 @@ class _Call:
     def _finish(self, code: str, fields: Mapping[str, object], span: trace.Span) -> None:
         seconds = time.monotonic() - self._started
         _CALLS.labels(self._label, code).inc()
-        _SECONDS.labels(self._label).observe(seconds)
+        _SECONDS.labels(self._label).observe(seconds, telemetry.exemplar())
         _BYTES.labels(self._label, "in").inc(self._bytes_in)
         _BYTES.labels(self._label, "out").inc(self._bytes_out)
         span.set_attribute("rpc.system", "grpc")

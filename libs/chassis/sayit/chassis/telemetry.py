@@ -38,10 +38,12 @@ class _Tracing:
 
     def __init__(self) -> None:
         self.provider = TracerProvider(shutdown_on_exit=False)
+        self.collected = False
 
-    def replace(self, provider: TracerProvider) -> None:
+    def replace(self, provider: TracerProvider, *, collected: bool) -> None:
         self.provider.shutdown()
         self.provider = provider
+        self.collected = collected
 
 
 _tracing = _Tracing()
@@ -67,7 +69,7 @@ def setup(service_name: str, settings: ServiceSettings) -> None:
         insecure = not settings.otlp_endpoint.startswith("https://")
         exporter = OTLPSpanExporter(endpoint=settings.otlp_endpoint, insecure=insecure)
         provider.add_span_processor(BatchSpanProcessor(exporter))
-    _tracing.replace(provider)
+    _tracing.replace(provider, collected=bool(settings.otlp_endpoint))
 
 
 def shutdown() -> None:
@@ -121,6 +123,12 @@ def traceparent() -> str:
     carrier: dict[str, str] = {}
     _TRACE_CONTEXT.inject(carrier)
     return carrier.get("traceparent", "")
+
+
+def exemplar() -> dict[str, str] | None:
+    """The current trace, to be shown beside a histogram's observation; None where no collector has it."""
+    context = trace.get_current_span().get_span_context()
+    return {"trace_id": trace.format_trace_id(context.trace_id)} if _tracing.collected and context.is_valid else None
 
 
 @contextmanager

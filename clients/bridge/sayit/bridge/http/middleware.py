@@ -118,7 +118,7 @@ class Observing:
                 # The route's pattern, which routing notes in the scope: paths hold ids, and clients can send any.
                 route = getattr(scope.get("route"), "path", "none")
                 _REQUESTS.labels(label, route, str(seen["status"])).inc()
-                _SECONDS.labels(label, route).observe(seconds)
+                _SECONDS.labels(label, route).observe(seconds, telemetry.exemplar())
                 current.set_attribute("http.response.status_code", seen["status"])
                 logger = telemetry.logger()
                 write = logger.debug if scope["path"] in _QUIET else logger.info

@@ -206,7 +206,7 @@ class Attempts:
     def _log(self, claim: Claim, outcome: str, began_s: float, **more: object) -> None:
         seconds = time.time() - began_s
         _ENDS.labels(outcome).inc()
-        _SECONDS.observe(seconds)
+        _SECONDS.observe(seconds, telemetry.exemplar())
         if claim.redecode_kind:
             more["redecode"] = claim.redecode_kind
         telemetry.logger().info(

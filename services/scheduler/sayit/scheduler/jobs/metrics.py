@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
+from sayit.chassis import telemetry
 from sayit.speech.audio import seconds_of
 from sayit.speech.jobs import JobState
 
@@ -39,4 +40,5 @@ def job_ended(
     audio_s = seconds_of(samples)
     _AUDIO.labels(model).inc(audio_s)
     if not cached:
-        _SECONDS.labels(next((name for most, name in _LENGTHS if audio_s <= most), "longer")).observe(seconds)
+        length = next((name for most, name in _LENGTHS if audio_s <= most), "longer")
+        _SECONDS.labels(length).observe(seconds, telemetry.exemplar())

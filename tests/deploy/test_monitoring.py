@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.end_to_end.helper import RunningSuite, eventually
 
-from .helper import DEPLOY
+from .helper import DEPLOY, ROOT
 
 DASHBOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
 #: What Prometheus itself adds, or its client, the latter on Linux only.
@@ -66,14 +66,31 @@ def test_names_follow_the_conventions(suite: RunningSuite) -> None:
             assert not labels & {"job_id", "tenant", "key_id", "path", "id"}
 
 
-def test_promtool_accepts_the_alerts_and_their_tests() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "promtool check config prometheus.yml",
+        "promtool test rules alerts_test.yml",
+        "amtool check-config alertmanager.yml",
+    ],
+)
+def test_prometheus_and_alertmanager_accept_their_files(command: str) -> None:
     """The rules fire for what is broken, and are silent for a sound suite and an idle one."""
-    if shutil.which("promtool") is None:
-        pytest.skip("no promtool here")
+    program, *arguments = command.split()
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} here")
     folder = DEPLOY / "prometheus"
-    for command in (["check", "config", "prometheus.yml"], ["test", "rules", "alerts_test.yml"]):
-        done = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_queries_of_logs_name_events_that_exist() -> None:
+    """What docs/operations.md looks for in Loki is written by some process."""
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8").split("## Logs in Loki")[1].split("\n## ")[0]
+    names = {name for found in re.findall(r'event=~?"([^"]+)"', text) for name in found.split("\\|")}
+    code = "".join(path.read_text("utf-8") for root in ROOT.glob("*/*/sayit") for path in root.rglob("*.py"))
+    assert len(names) > 20
+    assert not {name for name in names if f'"{name}"' not in code}
 
 
 def test_every_alert_names_a_chapter_that_exists() -> None:

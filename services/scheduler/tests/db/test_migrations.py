@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 
 from sayit.scheduler.api.key_control import KeyControl
@@ -17,6 +18,7 @@ from sayit.scheduler.db.stores import Stores
 from sayit.scheduler.jobs.records import AttemptEnd, Ending, NewCacheEntry
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech.corrections import Corrections
+from sayit.speech.errors import SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
 
@@ -112,6 +114,19 @@ def _unchanged(before: Rows, after: Rows) -> None:
         for old, new in zip(before[name], after[name], strict=True):
             common = old.keys() & new.keys()
             assert {key: old[key] for key in common} == {key: new[key] for key in common}
+
+
+async def test_a_database_of_a_later_version_is_left_alone(database_url: str) -> None:
+    """An older program says which schemas are meant, and changes nothing."""
+    async with stores(database_url):
+        pass
+    database = database_at(database_url)
+    await database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    await database.close()
+    with pytest.raises(SayItError) as refused:
+        async with stores(database_url):
+            pass
+    assert "the schema 9999 of a later version" in refused.value.cause
 
 
 async def test_a_full_database_can_be_taken_back_to_nothing(database_url: str) -> None:

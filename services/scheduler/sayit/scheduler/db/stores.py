@@ -64,9 +64,9 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
     database = database_at(url)
     database.published = published
     with _only_one(database):
-        if not await database.write(is_newest):
-            await upgrade(database.url)
         try:
+            if not await database.write(is_newest):
+                await upgrade(database.url)
             yield Stores(
                 uploads=UploadStore(database, rules),
                 jobs=JobStore(database, rules),

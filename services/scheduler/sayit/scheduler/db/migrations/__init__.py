@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from sayit.scheduler.db.locks import lock_name
 from sayit.scheduler.db.schema import metadata
+from sayit.speech.errors import ErrorKind, SayItError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -30,7 +31,11 @@ _version = Table(
 
 
 def is_newest(connection: Connection) -> bool:
-    """Whether a database has the newest schema; an empty one gets it at once, which is what all migrations come to."""
+    """Whether a database has the newest schema; an empty one gets it at once, which is what all migrations come to.
+
+    Raises:
+        SayItError: UNAVAILABLE for a schema of a later version of SayIt.
+    """
     lock_name(connection, "migrate")
     names = inspect(connection).get_table_names()
     if not names:
@@ -38,7 +43,11 @@ def is_newest(connection: Connection) -> bool:
         _version.create(connection)
         connection.execute(insert(_version).values(version_num=NEWEST))
         return True
-    return _version.name in names and connection.execute(select(_version.c.version_num)).scalar() == NEWEST
+    found = connection.execute(select(_version.c.version_num)).scalar() if _version.name in names else None
+    if found is not None and found > NEWEST:
+        cause = f"the database has the schema {found} of a later version of SayIt; this one knows {NEWEST}"
+        raise SayItError(ErrorKind.UNAVAILABLE, cause=cause)
+    return bool(found == NEWEST)
 
 
 def config(url: URL) -> Config:

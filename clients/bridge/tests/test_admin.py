@@ -34,6 +34,14 @@ async def test_a_job_is_seen_done_again_and_counted(client: httpx.AsyncClient) -
     assert row["audio_s"] > 15
     audit = (await client.get("/v1/admin/audit", params={"limit": 1000})).json()
     assert ("job.retry", job["id"]) in [(one["action"], one["subject"]) for one in audit]
+    held = (await client.put("/v1/admin/holds", params={"job_id": job["id"], "reason": "case 7"})).json()
+    assert (held["tenant"], held["reason"]) == ("local", "case 7")
+    refused = await client.delete(f"/v1/jobs/{job['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "LEGAL_HOLD")
+    assert held in (await client.get("/v1/admin/holds")).json()
+    assert (await client.delete("/v1/admin/holds", params={"job_id": job["id"]})).json() == {"found": True}
+    assert (await client.put("/v1/admin/holds")).status_code == 400
+    assert (await client.delete(f"/v1/jobs/{job['id']}")).status_code == 204
 
 
 async def test_what_is_there_now_is_told(client: httpx.AsyncClient) -> None:

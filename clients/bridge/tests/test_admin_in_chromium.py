@@ -44,6 +44,11 @@ def test_an_operator_sees_what_is_there_and_has_a_job_done_again(browser: Browse
         for name, text in (("audit", "job.retry"), ("settings", "SAYIT_MAX_ACTIVE_JOBS"), ("webhooks", "No messages")):
             page.locator(f"#{name} > summary").click()
             expect(page.locator(f"#{name}")).to_contain_text(text)
+        held = {"job_id": job, "reason": "case 8"}
+        httpx.put(f"{bridge_url}/v1/admin/holds", params=held, trust_env=False).raise_for_status()
+        page.locator("#holds > summary").click()
+        page.locator("#holds tr", has_text="case 8").get_by_role("button").click()
+        expect(page.locator("#holds")).not_to_contain_text("case 8")
         page.locator("#settings input[type=search]").fill("audit")
         expect(page.locator("#settings tbody tr")).to_have_count(1)
         assert page.evaluate(NAMELESS) == []

@@ -43,6 +43,10 @@ def test_a_job_is_listed_done_again_and_counted(suite: RunningSuite) -> None:
     [row] = [one for one in read(suite, "usage", "--by", "tenant")["rows"] if one["tenant"] == "local"]
     assert row["jobs"] >= 2
     assert "job.retry" in run(suite, "audit", "--limit", "1000")
+    assert "case 7" in run(suite, "hold", "--job", job.id, "--reason", "case 7")
+    assert job.id in [one["job_id"] for one in read(suite, "holds")]
+    run(suite, "release", "--job", job.id)
+    run(suite, "release", "--job", job.id, code=1)
 
 
 @pytest.mark.parametrize(

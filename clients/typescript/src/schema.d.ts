@@ -146,6 +146,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Legal holds, the oldest first */
+        get: operations["listLegalHolds"];
+        /** Keep a job, or all of a tenant, from being deleted by anyone, until it is released */
+        put: operations["placeLegalHold"];
+        post?: never;
+        /** End a hold; what is due to be deleted goes then */
+        delete: operations["releaseLegalHold"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/jobs": {
         parameters: {
             query?: never;
@@ -1233,6 +1252,31 @@ export interface components {
             code: string;
         };
         /**
+         * LegalHoldDocument
+         * @description What is kept from being deleted.
+         */
+        LegalHoldDocument: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Job Id
+             * @description Empty for all jobs and uploads of the tenant.
+             */
+            job_id: string;
+            /**
+             * Key Id
+             * @description Who placed it.
+             */
+            key_id: string;
+            /** Reason */
+            reason: string;
+            /** Tenant */
+            tenant: string;
+        };
+        /**
          * LimitUseDocument
          * @description A bound, and how much of it is used.
          */
@@ -1383,6 +1427,11 @@ export interface components {
             compression_ratio_threshold?: number | null;
             /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
             context?: components["schemas"]["Context"];
+            /**
+             * Delete After Read
+             * @description Whether audio and text are deleted soon after the transcript was read; without it the tenant's default.
+             */
+            delete_after_read?: boolean | null;
             /**
              * Formatting
              * @description Numbers as digits, spaces and punctuation made uniform in the transcript; the raw text is kept.
@@ -1723,6 +1772,14 @@ export interface components {
              * @enum {string}
              */
             type: "refinement";
+        };
+        /**
+         * ReleasedDocument
+         * @description Whether there was a hold.
+         */
+        ReleasedDocument: {
+            /** Found */
+            found: boolean;
         };
         /**
          * ReplayedDocument
@@ -2185,6 +2242,7 @@ export interface components {
              *       "clip_timestamps": [],
              *       "compression_ratio_threshold": null,
              *       "context": "within_chunk",
+             *       "delete_after_read": null,
              *       "formatting": false,
              *       "guard": "standard",
              *       "hotwords": "",
@@ -3203,6 +3261,285 @@ export interface operations {
             };
         };
     };
+    listLegalHolds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHoldDocument"][];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    placeLegalHold: {
+        parameters: {
+            query?: {
+                /** @description The job, of any tenant; either it or a tenant. */
+                job_id?: string;
+                /** @description All jobs and uploads of this tenant. */
+                tenant?: string;
+                /** @description Why, for the list and the audit log. */
+                reason?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LegalHoldDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    releaseLegalHold: {
+        parameters: {
+            query?: {
+                /** @description The job, of any tenant; either it or a tenant. */
+                job_id?: string;
+                /** @description All jobs and uploads of this tenant. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleasedDocument"];
+                };
+            };
+            /** @description INVALID_ARGUMENT */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description PERMISSION_DENIED */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description OVERLOADED */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description INTERNAL */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description DEADLINE_EXCEEDED */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     listAllJobs: {
         parameters: {
             query?: {
@@ -4058,6 +4395,11 @@ export interface operations {
                     /** @description SayIt's own. Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
                     context?: components["schemas"]["Context"];
                     /**
+                     * Delete After Read
+                     * @description SayIt's own. Whether audio and text are deleted soon after the transcript was read; without it the tenant's default.
+                     */
+                    delete_after_read?: boolean;
+                    /**
                      * Format: binary
                      * @description The recording.
                      */
@@ -4357,6 +4699,11 @@ export interface operations {
                     compression_ratio_threshold?: number;
                     /** @description SayIt's own. Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
                     context?: components["schemas"]["Context"];
+                    /**
+                     * Delete After Read
+                     * @description SayIt's own. Whether audio and text are deleted soon after the transcript was read; without it the tenant's default.
+                     */
+                    delete_after_read?: boolean;
                     /**
                      * Format: binary
                      * @description The recording.
@@ -4757,6 +5104,11 @@ export interface operations {
                     compression_ratio_threshold?: number;
                     /** @description Earlier text that speech is decoded with. `sequential`: one chunk after the other. */
                     context?: components["schemas"]["Context"];
+                    /**
+                     * Delete After Read
+                     * @description Whether audio and text are deleted soon after the transcript was read; without it the tenant's default.
+                     */
+                    delete_after_read?: boolean;
                     /**
                      * Format: binary
                      * @description The recording.

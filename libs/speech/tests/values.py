@@ -102,6 +102,7 @@ options = st.builds(
     guard=st.sampled_from(Guard),
     formatting=st.booleans(),
     mask_profanity=st.booleans(),
+    delete_after_read=st.none() | st.booleans(),
 )
 styles = st.builds(
     SubtitleStyle,

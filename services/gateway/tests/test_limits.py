@@ -62,6 +62,9 @@ ADMINISTRATION = {"CreateKey", "ListKeys", "RevokeKey", "RotateKey", "GetUsage",
     "ListWebhookMessages",
     "ReplayWebhookMessage",
     "ListAuditEntries",
+    "ListLegalHolds",
+    "PlaceLegalHold",
+    "ReleaseLegalHold",
 }
 
 

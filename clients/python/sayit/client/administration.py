@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sayit.client.connection import GatewayConnection
 from sayit.speech.administration import (
     AuditEntry,
+    LegalHold,
     LimitUse,
     OwnedJob,
     Queue,
@@ -115,3 +116,26 @@ class Administration:
         request = pb.ListAuditEntriesRequest(tenant=tenant, limit=limit)
         answer = await self._connection.unary(self._connection.admin.ListAuditEntries, request)
         return list(map(wire.audit_entry_from_proto, answer.entries))
+
+    async def holds(self) -> list[LegalHold]:
+        """Legal holds, the oldest first."""
+        answer = await self._connection.unary(self._connection.admin.ListLegalHolds, pb.ListLegalHoldsRequest())
+        return list(map(wire.hold_from_proto, answer.holds))
+
+    async def hold(self, *, job_id: str = "", tenant: str = "", reason: str = "") -> LegalHold:
+        """Keeps a job, or all jobs and uploads of a tenant, from being deleted by anyone; again, it changes the reason.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND; INVALID_ARGUMENT unless a job or a tenant is named.
+        """
+        request = pb.PlaceLegalHoldRequest(**_subject(job_id, tenant), reason=reason)
+        return wire.hold_from_proto(await self._connection.unary(self._connection.admin.PlaceLegalHold, request))
+
+    async def release(self, *, job_id: str = "", tenant: str = "") -> bool:
+        """Ends a hold; whether there was one. What is due to be deleted goes then. Errors as above."""
+        request = pb.ReleaseLegalHoldRequest(**_subject(job_id, tenant))
+        return (await self._connection.unary(self._connection.admin.ReleaseLegalHold, request)).found
+
+
+def _subject(job_id: str, tenant: str) -> dict[str, str]:
+    return {"held_job_id": job_id} if job_id else {"tenant": tenant}

@@ -46,6 +46,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.VERSION_CONFLICT,
         ErrorKind.TOO_MANY_VERSIONS,
         ErrorKind.TOO_MANY_KEYS,
+        ErrorKind.LEGAL_HOLD,
     ),
     grpc.StatusCode.ABORTED: (ErrorKind.UPLOAD_TOO_SLOW,),
     grpc.StatusCode.ALREADY_EXISTS: (ErrorKind.IDEMPOTENCY_CONFLICT,),

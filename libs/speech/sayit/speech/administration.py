@@ -1,4 +1,4 @@
-"""What an operator sees of an installation: usage, jobs of all tenants, queue, limits, settings, webhooks, audit."""
+"""What an operator sees of an installation: usage, all jobs, queue, limits, settings, webhooks, audit, holds."""
 
 from __future__ import annotations
 
@@ -160,6 +160,19 @@ class WebhookMessage:
     created_at_s: float
     #: When it is tried next, if it is pending.
     due_at_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegalHold:
+    """What an operator keeps from being deleted."""
+
+    tenant: str
+    #: Empty: all jobs and uploads of the tenant.
+    job_id: str
+    reason: str
+    #: Who placed it.
+    key_id: str
+    created_at_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@
           │                           KEY_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
           │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES,
-          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS, TOO_MANY_KEYS
+          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS, TOO_MANY_KEYS, LEGAL_HOLD
           ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
@@ -146,6 +146,10 @@ class ErrorKind(Enum):
     TOO_MANY_VERSIONS = Sentence(
         en="The transcript has {limit} versions and takes no more corrections.",
         ko="받아쓴 글의 버전이 이미 {limit}개여서 더 수정할 수 없습니다.",
+    )
+    #: An operator holds it, see `AdminService`; nothing deletes it until then.
+    LEGAL_HOLD = Sentence(
+        en="It is under a legal hold and cannot be deleted.", ko="법적 보존 대상이므로 삭제할 수 없습니다."
     )
     #: No credentials, or unknown ones.
     UNAUTHENTICATED = Sentence(en="A valid API key is required.", ko="유효한 API 키가 필요합니다.")

@@ -27,8 +27,8 @@ PRESETS: Presets = load_presets(LANGUAGES)
 ANY_LANGUAGE = "*"
 #: Most languages of such a list.
 MAX_LANGUAGES = 10
-#: Fields of Options that change how a transcript is written, and not what was heard.
-WRITING_OPTIONS = frozenset({"formatting", "mask_profanity"})
+#: Fields of Options that change how a transcript is written or how long it is kept, and not what was heard.
+UNHEARD_OPTIONS = frozenset({"formatting", "mask_profanity", "delete_after_read"})
 #: Longest prompt and hotword list, in characters; Whisper keeps at most 223 tokens of them.
 MAX_PROMPT_CHARS = 2_000
 
@@ -207,6 +207,10 @@ class Options:
     mask_profanity: Annotated[bool, Rule("Swear words behind asterisks in the transcript; the raw text is kept.")] = (
         False
     )
+    delete_after_read: Annotated[
+        bool | None,
+        Rule("Whether audio and text are deleted soon after the transcript was read; without it the tenant's default."),
+    ] = None
 
     def normalised(self) -> Options:
         """These options with a plain language code, or a SayItError that names the field at fault."""

@@ -168,7 +168,7 @@ _RETRIED = tuple(
     f"sayit.v1.AdminService/{method}"
     for method in (
         *("GetUsage", "GetQueue", "ListOwnedJobs", "CancelOwnedJob", "RetryOwnedJob", "ListLimits", "ListSettings"),
-        *("ListWebhookMessages", "ListAuditEntries"),
+        *("ListWebhookMessages", "ListAuditEntries", "ListLegalHolds", "PlaceLegalHold"),
     )
 )
 

@@ -46,6 +46,8 @@ def rules_of(settings: SchedulerSettings, *, webhooks: bool) -> Rules:
         result_ttl_s=settings.result_ttl_h * _HOUR_S,
         choose=choose,
         tenant_ttl_s=_tenant_ttl_s(settings),
+        delete_after_read=settings.delete_after_read.split(),
+        read_again_s=settings.read_again_s,
         receivers=receivers_of(settings.webhook_urls) if webhooks else {},
         audit_s=settings.audit_days * _DAY_S,
         usage_s=settings.usage_days * _DAY_S,

@@ -110,6 +110,16 @@ class SchedulerSettings(ServiceSettings):
         description="The same for tenants that have their own: tenant=hours, or tenant=keep until a client deletes "
         "them, with spaces between.",
     )
+    delete_after_read: str = _live(
+        "",
+        description="Tenants whose audio and text are deleted after the transcript was read, with spaces between, or * "
+        "for all; a request may say otherwise (`delete_after_read`).",
+    )
+    read_again_s: float = _live(
+        60.0,
+        ge=0,
+        description="Seconds for which such a transcript can be read again: its first answer may have broken.",
+    )
     job_ttl_h: float = _live(
         48.0, gt=0, description="Hours after which a job that has not ended fails (its model may never be back)."
     )

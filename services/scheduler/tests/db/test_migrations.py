@@ -44,6 +44,7 @@ async def fill(s: Stores) -> None:
     await s.corrections.add("t", job.id, "k", Corrections(version=1, names={"1": "김"}))
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
     await KeyControl(s.api_keys).create("t", name="n", addresses=["10.0.0.0/8"])
+    await s.holds.place("t", job.id, "case")
     s.rules.audit_s = s.rules.usage_s = 60.0
     s.rules.receivers = {"t": "https://example.com/hook"}
     await begun(s, "live")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -350,3 +351,29 @@ def test_times_of_tenants_are_hours_or_keep(wrong: str) -> None:
     with pytest.raises(ValueError, match="tenant=hours"):
         hours_of(wrong)
     assert hours_of("alice=72 b=ob=0.5 eve=keep") == {"alice": 72.0, "b=ob": 0.5, "eve": None}
+
+
+async def test_a_job_goes_soon_after_it_was_read(database_url: str) -> None:
+    """Where it, or else its tenant's default, says so; the first reading counts, and what is kept then stays."""
+    async with stores(database_url) as s:
+        s.rules.read_again_s = 10.0
+        job = await accepted(s)
+        for tenants, asked, goes in ((["x"], None, 0), (["t"], None, 1), (["*"], None, 1), (["*"], False, 0)):
+            s.rules.delete_after_read = tenants
+            options = replace(job.options, delete_after_read=asked)
+            assert s.rules.goes_when_read(replace(job, options=options)) is bool(goes)
+        s.rules.delete_after_read = ["t"]
+        await s.jobs.delivered("t", "j")
+        assert (await s.jobs.get_job("t", "j")).expires_s is None, "it has no text yet"
+        await s.jobs.lease_preparing("me", until_s=time.time() + 60)
+        await s.jobs.finish_preparing("j", "me", samples=0, chunks=0, speech=[], warnings=[])
+        await s.jobs.lease_merging("me", until_s=time.time() + 60)
+        await s.jobs.complete_job("j", "me", events=[], cached=False, samples=0)
+        await s.jobs.delivered("t", "j")
+        read = await s.jobs.get_job("t", "j")
+        await s.jobs.delivered("t", "j")
+        assert read.expires_s == (await s.jobs.get_job("t", "j")).expires_s
+        assert (read.expires_s or 0.0) < time.time() + 10.0
+        await s.jobs.update_job("t", "j", kept=True, filename=None, labels=None)
+        await s.jobs.delivered("t", "j")
+        assert (await s.jobs.get_job("t", "j")).expires_s is None

@@ -43,7 +43,7 @@ async def until_gone(folder: Path, marker: str | bytes) -> None:
         await asyncio.sleep(0.05)
 
 
-async def spoken(s: Suite) -> str:
+async def spoken(s: Suite, **options: bool) -> str:
     """A finished job whose text, prompt and vocabulary hold the marker; with a text that fills many pages."""
     worker = Transcriber(s)
     await worker.report()
@@ -51,7 +51,7 @@ async def spoken(s: Suite) -> str:
         await s.jobs.PutVocabulary(
             vocabulary_pb.PutVocabularyRequest(name="fruit", words=[f"word {MARKER}"], prompt=f"put {MARKER}")
         )
-    job = await s.create(SHORT, prompt=f"asked {MARKER}", vocabulary="fruit")
+    job = await s.create(SHORT, prompt=f"asked {MARKER}", vocabulary="fruit", **options)
     attempt = await worker.claim(*await worker.take())
     await attempt.finish(" ".join(f"{number} {MARKER}" for number in range(5_000)))
     assert (await s.events(job.id))[-1].HasField("completed")
@@ -110,6 +110,21 @@ async def test_a_deleted_live_session_leaves_no_trace(tmp_path: Path, redis_url:
             actions = ("job.create", "live.open", "transcript.read", "transcript.correct", "job.delete")
             assert of_job == list(actions)
             assert MARKER not in str(rows)
+
+
+async def test_a_job_that_was_read_leaves_no_trace(tmp_path: Path, redis_url: str) -> None:
+    """Where its options say so, a while after its whole transcript was given out; watching its events is no reading."""
+    async with suite(tmp_path, redis_url, sweep_s=SWEEPING, read_again_s=0.2) as s:
+        data = s.settings.data_dir
+        job_id = await spoken(s, delete_after_read=True)
+        await asyncio.sleep(12 * SWEEPING)
+        assert MARKER in (await s.transcript(job_id)).text
+        assert MARKER in (await s.transcript(job_id)).text
+        with principal.use(ALICE):
+            await s.jobs.DeleteVocabulary(vocabulary_pb.DeleteVocabularyRequest(name="fruit"))
+        await asyncio.wait_for(until_gone(data, MARKER), 30)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await s.transcript(job_id)
 
 
 async def test_an_expired_job_leaves_no_trace(tmp_path: Path, redis_url: str) -> None:

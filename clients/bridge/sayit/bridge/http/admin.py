@@ -167,6 +167,22 @@ class AuditEntryDocument(_Plain):
     detail: str
 
 
+class LegalHoldDocument(_Plain):
+    """What is kept from being deleted."""
+
+    tenant: str
+    job_id: str = Field(description="Empty for all jobs and uploads of the tenant.")
+    reason: str
+    key_id: str = Field(description="Who placed it.")
+    created_at: datetime = Field(validation_alias="created_at_s")
+
+
+class ReleasedDocument(Document):
+    """Whether there was a hold."""
+
+    found: bool
+
+
 async def _operator(request: Request, deps: Parts, gateway: Caller) -> Gateway:
     """The gateway, for a caller who may administrate.
 
@@ -198,6 +214,8 @@ def _near(request: Request) -> bool:
 #: A parameter of a route: the gateway, for a caller who may administrate.
 Operator = Annotated[Gateway, Depends(_operator)]
 Tenant = Annotated[str, Query(max_length=64, description="Only this tenant's; empty for all.")]
+HeldJob = Annotated[str, Query(max_length=64, description="The job, of any tenant; either it or a tenant.")]
+HeldTenant = Annotated[str, Query(max_length=64, description="All jobs and uploads of this tenant.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 
 routes = APIRouter(prefix="/v1/admin", tags=["administration"])
@@ -297,6 +315,29 @@ async def list_audit_entries(gateway: Operator, tenant: Tenant = "", limit: Limi
     """The newest rows of the audit log, newest first."""
     entries = await gateway.admin.audit(tenant=tenant, limit=limit)
     return list(map(AuditEntryDocument.model_validate, entries))
+
+
+@routes.get("/holds", responses=problems())
+async def list_legal_holds(gateway: Operator) -> list[LegalHoldDocument]:
+    """Legal holds, the oldest first."""
+    return list(map(LegalHoldDocument.model_validate, await gateway.admin.holds()))
+
+
+@routes.put("/holds", responses=problems(ErrorKind.JOB_NOT_FOUND))
+async def place_legal_hold(
+    gateway: Operator,
+    job_id: HeldJob = "",
+    tenant: HeldTenant = "",
+    reason: Annotated[str, Query(max_length=200, description="Why, for the list and the audit log.")] = "",
+) -> LegalHoldDocument:
+    """Keep a job, or all of a tenant, from being deleted by anyone, until it is released."""
+    return LegalHoldDocument.model_validate(await gateway.admin.hold(job_id=job_id, tenant=tenant, reason=reason))
+
+
+@routes.delete("/holds", responses=problems(ErrorKind.JOB_NOT_FOUND))
+async def release_legal_hold(gateway: Operator, job_id: HeldJob = "", tenant: HeldTenant = "") -> ReleasedDocument:
+    """End a hold; what is due to be deleted goes then."""
+    return ReleasedDocument(found=await gateway.admin.release(job_id=job_id, tenant=tenant))
 
 
 def _document(owned: OwnedJob, request: Request) -> OwnedJobDocument:

@@ -11,7 +11,7 @@ from sayit.cli import printer
 from sayit.cli.commands.arguments import AsJson, spread
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit, Failure
-from sayit.speech.administration import OwnedJob, UsageGroup
+from sayit.speech.administration import LegalHold, OwnedJob, UsageGroup
 from sayit.speech.jobs import JobState
 
 app = typer.Typer(
@@ -198,3 +198,42 @@ def audit(connection: SuiteConnection, tenant: OfTenant = "", limit: Limit = 50,
         lambda one: (printer.moment(one.at_s), one.tenant, one.key_id, one.action, one.subject, one.detail),
         as_json=as_json,
     )
+
+
+HeldJob = Annotated[str, typer.Option("--job", metavar="ID", help="A job, of any tenant.")]
+HeldTenant = Annotated[str, typer.Option("--tenant", help="All jobs and uploads of a tenant.")]
+_HOLD_HEAD = ("TENANT", "JOB", "SINCE", "BY", "REASON")
+
+
+@app.command("holds")
+@spread
+def holds(connection: SuiteConnection, as_json: AsJson = False) -> None:
+    """List legal holds: what nobody can delete, and what does not expire."""
+    found = connection.call(lambda client: client.admin.holds())
+    printer.table_or_json(found, _HOLD_HEAD, _hold_row, as_json=as_json)
+
+
+@app.command("hold")
+@spread
+def hold(
+    connection: SuiteConnection,
+    job: HeldJob = "",
+    tenant: HeldTenant = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the list and the audit log.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep a job, or all of a tenant, from being deleted by its owner or by age, until it is released."""
+    found = connection.call(lambda client: client.admin.hold(job_id=job, tenant=tenant, reason=reason))
+    printer.table_or_json([found], _HOLD_HEAD, _hold_row, as_json=as_json)
+
+
+@app.command("release")
+@spread
+def release(connection: SuiteConnection, job: HeldJob = "", tenant: HeldTenant = "") -> None:
+    """End a legal hold; what is due to be deleted goes then."""
+    if not connection.call(lambda client: client.admin.release(job_id=job, tenant=tenant)):
+        raise Failure(Exit.FAILED, "There is no such hold.")
+
+
+def _hold_row(one: LegalHold) -> tuple[str, ...]:
+    return (one.tenant, one.job_id or "-", printer.moment(one.created_at_s), one.key_id, one.reason)

@@ -129,6 +129,10 @@ class TextOptions:
     clip_timestamps: Annotated[str, option("clip_timestamps", metavar="LIST", show_default=False)] = ""
     guard: Annotated[Guard, option("guard")] = Guard.STANDARD
     formatting: Annotated[bool, option("formatting")] = False
+    delete_after_read: Annotated[
+        bool | None,
+        option("delete_after_read", "--delete-after-read/--keep-after-read", show_default="the tenant's"),
+    ] = None
 
     def options(self, **more: Any) -> Options:
         """As a request has them; `more` are fields of `Options` that not every command has.

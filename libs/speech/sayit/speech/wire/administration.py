@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sayit.speech.administration import (
     AuditEntry,
+    LegalHold,
     LimitUse,
     OwnedJob,
     Queue,
@@ -22,6 +23,7 @@ owned_job_to_proto, owned_job_from_proto = Codec(OwnedJob, pb.OwnedJob).both_way
 limit_to_proto, limit_from_proto = Codec(LimitUse, pb.LimitUse).both_ways
 setting_to_proto, setting_from_proto = Codec(SettingInForce, pb.SettingInForce).both_ways
 webhook_to_proto, webhook_from_proto = Codec(WebhookMessage, pb.WebhookMessage).both_ways
+hold_to_proto, hold_from_proto = Codec(LegalHold, pb.LegalHold).both_ways
 audit_entry_to_proto, audit_entry_from_proto = Codec(AuditEntry, pb.AuditEntry).both_ways
 
 _NUMBERS = {group: pb.UsageGroup.Value(f"USAGE_GROUP_{group.name}") for group in UsageGroup}

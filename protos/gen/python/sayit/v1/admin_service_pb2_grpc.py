@@ -85,6 +85,21 @@ class AdminServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_admin__service__pb2.ListAuditEntriesResponse.FromString,
                 _registered_method=True)
+        self.ListLegalHolds = channel.unary_unary(
+                '/sayit.v1.AdminService/ListLegalHolds',
+                request_serializer=sayit_dot_v1_dot_admin__service__pb2.ListLegalHoldsRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_admin__service__pb2.ListLegalHoldsResponse.FromString,
+                _registered_method=True)
+        self.PlaceLegalHold = channel.unary_unary(
+                '/sayit.v1.AdminService/PlaceLegalHold',
+                request_serializer=sayit_dot_v1_dot_admin__service__pb2.PlaceLegalHoldRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_admin__service__pb2.LegalHold.FromString,
+                _registered_method=True)
+        self.ReleaseLegalHold = channel.unary_unary(
+                '/sayit.v1.AdminService/ReleaseLegalHold',
+                request_serializer=sayit_dot_v1_dot_admin__service__pb2.ReleaseLegalHoldRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_admin__service__pb2.ReleaseLegalHoldResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -162,6 +177,28 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLegalHolds(self, request, context):
+        """Legal holds, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceLegalHold(self, request, context):
+        """Keeps a job, or all jobs and uploads of a tenant, from being deleted by anyone: LEGAL_HOLD for who tries, and nothing
+        of it expires. The same call again changes the reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseLegalHold(self, request, context):
+        """Ends a hold; what is due to be deleted goes then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -214,6 +251,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListAuditEntries,
                     request_deserializer=sayit_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_admin__service__pb2.ListAuditEntriesResponse.SerializeToString,
+            ),
+            'ListLegalHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLegalHolds,
+                    request_deserializer=sayit_dot_v1_dot_admin__service__pb2.ListLegalHoldsRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_admin__service__pb2.ListLegalHoldsResponse.SerializeToString,
+            ),
+            'PlaceLegalHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceLegalHold,
+                    request_deserializer=sayit_dot_v1_dot_admin__service__pb2.PlaceLegalHoldRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_admin__service__pb2.LegalHold.SerializeToString,
+            ),
+            'ReleaseLegalHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseLegalHold,
+                    request_deserializer=sayit_dot_v1_dot_admin__service__pb2.ReleaseLegalHoldRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_admin__service__pb2.ReleaseLegalHoldResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +539,87 @@ class AdminService(object):
             '/sayit.v1.AdminService/ListAuditEntries',
             sayit_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.SerializeToString,
             sayit_dot_v1_dot_admin__service__pb2.ListAuditEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLegalHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.AdminService/ListLegalHolds',
+            sayit_dot_v1_dot_admin__service__pb2.ListLegalHoldsRequest.SerializeToString,
+            sayit_dot_v1_dot_admin__service__pb2.ListLegalHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceLegalHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.AdminService/PlaceLegalHold',
+            sayit_dot_v1_dot_admin__service__pb2.PlaceLegalHoldRequest.SerializeToString,
+            sayit_dot_v1_dot_admin__service__pb2.LegalHold.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseLegalHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.AdminService/ReleaseLegalHold',
+            sayit_dot_v1_dot_admin__service__pb2.ReleaseLegalHoldRequest.SerializeToString,
+            sayit_dot_v1_dot_admin__service__pb2.ReleaseLegalHoldResponse.FromString,
             options,
             channel_credentials,
             insecure,

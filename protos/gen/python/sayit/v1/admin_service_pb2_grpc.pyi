@@ -55,6 +55,14 @@ class AdminServiceStub:
     """Sends a message again, from now on and under its id."""
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListAuditEntriesRequest, _admin_service_pb2.ListAuditEntriesResponse]
     """The newest rows of the audit log, newest first."""
+    ListLegalHolds: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListLegalHoldsRequest, _admin_service_pb2.ListLegalHoldsResponse]
+    """Legal holds, the oldest first."""
+    PlaceLegalHold: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.PlaceLegalHoldRequest, _admin_service_pb2.LegalHold]
+    """Keeps a job, or all jobs and uploads of a tenant, from being deleted by anyone: LEGAL_HOLD for who tries, and nothing
+    of it expires. The same call again changes the reason.
+    """
+    ReleaseLegalHold: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ReleaseLegalHoldRequest, _admin_service_pb2.ReleaseLegalHoldResponse]
+    """Ends a hold; what is due to be deleted goes then."""
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -83,6 +91,14 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Sends a message again, from now on and under its id."""
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListAuditEntriesRequest, _admin_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """The newest rows of the audit log, newest first."""
+    ListLegalHolds: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListLegalHoldsRequest, _admin_service_pb2.ListLegalHoldsResponse]  # type: ignore[assignment]
+    """Legal holds, the oldest first."""
+    PlaceLegalHold: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.PlaceLegalHoldRequest, _admin_service_pb2.LegalHold]  # type: ignore[assignment]
+    """Keeps a job, or all jobs and uploads of a tenant, from being deleted by anyone: LEGAL_HOLD for who tries, and nothing
+    of it expires. The same call again changes the reason.
+    """
+    ReleaseLegalHold: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ReleaseLegalHoldRequest, _admin_service_pb2.ReleaseLegalHoldResponse]  # type: ignore[assignment]
+    """Ends a hold; what is due to be deleted goes then."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """For keys with the scope admin; without API keys, for callers on the gateway's own machine."""
@@ -168,5 +184,31 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListAuditEntriesResponse, _abc.Awaitable[_admin_service_pb2.ListAuditEntriesResponse]]:
         """The newest rows of the audit log, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListLegalHolds(
+        self,
+        request: _admin_service_pb2.ListLegalHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListLegalHoldsResponse, _abc.Awaitable[_admin_service_pb2.ListLegalHoldsResponse]]:
+        """Legal holds, the oldest first."""
+
+    @_abc_1.abstractmethod
+    def PlaceLegalHold(
+        self,
+        request: _admin_service_pb2.PlaceLegalHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.LegalHold, _abc.Awaitable[_admin_service_pb2.LegalHold]]:
+        """Keeps a job, or all jobs and uploads of a tenant, from being deleted by anyone: LEGAL_HOLD for who tries, and nothing
+        of it expires. The same call again changes the reason.
+        """
+
+    @_abc_1.abstractmethod
+    def ReleaseLegalHold(
+        self,
+        request: _admin_service_pb2.ReleaseLegalHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ReleaseLegalHoldResponse, _abc.Awaitable[_admin_service_pb2.ReleaseLegalHoldResponse]]:
+        """Ends a hold; what is due to be deleted goes then."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -267,6 +267,7 @@ class TranscriptionOptions(_message.Message):
     GUARD_FIELD_NUMBER: _builtins.int
     FORMATTING_FIELD_NUMBER: _builtins.int
     MASK_PROFANITY_FIELD_NUMBER: _builtins.int
+    DELETE_AFTER_READ_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP-47 tag such as "ko" or "en-US"; "auto" or empty detects the language of every chunk."""
     task: Global___Task.ValueType
@@ -301,6 +302,10 @@ class TranscriptionOptions(_message.Message):
     """Whether the transcript's numbers, spaces and punctuation are made uniform. Events and the stored text stay raw."""
     mask_profanity: _builtins.bool
     """Whether swear words are masked in the transcript. Events and the stored text stay raw."""
+    delete_after_read: _builtins.bool
+    """Whether audio and text are deleted soon after the transcript was read, unless the job is kept or corrected; absent:
+    the default of the caller's tenant.
+    """
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where the language is detected: the languages it may be, as BCP-47 tags, at most 10; empty or "*"
@@ -339,15 +344,20 @@ class TranscriptionOptions(_message.Message):
         guard: Global___Guard.ValueType = ...,
         formatting: _builtins.bool = ...,
         mask_profanity: _builtins.bool = ...,
+        delete_after_read: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "decoding", b"decoding", "temperature", b"temperature", "voice_threshold", b"voice_threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "temperature", b"temperature", "voice_threshold", b"voice_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__delete_after_read: _TypeAlias = _typing.Literal["delete_after_read"]  # noqa: Y015
+    _WhichOneofArgType__delete_after_read: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read"]  # noqa: Y015
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
     _WhichOneofReturnType__voice_threshold: _TypeAlias = _typing.Literal["voice_threshold"]  # noqa: Y015
     _WhichOneofArgType__voice_threshold: _TypeAlias = _typing.Literal["_voice_threshold", b"_voice_threshold"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__delete_after_read) -> _WhichOneofReturnType__delete_after_read | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
     @_typing.overload

@@ -57,6 +57,9 @@ class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
     ListWebhookMessages = _passed("ListWebhookMessages")
     ReplayWebhookMessage = _passed("ReplayWebhookMessage")
     ListAuditEntries = _passed("ListAuditEntries")
+    ListLegalHolds = _passed("ListLegalHolds")
+    PlaceLegalHold = _passed("PlaceLegalHold")
+    ReleaseLegalHold = _passed("ReleaseLegalHold")
 
     async def ListLimits(self, request: pb.ListLimitsRequest, context: Any) -> pb.ListLimitsResponse:
         """The gateway's bounds, then the scheduler's."""

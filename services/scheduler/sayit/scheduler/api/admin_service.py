@@ -87,3 +87,21 @@ class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
         """The audit log."""
         entries = await self.administration.audit_entries(tenant=request.tenant, limit=request.limit)
         return pb.ListAuditEntriesResponse(entries=map(admin_wire.audit_entry_to_proto, entries))
+
+    async def ListLegalHolds(self, request: pb.ListLegalHoldsRequest, context: Context) -> pb.ListLegalHoldsResponse:
+        """Legal holds."""
+        return pb.ListLegalHoldsResponse(
+            holds=map(admin_wire.hold_to_proto, await self.administration.stores.holds.holds())
+        )
+
+    async def PlaceLegalHold(self, request: pb.PlaceLegalHoldRequest, context: Context) -> pb.LegalHold:
+        """Holds a job or a tenant."""
+        hold = await self.administration.hold(job_id=request.held_job_id, tenant=request.tenant, reason=request.reason)
+        return admin_wire.hold_to_proto(hold)
+
+    async def ReleaseLegalHold(
+        self, request: pb.ReleaseLegalHoldRequest, context: Context
+    ) -> pb.ReleaseLegalHoldResponse:
+        """Ends a hold."""
+        found = await self.administration.release(job_id=request.held_job_id, tenant=request.tenant)
+        return pb.ReleaseLegalHoldResponse(found=found)

@@ -17,6 +17,7 @@ from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech.administration import (
     AuditEntry,
     JobCount,
+    LegalHold,
     LimitUse,
     ModelQueue,
     OwnedJob,
@@ -37,6 +38,8 @@ _MEGABYTE = 1_000_000
 _USUAL_DAYS = 30
 #: Tenants whose jobs are told one by one, those with the most.
 _TENANTS = 20
+#: Characters of a hold's reason, and of a tenant's name.
+_MAX_REASON, _MAX_TENANT = 200, 64
 #: The furthest clocks from UTC, in minutes.
 _FURTHEST_CLOCK = 14 * 60
 
@@ -178,6 +181,28 @@ class Administration:
         size = _bounded("limit", limit, usual=50, most=1_000)
         rows = await self.stores.audit.newest(tenant=tenant, limit=size)
         return [AuditEntry(**{name: value for name, value in row.items() if name != "id"}) for row in rows]
+
+    async def hold(self, *, job_id: str, tenant: str, reason: str) -> LegalHold:
+        """Keeps a job, or all of a tenant's, from being deleted.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND; INVALID_ARGUMENT for neither of them, or a reason that is too long.
+        """
+        if len(reason) > _MAX_REASON or not reason.isprintable():
+            raise _invalid("reason", f"it has more than {_MAX_REASON} characters, or some that are not printable")
+        return await self.stores.holds.place(*await self._held(job_id, tenant), reason)
+
+    async def release(self, *, job_id: str, tenant: str) -> bool:
+        """Ends a hold; whether there was one. Errors as above."""
+        return await self.stores.holds.release(*await self._held(job_id, tenant))
+
+    async def _held(self, job_id: str, tenant: str) -> tuple[str, str]:
+        """Tenant and job of a hold."""
+        if job_id:
+            return (await self.stores.jobs.get_job(None, job_id)).tenant, job_id
+        if not 0 < len(tenant) <= _MAX_TENANT:
+            raise _invalid("tenant", f"name a job, or a tenant of at most {_MAX_TENANT} characters")
+        return tenant, ""
 
 
 def _owner(job: JobRecord) -> Principal:

@@ -100,14 +100,25 @@ class Control:
         job = await self.jobs.update_job(who.tenant, job_id, kept=kept, filename=filename, labels=labels)
         return view(job, await self.registry.estimate(job))
 
+    async def delivered(self, who: Principal, job_id: str) -> None:
+        """Notes that a caller was given the whole text of a job, which may have been kept for that only."""
+        try:
+            await self.jobs.delivered(who.tenant, job_id)
+        except SayItError as error:  # on a full disk texts can still be read; the next reading is noted, or it expires
+            telemetry.logger().error("reading_missed", job_id=job_id, cause=error.cause)
+
     async def delete(self, who: Principal, job_id: str) -> None:
-        """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end."""
-        await self._cancel(who, job_id)
+        """Deletes a job and all its data; a running one is cancelled first, so that its watchers see an end.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND; LEGAL_HOLD, and nothing has changed.
+        """
+        await self._cancel(who, job_id, to_delete=True)
         await self.jobs.delete_job(who.tenant, job_id)
         self.bus.publish(job_id, WAKE)
 
-    async def _cancel(self, who: Principal, job_id: str) -> JobRecord:
-        job, cancelled = await self.jobs.cancel_job(who.tenant, job_id)
+    async def _cancel(self, who: Principal, job_id: str, *, to_delete: bool = False) -> JobRecord:
+        job, cancelled = await self.jobs.cancel_job(who.tenant, job_id, to_delete=to_delete)
         self.stop(job_id)
         if cancelled:
             # Of a recording that is still being decoded only what was seen of it is known.

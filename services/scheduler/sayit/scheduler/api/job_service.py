@@ -132,6 +132,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         await self._note_reading("transcript.read", who, request.job_id)
         for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
+        await self.control.delivered(who, request.job_id)
 
     async def UpdateJob(self, request: service_pb.UpdateJobRequest, context: Context) -> pb.Job:
         """Changes whether a job is kept, its name, its labels."""

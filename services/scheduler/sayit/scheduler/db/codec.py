@@ -35,15 +35,20 @@ _SENT = "sent_hints"
 
 
 def job_values(job: JobRecord) -> dict[str, object]:
-    """A new job's columns; beside the options as decoded, what was sent where that differs."""
-    sent = {} if job.sent is None else {_SENT: asdict(job.sent)}
+    """A new job's columns."""
     return {
         **{name: getattr(job, name) for name in _AT_FIRST},
-        "options": json.dumps({**asdict(job.options), **sent}, ensure_ascii=False),
+        "options": options_text(job),
         "state": job.state.value,
         "idempotency_key": job.idempotency_key or None,
         "labels": labels_text(job.labels),
     }
+
+
+def options_text(job: JobRecord) -> str:
+    """A job's options as decoded, and what was sent where that differs."""
+    sent = {} if job.sent is None else {_SENT: asdict(job.sent)}
+    return json.dumps({**asdict(job.options), **sent}, ensure_ascii=False)
 
 
 def job_of(row: Row) -> JobRecord:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from sayit.scheduler.db import codec
 from sayit.scheduler.db.audit import record
-from sayit.scheduler.db.jobs import load
+from sayit.scheduler.db.jobs import kept_values, load
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import jobs, transcript_versions
 from sayit.scheduler.db.transactions import Store, reads, writes
@@ -50,7 +50,7 @@ class CorrectionStore(Store):
         job = load(connection, tenant, job_id)
         if job.transcript_version != changes.version - 1:
             return False
-        kept = {"expires_s": None} if changes.version == 1 else {}
+        kept = kept_values(job) if changes.version == 1 else {}
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(transcript_version=changes.version, **kept))
         connection.execute(
             insert(transcript_versions).values(

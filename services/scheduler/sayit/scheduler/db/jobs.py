@@ -6,7 +6,7 @@ import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sayit.scheduler.db import codec, events
 from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.engine import after_commit, deleted
+from sayit.scheduler.db.holds import JOB_FREE, check_free
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import attempts, cache, chunks, jobs, live_sessions
@@ -136,10 +137,14 @@ class SqlJobs(Store):
         return _full(connection, tenant, bounds)
 
     @writes
-    def cancel_job(self, connection: Connection, tenant: str, job_id: str) -> tuple[JobRecord, bool]:
-        """Cancels a job unless it ended; returns it and whether this call did it."""
+    def cancel_job(
+        self, connection: Connection, tenant: str, job_id: str, *, to_delete: bool = False
+    ) -> tuple[JobRecord, bool]:
+        """Cancels a job unless it ended; returns it and whether this call did it. LEGAL_HOLD where one forbids."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
+        if to_delete:
+            check_free(connection, tenant, and_(jobs.c.id == job_id, JOB_FREE))
         if not end(connection, job_id, JobState.CANCELLED, self._rules):
             return job, False
         events.append(connection, job_id, [StateChanged(state=JobState.CANCELLED)])
@@ -159,12 +164,12 @@ class SqlJobs(Store):
     ) -> JobRecord:
         """Changes what is not None; `kept` lets an ended job never expire, or expire as one that ends now."""
         lock_job(connection, job_id)
-        ended = load(connection, tenant, job_id).state.terminal
+        job = load(connection, tenant, job_id)
         values: dict[str, object] = {}
         if kept is not None:
-            if not ended:
+            if not job.state.terminal:
                 raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id, retry_after_s=1.0)
-            values["expires_s"] = None if kept else self._rules.expiry_s(tenant, time.time())
+            values = kept_values(job) if kept else {"expires_s": self._rules.expiry_s(tenant, time.time())}
             record(connection, self._rules, "job.keep", tenant=tenant, subject=job_id, detail=f"kept={kept}")
         if filename is not None:
             values["filename"] = filename
@@ -177,11 +182,27 @@ class SqlJobs(Store):
             record(connection, self._rules, "job.rename", tenant=tenant, subject=job_id, detail=renamed)
         return load(connection, tenant, job_id)
 
+    async def delivered(self, tenant: str, job_id: str) -> None:
+        """Lets a job expire soon whose whole text was given to its tenant, if it goes when it was read."""
+        job = await self.get_job(tenant, job_id)
+        if job.state is JobState.COMPLETED and self._rules.goes_when_read(job):
+            await self._expire_soon(tenant, job_id)
+
+    @writes
+    def _expire_soon(self, connection: Connection, tenant: str, job_id: str) -> None:
+        lock_job(connection, job_id)
+        job = load(connection, tenant, job_id)
+        soon_s = time.time() + self._rules.read_again_s
+        # Kept meanwhile, or read before: the first reading counts.
+        if self._rules.goes_when_read(job) and (job.expires_s is None or soon_s < job.expires_s):
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(expires_s=soon_s))
+
     @writes
     def delete_job(self, connection: Connection, tenant: str, job_id: str) -> None:
         """Deletes a job, with what is still to be told of it, and marks its objects and an unused upload as garbage."""
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
+        check_free(connection, tenant, and_(jobs.c.id == job_id, JOB_FREE))
         forget(connection, job.id)
         drop_messages(connection, job.id)
         record(connection, self._rules, "job.delete", tenant=tenant, subject=job.id)
@@ -225,6 +246,12 @@ class SqlJobs(Store):
         )
         row = connection.execute(statement).one_or_none()
         return None if row is None else codec.job_of(row)
+
+
+def kept_values(job: JobRecord) -> dict[str, object]:
+    """Columns of a job that does not expire, not even when it was read."""
+    kept = replace(job, options=replace(job.options, delete_after_read=False))
+    return {"expires_s": None, "options": codec.options_text(kept)}
 
 
 def _full(connection: Connection, tenant: str, bounds: JobLimits) -> Full | None:

@@ -324,6 +324,18 @@ api_keys = Table(
     Column("addresses", Text, nullable=False, server_default=""),
 )
 
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    Column("tenant", String(64), primary_key=True),
+    #: Empty: all that the tenant has.
+    Column("job_id", String(64), primary_key=True),
+    Column("reason", Text, nullable=False),
+    #: Who placed it.
+    Column("key_id", String(64), nullable=False),
+    Column("created_s", Double, nullable=False),
+)
+
 object_garbage = Table(
     "bin",
     metadata,

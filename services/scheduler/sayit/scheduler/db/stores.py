@@ -14,6 +14,7 @@ from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.corrections import CorrectionStore
 from sayit.scheduler.db.engine import Database, Publish, database_at
+from sayit.scheduler.db.holds import HoldStore
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
@@ -43,6 +44,7 @@ class Stores:
     corrections: CorrectionStore
     audit: AuditStore
     usage: UsageStore
+    holds: HoldStore
     api_keys: KeyStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
@@ -80,6 +82,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 corrections=CorrectionStore(database, rules),
                 audit=AuditStore(database, rules),
                 usage=UsageStore(database, rules),
+                holds=HoldStore(database, rules),
                 api_keys=KeyStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,

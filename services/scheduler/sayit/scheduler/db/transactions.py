@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from sayit.scheduler.db.engine import Database, Work
-from sayit.scheduler.jobs.records import ChooseChunks
+from sayit.scheduler.jobs.records import ChooseChunks, JobRecord
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +26,10 @@ class Rules:
     choose: ChooseChunks
     #: Those of tenants that have their own; None: kept until they are deleted.
     tenant_ttl_s: Mapping[str, float | None] = field(default_factory=dict)
+    #: Tenants whose jobs go after they were read where their options do not say; "*": all.
+    delete_after_read: Collection[str] = ()
+    #: Seconds for which a text that was read can be read again.
+    read_again_s: float = 60.0
     #: Where the ends of a tenant's jobs are told, beside where a job says; "*": those of tenants without their own.
     receivers: Mapping[str, str] = field(default_factory=dict)
     #: Seconds that the audit log is kept; 0: there is none.
@@ -37,6 +41,11 @@ class Rules:
         """When a job of this tenant that ends now is deleted; None: when a client does so."""
         ttl_s = self.tenant_ttl_s.get(tenant, self.result_ttl_s)
         return None if ttl_s is None else now_s + ttl_s
+
+    def goes_when_read(self, job: JobRecord) -> bool:
+        """Whether a job is deleted after its text was read."""
+        asked = job.options.delete_after_read
+        return bool({job.tenant, "*"}.intersection(self.delete_after_read)) if asked is None else asked
 
     def adopt(self, now: Rules) -> None:
         """Takes over all of another's."""

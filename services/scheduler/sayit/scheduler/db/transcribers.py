@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case,
 from sayit.scheduler.db import object_gc
 from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.engine import deleted
+from sayit.scheduler.db.holds import JOB_FREE, UPLOAD_FREE
 from sayit.scheduler.db.jobs import ACTIVE, ENDED, UNFINISHED, forget
 from sayit.scheduler.db.locks import lock_name, put
 from sayit.scheduler.db.schema import (
@@ -213,7 +214,9 @@ class TranscriberStore(Store):
     @writes
     def _expire_batch(self, connection: Connection, now_s: float) -> int:
         lock_name(connection, "expire")
-        old_jobs = select(jobs.c.id, jobs.c.tenant, jobs.c.upload_id).where(jobs.c.expires_s < now_s).limit(BATCH)
+        old_jobs = (
+            select(jobs.c.id, jobs.c.tenant, jobs.c.upload_id).where(jobs.c.expires_s < now_s, JOB_FREE).limit(BATCH)
+        )
         expired = connection.execute(old_jobs.with_for_update(skip_locked=True)).all()
         for row in expired:
             forget(connection, row.id)
@@ -257,7 +260,7 @@ class TranscriberStore(Store):
 
 
 def _drop_orphans(connection: Connection, old: ColumnElement[bool]) -> int:
-    orphans = select(uploads.c.id).where(old, UNUSED).order_by(uploads.c.created_s).limit(BATCH)
+    orphans = select(uploads.c.id).where(old, UNUSED, UPLOAD_FREE).order_by(uploads.c.created_s).limit(BATCH)
     found = connection.execute(orphans).scalars().all()
     for upload_id in sorted(found):
         drop_unused(connection, upload_id)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from sayit.scheduler.db.engine import deleted
+from sayit.scheduler.db.holds import UPLOAD_FREE, check_free
 from sayit.scheduler.db.locks import lock_upload
 from sayit.scheduler.db.object_gc import mark_as_garbage
 from sayit.scheduler.db.schema import jobs, upload_parts, uploads, whole
@@ -79,9 +80,12 @@ class UploadStore(Store):
 
     @writes
     def delete_upload(self, connection: Connection, tenant: str, upload_id: str) -> None:
-        """Deletes an upload that no job uses and marks its objects as garbage; else UPLOAD_NOT_FOUND."""
-        owned = exists().where(uploads.c.id == upload_id, uploads.c.tenant == tenant)
-        if not connection.execute(select(owned)).scalar_one() or not drop_unused(connection, upload_id):
+        """Deletes an upload that no job uses and marks its objects as garbage; else UPLOAD_NOT_FOUND; LEGAL_HOLD."""
+        owned = exists().where(uploads.c.id == upload_id, uploads.c.tenant == tenant, UNUSED)
+        if not connection.execute(select(owned)).scalar_one():
+            raise _not_found(upload_id)
+        check_free(connection, tenant, and_(uploads.c.id == upload_id, UPLOAD_FREE))
+        if not drop_unused(connection, upload_id):
             raise _not_found(upload_id)
 
 

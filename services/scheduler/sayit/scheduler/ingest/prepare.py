@@ -29,7 +29,7 @@ from sayit.scheduler.jobs.records import AddChunks, CachedChunk, JobRecord, NewC
 from sayit.speech.audio import INTERACTIVE_S, SAMPLE_BYTES, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Progress
-from sayit.speech.options import WRITING_OPTIONS, Channels, Options, resolve
+from sayit.speech.options import UNHEARD_OPTIONS, Channels, Options, resolve
 from sayit.speech.presets import Presets
 
 if TYPE_CHECKING:  # NumPy is loaded by the first recording
@@ -221,7 +221,7 @@ def _cache_key(path: Path, job: JobRecord, presets: Presets, revision: str, thre
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     # The vocabulary's words are among the hotwords; its name says nothing of what they are.
-    silent = WRITING_OPTIONS | {"vocabulary", "voice_threshold"}
+    silent = UNHEARD_OPTIONS | {"vocabulary", "voice_threshold"}
     shaping = {name: value for name, value in asdict(job.options).items() if name not in silent}
     shaped = [shaping, asdict(resolve(job.options, presets)), threshold, revision]
     digest.update(json.dumps(shaped, sort_keys=True).encode())

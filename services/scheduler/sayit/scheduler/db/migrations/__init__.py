@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of `schema`.
-NEWEST = "0013"
+NEWEST = "0014"
 
 _version = Table(
     "alembic_version",

@@ -17,6 +17,7 @@ import { request } from "../api.js";
  * @typedef {{name: string, tenant: string, used: number, most: number}} Limit
  * @typedef {{process: string, name: string, value: string, source: string}} Setting
  * @typedef {{id: string, tenant: string, job: string, url: string, state: string, attempts: number, answer: string, at: Date}} Message
+ * @typedef {{tenant: string, job: string, reason: string, key: string, at: Date}} Hold `job` is empty for all of a tenant's
  * @typedef {{at: Date, tenant: string, key: string, action: string, subject: string, detail: string}} Entry
  */
 
@@ -148,6 +149,14 @@ export async function listMessages() {
     at: new Date(one.created_at),
   }));
 }
+
+/** @returns {Promise<Hold[]>} */
+export async function listHolds() {
+  return (await read("/v1/admin/holds")).map((/** @type {any} */ one) => ({ ...one, job: one.job_id, key: one.key_id, at: new Date(one.created_at) }));
+}
+
+/** @param {Hold} hold */
+export const releaseHold = ({ tenant, job }) => request(`/v1/admin/holds?${new URLSearchParams(job ? { job_id: job } : { tenant })}`, { method: "DELETE" });
 
 /** @returns {Promise<Entry[]>} */
 export async function listAudit() {

@@ -1,8 +1,8 @@
-/** What is read when it is looked for: webhooks, the audit log, settings. Each is asked for when its part is opened. */
+/** What is read when it is looked for: webhooks, legal holds, the audit log, settings. Each is asked for when its part is opened. */
 
 import { h } from "../dom.js";
 import { toast } from "../overlays.js";
-import { listAudit, listMessages, listSettings, replayMessage } from "./data.js";
+import { listAudit, listHolds, listMessages, listSettings, releaseHold, replayMessage } from "./data.js";
 import { table } from "./table.js";
 import { moment, say } from "./text.js";
 
@@ -26,6 +26,7 @@ function opened(id, read) {
 /** @returns {HTMLElement[]} */
 export function recordParts() {
   const webhooks = opened("webhooks", async () => messagesOf(await listMessages(), () => void webhooks.show()));
+  const holds = opened("holds", async () => holdsOf(await listHolds(), () => void holds.show()));
   const audit = opened("audit", async () => {
     const entries = await listAudit();
     if (!entries.length) return [h("p", { class: "soft" }, say("audit.none"))];
@@ -41,7 +42,39 @@ export function recordParts() {
     return [table(say("audit"), head, rows)];
   });
   const settings = opened("settings", async () => settingsOf(await listSettings()));
-  return [webhooks.element, audit.element, settings.element];
+  return [webhooks.element, holds.element, audit.element, settings.element];
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<unknown>} act
+ * @param {string} done what is told then
+ * @param {() => void} refresh
+ */
+function acting(name, act, done, refresh) {
+  const button = h("button", { type: "button", class: "link" }, name);
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    act()
+      .then(() => toast(done))
+      .catch((error) => toast(error.message, "problem"))
+      .finally(refresh);
+  });
+  return button;
+}
+
+/**
+ * @param {import("./data.js").Hold[]} holds
+ * @param {() => void} refresh
+ */
+function holdsOf(holds, refresh) {
+  if (!holds.length) return [h("p", { class: "soft" }, say("holds.none"))];
+  const head = [say("audit.at"), say("tenant"), say("audit.subject"), say("holds.reason"), say("key"), ""];
+  const rows = holds.map((hold) => {
+    const button = acting(say("holds.release"), () => releaseHold(hold), say("holds.released"), refresh);
+    return [moment(hold.at), hold.tenant, h("code", null, hold.job || say("holds.all")), hold.reason, h("code", null, hold.key), button];
+  });
+  return [table(say("holds"), head, rows)];
 }
 
 /**
@@ -52,14 +85,7 @@ function messagesOf(messages, refresh) {
   if (!messages.length) return [h("p", { class: "soft" }, say("webhooks.none"))];
   const head = [say("audit.at"), say("tenant"), say("webhooks.url"), say("jobs.state"), `#${say("webhooks.attempts")}`, say("webhooks.answer"), ""];
   const rows = messages.map(({ id, at, tenant, url, state, attempts, answer }) => {
-    const button = h("button", { type: "button", class: "link" }, say("webhooks.replay"));
-    button.addEventListener("click", () => {
-      button.disabled = true;
-      replayMessage(id)
-        .then(() => toast(say("webhooks.replayed")))
-        .catch((error) => toast(error.message, "problem"))
-        .finally(refresh);
-    });
+    const button = acting(say("webhooks.replay"), () => replayMessage(id), say("webhooks.replayed"), refresh);
     return [moment(at), tenant, url, h("code", null, state), String(attempts), answer, button];
   });
   return [table(say("webhooks"), head, rows)];

@@ -16,6 +16,7 @@ audio = Path(short).read_bytes()
 job = jobs.create_job(file=("a.flac", audio), language="en", wait=30)
 texts = {"srt": "srt", "vtt": "vtt", "txt": "txt", "tsv": "tsv", "timed.txt": "timed_txt"}
 running = jobs.create_job(file=("a.flac", Path(long).read_bytes()), prompt="openapi-generator")
+cancelled = jobs.cancel_job(running.id)
 
 
 def header(answer, name: str) -> str:
@@ -38,7 +39,7 @@ sys.stdout.write(
             "formats": {name: getattr(jobs, f"get_transcript_{one}")(job.id) for name, one in texts.items()},
             "documents": [bytes(getattr(jobs, f"get_transcript_{one}")(job.id)[:4]).hex() for one in ("docx", "pdf")],
             "listed": job.id in [one.id for one in jobs.list_jobs(page_size=1000).jobs],
-            "cancelled": jobs.cancel_job(running.id).state,
+            "cancelled": cancelled.state,
             "offset": int(offset),
             "resumed": resumed.transcript.text,
         }

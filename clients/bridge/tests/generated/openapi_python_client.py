@@ -42,6 +42,7 @@ job = sent(short, language="en", wait=30.0)
 texts = {"srt": get_transcript_srt, "vtt": get_transcript_vtt, "txt": get_transcript_txt, "tsv": get_transcript_tsv}
 texts["timed.txt"] = get_transcript_timed_txt
 running = sent(long, prompt="openapi-python-client")
+cancelled = cancel_job.sync(running.id, client=client)
 location = create_upload.sync_detailed(client=client, upload_length=len(audio)).headers["Location"]
 upload = location.rpartition("/")[2]
 half = len(audio) // 2
@@ -62,7 +63,7 @@ sys.stdout.write(
                 for one in (get_transcript_docx, get_transcript_pdf)
             ],
             "listed": job.id in [one.id for one in list_jobs.sync(client=client, page_size=1000).jobs],
-            "cancelled": cancel_job.sync(running.id, client=client).state,
+            "cancelled": cancelled.state,
             "offset": int(offset),
             "resumed": resumed.transcript.text,
         }

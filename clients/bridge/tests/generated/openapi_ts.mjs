@@ -27,6 +27,7 @@ for (const get of [sdk.getTranscriptDocx, sdk.getTranscriptPdf]) {
 const running = (
   await sdk.createJob({ ...options, body: { file: new File([readFileSync(long)], "a.flac"), prompt: "openapi-ts" } })
 ).data;
+const cancelled = (await sdk.cancelJob({ ...options, path: { job_id: running.id } })).data;
 const opened = await sdk.createUpload({ ...options, headers: { "Upload-Length": audio.length } });
 const upload = { upload_id: opened.response.headers.get("Location").split("/").at(-1) };
 const half = audio.length >> 1;
@@ -45,7 +46,7 @@ console.log(
     formats,
     documents,
     listed: (await sdk.listJobs({ ...options, query: { page_size: 1000 } })).data.jobs.some((one) => one.id === job.id),
-    cancelled: (await sdk.cancelJob({ ...options, path: { job_id: running.id } })).data.state,
+    cancelled: cancelled.state,
     offset: Number(offset),
     resumed: resumed.transcript.text,
   }),

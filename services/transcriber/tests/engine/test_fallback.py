@@ -60,6 +60,13 @@ def test_unsure_or_repetitive_results_fall_back():
     assert (outcome.temperature, outcome.generated.text) == (0.4, "fine")
 
 
+def test_a_loop_of_spaces_falls_back():
+    """Many tokens without a letter are no silence, however sure of them the model is; where all fail, text is better."""
+    blank = Generated(tokens=(7,) * 140, text="", avg_logprob=-0.05, no_speech_prob=0.2)
+    fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2, 0.4)), window())
+    assert outcome_of(fallback, blank, answer(REPEATED), blank).generated.text == REPEATED
+
+
 def test_more_than_a_voice_can_say_falls_back():
     """Seventy letters take two seconds and more: in one second of audio they are invented, in three they are not."""
     text = "the quick brown fox jumps over the lazy dog and runs away from all of them again"

@@ -20,6 +20,9 @@ MAX_POSITIONS = 448
 #: Most new tokens where there are at most 3 s of audio: three for each of twelve syllables a second, and timestamps. A
 #: loop in a short recording was most of its time: 224 tokens.
 _BRIEF_S, _BRIEF_TOKENS = 3.0, 140
+#: More tokens than this without a letter are a loop of spaces; to say nothing, a model needs timestamps only. Whisper base
+#: wrote 139 spaces for a Korean word of half a second, and was sure of them.
+_BLANK_TOKENS = 8
 #: A greedy text whose mean log probability is below this is decoded again by beam search.
 GREEDY_LOGPROB = -0.5
 
@@ -209,7 +212,8 @@ class Fallback:
         self._failed.append(outcome)
         if not self._left:
             readable = [each for each in self._failed if each.fluent]
-            best = max(readable or self._failed, key=lambda each: each.generated.avg_logprob)
+            written = [each for each in self._failed if each.generated.text]
+            best = max(readable or written or self._failed, key=lambda each: each.generated.avg_logprob)
             self._outcome = replace(self._or_repeated(best), temperature=outcome.temperature)
 
     @property
@@ -236,7 +240,8 @@ class Fallback:
     def _judged(self, generated: Generated, temperature: float) -> WindowResult:
         options = self._options
         ratio = compression_ratio(generated.text)
-        sayable = not is_beyond_a_voice(generated.text, self._window.audio_s)
+        blank = not generated.text and len(generated.tokens) > _BLANK_TOKENS
+        sayable = not blank and not is_beyond_a_voice(generated.text, self._window.audio_s)
         confident = generated.avg_logprob > options.logprob_threshold
         return WindowResult(
             generated=generated,

@@ -30,13 +30,14 @@ def _without_leases(rows: Rows) -> Rows:
 
 
 async def test_every_value_survives_the_way_to_sqlite_and_back(tmp_path: Path, shared_postgres: PostgresServer) -> None:
-    """Rows of every table, out of every schema that there has been, are the same in another database."""
+    """Rows of every table, of the newest schema, the one before and the first, are the same in another database."""
     file = URL.create("sqlite", database=str(tmp_path / "copy.db"))
     with shared_postgres.database() as url:
         source = make_url(url)
         async with stores(url) as s:
             await fill(s)
-        for script in ScriptDirectory.from_config(config(source)).walk_revisions():
+        newest, before, *_, first = ScriptDirectory.from_config(config(source)).walk_revisions()
+        for script in (newest, before, first):
             await downgrade(source, script.revision)
             saved = await rows_at(source)
             assert all(saved.values())

@@ -61,7 +61,7 @@ def test_unsure_or_repetitive_results_fall_back():
 
 
 def test_a_loop_of_spaces_falls_back():
-    """Many tokens without a letter are no silence, however sure of them the model is; where all fail, text is better."""
+    """Many tokens without a letter are no silence, however sure the model is; where all fail, text is better."""
     blank = Generated(tokens=(7,) * 140, text="", avg_logprob=-0.05, no_speech_prob=0.2)
     fallback = Fallback(PROMPT, options(temperatures=(0.0, 0.2, 0.4)), window())
     assert outcome_of(fallback, blank, answer(REPEATED), blank).generated.text == REPEATED

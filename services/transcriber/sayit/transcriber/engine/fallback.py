@@ -20,8 +20,8 @@ MAX_POSITIONS = 448
 #: Most new tokens where there are at most 3 s of audio: three for each of twelve syllables a second, and timestamps. A
 #: loop in a short recording was most of its time: 224 tokens.
 _BRIEF_S, _BRIEF_TOKENS = 3.0, 140
-#: More tokens than this without a letter are a loop of spaces; to say nothing, a model needs timestamps only. Whisper base
-#: wrote 139 spaces for a Korean word of half a second, and was sure of them.
+#: More tokens than this without a letter are a loop of spaces; to say nothing, a model needs timestamps only. Whisper
+#: base wrote 139 spaces for a Korean word of half a second, and was sure of them.
 _BLANK_TOKENS = 8
 #: A greedy text whose mean log probability is below this is decoded again by beam search.
 GREEDY_LOGPROB = -0.5

@@ -77,6 +77,13 @@ def test_coverage_adds_channels_up_and_its_gaps_name_theirs() -> None:
     assert coverage.gaps == (span(2, 0, 2), span(1, 5, 6))
 
 
+def test_a_recording_without_text_hides_no_speech() -> None:
+    """A word of a quarter of a second is a gap where there is no text at all; beside text it is none."""
+    text = replace(segment(said("a b c d", 0.0)), channel=1)
+    assert coverage_of([span(1, 5, 5.25)], []).gaps == (span(1, 5, 5.25),)
+    assert coverage_of([span(1, 5, 5.25)], [text]).gaps == ()
+
+
 def test_the_language_is_that_of_most_speech_in_all_channels() -> None:
     """Ten seconds of Korean on one channel outweigh two of English on the other."""
     left = of(1, chunk(0, 0, 20, [segment(said("hi there", 1.0), language="en")], language="en"))

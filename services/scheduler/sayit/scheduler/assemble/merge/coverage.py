@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sayit.speech.transcript import Coverage, Segment, Span
 
-#: Speech without text that is shorter than this is no gap: word times are not exact.
+#: Speech without text that is shorter than this is no gap beside text, whose times are not exact.
 MIN_GAP_S = 0.5
 
 
@@ -24,6 +24,7 @@ def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage
         more, more_s = _gaps(
             [span for span in speech if span.channel == channel],
             [segment for segment in segments if segment.channel == channel],
+            MIN_GAP_S if segments else 0.0,
         )
         gaps += more
         missing_s += more_s
@@ -34,8 +35,8 @@ def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage
     )
 
 
-def _gaps(speech: Sequence[Span], segments: Sequence[Segment]) -> tuple[list[Span], float]:
-    """The gaps of a channel, and all seconds outside its segments."""
+def _gaps(speech: Sequence[Span], segments: Sequence[Segment], least_s: float) -> tuple[list[Span], float]:
+    """The gaps of a channel, from so many seconds on, and all seconds outside its segments."""
     gaps: list[Span] = []
     missing_s = 0.0
     first = 0
@@ -44,7 +45,7 @@ def _gaps(speech: Sequence[Span], segments: Sequence[Segment]) -> tuple[list[Spa
             first += 1
         for gap in _uncovered(span, segments, first):
             missing_s += gap.duration_s
-            if gap.duration_s >= MIN_GAP_S:
+            if gap.duration_s >= least_s:
                 gaps.append(gap)
     return gaps, missing_s
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -123,6 +123,14 @@ def traceparent() -> str:
     carrier: dict[str, str] = {}
     _TRACE_CONTEXT.inject(carrier)
     return carrier.get("traceparent", "")
+
+
+def counter(name: str, text: str, label: str, values: Iterable[str]) -> prometheus_client.Counter:
+    """A counter by label whose values begin at 0: of what appears with its first event Prometheus sees no increase."""
+    made = prometheus_client.Counter(name, text, [label])
+    for value in values:
+        made.labels(value)
+    return made
 
 
 def exemplar() -> dict[str, str] | None:

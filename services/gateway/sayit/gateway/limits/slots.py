@@ -38,6 +38,8 @@ class Slots:
     def __init__(self, limit: int, kind: str) -> None:
         self.limit = limit
         self._kind = kind
+        for full in (kind, f"{kind} of a tenant"):
+            _REFUSED.labels(full)  # begins at 0
         self._taken: Counter[str] = Counter()
         self._mean_s = 0.0
 

@@ -8,8 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from prometheus_client import Counter
-
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.chassis.wake_up import WakeUp
@@ -34,8 +32,11 @@ from sayit.speech.presets import Presets
 from sayit.speech.transcript import Span, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
-_LOOKUPS = Counter(
-    "sayit_result_cache", "Jobs whose whole answer was looked for in the cache, by what was found.", ["found"]
+_LOOKUPS = telemetry.counter(
+    "sayit_result_cache",
+    "Jobs whose whole answer was looked for in the cache, by what was found.",
+    "found",
+    ("hit", "miss"),
 )
 #: Segments in one event of a cached answer, which keeps it far below the message limit.
 _SEGMENTS_PER_EVENT = 200

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter
-
+from sayit.chassis import telemetry
 from sayit.scheduler.cache.chunk_keys import audio_digest, chunk_key, revised, shifted
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
 from sayit.scheduler.jobs.channels import output_of_channel
@@ -23,7 +22,9 @@ from sayit.speech.presets import Presets
 if TYPE_CHECKING:  # NumPy is loaded by the first recording
     from sayit.scheduler.jobs.records import ReadyChunk
 
-_LOOKUPS = Counter("sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", ["found"])
+_LOOKUPS = telemetry.counter(
+    "sayit_chunk_cache", "Chunks looked for in the chunk cache, by what was found.", "found", ("hit", "miss")
+)
 
 
 @dataclass(kw_only=True, eq=False)

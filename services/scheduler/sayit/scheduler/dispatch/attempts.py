@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Histogram
 
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
@@ -28,10 +28,15 @@ from sayit.speech.jobs import JobState, PartialText
 from sayit.speech.options import DecodeOptions, Guard
 from sayit.speech.transcript import Segment
 
-_CLAIMS = Counter(
-    "sayit_claims", "Claims of transcribers: granted, refused (another has it, or it is not due).", ["answer"]
+_CLAIMS = telemetry.counter(
+    "sayit_claims",
+    "Claims of transcribers: granted, refused (another has it, or it is not due).",
+    "answer",
+    ("granted", "refused"),
 )
-_ENDS = Counter("sayit_attempts", "Attempts at chunks, by how they ended.", ["outcome"])
+_ENDS = telemetry.counter(
+    "sayit_attempts", "Attempts at chunks, by how they ended.", "outcome", ("committed", "fenced", *AttemptEnd)
+)
 _SECONDS = Histogram(
     "sayit_attempt_seconds", "Seconds from claim to result.", buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 40, 80)
 )

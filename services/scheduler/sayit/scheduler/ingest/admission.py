@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prometheus_client import Counter
-
+from sayit.chassis import telemetry
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.transcribers import TranscriberStore
@@ -21,7 +20,12 @@ from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Full, JobLimits, JobRecord
 from sayit.speech.errors import ErrorKind, SayItError
 
-_REFUSED = Counter("sayit_refused", "New work that was refused, by what was full.", ["full"])
+_REFUSED = telemetry.counter(
+    "sayit_refused",
+    "New work that was refused, by what was full.",
+    "full",
+    ("disk", "share", "uploads", "queue", *Full),
+)
 #: Over how long the rate of ended jobs is measured, and how long the measured value is used.
 _MEASURED_OVER_S = 600.0
 _MEASURED_FOR_S = 5.0

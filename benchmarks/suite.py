@@ -126,7 +126,11 @@ class Suite:
 
     def rss_mb(self) -> dict[str, float]:
         """Memory by part, without its children."""
-        return {name: found[0].memory_info().rss / 1e6 for name, found in self.processes().items()}
+        found = {}
+        for name, (part, *_) in self.processes().items():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it is being started again
+                found[name] = part.memory_info().rss / 1e6
+        return found
 
 
 def engine_end_s(line: dict[str, Any]) -> float:

@@ -18,8 +18,9 @@ Every setting is an environment variable; `sayit up` passes its own environment 
 here holds for a laptop and for containers alike. An empty variable counts as unset. A secret can also be read from a
 file: `SAYIT_NAME_FILE` names the file that holds the value of `SAYIT_NAME`.
 
-`sayit config` shows every setting as it is in force, and where it is from. A `SAYIT_*` name that is no setting of any
-process is an error, which says the nearest one that is.
+`sayit config` shows every setting as a process that is started here would have it, and where it is from; `sayit admin
+settings` asks those that run. A `SAYIT_*` name that is no setting of any process is an error, which says the nearest
+one that is.
 
 Settings can also stand in a file, one `SAYIT_NAME=VALUE` a line, that `SAYIT_SETTINGS_FILE` names, such as `.env` or
 `production.env`; variables win.

@@ -85,7 +85,7 @@ async def test_a_bucket_that_is_not_there_can_be_tried_again(bucket: str, tmp_pa
 
 
 def test_backups_come_from_a_bucket_and_go_into_another_place(bucket: str, tmp_path: Path) -> None:
-    """The archive holds the objects; they come back into a bucket and into a folder."""
+    """The archive holds the objects; they come back into a bucket and into a folder. It may lie in a bucket itself."""
     there = _installation(tmp_path / "a")
     keys = [f"uploads/u/{number}" for number in range(20)]
     _names(there, *keys)
@@ -104,6 +104,14 @@ def test_backups_come_from_a_bucket_and_go_into_another_place(bucket: str, tmp_p
     assert (tmp_path / "fetched" / keys[7]).read_bytes() == b"\x07" * 1000
     backup.restore(places(tmp_path / "d"), saved.path)
     assert (tmp_path / "d" / "objects" / keys[7]).read_bytes() == b"\x07" * 1000
+    for _ in range(3):
+        last = backup.save_into(f"{bucket}/archives", source)
+    assert len(backup.rotate_in(f"{bucket}/archives", 2)) == 1
+    with backup.fetched(f"{bucket}/archives/{last.path.name}", source) as archive:
+        backup.restore(places(tmp_path / "e"), archive)
+    assert (tmp_path / "e" / "objects" / keys[7]).read_bytes() == b"\x07" * 1000
+    with pytest.raises(BackupError, match="There is no archive"), backup.fetched(f"{bucket}/archives/no", source):
+        pass
     with pytest.raises(BackupError, match="does not do it"):
         backup.save(replace(there, objects="nowhere://b/x"), tmp_path / "n.tar.gz")
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 @spread
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="PATH", help="An archive to write, or a folder for archives.")],
+    target: Annotated[
+        str, typer.Argument(metavar="PATH", help="An archive to write, or a folder or bucket (s3://...) for archives.")
+    ],
     data: Data,
     every: Annotated[
         str, typer.Option("--every", metavar="TIME", help="Go on: one now and one every 30m, 6h, 1d ... into a folder.")
@@ -37,7 +39,7 @@ def backup(
     With SAYIT_DATABASE_URL and SAYIT_STORAGE_URL, as the scheduler has them, what lies there is saved.
     The archive holds what people said, keys and secrets: only you can read it, and it belongs to a safe place.
     """
-    if (every or keep) and not target.is_dir():
+    if (every or keep) and not (_is_bucket(target) or Path(target).is_dir()):
         raise Failure(Exit.USAGE, f"{target} is no folder: --every and --keep need one.")
     if not every:
         _save_once(target, data, keep)
@@ -62,7 +64,7 @@ def backup(
 
 
 def restore(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", exists=True, dir_okay=False, help="What to restore.")],
+    archive: Annotated[str, typer.Argument(metavar="ARCHIVE", help="What to restore: a file, or s3://...")],
     data: Data,
     replace: Annotated[
         bool, typer.Option("--replace", help="Put data that are there aside, in a folder beside the new ones.")
@@ -79,7 +81,8 @@ def restore(
         raise Failure(Exit.FAILED, str(lock.DataInUseError(data, holder)))
     with failing(saved.BackupError):
         locations = _locations(data)
-        done = saved.restore(locations, archive, replace=replace)
+        with saved.fetched(archive, locations) if _is_bucket(archive) else nullcontext(Path(archive)) as file:
+            done = saved.restore(locations, file, replace=replace)
     where = data if locations.database_file else locations.database.render_as_string()
     print(f"Restored the backup of {done.created} (SayIt {done.version}, {done.objects} objects) into {where}.")
     note(f"Its settings lie in {done.settings}; nothing reads them by itself.")
@@ -99,15 +102,21 @@ def _seconds_of(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _save_once(target: Path, data: Path, keep: int) -> None:
+def _is_bucket(target: str) -> bool:
+    return "://" in target
+
+
+def _save_once(target: str, data: Path, keep: int) -> None:
     from sayit.scheduler.retention import backup as saved
 
     with failing(saved.BackupError):
-        made = saved.save(_locations(data), target)
-        print(f"{made.path}: {made.size / 1e6:.1f} MB, {made.jobs} jobs, {made.objects} objects", flush=True)
+        locations, bucket = _locations(data), _is_bucket(target)
+        made = saved.save_into(target, locations) if bucket else saved.save(locations, Path(target))
+        where = f"{target.rstrip('/')}/{made.path.name}" if bucket else made.path
+        print(f"{where}: {made.size / 1e6:.1f} MB, {made.jobs} jobs, {made.objects} objects", flush=True)
         if keep:
-            for gone in saved.rotate(target, keep):
-                note(f"{gone.name} is old and deleted.")
+            for gone in saved.rotate_in(target, keep) if bucket else saved.rotate(Path(target), keep):
+                note(f"{gone} is old and deleted.")
 
 
 def _locations(data: Path) -> Locations:

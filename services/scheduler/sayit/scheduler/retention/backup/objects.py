@@ -34,8 +34,8 @@ def fetch(locations: Locations, keys: Sequence[str], folder: Path) -> bool:
     requests = [key for key in keys if not (folder / key).exists()]
     if (root := locations.objects_folder) is not None:
         return sum(_linked(root / key, folder / key) for key in requests) == len(requests)
-    with _bucket(locations) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
-        return sum(threads.map(lambda key: _downloaded(bucket, key, folder / key), requests)) == len(requests)
+    with bucket_at(locations.objects) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
+        return sum(threads.map(lambda key: download(bucket, key, folder / key), requests)) == len(requests)
 
 
 def store(locations: Locations, folder: Path) -> None:
@@ -45,19 +45,20 @@ def store(locations: Locations, folder: Path) -> None:
         BackupError: the bucket does not answer.
     """
     files = [path for path in folder.rglob("*") if path.is_file()]
-    with _bucket(locations) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
+    with bucket_at(locations.objects) as bucket, ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(lambda path: obstore.put(bucket, path.relative_to(folder).as_posix(), path), files))
 
 
 @contextmanager
-def _bucket(locations: Locations) -> Iterator[ObjectStore]:
+def bucket_at(url: str) -> Iterator[ObjectStore]:
+    """A bucket, of which every error becomes a BackupError."""
     try:
-        yield store_at(locations.objects)
+        yield store_at(url)
     except (BaseError, OSError) as error:
-        raise BackupError(f"The bucket {locations.objects} does not do it: {str(error).splitlines()[0]}") from None
+        raise BackupError(f"The bucket {url} does not do it: {str(error).splitlines()[0]}") from None
 
 
-def _downloaded(bucket: ObjectStore, key: str, target: Path) -> bool:
+def download(bucket: ObjectStore, key: str, target: Path) -> bool:
     """Writes an object into a file; False if it is gone."""
     try:
         content = obstore.get(bucket, key)

@@ -42,6 +42,8 @@ _PAUSE_S = 0.5
 #: Audio is compressed already, or is about to be thrown away.
 _COMPRESSION = 1
 _NAME = "sayit-{}.tar.gz"
+#: The pattern of these names.
+ARCHIVES = _NAME.format("[0-9]*")
 #: Objects that the rows name. Chunks that were dropped have no audio any more.
 _NAMED = """
     SELECT object_key FROM upload_parts
@@ -93,12 +95,12 @@ def save(locations: Locations, target: Path) -> Saved:
     return Saved(path=target, size=target.stat().st_size, jobs=jobs, objects=len(keys))
 
 
-def rotate(folder: Path, keep: int) -> list[Path]:
-    """Deletes all but the newest archives that `save` named; returns what went."""
-    old = sorted(folder.glob(_NAME.format("[0-9]*")))[:-keep]
+def rotate(folder: Path, keep: int) -> list[str]:
+    """Deletes all but the newest archives that `save` named; returns the names of those that went."""
+    old = sorted(folder.glob(ARCHIVES))[:-keep]
     for path in old:
         path.unlink(missing_ok=True)
-    return old
+    return [path.name for path in old]
 
 
 def _consistent(locations: Locations, folder: Path) -> list[str]:

@@ -1495,6 +1495,8 @@ export interface components {
              * @description Text before the audio: it sets style, names, context.
              */
             prompt?: string;
+            /** @description Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
+            script?: components["schemas"]["Script"];
             /**
              * Suppress Tokens
              * @description Ids of tokens that are never written. Commas separate several in a query or a form.
@@ -1789,6 +1791,12 @@ export interface components {
             /** Found */
             found: boolean;
         };
+        /**
+         * Script
+         * @description Which characters Chinese is written with; Whisper writes both kinds, and changes from window to window.
+         * @enum {string}
+         */
+        Script: "auto" | "simplified" | "traditional";
         /**
          * SegmentCorrectionDocument
          * @description What a segment of the model's transcript is instead; nothing but `segment` is as the model wrote it.
@@ -2255,6 +2263,7 @@ export interface components {
              *       "no_speech_threshold": null,
              *       "patience": null,
              *       "prompt": "",
+             *       "script": "auto",
              *       "suppress_tokens": [],
              *       "task": "transcribe",
              *       "temperature": null,
@@ -4496,6 +4505,8 @@ export interface operations {
                     prompt?: string;
                     /** @enum {string} */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
+                    /** @description SayIt's own. Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
+                    script?: components["schemas"]["Script"];
                     /** Stream */
                     stream?: boolean;
                     /**
@@ -4801,6 +4812,8 @@ export interface operations {
                     prompt?: string;
                     /** @enum {string} */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
+                    /** @description SayIt's own. Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
+                    script?: components["schemas"]["Script"];
                     /** Stream */
                     stream?: boolean;
                     /**
@@ -5220,6 +5233,8 @@ export interface operations {
                      * @description Without what `formatting` and `mask_profanity` do to the model's text.
                      */
                     raw?: boolean;
+                    /** @description Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
+                    script?: components["schemas"]["Script"];
                     /**
                      * Suppress Tokens
                      * @description Ids of tokens that are never written. Commas separate several in a query or a form.

@@ -20,6 +20,16 @@ _BY_NAME: Mapping[str, str] = {
 } | {"": AUTO, AUTO: AUTO}
 
 
+#: What subtags of regions and scripts say of how Chinese is written there: whether with traditional characters.
+_TRADITIONAL = {"hant": True, "tw": True, "hk": True, "mo": True, "hans": False, "cn": False, "sg": False, "my": False}
+
+
+def is_traditional(name: str) -> bool | None:
+    """Whether a tag such as `zh-TW` or `zh-Hant` asks for traditional characters; None where it does not say."""
+    subtags = name.lower().replace("_", "-").split("-")[1:]
+    return next((_TRADITIONAL[subtag] for subtag in subtags if subtag in _TRADITIONAL), None)
+
+
 def normal_language(name: str) -> str:
     """The Whisper code of a language, or AUTO; empty means AUTO.
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.language_names import AUTO, LANGUAGES, normal_language
+from sayit.speech.language_names import AUTO, LANGUAGES, is_traditional, normal_language
 from sayit.speech.presets import (
     LIMITS,
     MAX_SUPPRESSED_TOKENS,
@@ -71,6 +71,15 @@ class Channels(StrEnum):
     MIX = "mix"
     #: Each is transcribed by itself; every segment says which one it comes from.
     SPLIT = "split"
+
+
+class Script(StrEnum):
+    """Which characters Chinese is written with; Whisper writes both kinds, and changes from window to window."""
+
+    #: Those of the language's tag or of the prompt; else simplified ones, and traditional ones for Cantonese.
+    AUTO = "auto"
+    SIMPLIFIED = "simplified"
+    TRADITIONAL = "traditional"
 
 
 @dataclass(frozen=True)
@@ -181,6 +190,10 @@ class Options:
         Channels.MIX
     )
     vocabulary: Annotated[str, Rule("Name of a stored vocabulary.", chars=64)] = ""
+    script: Annotated[
+        Script,
+        Rule("Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified."),
+    ] = Script.AUTO
     #: Decode options in place of the preset's.
     decoding: DecodingOverrides = DecodingOverrides()
     voice_threshold: Annotated[
@@ -224,7 +237,10 @@ class Options:
         if any(after <= before for before, after in pairwise(self.clip_timestamps)):
             raise _invalid("clip_timestamps", "write start,end,start,end ... in seconds, each above the one before")
         texts = {name: getattr(self, name).strip() for name in ("model", "prompt", "hotwords", "vocabulary")}
-        return replace(self, language=language, languages=_allowed(self.languages, language), **texts)
+        script, traditional = self.script, is_traditional(self.language)
+        if script is Script.AUTO and traditional is not None:
+            script = Script.TRADITIONAL if traditional else Script.SIMPLIFIED
+        return replace(self, language=language, languages=_allowed(self.languages, language), script=script, **texts)
 
 
 #: The rules of Options' own fields, and of their `decoding`.
@@ -247,6 +263,8 @@ class DecodeOptions(Preset):
     languages: tuple[str, ...] = ()
     #: Whether windows are decoded with the text of the chunk's earlier windows.
     within_chunk_context: bool = True
+    #: Which characters Chinese is written with.
+    script: Script = Script.AUTO
 
 
 def preset_name(language: str, presets: Presets = PRESETS) -> str:
@@ -275,6 +293,7 @@ def resolve(options: Options, presets: Presets = PRESETS) -> DecodeOptions:
         max_tokens_per_window=options.max_tokens_per_window,
         languages=() if ANY_LANGUAGE in options.languages else options.languages,
         within_chunk_context=options.context is not Context.NONE,
+        script=options.script,
     )
 
 

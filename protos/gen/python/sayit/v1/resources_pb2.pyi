@@ -129,6 +129,34 @@ with one channel is channel 1 then.
 """
 Global___Channels: _TypeAlias = Channels  # noqa: Y015
 
+class _Script:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScriptEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Script.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCRIPT_UNSPECIFIED: _Script.ValueType  # 0
+    """Same as SCRIPT_AUTO."""
+    SCRIPT_AUTO: _Script.ValueType  # 1
+    """Those of the language's tag, such as "zh-TW", or of the prompt; else simplified ones, and traditional ones for Cantonese."""
+    SCRIPT_SIMPLIFIED: _Script.ValueType  # 2
+    """Simplified characters."""
+    SCRIPT_TRADITIONAL: _Script.ValueType  # 3
+    """Traditional characters, as in Taiwan."""
+
+class Script(_Script, metaclass=_ScriptEnumTypeWrapper):
+    """Which characters Chinese is written with."""
+
+SCRIPT_UNSPECIFIED: Script.ValueType  # 0
+"""Same as SCRIPT_AUTO."""
+SCRIPT_AUTO: Script.ValueType  # 1
+"""Those of the language's tag, such as "zh-TW", or of the prompt; else simplified ones, and traditional ones for Cantonese."""
+SCRIPT_SIMPLIFIED: Script.ValueType  # 2
+"""Simplified characters."""
+SCRIPT_TRADITIONAL: Script.ValueType  # 3
+"""Traditional characters, as in Taiwan."""
+Global___Script: _TypeAlias = Script  # noqa: Y015
+
 class _JobState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -264,6 +292,7 @@ class TranscriptionOptions(_message.Message):
     DECODING_FIELD_NUMBER: _builtins.int
     VOICE_THRESHOLD_FIELD_NUMBER: _builtins.int
     CLIP_TIMESTAMPS_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
     GUARD_FIELD_NUMBER: _builtins.int
     FORMATTING_FIELD_NUMBER: _builtins.int
     MASK_PROFANITY_FIELD_NUMBER: _builtins.int
@@ -296,6 +325,8 @@ class TranscriptionOptions(_message.Message):
     """Probability of a voice from which on audio is transcribed, 0 to 1; less finds quieter speech, and more that is none; 0
     transcribes all audio. Absent: the installation's.
     """
+    script: Global___Script.ValueType
+    """Which characters Chinese is written with."""
     guard: Global___Guard.ValueType
     """How strictly invented text is taken out."""
     formatting: _builtins.bool
@@ -341,6 +372,7 @@ class TranscriptionOptions(_message.Message):
         decoding: Global___DecodingOverrides | None = ...,
         voice_threshold: _builtins.float | None = ...,
         clip_timestamps: _abc.Iterable[_builtins.float] | None = ...,
+        script: Global___Script.ValueType = ...,
         guard: Global___Guard.ValueType = ...,
         formatting: _builtins.bool = ...,
         mask_profanity: _builtins.bool = ...,
@@ -348,7 +380,7 @@ class TranscriptionOptions(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "temperature", b"temperature", "voice_threshold", b"voice_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "script", b"script", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__delete_after_read: _TypeAlias = _typing.Literal["delete_after_read"]  # noqa: Y015
     _WhichOneofArgType__delete_after_read: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read"]  # noqa: Y015

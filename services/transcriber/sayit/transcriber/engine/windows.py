@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from sayit.speech.options import DecodeOptions, Task
 from sayit.speech.transcript import Segment, Suppressed, SuppressionReason
+from sayit.transcriber.engine.chinese import ChineseWriting
 from sayit.transcriber.engine.fallback import (
     MAX_POSITIONS,
     PLAIN_POLICY,
@@ -90,6 +91,7 @@ class ChunkDecoding:
         self._duration_s = duration_s
         self._frames = frames
         self._options = options
+        self._writing = ChineseWriting(options)
         self._policy = policy
         self._effort = effort
         self._loud = np.ones(frames, np.bool_) if loud is None else loud[:frames]
@@ -244,6 +246,7 @@ class ChunkDecoding:
     def _segment(self, passage: Passage, text: str, outcome: WindowResult) -> Segment:
         spoken = passage.spoken or self.spoken
         assert spoken is not None, "text has a language"
+        text, words = self._writing.written(text, passage.words, spoken.language)
         return Segment(
             id=len(self._segments),
             start_s=self._clipped(passage.start_s),
@@ -256,8 +259,7 @@ class ChunkDecoding:
             no_speech_prob=outcome.generated.no_speech_prob,
             temperature=outcome.temperature,
             words=tuple(
-                replace(word, start_s=self._clipped(word.start_s), end_s=self._clipped(word.end_s))
-                for word in passage.words
+                replace(word, start_s=self._clipped(word.start_s), end_s=self._clipped(word.end_s)) for word in words
             ),
         )
 

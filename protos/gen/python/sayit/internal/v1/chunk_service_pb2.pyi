@@ -665,6 +665,7 @@ class DecodeOptions(_message.Message):
     LANGUAGES_FIELD_NUMBER: _builtins.int
     WITHIN_CHUNK_CONTEXT_FIELD_NUMBER: _builtins.int
     SUPPRESS_TOKENS_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """Language code, or "auto"."""
     task: _resources_pb2.Task.ValueType
@@ -691,6 +692,8 @@ class DecodeOptions(_message.Message):
     """Most new tokens per window; 0 for the model's limit."""
     within_chunk_context: _builtins.bool
     """Whether windows are decoded with the text of the chunk's earlier windows."""
+    script: _resources_pb2.Script.ValueType
+    """Which characters Chinese is written with."""
     @_builtins.property
     def temperatures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Tried in order until the thresholds are passed."""
@@ -722,10 +725,11 @@ class DecodeOptions(_message.Message):
         languages: _abc.Iterable[_builtins.str] | None = ...,
         within_chunk_context: _builtins.bool = ...,
         suppress_tokens: _abc.Iterable[_builtins.int] | None = ...,
+        script: _resources_pb2.Script.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_size", b"beam_size", "best_of", b"best_of", "compression_ratio_threshold", b"compression_ratio_threshold", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "logprob_threshold", b"logprob_threshold", "max_tokens_per_window", b"max_tokens_per_window", "no_speech_threshold", b"no_speech_threshold", "patience", b"patience", "prompt", b"prompt", "suppress_tokens", b"suppress_tokens", "task", b"task", "temperatures", b"temperatures", "within_chunk_context", b"within_chunk_context", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beam_size", b"beam_size", "best_of", b"best_of", "compression_ratio_threshold", b"compression_ratio_threshold", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "logprob_threshold", b"logprob_threshold", "max_tokens_per_window", b"max_tokens_per_window", "no_speech_threshold", b"no_speech_threshold", "patience", b"patience", "prompt", b"prompt", "script", b"script", "suppress_tokens", b"suppress_tokens", "task", b"task", "temperatures", b"temperatures", "within_chunk_context", b"within_chunk_context", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -252,9 +252,9 @@ def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    telemetry._tracing.replace(provider)
+    telemetry._tracing.replace(provider, collected=True)
     yield exporter
-    telemetry._tracing.replace(TracerProvider(shutdown_on_exit=False))
+    telemetry._tracing.replace(TracerProvider(shutdown_on_exit=False), collected=False)
 
 
 async def test_span_continues_the_callers_trace(spans: InMemorySpanExporter) -> None:

@@ -68,6 +68,7 @@ async def test_failures_are_told() -> None:
     """With the status of their kind, and `detail`, which the service's clients read."""
     async with scripted() as (client, gateway):
         assert (await client.post("/asr", files={"file": AUDIO})).status_code == 400
+        assert (await client.post("/asr")).json()["field"] == "audio_file"
         assert (await asked(client, output="docx")).status_code == 400
         gateway.stored.clear()
         gateway.story = numbered((*STORY[:2], Failed(error=FAILURE)))

@@ -156,7 +156,7 @@ def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...]) -
     command = [sys.executable, "-m", "sayit.cli", *arguments]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "sayit: standard output: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "standard output: No space left on device\n")
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)

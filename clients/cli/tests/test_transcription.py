@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,19 @@ def test_a_result_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     assert caught.value.code == "NOT_WRITTEN"
 
 
+def test_devices_and_links_stay_what_they_are(tmp_path: Path) -> None:
+    """A result is written into a pipe or what a link names, and does not take its place."""
+    kept, link, pipe = tmp_path / "kept.txt", tmp_path / "link.txt", tmp_path / "pipe"
+    link.symlink_to(kept)
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for target in (link, pipe):
+        Outputs(_inputs("a.wav"), _form(Format.TXT), str(target)).put(0, transcript("said"))
+    assert (link.is_symlink(), kept.read_text()) == (True, "said\n")
+    assert (pipe.is_fifo(), os.read(reading, 100)) == (True, b"said\n")
+    os.close(reading)
+
+
 def test_several_formats_lie_side_by_side(tmp_path: Path) -> None:
     """Each recording in each format; a recording of a folder keeps its sub-folder, and is done once all are there."""
     (tmp_path / "talks" / "day").mkdir(parents=True)
@@ -209,6 +223,9 @@ def test_inputs_are_checked_before_anything_is_started(tmp_path: Path) -> None:
     assert (stdin.filename, stdin.stem) == ("stdin", "stdin")
     with pytest.raises(ValueError, match="only once"):
         _inputs("-", "a.wav", "-")
+    fetched = _inputs("https://example.com/talks/day%201.mp3?x=1")[0]
+    fetched.check()
+    assert (fetched.filename, fetched.stem, fetched.path) == ("day 1.mp3", "day 1", None)
 
 
 def test_the_text_so_far_is_in_order_of_time() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+import typer
+
+from sayit.cli.application import app
 from sayit.cli.commands.whisper_flags import translated
 from sayit.cli.exit_codes import Failure
 
@@ -47,3 +51,40 @@ def test_a_switch_with_another_value_is_refused() -> None:
     """It names the flag."""
     with pytest.raises(Failure, match="--word_timestamps 2: write True or False"):
         list(translated(["--word_timestamps=2"]))
+
+
+#: Every flag of openai/whisper 20250625, whisper-ctranslate2 0.5 and whisperX 3.8, with a value that it may have there.
+THEIRS = """
+--model turbo|--model_dir x|--device cuda|--output_dir .|-o .|--output_format all|-f json|--verbose False
+--task translate|--language Korean|--temperature 0.2|--best_of 5|--best_of None|--beam_size 5|--patience 1.0
+--length_penalty 1.0|--suppress_tokens -1|--suppress_tokens 1,2|--initial_prompt x|--carry_initial_prompt True
+--condition_on_previous_text False|--fp16 False|--temperature_increment_on_fallback 0.2
+--compression_ratio_threshold 2.4|--logprob_threshold -1.0|--no_speech_threshold None|--word_timestamps True
+--prepend_punctuations x|--append_punctuations x|--highlight_words True|--max_line_width None|--max_line_width 42
+--max_line_count 2|--max_words_per_line 4|--threads 0|--threads 4|--clip_timestamps 0|--clip_timestamps 0,5
+--hallucination_silence_threshold 2|--model_directory x|--local_files_only True|--pretty_json True|-p True
+--print_colors True|--device_index 0|--compute_type int8|--prompt_reset_on_temperature 0.5|--prefix x
+--suppress_blank False|--repetition_penalty 1.0|--no_repeat_ngram_size 0|--hotwords x|--batched True|--batch_size 8
+--multilingual True|--vad_filter True|--vad_threshold 0.5|--vad_min_speech_duration_ms 250
+--vad_max_speech_duration_s 30|--vad_min_silence_duration_ms 2000|--hf_token x|--speaker_name x|--speaker_num 2
+--model_cache_only True|--log-level debug|--align_model x|--interpolate_method nearest|--no_align
+--return_char_alignments|--vad_method silero|--vad_onset 0.5|--vad_offset 0.363|--chunk_size 30|--diarize
+--min_speakers 1|--max_speakers 2|--diarize_model x|--speaker_embeddings|--suppress_numerals
+--segment_resolution sentence|--print_progress True
+"""
+
+
+def test_no_flag_of_theirs_stops_a_call() -> None:
+    """Each is taken, or has no effect."""
+    root: Any = typer.main.get_command(app)
+    parent = root.make_context("sayit", ["transcribe"])
+    for flag in (one.strip() for line in THEIRS.split("\n") for one in line.split("|") if one):
+        context = root.commands["transcribe"].make_context("transcribe", [*flag.split(), "a.wav"], parent=parent)
+        assert context.params["files"] == ["a.wav"], flag
+
+
+@pytest.mark.parametrize("flag", ["--live_transcribe True", "--live_input_device 1", "--version"])
+def test_what_another_command_does_is_named(flag: str) -> None:
+    """The line has the command."""
+    with pytest.raises(Failure, match=r"that is `sayit (listen|--version)` here"):
+        list(translated(flag.split()))

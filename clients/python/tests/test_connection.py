@@ -121,14 +121,24 @@ async def listeners(certificate):
     ports["page"] = page.sockets[0].getsockname()[1]
     with socket.create_server(("127.0.0.1", 0)) as closed:
         ports["nothing"] = closed.getsockname()[1]
+    other = await asyncio.start_server(_greet, "127.0.0.1", 0)
+    ports["greets"] = other.sockets[0].getsockname()[1]
+    gone = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    ports["hangs up"] = gone.sockets[0].getsockname()[1]
     yield {name: f"localhost:{port}" for name, port in ports.items()} | {"unknown": "no-such-host.invalid:50051"}
-    page.close()
+    for server in (page, other, gone):
+        server.close()
     await asyncio.gather(secure.stop(None), plain.stop(None))
 
 
 async def _answer_as_a_page(reader, writer):
     await reader.read(1)
     writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    writer.close()
+
+
+async def _greet(_, writer):
+    writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
     writer.close()
 
 
@@ -140,6 +150,9 @@ async def _answer_as_a_page(reader, writer):
         ("tls", False, "speaks TLS", "TLS로 통신합니다"),
         ("plain", True, "speaks plain text, not TLS", "평문으로 통신합니다"),
         ("tls", True, "is not trusted (self-signed certificate)", "인증서를 신뢰할 수 없습니다"),
+        ("greets", False, "does not speak gRPC", "gRPC로 통신하지 않습니다"),
+        ("hangs up", False, "ends the connection at once", "연결을 바로 끊습니다"),
+        ("hangs up", True, "ends the connection at once", "연결을 바로 끊습니다"),
         ("page", False, "speaks HTTP/1, not gRPC", "HTTP/1로 통신합니다"),
         ("plain", False, "it is no SayIt gateway", "SayIt 게이트웨이가 아니거나"),
     ],

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
@@ -114,9 +115,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     path = request.url.path
     headers: Mapping[str, str] = {}
     if isinstance(error, HTTPException):
-        fault = fault_of_status(error.status_code, language_of(request))
-        telemetry.bind(error=fault.code)
         headers = error.headers or {}
+        if error.status_code == 405:
+            headers = {"Allow": ", ".join(_methods(request))}
+        fault = fault_of_status(error.status_code, language_of(request), allowed=headers.get("Allow", ""))
+        telemetry.bind(error=fault.code)
     elif isinstance(error, RequestValidationError):
         fault = fault_for(invalid(error), request)
     elif isinstance(error, SayItError):
@@ -127,6 +130,12 @@ async def _refused(request: Request, error: Exception) -> Response:
     answer = _form_of(path)(fault)
     answer.headers.update(headers)
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path takes: Starlette names the methods of its first route only."""
+    asked = {one: {**request.scope, "method": one} for one in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")}
+    return [one for one in asked if any(each.matches(asked[one])[0] is Match.FULL for each in request.app.routes)]
 
 
 def _form_of(path: str) -> Form:

@@ -18,7 +18,9 @@ def main() -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"sayit: {error.filename or 'standard output'}: {error.strerror or error}", file=sys.stderr)
+            from sayit.cli.messages import note  # noqa: PLC0415 - only where something went wrong
+
+            note(f"{error.filename or 'standard output'}: {error.strerror or error}")
         raise SystemExit(1) from None
 
 

@@ -59,6 +59,7 @@ class Commands(TyperGroup):
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Reads the arguments; the help that this may show is in the user's language."""
         korean = help_texts.wanted_language(args) == "ko"
+        help_texts.without_types_of_flags(self)
         if korean:
             help_texts.translate(self)
         with _usage_in_korean(lambda: korean):

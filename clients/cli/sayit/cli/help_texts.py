@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import tomllib
@@ -24,6 +25,7 @@ _FRAME = {
     "REQUIRED_LONG_STRING": "[필수]",
     "RICH_HELP": "도움말: [blue]'{command_path} {help_option}'[/]",
 }
+_USAGE = {"[OPTIONS]": "[옵션]", "COMMAND [ARGS]...": "명령 [인자]...", "{FILE}...": "{파일}..."}
 
 
 def wanted_language(arguments: Sequence[str]) -> str:
@@ -43,6 +45,23 @@ def translate(command: Any) -> None:
     for owner, field in _places(command):
         paragraphs = getattr(owner, field).split("\n\n")
         setattr(owner, field, "\n\n".join(texts.get(one, one) for one in paragraphs))
+    for one in _all(command):
+        one.format_usage = functools.partial(_korean_usage, one)
+
+
+def _korean_usage(command: Any, context: Any, formatter: Any) -> None:
+    pieces = " ".join(command.collect_usage_pieces(context))
+    for english, korean in _USAGE.items():
+        pieces = pieces.replace(english, korean)
+    formatter.write_usage(context.command_path, pieces, prefix="사용법: ")
+
+
+def without_types_of_flags(command: Any) -> None:
+    """Takes `<bool>` out of the help of a command and of all below it."""
+    for one in _all(command):
+        for parameter in _parameters(one):
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
 
 
 def paragraphs(command: Any) -> set[str]:
@@ -52,13 +71,20 @@ def paragraphs(command: Any) -> set[str]:
 
 def _places(command: Any) -> Iterator[tuple[Any, str]]:
     """Objects and their attributes that hold a text."""
-    # Made with the first look at it, and kept by the command.
-    help_option = command.get_help_option(typer.Context(command, help_option_names=["-h", "--help"]))
-    parameters = (*command.params, help_option)
-    for owner, fields in ((command, ("help", "epilog")), *((one, _PARAMETER) for one in parameters)):
-        yield from ((owner, field) for field in fields if isinstance(getattr(owner, field, None), str))
+    for each in _all(command):
+        for owner, fields in ((each, ("help", "epilog")), *((one, _PARAMETER) for one in _parameters(each))):
+            yield from ((owner, field) for field in fields if isinstance(getattr(owner, field, None), str))
+
+
+def _all(command: Any) -> Iterator[Any]:
+    yield command
     for one in getattr(command, "commands", {}).values():
-        yield from _places(one)
+        yield from _all(one)
+
+
+def _parameters(command: Any) -> tuple[Any, ...]:
+    # The help option is made with the first look at it, and kept by the command.
+    return (*command.params, command.get_help_option(typer.Context(command, help_option_names=["-h", "--help"])))
 
 
 _PARAMETER = ("help", "show_default", "rich_help_panel")

@@ -67,7 +67,9 @@ class LocalError(Exception):
     def message(self, language: str) -> str:
         """The sentence for people."""
         english, korean = _LOCAL[self.code]
-        return (korean if language.startswith("ko") else english).format(**self.details)
+        if not language.startswith("ko"):
+            return english.format(**self.details)
+        return korean.format(**{name: korean_reason(str(value)) for name, value in self.details.items()})
 
 
 def choose(language: str) -> None:
@@ -109,7 +111,7 @@ def in_korean(line: str) -> str:
     for pattern, korean in _sentences():
         if found := pattern.fullmatch(line):
             return korean.format(*map(korean_reason, found.groups()))
-    return line
+    return korean_reason(line)
 
 
 @functools.cache

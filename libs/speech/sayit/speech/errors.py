@@ -248,10 +248,12 @@ class SayItError(Exception):
         korean = language.lower().startswith("ko")
         if self.sentences is not None:
             return self.sentences.ko if korean else self.sentences.en
-        if not korean:
-            return self.kind.value.en.format_map(_Known(self.details))
-        reason = korean_reason(self.details.get("reason", ""))
-        return self.kind.value.ko.format_map(_Known(self.details | ({"reason": reason} if reason else {})))
+        sentence = self.kind.value.ko if korean else self.kind.value.en
+        reason = self.details.get("reason", "")
+        if reason and self.field not in reason and "{field}" not in sentence:
+            reason = f"{self.field}: {reason}"
+        known = {"reason": korean_reason(reason) if korean else reason} if reason else {}
+        return sentence.format_map(_Known(self.details | known))
 
 
 def korean_reason(reason: str) -> str:

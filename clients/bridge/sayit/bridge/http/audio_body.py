@@ -85,7 +85,7 @@ class Bodies:
         left = bool(request.headers.get("idempotency-key"))
         try:
             with self.slot():
-                received = await self._receive(request, _Sink(gateway, opened, head, keep), field)
+                received = await self._receive(request, _Sink(gateway, opened, field, head, keep), field)
             yield received
         except BaseException:
             left = True
@@ -221,6 +221,8 @@ class _Sink:
     gateway: Gateway
     #: Every upload that was opened.
     opened: list[Upload]
+    #: The form's field for the file.
+    field: str
     #: What goes before the first byte.
     head: bytes
     #: Bytes of the file that are passed on; all, where it is None.
@@ -235,7 +237,7 @@ class _Sink:
                 if len(head) >= _HEAD_BYTES:
                     break
             if not head:
-                raise SayItError(ErrorKind.FILE_REQUIRED, field="file")
+                raise SayItError(ErrorKind.FILE_REQUIRED, field=self.field)
             if not self.head:
                 check_head(bytes(head))
             changed = self.head or self.keep is not None

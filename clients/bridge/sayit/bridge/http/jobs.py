@@ -168,7 +168,7 @@ async def rendered(
         job_id, form, version=version, raw=writing.raw, suppressed=writing.suppressed, style=writing.style()
     )
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
-    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-Api-Key"}
     if form.is_document:
         headers["Content-Disposition"] = _to_keep((await gateway.get(job_id)).filename, form)
     return kept(request, content, _MEDIA_TYPES[form], headers)

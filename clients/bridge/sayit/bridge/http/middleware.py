@@ -214,7 +214,9 @@ class OriginChecks:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        why = self._refusal(connection, changes=scope.get("method", "") not in _SAFE)
+        # What a browser asks before it sends another page's request is refused with the reason, as that would be.
+        changes = scope.get("method", "") not in _SAFE or "access-control-request-method" in connection.headers
+        why = self._refusal(connection, changes=changes)
         if why is None:
             await self._app(scope, receive, send)
             return

@@ -71,7 +71,11 @@ _HTTP: Mapping[int, tuple[str, str, str]] = {
         "The JSON is too long (64 kB; corrections: 1 MB).",
         "JSON이 너무 깁니다 (64 kB, 수정은 1 MB까지).",
     ),
-    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here.", "이 주소에서는 허용되지 않는 메서드입니다."),
+    405: (
+        "METHOD_NOT_ALLOWED",
+        "This method is not allowed here; the address takes {allowed}.",
+        "이 주소에서는 허용되지 않는 메서드입니다. 허용되는 메서드: {allowed}.",
+    ),
 }
 
 
@@ -164,10 +168,11 @@ def fault_for(error: SayItError, request: HTTPConnection) -> Fault:
     return fault_of(error, language_of(request))
 
 
-def fault_of_status(status: int, language: str) -> Fault:
-    """The fault that HTTP itself names: no such route, no such method."""
+def fault_of_status(status: int, language: str, *, allowed: str = "") -> Fault:
+    """The fault that HTTP itself names: no such route, no such method, where others are allowed."""
     code, english, korean = _HTTP.get(status, (f"HTTP_{status}", "The request failed.", "요청이 실패했습니다."))
-    return Fault(status=status, code=code, message=korean if language == "ko" else english, language=language)
+    sentence = korean if language == "ko" else english
+    return Fault(status=status, code=code, message=sentence.format(allowed=allowed), language=language)
 
 
 def problem(fault: Fault) -> dict[str, Any]:

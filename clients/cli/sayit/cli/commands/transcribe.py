@@ -31,7 +31,9 @@ class Transcription:
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE", help="Recordings, or folders of them; - reads standard input.", show_default=False
+            metavar="FILE",
+            help="Recordings, folders of them, or URLs that the suite fetches; - reads standard input.",
+            show_default=False,
         ),
     ]
     language: Annotated[str, option("language", "--language", "-l")] = AUTO

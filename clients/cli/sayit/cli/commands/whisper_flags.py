@@ -31,6 +31,9 @@ _MODELS = "models are found by name or folder (--model, SAYIT_MODELS_DIR)"
 _ALIGNMENT = "words get their times from the model that writes them (--word-timestamps)"
 _SPEAKERS = "speakers are not told apart (--channels split: a speaker on each channel)"
 _WRITING = "numbers are written as the model writes them"
+_PROMPT = "the prompt stands in front of every chunk (--prompt)"
+_SHOWN = "what is shown is chosen by --progress"
+_NEUTRAL = "it is always neutral"
 #: Flags with a value that have no effect, and why.
 _WITHOUT_EFFECT = {
     **dict.fromkeys(("--fp16", "--device", "--device-index", "--compute-type", "--batched", "--batch-size"), _DEVICE),
@@ -43,8 +46,14 @@ _WITHOUT_EFFECT = {
     **dict.fromkeys(("--append-punctuations",), _ALIGNMENT),
     **dict.fromkeys(("--hf-token", "--min-speakers", "--max-speakers", "--diarize-model"), _SPEAKERS),
     **dict.fromkeys(("--speaker-name", "--speaker-num"), _SPEAKERS),
-    **dict.fromkeys(("--verbose", "--print-progress"), "what is shown is chosen by --progress"),
-    **dict.fromkeys(("--length-penalty", "--repetition-penalty", "--no-repeat-ngram-size"), "it is always neutral"),
+    **dict.fromkeys(("--carry-initial-prompt", "--prompt-reset-on-temperature", "--prefix"), _PROMPT),
+    **dict.fromkeys(("--verbose", "--print-progress", "--print-colors", "--log-level"), _SHOWN),
+    **dict.fromkeys(
+        ("--length-penalty", "--repetition-penalty", "--no-repeat-ngram-size", "--suppress-blank"), _NEUTRAL
+    ),
+    "--multilingual": "with --language auto every chunk's language is detected",
+    "--segment-resolution": "subtitles are cut at sentences",
+    **dict.fromkeys(("--pretty-json", "-p"), "JSON is one line; any JSON tool indents it"),
 }
 #: Switches of whisperX, which take no value.
 _SWITCHES_WITHOUT_EFFECT = {
@@ -52,6 +61,14 @@ _SWITCHES_WITHOUT_EFFECT = {
     **dict.fromkeys(("--no-align", "--return-char-alignments"), _ALIGNMENT),
     "--suppress-numerals": _WRITING,
 }
+#: Flags of what another command does here.
+_ELSEWHERE = {
+    **dict.fromkeys(("--live-transcribe", "--live-volume-threshold", "--live-input-device"), "sayit listen"),
+    "--live-input-device-sample-rate": "sayit listen",
+    "--version": "sayit --version",
+}
+#: What openai/whisper and whisper-ctranslate2 write where they leave a value open.
+_OPEN = {"--threads": "0"}
 
 
 class WhisperCommand(TyperCommand):
@@ -66,7 +83,7 @@ def translated(arguments: Sequence[str]) -> Iterator[str]:
     """The arguments in our words; a note for each that has no effect.
 
     Raises:
-        Failure: a switch has a value that is neither true nor false.
+        Failure: a switch has a value that is neither true nor false, or another command is for that.
     """
     waiting = list(arguments)
     while waiting:
@@ -79,6 +96,8 @@ def translated(arguments: Sequence[str]) -> Iterator[str]:
         if name in _SWITCHES:
             given = value if equals else _switch_value(waiting)
             yield from _SWITCHES[name][not _is_true(written, given)]
+        elif name in _ELSEWHERE:
+            raise Failure(Exit.USAGE, f"{written}: that is `{_ELSEWHERE[name]}` here")
         elif name in _SWITCHES_WITHOUT_EFFECT:
             note(f"sayit: {written} has no effect here: {_SWITCHES_WITHOUT_EFFECT[name]}.")
         elif name in _DECODING or name in _WITHOUT_EFFECT:
@@ -88,8 +107,14 @@ def translated(arguments: Sequence[str]) -> Iterator[str]:
                 note(f"sayit: {written} has no effect here: {_WITHOUT_EFFECT[name]}.")
             elif value not in {"None", "-1"}:  # openai/whisper's own defaults
                 yield from ("--decoding", f"{_DECODING[name]}={value}")
+        elif name.startswith("--") and _left_open(name, value if equals else next(iter(waiting), "")):
+            del waiting[: not equals]
         else:
             yield argument
+
+
+def _left_open(name: str, value: str) -> bool:
+    return value in {"None", _OPEN.get(name)}
 
 
 def _switch_value(waiting: list[str]) -> str:

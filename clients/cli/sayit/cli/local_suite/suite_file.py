@@ -54,12 +54,17 @@ class Ready:
 
 
 def write(path: Path, content: str | bytes, *, mode: int = 0o600) -> None:
-    """Replaces the file atomically, by default readable by its owner only."""
+    """Replaces the file atomically, by default readable by its owner only; devices, pipes and links stay."""
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(data)
             os.fchmod(file.fileno(), mode)
         Path(temporary).replace(path)
     except BaseException:

@@ -1,4 +1,4 @@
-"""What is to be transcribed: files, folders of them, or standard input."""
+"""What is to be transcribed: files, folders of them, URLs, or standard input."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from sayit.cli.messages import LocalError
 
@@ -26,20 +27,26 @@ class Input:
 
     #: As the user wrote it, or its path in the user's folder; for messages.
     shown: str
-    #: None for standard input.
+    #: None for standard input and a URL.
     path: Path | None
+    #: What the suite fetches itself; empty for the others.
+    url: str = ""
     #: The sub-folder of the folder that it was found in, for its results; None for one that the user named.
     folder: Path | None = None
 
     @property
     def filename(self) -> str:
         """Name for the job."""
-        return self.path.name if self.path else "stdin"
+        return self._name.name
 
     @property
     def stem(self) -> str:
         """Name of a result without its suffix."""
-        return self.path.stem if self.path else "stdin"
+        return self._name.stem
+
+    @property
+    def _name(self) -> Path:
+        return self.path or Path(Path(unquote(urlsplit(self.url).path)).name or "stdin")
 
     def audio(self) -> Path | BinaryIO:
         """The audio for the SDK."""
@@ -72,6 +79,9 @@ def of_arguments(arguments: Sequence[str]) -> list[Input]:
 
 def _of_argument(name: str) -> Iterator[Input]:
     path = Path(name)
+    if name.startswith(("https://", "http://")):
+        yield Input(shown=name, path=None, url=name)
+        return
     if name == STDIN or not path.is_dir():
         yield Input(shown=name, path=None if name == STDIN else path)
         return

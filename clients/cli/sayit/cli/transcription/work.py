@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -86,14 +87,15 @@ async def _documents(client: AsyncClient, form: Form, job_id: str) -> tuple[dict
 
 async def _result(client: AsyncClient, work: Work, index: int) -> Result:
     one = work.inputs[index]
+    create = functools.partial(
+        client.create_job_from_url if one.url else client.create_job,
+        options=work.options,
+        filename=one.filename,
+        labels=work.labels,
+        callback_url=work.callback_url,
+    )
     try:
-        job = await client.create_job(
-            one.audio(),
-            options=work.options,
-            filename=one.filename,
-            labels=work.labels,
-            callback_url=work.callback_url,
-        )
+        job = await create(one.url or one.audio())
     except OSError as error:
         raise LocalError("FILE_UNREADABLE") from error
     async with interrupt.cancelling(client, job.id):

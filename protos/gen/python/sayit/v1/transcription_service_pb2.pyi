@@ -329,8 +329,8 @@ class TranscribeRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
-    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). An empty last message says that
-    all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
+    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). A last message with empty `audio`
+    says that all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
     """
     @_builtins.property
     def config(self) -> Global___JobConfig:
@@ -363,8 +363,8 @@ class CreateJobRequest(_message.Message):
     FROM_UPLOAD_FIELD_NUMBER: _builtins.int
     FROM_URL_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
-    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). An empty last message says that
-    all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
+    """The file's bytes in order, in messages of at most 1 MiB (256 KiB recommended). A last message with empty `audio`
+    says that all was sent; without it the end of the stream says so a little later, for a sender that dies ends it as well.
     """
     @_builtins.property
     def config(self) -> Global___JobConfig:

@@ -109,7 +109,8 @@ class UploadMessages(Generic[_Request]):
         if not self.takes_data:
             raise _invalid(f"no message may follow {' or '.join(self.alone)}", field=which or self.data)
         if which != self.data:
-            raise _invalid(f"after the first message every message must carry {self.data}", field=which or self.data)
+            reason = f"after the first message every message must carry {self.data}, the last one an empty one"
+            raise _invalid(reason, field=which or self.data)
         size = len(getattr(message, self.data))
         if size > MAX_DATA_BYTES:
             raise _invalid(f"a message carries {size} bytes; at most {MAX_DATA_BYTES} are allowed", field=self.data)

@@ -35,7 +35,7 @@ class Downloads:
             SayItError: INVALID_OPTION where it is not allowed, does not answer with 200, or takes too long.
         """
         if not self.allowed:
-            raise _refused("this installation fetches no audio")
+            raise _refused("this installation fetches no audio (SAYIT_FETCH_AUDIO)")
         try:
             self.exchange.destinations.target(url)
         except RefusedError as error:

@@ -204,7 +204,7 @@ class Intake:
         return replace(wanted, options=options), sent, None
 
     def _check_callback(self, url: str) -> None:
-        reason = "this installation sends no webhooks" if url and self.callbacks is None else ""
+        reason = "this installation sends no webhooks (SAYIT_WEBHOOK_SECRETS)" if url and self.callbacks is None else ""
         try:
             if url and self.callbacks is not None:
                 self.callbacks.target(url)

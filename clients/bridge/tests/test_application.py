@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 from starlette.requests import Request
@@ -16,10 +18,12 @@ from clients.python.tests.helper import Gateway, serving
 from clients.python.tests.story import JOB, STATUS, STORY, numbered, segment
 from sayit.bridge.http.problems import KIND_TO_HTTP, fault_of, language_of, problem, problem_response
 from sayit.bridge.service import running
+from sayit.chassis import probe
 from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import PartialText
 from sayit.speech.system import Part, PartState
+from tests.receiver import certificate
 
 from .helper import scripted, settings
 
@@ -218,6 +222,25 @@ async def test_wrong_certificates_are_told_in_one_line(tmp_path: Path) -> None:
             pass
     with pytest.raises(StartError, match="cannot be used"):
         async with running(settings(tls_cert_file=wrong, tls_key_file=wrong)):
+            pass
+
+
+async def test_clients_may_have_to_show_a_certificate(tmp_path: Path) -> None:
+    """Of an authority that the settings name; health checks without one find the bridge alive."""
+    cert, key = certificate(tmp_path, "localhost")
+    files = {"tls_cert_file": cert, "tls_key_file": key, "bridge_client_ca_file": cert}
+    async with running(settings(**files)) as bridge:
+        context = ssl.create_default_context(cafile=cert)
+        url = bridge.url.replace("127.0.0.1", "localhost")
+        async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+            with pytest.raises(httpx.TransportError):
+                await client.get(f"{url}/livez")
+        context.load_cert_chain(cert, key)
+        async with httpx.AsyncClient(verify=context, trust_env=False) as client:
+            assert (await client.get(f"{url}/livez")).status_code == 200
+        assert await probe.gets(bridge.address, "/livez", tls=True)
+    with pytest.raises(StartError, match="needs SAYIT_TLS_CERT_FILE"):
+        async with running(settings(bridge_client_ca_file=cert)):
             pass
 
 

@@ -10,12 +10,14 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from sayit.chassis import probe
 from sayit.chassis.principal import Principal
 from sayit.chassis.start import StartError
+from sayit.client import AsyncClient
 from sayit.gateway.auth.access import check_exposure
 from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.service import running
-from sayit.speech.errors import ErrorKind
+from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import system_service_pb2, system_service_pb2_grpc
 from sayit.v1.transcription_service_pb2 import GetJobRequest
 
@@ -156,12 +158,33 @@ async def test_tls(tmp_path: Path) -> None:
         assert (await failure(s.jobs.GetJob(GetJobRequest(), timeout=5))).kind is ErrorKind.UNAVAILABLE
 
 
+async def test_clients_may_have_to_show_a_certificate(tmp_path: Path) -> None:
+    """Of an authority that the settings name; others reach no method, and health checks find the gateway alive."""
+    certificate, key = _self_signed(tmp_path)
+    (tmp_path / "other").mkdir()
+    other, other_key = _self_signed(tmp_path / "other")
+    roots = certificate.read_bytes()
+    files = {"tls_cert_file": certificate, "tls_key_file": key, "tls_client_ca_file": certificate}
+    async with suite(**files) as s:
+        for own in (None, other.read_bytes() + other_key.read_bytes()):
+            async with AsyncClient(s.address, root_certificates=roots, client_certificate=own, retry_s=0) as client:
+                with pytest.raises(SayItError) as refused:
+                    await client.status()
+                assert refused.value.kind is ErrorKind.UNAVAILABLE
+        async with AsyncClient(
+            s.address, root_certificates=roots, client_certificate=roots + key.read_bytes()
+        ) as client:
+            assert (await client.status()).parts
+        assert await probe.is_serving(s.address, tls=True)
+
+
 async def test_half_of_tls_is_refused(tmp_path: Path) -> None:
     """A certificate without key, or a file that is no PEM, does not start in plain text."""
     (tmp_path / "cert.pem").write_text("hello")
     for values in (
         {"tls_cert_file": tmp_path / "cert.pem"},
         {"tls_cert_file": tmp_path / "a", "tls_key_file": tmp_path},
+        {"tls_client_ca_file": tmp_path / "cert.pem"},
     ):
         with pytest.raises(StartError):
             async with running(settings(**values)):

@@ -62,6 +62,7 @@ class Gateway(AsyncClient):
                 address=settings.gateway_address,
                 api_key="",
                 root_certificates=_pem(settings.gateway_root_certificates),
+                client_certificate=_pem(settings.gateway_client_certificate),
                 tls=settings.gateway_tls,
                 insecure=False,
                 reconnect_s=_RECONNECT_S,

@@ -83,6 +83,8 @@ class _Server(uvicorn.Server):
 def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
     if (settings.tls_cert_file is None) != (settings.tls_key_file is None):
         raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
+    if settings.bridge_client_ca_file is not None and settings.tls_cert_file is None:
+        raise StartError("SAYIT_BRIDGE_CLIENT_CA_FILE needs SAYIT_TLS_CERT_FILE: only TLS knows certificates")
     config = uvicorn.Config(
         app,
         http=protocol(settings),
@@ -102,6 +104,8 @@ def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),
         ssl_certfile=settings.tls_cert_file,
         ssl_keyfile=settings.tls_key_file,
+        ssl_ca_certs=None if settings.bridge_client_ca_file is None else str(settings.bridge_client_ca_file),
+        ssl_cert_reqs=ssl.CERT_NONE if settings.bridge_client_ca_file is None else ssl.CERT_REQUIRED,
     )
     try:
         config.load()

@@ -27,10 +27,20 @@ class BridgeSettings(ServiceSettings):
     gateway_name: str = Field(
         default="", description="Name that the gateway's certificate has to be valid for; empty: the address's host."
     )
+    gateway_client_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate chain and private key that the bridge shows to a gateway that asks "
+        "for one (SAYIT_TLS_CLIENT_CA_FILE); implies TLS.",
+    )
     tls_cert_file: Path | None = Field(
         default=None, description="PEM certificate chain; HTTPS is on when it and SAYIT_TLS_KEY_FILE are set."
     )
     tls_key_file: Path | None = Field(default=None, description="PEM private key of the certificate.")
+    bridge_client_ca_file: Path | None = Field(
+        default=None,
+        description="PEM certificates of authorities: the bridge's clients must then show a certificate that one of "
+        "these signed, beside their key.",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen beyond loopback although the gateway asks for no API keys: every client that connects is "

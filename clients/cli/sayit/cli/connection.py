@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sayit.chassis.start import StartError, split_address
 from sayit.cli import paths
-from sayit.cli.commands.arguments import ApiKey, ApiKeyFile, ModelName, Roots, Server, Threads, Tls, Transcribers
+from sayit.cli.commands.arguments import (
+    ApiKey,
+    ApiKeyFile,
+    ClientCertificate,
+    ModelName,
+    Roots,
+    Server,
+    Threads,
+    Tls,
+    Transcribers,
+)
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.messages import LocalError
 from sayit.speech.errors import ErrorKind, SayItError
@@ -29,6 +39,7 @@ class SuiteConnection:
     api_key_file: ApiKeyFile = None
     tls: Tls = False
     root_certificates: Roots = None
+    client_certificate: ClientCertificate = None
 
     def address(self) -> str:
         """The address to connect to.
@@ -50,7 +61,7 @@ class SuiteConnection:
         from sayit.client.diagnosis import Cause, diagnose  # noqa: PLC0415 - `sayit --help` needs none
 
         roots = self._read(self.root_certificates)
-        found = diagnose(address, secure=self.tls or roots is not None, roots=roots)
+        found = diagnose(address, secure=self.tls or bool(roots or self.client_certificate), roots=roots)
         if found is not None and found.cause is Cause.REFUSED:
             raise LocalError("NO_SUITE", address=address)
         if found is not None:
@@ -66,7 +77,13 @@ class SuiteConnection:
         from sayit.client import AsyncClient  # noqa: PLC0415 - gRPC takes a while to import
 
         key = self.api_key or (self._read(self.api_key_file) or b"").decode().strip()
-        return AsyncClient(address, api_key=key, tls=self.tls, root_certificates=self._read(self.root_certificates))
+        return AsyncClient(
+            address,
+            api_key=key,
+            tls=self.tls,
+            root_certificates=self._read(self.root_certificates),
+            client_certificate=self._read(self.client_certificate),
+        )
 
     @staticmethod
     def _read(file: Path | None) -> bytes | None:

@@ -42,6 +42,7 @@ Flags win over variables.
 | `SAYIT_API_KEY_FILE` | `--api-key-file` | A file that holds the key. |
 | `SAYIT_SERVER_TLS` | `--tls` | Connect with TLS and trust what the system trusts. |
 | `SAYIT_ROOT_CERTIFICATES` | `--root-certificates` | PEM file of certificates to trust; connects with TLS. |
+| `SAYIT_CLIENT_CERTIFICATE` | `--client-certificate` | PEM file of your certificate and its key. |
 | `SAYIT_LANG` | `--lang` | Language of messages: en or ko; by default the locale's. |
 | `SAYIT_DATA_DIR` | `sayit up --data` | Folder of everything durable: database, audio, queue, logs. |
 | `SAYIT_LISTEN` | `sayit up --listen` | Where the gateway listens. |

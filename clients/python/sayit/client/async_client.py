@@ -40,6 +40,7 @@ class AsyncClient(KeptCalls):
         address: "host:port" of a gateway, or any gRPC target.
         api_key: key that the installation gave you; it is refused over plain text to another machine.
         root_certificates: PEM certificates to trust instead of the system's; they imply TLS.
+        client_certificate: PEM certificate chain and private key, for a gateway that asks for one; it implies TLS.
         tls: whether to use TLS with the system's certificates.
         insecure: sends the key over plain text to another machine all the same.
         reconnect_s: seconds without any progress after which a broken watch or upload gives up.
@@ -57,6 +58,7 @@ class AsyncClient(KeptCalls):
         *,
         api_key: str = "",
         root_certificates: bytes | None = None,
+        client_certificate: bytes | None = None,
         tls: bool = False,
         insecure: bool = False,
         reconnect_s: float = 120.0,
@@ -69,6 +71,7 @@ class AsyncClient(KeptCalls):
                     address=address,
                     api_key=api_key,
                     root_certificates=root_certificates,
+                    client_certificate=client_certificate,
                     tls=tls,
                     insecure=insecure,
                     reconnect_s=reconnect_s,

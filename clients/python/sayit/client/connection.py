@@ -53,6 +53,8 @@ class Settings:
     timeout_s: float
     #: The name that the gateway's certificate must be valid for; empty: the address's.
     server_name: str = ""
+    #: PEM certificate chain and private key for a gateway that asks for one; it implies TLS.
+    client_certificate: bytes | None = None
     #: Seconds for which the first connection is tried, where that is less than `retry_s`; None: no less.
     connect_s: float | None = None
     #: Whether errors name the address and what is wrong with it: for a client whose user chose the address.
@@ -61,7 +63,7 @@ class Settings:
     @property
     def secure(self) -> bool:
         """Whether the connection is encrypted."""
-        return self.tls or self.root_certificates is not None
+        return self.tls or self.root_certificates is not None or self.client_certificate is not None
 
     def checked(self) -> Settings:
         """These settings, or INVALID_ARGUMENT if they would send the key unencrypted to another machine."""
@@ -234,7 +236,9 @@ class GatewayConnection:
             if self.settings.server_name:
                 options.append(("grpc.ssl_target_name_override", self.settings.server_name))
             if self.settings.secure:
-                credentials = grpc.ssl_channel_credentials(self.settings.root_certificates)
+                # gRPC takes from each text what it looks for.
+                own = self.settings.client_certificate
+                credentials = grpc.ssl_channel_credentials(self.settings.root_certificates, own, own)
                 self._channel = aio.secure_channel(self.settings.address, credentials, options)
             else:
                 self._channel = aio.insecure_channel(self.settings.address, options)

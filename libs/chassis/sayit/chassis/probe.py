@@ -2,7 +2,8 @@
 
 Supervisors call `is_serving` and `gets`; containers run `python -m sayit.chassis.probe HOST:PORT [SERVICE]`, or
 `HOST:PORT/PATH` for HTTP, which asks over TLS first where the settings name a certificate. Where no client takes the
-server's certificate (it has expired), that it shakes hands is enough: to start it again would not make it valid.
+server's certificate (it has expired), or the server wants one of ours, that it shakes hands is enough: to start it
+again would change nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sayit.chassis.start import split_address
-from sayit.chassis.tls_probe import server_certificate
+from sayit.chassis.tls_probe import CertificateWantedError, server_certificate
 
 
 async def is_serving(address: str, *, service: str = "", tls: bool = False, timeout_s: float = 2.0) -> bool:
     """Whether the server at `address` ("host:port") says SERVING for `service` ("": all of it) within `timeout_s`."""
     try:
         answer = await _answer(address, service, tls, timeout_s)
-    except ssl.SSLCertVerificationError:
+    except ssl.SSLError:
         return True
     return answer is not None and bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
@@ -34,7 +35,7 @@ async def answers(address: str, *, tls: bool = False, timeout_s: float = 2.0) ->
     """Whether the server at `address` says how it is within `timeout_s`, be it well or not."""
     try:
         return await _answer(address, "", tls, timeout_s) is not None
-    except ssl.SSLCertVerificationError:
+    except ssl.SSLError:
         return True
 
 
@@ -46,8 +47,12 @@ async def gets(address: str, path: str, *, tls: bool = False, timeout_s: float =
             reader, writer = await asyncio.open_connection(*split_address(address), ssl=_unverified() if tls else None)
             with contextlib.closing(writer):
                 writer.write(request)
-                return b" 200 " in await reader.readline()
-    except (OSError, TimeoutError):
+                answer = await reader.readline()
+                # A server that wants a certificate of ours hangs up after the handshake.
+                return b" 200 " in answer or (tls and not answer)
+    except ssl.SSLError as error:
+        return "CERTIFICATE_REQUIRED" in str(error.reason)
+    except OSError:
         return False
 
 
@@ -65,7 +70,7 @@ async def _answer(address: str, service: str, tls: bool, timeout_s: float) -> he
             answer: health_pb2.HealthCheckResponse
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_s)
             return answer
-    except ssl.SSLCertVerificationError:
+    except (ssl.SSLCertVerificationError, CertificateWantedError):
         raise
     except (grpc.aio.AioRpcError, OSError):
         return None

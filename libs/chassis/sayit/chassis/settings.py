@@ -52,7 +52,17 @@ _PROCESSES = ("gateway", "scheduler", "transcriber", "bridge")
 _OTHER_VARIABLES = frozenset(
     f"{PREFIX}{name}"
     for name in (
-        *("SERVER", "SERVER_TLS", "API_KEY", "API_KEY_FILE", "ROOT_CERTIFICATES", "LANG", "MODELS_DIR", "PARENT_FD"),
+        *(
+            "SERVER",
+            "SERVER_TLS",
+            "API_KEY",
+            "API_KEY_FILE",
+            "ROOT_CERTIFICATES",
+            "CLIENT_CERTIFICATE",
+            "LANG",
+            "MODELS_DIR",
+            "PARENT_FD",
+        ),
         *("PUBLISH", "PUBLISH_HTTP", "SECOND_MODEL", "BACKUP_EVERY", "BACKUP_KEEP"),
         *("FAULTS", "FAULTS_REPORT", "FAULTS_SEED"),
     )

@@ -7,7 +7,6 @@ machine or of its network, which few certificates name.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import ssl
 from collections.abc import Mapping
@@ -15,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sayit.chassis.start import split_address
+
+#: What a client of HTTP/2 sends first, and an empty SETTINGS frame.
+_HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +29,15 @@ class ServerCertificate:
     name: str
 
 
+class CertificateWantedError(ssl.SSLError):
+    """A gRPC server hung up after the handshake, as it does where a client shows no certificate."""
+
+
 async def server_certificate(address: str) -> ServerCertificate:
     """What the server at "host:port" presents.
 
     Raises:
+        CertificateWantedError: it wants a certificate of its clients.
         ssl.SSLCertVerificationError: it presents a certificate that no client takes, such as an expired one.
         OSError: no TLS server answers there.
     """
@@ -64,10 +71,12 @@ def _context() -> ssl.SSLContext:
 
 async def _shaken(address: str, context: ssl.SSLContext) -> tuple[bytes, Mapping[str, Any]]:
     """Shakes hands; the certificate in DER and, where it was verified, what it says."""
-    _, writer = await asyncio.open_connection(*split_address(address), ssl=context)
-    shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    found = shaken.getpeercert(binary_form=True) or b"", shaken.getpeercert() or {}
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return found
+    reader, writer = await asyncio.open_connection(*split_address(address), ssl=context)
+    try:
+        shaken: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        writer.write(_HTTP2)
+        if not await reader.read(1):
+            raise CertificateWantedError
+        return shaken.getpeercert(binary_form=True) or b"", shaken.getpeercert() or {}
+    finally:
+        writer.transport.abort()

@@ -174,12 +174,14 @@ _RETRIED = tuple(
 
 
 def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:
-    if settings.tls_cert_file is None and settings.tls_key_file is None:
+    files = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
+    if files == (None, None, None):
         return None
     if settings.tls_cert_file is None or settings.tls_key_file is None:
         raise StartError("TLS needs both SAYIT_TLS_CERT_FILE and SAYIT_TLS_KEY_FILE")
     pair = (_pem(settings.tls_key_file), _pem(settings.tls_cert_file))
-    return grpc.ssl_server_credentials([pair])
+    authorities = None if settings.tls_client_ca_file is None else _pem(settings.tls_client_ca_file)
+    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
 
 def _pem(path: Path) -> bytes:

@@ -137,6 +137,11 @@ class GatewaySettings(ServiceSettings):
         description="PEM certificate chain of the gateway; TLS is on when it and SAYIT_TLS_KEY_FILE are set.",
     )
     tls_key_file: Path | None = Field(default=None, description="PEM private key of the gateway's certificate.")
+    tls_client_ca_file: Path | None = Field(
+        default=None,
+        description="PEM certificates of authorities: clients, bridges among them, must then show a certificate that "
+        "one of these signed (mutual TLS), beside their key.",
+    )
     max_uploads: int = Field(
         default=256,
         ge=1,

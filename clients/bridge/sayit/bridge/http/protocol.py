@@ -57,7 +57,8 @@ class _Bounded(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         # Writing is paused while anything waits, and goes on when nothing does: so no answer's rest waits for ever.
-        transport.set_write_buffer_limits(high=0)
+        # With 0 asyncio's TLS transport would also pause where nothing waits, and not go on.
+        transport.set_write_buffer_limits(high=1)
         if len(self.connections) > self.limits.bridge_max_connections:
             self._refuse(*_TOO_MANY)
             return

@@ -42,6 +42,15 @@ Tls = Annotated[bool, _of_suite("--tls", _TLS, envvar="SAYIT_SERVER_TLS")]
 Roots = Annotated[
     Path | None, _of_suite("--root-certificates", _ROOTS, metavar="PEM", envvar="SAYIT_ROOT_CERTIFICATES")
 ]
+ClientCertificate = Annotated[
+    Path | None,
+    _of_suite(
+        "--client-certificate",
+        "Your certificate and its private key, where the suite asks for one.",
+        metavar="PEM",
+        envvar="SAYIT_CLIENT_CERTIFICATE",
+    ),
+]
 Labels = Annotated[
     list[str],
     typer.Option(

@@ -6,7 +6,7 @@ import base64
 import importlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -249,6 +249,27 @@ async def test_who_has_no_key_is_refused_before_anything_is_read() -> None:
                 await socket.recv()
             assert closed.value.rcvd is not None
             assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "UNAUTHENTICATED")
+
+
+async def test_one_key_leaves_connections_for_others() -> None:
+    """However many WebSockets it opens without beginning a session; a place is free again once one is closed."""
+    mine, his = {"X-Api-Key": "mine"}, {"X-Api-Key": "his"}
+    async with bridge(bridge_max_connections=11) as (url, _), AsyncExitStack() as opened:
+        sockets = []
+
+        async def crowd() -> None:
+            while True:
+                sockets.append(await opened.enter_async_context(connected(url, additional_headers=mine)))
+
+        with pytest.raises(InvalidStatus) as refused:
+            await crowd()
+        assert refused.value.response.status_code == 429
+        async with connected(url, additional_headers=his):
+            await sockets[-1].close()
+        while True:  # what is closed is noticed a moment later
+            with suppress(InvalidStatus):
+                await opened.enter_async_context(connected(url, additional_headers=mine))
+                return
 
 
 async def test_pages_of_elsewhere_are_refused() -> None:

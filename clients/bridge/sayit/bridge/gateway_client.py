@@ -87,6 +87,11 @@ class Gateway(AsyncClient):
         given = ((name, value) for name, value in metadata.items() if _SENDABLE.fullmatch(value))
         return Gateway(self._connection.on_behalf(given), self._admitted)
 
+    @property
+    def authorization(self) -> str:
+        """The credentials of its calls; empty for none."""
+        return dict(self._connection.metadata).get("authorization", "")
+
     async def check_credentials(self) -> None:
         """Asks the gateway whether it takes calls with these credentials, unless it did within the last half minute.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -40,6 +41,8 @@ class Deps:
     bodies: Bodies
     #: The names of OpenAI's models and what they stand for.
     aliases: Mapping[str, str]
+    #: WebSockets of live speech, by the credentials of their clients.
+    live_sockets: Counter[str] = field(default_factory=Counter)
     #: Set when the bridge stops: streams and waiting requests end at once, and their clients resume at another bridge.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

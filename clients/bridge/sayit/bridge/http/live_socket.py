@@ -24,6 +24,8 @@ from sayit.speech.options import Options
 _KEEP_ALIVE_S = 15.0
 #: How long the end of a session is waited for after its client has gone, in seconds.
 _LAST_TEXT_S = 30.0
+#: A key's WebSockets to free connections, at most.
+_SHARE = 4
 _SILENT = Sentence(
     en="Nothing was sent for too long; begin a new session.",
     ko="너무 오래 아무것도 오지 않았습니다. 세션을 새로 시작하세요.",
@@ -96,6 +98,7 @@ class LiveSocket(ABC):
             async with self._calls:
                 try:
                     await self.gateway.check_credentials()
+                    self._calls.enter_context(self._place())
                     await self.prepare()
                 except SayItError as error:
                     await self._refuse(error, subprotocol)
@@ -161,6 +164,24 @@ class LiveSocket(ABC):
                 await self.websocket.send_json(document)
         except TimeoutError:
             raise WebSocketDisconnect from None
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the connections, for which one key leaves room for others', as the gateway's slots do (`Slots`).
+
+        A session has a slot there; a client that never begins one has not.
+        """
+        taken, who = self.deps.live_sockets, self.gateway.authorization
+        free = self.deps.settings.bridge_max_connections - taken.total()
+        if who and _SHARE * free <= taken[who]:
+            raise SayItError(ErrorKind.OVERLOADED, retry_after_s=10.0, cause="full: WebSockets of a key")
+        taken[who] += 1
+        try:
+            yield
+        finally:
+            taken[who] -= 1
+            if not taken[who]:
+                del taken[who]
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from clients.python.tests.helper import BROKEN, Gateway, serving, until
 from clients.python.tests.story import JOB, STORY, numbered
@@ -139,6 +139,19 @@ async def test_a_websocket_tells_problems() -> None:
         assert (said["type"], said["problem"]["code"]) == ("problem", "JOB_NOT_FOUND")
         assert "찾을 수 없습니다" in said["problem"]["detail"]
         assert socket.close_code == 1008
+
+
+async def test_a_websocket_that_cannot_be_says_why() -> None:
+    """A wrong path and a wrong query are answered as other requests are."""
+    async with scripted() as (client, _):
+        base = str(client.base_url).replace("http", "ws", 1)
+        for path, status, code in (
+            ("/ws", 404, "ROUTE_NOT_FOUND"),
+            ("/v1/jobs/a/ws?after_seq=x", 400, "INVALID_ARGUMENT"),
+        ):
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(base + path, proxy=None)
+            assert (caught.value.response.status_code, json.loads(caught.value.response.body)["code"]) == (status, code)
 
 
 @pytest.mark.parametrize(

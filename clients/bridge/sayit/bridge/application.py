@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.websockets import WebSocket
 
 from sayit.bridge import web
 from sayit.bridge.gateway_client import Gateway
@@ -91,6 +93,8 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
     own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, keys, status, admin)
     for part in (*own, openai, openai.realtime, deepgram, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
+    app.add_exception_handler(WebSocketRequestValidationError, _refused_socket)
+    app.websocket("/{path:path}")(_no_socket)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     # The last one added is the outermost.
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_ZIPPED, compresslevel=6)
@@ -142,12 +146,21 @@ def _form_of(path: str) -> Form:
     return next((form for prefix, form in _FORMS.items() if path.startswith(prefix)), problem_response)
 
 
+async def _refused_socket(websocket: WebSocket, error: Any) -> None:
+    await websocket.send_denial_response(_form_of(websocket.url.path)(fault_for(invalid(error), websocket)))
+
+
+async def _no_socket(websocket: WebSocket) -> None:
+    fault = fault_of_status(404, language_of(websocket))
+    await websocket.send_denial_response(_form_of(websocket.url.path)(fault))
+
+
 async def _gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
     telemetry.bind(error="CLIENT_GONE")
     return Response(status_code=499)  # the client does not read it; the log has it
 
 
-def invalid(error: RequestValidationError) -> SayItError:
+def invalid(error: RequestValidationError | WebSocketRequestValidationError) -> SayItError:
     """The first thing that is wrong with a request, as a SayItError."""
     first = error.errors()[0]
     place = [str(part) for part in first["loc"] if part not in {"query", "body", "header", "path"}]

@@ -126,7 +126,11 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
             raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if credential else _NO_KEY)
         needed = scope_of(method)
         if needed not in found.scopes and ADMIN not in found.scopes:
-            raise SayItError(ErrorKind.PERMISSION_DENIED, scope=needed)
+            lacking = Sentence(
+                en=f"This key may not do that: it lacks the scope {needed}.",
+                ko=f"이 키로는 허용되지 않는 작업입니다. {needed} 권한이 필요합니다.",
+            )
+            raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=lacking, scope=needed)
         return found
 
 

@@ -103,7 +103,12 @@ def note(line: str) -> None:
     A closed standard error is no reason to stop: a suite goes on without its terminal.
     """
     with contextlib.suppress(OSError):
-        print(in_korean(line) if language() == "ko" else line, file=sys.stderr, flush=True)
+        print(localized(line), file=sys.stderr, flush=True)
+
+
+def localized(line: str) -> str:
+    """A command's sentence in the user's language."""
+    return in_korean(line) if language() == "ko" else line
 
 
 def in_korean(line: str) -> str:

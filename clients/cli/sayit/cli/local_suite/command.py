@@ -18,7 +18,7 @@ from sayit.cli.local_suite import model as models
 from sayit.cli.local_suite.plan import SuiteOptions, SuitePlan, plan
 from sayit.cli.local_suite.supervisor import Suite, running
 from sayit.cli.local_suite.valkey import without_password
-from sayit.cli.messages import note
+from sayit.cli.messages import localized, note
 
 #: Printed instead of the bridge's address.
 NO_BRIDGE = "none"
@@ -139,7 +139,7 @@ def _introduce(suite: Suite) -> None:
         lines.append(f"Page and REST API: {suite.plan.rest}")
     lines.append(f"Data in {options.data}, logs in {options.logs}. Ctrl-C stops everything.")
     with contextlib.suppress(OSError):  # the output may be closed
-        print("\n".join(lines), flush=True)
+        print("\n".join(map(localized, lines)), flush=True)
 
 
 def _show(part: str, line: str) -> None:

@@ -25,6 +25,8 @@ _LONGEST_PAUSE_S = 5.0
 #: A part that was healthy for so long before it ended starts with the shortest pause again.
 _SOUND_AFTER_S = 2.0
 _CHECK_EVERY_S = 0.1
+#: After how long it is told where to see what a suite waits for.
+_TELL_AFTER_S = 10.0
 #: How often a part that is healthy is checked, and one that was.
 _WATCH_EVERY_S = 2.0
 _WATCH_ILL_EVERY_S = 0.5
@@ -228,8 +230,14 @@ class SupervisedPart:
 
     async def _becomes_healthy(self) -> bool:
         """Waits until it is healthy; a process that is not healthy in time is killed."""
-        deadline = time.monotonic() + self.spec.start_limit_s
+        began, told = time.monotonic(), not self.spec.lives
+        deadline = began + self.spec.start_limit_s
         while not await self.spec.check():
+            if not told and time.monotonic() > began + _TELL_AFTER_S:
+                told = True
+                asked = {"bridge": f"curl http://{self.spec.address}/readyz"}
+                look = asked.get(self.spec.name, f"sayit status --server {self.spec.address}")
+                self._around.say(f"{self.spec.name} is not ready yet: `{look}` says what is missing.")
             if time.monotonic() > deadline:
                 self._around.say(f"{self.spec.name} is not healthy after {self.spec.start_limit_s:g} s; ending it.")
                 self._signal(signal.SIGKILL)

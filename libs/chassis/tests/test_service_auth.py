@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-from sayit.chassis import principal
+from sayit.chassis import principal, probe
 from sayit.chassis.background_tasks import end
 from sayit.chassis.principal import Principal
-from sayit.chassis.service_auth import _CHANNEL_OPTIONS, service_channel, target
+from sayit.chassis.service_auth import _CHANNEL_OPTIONS, service_channel, service_credentials, target
 from sayit.chassis.start import StartError
 from sayit.v1.transcription_service_pb2 import GetJobRequest
+from tests.receiver import certificate
 
-from .helper import JOBS, Jobs, Stubs, service, settings
+from .helper import JOBS, Jobs, Stubs, failure, service, settings
 
 #: When an unanswered ping ends a connection.
 PINGING = {"grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms"}
@@ -54,6 +56,23 @@ def test_addresses_that_cannot_be(address: str) -> None:
     """Several names, or two kinds of addresses, are refused with the remedy."""
     with pytest.raises(StartError, match="DNS name"):
         target(address)
+
+
+async def test_services_may_know_each_other_by_certificates(tmp_path: Path) -> None:
+    """Then nothing is in plain text, and the secret alone is not enough; a health check finds the service alive."""
+    pem, key = certificate(tmp_path, "sayit-internal")
+    both = tmp_path / "both.pem"
+    both.write_bytes(pem.read_bytes() + key.read_bytes())
+    ours = settings(internal_certificate=both, internal_ca_file=pem)
+    async with service(Jobs(), credentials=service_credentials(ours)) as running:
+        async with service_channel(f"{running.address},{running.address}", ours) as channel:
+            with principal.use(principal.LOCAL):
+                assert await Stubs(channel).jobs.GetJob(GetJobRequest(job_id="j"))
+        async with service_channel(running.address, settings()) as channel:
+            assert (await failure(Stubs(channel).jobs.GetJob(GetJobRequest()))).code() is grpc.StatusCode.UNAVAILABLE
+        assert await probe.is_serving(running.address, tls=True)
+    with pytest.raises(StartError, match="needs both"):
+        service_credentials(settings(internal_ca_file=pem))
 
 
 async def test_calls_go_to_all_peers_and_away_from_a_dead_one() -> None:

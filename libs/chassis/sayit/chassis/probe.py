@@ -21,6 +21,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sayit.chassis.start import split_address
 from sayit.chassis.tls_probe import CertificateWantedError, server_certificate
 
+#: Settings with which a process of ours serves over TLS.
+_CERTIFICATES = ("SAYIT_TLS_CERT_FILE", "SAYIT_INTERNAL_CERTIFICATE")
+
 
 async def is_serving(address: str, *, service: str = "", tls: bool = False, timeout_s: float = 2.0) -> bool:
     """Whether the server at `address` ("host:port") says SERVING for `service` ("": all of it) within `timeout_s`."""
@@ -103,13 +106,13 @@ def main(arguments: list[str]) -> int:
 
 def _with_certificate() -> bool:
     """Whether the settings of this process name a certificate."""
-    if os.environ.get("SAYIT_TLS_CERT_FILE"):
+    if any(map(os.environ.get, _CERTIFICATES)):
         return True
     if not os.environ.get("SAYIT_SETTINGS_FILE"):
         return False
     from sayit.chassis.settings import told  # noqa: PLC0415 - takes longer to import than a probe takes
 
-    return bool(told(os.environ).get("SAYIT_TLS_CERT_FILE"))
+    return any(map(told(os.environ).get, _CERTIFICATES))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ _CHANNEL_OPTIONS: list[tuple[str, int]] = [
 ]
 
 
+#: What the certificates of services are valid for: one name, because many addresses may stand for one service.
+_INTERNAL_NAME = "sayit-internal"
 _MAKE_CALLS = frozenset({"unary_unary", "unary_stream", "stream_unary", "stream_stream"})
 
 
@@ -81,15 +83,46 @@ def service_channel(address: str, settings: ServiceSettings, *, retried: Sequenc
     Args:
         address: "host:port", where a DNS name may stand for several of them, "unix:path", or several "ip:port"
             separated by commas.
-        settings: internal_secret is used.
+        settings: internal_secret and internal_certificate are used.
         retried: methods, "package.Service/Method", that gRPC sends again for some seconds while the peer is away.
 
     Raises:
-        StartError: the address cannot be one.
+        StartError: the address cannot be one, or the certificate cannot be read.
     """
-    options = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
-    channel = grpc.aio.insecure_channel(target(address), options=options)
+    options: list[tuple[str, int | str]] = [*_CHANNEL_OPTIONS, ("grpc.service_config", _service_config(retried))]
+    if (pems := _pems(settings)) is None:
+        channel = grpc.aio.insecure_channel(target(address), options=options)
+    else:
+        own, authorities = pems
+        options.append(("grpc.ssl_target_name_override", _INTERNAL_NAME))
+        trust = grpc.ssl_channel_credentials(authorities, own, own)
+        channel = grpc.aio.secure_channel(target(address), trust, options=options)
     return cast("grpc.aio.Channel", _ServiceChannel(channel, settings.internal_secret.get_secret_value()))
+
+
+def service_credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
+    """With which an internal service serves the others; None for plain text.
+
+    Raises:
+        StartError: the certificate, or that of its authority, cannot be read.
+    """
+    if (pems := _pems(settings)) is None:
+        return None
+    own, authorities = pems
+    return grpc.ssl_server_credentials([(own, own)], authorities, require_client_auth=True)
+
+
+def _pems(settings: ServiceSettings) -> tuple[bytes, bytes] | None:
+    """Certificate with key, and its authorities; gRPC takes from each text what it looks for."""
+    own, authorities = settings.internal_certificate, settings.internal_ca_file
+    if own is None and authorities is None:
+        return None
+    if own is None or authorities is None:
+        raise StartError("TLS between services needs both SAYIT_INTERNAL_CERTIFICATE and SAYIT_INTERNAL_CA_FILE")
+    try:
+        return own.read_bytes(), authorities.read_bytes()
+    except OSError as error:
+        raise StartError(f"{error.filename} cannot be read: {(error.strerror or '').lower()}") from None
 
 
 def target(address: str) -> str:

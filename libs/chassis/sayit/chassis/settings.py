@@ -113,6 +113,15 @@ class ServiceSettings(BaseSettings):
         default=SecretStr(""),
         description="Shared by all services; internal calls without it are refused. Empty: not checked.",
     )
+    internal_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of a certificate chain for the name sayit-internal and its private key: with it services "
+        "call each other over mutual TLS. All of them need one; they may share it.",
+    )
+    internal_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of SAYIT_INTERNAL_CERTIFICATE's authorities; who has one of theirs is a service.",
+    )
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks, in_background
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import RunningServer, serving
-from sayit.chassis.service_auth import service_interceptors
+from sayit.chassis.service_auth import service_credentials, service_interceptors
 from sayit.chassis.start import StartError, is_loopback
 from sayit.internal.v1 import (
     chunk_service_pb2,
@@ -102,6 +102,7 @@ async def running(
                 register=partial(_register, wired),
                 service_names=SERVICES,
                 interceptors=service_interceptors(settings),
+                credentials=service_credentials(settings),
                 grace_s=settings.grace_s,
                 resumable=_RESUMABLE,
             )

@@ -154,7 +154,10 @@ def plan(options: SuiteOptions) -> SuitePlan:
         )
 
     services = [
-        service("scheduler", "sayit.scheduler", scheduler),
+        dataclasses.replace(
+            service("scheduler", "sayit.scheduler", scheduler),
+            check=health_checks.serving(scheduler, tls=bool(told.get("SAYIT_INTERNAL_CERTIFICATE"))),
+        ),
         dataclasses.replace(
             service("gateway", "sayit.gateway", gateway, SAYIT_LISTEN=gateway),
             **health_checks.of_gateway(_reachable(gateway), tls=tls),

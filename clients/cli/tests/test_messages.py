@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 import sayit.cli.messages
+import sayit.scheduler.retention.backup
 from sayit.cli.commands import whisper_flags
 from sayit.cli.messages import in_korean
 
 HERE = Path(sayit.cli.messages.__file__).parent
+BACKUP = Path(sayit.scheduler.retention.backup.__file__).parent
 #: What takes a sentence for people.
-SPEAKING = {"note", "Failure", "ValueError", "StartError", "say", "_say", "__init__"}
+SPEAKING = {"note", "Failure", "ValueError", "StartError", "BackupError", "say", "_say", "__init__"}
 
 
 def sentences() -> Iterator[str]:
     """Every sentence that the code of the command line gives to one of them, with numbers for what it fills in."""
-    for path in HERE.rglob("*.py"):
+    for path in (*HERE.rglob("*.py"), *BACKUP.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)

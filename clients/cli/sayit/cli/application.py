@@ -44,12 +44,12 @@ _UsageError: Any = typer.BadParameter.__base__
 
 @contextmanager
 def _usage_in_korean(wanted: Callable[[], bool]) -> Iterator[None]:
-    """What the parser says about wrong arguments is Korean where that is wanted."""
+    """What the parser says about wrong arguments is plain, and Korean where that is wanted."""
     try:
         yield
     except _UsageError as error:
-        if wanted():
-            error.format_message = functools.partial(messages.in_korean, error.format_message())
+        said = error.format_message().replace("Value error, ", "")  # pydantic's
+        error.format_message = functools.partial(messages.in_korean if wanted() else str, said)
         raise
 
 

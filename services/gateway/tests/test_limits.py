@@ -24,10 +24,12 @@ from sayit.gateway.auth import access
 from sayit.gateway.auth.keys import create_key, revoke_key
 from sayit.gateway.limits.slots import Slots
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.share_links import SHARED
 from sayit.v1 import (
     admin_service_pb2,
     key_service_pb2,
     live_service_pb2,
+    share_service_pb2,
     system_service_pb2,
     upload_service_pb2,
     vocabulary_service_pb2,
@@ -37,7 +39,7 @@ from sayit.v1 import transcription_service_pb2 as pb
 from .helper import FakeKeys, failure, settings, suite
 
 MODULES: tuple[Any, ...] = (pb, upload_service_pb2, vocabulary_service_pb2, system_service_pb2, live_service_pb2)
-MODULES += (key_service_pb2, admin_service_pb2)
+MODULES += (key_service_pb2, admin_service_pb2, share_service_pb2)
 METHODS = [m for module in MODULES for service in module.DESCRIPTOR.services_by_name.values() for m in service.methods]
 #: What each method may be called with, beside "admin"; a new one has to be put here.
 READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUpload", "GetVocabulary"} | {
@@ -45,6 +47,8 @@ READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUp
     "GetStatus",
     "GetCorrections",
     "ListTranscriptVersions",
+    "ListShareLinks",
+    "GetAudio",
 }
 CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "CreateUpload", "AppendUpload"} | {
     "DeleteUpload",
@@ -53,6 +57,8 @@ CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "Cr
     "UpdateJob",
     "UpdateTranscript",
     "StreamingRecognize",
+    "CreateShareLink",
+    "RevokeShareLink",
 }
 ADMINISTRATION = {"CreateKey", "ListKeys", "RevokeKey", "RotateKey", "GetUsage", "GetQueue", "ListOwnedJobs"} | {
     "CancelOwnedJob",
@@ -66,11 +72,12 @@ ADMINISTRATION = {"CreateKey", "ListKeys", "RevokeKey", "RotateKey", "GetUsage",
     "PlaceLegalHold",
     "ReleaseLegalHold",
 }
+OF_LINKS = {"GetSharedRecording", "GetSharedTranscript", "GetSharedAudio"}
 
 
 async def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:
-    """Every method of the contract needs one scope; "admin" is enough for all, and no other one is."""
-    assert {method.name for method in METHODS} == READS | CHANGES | ADMINISTRATION
+    """Every method needs one scope; "admin" is enough for all but those of links, and no other one is."""
+    assert {method.name for method in METHODS} == READS | CHANGES | ADMINISTRATION | OF_LINKS
     file = tmp_path / "keys.json"
     keys = {scope: create_key(file, tenant="acme", scopes=[scope])[1] for scope in ("transcribe", "read", "admin")}
     async with suite(api_keys_file=file) as s:
@@ -78,7 +85,22 @@ async def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:
             needed = "read" if method.name in READS else "transcribe" if method.name in CHANGES else "admin"
             for scope, key in keys.items():
                 denied = await _refusal(s.channel, method, key) is ErrorKind.PERMISSION_DENIED
-                assert denied is (scope not in {needed, "admin"}), (method.name, scope)
+                assert denied is (method.name in OF_LINKS or scope not in {needed, "admin"}), (method.name, scope)
+
+
+@pytest.mark.parametrize("keys", [True, False])
+async def test_a_link_opens_what_it_shows_and_nothing_else(keys: bool) -> None:
+    """Its token calls the methods of links, also where nobody needs a key; without one they are refused."""
+    fake = FakeKeys()
+    _, token = fake.create(scopes=(SHARED,))
+    async with suite(stored=fake, require_keys=keys) as s:
+        for method in METHODS:
+            refused = await _refusal(s.channel, method, token)
+            if method.name in OF_LINKS:
+                assert refused is ErrorKind.INTERNAL, method.name  # the fake scheduler has no such method
+                assert await _refusal(s.channel, method, "") is ErrorKind.UNAUTHENTICATED
+            elif keys:
+                assert refused is ErrorKind.PERMISSION_DENIED, method.name
 
 
 async def _refusal(channel: grpc.aio.Channel, method: Any, key: str) -> ErrorKind | None:

@@ -28,6 +28,7 @@ from sayit.bridge.http import (
     jobs,
     keys,
     openai,
+    sharing,
     status,
     uploads_tus,
     vocabularies,
@@ -56,6 +57,7 @@ _FORMS: Mapping[str, Form] = {
     "/v1/uploads": problem_response,
     "/v1/vocabularies": problem_response,
     "/v1/keys": problem_response,
+    "/v1/shared": problem_response,
     "/v1/status": problem_response,
     "/v1/admin": problem_response,
     "/v1/": openai.refusal,
@@ -90,7 +92,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
         bodies=Bodies(settings),
         aliases=openai.parse_aliases(settings.openai_models),
     )
-    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, keys, status, admin)
+    own = (create_job, jobs, corrections, events, uploads_tus, vocabularies, keys, sharing, status, admin)
     for part in (*own, openai, openai.realtime, deepgram, whisper_asr, flutter_app, web):
         app.include_router(part.routes)
     app.add_exception_handler(WebSocketRequestValidationError, _refused_socket)

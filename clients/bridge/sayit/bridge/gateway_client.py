@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,12 @@ from sayit.client import AsyncClient, pages, uploads
 from sayit.client.audio_sources import BLOCK_BYTES
 from sayit.client.connection import GatewayConnection, Settings
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.jobs import Job, JobState
+from sayit.speech.jobs import Job
+from sayit.speech.rendering import Format, SubtitleStyle
+from sayit.speech.share_links import SharedRecording
+from sayit.speech.wire import format_to_proto, shared_from_proto, style_to_proto
+from sayit.v1 import share_service_pb2 as share_pb
+from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
 
 #: How long a call is tried again while no gateway answers; shorter than in the SDK, because an HTTP client waits.
@@ -148,16 +154,34 @@ class Gateway(AsyncClient):
         await self._connection.delete(self._connection.uploads.DeleteUpload, request, ErrorKind.UPLOAD_NOT_FOUND)
 
     async def list_jobs(
-        self,
-        states: Iterable[JobState],
-        created_after_s: float | None,
-        labels: Mapping[str, str],
-        page_size: int,
-        page_token: str,
+        self, wanted: service_pb.ListJobsRequest, page_size: int, page_token: str
     ) -> tuple[list[Job], str]:
         """A page of jobs, newest first, and the token of the next one ("" on the last page)."""
-        wanted = pages.wanted_jobs(states, created_after_s, labels)
         return await pages.page_of_jobs(self._connection, wanted, page_size, page_token)
+
+    async def shared_recording(self) -> SharedRecording:
+        """What the link that is the credential shows, besides the transcript."""
+        request = share_pb.GetSharedRecordingRequest()
+        return shared_from_proto(await self._connection.unary(self._connection.sharing.GetSharedRecording, request))
+
+    async def shared_transcript(self, form: Format, style: SubtitleStyle) -> bytes:
+        """The transcript that the link shows, as a file has it."""
+        request = share_pb.GetSharedTranscriptRequest(format=format_to_proto(form), subtitles=style_to_proto(style))
+        parts = self._connection.stream(self._connection.sharing.GetSharedTranscript, request)
+        return b"".join([part.content async for part in parts])
+
+    async def audio(self, job_id: str | None) -> AsyncGenerator[bytes]:
+        """A job's recording, or the one that the link shows, in pieces."""
+        parts: AsyncGenerator[service_pb.GetAudioResponse]
+        if job_id is None:
+            request = share_pb.GetSharedAudioRequest()
+            parts = self._connection.stream(self._connection.sharing.GetSharedAudio, request)
+        else:
+            asked = service_pb.GetAudioRequest(job_id=job_id)
+            parts = self._connection.stream(self._connection.jobs.GetAudio, asked)
+        async with aclosing(parts):
+            async for part in parts:
+                yield part.data
 
 
 async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

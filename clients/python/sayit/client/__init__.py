@@ -53,6 +53,8 @@ from sayit.speech.options import Task as Task
 from sayit.speech.rendering import Format as Format
 from sayit.speech.rendering import SubtitleStyle as SubtitleStyle
 from sayit.speech.rendering import render as render
+from sayit.speech.share_links import NewShareLink as NewShareLink
+from sayit.speech.share_links import ShareLink as ShareLink
 from sayit.speech.system import Model as Model
 from sayit.speech.system import Part as Part
 from sayit.speech.system import PartState as PartState

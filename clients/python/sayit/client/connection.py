@@ -22,6 +22,7 @@ from sayit.v1 import (
     admin_service_pb2_grpc,
     key_service_pb2_grpc,
     live_service_pb2_grpc,
+    share_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
     upload_service_pb2_grpc,
@@ -116,6 +117,11 @@ class GatewayConnection:
     def keys(self) -> key_service_pb2_grpc.KeyServiceAsyncStub:
         """The service of API keys."""
         return key_service_pb2_grpc.KeyServiceStub(self.channel())
+
+    @property
+    def sharing(self) -> share_service_pb2_grpc.ShareServiceAsyncStub:
+        """The service of share links."""
+        return share_service_pb2_grpc.ShareServiceStub(self.channel())
 
     @property
     def live(self) -> live_service_pb2_grpc.LiveServiceAsyncStub:

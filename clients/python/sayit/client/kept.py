@@ -1,4 +1,4 @@
-"""A client's short calls: jobs, transcripts, corrections, vocabularies, keys that the service keeps, and its state."""
+"""A client's short calls: jobs, transcripts, corrections, links, vocabularies, keys, and the service's state."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sayit.speech.corrections import Corrections, SegmentCorrection, TranscriptV
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
 from sayit.speech.rendering import BROADCASTERS, Format, SubtitleStyle
+from sayit.speech.share_links import NewShareLink, ShareLink
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Transcript
 from sayit.speech.vocabularies import Vocabulary
@@ -23,6 +24,7 @@ from sayit.speech.wire import (
     format_to_proto,
     job_from_proto,
     key_from_proto,
+    link_from_proto,
     model_from_proto,
     status_from_proto,
     style_to_proto,
@@ -31,6 +33,7 @@ from sayit.speech.wire import (
     vocabulary_from_proto,
 )
 from sayit.v1 import key_service_pb2 as key_pb
+from sayit.v1 import share_service_pb2 as share_pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
@@ -63,6 +66,7 @@ class KeptCalls:
         *,
         created_after_s: float | None = None,
         labels: Mapping[str, str] | None = None,
+        text: str = "",
     ) -> tuple[Job, ...]:
         """Your newest jobs.
 
@@ -71,8 +75,9 @@ class KeptCalls:
             limit: at most so many.
             created_after_s: only jobs created at or after this time, in seconds since the epoch.
             labels: only jobs that have all of these.
+            text: only jobs whose newest transcript has all of these words, or parts of words.
         """
-        wanted = pages.wanted_jobs(states, created_after_s, labels or {})
+        wanted = pages.wanted_jobs(states, created_after_s, labels or {}, text)
         return tuple(await pages.newest_jobs(self._connection, wanted, limit))
 
     async def cancel(self, job_id: str) -> Job:
@@ -253,6 +258,35 @@ class KeptCalls:
         request = vocabulary_pb.DeleteVocabularyRequest(name=name)
         stub = self._connection.vocabularies
         await self._connection.delete(stub.DeleteVocabulary, request, ErrorKind.VOCABULARY_NOT_FOUND)
+
+    async def share(self, job_id: str, *, valid_for_s: float | None = None) -> NewShareLink:
+        """Makes a link that shows a finished job to people without a key; it is not tried again.
+
+        The job is kept at least until the link ends.
+
+        Args:
+            job_id: the job.
+            valid_for_s: how long, at most 90 days; a week by default.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, TOO_MANY_LINKS, INVALID_ARGUMENT.
+        """
+        valid_for = None if valid_for_s is None else duration_to_proto(valid_for_s)
+        request = share_pb.CreateShareLinkRequest(job_id=job_id, valid_for=valid_for)
+        made = await self._connection.once(self._connection.sharing.CreateShareLink, request)
+        return NewShareLink(link=link_from_proto(made.link), token=made.token)
+
+    async def share_links(self, job_id: str) -> tuple[ShareLink, ...]:
+        """A job's links that have not ended, the oldest first."""
+        request = share_pb.ListShareLinksRequest(job_id=job_id)
+        found = await self._connection.unary(self._connection.sharing.ListShareLinks, request)
+        return tuple(map(link_from_proto, found.links))
+
+    async def revoke_share_link(self, job_id: str, link_id: str) -> None:
+        """Revokes a link, or LINK_NOT_FOUND; within seconds it shows nothing."""
+        request = share_pb.RevokeShareLinkRequest(job_id=job_id, link_id=link_id)
+        stub = self._connection.sharing
+        await self._connection.delete(stub.RevokeShareLink, request, ErrorKind.LINK_NOT_FOUND)
 
     async def create_key(
         self,

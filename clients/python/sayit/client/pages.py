@@ -26,13 +26,14 @@ async def transcript_parts(
 
 
 def wanted_jobs(
-    states: Iterable[JobState], created_after_s: float | None, labels: Mapping[str, str]
+    states: Iterable[JobState], created_after_s: float | None, labels: Mapping[str, str], text: str
 ) -> service_pb.ListJobsRequest:
-    """Which jobs to list: those in one of the states, not older, and with all of the labels."""
+    """Which jobs to list: those in one of the states, not older, with all of the labels, and words of the text."""
     return service_pb.ListJobsRequest(
         states=map(job_state_to_proto, states),
         created_after=None if created_after_s is None else timestamp_to_proto(created_after_s),
         labels=labels,
+        text=text,
     )
 
 

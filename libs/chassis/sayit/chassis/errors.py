@@ -35,6 +35,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.MODEL_NOT_AVAILABLE,
         ErrorKind.VOCABULARY_NOT_FOUND,
         ErrorKind.KEY_NOT_FOUND,
+        ErrorKind.LINK_NOT_FOUND,
     ),
     grpc.StatusCode.FAILED_PRECONDITION: (
         ErrorKind.JOB_NOT_FINISHED,
@@ -47,6 +48,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
         ErrorKind.TOO_MANY_VERSIONS,
         ErrorKind.TOO_MANY_KEYS,
         ErrorKind.LEGAL_HOLD,
+        ErrorKind.TOO_MANY_LINKS,
     ),
     grpc.StatusCode.ABORTED: (ErrorKind.UPLOAD_TOO_SLOW,),
     grpc.StatusCode.ALREADY_EXISTS: (ErrorKind.IDEMPOTENCY_CONFLICT,),

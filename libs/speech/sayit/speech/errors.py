@@ -6,10 +6,11 @@
           │                           NO_AUDIO_TRACK, UNSUPPORTED_AUDIO, AUDIO_TOO_LONG, INVALID_LANGUAGE,
           │                           INVALID_OPTION, INVALID_ARGUMENT, INVALID_VOCABULARY
           ├── the thing is not there: JOB_NOT_FOUND, UPLOAD_NOT_FOUND, MODEL_NOT_AVAILABLE, VOCABULARY_NOT_FOUND,
-          │                           KEY_NOT_FOUND
+          │                           KEY_NOT_FOUND, LINK_NOT_FOUND
           ├── not now, not like this: JOB_NOT_FINISHED, JOB_FAILED, JOB_CANCELLED, UPLOAD_OFFSET_MISMATCH,
           │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES,
-          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS, TOO_MANY_KEYS, LEGAL_HOLD
+          │                           VERSION_CONFLICT, TOO_MANY_VERSIONS, TOO_MANY_KEYS, LEGAL_HOLD,
+          │                           TOO_MANY_LINKS
           ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
@@ -101,6 +102,8 @@ class ErrorKind(Enum):
     VOCABULARY_NOT_FOUND = Sentence(en="There is no vocabulary '{name}'.", ko="'{name}' 단어장을 찾을 수 없습니다.")
     #: No API key with this id for this caller; the same for another tenant's.
     KEY_NOT_FOUND = Sentence(en="There is no API key {key_id}.", ko="API 키 {key_id}을(를) 찾을 수 없습니다.")
+    #: No link with this id to this job for this caller; the same for one that has ended.
+    LINK_NOT_FOUND = Sentence(en="There is no link {link_id}.", ko="링크 {link_id}을(를) 찾을 수 없습니다.")
     #: The transcript was asked for before the job ended.
     JOB_NOT_FINISHED = Sentence(
         en="The job {job_id} has not finished yet.", ko="작업 {job_id}이(가) 아직 끝나지 않았습니다."
@@ -136,6 +139,11 @@ class ErrorKind(Enum):
     TOO_MANY_KEYS = Sentence(
         en="There are {limit} API keys already; revoke one first.",
         ko="API 키가 이미 {limit}개 있습니다. 먼저 하나를 폐기해 주세요.",
+    )
+    #: One more link than a job may have; one has to be revoked first.
+    TOO_MANY_LINKS = Sentence(
+        en="There are {limit} links to this recording already; revoke one first.",
+        ko="이 녹음의 링크가 이미 {limit}개 있습니다. 먼저 하나를 폐기해 주세요.",
     )
     #: A correction of a text that was corrected after the version which its caller knew.
     VERSION_CONFLICT = Sentence(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -18,6 +18,7 @@ from sayit.gateway.api.admin import AdminServicer
 from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.keys import KeyServicer, looking_up
 from sayit.gateway.api.live import LiveServicer
+from sayit.gateway.api.sharing import ShareServicer
 from sayit.gateway.api.system import SystemServicer
 from sayit.gateway.api.transcription import TranscriptionServicer
 from sayit.gateway.api.upload_relay import Pace
@@ -36,6 +37,7 @@ from sayit.internal.v1 import job_service_pb2_grpc, key_service_pb2_grpc
 from sayit.v1 import (
     admin_service_pb2_grpc,
     live_service_pb2_grpc,
+    share_service_pb2_grpc,
     system_service_pb2_grpc,
     transcription_service_pb2_grpc,
     upload_service_pb2_grpc,
@@ -55,6 +57,7 @@ SERVICE_NAMES = (
     "sayit.v1.VocabularyService",
     "sayit.v1.LiveService",
     "sayit.v1.KeyService",
+    "sayit.v1.ShareService",
     "sayit.v1.SystemService",
     "sayit.v1.AdminService",
 )
@@ -81,10 +84,8 @@ async def running(
         sessions = Slots(settings.max_live_sessions, "live sessions")
 
         requests, addresses = RequestLimits(settings), AddressRules(settings)
-        callers: Callers | None = None
-        if settings.asks_for_keys:
-            stored = StoredKeys(looking_up(key_service_pb2_grpc.KeyServiceStub(channel)))
-            callers = Callers(key_file, stored, tokens)
+        stored = StoredKeys(looking_up(key_service_pb2_grpc.KeyServiceStub(channel)))
+        callers = Callers(key_file, stored, tokens)
 
         def adopt(now: GatewaySettings) -> None:
             uploads.limit, watchers.limit = now.max_uploads, now.max_watchers
@@ -96,9 +97,9 @@ async def running(
             reload.follow(adopt)
 
         def register(server: grpc.aio.Server) -> None:
-            transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(
-                TranscriptionServicer(scheduler, event_relay, uploads=uploads, watchers=watchers, pace=pace), server
-            )
+            transcription = TranscriptionServicer(scheduler, event_relay, uploads=uploads, watchers=watchers, pace=pace)
+            transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(transcription, server)
+            share_service_pb2_grpc.add_ShareServiceServicer_to_server(ShareServicer(scheduler, transcription), server)
             upload_service_pb2_grpc.add_UploadServiceServicer_to_server(
                 UploadServicer(scheduler, uploads, pace), server
             )
@@ -110,7 +111,7 @@ async def running(
             system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
             administration = AdminServicer(
                 admin_service_pb2_grpc.AdminServiceStub(channel),
-                open=callers is None,
+                open=not settings.asks_for_keys,
                 slots={
                     "SAYIT_MAX_UPLOADS": uploads,
                     "SAYIT_MAX_WATCHERS": watchers,
@@ -127,7 +128,12 @@ async def running(
                 register=register,
                 service_names=SERVICE_NAMES,
                 interceptors=[
-                    PrincipalInterceptor(callers, lambda who: requests.use(who.principal, who.requests), addresses)
+                    PrincipalInterceptor(
+                        callers,
+                        lambda who: requests.use(who.principal, who.requests),
+                        addresses,
+                        everyone=not settings.asks_for_keys,
+                    )
                 ],
                 credentials=credentials,
                 receive_bytes=PUBLIC_MESSAGE_BYTES,
@@ -144,7 +150,7 @@ async def running(
                 + _OTHER_CALLS,
             ) as server,
             in_background(follow_scheduler(channel, server.set_serving)),
-            in_background(end_calls_of_old_keys(callers, server)) if callers else nullcontext(),
+            in_background(end_calls_of_old_keys(callers, server)),
         ):
             if credentials is None and not is_loopback(settings.listen):
                 telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")
@@ -162,6 +168,7 @@ _RETRIED = tuple(
     for method in (
         *("GetJob", "ListJobs", "GetTranscript", "ListModels", "GetUpload", "CancelJob", "UpdateJob"),
         *("UpdateTranscript", "GetCorrections", "ListTranscriptVersions", "ListKeys", "RevokeKey"),
+        *("ListShareLinks", "GetSharedRecording", "GetSharedTranscript"),
         *_VOCABULARIES,
     )
 ) + tuple(

@@ -19,6 +19,7 @@ from sayit.scheduler.api.job_service import JobServicer
 from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.api.key_service import KeyServicer
 from sayit.scheduler.api.live_calls import LiveCalls
+from sayit.scheduler.api.sharing import Sharing
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
 from sayit.scheduler.assemble.finalize import Results
@@ -303,17 +304,19 @@ class Wiring:
 
     @cached_property
     def job_servicer(self) -> JobServicer:
+        transcripts = CorrectedTranscripts(results=self.results, store=self.stores.corrections)
         return JobServicer(
             intake=self.intake,
             control=self.control,
             event_stream=EventStream(jobs=self.stores.jobs, bus=self.bus, estimate=self.registry.estimate),
-            transcripts=CorrectedTranscripts(results=self.results, store=self.stores.corrections),
+            transcripts=transcripts,
             audit=self.stores.audit,
             registry=self.registry,
             vocabularies=self.vocabularies,
             overview=self.overview,
             live=LiveCalls(intake=self.intake, sessions=self.sessions, background=self.background),
             keys=KeyControl(self.stores.api_keys),
+            sharing=Sharing(store=self.stores.share_links, jobs=self.stores.jobs, transcripts=transcripts),
         )
 
     @cached_property
@@ -327,7 +330,7 @@ class Wiring:
 
     @cached_property
     def key_servicer(self) -> KeyServicer:
-        return KeyServicer(self.stores.api_keys)
+        return KeyServicer(self.stores.api_keys, self.stores.share_links)
 
     def loops(self) -> Iterator[Coroutine[None, None, None]]:
         """The scheduler's background loops."""

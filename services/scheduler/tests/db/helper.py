@@ -124,3 +124,13 @@ def output(text: str) -> ChunkOutput:
         suppressed=(),
         compute_s=0.25,
     )
+
+
+async def completed(s: Stores, job_id: str = "j", *, text: str = "", tenant: str = "t") -> JobRecord:
+    """A job without speech that has ended with a text."""
+    await accepted(s, job_id, tenant=tenant)
+    assert await s.jobs.lease_preparing("me", until_s=time.time() + 60)
+    await s.jobs.finish_preparing(job_id, "me", samples=0, chunks=0, speech=[], warnings=[])
+    assert await s.jobs.lease_merging("me", until_s=time.time() + 60)
+    assert await s.jobs.complete_job(job_id, "me", events=[], cached=False, samples=0, text=text)
+    return await s.jobs.get_job(tenant, job_id)

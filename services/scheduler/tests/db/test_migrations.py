@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 
+from sayit.chassis.api_keys import new_secret
 from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import NEWEST, config, downgrade, upgrade
@@ -22,7 +23,7 @@ from sayit.speech.errors import SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
 
-from .helper import accepted, dispatched, output, prepared, stores
+from .helper import accepted, completed, dispatched, output, prepared, stores
 from .test_live_sessions import begun
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -45,6 +46,8 @@ async def fill(s: Stores) -> None:
     await s.vocabularies.put_vocabulary("t", Vocabulary(name="v", words=("세이잇",), prompt="p"), most=9)
     await KeyControl(s.api_keys).create("t", name="n", addresses=["10.0.0.0/8"])
     await s.holds.place("t", job.id, "case")
+    await completed(s, "shared")
+    await s.share_links.create_link("t", "shared", new_secret(), valid_for_s=60.0)
     s.rules.audit_s = s.rules.usage_s = 60.0
     s.rules.receivers = {"t": "https://example.com/hook"}
     await begun(s, "live")

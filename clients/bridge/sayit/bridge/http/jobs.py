@@ -21,6 +21,7 @@ from sayit.bridge.http.job_wait import ended_within
 from sayit.bridge.http.openapi import JobId, Labels, Wait, labels_of, problems
 from sayit.bridge.http.options import Writing
 from sayit.bridge.http.problems import language_of
+from sayit.client.pages import wanted_jobs
 from sayit.speech.errors import ErrorKind
 from sayit.speech.jobs import Job, JobState
 from sayit.speech.rendering import Format
@@ -81,10 +82,14 @@ async def list_jobs(
     state: Annotated[list[JobState] | None, Query(description="Only jobs in one of these states.")] = None,
     label: Annotated[Labels | None, Query(description="Only jobs that have all of these labels.")] = None,
     created_after: Annotated[datetime | None, Query(description="Only jobs created at or after this time.")] = None,
+    text: Annotated[
+        str, Query(max_length=200, description="Only jobs whose newest transcript has all of these words, or parts.")
+    ] = "",
 ) -> JobListDocument:
     """List your jobs, newest first."""
     created_after_s = None if created_after is None else created_after.timestamp()
-    jobs, token = await gateway.list_jobs(state or (), created_after_s, labels_of(label or ()), page_size, page_token)
+    wanted = wanted_jobs(state or (), created_after_s, labels_of(label or ()), text)
+    jobs, token = await gateway.list_jobs(wanted, page_size, page_token)
     language, now_s = language_of(request), time.time()
     return JobListDocument(jobs=[job_document(job, language, now_s=now_s) for job in jobs], next_page_token=token)
 
@@ -163,14 +168,19 @@ for _form in Format:
 async def rendered(
     gateway: Gateway, request: Request, job_id: str, form: Format, writing: Writing, *, version: int | None = None
 ) -> Response:
-    """A finished job's transcript in this format; a document as a file to keep, named as the recording."""
+    """A finished job's transcript in this format."""
     content = await gateway.render_bytes(
         job_id, form, version=version, raw=writing.raw, suppressed=writing.suppressed, style=writing.style()
     )
+    return as_file(request, content, form, (await gateway.get(job_id)).filename if form.is_document else "")
+
+
+def as_file(request: Request, content: bytes, form: Format, recording: str) -> Response:
+    """A transcript in this format; a document as a file to keep, named as the recording."""
     # Private and always asked for again: a deleted transcript must not be shown from a cache.
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-Api-Key"}
     if form.is_document:
-        headers["Content-Disposition"] = _to_keep((await gateway.get(job_id)).filename, form)
+        headers["Content-Disposition"] = _to_keep(recording, form)
     return kept(request, content, _MEDIA_TYPES[form], headers)
 
 

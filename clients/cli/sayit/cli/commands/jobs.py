@@ -39,11 +39,14 @@ def list_jobs(
     label: Labels,
     state: Annotated[list[JobState] | None, typer.Option("--state", help="Only these states; may be repeated.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most jobs to list.")] = 50,
+    text: Annotated[
+        str, typer.Option("--text", metavar="WORDS", help="Only jobs whose transcript has all of these words.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """List your jobs, newest first."""
     wanted = labels(label)
-    found = connection.call(lambda client: client.list(states=state or (), limit=limit, labels=wanted))
+    found = connection.call(lambda client: client.list(states=state or (), limit=limit, labels=wanted, text=text))
     printer.table_or_json(
         found,
         ("JOB", "STATE", "CREATED", "AUDIO", "DONE", "LANGUAGE", "MODEL", "FILE"),
@@ -149,6 +152,56 @@ def delete(ids: JobIds, connection: SuiteConnection) -> None:
         return "deleted"
 
     _each(connection, ids, one)
+
+
+@app.command("share")
+@spread
+def share(
+    job: JobId,
+    connection: SuiteConnection,
+    days: Annotated[float, typer.Option("--days", max=90, help="For how many days the link is valid.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link that shows a finished job to people without a key: transcript, audio and downloads.
+
+    The job is kept at least until the link ends. Its token is said once.
+    """
+    made = connection.call(lambda client: client.share(job, valid_for_s=days * 86_400))
+    if as_json:
+        printer.as_json(made)
+        return
+    note(f"{made.link.id}: {printer.moment(made.link.expires_at_s)}")
+    print(f"/shared#{made.token}")
+
+
+@app.command("links")
+@spread
+def links(job: JobId, connection: SuiteConnection, as_json: AsJson = False) -> None:
+    """List a job's links that have not ended."""
+    found = connection.call(lambda client: client.share_links(job))
+    printer.table_or_json(
+        found,
+        ("LINK", "CREATED", "EXPIRES", "LAST USED"),
+        lambda link: (link.id, *map(printer.moment, (link.created_at_s, link.expires_at_s, link.last_used_at_s))),
+        as_json=as_json,
+    )
+
+
+@app.command("unshare")
+@spread
+def unshare(
+    job: JobId,
+    ids: Annotated[list[str], typer.Argument(metavar="LINK", help="Ids of links.", show_default=False)],
+    connection: SuiteConnection,
+) -> None:
+    """Revoke links: within seconds they show nothing."""
+
+    async def work(client: AsyncClient) -> None:
+        for link in ids:
+            await client.revoke_share_link(job, link)
+            print(f"{link}: revoked")
+
+    connection.call(work)
 
 
 @app.command("transcript")

@@ -29,6 +29,7 @@ from sayit.speech.jobs import (
 )
 from sayit.speech.options import Options
 from sayit.speech.rendering import Format, SubtitleStyle
+from sayit.speech.share_links import SharedRecording, ShareLink
 from sayit.speech.system import Model, SystemStatus
 from sayit.speech.transcript import Segment, Suppressed, Transcript
 from sayit.speech.vocabularies import Vocabulary
@@ -36,6 +37,7 @@ from sayit.speech.wire import errors, times
 from sayit.speech.wire.codec import Codec
 from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1 import resources_pb2 as pb
+from sayit.v1 import share_service_pb2 as share_pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import vocabulary_service_pb2 as vocabulary_pb
@@ -66,6 +68,8 @@ model_to_proto, model_from_proto = Codec(Model, pb.Model).both_ways
 status_to_proto, status_from_proto = Codec(SystemStatus, system_pb.Status).both_ways
 vocabulary_to_proto, vocabulary_from_proto = Codec(Vocabulary, vocabulary_pb.Vocabulary).both_ways
 key_to_proto, key_from_proto = Codec(ApiKey, key_pb.ApiKey).both_ways
+link_to_proto, link_from_proto = Codec(ShareLink, share_pb.ShareLink).both_ways
+shared_to_proto, shared_from_proto = Codec(SharedRecording, share_pb.SharedRecording).both_ways
 
 _state = Codec(StateChanged, pb.StateChanged)
 #: What an event can say, by the names of the message's fields.

@@ -88,6 +88,11 @@ class TranscriptionServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
                 _registered_method=True)
+        self.GetAudio = channel.unary_stream(
+                '/sayit.v1.TranscriptionService/GetAudio',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
+                _registered_method=True)
         self.UpdateTranscript = channel.unary_unary(
                 '/sayit.v1.TranscriptionService/UpdateTranscript',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
@@ -187,6 +192,13 @@ class TranscriptionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAudio(self, request, context):
+        """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateTranscript(self, request, context):
         """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
         then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
@@ -270,6 +282,11 @@ def add_TranscriptionServiceServicer_to_server(servicer, server):
                     servicer.GetTranscript,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.SerializeToString,
+            ),
+            'GetAudio': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetAudio,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.SerializeToString,
             ),
             'UpdateTranscript': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTranscript,
@@ -564,6 +581,33 @@ class TranscriptionService(object):
             '/sayit.v1.TranscriptionService/GetTranscript',
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAudio(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/GetAudio',
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,8 @@ class TranscriptionServiceStub:
     """Changes what a job is besides its transcript: whether it is kept, its name, its labels."""
     GetTranscript: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
+    GetAudio: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]
+    """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
     UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
     """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
     then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
@@ -105,6 +107,8 @@ class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
     """Changes what a job is besides its transcript: whether it is kept, its name, its labels."""
     GetTranscript: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
+    GetAudio: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]  # type: ignore[assignment]
+    """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
     UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
     """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
     then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
@@ -206,6 +210,14 @@ class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetTranscriptResponse], _abc.AsyncIterator[_transcription_service_pb2.GetTranscriptResponse]]:
         """Streams a finished job's transcript in parts, so that no message limit is met."""
+
+    @_abc_1.abstractmethod
+    def GetAudio(
+        self,
+        request: _transcription_service_pb2.GetAudioRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetAudioResponse], _abc.AsyncIterator[_transcription_service_pb2.GetAudioResponse]]:
+        """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
 
     @_abc_1.abstractmethod
     def UpdateTranscript(

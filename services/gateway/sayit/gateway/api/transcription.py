@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import grpc
 
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
-from sayit.gateway.api import check_ids, passed
+from sayit.gateway.api import check_ids, passed, streamed
 from sayit.gateway.api.event_stream import EventRelay
 from sayit.gateway.api.upload_relay import MAX_DATA_BYTES, Pace, UploadMessages, relay_upload
 from sayit.gateway.documents.layout import layout_of
@@ -21,7 +21,7 @@ from sayit.speech import wire
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 from sayit.speech.rendering import Format, SubtitleStyle, render
 from sayit.speech.transcript import Transcript
-from sayit.v1 import resources_pb2, transcription_service_pb2, transcription_service_pb2_grpc
+from sayit.v1 import resources_pb2, share_service_pb2, transcription_service_pb2, transcription_service_pb2_grpc
 
 if TYPE_CHECKING:
     from sayit.internal.v1.job_service_pb2_grpc import JobServiceAsyncStub
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _CONTENT_BYTES = 256 * 1024
 #: Most bytes of audio in one call of Recognize: two minutes as PCM, half an hour as Opus.
 RECOGNIZE_BYTES = 4 * 1024 * 1024
+#: What says a recording's name and when it was sent.
+_Recording = resources_pb2.Job | share_service_pb2.SharedRecording
+_streamed = streamed("GetTranscript")
 #: Most forms of one transcript in an answer.
 _MAX_FORMATS = 16
 
@@ -57,6 +60,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
     GetCorrections = passed("GetCorrections")
     ListTranscriptVersions = passed("ListTranscriptVersions")
     ListModels = passed("ListModels")
+    GetAudio = streamed("GetAudio")
 
     async def Recognize(
         self, request: transcription_service_pb2.RecognizeRequest, context: Any
@@ -66,7 +70,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
             raise SayItError(ErrorKind.FILE_REQUIRED, field="audio")
         if len(request.audio) > RECOGNIZE_BYTES:
             raise SayItError(ErrorKind.FILE_TOO_LARGE, field="audio", limit_mb=RECOGNIZE_BYTES // 1_000_000)
-        forms = _forms(request.formats)
+        forms = forms_of(request.formats)
         style = wire.style_from_proto(request.subtitles).checked()
         with self._watchers.taken():
             job = await self._create(UploadMessages(_of_one(request), head="config", data="audio"))
@@ -145,20 +149,45 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         """The parts as the scheduler sends them, or, for formats, the texts in pieces."""
         check_ids(request)
         several = bool(request.formats)
-        forms = _forms(request.formats if several else [request.format] if request.format else [])
+        forms = forms_of(request.formats if several else [request.format] if request.format else [])
         style = wire.style_from_proto(request.subtitles).checked()
-        stream = self._parts(request, context)
+        get_job = transcription_service_pb2.GetJobRequest(job_id=request.job_id)
+        parts = self.written(
+            self._parts(request, context),
+            forms,
+            style,
+            suppressed=request.suppressed,
+            recording=lambda: self._scheduler.GetJob(get_job, timeout=context.time_remaining()),
+        )
+        async with aclosing(parts):
+            async for part in parts:
+                yield part
+
+    async def written(
+        self,
+        call: AsyncIterable[transcription_service_pb2.GetTranscriptResponse],
+        forms: Sequence[Format],
+        style: SubtitleStyle,
+        *,
+        recording: Callable[[], Awaitable[_Recording]],
+        suppressed: bool = False,
+    ) -> AsyncGenerator[transcription_service_pb2.GetTranscriptResponse]:
+        """A scheduler's parts as they come, or, for formats, the texts in pieces.
+
+        Args:
+            call: the parts.
+            forms: the formats.
+            style: how subtitles are cut.
+            recording: asks for what documents say of the recording.
+            suppressed: whether what was removed is shown.
+        """
         if not forms:
-            async with aclosing(stream):
-                async for part in stream:
-                    yield part
+            async for part in call:
+                yield part
             return
-        whole = wire.message_of_parts([part async for part in stream])
-        job = None
-        if any(form.is_document for form in forms):
-            get_job = transcription_service_pb2.GetJobRequest(job_id=request.job_id)
-            job = await self._scheduler.GetJob(get_job, timeout=context.time_remaining())
-        contents = await self._rendered(whole, forms, style, suppressed=request.suppressed, job=job)
+        whole = wire.message_of_parts([part async for part in call])
+        job = await recording() if any(form.is_document for form in forms) else None
+        contents = await self._rendered(whole, forms, style, suppressed=suppressed, job=job)
         for form, data in zip(forms, contents, strict=True):
             for start in range(0, len(data), _CONTENT_BYTES) or [0]:
                 yield transcription_service_pb2.GetTranscriptResponse(
@@ -172,7 +201,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
         style: SubtitleStyle,
         *,
         suppressed: bool = False,
-        job: resources_pb2.Job | None,
+        job: _Recording | None,
     ) -> list[bytes]:
         """The contents in the order of the forms; documents need the job."""
         if not forms:
@@ -194,22 +223,18 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
                 contents[form] = await self._documents.write(layout, form)
         return [contents[form] for form in forms]
 
-    async def _parts(
+    def _parts(
         self, request: transcription_service_pb2.GetTranscriptRequest, context: Any
     ) -> AsyncGenerator[transcription_service_pb2.GetTranscriptResponse]:
         asked = transcription_service_pb2.GetTranscriptRequest()
         asked.CopyFrom(request)
         asked.ClearField("format")  # which are rendered here
         asked.ClearField("formats")
-        call = self._scheduler.GetTranscript(asked, timeout=context.time_remaining())
-        try:
-            async for part in call:
-                yield part
-        finally:
-            call.cancel()
+        parts: AsyncGenerator[transcription_service_pb2.GetTranscriptResponse] = _streamed(self, asked, context)
+        return parts
 
 
-def _forms(formats: Sequence[transcription_service_pb2.TranscriptFormat.ValueType]) -> list[Format]:
+def forms_of(formats: Sequence[transcription_service_pb2.TranscriptFormat.ValueType]) -> list[Format]:
     """The forms that were asked for."""
     if len(formats) > _MAX_FORMATS:
         raise SayItError(ErrorKind.INVALID_ARGUMENT, field="formats", reason=f"more than {_MAX_FORMATS}")

@@ -20,6 +20,7 @@ from sayit.gateway.auth.identity import Identity
 from sayit.gateway.settings import GatewaySettings
 from sayit.speech.api_keys import ADMIN, DEFAULT_SCOPES, READ, TRANSCRIBE
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
+from sayit.speech.share_links import SHARED
 
 _BEARER = "bearer "
 _NO_KEY = Sentence(
@@ -37,6 +38,8 @@ _UNKNOWN_KEY = Sentence(
 _READING = ("Get", "List", "Watch")
 #: Services that only keys with the scope admin may call.
 _ADMINISTRATION = ("/sayit.v1.AdminService/", _KEYS := "/sayit.v1.KeyService/")
+#: Methods that only links call, which say what they show.
+_OF_A_LINK = "/sayit.v1.ShareService/GetShared"
 #: How often keys are looked at while no call does.
 CHECK_KEYS_S = 2.0
 _EVERYONE = Identity(principal=LOCAL, scopes=DEFAULT_SCOPES)
@@ -80,14 +83,16 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
     """Sets the principal of every call, and refuses what it may not do; health and reflection need none.
 
     Args:
-        callers: None where everyone is the local principal.
+        callers: who has keys and links.
         used: called with every caller; refuses by raising SayItError.
         addresses: from where calls may come.
+        everyone: whether everyone is the local principal, but for those who come with a link.
     """
 
     def __init__(
-        self, callers: Callers | None, used: Callable[[Identity], Awaitable[None]], addresses: AddressRules
+        self, callers: Callers, used: Callable[[Identity], Awaitable[None]], addresses: AddressRules, *, everyone: bool
     ) -> None:
+        self._everyone = everyone
         self._callers = callers
         self._used = used
         self._addresses = addresses
@@ -116,7 +121,8 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         return None if handler is None else guarded(handler, checked)
 
     async def _identity(self, metadata: dict[str, str | bytes], method: str) -> Identity:
-        if self._callers is None:
+        needed = scope_of(method)
+        if self._everyone and needed != SHARED:
             if method.startswith(_KEYS):
                 raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_NO_ADMINISTRATOR)
             return _EVERYONE
@@ -124,8 +130,7 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         found = await self._callers.identify(credential) if credential else None
         if found is None:
             raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if credential else _NO_KEY)
-        needed = scope_of(method)
-        if needed not in found.scopes and ADMIN not in found.scopes:
+        if needed not in found.scopes and (needed == SHARED or ADMIN not in found.scopes):
             lacking = Sentence(
                 en=f"This key may not do that: it lacks the scope {needed}.",
                 ko=f"이 키로는 허용되지 않는 작업입니다. {needed} 권한이 필요합니다.",
@@ -135,7 +140,9 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
 
 
 def scope_of(method: str) -> str:
-    """The scope that a method, "/package.Service/Method", needs; `admin` is enough for each."""
+    """The scope that a method, "/package.Service/Method", needs; `admin` is enough for each but a link's."""
+    if method.startswith(_OF_A_LINK):
+        return SHARED
     if method.startswith(_ADMINISTRATION):
         return ADMIN
     return READ if method.rpartition("/")[2].startswith(_READING) else TRANSCRIBE

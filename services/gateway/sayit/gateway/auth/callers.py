@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sayit.chassis import telemetry
 from sayit.chassis.api_keys import parts_of
-from sayit.chassis.principal import Principal
+from sayit.chassis.principal import LOCAL, Principal
 from sayit.gateway.auth.identity import Identity
 from sayit.gateway.auth.keys import KeyRing, StoredKey
 from sayit.gateway.auth.stored_keys import StoredKeys
@@ -59,6 +59,8 @@ class Callers:
 
     def is_valid(self, who: Principal) -> bool:
         """Whether a caller that was identified may go on."""
+        if who == LOCAL:
+            return True
         if who.key_id.startswith(TOKEN_ID):
             return who.expires_s > time.time()
         if self._file is not None and self._file.holds(who.key_id):
@@ -74,7 +76,8 @@ class Callers:
             self._told = self._file.problem
         if self._tokens is not None:
             self._tokens.refresh()
-        ids = {who.key_id for who in running if not (self._of_file(who) or who.key_id.startswith(TOKEN_ID))}
+        others = (who for who in running if who != LOCAL and not who.key_id.startswith(TOKEN_ID))
+        ids = {who.key_id for who in others if not self._of_file(who)}
         try:
             await self._stored.refresh(ids)
         except SayItError as error:

@@ -23,8 +23,8 @@ from sayit.speech.jobs import Job, JobError, JobState, Progress, check_labels
 _SAVED = Counter("sayit_cancelled_audio_seconds", "Audio of cancelled jobs that had no text yet, in seconds.")
 _DEFAULT_PAGE = 50
 _MAX_PAGE = 1000
-#: Characters of a job's name.
-_MAX_NAME = 255
+#: Characters of a job's name, and of a text that jobs are searched for.
+_MAX_NAME, _MAX_TEXT = 255, 200
 
 
 @dataclass(kw_only=True, eq=False)
@@ -51,14 +51,23 @@ class Control:
         created_after_s: float,
         page_size: int,
         page_token: str,
+        text: str = "",
     ) -> tuple[list[Job], str]:
         """Returns a page of jobs, newest first, and the next page's token (empty on the last page)."""
         if page_size < 0:
             raise _invalid("page_size", "it is negative")
+        if len(text) > _MAX_TEXT:
+            raise _invalid("text", f"it has more than {_MAX_TEXT} characters")
         size = min(page_size or _DEFAULT_PAGE, _MAX_PAGE)
         before = page_position(page_token) if page_token else None
         found = await self.jobs.list_jobs(
-            who.tenant, states=states, labels=labels, created_after_s=created_after_s, before=before, limit=size + 1
+            who.tenant,
+            states=states,
+            labels=labels,
+            created_after_s=created_after_s,
+            before=before,
+            limit=size + 1,
+            text=text,
         )
         page = found[:size]
         token = token_of(page[-1]) if len(found) > size else ""

@@ -17,6 +17,7 @@ from sayit.internal.v1 import job_service_pb2_grpc
 from sayit.scheduler.api.job_control import Control
 from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.api.live_calls import LiveCalls, job_request
+from sayit.scheduler.api.sharing import Sharing
 from sayit.scheduler.api.system_status import Overview
 from sayit.scheduler.assemble.corrections import CorrectedTranscripts
 from sayit.scheduler.db.audit import AuditStore
@@ -30,6 +31,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import resources_pb2 as pb
+from sayit.v1 import share_service_pb2 as share_pb
 from sayit.v1 import system_service_pb2 as system_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 from sayit.v1 import upload_service_pb2 as upload_pb
@@ -52,6 +54,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     vocabularies: Vocabularies
     live: LiveCalls
     keys: KeyControl
+    sharing: Sharing
 
     async def CreateJob(self, request_iterator: AsyncIterator[service_pb.CreateJobRequest], context: Context) -> pb.Job:
         """Accepts a job on the audio that follows, or on an upload."""
@@ -87,6 +90,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             created_after_s=wire.epoch_s(request.created_after) if request.HasField("created_after") else 0.0,
             page_size=request.page_size,
             page_token=request.page_token,
+            text=request.text,
         )
         return service_pb.ListJobsResponse(jobs=[wire.job_to_proto(job) for job in jobs], next_page_token=token)
 
@@ -133,6 +137,21 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
             yield part
         await self.control.delivered(who, request.job_id)
+
+    def GetAudio(
+        self, request: service_pb.GetAudioRequest, context: Context
+    ) -> AsyncIterator[service_pb.GetAudioResponse]:
+        """Streams a recording."""
+        return self._audio_of(principal.current(), request.job_id)
+
+    async def _audio_of(self, who: Principal, job_id: str) -> AsyncGenerator[service_pb.GetAudioResponse]:
+        telemetry.bind(job_id=job_id[:64])
+        noted = False
+        async for data in self.intake.audio(who, job_id):
+            if not noted:
+                noted = True
+                await self._note_reading("audio.read", who, job_id)
+            yield service_pb.GetAudioResponse(data=data)
 
     async def UpdateJob(self, request: service_pb.UpdateJobRequest, context: Context) -> pb.Job:
         """Changes whether a job is kept, its name, its labels."""
@@ -264,6 +283,51 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
         overlap_s = wire.seconds_of_duration(request.overlap) if request.HasField("overlap") else None
         made = await self.keys.rotate(principal.current().tenant, request.key_id, overlap_s=overlap_s)
         return key_pb.CreateKeyResponse(key=wire.key_to_proto(made.key), secret=made.secret)
+
+    async def CreateShareLink(
+        self, request: share_pb.CreateShareLinkRequest, context: Context
+    ) -> share_pb.CreateShareLinkResponse:
+        """Makes a link."""
+        valid_for_s = wire.seconds_of_duration(request.valid_for) if request.HasField("valid_for") else None
+        made = await self.sharing.create(principal.current(), request.job_id, valid_for_s=valid_for_s)
+        return share_pb.CreateShareLinkResponse(link=wire.link_to_proto(made.link), token=made.token)
+
+    async def ListShareLinks(
+        self, request: share_pb.ListShareLinksRequest, context: Context
+    ) -> share_pb.ListShareLinksResponse:
+        """Lists links."""
+        found = await self.sharing.store.list_links(principal.current().tenant, request.job_id)
+        return share_pb.ListShareLinksResponse(links=map(wire.link_to_proto, found))
+
+    async def RevokeShareLink(self, request: share_pb.RevokeShareLinkRequest, context: Context) -> Empty:
+        """Revokes a link."""
+        await self.sharing.store.revoke_link(principal.current().tenant, request.job_id, request.link_id)
+        return Empty()
+
+    async def GetSharedRecording(
+        self, request: share_pb.GetSharedRecordingRequest, context: Context
+    ) -> share_pb.SharedRecording:
+        """Says what a link shows."""
+        return wire.shared_to_proto(await self.sharing.recording(principal.current()))
+
+    async def GetSharedTranscript(
+        self, request: share_pb.GetSharedTranscriptRequest, context: Context
+    ) -> AsyncIterator[service_pb.GetTranscriptResponse]:
+        """Streams the transcript that a link shows."""
+        who = principal.current()
+        job_id = await self.sharing.job_of(who)
+        transcript = await self.sharing.transcript(who, job_id)
+        await self._note_reading("transcript.read", who, job_id)
+        for part in await asyncio.to_thread(lambda: list(wire.transcript_parts(transcript))):
+            yield part
+
+    async def GetSharedAudio(
+        self, request: share_pb.GetSharedAudioRequest, context: Context
+    ) -> AsyncIterator[service_pb.GetAudioResponse]:
+        """Streams the recording that a link shows."""
+        who = principal.current()
+        async for part in self._audio_of(who, await self.sharing.job_of(who)):
+            yield part
 
     async def StreamingRecognize(  # type: ignore[override] # a coroutine that writes, which grpc.aio takes as well
         self, request_iterator: AsyncIterator[live_pb.StreamingRecognizeRequest], context: Context

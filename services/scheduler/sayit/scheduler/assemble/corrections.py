@@ -64,21 +64,24 @@ class CorrectedTranscripts:
         asked = await asyncio.to_thread(checked_corrections, asked, model)
         if restored is not None and (asked.segments or asked.names):
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="restored_version", reason="either it or corrections")
+        shown = await self.results.transcript(who, job_id)
         while True:
             versions = await self.store.changes(who.tenant, job_id)
             if restored is not None:
-                then = all_of(takewhile(lambda version: version.version <= restored, versions))
-                asked = restoring(all_of(versions), _existing(then, restored))
+                earlier = all_of(takewhile(lambda version: version.version <= restored, versions))
+                asked = restoring(all_of(versions), _existing(earlier, restored))
             changes = await asyncio.to_thread(next_version, model, versions, asked, expected)
             if changes is None:
                 return all_of(versions)
             if len(versions) >= MAX_VERSIONS:
                 raise SayItError(ErrorKind.TOO_MANY_VERSIONS, limit=MAX_VERSIONS)
-            if await self.store.add(who.tenant, job_id, who.key_id, changes):
+            then = all_of([*versions, changes])
+            text = (await asyncio.to_thread(corrected, shown, then)).text
+            if await self.store.add(who.tenant, job_id, who.key_id, changes, text=text):
                 telemetry.logger().info(
                     "corrected", job_id=job_id, tenant=who.tenant, version=changes.version, count=len(changes.segments)
                 )
-                return all_of([*versions, changes])
+                return then
 
     async def versions(self, who: Principal, job_id: str, *, page_size: int, before: int) -> list[TranscriptVersion]:
         """A page of versions, newest first; JOB_NOT_FOUND."""

@@ -119,6 +119,7 @@ class Results:
             cached=True,
             samples=samples_of(transcript.duration_s),
             warnings=earlier.warnings,
+            text=await asyncio.to_thread(lambda: formatted(transcript, job.options).text),
         )
         if not completed:
             await self._clear_away(job)
@@ -158,6 +159,7 @@ class Results:
             events=[*refinements, _completed(transcript, cached=False)],
             cached=False,
             samples=job.samples_total or 0,
+            text=await asyncio.to_thread(lambda: formatted(transcript, job.options).text),
         )
         if not completed:
             await self._clear_away(job)

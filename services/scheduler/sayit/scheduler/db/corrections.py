@@ -10,9 +10,10 @@ from sqlalchemy import Connection, insert, select, update
 from sayit.scheduler.db import codec
 from sayit.scheduler.db.audit import record
 from sayit.scheduler.db.jobs import kept_values, load
-from sayit.scheduler.db.locks import lock_job
-from sayit.scheduler.db.schema import jobs, transcript_versions
+from sayit.scheduler.db.locks import lock_job, put
+from sayit.scheduler.db.schema import job_texts, jobs, transcript_versions
 from sayit.scheduler.db.transactions import Store, reads, writes
+from sayit.scheduler.jobs.text_search import folded
 from sayit.speech.corrections import Corrections, TranscriptVersion
 
 
@@ -44,8 +45,13 @@ class CorrectionStore(Store):
         return [_version(row) for row in connection.execute(statement)]
 
     @writes
-    def add(self, connection: Connection, tenant: str, job_id: str, key_id: str, changes: Corrections) -> bool:
-        """Stores a version if it follows the newest one; whether it did. The first one keeps its job; JOB_NOT_FOUND."""
+    def add(
+        self, connection: Connection, tenant: str, job_id: str, key_id: str, changes: Corrections, *, text: str = ""
+    ) -> bool:
+        """Stores a version if it follows the newest one; whether it did. The first one keeps its job; JOB_NOT_FOUND.
+
+        `text` is the version's, which the job is found by then.
+        """
         lock_job(connection, job_id)
         job = load(connection, tenant, job_id)
         if job.transcript_version != changes.version - 1:
@@ -61,6 +67,7 @@ class CorrectionStore(Store):
                 changes=codec.changes_bytes(changes),
             )
         )
+        put(connection, job_texts, {"job_id": job_id}, {"text": folded(text)})
         detail = f"version={changes.version}"
         record(connection, self._rules, "transcript.correct", tenant=tenant, subject=job_id, detail=detail)
         return True

@@ -12,12 +12,13 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from sayit.scheduler.db import codec, dispatches, events, sequential_chunks
 from sayit.scheduler.db.jobs import ENDED, SqlJobs, end, load
-from sayit.scheduler.db.locks import lock_job, locks_rows
+from sayit.scheduler.db.locks import lock_job, locks_rows, put
 from sayit.scheduler.db.redecodes import OPEN_REDECODES
-from sayit.scheduler.db.schema import chunks, jobs, uploads, webhooks
+from sayit.scheduler.db.schema import chunks, job_texts, jobs, uploads, webhooks
 from sayit.scheduler.db.transactions import writes
 from sayit.scheduler.jobs.channels import ChannelSpeech, shown
 from sayit.scheduler.jobs.records import ChunkState, Dispatch, JobRecord, NewChunk
+from sayit.scheduler.jobs.text_search import folded
 from sayit.speech.jobs import ChunkText, EventBody, JobState, StateChanged
 from sayit.speech.options import Context
 
@@ -215,14 +216,19 @@ class JobStore(SqlJobs):
         cached: bool,
         samples: int,
         warnings: Sequence[str] = (),
+        text: str = "",
     ) -> bool:
-        """COMPLETED, with its last events; False when the lease is lost or the job has ended. Warnings are added."""
+        """COMPLETED, with its last events; False when the lease is lost or the job has ended. Warnings are added.
+
+        `text` is what the job is found by.
+        """
         lock_job(connection, job_id)
         values: dict[str, object] = {"cached": cached, "samples_total": samples}
         if warnings:
             values["warnings"] = json.dumps(list(warnings))
         if not end(connection, job_id, JobState.COMPLETED, self._rules, owner, **values):
             return False
+        put(connection, job_texts, {"job_id": job_id}, {"text": folded(text)})
         _append(connection, job_id, events)
         return True
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sayit.scheduler.db import codec, events
@@ -17,7 +17,7 @@ from sayit.scheduler.db.engine import after_commit, deleted
 from sayit.scheduler.db.holds import JOB_FREE, check_free
 from sayit.scheduler.db.locks import lock_job, lock_name, put
 from sayit.scheduler.db.object_gc import mark_as_garbage
-from sayit.scheduler.db.schema import attempts, cache, chunks, jobs, live_sessions
+from sayit.scheduler.db.schema import attempts, cache, chunks, job_texts, jobs, live_sessions
 from sayit.scheduler.db.transactions import Rules, Store, reads, writes
 from sayit.scheduler.db.uploads import drop_unused
 from sayit.scheduler.db.usage import note_usage
@@ -25,6 +25,7 @@ from sayit.scheduler.db.webhooks import announce, drop_messages
 from sayit.scheduler.jobs import metrics
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.records import ChunkState, Full, JobLimits, JobRecord
+from sayit.scheduler.jobs.text_search import folded
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Failed, JobError, JobState, StateChanged
 
@@ -104,8 +105,12 @@ class SqlJobs(Store):
         created_after_s: float,
         before: tuple[float, str] | None,
         limit: int,
+        text: str = "",
     ) -> list[JobRecord]:
-        """Jobs, newest first, below the key (created, id) of the page before; without a tenant, all tenants'."""
+        """Jobs, newest first, below the key (created, id) of the page before; without a tenant, all tenants'.
+
+        With a text, those whose transcript has all of its words.
+        """
         statement = select(*BRIEF).where(jobs.c.created_s >= created_after_s)
         if tenant is not None:
             statement = statement.where(jobs.c.tenant == tenant)
@@ -116,6 +121,9 @@ class SqlJobs(Store):
             statement = statement.where(
                 func.replace(jobs.c.labels, codec.labels_text({name: value}), "") != jobs.c.labels
             )
+        if words := folded(text).split():
+            has = [job_texts.c.text.contains(word, autoescape=True) for word in words]
+            statement = statement.where(exists().where(job_texts.c.job_id == jobs.c.id, *has))
         if before is not None:
             created, job_id = before
             older = jobs.c.created_s < created

@@ -336,6 +336,29 @@ legal_holds = Table(
     Column("created_s", Double, nullable=False),
 )
 
+share_links = Table(
+    "share_links",
+    metadata,
+    #: The public part of the link's token.
+    Column("id", String(64), primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    #: Random bytes, and SHA-256 of them and the secret.
+    Column("salt", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("expires_s", Double, nullable=False, index=True),
+    #: To about a minute.
+    Column("last_used_s", Double),
+)
+
+job_texts = Table(
+    "job_texts",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    #: The newest version's text, see `jobs.text_search`.
+    Column("text", Text, nullable=False),
+)
+
 object_garbage = Table(
     "bin",
     metadata,

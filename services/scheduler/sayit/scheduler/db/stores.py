@@ -19,6 +19,7 @@ from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
 from sayit.scheduler.db.redecodes import RedecodeStore
+from sayit.scheduler.db.share_links import ShareLinkStore
 from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.db.uploads import UploadStore
@@ -46,6 +47,7 @@ class Stores:
     usage: UsageStore
     holds: HoldStore
     api_keys: KeyStore
+    share_links: ShareLinkStore
     rules: Rules
     #: Whether no other scheduler can be on this database.
     exclusive: bool
@@ -84,6 +86,7 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
                 usage=UsageStore(database, rules),
                 holds=HoldStore(database, rules),
                 api_keys=KeyStore(database, rules),
+                share_links=ShareLinkStore(database, rules),
                 rules=rules,
                 exclusive=database.is_sqlite,
             )

@@ -22,6 +22,7 @@ from sayit.scheduler.db.schema import (
     chunk_cache,
     chunks,
     jobs,
+    share_links,
     transcribers,
     uploads,
     usage,
@@ -209,6 +210,7 @@ class TranscriberStore(Store):
         connection.execute(delete(webhooks).where(webhooks.c.expires_s < now_s))
         ended = or_(api_keys.c.revoked_s < now_s - KEEP_ENDED_KEYS_S, api_keys.c.expires_s < now_s - KEEP_ENDED_KEYS_S)
         connection.execute(delete(api_keys).where(ended))
+        connection.execute(delete(share_links).where(share_links.c.expires_s < now_s))
         connection.execute(delete(transcribers).where(transcribers.c.seen_s < now_s - FORGET_TRANSCRIBER_S))
 
     @writes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -63,6 +63,12 @@ class Intake:
     #: Where requests may go; None where no webhooks are sent.
     callbacks: Destinations | None
     downloads: Downloads
+
+    async def audio(self, who: Principal, job_id: str) -> AsyncGenerator[bytes]:
+        """A job's recording as it was sent, in parts; JOB_NOT_FOUND."""
+        job = await self.jobs.get_job(who.tenant, job_id)
+        for part in await self.uploads.parts(job.upload_id):
+            yield await self.objects.get(part.object_key)
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
         """Opens an upload.

@@ -7,6 +7,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sayit.v1 import key_service_pb2 as sayit_dot_v1_dot_key__service__pb2
 from sayit.v1 import live_service_pb2 as sayit_dot_v1_dot_live__service__pb2
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
+from sayit.v1 import share_service_pb2 as sayit_dot_v1_dot_share__service__pb2
 from sayit.v1 import system_service_pb2 as sayit_dot_v1_dot_system__service__pb2
 from sayit.v1 import transcription_service_pb2 as sayit_dot_v1_dot_transcription__service__pb2
 from sayit.v1 import upload_service_pb2 as sayit_dot_v1_dot_upload__service__pb2
@@ -81,6 +82,11 @@ class JobServiceStub(object):
                 '/sayit.internal.v1.JobService/GetTranscript',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+                _registered_method=True)
+        self.GetAudio = channel.unary_stream(
+                '/sayit.internal.v1.JobService/GetAudio',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
                 _registered_method=True)
         self.UpdateTranscript = channel.unary_unary(
                 '/sayit.internal.v1.JobService/UpdateTranscript',
@@ -162,6 +168,36 @@ class JobServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_key__service__pb2.RotateKeyRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.FromString,
                 _registered_method=True)
+        self.CreateShareLink = channel.unary_unary(
+                '/sayit.internal.v1.JobService/CreateShareLink',
+                request_serializer=sayit_dot_v1_dot_share__service__pb2.CreateShareLinkRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_share__service__pb2.CreateShareLinkResponse.FromString,
+                _registered_method=True)
+        self.ListShareLinks = channel.unary_unary(
+                '/sayit.internal.v1.JobService/ListShareLinks',
+                request_serializer=sayit_dot_v1_dot_share__service__pb2.ListShareLinksRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_share__service__pb2.ListShareLinksResponse.FromString,
+                _registered_method=True)
+        self.RevokeShareLink = channel.unary_unary(
+                '/sayit.internal.v1.JobService/RevokeShareLink',
+                request_serializer=sayit_dot_v1_dot_share__service__pb2.RevokeShareLinkRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.GetSharedRecording = channel.unary_unary(
+                '/sayit.internal.v1.JobService/GetSharedRecording',
+                request_serializer=sayit_dot_v1_dot_share__service__pb2.GetSharedRecordingRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_share__service__pb2.SharedRecording.FromString,
+                _registered_method=True)
+        self.GetSharedTranscript = channel.unary_stream(
+                '/sayit.internal.v1.JobService/GetSharedTranscript',
+                request_serializer=sayit_dot_v1_dot_share__service__pb2.GetSharedTranscriptRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+                _registered_method=True)
+        self.GetSharedAudio = channel.unary_stream(
+                '/sayit.internal.v1.JobService/GetSharedAudio',
+                request_serializer=sayit_dot_v1_dot_share__service__pb2.GetSharedAudioRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
+                _registered_method=True)
         self.StreamingRecognize = channel.stream_stream(
                 '/sayit.internal.v1.JobService/StreamingRecognize',
                 request_serializer=sayit_dot_v1_dot_live__service__pb2.StreamingRecognizeRequest.SerializeToString,
@@ -229,6 +265,13 @@ class JobServiceServicer(object):
 
     def GetTranscript(self, request, context):
         """The stored transcript in parts; the gateway renders formats.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAudio(self, request, context):
+        """As TranscriptionService.GetAudio.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -346,6 +389,48 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateShareLink(self, request, context):
+        """As ShareService.CreateShareLink.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShareLinks(self, request, context):
+        """As ShareService.ListShareLinks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeShareLink(self, request, context):
+        """As ShareService.RevokeShareLink.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSharedRecording(self, request, context):
+        """As ShareService.GetSharedRecording; the principal's key is the link.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSharedTranscript(self, request, context):
+        """The transcript in parts, as above; the gateway renders formats.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSharedAudio(self, request, context):
+        """As ShareService.GetSharedAudio, as above.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamingRecognize(self, request_iterator, context):
         """As LiveService.StreamingRecognize.
         """
@@ -402,6 +487,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetTranscript,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.SerializeToString,
+            ),
+            'GetAudio': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetAudio,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.SerializeToString,
             ),
             'UpdateTranscript': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTranscript,
@@ -482,6 +572,36 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.RotateKey,
                     request_deserializer=sayit_dot_v1_dot_key__service__pb2.RotateKeyRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.SerializeToString,
+            ),
+            'CreateShareLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateShareLink,
+                    request_deserializer=sayit_dot_v1_dot_share__service__pb2.CreateShareLinkRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_share__service__pb2.CreateShareLinkResponse.SerializeToString,
+            ),
+            'ListShareLinks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShareLinks,
+                    request_deserializer=sayit_dot_v1_dot_share__service__pb2.ListShareLinksRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_share__service__pb2.ListShareLinksResponse.SerializeToString,
+            ),
+            'RevokeShareLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeShareLink,
+                    request_deserializer=sayit_dot_v1_dot_share__service__pb2.RevokeShareLinkRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'GetSharedRecording': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSharedRecording,
+                    request_deserializer=sayit_dot_v1_dot_share__service__pb2.GetSharedRecordingRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_share__service__pb2.SharedRecording.SerializeToString,
+            ),
+            'GetSharedTranscript': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetSharedTranscript,
+                    request_deserializer=sayit_dot_v1_dot_share__service__pb2.GetSharedTranscriptRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.SerializeToString,
+            ),
+            'GetSharedAudio': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetSharedAudio,
+                    request_deserializer=sayit_dot_v1_dot_share__service__pb2.GetSharedAudioRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.SerializeToString,
             ),
             'StreamingRecognize': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamingRecognize,
@@ -711,6 +831,33 @@ class JobService(object):
             '/sayit.internal.v1.JobService/GetTranscript',
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptRequest.SerializeToString,
             sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAudio(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetAudio',
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1143,6 +1290,168 @@ class JobService(object):
             '/sayit.internal.v1.JobService/RotateKey',
             sayit_dot_v1_dot_key__service__pb2.RotateKeyRequest.SerializeToString,
             sayit_dot_v1_dot_key__service__pb2.CreateKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateShareLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/CreateShareLink',
+            sayit_dot_v1_dot_share__service__pb2.CreateShareLinkRequest.SerializeToString,
+            sayit_dot_v1_dot_share__service__pb2.CreateShareLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShareLinks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/ListShareLinks',
+            sayit_dot_v1_dot_share__service__pb2.ListShareLinksRequest.SerializeToString,
+            sayit_dot_v1_dot_share__service__pb2.ListShareLinksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeShareLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/RevokeShareLink',
+            sayit_dot_v1_dot_share__service__pb2.RevokeShareLinkRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSharedRecording(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetSharedRecording',
+            sayit_dot_v1_dot_share__service__pb2.GetSharedRecordingRequest.SerializeToString,
+            sayit_dot_v1_dot_share__service__pb2.SharedRecording.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSharedTranscript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetSharedTranscript',
+            sayit_dot_v1_dot_share__service__pb2.GetSharedTranscriptRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.GetTranscriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSharedAudio(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetSharedAudio',
+            sayit_dot_v1_dot_share__service__pb2.GetSharedAudioRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from grpc import aio as _aio
 from sayit.v1 import key_service_pb2 as _key_service_pb2
 from sayit.v1 import live_service_pb2 as _live_service_pb2
 from sayit.v1 import resources_pb2 as _resources_pb2
+from sayit.v1 import share_service_pb2 as _share_service_pb2
 from sayit.v1 import system_service_pb2 as _system_service_pb2
 from sayit.v1 import transcription_service_pb2 as _transcription_service_pb2
 from sayit.v1 import upload_service_pb2 as _upload_service_pb2
@@ -56,6 +57,8 @@ class JobServiceStub:
     """As TranscriptionService.UpdateJob."""
     GetTranscript: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
     """The stored transcript in parts; the gateway renders formats."""
+    GetAudio: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]
+    """As TranscriptionService.GetAudio."""
     UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
     """As TranscriptionService.UpdateTranscript."""
     GetCorrections: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]
@@ -88,6 +91,18 @@ class JobServiceStub:
     """As KeyService.RevokeKey."""
     RotateKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.RotateKeyRequest, _key_service_pb2.CreateKeyResponse]
     """As KeyService.RotateKey."""
+    CreateShareLink: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.CreateShareLinkRequest, _share_service_pb2.CreateShareLinkResponse]
+    """As ShareService.CreateShareLink."""
+    ListShareLinks: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.ListShareLinksRequest, _share_service_pb2.ListShareLinksResponse]
+    """As ShareService.ListShareLinks."""
+    RevokeShareLink: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _empty_pb2.Empty]
+    """As ShareService.RevokeShareLink."""
+    GetSharedRecording: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.GetSharedRecordingRequest, _share_service_pb2.SharedRecording]
+    """As ShareService.GetSharedRecording; the principal's key is the link."""
+    GetSharedTranscript: _grpc.UnaryStreamMultiCallable[_share_service_pb2.GetSharedTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
+    """The transcript in parts, as above; the gateway renders formats."""
+    GetSharedAudio: _grpc.UnaryStreamMultiCallable[_share_service_pb2.GetSharedAudioRequest, _transcription_service_pb2.GetAudioResponse]
+    """As ShareService.GetSharedAudio, as above."""
     StreamingRecognize: _grpc.StreamStreamMultiCallable[_live_service_pb2.StreamingRecognizeRequest, _live_service_pb2.StreamingRecognizeResponse]
     """As LiveService.StreamingRecognize."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]
@@ -114,6 +129,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """As TranscriptionService.UpdateJob."""
     GetTranscript: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     """The stored transcript in parts; the gateway renders formats."""
+    GetAudio: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]  # type: ignore[assignment]
+    """As TranscriptionService.GetAudio."""
     UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
     """As TranscriptionService.UpdateTranscript."""
     GetCorrections: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
@@ -146,6 +163,18 @@ class JobServiceAsyncStub(JobServiceStub):
     """As KeyService.RevokeKey."""
     RotateKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.RotateKeyRequest, _key_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
     """As KeyService.RotateKey."""
+    CreateShareLink: _aio.UnaryUnaryMultiCallable[_share_service_pb2.CreateShareLinkRequest, _share_service_pb2.CreateShareLinkResponse]  # type: ignore[assignment]
+    """As ShareService.CreateShareLink."""
+    ListShareLinks: _aio.UnaryUnaryMultiCallable[_share_service_pb2.ListShareLinksRequest, _share_service_pb2.ListShareLinksResponse]  # type: ignore[assignment]
+    """As ShareService.ListShareLinks."""
+    RevokeShareLink: _aio.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """As ShareService.RevokeShareLink."""
+    GetSharedRecording: _aio.UnaryUnaryMultiCallable[_share_service_pb2.GetSharedRecordingRequest, _share_service_pb2.SharedRecording]  # type: ignore[assignment]
+    """As ShareService.GetSharedRecording; the principal's key is the link."""
+    GetSharedTranscript: _aio.UnaryStreamMultiCallable[_share_service_pb2.GetSharedTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
+    """The transcript in parts, as above; the gateway renders formats."""
+    GetSharedAudio: _aio.UnaryStreamMultiCallable[_share_service_pb2.GetSharedAudioRequest, _transcription_service_pb2.GetAudioResponse]  # type: ignore[assignment]
+    """As ShareService.GetSharedAudio, as above."""
     StreamingRecognize: _aio.StreamStreamMultiCallable[_live_service_pb2.StreamingRecognizeRequest, _live_service_pb2.StreamingRecognizeResponse]  # type: ignore[assignment]
     """As LiveService.StreamingRecognize."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.Status]  # type: ignore[assignment]
@@ -217,6 +246,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetTranscriptResponse], _abc.AsyncIterator[_transcription_service_pb2.GetTranscriptResponse]]:
         """The stored transcript in parts; the gateway renders formats."""
+
+    @_abc_1.abstractmethod
+    def GetAudio(
+        self,
+        request: _transcription_service_pb2.GetAudioRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetAudioResponse], _abc.AsyncIterator[_transcription_service_pb2.GetAudioResponse]]:
+        """As TranscriptionService.GetAudio."""
 
     @_abc_1.abstractmethod
     def UpdateTranscript(
@@ -345,6 +382,54 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_key_service_pb2.CreateKeyResponse, _abc.Awaitable[_key_service_pb2.CreateKeyResponse]]:
         """As KeyService.RotateKey."""
+
+    @_abc_1.abstractmethod
+    def CreateShareLink(
+        self,
+        request: _share_service_pb2.CreateShareLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_share_service_pb2.CreateShareLinkResponse, _abc.Awaitable[_share_service_pb2.CreateShareLinkResponse]]:
+        """As ShareService.CreateShareLink."""
+
+    @_abc_1.abstractmethod
+    def ListShareLinks(
+        self,
+        request: _share_service_pb2.ListShareLinksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_share_service_pb2.ListShareLinksResponse, _abc.Awaitable[_share_service_pb2.ListShareLinksResponse]]:
+        """As ShareService.ListShareLinks."""
+
+    @_abc_1.abstractmethod
+    def RevokeShareLink(
+        self,
+        request: _share_service_pb2.RevokeShareLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """As ShareService.RevokeShareLink."""
+
+    @_abc_1.abstractmethod
+    def GetSharedRecording(
+        self,
+        request: _share_service_pb2.GetSharedRecordingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_share_service_pb2.SharedRecording, _abc.Awaitable[_share_service_pb2.SharedRecording]]:
+        """As ShareService.GetSharedRecording; the principal's key is the link."""
+
+    @_abc_1.abstractmethod
+    def GetSharedTranscript(
+        self,
+        request: _share_service_pb2.GetSharedTranscriptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetTranscriptResponse], _abc.AsyncIterator[_transcription_service_pb2.GetTranscriptResponse]]:
+        """The transcript in parts, as above; the gateway renders formats."""
+
+    @_abc_1.abstractmethod
+    def GetSharedAudio(
+        self,
+        request: _share_service_pb2.GetSharedAudioRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetAudioResponse], _abc.AsyncIterator[_transcription_service_pb2.GetAudioResponse]]:
+        """As ShareService.GetSharedAudio, as above."""
 
     @_abc_1.abstractmethod
     def StreamingRecognize(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of `schema`.
-NEWEST = "0014"
+NEWEST = "0015"
 
 _version = Table(
     "alembic_version",

@@ -60,7 +60,7 @@ def test_a_recording_gets_a_name_and_tags_and_is_found_by_them(
     told = service.get(f"/v1/jobs/{jobs[0]}").json()
     assert (told["filename"], told["labels"]) == ("Mayor’s interview", {"show": "9", "tags": "radio, Busan"})
 
-    search = page.get_by_role("searchbox", name="Search names and tags")
+    search = page.get_by_role("searchbox", name="Search names, tags and texts")
     for wanted in ("mayor BUSAN", "show: 9"):
         search.fill(wanted)
         expect(line).to_be_visible()
@@ -102,7 +102,7 @@ def test_what_is_searched_may_be_on_a_page_that_was_not_shown(page: Page) -> Non
     expect(page.locator(".card")).to_have_count(50)
     page.get_by_role("button", name="Show older").click()
     expect(page.locator(".card")).to_have_count(100)
-    page.get_by_role("searchbox", name="Search names and tags").fill("한글")
+    page.get_by_role("searchbox", name="Search names, tags and texts").fill("한글")
     expect(page.locator(".card-name")).to_have_text(["한글.wav"])
     expect(page.locator(".library-found")).to_have_text("1 of 131")
 

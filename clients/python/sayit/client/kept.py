@@ -283,7 +283,7 @@ class KeptCalls:
         return tuple(map(link_from_proto, found.links))
 
     async def revoke_share_link(self, job_id: str, link_id: str) -> None:
-        """Revokes a link, or LINK_NOT_FOUND; within seconds it shows nothing."""
+        """Revokes a link, or LINK_NOT_FOUND; it shows nothing from then on."""
         request = share_pb.RevokeShareLinkRequest(job_id=job_id, link_id=link_id)
         stub = self._connection.sharing
         await self._connection.delete(stub.RevokeShareLink, request, ErrorKind.LINK_NOT_FOUND)

@@ -33,17 +33,17 @@ async def test_a_link_is_a_key_to_one_job_until_it_ends(database_url: str, monke
         refusals = {
             ErrorKind.JOB_NOT_FOUND: s.share_links.create_link("u", "j", new_secret(), valid_for_s=60.0),
             ErrorKind.LINK_NOT_FOUND: s.share_links.revoke_link("t", "j", "unknown"),
-            ErrorKind.UNAUTHENTICATED: s.share_links.job_of("u", link.id),
         }
         for kind, refused in refusals.items():
             assert await _kind(refused) is kind
+        assert await _kind(s.share_links.job_of("u", link.id)) is ErrorKind.LINK_NOT_FOUND
         monkeypatch.setattr(share_links, "MAX_LINKS", 1)
         one_more = s.share_links.create_link("t", "j", new_secret(), valid_for_s=60.0)
         assert await _kind(one_more) is ErrorKind.TOO_MANY_LINKS
         await s.share_links.revoke_link("t", "j", link.id)
         short = await s.share_links.create_link("t", "j", new_secret(), valid_for_s=-1.0)
         for ended in (link, short):
-            assert await _kind(s.share_links.job_of("t", ended.id)) is ErrorKind.UNAUTHENTICATED
+            assert await _kind(s.share_links.job_of("t", ended.id)) is ErrorKind.LINK_NOT_FOUND
         assert await s.share_links.list_links("t", "j") == []
         await accepted(s, "running")
         unfinished = s.share_links.create_link("t", "running", new_secret(), valid_for_s=60.0)

@@ -52,6 +52,12 @@ class UsageRowDocument(_Plain):
     p95_s: Seconds | None = Field(description="95 % of them took no longer.")
 
 
+class AccessDocument(Document):
+    """Whether a caller may administrate."""
+
+    allowed: bool
+
+
 class ErrorCountDocument(_Plain):
     """How often jobs failed for one reason."""
 
@@ -241,6 +247,18 @@ async def get_usage(
         limit=limit,
     )
     return UsageReportDocument.model_validate(report)
+
+
+@routes.get("", responses=problems())
+async def get_access(request: Request, deps: Parts, gateway: Caller) -> AccessDocument:
+    """Whether you may administrate; for pages that lead there."""
+    try:
+        await (await _operator(request, deps, gateway)).admin.limits()
+    except SayItError as error:
+        if error.kind is not ErrorKind.PERMISSION_DENIED:
+            raise
+        return AccessDocument(allowed=False)
+    return AccessDocument(allowed=True)
 
 
 @routes.get("/queue", responses=problems())

@@ -114,11 +114,11 @@ async def list_links(gateway: Caller, job_id: JobId) -> LinkListDocument:
     responses=problems(ErrorKind.JOB_NOT_FOUND, ErrorKind.LINK_NOT_FOUND),
 )
 async def revoke_link(gateway: Caller, job_id: JobId, link_id: _LinkId) -> None:
-    """Revoke a link; within seconds it shows nothing."""
+    """Revoke a link; it shows nothing from then on."""
     await gateway.revoke_share_link(job_id, link_id)
 
 
-@routes.get("/shared", responses=problems())
+@routes.get("/shared", responses=problems(ErrorKind.LINK_NOT_FOUND))
 async def get_shared(gateway: Caller) -> SharedDocument:
     """What the link whose token is sent as the API key shows."""
     return SharedDocument.model_validate(await gateway.shared_recording())
@@ -127,7 +127,7 @@ async def get_shared(gateway: Caller) -> SharedDocument:
 @routes.get(
     "/shared/transcript",
     response_class=Response,
-    responses={200: {"description": "The transcript.", "content": TRANSCRIPTS}, **problems()},
+    responses={200: {"description": "The transcript.", "content": TRANSCRIPTS}, **problems(ErrorKind.LINK_NOT_FOUND)},
 )
 async def get_shared_transcript(
     request: Request, gateway: Caller, query: Annotated[SharedTranscriptQuery, Query()]
@@ -144,7 +144,7 @@ _RECORDING: dict[int | str, dict[str, Any]] = {
 }
 
 
-@routes.get("/shared/audio", response_class=Response, responses={**_RECORDING, **problems()})
+@routes.get("/shared/audio", response_class=Response, responses={**_RECORDING, **problems(ErrorKind.LINK_NOT_FOUND)})
 async def get_shared_audio(gateway: Caller) -> Response:
     """The recording that the link shows."""
     return await _audio(gateway.audio(None))

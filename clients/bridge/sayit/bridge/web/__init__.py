@@ -1,4 +1,4 @@
-"""The web page at `/`, and the operator's at `/admin`: plain modules and style sheets, served as they are.
+"""The web page at `/`, the operator's at `/admin`, a share link's at `/shared`: plain modules and style sheets.
 
 The assets' address holds a digest of all of them, so that browsers cache them without end and never mix two versions;
 only the page itself is requested again. Only the files that were read at the start are served, whatever the path.
@@ -28,7 +28,7 @@ _MEDIA_TYPES = {
     "svg": "image/svg+xml",
 }
 #: Where the pages are.
-_PAGES = {"/": "index.html", "/admin": "admin.html"}
+_PAGES = {"/": "index.html", "/admin": "admin.html", "/shared": "shared.html"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -63,8 +63,10 @@ routes = APIRouter(include_in_schema=False)
 @routes.head("/")
 @routes.get("/admin")
 @routes.head("/admin")
+@routes.get("/shared")
+@routes.head("/shared")
 async def page(request: Request) -> Response:
-    """The page, and the operator's; what they show, they ask for with the caller's key."""
+    """The page, the operator's, a share link's; what they show, they ask for with the caller's key or token."""
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
     return kept(request, read_assets().pages[request.url.path], _MEDIA_TYPES["html"], headers)
 

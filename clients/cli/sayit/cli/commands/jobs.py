@@ -194,7 +194,7 @@ def unshare(
     ids: Annotated[list[str], typer.Argument(metavar="LINK", help="Ids of links.", show_default=False)],
     connection: SuiteConnection,
 ) -> None:
-    """Revoke links: within seconds they show nothing."""
+    """Revoke links: they show nothing from then on."""
 
     async def work(client: AsyncClient) -> None:
         for link in ids:

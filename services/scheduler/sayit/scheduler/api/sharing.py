@@ -33,7 +33,7 @@ class Sharing:
         return NewShareLink(link=link, token=secret.text)
 
     async def job_of(self, holder: Principal) -> str:
-        """The job that a link shows; UNAUTHENTICATED for one that has ended."""
+        """The job that a link shows; LINK_NOT_FOUND for one that has ended."""
         return await self.store.job_of(holder.tenant, holder.key_id)
 
     async def recording(self, holder: Principal) -> SharedRecording:

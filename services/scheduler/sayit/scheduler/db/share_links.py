@@ -61,16 +61,16 @@ class ShareLinkStore(Store):
         load(connection, tenant, job_id)
         gone = delete(share_links).where(share_links.c.id == link_id, share_links.c.job_id == job_id)
         if not connection.execute(gone).rowcount:
-            raise SayItError(ErrorKind.LINK_NOT_FOUND, link_id=link_id[:64])
+            raise _not_found(link_id)
         record(connection, self._rules, "job.unshare", tenant=tenant, subject=job_id, detail=f"link={link_id}")
 
     @reads
     def job_of(self, connection: Connection, tenant: str, link_id: str) -> str:
-        """The job that a link shows now; UNAUTHENTICATED for one that has ended."""
+        """The job that a link shows now; LINK_NOT_FOUND for one that has ended."""
         shown = select(share_links.c.job_id).join(jobs).where(share_links.c.id == link_id, _valid())
         job_id: str | None = connection.execute(shown.where(jobs.c.tenant == tenant)).scalar_one_or_none()
         if job_id is None:
-            raise SayItError(ErrorKind.UNAUTHENTICATED, cause="the link has ended")
+            raise _not_found(link_id)
         return job_id
 
     @reads
@@ -90,6 +90,10 @@ class ShareLinkStore(Store):
 
 def _valid() -> Any:
     return share_links.c.expires_s > time.time()
+
+
+def _not_found(link_id: str) -> SayItError:
+    return SayItError(ErrorKind.LINK_NOT_FOUND, link_id=link_id[:64])
 
 
 def _link_of(row: Any) -> ShareLink:

@@ -1,7 +1,7 @@
 /** The service's REST surface: one function a call, and its errors as sentences. */
 
 import { currentLanguage, t } from "./i18n.js";
-import { correctedOf, correctionBody, jobOf, modelsOf, transcriptOf, versionsOf } from "./wire.js";
+import { correctedOf, correctionBody, jobOf, linksOf, modelsOf, sharedOf, transcriptOf, versionsOf } from "./wire.js";
 
 /** @import {Corrected, Correction, Job, Transcript, Model} from "./wire.js" */
 
@@ -43,8 +43,17 @@ export function setAskForKey(ask) {
   askForKey = ask;
 }
 
+/** The token of a share link, whose page this is; empty elsewhere. */
+let link = "";
+
+/** @param {string} token of a link, with which the service is asked from then on */
+export function useLink(token) {
+  link = token;
+}
+
 /** The key of this tab, empty if none is needed so far. */
 function currentKey() {
+  if (link) return link;
   try {
     return sessionStorage.getItem(KEY) ?? "";
   } catch {
@@ -178,10 +187,11 @@ export async function largestUpload() {
  *
  * @param {string} [pageToken]
  * @param {number} [size]
+ * @param {string} [text] words that their transcripts have
  * @returns {Promise<{jobs: Job[], nextPageToken: string}>}
  */
-export async function listJobs(pageToken = "", size = 50) {
-  const query = new URLSearchParams({ page_size: String(size), ...(pageToken ? { page_token: pageToken } : {}) });
+export async function listJobs(pageToken = "", size = 50, text = "") {
+  const query = new URLSearchParams({ page_size: String(size), ...(pageToken ? { page_token: pageToken } : {}), ...(text && { text }) });
   const page = await (await request(`/v1/jobs?${query}`)).json();
   return { jobs: page.jobs.map(jobOf), nextPageToken: page.next_page_token ?? "" };
 }
@@ -205,6 +215,15 @@ export async function deleteJob(id) {
 }
 
 /**
+ * Where a job's transcript and audio are: on a link's page only those that the link shows.
+ *
+ * @param {string} id
+ */
+function contents(id) {
+  return link ? "/v1/shared" : `/v1/jobs/${encodeURIComponent(id)}`;
+}
+
+/**
  * A transcript as the service writes it.
  *
  * @param {string} id
@@ -212,7 +231,66 @@ export async function deleteJob(id) {
  */
 export async function getFile(id, form) {
   const query = new URLSearchParams({ format: form });
-  return (await request(`/v1/jobs/${encodeURIComponent(id)}/transcript?${query}`)).blob();
+  return (await request(`${contents(id)}/transcript?${query}`)).blob();
+}
+
+/**
+ * A recording as it was sent.
+ *
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
+export async function getAudio(id, signal) {
+  return new Blob([await (await request(`${contents(id)}/audio`, { signal })).arrayBuffer()]); // of a type that browsers find out
+}
+
+/** What the link shows, besides the transcript. */
+export async function getShared() {
+  return sharedOf(await (await request("/v1/shared")).json());
+}
+
+/** The transcript that the link shows. */
+export async function getSharedTranscript() {
+  return transcriptOf(await (await request("/v1/shared/transcript?format=json")).json());
+}
+
+/** @param {string} id */
+function linksPath(id) {
+  return `/v1/jobs/${encodeURIComponent(id)}/links`;
+}
+
+/**
+ * A job's links that have not ended.
+ *
+ * @param {string} id
+ */
+export async function listLinks(id) {
+  return linksOf(await (await request(linksPath(id))).json());
+}
+
+/**
+ * Makes a link that shows a job.
+ *
+ * @param {string} id
+ * @param {number} seconds that it is valid
+ * @returns {Promise<string>} its address, which cannot be asked for again
+ */
+export async function createLink(id, seconds) {
+  const body = JSON.stringify({ valid_for_s: seconds });
+  return (await (await request(linksPath(id), { method: "POST", body, headers: { "Content-Type": "application/json" } })).json()).path;
+}
+
+/**
+ * @param {string} id the job's
+ * @param {string} linkId
+ */
+export async function revokeLink(id, linkId) {
+  await request(`${linksPath(id)}/${encodeURIComponent(linkId)}`, { method: "DELETE" });
+}
+
+/** Whether this tab's key may administrate. */
+export async function mayAdministrate() {
+  return Boolean((await (await request("/v1/admin")).json()).allowed);
 }
 
 /**

@@ -19,6 +19,10 @@ export function dressPage(relabel) {
     relabel();
   });
   byId("theme").addEventListener("click", switchTheme);
+  document.querySelector(".skip")?.addEventListener("click", (event) => {
+    event.preventDefault(); // the address's fragment says what is shown
+    byId("main").focus();
+  });
   system.addEventListener("change", redress);
   dress();
 }

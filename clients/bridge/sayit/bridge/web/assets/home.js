@@ -1,6 +1,6 @@
 /** The first view: where recordings come in, and the list of all of them. */
 
-import { largestUpload } from "./api.js";
+import { largestUpload, mayAdministrate } from "./api.js";
 import { h, icon } from "./dom.js";
 import { onHistory } from "./history.js";
 import { t } from "./i18n.js";
@@ -28,6 +28,9 @@ export function showHome(main) {
     list.element,
   );
   main.append(home);
+  mayAdministrate()
+    .then((may) => may && home.append(h("p", { class: "operator" }, h("a", { href: "/admin" }, t("home.admin")))))
+    .catch(() => undefined); // then there is no link
   const update = () => {
     zone.hidden = currentRecording() !== null;
     home.classList.toggle("in-use", list.update() > 0);

@@ -47,7 +47,7 @@ export function t(key, values = {}) {
 /**
  * The sentence for a number: `key.one` or `key.other`.
  *
- * @param {"progress.queue" | "text.edits" | "removed" | "versions.changed" | "library.chosen" | "library.delete"} key
+ * @param {"progress.queue" | "text.edits" | "removed" | "versions.changed" | "library.chosen" | "library.delete" | "share.days"} key
  * @param {number} n
  */
 export function counted(key, n) {
@@ -99,6 +99,15 @@ export function relative(date) {
   if (size < 3600) return format.format(Math.round(seconds / 60), "minute");
   if (size < 86_400) return format.format(Math.round(seconds / 3600), "hour");
   return format.format(Math.round(seconds / 86_400), "day");
+}
+
+/**
+ * A day, written out.
+ *
+ * @param {Date} date
+ */
+export function longDate(date) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "long" }).format(date);
 }
 
 /** @param {string} key */

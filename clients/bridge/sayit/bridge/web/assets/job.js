@@ -12,7 +12,7 @@ import { toast } from "./overlays.js";
 import { createPlayer } from "./player.js";
 import { removedText } from "./removed.js";
 import { Saving } from "./saving.js";
-import { listenToKeys } from "./shortcuts.js";
+import { SKIP_S, listenToKeys } from "./shortcuts.js";
 import { dropLive, keepLive, liveOf } from "./store.js";
 import { freshState, textTools } from "./texttools.js";
 import { createTextView } from "./textview.js";
@@ -21,9 +21,6 @@ import { isEnded, progressOf, segmentOf } from "./wire.js";
 /** @import {Live} from "./live.js" */
 /** @import {Job, Transcript} from "./wire.js" */
 /** @import {ServerEvent} from "./events.js" */
-
-/** How far J and L go. */
-const SKIP_S = 5;
 
 /**
  * @param {HTMLElement} main

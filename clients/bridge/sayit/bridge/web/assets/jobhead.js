@@ -1,7 +1,7 @@
 /** A job's name, where it is, and what can be done with it as a whole. */
 
 import { isRepeatable, removeAsked, repeat, summary } from "./card.js";
-import { updateJob } from "./api.js";
+import { getJob, updateJob } from "./api.js";
 import { h, icon } from "./dom.js";
 import { cancel, note } from "./history.js";
 import { maybe, relative, remember, remembered, t } from "./i18n.js";
@@ -9,6 +9,7 @@ import { marks, rename } from "./naming.js";
 import { toast } from "./overlays.js";
 import { progressText, share } from "./progress.js";
 import { currentRecording } from "./recorder.js";
+import { shareLinks } from "./sharing.js";
 import { isEnded } from "./wire.js";
 
 /** @import {Job} from "./wire.js" */
@@ -78,12 +79,28 @@ export function jobHead() {
     },
     icon("edit"),
   );
+  const sharing = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet icon-only",
+      hidden: true,
+      title: t("share.title"),
+      "aria-label": t("share.title"),
+      onclick: () => job && void shareLinks(job, () => void refreshed()),
+    },
+    icon("share"),
+  );
+  const refreshed = async () => {
+    const now = job && (await getJob(job.id).catch(() => null));
+    if (now && job?.id === now.id) show({ ...job, expires: now.expires });
+  };
   const marked = h("div", null);
   const element = h(
     "header",
     { class: "job-head" },
     h("a", { href: "#/", class: "job-back" }, icon("back", 18), t("job.back")),
-    h("div", { class: "job-title-row" }, title, h("div", { class: "job-actions" }, naming, again, stopping, deleting)),
+    h("div", { class: "job-title-row" }, title, h("div", { class: "job-actions" }, naming, sharing, again, stopping, deleting)),
     h("div", { class: "job-details" }, meta, keeping),
     marked,
     running,
@@ -117,6 +134,7 @@ export function jobHead() {
     how.textContent = progressText(now.progress);
     stopping.hidden = ended || currentRecording()?.dictation?.job === now.id; // whose bar has what it needs
     deleting.hidden = !ended;
+    sharing.hidden = now.state !== "completed";
     void isRepeatable(now).then((repeatable) => (again.hidden = !repeatable));
     problem.hidden = now.state !== "failed" && now.state !== "cancelled";
     problem.classList.toggle("calm", now.state === "cancelled");
@@ -143,7 +161,7 @@ export function jobHead() {
   const refuse = (heading, sentence) => {
     title.textContent = heading;
     document.title = `${heading} · SayIt`;
-    naming.hidden = running.hidden = meta.hidden = keeping.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
+    naming.hidden = sharing.hidden = running.hidden = meta.hidden = keeping.hidden = stopping.hidden = again.hidden = deleting.hidden = true;
     problem.hidden = false;
     problem.replaceChildren(icon("warning"), h("p", null, sentence));
   };

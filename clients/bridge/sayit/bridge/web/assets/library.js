@@ -1,6 +1,6 @@
 /** The list of recordings: searching it, and doing something with several at once. */
 
-import { getFile } from "./api.js";
+import { getFile, listJobs } from "./api.js";
 import { jobCard, sendingCard } from "./card.js";
 import { h, icon, saveAs } from "./dom.js";
 import { FORMS } from "./files.js";
@@ -20,6 +20,22 @@ import { distinct, zipped } from "./zip.js";
 const PAGE = 50;
 
 /** What is searched and chosen, while the page is open. */
+/** Jobs whose transcripts have the words that are searched. @type {Set<string>} */
+const said = new Set();
+/** How long nobody types before the service is asked, in milliseconds. */
+const ASK_MS = 300;
+let asking = 0;
+
+/** @param {string} wanted */
+async function findSaid(wanted) {
+  for (let token = "", first = true; first || token; first = false) {
+    const page = await listJobs(token, 1000, wanted);
+    if (wanted !== state.wanted) return; // other words are searched meanwhile
+    for (const { id } of page.jobs) said.add(id);
+    token = page.nextPageToken;
+  }
+}
+
 const state = { wanted: "", limit: PAGE, choosing: false, /** @type {Set<string>} */ chosen: new Set() };
 
 /** @param {string} text */
@@ -50,7 +66,7 @@ export function library() {
   const cards = new Map();
   const list = h("ul", { class: "cards" });
   const none = h("p", { class: "history-none" }, t("history.none"));
-  const search = h("input", { type: "search", id: "library-search", value: state.wanted, placeholder: t("library.search"), "aria-label": t("library.search"), autocomplete: "off", spellcheck: "false" });
+  const search = h("input", { type: "search", id: "library-search", value: state.wanted, placeholder: t("library.search"), "aria-label": t("library.search"), maxlength: "200", autocomplete: "off", spellcheck: "false" });
   const found = h("p", { class: "library-found", role: "status" });
   const choosing = h("button", { type: "button", class: "quiet", onclick: () => setChoosing(!state.choosing) });
   const count = h("span", { role: "status" });
@@ -64,7 +80,7 @@ export function library() {
   const element = h("section", { class: "history", "aria-labelledby": "history-title" }, head, tools, bar, found, none, list, more);
 
   const words = () => folded(state.wanted).split(/\s+/).filter(Boolean);
-  const fitting = () => currentHistory().jobs.filter((job) => matches(job, words()));
+  const fitting = () => currentHistory().jobs.filter((job) => said.has(job.id) || matches(job, words()));
   const chosenJobs = () => currentHistory().jobs.filter(({ id }) => state.chosen.has(id));
   const further = async () => {
     if (fitting().length <= state.limit) await showOlder().catch(complain);
@@ -85,7 +101,12 @@ export function library() {
   search.addEventListener("input", () => {
     state.wanted = search.value;
     state.limit = PAGE;
-    if (words().length) void loadAll().catch(complain); // which tells as it gets them
+    said.clear();
+    clearTimeout(asking);
+    if (words().length) {
+      void loadAll().catch(complain); // which tells as it gets them
+      asking = window.setTimeout(() => void findSaid(state.wanted).then(update, complain), ASK_MS);
+    }
     update();
   });
   search.addEventListener("keydown", (event) => {
@@ -138,7 +159,7 @@ export function library() {
     download.disabled = !chosenJobs().some((job) => job.state === "completed");
     return total;
   };
-  if (words().length) void loadAll().catch(complain);
+  if (words().length) void Promise.all([loadAll(), findSaid(state.wanted)]).then(update, complain);
   return { element, update };
 }
 

@@ -9,7 +9,7 @@ import { showHome } from "./home.js";
 import { t } from "./i18n.js";
 import { showJob } from "./job.js";
 import { chosenOptions } from "./options.js";
-import { askForKey, toast } from "./overlays.js";
+import { askForKey } from "./overlays.js";
 import { currentRecording } from "./recorder.js";
 import { redrawRecordings, showRecordings } from "./recordpanel.js";
 import { isUnsent, listen, send } from "./sending.js";
@@ -55,9 +55,7 @@ setAskForKey(askForKey);
 listen({
   changed: () => view.update(),
   accepted: (job, { file, alone }) => {
-    void keepAudio(job.id, file, principal()).then((kept) => {
-      if (!kept) toast(t("player.unkept"), "problem");
-    });
+    void keepAudio(job.id, file, principal());
     note(job);
     // One file: its text is shown. Several: the list shows all of them.
     if (alone && !currentRecording() && !location.hash.startsWith("#/jobs/")) location.hash = `#/jobs/${job.id}`;

@@ -23,6 +23,22 @@ export function toast(sentence, kind = "done") {
   if (kind === "done") setTimeout(() => element.remove(), 3000);
 }
 
+/** @param {string} text */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Over plain http there is no clipboard API; execCommand still works.
+    const field = h("textarea", { class: "unseen" }, text);
+    (document.querySelector("dialog[open]") ?? document.body).append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (!done) return toast(t("text.copy.failed"), "problem");
+  }
+  toast(t("text.copied"));
+}
+
 /**
  * Asks before something that cannot be undone.
  *

@@ -1,9 +1,8 @@
 /** The audio, where this browser has it: play, speed, and the waveform to move in. */
 
-import { principal } from "./api.js";
+import { getAudio, principal } from "./api.js";
 import { h, icon } from "./dom.js";
 import { clock, remember, remembered, t } from "./i18n.js";
-import { toast } from "./overlays.js";
 import { measure } from "./peaks.js";
 import { audioOf, keepAudio, keepPeaks, peaksOf } from "./store.js";
 import { createWaveform } from "./waveform.js";
@@ -25,9 +24,10 @@ const REWIND_S = 1;
  * @param {string} id the job's
  * @param {Listener} text
  * @param {HTMLElement} follow the text's button
+ * @param {boolean} [keeps] whether audio is kept in this browser
  */
-export function createPlayer(id, text, follow) {
-  const player = new Player(id, text, follow);
+export function createPlayer(id, text, follow, keeps = true) {
+  const player = new Player(id, text, follow, keeps);
   void player.load();
   return player;
 }
@@ -38,6 +38,8 @@ class Player {
   #at = 0;
   #moved = false;
   #url = "";
+  /** Whether the service has the audio, and this browser does not. */
+  #elsewhere = false;
   #frame = 0;
   /** Where it was paused, -1 for nowhere. */
   #pausedAt = -1;
@@ -47,9 +49,11 @@ class Player {
    * @param {string} id
    * @param {Listener} text
    * @param {HTMLElement} follow
+   * @param {boolean} keeps
    */
-  constructor(id, text, follow) {
+  constructor(id, text, follow, keeps) {
     this.id = id;
+    this.keeps = keeps;
     this.text = text;
     this.audio = h("audio", { preload: "auto" });
     this.audio.preservesPitch = true;
@@ -111,10 +115,32 @@ class Player {
   #sayWhy = () => {};
 
   async load() {
-    const blob = await audioOf(this.id);
+    const blob = this.keeps ? await audioOf(this.id) : null;
     if (this.#leaving.signal.aborted) return;
-    if (!blob) return this.#offerFile();
-    await this.#take(blob);
+    if (blob) return this.#take(blob);
+    this.#elsewhere = true;
+    this.button.disabled = this.speed.disabled = false;
+    this.text.onAudio(true);
+  }
+
+  /** Gets the audio from the service, when it is to be played, and plays it. */
+  async #fetch() {
+    this.#elsewhere = false;
+    this.#sayWhy = () => this.#explain(t("player.loading"));
+    this.#sayWhy();
+    try {
+      const blob = await getAudio(this.id, this.#leaving.signal);
+      this.#keep(blob);
+      void this.#take(blob);
+      this.seek(this.#at);
+    } catch {
+      if (!this.#leaving.signal.aborted) this.#offerFile();
+    }
+  }
+
+  /** @param {Blob} blob */
+  #keep(blob) {
+    if (this.keeps) void keepAudio(this.id, blob, principal());
   }
 
   /** @param {Blob} blob */
@@ -126,11 +152,11 @@ class Player {
     this.audio.src = this.#url;
     this.button.disabled = this.speed.disabled = false;
     this.text.onAudio(true);
-    const kept = await peaksOf(this.id);
+    const kept = this.keeps ? await peaksOf(this.id) : null;
     const peaks = kept ?? (await measure(blob));
     if (!peaks || this.#leaving.signal.aborted) return;
     this.wave.setPeaks(peaks);
-    if (!kept) void keepPeaks(this.id, peaks, principal());
+    if (!kept && this.keeps) void keepPeaks(this.id, peaks, principal());
   }
 
   #refused() {
@@ -142,11 +168,12 @@ class Player {
   #offerFile() {
     this.element.classList.add("without-audio");
     this.button.disabled = this.speed.disabled = true;
+    this.text.onAudio(false);
     const input = h("input", { type: "file", accept: "audio/*,video/mp4,video/webm", hidden: true });
     input.addEventListener("change", () => {
       const [file] = input.files ?? [];
       if (!file) return;
-      void keepAudio(this.id, file, principal()).then((kept) => kept || toast(t("player.unkept"), "problem"));
+      this.#keep(file);
       void this.#take(file);
     });
     this.#sayWhy = () =>
@@ -201,7 +228,7 @@ class Player {
     if (this.#url) {
       this.audio.currentTime = this.#at;
       if (play) void this.audio.play().catch(() => undefined);
-    }
+    } else if (play && this.#elsewhere) void this.#fetch();
     this.#draw();
   }
 
@@ -210,7 +237,7 @@ class Player {
   }
 
   toggle() {
-    if (!this.#url) return;
+    if (!this.#url) return void (this.#elsewhere && this.#fetch());
     if (!this.audio.paused) {
       this.audio.pause();
       this.#pausedAt = this.audio.currentTime;

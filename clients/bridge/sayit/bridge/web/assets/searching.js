@@ -188,7 +188,7 @@ export function searchField(text, before) {
   };
   /** The text has changed. */
   const refresh = () => {
-    toggle.hidden = !text.transcript;
+    toggle.hidden = !text.transcript || Boolean(text.actions.readOnly);
     if (row.hidden === false && !text.transcript) row.hidden = true;
     if (!input.value) return;
     matches = find(text.words, input.value);

@@ -5,6 +5,9 @@ import { remember, remembered, t } from "./i18n.js";
 
 /** @import {Key} from "./i18n.js" */
 
+/** How far J and L go. */
+export const SKIP_S = 5;
+
 /** @typedef {"play" | "back" | "on" | "slower" | "faster" | "follow" | "unsure" | "undo" | "redo" | "search"} Action */
 
 const SINGLE = "sayit.single-keys";

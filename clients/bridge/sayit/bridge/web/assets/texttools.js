@@ -5,7 +5,7 @@ import { h, icon, saveAs } from "./dom.js";
 import { said } from "./edits.js";
 import { FORMS, MEDIA_TYPES, write } from "./files.js";
 import { counted, remember, remembered, t } from "./i18n.js";
-import { menu, toast } from "./overlays.js";
+import { copy, menu, toast } from "./overlays.js";
 import { searchField } from "./searching.js";
 import { showShortcuts } from "./shortcuts.js";
 import { showVersions } from "./versions.js";
@@ -30,8 +30,8 @@ export function freshState() {
 
 /**
  * @param {TextView} text
- * @param {() => Job | null} job
- * @param {Saving} saving
+ * @param {() => Pick<Job, "id" | "name"> | null} job
+ * @param {Saving | null} saving null where it is only read
  * @param {State} before how the tools were before they were made anew
  */
 export function textTools(text, job, saving, before) {
@@ -57,7 +57,7 @@ export function textTools(text, job, saving, before) {
     { type: "button", class: "link", onclick: () => text.corrections.clear() },
     t("text.edits.undo"),
   );
-  const versions = h("button", { type: "button", class: "link", onclick: () => void showVersions(saving) }, t("versions.title"));
+  const versions = h("button", { type: "button", class: "link", onclick: () => saving && void showVersions(saving) }, t("versions.title"));
   const saved = h("span", { class: "text-saved" });
   const edits = h("div", { class: "text-edits" }, h("p", null, h("span", { role: "status" }, count), " ", saved), undo, redo, clear, versions);
   const conflict = h("div", { class: "text-conflict", role: "alert", hidden: true });
@@ -76,6 +76,7 @@ export function textTools(text, job, saving, before) {
     text.element.classList.toggle("show-unsure", on);
   };
   const drawHint = () => {
+    if (!saving) return (hint.textContent = audible ? t(touch.matches ? "shared.hint.touch" : "shared.hint") : "");
     if (touch.matches) hint.textContent = t(editing ? "text.edit.hint.touch" : audible ? "text.hint.touch" : "text.hint.touch.silent");
     else hint.textContent = t(editing ? "text.edit.hint" : audible ? "text.hint" : "text.hint.silent");
   };
@@ -83,7 +84,11 @@ export function textTools(text, job, saving, before) {
   const update = () => {
     const { corrections, transcript } = text;
     element.hidden = text.words.length === 0;
-    edit.hidden = hint.hidden = transcript === null;
+    hint.hidden = transcript === null;
+    edit.hidden = hint.hidden || !saving;
+    search.refresh();
+    edits.hidden = !saving;
+    if (!saving) return;
     edits.hidden = corrections.edits.size === 0 && !corrections.canUndo && !corrections.canRedo && saving.state === "saved" && !saving.version;
     versions.hidden = !saving.version;
     saved.textContent = saving.state === "refused" ? t("saving.refused", { why: saving.refusal }) : t(`saving.${saving.state}`);
@@ -93,10 +98,10 @@ export function textTools(text, job, saving, before) {
     undo.disabled = !corrections.canUndo;
     redo.disabled = !corrections.canRedo;
     clear.hidden = corrections.edits.size === 0;
-    search.refresh();
   };
   /** The first segment that others corrected as well. */
   const drawConflict = () => {
+    if (!saving) return;
     const [first] = saving.conflicts;
     const key = first ? JSON.stringify([first, saving.of(first[0])]) : "";
     if (conflict.dataset.key === key) return; // or it would be read aloud again
@@ -161,35 +166,19 @@ function pictured(picture, key, act) {
   return h("button", { type: "button", class: "quiet icon-only", title: t(key), "aria-label": t(key), onclick: act }, icon(picture, 18));
 }
 
-/** @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // Over plain http there is no clipboard API; execCommand still works.
-    const field = h("textarea", { class: "unseen" }, text);
-    document.body.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    if (!done) return toast(t("text.copy.failed"), "problem");
-  }
-  toast(t("text.copied"));
-}
-
 /**
  * Of a finished text the service's own file, whose subtitles are cut for reading; else, or where the service cannot be given the
  * corrections or the job is gone by now, the page's.
  *
  * @param {TextView} text
  * @param {Form} form
- * @param {Job | null} job
- * @param {Saving} saving
+ * @param {Pick<Job, "id" | "name"> | null} job
+ * @param {Saving | null} saving
  */
 async function download(text, form, job, saving) {
   const own = () => write(text.now(), form);
-  if (text.transcript) await saving.flush();
-  const serviceHasIt = job && text.transcript && saving.state === "saved";
+  if (text.transcript) await saving?.flush();
+  const serviceHasIt = job && text.transcript && (saving?.state ?? "saved") === "saved";
   save(serviceHasIt ? await getFile(job.id, form).catch(own) : own(), form, job?.name ?? "");
 }
 
@@ -198,12 +187,12 @@ async function download(text, form, job, saving) {
  *
  * @param {TextView} text
  * @param {DocumentForm} form
- * @param {Job | null} job
- * @param {Saving} saving
+ * @param {Pick<Job, "id" | "name"> | null} job
+ * @param {Saving | null} saving
  */
 async function downloadDocument(text, form, job, saving) {
-  if (text.transcript) await saving.flush();
-  if (!job || !text.transcript || saving.state !== "saved") return toast(t("text.download.later"), "problem");
+  if (text.transcript) await saving?.flush();
+  if (!job || !text.transcript || (saving?.state ?? "saved") !== "saved") return toast(t("text.download.later"), "problem");
   try {
     save(await getFile(job.id, form), form, job.name);
   } catch (error) {

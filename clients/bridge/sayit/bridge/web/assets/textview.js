@@ -20,7 +20,7 @@ import { askSpeaker } from "./speakers.js";
 /** Keys of edits that change a word and nothing else. */
 const OF_A_WORD = /^\d+:\d+$/;
 /**
- * @typedef {{seek: (seconds: number) => void, pause: () => void, changed: () => void}} Actions `changed`: the words are others
+ * @typedef {{seek: (seconds: number) => void, pause: () => void, changed: () => void, readOnly?: boolean}} Actions `changed`: the words are others
  */
 
 /** @param {Actions} actions */
@@ -58,7 +58,7 @@ export class TextView {
     this.element = h("section", { class: "text" }, this.note, this.body);
     this.body.addEventListener("click", (event) => this.#clicked(event));
     this.body.addEventListener("dblclick", (event) => {
-      actions.pause(); // the first of the two clicks made it play
+      if (!actions.readOnly) actions.pause(); // the first of the two clicks made it play
       this.#correct(wordElement(event.target));
     });
     this.body.addEventListener("keydown", (event) => this.#pressed(event));
@@ -238,7 +238,7 @@ export class TextView {
    * @param {number} [offset] where in its text, which matters where that is all of its line
    */
   splitOrJoin(word, offset = 0) {
-    if (!this.transcript) return;
+    if (!this.transcript || this.actions.readOnly) return;
     const [{ segments }, { edits }, { segment }] = [this.transcript, this.corrections, word];
     const changes = split(segments, edits, word, offset);
     const first = segment.units[0].place === word.place;
@@ -252,6 +252,7 @@ export class TextView {
    * @param {Laid} segment
    */
   async name(segment) {
+    if (this.actions.readOnly) return;
     const known = [...new Set(this.#laid.map(({ speaker }) => speaker))].filter(Boolean);
     const [{ place }] = segment.units;
     const asked = await askSpeaker(segment.speaker, known);
@@ -328,7 +329,7 @@ export class TextView {
 
   /** @param {HTMLElement | null} element */
   #correct(element) {
-    if (!element || !this.transcript) return;
+    if (!element || !this.transcript || this.actions.readOnly) return;
     getSelection()?.removeAllRanges();
     const word = this.#of(element);
     const { edits } = this.corrections;

@@ -8,6 +8,8 @@
  * @typedef {{version: number, segments: Correction[]}} Corrected the names of channels are among them, as of segments -1, -2 …
  * @typedef {{version: number, made: Date, segments: number, names: number}} Version
  * @typedef {{name: string, isDefault: boolean}} Model
+ * @typedef {{id: string, expires: Date, used: Date | null}} Link
+ * @typedef {{id: string, name: string, created: Date}} Shared what a link shows; its id says nothing
  * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
@@ -176,4 +178,21 @@ export function versionsOf(value) {
     segments: each.segments.length,
     names: each.names.length,
   }));
+}
+
+/**
+ * @param {any} value
+ * @returns {Link[]}
+ */
+export function linksOf(value) {
+  const date = (/** @type {string | null} */ text) => (text ? new Date(text) : null);
+  return value.links.map((/** @type {any} */ each) => ({ id: each.id, expires: new Date(each.expires_at), used: date(each.last_used_at) }));
+}
+
+/**
+ * @param {any} value
+ * @returns {Shared}
+ */
+export function sharedOf(value) {
+  return { id: "", name: value.filename, created: new Date(value.created_at) };
 }

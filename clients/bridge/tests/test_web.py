@@ -57,8 +57,8 @@ async def test_the_page_and_all_that_it_names_are_there(client: httpx.AsyncClien
 
 async def test_every_module_that_is_imported_is_there(client: httpx.AsyncClient) -> None:
     """Imports are relative, so modules come from the same version as the page."""
-    pages = [(await client.get(path)).text for path in ("/", "/admin")]
-    seen, due = set(), [each for page in pages for each in addresses(page) if each.endswith("main.js")]
+    pages = [(await client.get(path)).text for path in ("/", "/admin", "/shared")]
+    seen, due = set(), [each for page in pages for each in addresses(page) if each.endswith(("main.js", "shared.js"))]
     while due:
         module = due.pop()
         seen.add(module)

@@ -29,7 +29,8 @@ if _version_not_supported:
 
 class ShareServiceStub(object):
     """Makes links to finished jobs and answers those who hold one. A link's token is sent as an API key is; it opens the
-    GetShared methods, which say nothing of other jobs, and no other method. Only its hash is stored.
+    GetShared methods, which say nothing of other jobs, and no other method; one that has ended is UNAUTHENTICATED or
+    LINK_NOT_FOUND. Only its hash is stored.
     """
 
     def __init__(self, channel):
@@ -72,7 +73,8 @@ class ShareServiceStub(object):
 
 class ShareServiceServicer(object):
     """Makes links to finished jobs and answers those who hold one. A link's token is sent as an API key is; it opens the
-    GetShared methods, which say nothing of other jobs, and no other method. Only its hash is stored.
+    GetShared methods, which say nothing of other jobs, and no other method; one that has ended is UNAUTHENTICATED or
+    LINK_NOT_FOUND. Only its hash is stored.
     """
 
     def CreateShareLink(self, request, context):
@@ -91,7 +93,7 @@ class ShareServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeShareLink(self, request, context):
-        """Revokes a link: within seconds it opens nothing. With its job it ends as well.
+        """Revokes a link: it opens nothing from then on. With its job it ends as well.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,7 +163,8 @@ def add_ShareServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ShareService(object):
     """Makes links to finished jobs and answers those who hold one. A link's token is sent as an API key is; it opens the
-    GetShared methods, which say nothing of other jobs, and no other method. Only its hash is stored.
+    GetShared methods, which say nothing of other jobs, and no other method; one that has ended is UNAUTHENTICATED or
+    LINK_NOT_FOUND. Only its hash is stored.
     """
 
     @staticmethod

@@ -30,7 +30,8 @@ GRPC_VERSION: str
 
 class ShareServiceStub:
     """Makes links to finished jobs and answers those who hold one. A link's token is sent as an API key is; it opens the
-    GetShared methods, which say nothing of other jobs, and no other method. Only its hash is stored.
+    GetShared methods, which say nothing of other jobs, and no other method; one that has ended is UNAUTHENTICATED or
+    LINK_NOT_FOUND. Only its hash is stored.
     """
 
     @_typing.overload
@@ -44,7 +45,7 @@ class ShareServiceStub:
     ListShareLinks: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.ListShareLinksRequest, _share_service_pb2.ListShareLinksResponse]
     """Lists a job's links that have not ended, the oldest first."""
     RevokeShareLink: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _empty_pb2.Empty]
-    """Revokes a link: within seconds it opens nothing. With its job it ends as well."""
+    """Revokes a link: it opens nothing from then on. With its job it ends as well."""
     GetSharedRecording: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.GetSharedRecordingRequest, _share_service_pb2.SharedRecording]
     """Called with a link's token: what it shows."""
     GetSharedTranscript: _grpc.UnaryStreamMultiCallable[_share_service_pb2.GetSharedTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
@@ -55,7 +56,8 @@ class ShareServiceStub:
 @_typing.type_check_only
 class ShareServiceAsyncStub(ShareServiceStub):
     """Makes links to finished jobs and answers those who hold one. A link's token is sent as an API key is; it opens the
-    GetShared methods, which say nothing of other jobs, and no other method. Only its hash is stored.
+    GetShared methods, which say nothing of other jobs, and no other method; one that has ended is UNAUTHENTICATED or
+    LINK_NOT_FOUND. Only its hash is stored.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -66,7 +68,7 @@ class ShareServiceAsyncStub(ShareServiceStub):
     ListShareLinks: _aio.UnaryUnaryMultiCallable[_share_service_pb2.ListShareLinksRequest, _share_service_pb2.ListShareLinksResponse]  # type: ignore[assignment]
     """Lists a job's links that have not ended, the oldest first."""
     RevokeShareLink: _aio.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Revokes a link: within seconds it opens nothing. With its job it ends as well."""
+    """Revokes a link: it opens nothing from then on. With its job it ends as well."""
     GetSharedRecording: _aio.UnaryUnaryMultiCallable[_share_service_pb2.GetSharedRecordingRequest, _share_service_pb2.SharedRecording]  # type: ignore[assignment]
     """Called with a link's token: what it shows."""
     GetSharedTranscript: _aio.UnaryStreamMultiCallable[_share_service_pb2.GetSharedTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
@@ -76,7 +78,8 @@ class ShareServiceAsyncStub(ShareServiceStub):
 
 class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes links to finished jobs and answers those who hold one. A link's token is sent as an API key is; it opens the
-    GetShared methods, which say nothing of other jobs, and no other method. Only its hash is stored.
+    GetShared methods, which say nothing of other jobs, and no other method; one that has ended is UNAUTHENTICATED or
+    LINK_NOT_FOUND. Only its hash is stored.
     """
 
     @_abc_1.abstractmethod
@@ -103,7 +106,7 @@ class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _share_service_pb2.RevokeShareLinkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Revokes a link: within seconds it opens nothing. With its job it ends as well."""
+        """Revokes a link: it opens nothing from then on. With its job it ends as well."""
 
     @_abc_1.abstractmethod
     def GetSharedRecording(

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from sayit.chassis.api_keys import Secret, StoredKey
 from sayit.scheduler.db.api_keys import USE_GRAIN_S
 from sayit.scheduler.db.audit import record
-from sayit.scheduler.db.jobs import load
+from sayit.scheduler.db.jobs import kept_values, load
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import jobs, share_links
 from sayit.scheduler.db.transactions import Store, reads, writes, writes_lightly
@@ -31,15 +31,17 @@ class ShareLinkStore(Store):
         """Stores a link, until whose end its job is kept; JOB_NOT_FOUND, JOB_NOT_FINISHED, TOO_MANY_LINKS."""
         # From counting to committing no other transaction may store one of this job's.
         lock_job(connection, job_id)
-        if load(connection, tenant, job_id).state is not JobState.COMPLETED:
+        job = load(connection, tenant, job_id)
+        if job.state is not JobState.COMPLETED:
             raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id, retry_after_s=1.0)
         counted = select(func.count()).select_from(share_links).where(share_links.c.job_id == job_id, _valid())
         if int(connection.execute(counted).scalar_one()) >= MAX_LINKS:
             raise SayItError(ErrorKind.TOO_MANY_LINKS, limit=MAX_LINKS)
         now_s = time.time()
         link = ShareLink(id=secret.key_id, job_id=job_id, created_at_s=now_s, expires_at_s=now_s + valid_for_s)
-        until_s = case((jobs.c.expires_s < link.expires_at_s, link.expires_at_s), else_=jobs.c.expires_s)
-        connection.execute(update(jobs).where(jobs.c.id == job_id).values(expires_s=until_s))
+        until_s = None if job.expires_s is None else max(job.expires_s, link.expires_at_s)
+        kept = {**kept_values(job), "expires_s": until_s}  # or it would go when it is read
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(**kept))
         times = {"created_s": link.created_at_s, "expires_s": link.expires_at_s}
         values = {"id": link.id, "job_id": job_id, "salt": secret.salt, "hash": secret.hash, **times}
         connection.execute(insert(share_links).values(values))

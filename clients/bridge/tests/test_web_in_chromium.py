@@ -102,19 +102,38 @@ def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> No
     assert said == ["gRPC, 김민아", True, "split", False, "transcribe"]
 
 
-def test_a_browser_without_the_audio_takes_the_file(page: Page, browser: Browser, bridge_url: str) -> None:
-    """Words can be heard once it has it, and are not said to be before."""
+def test_a_browser_without_the_audio_gets_it_and_a_link_shows_it_to_others(
+    page: Page, browser: Browser, bridge_url: str
+) -> None:
+    """The service's recording is played, or the file is asked for where that cannot be had. A link only shows."""
     upload(page, "en-8s.flac")
     job = finished(page)
-    expect(page.locator(".text-hint")).to_contain_text("Click a word to hear it")
     with opened(browser, f"{bridge_url}/#/jobs/{job}") as other:
         finished(other)
-        expect(other.locator(".text-hint")).to_have_text("Double-click a word to correct it.")
+        other.route("**/audio", lambda route: route.abort())
+        other.locator(".word").first.click()
         with other.expect_file_chooser() as choosing:
             other.get_by_role("button", name="Choose the file").click()
         choosing.value.set_files(RECORDINGS / "en-8s.flac")
-        expect(other.locator(".text-hint")).to_contain_text("Click a word to hear it")
         expect(other.get_by_role("button", name="Play", exact=True)).to_be_enabled()
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Create link").click()
+    address = page.get_by_label("The new link")
+    expect(address).to_have_value(re.compile("/shared#sayit_"))
+    with opened(browser, address.input_value()) as guest:
+        expect(guest.get_by_role("heading", level=1)).to_have_text("en-8s.flac")
+        assert shown_text(guest) == shown_text(page)
+        guest.locator(".word").nth(3).dblclick()
+        expect(guest.locator(".word.playing")).to_be_visible()
+        expect(guest.locator(".word-field")).to_have_count(0)
+        with guest.expect_download() as loading:
+            guest.get_by_role("button", name="Download").click()
+            guest.get_by_role("menuitem", name=".srt").click()
+        assert "-->" in Path(loading.value.path()).read_text()
+        page.get_by_role("button", name="Revoke").click()
+        expect(page.locator(".links li")).to_have_count(0)
+        guest.reload()
+        expect(guest.get_by_role("alert")).to_contain_text("This link does not work any more")
 
 
 def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bridge_url: str) -> None:

@@ -171,6 +171,7 @@ async def test_clients_may_have_to_show_a_certificate(tmp_path: Path) -> None:
                 with pytest.raises(SayItError) as refused:
                     await client.status()
                 assert refused.value.kind is ErrorKind.UNAVAILABLE
+                assert ("--client-certificate" in str(refused.value)) is (own is None)
         async with AsyncClient(
             s.address, root_certificates=roots, client_certificate=roots + key.read_bytes()
         ) as client:

@@ -61,7 +61,8 @@ class SuiteConnection:
         from sayit.client.diagnosis import Cause, diagnose  # noqa: PLC0415 - `sayit --help` needs none
 
         roots = self._read(self.root_certificates)
-        found = diagnose(address, secure=self.tls or bool(roots or self.client_certificate), roots=roots)
+        shows = self.client_certificate is not None
+        found = diagnose(address, secure=self.tls or shows or roots is not None, roots=roots, shows=shows)
         if found is not None and found.cause is Cause.REFUSED:
             raise LocalError("NO_SUITE", address=address)
         if found is not None:

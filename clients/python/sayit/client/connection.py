@@ -213,6 +213,7 @@ class GatewayConnection:
                 secure=settings.secure,
                 roots=settings.root_certificates,
                 server_name=settings.server_name,
+                shows=settings.client_certificate is not None,
             )
         )
         sentences = found.sentences if found else unexplained(settings.address)

@@ -72,12 +72,19 @@ class Cause(Enum):
         ko="{address}은(는) gRPC가 아닌 HTTP/1로 통신합니다. 웹 페이지나 REST API이며, 게이트웨이 포트는 50051입니다.",
     )
 
+    WANTS_CERTIFICATE = Sentence(
+        en="{address} serves clients with a certificate only: give client_certificate or --client-certificate.",
+        ko="{address}은(는) 클라이언트 인증서를 요구합니다. client_certificate(--client-certificate)를 지정해 주세요.",
+    )
+
     @property
     def lasting(self) -> bool:
         """Whether trying again is of no use; a gateway that starts refuses, and a proxy in front of it hangs up."""
         return self not in {Cause.REFUSED, Cause.HANGS_UP}
 
 
+#: What `_asked` finds where a server speaks TLS.
+_TLS_ANSWERS = (None, Cause.WANTS_CERTIFICATE)
 #: Of a gRPC server, or of a proxy, that does not know the method.
 NOT_SAYIT = Sentence(
     en="A server answers at this address that does not know the call: it is no SayIt gateway, or an older one.",
@@ -111,10 +118,12 @@ class Diagnosis:
         )
 
 
-def diagnose(address: str, *, secure: bool, roots: bytes | None = None, server_name: str = "") -> Diagnosis | None:
+def diagnose(
+    address: str, *, secure: bool, roots: bytes | None = None, server_name: str = "", shows: bool = False
+) -> Diagnosis | None:
     """What keeps a client from the gateway at a gRPC target; None if nothing does, or the target is no "host:port".
 
-    Blocks for up to two seconds, rarely more.
+    Blocks for up to two seconds, rarely more. `shows`: the client shows a certificate, which is not shown here.
     """
     host, port = _host_and_port(address)
     if not host:
@@ -123,7 +132,9 @@ def diagnose(address: str, *, secure: bool, roots: bytes | None = None, server_n
     try:
         context = _trusting(roots) if secure else None
         cause, reason = _asked(host, port, context, name)
-        if cause is Cause.HANGS_UP and _asked(host, port, None if secure else _trusting_all(), name)[0] is None:
+        if shows and cause is Cause.WANTS_CERTIFICATE:
+            return None
+        if cause is Cause.HANGS_UP and _asked(host, port, None if secure else _trusting_all(), name)[0] in _TLS_ANSWERS:
             cause = Cause.NO_TLS if secure else Cause.NEEDS_TLS
     except ssl.SSLError:
         cause = Cause.NO_ROOTS
@@ -141,8 +152,10 @@ def _asked(host: str, port: int, context: ssl.SSLContext | None, name: str) -> t
     with socket.create_connection((host, port), _LIMIT_S) as plain:
         try:
             if context:
-                context.wrap_socket(plain, server_hostname=name).close()
-                return None, ""
+                with context.wrap_socket(plain, server_hostname=name) as encrypted:
+                    encrypted.sendall(_HTTP2)
+                    # gRPC's server hangs up after the handshake where a client has shown none.
+                    return (None if encrypted.recv(1) else Cause.WANTS_CERTIFICATE), ""
             plain.sendall(_HTTP2)
             return _of_answer(plain.recv(16)), ""
         except ssl.SSLCertVerificationError as error:

@@ -44,6 +44,9 @@ def check(printed: str) -> None:
     assert saw["formats"]["vtt"].startswith("WEBVTT\n")
     assert saw["formats"]["tsv"].startswith("start\tend\ttext\n")
     assert saw["formats"]["timed.txt"].startswith("[00:00:0")
+    assert saw["formats"]["ass"].startswith("[Script Info]\n")
+    assert saw["formats"]["ttml"].startswith("<?xml")
+    assert saw["formats"]["md"].startswith("**00:00:0")
     assert saw["documents"] == [b"PK\x03\x04".hex(), b"%PDF".hex()]
     assert saw["text"].split()[0] in saw["formats"]["txt"]
     assert (saw["listed"], saw["cancelled"], saw["offset"]) == (True, "cancelled", FILES[0].stat().st_size)

@@ -14,7 +14,7 @@ client = generated.ApiClient(generated.Configuration(host=url))
 jobs, uploads = generated.JobsApi(client), generated.UploadsApi(client)
 audio = Path(short).read_bytes()
 job = jobs.create_job(file=("a.flac", audio), language="en", wait=30)
-texts = {"srt": "srt", "vtt": "vtt", "txt": "txt", "tsv": "tsv", "timed.txt": "timed_txt"}
+texts = {one: one for one in ("srt", "vtt", "ass", "ttml", "txt", "md", "tsv")} | {"timed.txt": "timed_txt"}
 running = jobs.create_job(file=("a.flac", Path(long).read_bytes()), prompt="openapi-generator")
 cancelled = jobs.cancel_job(running.id)
 

@@ -15,11 +15,14 @@ from generated.api.jobs import (  # noqa: E402
     create_job,
     create_job_from_upload,
     get_transcript,
+    get_transcript_ass,
     get_transcript_docx,
+    get_transcript_md,
     get_transcript_pdf,
     get_transcript_srt,
     get_transcript_timed_txt,
     get_transcript_tsv,
+    get_transcript_ttml,
     get_transcript_txt,
     get_transcript_vtt,
     list_jobs,
@@ -40,6 +43,7 @@ def sent(path: str, **fields):
 
 job = sent(short, language="en", wait=30.0)
 texts = {"srt": get_transcript_srt, "vtt": get_transcript_vtt, "txt": get_transcript_txt, "tsv": get_transcript_tsv}
+texts |= {"ass": get_transcript_ass, "ttml": get_transcript_ttml, "md": get_transcript_md}
 texts["timed.txt"] = get_transcript_timed_txt
 running = sent(long, prompt="openapi-python-client")
 cancelled = cancel_job.sync(running.id, client=client)

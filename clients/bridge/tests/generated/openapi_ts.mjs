@@ -17,6 +17,9 @@ const formats = {
   vtt: (await sdk.getTranscriptVtt({ ...options, path })).data,
   txt: (await sdk.getTranscriptTxt({ ...options, path })).data,
   tsv: (await sdk.getTranscriptTsv({ ...options, path })).data,
+  ass: (await sdk.getTranscriptAss({ ...options, path })).data,
+  ttml: (await sdk.getTranscriptTtml({ ...options, path })).data,
+  md: (await sdk.getTranscriptMd({ ...options, path })).data,
   "timed.txt": (await sdk.getTranscriptTimedTxt({ ...options, path })).data,
 };
 const documents = [];

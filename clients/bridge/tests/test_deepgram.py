@@ -120,7 +120,7 @@ async def test_wav_says_what_it_is() -> None:
     """It is passed on without its header; anything else is told, and the connection goes on."""
     wav = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36, b"WAVE", b"fmt ", 16, 1, 2, 8000, 32000, 4, 16, b"data", 0)
     async with bridge() as (url, gateway), connected(url, "model=nova-2-general") as socket:
-        for audio in (b"OggS" + SECOND, wav[:30], b"RIFF"):
+        for audio in (b"Oggs" + SECOND, wav[:30], b"RIFF"):
             await socket.send(audio)
             assert (await received(socket))["code"] == "INVALID_OPTION"
         await socket.send(wav + SECOND)
@@ -128,6 +128,16 @@ async def test_wav_says_what_it_is() -> None:
         config = gateway.config
         asked = (live_pb.LIVE_ENCODING_LINEAR16, 8_000, 2)
         assert (config.encoding, config.sample_rate_hz, config.channels) == asked
+
+
+@pytest.mark.parametrize(("begins", "encoding"), [(b"OggS", "OGG"), (b"\x1a\x45\xdf\xa3", "WEBM")])
+async def test_compressed_audio_says_what_it_is(begins: bytes, encoding: str) -> None:
+    """It is passed on as it is, at the rate that its header says."""
+    async with bridge() as (url, gateway), connected(url, "model=nova-3&sample_rate=16000&channels=1") as socket:
+        await socket.send(begins + SECOND)
+        await until(lambda: bytes(gateway.heard) == begins + SECOND)
+        assert gateway.config.encoding == getattr(live_pb, f"LIVE_ENCODING_{encoding}_OPUS")
+        assert (gateway.config.sample_rate_hz, gateway.config.channels) == (0, 0)
 
 
 async def test_wrong_messages_are_told_and_the_stream_goes_on() -> None:

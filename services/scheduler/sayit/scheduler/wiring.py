@@ -219,6 +219,7 @@ class Wiring:
             filtered=self.hallucination_filter.output,
             room_for_audio=self.admission.audio,
             spend=self.audio_quota.spend,
+            decompress=self.reader.live,
             new_voices=new_voices,
             voice_threshold=self.settings.voice_threshold,
             max_audio_s=self.settings.max_audio_s,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import av
 import grpc
+import numpy as np
 import pytest
 import soundfile
 
@@ -34,6 +37,18 @@ MESSAGE = 3200
 WORD_S = 0.4
 
 
+def opus(pcm: bytes, container: str) -> bytes:
+    """Mono 16 kHz s16le as Opus in Ogg or WebM."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream("libopus", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm, "<i2").reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        for piece in (*av.AudioResampler("s16", "mono", 48_000, 960).resample(frame), None):
+            output.mux(stream.encode(piece))
+    return file.getvalue()
+
+
 class LiveTranscriber:
     """Says the number of every 0.4 s of `SPEECH` that lies in a stretch, whatever is spoken there."""
 
@@ -45,6 +60,8 @@ class LiveTranscriber:
         #: Nothing is answered while it is clear.
         self.awake = asyncio.Event()
         self.awake.set()
+        #: What is answered to a stretch.
+        self.says = said
         #: What is answered instead, if set.
         self.failure: chunk_pb.ChunkFailure | None = None
         #: Set once it is asked for something.
@@ -71,7 +88,7 @@ class LiveTranscriber:
                 continue
             self.asked.set()
             await self.awake.wait()
-            answer = chunk_pb.ServeLiveRequest(output=said(order.decode))
+            answer = chunk_pb.ServeLiveRequest(output=self.says(order.decode))
             if self.failure is not None:
                 failure = chunk_pb.LiveFailure(id=order.decode.id, failure=self.failure)
                 answer = chunk_pb.ServeLiveRequest(failure=failure)

@@ -23,7 +23,16 @@ from sayit.bridge.http.openai.models import resolve
 from sayit.bridge.http.problems import Fault, fault_for, response
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.language_names import AUTO
-from sayit.speech.live import LiveEncoding, LiveEvent, LiveFinished, LiveOptions, LiveSpeech, LiveText, TurnDetection
+from sayit.speech.live import (
+    LiveEncoding,
+    LiveEvent,
+    LiveFinished,
+    LiveOptions,
+    LiveProgress,
+    LiveSpeech,
+    LiveText,
+    TurnDetection,
+)
 from sayit.speech.options import Options
 from sayit.speech.rendering.documents import seconds
 from sayit.speech.transcript import Word
@@ -32,7 +41,10 @@ _ENCODINGS = {
     "linear16": LiveEncoding.LINEAR16,
     "mulaw": LiveEncoding.MULAW,
     "alaw": LiveEncoding.ALAW,
+    "ogg-opus": LiveEncoding.OGG_OPUS,
 }
+#: How compressed audio begins, which says what it is.
+_CONTAINERS = {b"OggS": LiveEncoding.OGG_OPUS, b"\x1a\x45\xdf\xa3": LiveEncoding.WEBM_OPUS}
 #: Families of Deepgram's models; here they stand for the default one.
 _MODELS = frozenset({"nova", "enhanced", "base", "whisper", "general", "meeting", "phonecall", "conversationalai"})
 #: What would have to be answered otherwise and cannot be; false means that it is not asked for.
@@ -66,7 +78,7 @@ class _Query(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    encoding: Literal["linear16", "mulaw", "alaw"] | None = None
+    encoding: Literal["linear16", "mulaw", "alaw", "ogg-opus"] | None = None
     sample_rate: int | None = Field(default=None, ge=8_000, le=48_000)
     channels: int = Field(default=1, ge=1, le=2)
     model: str = ""
@@ -133,11 +145,13 @@ class _Sent:
     live: LiveOptions
     digest: Any
     size: int = 0
+    #: Seconds that were heard of compressed audio.
+    heard_s: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """Its length; 0 for compressed audio."""
-        return self.size / self.live.frame_bytes / self.live.rate_hz if self.live.frame_bytes else 0.0
+        """Its length."""
+        return self.size / self.live.frame_bytes / self.live.rate_hz if self.live.frame_bytes else self.heard_s
 
 
 class _Listen(LiveSocket):
@@ -213,7 +227,12 @@ class _Listen(LiveSocket):
                 transcript = event.committed + event.tentative
                 if transcript:
                     await self.say(self._results(event, transcript, (), event.stability))
+            case LiveProgress() if self._sent is not None:
+                self._sent.heard_s = event.received_samples / self._sent.live.rate_hz
+                await self._tell_utterance_end()
             case LiveFinished():
+                if self._sent is not None:
+                    self._sent.heard_s = event.job.progress.audio_total_s or self._sent.heard_s
                 await self.say(self._metadata())
 
     async def failed(self, fault: Fault) -> None:
@@ -239,7 +258,7 @@ class _Listen(LiveSocket):
             return
         sent = self._sent
         if sent is None:
-            live, audio = _without_header(audio, self._asked.live())
+            live, audio = _named(audio, self._asked.live())
             sent = await self._begin(live)
         sent.digest.update(audio)
         sent.size += len(audio)
@@ -327,17 +346,23 @@ def _word(word: Word) -> dict[str, Any]:
     }
 
 
-def _without_header(audio: bytes, live: LiveOptions) -> tuple[LiveOptions, bytes]:
-    """What WAV says that it is, and its samples.
+def _named(audio: bytes, live: LiveOptions) -> tuple[LiveOptions, bytes]:
+    """What audio says that it is, Opus in Ogg or WebM as it is, or WAV without its header.
 
     Raises:
-        SayItError: INVALID_OPTION, if it is no WAV, or none of 16-bit samples, µ-law or A-law.
+        SayItError: INVALID_OPTION, if it is neither, or WAV without 16-bit samples, µ-law or A-law.
     """
+    if (container := _CONTAINERS.get(audio[:4])) is not None:
+        return replace(live, encoding=container, sample_rate_hz=0, channels=0).checked(), audio
     form, data = audio.find(b"fmt "), audio.find(b"data")
     kind, channels, rate_hz, bits = 0, 0, 0, 0
     if audio.startswith(b"RIFF") and 0 < form <= data - 24:
         kind, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", audio, form + 8)
     encoding = {(1, 16): LiveEncoding.LINEAR16, (7, 8): LiveEncoding.MULAW, (6, 8): LiveEncoding.ALAW}.get((kind, bits))
     if encoding is None:
-        raise SayItError(ErrorKind.INVALID_OPTION, field="encoding", reason="audio that does not name one must be WAV")
+        raise SayItError(
+            ErrorKind.INVALID_OPTION,
+            field="encoding",
+            reason="audio that does not name one must be WAV, or Opus in Ogg or WebM",
+        )
     return replace(live, encoding=encoding, sample_rate_hz=rate_hz, channels=channels).checked(), audio[data + 8 :]

@@ -97,8 +97,6 @@ def job_request(config: service_pb.JobConfig) -> JobRequest:
 
 def _checked(options: LiveOptions) -> LiveOptions:
     options = options.checked()
-    if options.encoding.compressed:
-        raise SayItError(ErrorKind.INVALID_OPTION, field="encoding", reason="not taken here yet; send PCM or G.711")
     if options.rate_hz % _RATE_STEP_HZ:
         reason = f"no multiple of {_RATE_STEP_HZ}"
         raise SayItError(ErrorKind.INVALID_OPTION, field="sample_rate_hz", reason=reason)
@@ -121,7 +119,7 @@ async def _read(messages: AsyncIterator[pb.StreamingRecognizeRequest], session: 
                 await session.commit()
             elif message.command == pb.LIVE_COMMAND_FINISH:
                 finished = True
-                session.finish()
+                await session.finish()
             elif message.command != pb.LIVE_COMMAND_KEEP_ALIVE:
                 raise _invalid("command", "there is no such command")
         if not finished:

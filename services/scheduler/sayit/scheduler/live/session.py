@@ -20,6 +20,7 @@ from sayit.chassis import background_tasks, telemetry
 from sayit.scheduler.jobs.live import LiveRecord
 from sayit.scheduler.jobs.records import ChunkOutput, PartRecord
 from sayit.scheduler.live.audio import LiveAudio
+from sayit.scheduler.live.compressed import CompressedAudio
 from sayit.scheduler.live.conversation import (
     Action,
     Cancel,
@@ -31,14 +32,14 @@ from sayit.scheduler.live.conversation import (
 )
 from sayit.scheduler.live.decoding import Decoding, DecodingResult
 from sayit.scheduler.live.recording import Recording
-from sayit.scheduler.live.sessions import OPTIONS, LeaseLostError, LiveParts
+from sayit.scheduler.live.sessions import OPTIONS, LeaseLostError, LiveParts, why_lost
 from sayit.scheduler.live.texts import Texts
 from sayit.scheduler.live.transcribers import Seat
 from sayit.scheduler.live.turns import TurnConfig
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
-from sayit.speech.live import LiveEvent, LiveFinished, LiveProgress, LiveSpeech, LiveStarted
+from sayit.speech.live import LiveEvent, LiveFinished, LiveOptions, LiveProgress, LiveSpeech, LiveStarted
 
 #: Audio that is heard at once, so that nothing else waits for it.
 _HEARD_BYTES = samples_of(0.5) * SAMPLE_BYTES
@@ -79,7 +80,9 @@ class Session:
         self._seat = seat
         self._attended = attended
         self._options = OPTIONS.validate_json(record.options)
-        self._audio = LiveAudio(self._options)
+        compressed = self._options.encoding.compressed
+        self._compressed = CompressedAudio(parts.decompress) if compressed and attended else None
+        self._audio = LiveAudio(LiveOptions() if compressed else self._options)
         self._recording = Recording(
             objects=parts.objects, uploads=parts.uploads, upload_id=self._job.upload_id, stored=record.received
         )
@@ -93,15 +96,9 @@ class Session:
         self._outcome = "left"
         #: Why the call ends, where that is an error.
         self._error: SayItError | None = None
-        turns = self._options.turn_detection
-        silence = {} if turns.silence_s is None else {"silence_s": turns.silence_s}
-        threshold = parts.voice_threshold if turns.threshold is None else turns.threshold
-        self._conversation = Conversation(
-            parts.new_voices(),
-            TurnConfig(off=turns.off, threshold=threshold, **silence),
-            self._texts.state,
-            interim=attended and self._options.interim_results,
-        )
+        turns = TurnConfig.of(self._options.turn_detection, parts.voice_threshold)
+        interim = attended and self._options.interim_results
+        self._conversation = Conversation(parts.new_voices(), turns, self._texts.state, interim=interim)
         #: Samples that come again although the conversation has them behind it.
         self._again = max(0, self._texts.state.start_sample - self._recording.samples)
 
@@ -114,15 +111,21 @@ class Session:
 
     async def hear(self, data: bytes) -> None:
         """Takes audio as the client sends it; waits while too much has no text yet."""
-        await self._do(partial(self._arrived, data))
+        if self._compressed is None:
+            await self._do(partial(self._arrived, data))
+        else:
+            await self._compressed.put(data)
 
     async def commit(self) -> None:
         """The utterance ends here; waits as `hear` does."""
         await self._do(self._commit)
 
-    def finish(self) -> None:
+    async def finish(self) -> None:
         """All audio was sent."""
-        self._mailbox.put_nowait(self._end_audio)
+        if self._compressed is None:
+            self._mailbox.put_nowait(self._end_audio)
+        else:
+            await self._compressed.put(None)
 
     def leave(self, error: SayItError | None = None) -> None:
         """The call has ended, or is to end with this error; once it is finished the session goes on without it."""
@@ -197,7 +200,7 @@ class Session:
                     await self._parts.jobs.return_lease(self._job.id, self._owner, not_before_s=time.time())
         if not kept:
             self._outcome = "lost"
-            raise await self._why_lost()
+            raise await why_lost(self._parts.jobs, self._job)
 
     def _leave_seat(self) -> None:
         if self._outcome == "left" and self._attended:
@@ -209,21 +212,11 @@ class Session:
         self._mailbox.put_nowait(work)
         await self._room.wait()
 
-    async def _why_lost(self) -> SayItError:
-        try:
-            job = await self._parts.jobs.get_job(self._job.tenant, self._job.id)
-        except SayItError as error:
-            return error
-        if job.state is JobState.CANCELLED:
-            return SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
-        if job.state is JobState.FAILED:
-            return SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
-        reason = "another call goes on with this session"
-        return SayItError(ErrorKind.INVALID_ARGUMENT, field="resume_job_id", reason=reason)
-
     async def _work(self, seat: Seat) -> None:
         self._decoding = Decoding(self._job, self._parts.limits, seat, self._decoded)
         beside = [asyncio.create_task(each) for each in (seat.reserve(), self._ticks(), self._write_all())]
+        if self._compressed is not None:
+            beside.append(asyncio.create_task(self._decompress(self._compressed)))
         try:
             async for pcm in self._recording.behind(self._texts.state.start_sample):
                 await self._heard(pcm)
@@ -251,7 +244,11 @@ class Session:
         except Exception as error:  # noqa: BLE001 - the session must not wait for a writer that is gone
             self._mailbox.put_nowait(partial(_fail, error))
         else:
-            self._mailbox.put_nowait(_nothing)
+            self._mailbox.put_nowait(partial(asyncio.sleep, 0))  # wakes the session's task
+
+    async def _decompress(self, compressed: CompressedAudio) -> None:
+        error = await compressed.decode(lambda pcm: self._do(partial(self._arrived, pcm)))
+        self._mailbox.put_nowait(partial(self._decompressed, error))
 
     async def _ticks(self) -> None:
         while True:
@@ -293,6 +290,14 @@ class Session:
         if not self._finishing:
             await self._take(self._audio.flush())
             await self._finish_conversation()
+
+    async def _decompressed(self, error: SayItError | None) -> None:
+        """Compressed audio has ended. What is damaged ends a session with what was heard before."""
+        if error is not None and not self._recording.received:
+            await self._parts.jobs.fail_job(self._job.id, error)
+            raise error
+        self._error = self._error or error
+        await self._end_audio()
 
     async def _finish_conversation(self) -> None:
         self._finishing = True
@@ -392,7 +397,3 @@ class Session:
 
 async def _fail(error: Exception) -> None:
     raise error
-
-
-async def _nothing() -> None:
-    """Wakes the session's task."""

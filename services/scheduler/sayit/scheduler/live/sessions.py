@@ -20,8 +20,9 @@ from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.live import LiveRecord
+from sayit.scheduler.jobs.live import WAV_HEADER_BYTES, LiveRecord
 from sayit.scheduler.jobs.records import ChunkOutput, JobRecord
+from sayit.scheduler.live.compressed import Decompress
 from sayit.scheduler.live.transcribers import LiveTranscribers, Seat
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState
@@ -44,6 +45,20 @@ class LeaseLostError(Exception):
     """Another call has the session, or it has ended."""
 
 
+async def why_lost(jobs: JobStore, lost: JobRecord) -> SayItError:
+    """What a call is told that has lost its session."""
+    try:
+        job = await jobs.get_job(lost.tenant, lost.id)
+    except SayItError as error:
+        return error
+    if job.state is JobState.CANCELLED:
+        return SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
+    if job.state is JobState.FAILED:
+        return SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
+    reason = "another call goes on with this session"
+    return SayItError(ErrorKind.INVALID_ARGUMENT, field="resume_job_id", reason=reason)
+
+
 @dataclass(kw_only=True, eq=False)
 class LiveParts:
     """What sessions work with."""
@@ -64,6 +79,8 @@ class LiveParts:
     room_for_audio: Callable[[str], Awaitable[None]]
     #: Counts seconds of a tenant's audio.
     spend: Callable[[str, float], Awaitable[None]]
+    #: Decodes compressed audio.
+    decompress: Decompress
     #: Makes the voice detector of one session.
     new_voices: Callable[[], Voices]
     #: Least probability of a voice, where a session does not say.
@@ -86,8 +103,8 @@ class Sessions:
         Who goes on is not refused for want of room: it was admitted once, and its place was kept.
 
         Raises:
-            SayItError: JOB_NOT_FOUND, for another tenant's, too; INVALID_ARGUMENT for a job that is no live session;
-                JOB_CANCELLED, JOB_FAILED.
+            SayItError: JOB_NOT_FOUND, for another tenant's, too; INVALID_ARGUMENT for a job that is no live session, or
+                one of compressed audio that has begun; JOB_CANCELLED, JOB_FAILED.
         """
         owner = secrets.token_hex(8)
         record = await self.parts.live.take(who.tenant, job_id, owner, until_s=self.parts.leasing.until_s())
@@ -143,4 +160,12 @@ class Sessions:
             raise SayItError(ErrorKind.JOB_CANCELLED, job_id=job.id)
         if job.state is JobState.FAILED:
             raise SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
+        if (
+            attended
+            and job.state is JobState.RECEIVING
+            and record.received > WAV_HEADER_BYTES
+            and OPTIONS.validate_json(record.options).encoding.compressed
+        ):
+            reason = "a session of compressed audio cannot be resumed"
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="resume_job_id", reason=reason)
         return Session(self.parts, record, owner, seat, attended=attended)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sayit.scheduler.jobs.records import SampleSpan
 from sayit.speech.audio import samples_of
+from sayit.speech.live import TurnDetection
 
 #: Samples of a frame: 32 ms.
 FRAME = 512
@@ -44,6 +45,15 @@ class TurnConfig:
     threshold: float = 0.5
     #: Silence that ends an utterance.
     silence_s: float = 0.5
+
+    @classmethod
+    def of(cls, asked: TurnDetection, threshold: float) -> TurnConfig:
+        """What a session asks for; the installation's threshold where it does not say."""
+        return cls(
+            off=asked.off,
+            threshold=threshold if asked.threshold is None else asked.threshold,
+            silence_s=cls.silence_s if asked.silence_s is None else asked.silence_s,
+        )
 
 
 class TurnKind(Enum):

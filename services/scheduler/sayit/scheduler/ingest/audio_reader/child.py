@@ -1,8 +1,8 @@
 """The process that decodes one file: `python -I -m sayit.scheduler.ingest.audio_reader.child LIMITS`.
 
-LIMITS is DecodeLimits as JSON. Standard input is the control socket, which carries one byte, `frames.MIX` or
-`frames.SPLIT`, with the open file; when it is closed, the parent no longer waits. Standard output takes the frames of
-`frames`.
+LIMITS is DecodeLimits as JSON. Standard input is the control socket, which carries one byte, `frames.MIX`,
+`frames.SPLIT` or `frames.LIVE`, with the open file; when it is closed, the parent no longer waits. Standard output
+takes the frames of `frames`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import os
 import socket
 import struct
 import sys
+from functools import partial
 from typing import BinaryIO
 
 from sayit.scheduler.ingest.audio_reader import frames, sandbox
-from sayit.scheduler.ingest.audio_reader.demux import read_audio
+from sayit.scheduler.ingest.audio_reader.demux import read_audio, read_live
 from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.speech.errors import ErrorKind, SayItError
 
@@ -38,7 +39,7 @@ def main() -> int:
             return 0  # the pool closed without having needed this child
         with os.fdopen(descriptors[0], "rb", buffering=0) as file:
             sandbox.lock_down(_CONTROL_FD, memory_mb=limits.memory_mb)
-            _send(_read(file, limits, split=request == frames.SPLIT))
+            _send(_read(file, limits, request))
     except (BrokenPipeError, ConnectionError):
         return 0  # the parent is gone or no longer waits
     return 0
@@ -53,15 +54,15 @@ def _load_all() -> None:
     read_audio(io.BytesIO(head + bytes(4_000)), MediaLimits(), lambda _: None)
 
 
-def _read(file: BinaryIO, limits: MediaLimits, *, split: bool) -> bytes:
+def _read(file: BinaryIO, limits: MediaLimits, request: bytes) -> bytes:
     """Decodes the file and returns the frame that concludes it."""
+    read = read_live if request == frames.LIVE else partial(read_audio, split=request == frames.SPLIT)
     try:
-        summary = read_audio(
+        summary = read(
             file,
             limits,
             lambda block: _send(frames.pack(frames.AUDIO, block)),
             lambda seconds, channels: _send(frames.pack_begin(seconds, channels)),
-            split=split,
         )
         return frames.pack_summary(summary)
     except SayItError as error:

@@ -6,7 +6,7 @@ no timestamp, no reference to anything outside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ import av.error
 from av.stream import Discard
 
 from sayit.scheduler.ingest.audio_reader import tracks
+from sayit.scheduler.ingest.audio_reader.blocks import BLOCK_BYTES, Begin, Blocks, Sink
 from sayit.scheduler.ingest.audio_reader.limits import (
     CHANNELS_CHANGED,
     CORRUPT_PACKETS,
@@ -29,11 +30,7 @@ from sayit.scheduler.ingest.audio_reader.parts import EmptyChunks, FilePart, Par
 from sayit.scheduler.ingest.audio_reader.resampler import Resampler
 from sayit.scheduler.ingest.audio_reader.timeline import Timeline
 from sayit.scheduler.ingest.audio_reader.truncation import declared_s, is_cut_short
-from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from sayit.speech.errors import ErrorKind, SayItError
-
-#: Bytes of the longest block handed to the sink: one second of one channel.
-BLOCK_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 
 #: The demuxers a file may meet. Not in the list and never tried: playlists, SDP, concat scripts, image sequences.
 FORMATS = "mp3,flac,wav,w64,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,amr,asf,au,avi,caf,flv,mpeg,mpegts"
@@ -53,6 +50,12 @@ _CONTAINER_OPTIONS = {
     "max_streams": "64",
     "probesize": "1048576",  # five times this by default, which a large WAV makes it read for nothing
 }
+#: Of live audio: only what browsers and phones send is taken.
+_LIVE_OPTIONS = {"format_whitelist": "ogg,matroska,webm", "codec_whitelist": "opus,libopus", "probesize": "65536"}
+#: How it begins; FFmpeg would wait for more of anything else.
+_LIVE_BEGINNINGS = (b"OggS", b"\x1a\x45\xdf\xa3")
+#: Bytes that are read of it at once, at most.
+_LIVE_BYTES = 4_096
 #: How files begin whose container is one of these, whatever is wrong with the rest.
 _BEGINNINGS = (
     *(b"riff", b"RF64", b"fLaC", b"OggS", b"ID3", b"\x1a\x45\xdf\xa3", b"caff", b".snd", b"#!AMR"),
@@ -69,10 +72,6 @@ _SOUND_ALONE = frozenset({"aiff", "au", "caf", "w64", "wav"})
 _UNREAD_BYTES = 65_536
 #: Read errors in a row after which the rest of a file is given up.
 _MAX_READ_ERRORS = 16
-
-Sink = Callable[[bytes], None]
-#: Takes, before any audio, the seconds that the file says it has, if it says so, and the channels in the blocks.
-Begin = Callable[[float | None, int], None]
 
 
 def read_audio(
@@ -114,17 +113,63 @@ def read_audio(
     return reading.finish()
 
 
+def read_live(file: BinaryIO, limits: MediaLimits, sink: Sink, begin: Begin) -> AudioSummary:
+    """Decodes Opus in Ogg or WebM as it arrives.
+
+    Args:
+        file: a pipe; reading waits for what comes.
+        limits: as for `read_audio`.
+        sink: takes blocks of a tenth of a second.
+        begin: see `Begin`.
+
+    Raises:
+        SayItError: as `read_audio`.
+    """
+    reading = _Reading(limits, sink, begin, split=False, block_bytes=BLOCK_BYTES // 10)
+    options = _CONTAINER_OPTIONS | _LIVE_OPTIONS
+    head = file.read(4)
+    while 0 < len(head) < 4 and (more := file.read(4 - len(head))):
+        head += more
+    if head not in _LIVE_BEGINNINGS:
+        raise SayItError(ErrorKind.INVALID_FORMAT, cause=f"begins with {head!r}")
+    try:
+        with av.open(
+            _Begun(file, head), mode="r", container_options=options, buffer_size=_LIVE_BYTES, io_open=_refuse
+        ) as container:
+            stream = _usable(container)[0]
+            stream.codec_context.thread_count = 1
+            reading.frames(container, stream, _Reader(container, stream, limits, None, None))
+    except (av.error.FFmpegError, PermissionError, ValueError) as error:
+        raise SayItError(ErrorKind.INVALID_FORMAT, cause=str(error)) from error
+    return reading.finish()
+
+
+class _Begun:
+    """A pipe of which the beginning was read."""
+
+    def __init__(self, file: BinaryIO, head: bytes) -> None:
+        self._file = file
+        self._head = head
+
+    def read(self, size: int) -> bytes:
+        """What comes next, at most so much."""
+        head, self._head = self._head, b""
+        return head or self._file.read(size)
+
+
 class _Reading:
     """A file that is being decoded, container by container."""
 
-    def __init__(self, limits: MediaLimits, sink: Sink, begin: Begin, *, split: bool) -> None:
+    def __init__(
+        self, limits: MediaLimits, sink: Sink, begin: Begin, *, split: bool, block_bytes: int = BLOCK_BYTES
+    ) -> None:
         #: The file's own parameters, by its first frame.
         self.first: AudioSummary | None = None
         self.warnings: set[str] = set()
         self._limits = limits
         self._begin = begin
         self._split = split
-        self._output = _Output(limits, sink)
+        self._output = Blocks(limits, sink, block_bytes)
         self._resampler = Resampler()
 
     def part(self, file: BinaryIO, part: FilePart) -> None:
@@ -151,7 +196,7 @@ class _Reading:
                 other.discard = Discard["all"]
         empty = EmptyChunks(content, stream.index) if container.format.name == "avi" else None
         reader = _Reader(container, stream, self._limits, self.first, empty)
-        end_s = self._frames(container, stream, reader)
+        end_s = self.frames(container, stream, reader)
         byte_rate = (stream.codec_context.bit_rate or 0) / 8
         if (part.missing and part.missing > byte_rate / 2) or is_cut_short(
             container, stream, content, end_s=end_s, damaged_end=reader.corrupt_at_end > 0
@@ -173,7 +218,7 @@ class _Reading:
             self.warnings.add(CHANNELS_CHANGED)
         return replace(self.first, samples=self._output.samples, warnings=tuple(sorted(self.warnings)))
 
-    def _frames(self, container: Any, stream: Any, reader: _Reader) -> float:
+    def frames(self, container: Any, stream: Any, reader: _Reader) -> float:
         """Decodes a stream; returns where its audio ends, in seconds from the container's start."""
         output, resampler = self._output, self._resampler
         origin_s = None if container.start_time is None else container.start_time / av.time_base
@@ -323,41 +368,3 @@ class _Reader:
             raise SayItError(ErrorKind.UNSUPPORTED_AUDIO, cause=f"{rate} Hz, {channels} channels")
         self.corrupt_at_end += 1
         return False
-
-
-class _Output:
-    """Cuts audio into blocks, and ends the decoding where the audio exceeds the limit."""
-
-    def __init__(self, limits: MediaLimits, sink: Sink) -> None:
-        #: Samples of each channel taken so far.
-        self.samples = 0
-        #: Channels in the audio taken; set before any comes.
-        self.channels = 1
-        self._max_samples = int(limits.max_audio_s * SAMPLE_RATE_HZ)
-        self._sink = sink
-        self._pending = bytearray()
-
-    def audio(self, pcm: bytes) -> None:
-        """Takes s16le audio of any length."""
-        self.samples += len(pcm) // (SAMPLE_BYTES * self.channels)
-        if self.samples > self._max_samples:
-            raise SayItError(ErrorKind.AUDIO_TOO_LONG)
-        self._pending += pcm
-        whole = BLOCK_BYTES - BLOCK_BYTES % (SAMPLE_BYTES * self.channels)
-        while len(self._pending) >= whole:
-            self._sink(bytes(self._pending[:whole]))
-            del self._pending[:whole]
-
-    def silence(self, seconds: float) -> None:
-        """Takes so much silence, a block at a time."""
-        left = round(seconds * SAMPLE_RATE_HZ)
-        while left > 0:
-            count = min(left, SAMPLE_RATE_HZ)
-            self.audio(bytes(count * SAMPLE_BYTES * self.channels))
-            left -= count
-
-    def finish(self) -> None:
-        """Hands over the last, shorter block."""
-        if self._pending:
-            self._sink(bytes(self._pending))
-            self._pending.clear()

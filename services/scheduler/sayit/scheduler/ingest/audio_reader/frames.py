@@ -22,9 +22,10 @@ from sayit.scheduler.ingest.audio_reader.limits import WARNINGS, AudioSummary
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from sayit.speech.errors import ErrorKind, SayItError
 
-#: What comes with the file: its channels are to be mixed, or delivered side by side.
+#: What comes with the file: its channels are to be mixed, or delivered side by side; or it is a pipe of live audio.
 MIX = b"F"
 SPLIT = b"S"
+LIVE = b"L"
 READY = b"R"
 BEGIN = b"B"
 AUDIO = b"A"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -74,18 +75,52 @@ class AudioReaderPool:
         """
         descriptor = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            child = await self._take(descriptor, split=split)
+            child = await self._take(descriptor, frames.SPLIT if split else frames.MIX)
         finally:
             os.close(descriptor)
+        async with self._at_work(child):
+            yield AudioStream(child, self._limits, split=split)
+
+    @contextlib.asynccontextmanager
+    async def live(self) -> AsyncIterator[tuple[asyncio.StreamWriter, AudioStream]]:
+        """Decodes compressed live audio for as long as the context is open: what is written, and what comes of it.
+
+        Raises:
+            SayItError: as `read`. Writing raises ConnectionError once the child has ended; iterating says why.
+        """
+        reading, writing = os.pipe()
+        try:
+            child = await self._take(reading, frames.LIVE)
+        except BaseException:
+            os.close(writing)
+            raise
+        finally:
+            os.close(reading)
+        loop = asyncio.get_running_loop()
+        async with self._at_work(child):
+            transport, protocol = await loop.connect_write_pipe(
+                asyncio.streams.FlowControlMixin, os.fdopen(writing, "wb", buffering=0)
+            )
+            try:
+                # How long the client takes to speak is not held against its audio.
+                limits = replace(self._limits, wall_s=math.inf)
+                yield asyncio.StreamWriter(transport, protocol, None, loop), AudioStream(child, limits, split=False)
+            finally:
+                if not transport.is_closing():
+                    transport.abort()
+
+    @contextlib.asynccontextmanager
+    async def _at_work(self, child: Child) -> AsyncIterator[None]:
+        """Starts the next child, and ends this one."""
         try:
             asyncio.get_running_loop().call_later(_SPARE_AFTER_S, self._start_spare)
-            yield AudioStream(child, self._limits, split=split)
+            yield
         finally:
             child.kill()
             # Shielded: a cancelled caller leaves at once, and the pool still collects its child.
             await asyncio.shield(self._end(child.collect()))
 
-    async def _take(self, descriptor: int, *, split: bool) -> Child:
+    async def _take(self, descriptor: int, request: bytes) -> Child:
         """The warm child, or a new one, with the file handed over."""
         cause = ""
         for _ in range(_START_ATTEMPTS):
@@ -100,7 +135,7 @@ class AudioReaderPool:
                 cause = str(error)
                 continue
             try:
-                child.send(descriptor, split=split)
+                child.send(descriptor, request)
             except ChildFailedError as error:  # it ended while it waited
                 cause = str(error)
                 child.kill()
@@ -203,7 +238,8 @@ class AudioStream:
         allowed_s = self._limits.wall_s + self._limits.wall_per_audio_s * seconds_of(self._samples)
         began = time.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, allowed_s - self._waited_s)):
+            left_s = max(0.0, allowed_s - self._waited_s)
+            async with asyncio.timeout(None if left_s == math.inf else left_s):
                 return await self._child.receive()
         except TimeoutError:
             cause = f"no more than {seconds_of(self._samples):.1f} s of audio after {allowed_s:.1f} s of waiting"

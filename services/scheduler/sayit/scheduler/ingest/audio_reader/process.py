@@ -94,14 +94,14 @@ class Child:
         if kind != frames.READY:
             raise ChildFailedError(f"frame {kind!r} before a file was sent")
 
-    def send(self, descriptor: int, *, split: bool) -> None:
-        """Hands over the open file, its channels to be split or mixed; the caller keeps its own descriptor.
+    def send(self, descriptor: int, request: bytes) -> None:
+        """Hands over the open file with `frames.MIX`, `SPLIT` or `LIVE`; the caller keeps its own descriptor.
 
         Raises:
             ChildFailedError: the child is gone.
         """
         try:
-            socket.send_fds(self._control, [frames.SPLIT if split else frames.MIX], [descriptor])
+            socket.send_fds(self._control, [request], [descriptor])
         except OSError as error:
             raise ChildFailedError(f"no longer there: {error}", interrupted=True) from error
 

@@ -88,7 +88,7 @@ def finished(page: Page) -> str:
 
 def shown_text(page: Page) -> str:
     """The words on the page, in one line."""
-    return " ".join(page.locator(".word").all_inner_texts())
+    return " ".join(page.locator(".word").all_text_contents())
 
 
 def keep_headers(page: Page, path: str, name: str) -> list[str]:

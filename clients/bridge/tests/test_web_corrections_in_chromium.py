@@ -42,7 +42,7 @@ def correct(page: Page, place: int, text: str) -> None:
 
 def words(page: Page) -> list[str]:
     """As they are shown."""
-    return page.locator(".word").all_inner_texts()
+    return page.locator(".word").all_text_contents()
 
 
 @pytest.fixture

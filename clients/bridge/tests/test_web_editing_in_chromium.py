@@ -90,7 +90,7 @@ def test_keys_without_alt_work_beside_fields_and_can_be_switched_off(page: Page)
 def test_corrections_and_replacements_are_undone_step_by_step_and_redone(page: Page) -> None:
     """A replacement of all matches is one step; matches across words are one text; undoing all is a step, too."""
     open_recording(page)
-    before = page.locator(".word").all_inner_texts()
+    before = page.locator(".word").all_text_contents()
     page.locator(".word").nth(0).dblclick()
     page.keyboard.type("Zero")
     page.keyboard.press("Tab")
@@ -98,7 +98,7 @@ def test_corrections_and_replacements_are_undone_step_by_step_and_redone(page: P
     page.keyboard.type("One")
     page.keyboard.press("Enter")
     corrected = ["Zero", "One", *before[2:]]
-    assert page.locator(".word").all_inner_texts() == corrected
+    assert page.locator(".word").all_text_contents() == corrected
 
     page.get_by_role("searchbox").fill(f"ne {before[2][:2]}")
     page.get_by_role("button", name="Replace …").click()
@@ -110,18 +110,18 @@ def test_corrections_and_replacements_are_undone_step_by_step_and_redone(page: P
 
     page.get_by_role("heading", level=1).click()
     page.keyboard.press("Control+z")
-    assert page.locator(".word").all_inner_texts() == corrected
+    assert page.locator(".word").all_text_contents() == corrected
     page.keyboard.press("Control+z")
-    assert page.locator(".word").all_inner_texts() == ["Zero", *before[1:]]
+    assert page.locator(".word").all_text_contents() == ["Zero", *before[1:]]
     page.keyboard.press("Control+Shift+z")
-    assert page.locator(".word").all_inner_texts() == corrected
+    assert page.locator(".word").all_text_contents() == corrected
     page.get_by_role("button", name="Undo all").click()
-    assert page.locator(".word").all_inner_texts() == before
+    assert page.locator(".word").all_text_contents() == before
     page.get_by_role("button", name="Undo", exact=True).click()
-    assert page.locator(".word").all_inner_texts() == corrected
+    assert page.locator(".word").all_text_contents() == corrected
     page.reload()
     finished(page)
-    assert page.locator(".word").all_inner_texts() == corrected
+    assert page.locator(".word").all_text_contents() == corrected
 
 
 def test_words_that_the_model_was_not_sure_of_can_be_marked_and_walked_to(page: Page, bridge_url: str) -> None:

@@ -185,7 +185,7 @@ def test_search_counts_and_walks_through_the_matches(page: Page) -> None:
     """Ignoring case and across words; Enter goes on, and round."""
     upload(page, "en-8s.flac")
     finished(page)
-    words = page.locator(".word").all_inner_texts()
+    words = page.locator(".word").all_text_contents()
     wanted = f"{words[1].upper()} {words[2]}"
     count = " ".join(words).lower().count(wanted.lower())
     page.get_by_role("searchbox").fill(wanted)

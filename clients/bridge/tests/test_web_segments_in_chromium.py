@@ -31,13 +31,19 @@ def job(page: Page, service: httpx.Client) -> Iterator[str]:
     service.delete(f"/v1/jobs/{made}")
 
 
+#: Text that was laid out anew can be read when it is drawn.
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 def paragraphs(page: Page) -> list[str]:
     """Their words, with single spaces."""
+    page.evaluate(DRAWN)
     return [" ".join(text.split()) for text in page.locator(".paragraph p:not(.speaker)").all_inner_texts()]
 
 
 def rows(page: Page) -> list[str]:
     """The segments while they are edited: the speaker in front, then the words."""
+    page.evaluate(DRAWN)
     return [" ".join(text.split()) for text in page.locator(".segment").all_inner_texts()]
 
 
@@ -53,7 +59,7 @@ def name(page: Page, row: int, speaker: str, where: str) -> None:
 
 def test_a_paragraph_is_split_named_and_joined_again(page: Page, job: str, service: httpx.Client) -> None:
     """By the button beside a word and by keys; every form of the transcript has it, each step is undone and redone."""
-    words = page.locator(".word").all_inner_texts()
+    words = page.locator(".word").all_text_contents()
     model = service.get(f"/v1/jobs/{job}/transcript?version=0").json()["segments"]
     page.locator(".word").nth(2).dblclick()
     page.keyboard.type("Third")
@@ -82,7 +88,7 @@ def test_a_paragraph_is_split_named_and_joined_again(page: Page, job: str, servi
 
     page.reload()
     finished(page)
-    assert page.locator(".speaker").all_inner_texts() == ["Lee", "Mina Kim", "Lee"]
+    assert page.locator(".speaker").all_text_contents() == ["Lee", "Mina Kim", "Lee"]
     assert paragraphs(page) == [first, second, " ".join(others)]
     page.locator(".word").nth(2).focus()
     page.keyboard.press("Control+Enter")
@@ -92,12 +98,12 @@ def test_a_paragraph_is_split_named_and_joined_again(page: Page, job: str, servi
 
     page.get_by_role("heading", level=1).click()
     page.keyboard.press("Control+z")
-    assert page.locator(".speaker").all_inner_texts() == ["Lee", "Mina Kim", "Lee"]
+    assert page.locator(".speaker").all_text_contents() == ["Lee", "Mina Kim", "Lee"]
     page.keyboard.press("Control+Shift+z")
-    assert page.locator(".speaker").all_inner_texts() == ["Lee"]
+    assert page.locator(".speaker").all_text_contents() == ["Lee"]
     page.get_by_role("button", name="Undo all").click()
     expect(page.locator(".speaker")).to_have_count(0)
-    assert page.locator(".word").all_inner_texts() == words
+    assert page.locator(".word").all_text_contents() == words
     expect(page.locator(".text-saved")).to_have_text(SAVED)
     now = service.get(f"/v1/jobs/{job}/corrections").json()
     assert (now["segments"], now["names"]) == ([], {})
@@ -161,8 +167,11 @@ def test_a_speaker_is_named_here_from_here_or_everywhere(page: Page, bridge_url:
     page.get_by_role("button", name="Copy").click()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == "Park: one\nKim Mina: two\nKim Mina: three\nLee: four"
+    name(page, 0, "", "Only this sentence")
+    assert rows(page)[0] == "Speaker … one"
     expect(page.locator(".text-saved")).to_have_text(SAVED)
     assert {**sent[0]["names"], **sent[-1]["names"]} == {"0": "Park"}
+    assert "-" in [each["speaker"] for each in sent[-1]["segments"]]
 
 
 def test_a_sentence_without_words_is_split_where_the_cursor_is(page: Page, bridge_url: str) -> None:

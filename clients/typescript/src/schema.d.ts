@@ -1993,7 +1993,7 @@ export interface components {
             segment: number;
             /**
              * Speaker
-             * @description Who speaks, in place of the name that `names` has; a line for each part of a split segment.
+             * @description Who speaks, in place of the name that `names` has, `-` for no name; a line for each part of a split segment.
              * @default
              */
             speaker: string;

@@ -86,6 +86,12 @@ def test_single_words_keep_their_times():
     assert times(done) == [("one", 0, 1), ("zwei", 1, 2), ("four", 3, 4)]
 
 
+def test_a_segment_may_have_no_name_although_its_channel_has_one():
+    """A line of a split segment, too."""
+    done = after(SegmentCorrection(segment=0, text="one\ntwo", speaker="-\n"), c0="Kim").segments
+    assert [one.speaker for one in done] == ["", "Kim", "Kim", "Kim"]
+
+
 @pytest.mark.parametrize(
     "change",
     [SegmentCorrection(segment=0, text="one two\n\nthree four"), SegmentCorrection(segment=0, words={2: "\nthree"})],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from sayit.speech.corrections import Corrections, SegmentCorrection, unchanged
+from sayit.speech.corrections import NOBODY, Corrections, SegmentCorrection, unchanged
 from sayit.speech.transcript import Segment, Transcript, Word
 from sayit.speech.word_times import in_order, spread
 
@@ -24,9 +24,8 @@ def corrected(model: Transcript, corrections: Corrections) -> Transcript:
         change = changes.get(segment.id, unchanged(segment.id))
         own = change.speaker.split("\n")
         name = corrections.names.get(str(segment.channel), segment.speaker)
-        parts = [
-            replace(part, speaker=own[min(place, len(own) - 1)] or name) for place, part in _parts(segment, change)
-        ]
+        speakers = ["" if one == NOBODY else one or name for one in own]
+        parts = [replace(part, speaker=speakers[min(place, len(own) - 1)]) for place, part in _parts(segment, change)]
         if change.joined and parts and segment.channel in last:
             place = last[segment.channel]
             found[place] = _joined(found[place], parts.pop(0))

@@ -23,6 +23,10 @@ _CHANNELS = frozenset(map(str, range(65)))
 _NAMED_SEGMENTS = 10
 
 
+#: In place of a speaker: none, although the channel has a name.
+NOBODY = "-"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SegmentCorrection:
     """What a segment of the model's transcript is instead; by default as the model wrote it."""
@@ -36,8 +40,8 @@ class SegmentCorrection:
     words: Mapping[int, str] = field(default_factory=dict)
     #: Whether it continues the segment before it in its channel.
     joined: bool = False
-    #: Who speaks, in place of the name that `names` has; a line for each part of a split segment, empty for that name.
-    #: The last one is also for the parts after it.
+    #: Who speaks, in place of the name that `names` has; a line for each part of a split segment, empty for that name,
+    #: "-" for none. The last one is also for the parts after it.
     speaker: str = ""
 
 

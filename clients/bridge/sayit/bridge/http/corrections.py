@@ -46,7 +46,8 @@ class SegmentCorrectionDocument(Document):
     speaker: str = Field(
         default="",
         max_length=MAX_TEXT_CHARS,
-        description="Who speaks, in place of the name that `names` has; a line for each part of a split segment.",
+        description="Who speaks, in place of the name that `names` has, `-` for no name; a line for each part of a "
+        "split segment.",
     )
 
 

@@ -977,7 +977,7 @@ class SegmentCorrection(_message.Message):
     """Whether it continues the segment before it in its channel."""
     speaker: _builtins.str
     """Who speaks, in place of the name that `names` has; where the segment is split, a line for each part, empty for that
-    name. The last one is also for the parts after it.
+    name, "-" for none. The last one is also for the parts after it.
     """
     @_builtins.property
     def words(self) -> _containers.ScalarMap[_builtins.int, _builtins.str]:

@@ -57,8 +57,12 @@ export function laid(model, edits) {
  * @param {Edits} edits
  */
 function speakerOf(segment, of, part, edits) {
-  return ownSpeaker(of, part, edits) || edits.get(speakerKey(channelAsSegment(segment.channel))) || segment.speaker;
+  const own = ownSpeaker(of, part, edits);
+  return own === NOBODY ? "" : own || edits.get(speakerKey(channelAsSegment(segment.channel))) || segment.speaker;
 }
+
+/** In place of a name: none, although the channel has one. */
+const NOBODY = "-";
 
 /**
  * The name that a part has for itself, empty for none.
@@ -275,7 +279,7 @@ export function named(model, edits, all, at, name, reach) {
     const without = joinedNames(names) ?? "";
     now.set(speakerKey(of), without);
     if (speakerOf(model[of], of, part, now) === name) continue; // it is the channel's
-    names[part] = name;
+    names[part] = name || NOBODY;
     now.set(speakerKey(of), joinedNames(names) ?? "");
   }
   return [...now].filter(([key, text]) => text !== (edits.get(key) ?? "")).map(([place, text]) => ({ place, text: text || undefined }));

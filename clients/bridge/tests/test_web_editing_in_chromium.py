@@ -137,7 +137,7 @@ def test_words_that_the_model_was_not_sure_of_can_be_marked_and_walked_to(page: 
     page.get_by_role("button", name="Mark unsure words").click()
     page.reload()
     expect(page.get_by_role("button", name="Mark unsure words")).to_have_attribute("aria-pressed", "true")
-    assert page.locator(".show-unsure .word.unsure").all_inner_texts() == ["perhaps", "maybe"]
+    assert page.locator(".show-unsure .word.unsure").all_text_contents() == ["perhaps", "maybe"]
     assert page.locator(".word.unsure").first.get_attribute("title") == "40% sure"
     page.keyboard.press("u")
     page.keyboard.press("e")

@@ -160,13 +160,13 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
         served = httpx.get(f"{bridge_url}/v1/jobs/{job}/transcript.{form}").content
         assert Path(loading.value.path()).read_bytes() == served
 
-    before = page.locator(".word").nth(1).inner_text()
+    before = page.locator(".word").nth(1).text_content()
     page.locator(".word").nth(1).dblclick()
     page.keyboard.type("Corrected")
     page.keyboard.press("Enter")
     page.reload()
     finished(page)
-    assert page.locator(".word.edited").inner_text() == "Corrected"
+    assert page.locator(".word.edited").text_content() == "Corrected"
     for form in ("txt", "md", "srt", "vtt"):
         assert " Corrected " in download(form)
     [first, *_] = pysubs2.SSAFile.from_string(download("ass"), format_="ass")
@@ -177,7 +177,7 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
     assert written["segments"][0]["words"][1]["text"] == " Corrected"
     assert written["segments"][0]["words"][1]["probability"] > 0
     page.get_by_role("button", name="Undo all").click()
-    assert page.locator(".word").nth(1).inner_text() == before
+    assert page.locator(".word").nth(1).text_content() == before
     assert download("txt") == transcript(bridge_url, job, "txt")
 
 
@@ -313,7 +313,7 @@ def test_the_page_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("e")
     page.keyboard.type("typed")
     page.keyboard.press("Enter")
-    assert page.locator(".word").nth(1).inner_text() == "typed"
+    assert page.locator(".word").nth(1).text_content() == "typed"
     assert page.evaluate("document.activeElement.dataset.index") == "1"
     page.get_by_role("button", name="Download").focus()
     page.keyboard.press("Enter")

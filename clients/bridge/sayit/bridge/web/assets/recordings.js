@@ -39,20 +39,21 @@ function piecesOf(id) {
 
 /**
  * @param {Recorded} recorded
- * @returns {Promise<File>} as far as it was stored
+ * @returns {Promise<File>} as far as it was stored; rejected where it cannot be read now, or less would be sent than was said
  */
 export async function recordedFile({ id, name, type }) {
-  const pieces = (await everyOf("pieces", piecesOf(id))).map(({ blob }) => blob);
-  return new File(pieces, name, { type });
+  const pieces = (await within("pieces", "readonly", (store) => store.getAll(piecesOf(id)))) ?? [];
+  return new File(pieces.map(({ blob }) => blob), name, { type });
 }
 
 /**
  * How long a recording is, in seconds: a piece a second.
  *
  * @param {string} id
+ * @returns {Promise<number | undefined>} undefined where it cannot be read now
  */
-export async function recordedSeconds(id) {
-  return (await within("pieces", "readonly", (store) => store.count(piecesOf(id))).catch(() => 0)) ?? 0;
+export function recordedSeconds(id) {
+  return within("pieces", "readonly", (store) => store.count(piecesOf(id))).catch(() => undefined);
 }
 
 /**

@@ -51,7 +51,8 @@ export function redrawRecordings() {
 /** @param {Recorded} recorded */
 async function takeOrphan(recorded) {
   const seconds = await recordedSeconds(recorded.id);
-  if (!seconds) return forgetRecorded(recorded.id); // its tab ended in the first second
+  if (seconds === undefined) return; // the next page asks again
+  if (seconds === 0) return forgetRecorded(recorded.id); // its tab ended in the first second
   if (await wasHeard(recorded, seconds)) return forgetRecorded(recorded.id);
   if (recorded.options) return send([await recordedFile(recorded)], recorded.options, recorded.id); // it was on its way
   recovered = [...recovered, { recorded, seconds }];

@@ -17,7 +17,19 @@ from sayit.cli.messages import in_korean
 HERE = Path(sayit.cli.messages.__file__).parent
 BACKUP = Path(sayit.scheduler.retention.backup.__file__).parent
 #: What takes a sentence for people.
-SPEAKING = {"note", "Failure", "ValueError", "StartError", "BackupError", "say", "_say", "__init__"}
+SPEAKING = {
+    "note",
+    "Failure",
+    "ValueError",
+    "StartError",
+    "BackupError",
+    "say",
+    "_say",
+    "__init__",
+    "ok",
+    "warn",
+    "fail",
+}
 
 
 def sentences() -> Iterator[str]:
@@ -49,7 +61,9 @@ def test_every_sentence_is_there_in_korean() -> None:
     assert {one for one in words if in_korean(one) == one} <= {
         "sayit: 7 has no effect here: 7.",
         "interrupted by 7",
-    }  # `reasons`; an exception that is not shown
+        "Python",
+        "chmod 600 7",
+    }  # `reasons`; an exception that is not shown; a name; a command
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,7 @@ def korean_reason(reason: str) -> str:
     for before, one in (("", reason), (name + colon, rest)):  # perhaps after the name of a field
         for pattern, korean in _korean_reasons():
             if found := pattern.fullmatch(one):
-                return before + korean.format(*found.groups())
+                return before + korean.format(*map(korean_reason, found.groups()))
     return reason
 
 

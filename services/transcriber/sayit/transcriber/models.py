@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.errors import ErrorKind, SayItError, korean_reason
 from sayit.transcriber.hub import Hub, HubError
 from sayit.transcriber.package_registry import NAME, Registry, RegistryError, models_dir
 
@@ -72,7 +72,7 @@ class ModelNotAvailableError(SayItError):
         """The sentence for people, with the reason."""
         model = self.details["model"]
         if language.lower().startswith("ko"):
-            return f"'{model}' 모델을 사용할 수 없습니다: {self.reason}"
+            return f"'{model}' 모델을 사용할 수 없습니다: {korean_reason(self.reason)}"
         return f"The model '{model}' cannot be used: {self.reason}"
 
 
@@ -274,7 +274,7 @@ def _known_repository(name: str) -> str:
         path = Path(name).expanduser()
         if len(path.parts) > 1:
             raise ModelNotAvailableError(name, f"there is no folder {path}")
-        raise ModelNotAvailableError(name, f"it is neither a folder nor one of {', '.join(names())}")
+        raise ModelNotAvailableError(name, "it is neither a folder nor a name that `sayit models` lists")
     return repository
 
 

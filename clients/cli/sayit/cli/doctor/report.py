@@ -12,6 +12,7 @@ from sayit.cli.doctor.findings import Finding, Severity
 from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite import worker_pools
 from sayit.cli.local_suite.worker_pools import Asked
+from sayit.cli.messages import localized
 
 _SIGNS = {Severity.OK: ("✓", "green"), Severity.WARN: ("!", "yellow"), Severity.FAIL: ("✗", "red")}
 
@@ -29,7 +30,7 @@ def run(*, data: Path, models: tuple[str, ...], listen: str, rest: str, as_json:
     failed = sum(finding.level is Severity.FAIL for finding in findings)
     warned = sum(finding.level is Severity.WARN for finding in findings)
     if not as_json:
-        print(f"\n{failed} failed, {warned} could be better, {len(findings) - failed - warned} ok.")
+        print("\n" + localized(f"{failed} failed, {warned} could be better, {len(findings) - failed - warned} ok."))
     return Exit.FAILED if failed else Exit.OK
 
 
@@ -53,12 +54,14 @@ def _checks(data: Path, asked: Sequence[Asked], listen: str, rest: str) -> Itera
 
 
 def _print(finding: Finding) -> None:
-    from rich.console import Console  # noqa: PLC0415 - rich takes a while to import
+    from rich.cells import set_cell_size  # noqa: PLC0415 - rich takes a while to import
+    from rich.console import Console  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
     sign, colour = _SIGNS[finding.level]
-    line = Text.assemble((f"{sign} {finding.level:4} ", colour), (f"{finding.about:17}", "bold"), finding.found)
+    about, found = set_cell_size(localized(finding.about), 17), localized(finding.found)
+    line = Text.assemble((f"{sign} {finding.level:4} ", colour), (about, "bold"), found)
     console = Console(highlight=False)
     console.print(line, soft_wrap=True)
     if finding.advice:
-        console.print(Text(" " * 24 + "→ " + finding.advice, style=colour), soft_wrap=True)
+        console.print(Text(" " * 24 + "→ " + localized(finding.advice), style=colour), soft_wrap=True)

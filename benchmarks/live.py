@@ -7,7 +7,7 @@ Recordings are trimmed to where their voice begins and ends by its level, so tha
 pauses of 1.2 s. Each set is played to a suite of its own in pieces of 100 ms, to as many sessions as `--streams` says,
 and is then sent whole as a file. For each utterance that was joined:
 
-* final: from the end of its voice to the final text that reaches it.
+* final: from the end of its voice to its last final text.
 * first: from the beginning of its voice to its first text, which may still change.
 * committed: from the end of each word to the text that holds it and will not change.
 
@@ -79,9 +79,12 @@ class Heard:
         return " ".join(text.committed.strip() for _, text in self.finals)
 
     def final_s(self, played: Played) -> list[float]:
-        """From the end of each voice to the final text that reaches it."""
-        found = ((end, [at for at, text in self.finals if text.end_s > end - _COARSE_S]) for _, end in played.voices)
-        return [min(arrived) - end for end, arrived in found if arrived]
+        """From the end of each voice to its last final text; 0 where that came before a quiet end."""
+        found = (
+            (end, [at for at, text in self.finals if start - _COARSE_S < text.end_s and text.start_s < end])
+            for start, end in played.voices
+        )
+        return [max(0.0, max(arrived) - end) for end, arrived in found if arrived]
 
     def first_s(self, played: Played) -> list[float]:
         """From the beginning of each voice to its first text."""

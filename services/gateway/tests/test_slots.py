@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import grpc
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from sayit.chassis.reload import Reload
 from sayit.gateway.limits.slots import Slots
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.v1 import transcription_service_pb2
+from sayit.v1 import transcription_service_pb2, transcription_service_pb2_grpc
 
 from .helper import LAST_SEQ, config, create_requests, failure, settings, suite
 
@@ -74,9 +75,11 @@ async def test_one_watcher_too_many_is_refused_and_the_others_go_on() -> None:
 
 async def test_who_does_not_read_is_cut_off_and_resumes() -> None:
     """A watcher that leaves its events unread is let go, with its call to the scheduler, and misses nothing later."""
-    async with suite(slow_reader_s=0.5) as s:
+    little = [("grpc.http2.bdp_probe", 0)]  # or its own side takes in all of it, on a quick machine
+    async with suite(slow_reader_s=0.5) as s, grpc.aio.insecure_channel(s.address, options=little) as channel:
         s.fake.filler = "x" * 3_000_000
-        sleeper = s.jobs.WatchJob(transcription_service_pb2.WatchJobRequest(job_id="job-1"))
+        stub: Any = transcription_service_pb2_grpc.TranscriptionServiceStub(channel)
+        sleeper = stub.WatchJob(transcription_service_pb2.WatchJobRequest(job_id="job-1"))
         await asyncio.wait_for(s.fake.watch_closed.wait(), 20)
         seen = [0]
         with suppress(grpc.aio.AioRpcError):

@@ -199,7 +199,7 @@ def _trusting(roots: bytes | None) -> ssl.SSLContext:
 
 
 def _trusting_all() -> ssl.SSLContext:
-    """For a look at whether a server speaks TLS; nothing is sent to it."""
+    """For a look at whether a server speaks TLS; it is told nothing of the client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])

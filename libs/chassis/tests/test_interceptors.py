@@ -204,8 +204,10 @@ async def test_refusal_of_an_interceptor_is_an_error_like_any_other(lines: list[
             raise SayItError(ErrorKind.RATE_LIMITED, retry_after_s=1.5)
 
     async with called(interceptors=[Refusing()]) as s:
-        for call in SHAPES.values():
-            error = error_of_call(await failure(call(s, "fine")))
+        # Streams without a message: gRPC's client forgets why a call ended to which it still writes (grpc/grpc#36066).
+        calls = (SHAPES["GetJob"](s, "fine"), s.jobs.CreateJob(), SHAPES["WatchJob"](s, "fine"), s.chunks.RunChunk())
+        for call in calls:
+            error = error_of_call(await failure(call))
             assert (error.kind, error.retry_after_s) == (ErrorKind.RATE_LIMITED, 1.5)
     assert [_call_lines(lines, shape)[0]["code"] for shape in SHAPES] == ["RESOURCE_EXHAUSTED"] * len(SHAPES)
 

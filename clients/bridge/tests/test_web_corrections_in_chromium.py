@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from .browser import finished, opened, upload
 
@@ -129,6 +129,31 @@ def test_what_could_not_be_sent_survives_a_reload(page: Page, job: str, service:
     told = service.get(f"/v1/jobs/{job}/corrections").json()
     assert told["segments"][0]["words"] == {"0": "offline", "1": "online"}
     page.wait_for_function(f"async () => (await ({KEPT})()).length === 0")
+
+
+def test_a_word_whose_beginning_was_on_its_way_is_no_conflict(page: Page, job: str, service: httpx.Client) -> None:
+    """The page is left before it hears that the service has what was typed first; then the service gets all of it."""
+    arrived = []
+
+    def unanswered(route: Route) -> None:
+        if route.request.method == "PATCH":
+            arrived.append(route.fetch())
+        else:
+            route.continue_()
+
+    page.route("**/transcript*", unanswered)
+    page.locator(".word").nth(1).dblclick()
+    page.keyboard.type("Corre")
+    while not arrived:
+        page.wait_for_timeout(50)
+    page.keyboard.type("cted")
+    page.keyboard.press("Enter")
+    page.unroute("**/transcript*")
+    page.reload()
+    finished(page)
+    expect(page.locator(".word").nth(1)).to_have_text("Corrected")
+    expect(page.get_by_text(SAVED)).to_be_visible()
+    assert " Corrected " in service.get(f"/v1/jobs/{job}/transcript.txt").text
 
 
 def test_what_an_earlier_page_kept_is_brought_to_the_service(page: Page, job: str, service: httpx.Client) -> None:

@@ -24,6 +24,8 @@ export class Saving {
   #mine = new Map();
   /** @type {Map<number, Correction>} what others made of segments of `#mine`, where both changed the same */
   conflicts = new Map();
+  /** @type {Map<number, Correction>} what was sent last: where the page was left before the answer, it may be there */
+  #sent = new Map();
   /** @type {State} */
   state = "saved";
   /** Why the service refused it. */
@@ -80,6 +82,10 @@ export class Saving {
     this.#use(theirs);
     const mine = [...(unsent.mine ?? []), ...(unsent.edits ? written(unsent.edits) : [])];
     const before = new Map((unsent.before ?? []).map((each) => [each.segment, each]));
+    for (const each of unsent.sent ?? []) {
+      const has = this.#has.get(each.segment);
+      if (has && same(has, each)) before.set(each.segment, each); // what others made is none of it
+    }
     for (const each of mine) this.#merge(each.segment, before.get(each.segment) ?? untouched(each.segment), each);
     this.#opened = true;
     this.#keep();
@@ -165,7 +171,7 @@ export class Saving {
   }
 
   async #save() {
-    const sent = this.#sendable();
+    const sent = (this.#sent = this.#sendable());
     try {
       const theirs = await updateTranscript(this.id, this.version, [...sent.values()]);
       this.#tabs.postMessage({ id: this.id, version: theirs.version });
@@ -236,7 +242,8 @@ export class Saving {
   #keep() {
     if (!this.#mine.size) return void dropEdits(this.id, principal());
     const before = [...this.#mine.keys()].map((segment) => this.conflicts.get(segment) ?? this.#has.get(segment) ?? untouched(segment));
-    void keepEdits(this.id, principal(), { mine: [...this.#mine.values()], before });
+    const sent = [...this.#sent.values()].filter(({ segment }) => this.#mine.has(segment));
+    void keepEdits(this.id, principal(), { mine: [...this.#mine.values()], before, sent });
   }
 
   /** @param {State} state */

@@ -170,7 +170,7 @@ export async function keepLive(id, live, who) {
   await put("live", { id, live, who });
 }
 
-/** @typedef {{mine?: Correction[], before?: Correction[]}} Unsent `before`: what `mine` are changes of */
+/** @typedef {{mine?: Correction[], before?: Correction[], sent?: Correction[]}} Unsent `before`: what `mine` are changes of, or `sent` if that arrived */
 
 /**
  * Corrections that the service does not have yet.

@@ -68,7 +68,7 @@ def test_the_text_is_as_good_as_the_models(suite: RunningSuite) -> None:
 
 @pytest.mark.parametrize("name", ["en-nopause-75s", "ko-nopause-75s"])
 def test_second_looks_find_what_windows_lost(suite: RunningSuite, name: str) -> None:
-    """Where nobody pauses at most an eighth of the words is wrong; watchers who follow refinements have that text."""
+    """Without pauses at most an eighth of the words is wrong; watchers that follow refinements have that text."""
     texts: dict[int, str] = {}
     numbers = []
     with Client(suite.address) as client:

@@ -90,7 +90,7 @@ async def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keys", [True, False])
 async def test_a_link_opens_what_it_shows_and_nothing_else(keys: bool) -> None:
-    """Its token calls the methods of links, also where nobody needs a key; without one they are refused."""
+    """Its token calls the methods of links, also where no client needs a key; without one they are refused."""
     fake = FakeKeys()
     _, token = fake.create(scopes=(SHARED,))
     async with suite(stored=fake, require_keys=keys) as s:

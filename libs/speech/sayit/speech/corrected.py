@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from sayit.speech.corrections import NOBODY, Corrections, SegmentCorrection, unchanged
+from sayit.speech.corrections import NO_NAME, Corrections, SegmentCorrection, unchanged
 from sayit.speech.transcript import Segment, Transcript, Word
 from sayit.speech.word_times import in_order, spread
 
@@ -24,7 +24,7 @@ def corrected(model: Transcript, corrections: Corrections) -> Transcript:
         change = changes.get(segment.id, unchanged(segment.id))
         own = change.speaker.split("\n")
         name = corrections.names.get(str(segment.channel), segment.speaker)
-        speakers = ["" if one == NOBODY else one or name for one in own]
+        speakers = ["" if one == NO_NAME else one or name for one in own]
         parts = [replace(part, speaker=speakers[min(place, len(own) - 1)]) for place, part in _parts(segment, change)]
         if change.joined and parts and segment.channel in last:
             place = last[segment.channel]

@@ -24,7 +24,7 @@ _NAMED_SEGMENTS = 10
 
 
 #: In place of a speaker: none, although the channel has a name.
-NOBODY = "-"
+NO_NAME = "-"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -208,7 +208,7 @@ _HOLD_HEAD = ("TENANT", "JOB", "SINCE", "BY", "REASON")
 @app.command("holds")
 @spread
 def holds(connection: SuiteConnection, as_json: AsJson = False) -> None:
-    """List legal holds: what nobody can delete, and what does not expire."""
+    """List legal holds: what no client can delete, and what does not expire."""
     found = connection.call(lambda client: client.admin.holds())
     printer.table_or_json(found, _HOLD_HEAD, _hold_row, as_json=as_json)
 

@@ -73,6 +73,6 @@ async def test_what_is_none_is_refused(content: bytes) -> None:
 
 
 async def test_a_session_that_is_left_leaves_no_child() -> None:
-    """The context ends the child although nothing was sent and nobody reads."""
+    """The context ends the child although it still had audio to deliver."""
     async with AudioReaderPool() as pool, asyncio.timeout(30), pool.live() as (writer, _):
         writer.write(encoded("ogg-opus"))

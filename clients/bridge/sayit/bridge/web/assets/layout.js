@@ -58,11 +58,11 @@ export function laid(model, edits) {
  */
 function speakerOf(segment, of, part, edits) {
   const own = ownSpeaker(of, part, edits);
-  return own === NOBODY ? "" : own || edits.get(speakerKey(channelAsSegment(segment.channel))) || segment.speaker;
+  return own === NO_NAME ? "" : own || edits.get(speakerKey(channelAsSegment(segment.channel))) || segment.speaker;
 }
 
 /** In place of a name: none, although the channel has one. */
-const NOBODY = "-";
+const NO_NAME = "-";
 
 /**
  * The name that a part has for itself, empty for none.
@@ -279,7 +279,7 @@ export function named(model, edits, all, at, name, reach) {
     const without = joinedNames(names) ?? "";
     now.set(speakerKey(of), without);
     if (speakerOf(model[of], of, part, now) === name) continue; // it is the channel's
-    names[part] = name || NOBODY;
+    names[part] = name || NO_NAME;
     now.set(speakerKey(of), joinedNames(names) ?? "");
   }
   return [...now].filter(([key, text]) => text !== (edits.get(key) ?? "")).map(([place, text]) => ({ place, text: text || undefined }));

@@ -22,7 +22,7 @@ const PAGE = 50;
 /** What is searched and chosen, while the page is open. */
 /** Jobs whose transcripts have the words that are searched. @type {Set<string>} */
 const said = new Set();
-/** How long nobody types before the service is asked, in milliseconds. */
+/** How long the reader must have typed nothing before the service is asked, in milliseconds. */
 const ASK_MS = 300;
 let asking = 0;
 

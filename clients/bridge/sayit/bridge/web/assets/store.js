@@ -58,6 +58,7 @@ export async function within(shelf, mode, act) {
   return new Promise((resolve, reject) => {
     const transaction = open.transaction(shelf, mode);
     const asked = act(transaction.objectStore(shelf));
+    if (mode === "readwrite") transaction.commit(); // or what was written last is lost where the page is left now
     transaction.oncomplete = () => resolve(asked.result);
     transaction.onabort = transaction.onerror = () => reject(transaction.error);
   });

@@ -15,7 +15,7 @@ from sayit.speech.jobs import Completed
 from tests.end_to_end.helper import repeated, running_suite
 
 from .chaos import Chaos
-from .harness import LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips, until
+from .harness import LEAST_HITS, LONG, NO_BRIDGE, SLOW_FAULTS, SLOW_OPTIONS, Report, clips, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -45,6 +45,7 @@ async def test_fairness(tmp_path: Path, heavy_model: Path, report: Report, rng: 
             for _ in range(MODEST):
                 await chaos.busy(ROOM)
                 await _one(client, chaos, rng, report)
+        await until(lambda: report.faults >= LEAST_HITS, "refusals of the flood")
         flooding.cancel()
         await asyncio.gather(flooding, return_exceptions=True)
     report.conclude()

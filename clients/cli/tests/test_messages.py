@@ -80,6 +80,10 @@ def test_every_sentence_is_there_in_korean() -> None:
         ),
         ("No such command 'x'. Did you mean 'y'?", "없는 명령입니다: 'x'. 'y'일까요?"),
         ("Invalid value for '--n': Input should be a valid integer", "'--n' 값이 올바르지 않습니다: 정수가 아닙니다"),
+        (
+            "  sayit: the database /d/x.db cannot be used: file is not a database",
+            "  sayit: 데이터베이스 /d/x.db을(를) 사용할 수 없습니다: 데이터베이스 파일이 아닙니다",
+        ),
         ("a sentence that is not known", "a sentence that is not known"),
     ],
 )

@@ -86,5 +86,5 @@ def in_one_line(error: Exception) -> str:
             for item in error.errors()
         )
     if isinstance(error, SayItError) and error.cause:
-        return f"{error} ({error.cause})"
+        return " ".join(f"{error} ({error.cause})".split())
     return " ".join(str(error).split())

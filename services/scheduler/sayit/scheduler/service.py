@@ -137,6 +137,7 @@ async def _opened(
         objects = Objects(settings.storage(), scratch=scratch)
     except OSError as error:
         raise StartError(f"the folders of SAYIT_DATA_DIR and SAYIT_STORAGE_URL cannot be used: {error}") from error
+    await objects.verify()
     stack.enter_context(telemetry.serve_metrics(settings.metrics_listen))
     redis_url = settings.redis_url.get_secret_value()
     bus = RedisBus(redis_url, prefix=settings.redis_prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 
 from sayit.chassis.api_keys import new_secret
+from sayit.chassis.start import StartError
 from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import NEWEST, config, downgrade, upgrade
@@ -19,7 +21,6 @@ from sayit.scheduler.db.stores import Stores
 from sayit.scheduler.jobs.records import AttemptEnd, Ending, NewCacheEntry
 from sayit.scheduler.jobs.transcribers import TranscriberRecord
 from sayit.speech.corrections import Corrections
-from sayit.speech.errors import SayItError
 from sayit.speech.jobs import JobState
 from sayit.speech.vocabularies import Vocabulary
 
@@ -120,17 +121,46 @@ def _unchanged(before: Rows, after: Rows) -> None:
             assert {key: old[key] for key in common} == {key: new[key] for key in common}
 
 
-async def test_a_database_of_a_later_version_is_left_alone(database_url: str) -> None:
-    """An older program says which schemas are meant, and changes nothing."""
+@pytest.mark.parametrize(
+    ("revision", "told"), [("9999", "the schema 9999 of a later version"), ("ae1027a6acf", "of another program")]
+)
+async def test_a_database_of_a_later_version_is_left_alone(database_url: str, revision: str, told: str) -> None:
+    """An older program says which schemas are meant, and changes nothing; so it does where Alembic serves another."""
     async with stores(database_url):
         pass
     database = database_at(database_url)
-    await database.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    set_version = text("UPDATE alembic_version SET version_num = :revision").bindparams(revision=revision)
+    await database.write(lambda connection: connection.execute(set_version))
     await database.close()
-    with pytest.raises(SayItError) as refused:
+    with pytest.raises(StartError, match=told):
         async with stores(database_url):
             pass
-    assert "the schema 9999 of a later version" in refused.value.cause
+
+
+async def test_a_database_of_another_program_is_left_alone(database_url: str) -> None:
+    """Its tables are not mixed with ours."""
+    database = database_at(database_url)
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE customers (name TEXT)")))
+    with pytest.raises(StartError, match=r"another program \(customers\)"):
+        async with stores(database_url):
+            pass
+    assert (await rows_at(make_url(database_url))).keys() == {"customers"}
+    await database.close()
+
+
+async def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, postgres_url: str) -> None:
+    """Its place without the password, and what the database says."""
+    (tmp_path / "song.db").write_bytes(b"la" * 1000)
+    elsewhere = make_url(postgres_url).set(database="nope", username="ghost", password="hush")
+    for url, told in (
+        (f"sqlite:///{tmp_path}/song.db", r"song\.db cannot be used: file is not a database$"),
+        (f"sqlite:///{tmp_path}", "unable to open database file: no file that can be read and written$"),
+        ("sqlite:////proc/none/x.db", r"/proc/none/x\.db cannot be used: .*No such file"),
+        (elsewhere.render_as_string(hide_password=False), r'/nope cannot be used: role "ghost" does not exist$'),
+    ):
+        with pytest.raises(StartError, match=told):
+            async with stores(url):
+                pass
 
 
 async def test_a_full_database_can_be_taken_back_to_nothing(database_url: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sayit.chassis.start import StartError
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.retention import backup
 from sayit.scheduler.retention.backup import BackupError
@@ -76,12 +77,20 @@ async def test_objects_are_the_same_in_a_folder_and_in_a_bucket(objects: Objects
     assert await objects.get("uploads/u/0") == large
 
 
-async def test_a_bucket_that_is_not_there_can_be_tried_again(bucket: str, tmp_path: Path) -> None:
-    """A wrong name is UNAVAILABLE, not a defect."""
+async def test_a_bucket_that_is_not_there_can_be_tried_again(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong name is UNAVAILABLE, not a defect; a scheduler does not start on it, but on one that is away."""
     assert bucket
+    there_is_none = Objects("s3://no-such-bucket/p", scratch=tmp_path)
     with pytest.raises(SayItError) as error:
-        await Objects("s3://no-such-bucket/p", scratch=tmp_path).put("a", b"x")
+        await there_is_none.put("a", b"x")
     assert error.value.kind is ErrorKind.UNAVAILABLE
+    with pytest.raises(StartError, match="SAYIT_STORAGE_URL cannot be used: The specified bucket does not exist"):
+        await there_is_none.verify()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("sayit.scheduler.db.objects._VERIFY_S", 0.1)
+    await Objects("s3://no-such-bucket/p", scratch=tmp_path).verify()
 
 
 def test_backups_come_from_a_bucket_and_go_into_another_place(bucket: str, tmp_path: Path) -> None:

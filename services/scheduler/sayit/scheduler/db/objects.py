@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -11,14 +12,22 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from sayit.chassis import telemetry
+from sayit.chassis.start import StartError
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: What obstore raises: its own errors, and the builtin ones it maps some of them to.
 _ERRORS = (BaseError, OSError)
 _FOLDER = "file://"
+#: What trying again does not change: no such bucket, no right to it.
+_REFUSED = (FileNotFoundError, PermissionError, NotFoundError, PermissionDeniedError, UnauthenticatedError)
+#: How long a scheduler that starts waits for its store, in seconds.
+_VERIFY_S = 5.0
+#: Inside an answer of S3's or GCS'.
+_MESSAGE = re.compile("<Message>(.*?)</Message>", re.DOTALL)
 
 
 def store_at(url: str) -> ObjectStore:
@@ -117,6 +126,22 @@ class Objects:
         """Raises UNAVAILABLE unless the store answers."""
         await self.put("check", b"")
 
+    async def verify(self) -> None:
+        """Refuses a folder or bucket that is not there or may not be written; what does not answer is not refused.
+
+        Raises:
+            StartError: the line says what the store says.
+        """
+        try:
+            async with asyncio.timeout(_VERIFY_S):
+                await self.check()
+        except TimeoutError:
+            telemetry.logger().warning("storage_unreachable", cause="no answer")
+        except SayItError as error:
+            if isinstance(error.__cause__, _REFUSED):
+                raise StartError(f"SAYIT_STORAGE_URL cannot be used: {_said(error.__cause__)}") from None
+            telemetry.logger().warning("storage_unreachable", cause=error.cause)
+
 
 def sync(path: Path, root: Path) -> None:
     """Flushes a file and every folder down to it: any of them may be new."""
@@ -130,5 +155,12 @@ def sync(path: Path, root: Path) -> None:
             return
 
 
+def _said(error: BaseException) -> str:
+    """What the store said, in one line; obstore shows its own values after it."""
+    text = str(error).partition("\n\nDebug source")[0]
+    told = _MESSAGE.search(text)
+    return " ".join((told[1] if told else text).split())
+
+
 def _unavailable(error: Exception) -> SayItError:
-    return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=5.0, cause=f"storage: {error}")
+    return SayItError(ErrorKind.UNAVAILABLE, retry_after_s=5.0, cause=f"storage: {_said(error)}")

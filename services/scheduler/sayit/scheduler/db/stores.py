@@ -8,6 +8,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sayit.chassis.start import StartError
 from sayit.scheduler.db.api_keys import KeyStore
 from sayit.scheduler.db.audit import AuditStore
 from sayit.scheduler.db.chunk_cache import ChunkCacheStore
@@ -19,6 +20,7 @@ from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.migrations import is_newest, upgrade
 from sayit.scheduler.db.redecodes import RedecodeStore
+from sayit.scheduler.db.refusal import refusing
 from sayit.scheduler.db.share_links import ShareLinkStore
 from sayit.scheduler.db.transactions import Rules
 from sayit.scheduler.db.transcribers import TranscriberStore
@@ -26,7 +28,6 @@ from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.db.usage import UsageStore
 from sayit.scheduler.db.vocabularies import VocabularyStore
 from sayit.scheduler.db.webhooks import WebhookStore
-from sayit.speech.errors import ErrorKind, SayItError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +64,15 @@ async def opened(url: str, rules: Rules, *, published: Publish | None = None) ->
         published: called with every durable event, once it is committed.
 
     Raises:
-        SayItError: UNAVAILABLE when another scheduler holds the SQLite file.
+        StartError: the database cannot be used, or another scheduler holds the SQLite file.
     """
     database = database_at(url)
     database.published = published
     with _only_one(database):
         try:
-            if not await database.write(is_newest):
-                await upgrade(database.url)
+            with refusing(database.url):
+                if not await database.write(is_newest):
+                    await upgrade(database.url)
             yield Stores(
                 uploads=UploadStore(database, rules),
                 jobs=JobStore(database, rules),
@@ -103,9 +105,12 @@ def _only_one(database: Database) -> Iterator[None]:
     path = Path(database.url.database)
     with ExitStack() as held:
         try:
-            held.enter_context(alone_with(path))
-        except BlockingIOError:
-            raise SayItError(ErrorKind.UNAVAILABLE, cause=f"another scheduler uses {path}") from None
+            with refusing(database.url):
+                held.enter_context(alone_with(path))
+        except StartError as error:
+            if isinstance(error.__cause__, BlockingIOError):
+                raise StartError(f"another scheduler uses {path}") from None
+            raise
         yield
 
 

@@ -178,3 +178,23 @@ async def test_a_redis_that_hides_its_policy_needs_the_operators_word(own_redis:
     health = await insisting.verify()
     assert (health.reachable, health.detail, health.eviction_policy) == (True, "", None)
     await insisting.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "told"),
+    [
+        ("app:other", "invalid username-password pair"),
+        ("app:word", "no permissions to run the 'zadd' command"),
+        ("keys:word", "No permissions to access a key"),
+        ("channels:word", "No permissions to access a channel"),
+    ],
+)
+async def test_a_redis_that_refuses_us_is_told_at_the_start(redis_url: str, user: str, told: str) -> None:
+    """A wrong password or too few rights is no Redis that is away: waiting would not help."""
+    async with Redis.from_url(redis_url) as redis:
+        for name, *rights in (("app", "~*", "&*", "-zadd"), ("keys", "~x", "&*"), ("channels", "~*", "&x")):
+            await redis.execute_command("ACL", "SETUSER", name, "reset", "on", ">word", "+@all", *rights)
+    queue = ArqQueue(redis_url.replace("redis://", f"redis://{user}@"))
+    with pytest.raises(StartError, match=f"(?i)Redis refuses what a scheduler does: .*{told}"):
+        await queue.verify()
+    await queue.close()

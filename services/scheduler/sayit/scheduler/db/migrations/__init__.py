@@ -6,21 +6,24 @@ Alembic is imported only where it migrates: it takes 10 MB and half a second, an
 from __future__ import annotations
 
 import asyncio
+import re
+from importlib.metadata import version as _own_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 from sqlalchemy.engine import URL
 
+from sayit.chassis.start import StartError
 from sayit.scheduler.db.locks import lock_name
 from sayit.scheduler.db.schema import metadata
-from sayit.speech.errors import ErrorKind, SayItError
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision of `schema`.
 NEWEST = "0015"
+_REVISION = re.compile("[0-9]{4}")
 
 _version = Table(
     "alembic_version",
@@ -34,7 +37,7 @@ def is_newest(connection: Connection) -> bool:
     """Whether a database has the newest schema; an empty one gets it at once, which is what all migrations come to.
 
     Raises:
-        SayItError: UNAVAILABLE for a schema of a later version of SayIt.
+        StartError: it has a schema of a later version of SayIt, or tables of another program.
     """
     lock_name(connection, "migrate")
     names = inspect(connection).get_table_names()
@@ -43,10 +46,16 @@ def is_newest(connection: Connection) -> bool:
         _version.create(connection)
         connection.execute(insert(_version).values(version_num=NEWEST))
         return True
-    found = connection.execute(select(_version.c.version_num)).scalar() if _version.name in names else None
+    if _version.name not in names:
+        raise StartError(f"the database has tables of another program ({names[0]}): SayIt needs one of its own")
+    found = connection.execute(select(_version.c.version_num)).scalar()
+    if found is not None and not _REVISION.fullmatch(found):
+        raise StartError(f"the database has the schema {found} of another program: SayIt needs one of its own")
     if found is not None and found > NEWEST:
-        cause = f"the database has the schema {found} of a later version of SayIt; this one knows {NEWEST}"
-        raise SayItError(ErrorKind.UNAVAILABLE, cause=cause)
+        raise StartError(
+            f"the database has the schema {found} of a later version of SayIt, and {_own_version('sayit')} knows up to "
+            f"{NEWEST}: start the later version, or restore the backup that was made before it"
+        )
     return bool(found == NEWEST)
 
 

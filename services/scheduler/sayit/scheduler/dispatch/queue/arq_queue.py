@@ -14,10 +14,19 @@ from dataclasses import dataclass, replace
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.jobs import serialize_job
 from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisError, ResponseError
 
 from sayit.chassis.start import StartError
-from sayit.speech.chunk_queue import PREFIX, RUN_CHUNK, ChunkMessage, dumps, queue_name, score_of, wake_up_channel
+from sayit.speech.chunk_queue import (
+    PREFIX,
+    RUN_CHUNK,
+    ChunkMessage,
+    dumps,
+    events_channel,
+    queue_name,
+    score_of,
+    wake_up_channel,
+)
 from sayit.speech.errors import ErrorKind, SayItError
 
 #: A message that is not taken disappears after this time; the scheduler has dispatched its chunk again long before.
@@ -25,6 +34,7 @@ _MESSAGE_TTL_MS = 3_600_000
 #: A Redis that answers nothing for so long is treated as gone.
 _TIMEOUT_S = 5.0
 _NOEVICTION = "noeviction"
+_SILENT = "Redis does not answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +120,10 @@ class ArqQueue:
                 pipe.info("memory")
                 pipe.info("persistence")
                 memory, persistence = await pipe.execute(raise_on_error=False)
+        except (AuthenticationError, ResponseError) as error:
+            return QueueHealth(reachable=False, detail=f"Redis refuses us: {error}")
         except (RedisError, OSError):
-            return QueueHealth(reachable=False, detail="Redis does not answer")
+            return QueueHealth(reachable=False, detail=_SILENT)
         policy = memory.get("maxmemory_policy") if isinstance(memory, dict) else None
         aof = persistence.get("aof_enabled") if isinstance(persistence, dict) else None
         health = QueueHealth(
@@ -122,15 +134,38 @@ class ArqQueue:
         return replace(health, detail=self._complaint(health))
 
     async def verify(self) -> QueueHealth:
-        """Refuses a Redis that may evict queued work; one that does not answer yet is not refused.
+        """Refuses a Redis that refuses us, or that may evict queued work; one that does not answer yet is not refused.
 
         Raises:
-            StartError: the line names the policy and the remedy.
+            StartError: the line names what it says, or the policy and the remedy.
         """
+        try:
+            await self._try_out()
+        except OutOfMemoryError:
+            pass  # new jobs are OVERLOADED until there is memory
+        except (AuthenticationError, ResponseError) as error:
+            raise StartError(f"Redis refuses what a scheduler does: {error}") from None
+        except (RedisError, OSError):
+            return QueueHealth(reachable=False, detail=_SILENT)
         health = await self.check()
         if health.may_evict and not self._allow_evicting:
             raise StartError(health.detail)
         return health
+
+    async def _try_out(self) -> None:
+        """Does what schedulers do, with names that nothing else uses."""
+        key, queue, channel = job_key_prefix + "check", queue_name("", self._prefix), wake_up_channel("", self._prefix)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(key, b"", px=_MESSAGE_TTL_MS, nx=True)
+            pipe.zadd(queue, {"check": 0}, nx=True)
+            pipe.zscore(queue, "check")
+            pipe.zrem(queue, "check")
+            pipe.delete(key)
+            pipe.publish(channel, b"")
+            await pipe.execute()
+        async with self._redis.pubsub() as listening:
+            await listening.subscribe(events_channel("", self._prefix))
+            await listening.get_message(timeout=_TIMEOUT_S)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from sayit.scheduler.db.locks import lock_name
 from sayit.scheduler.db.migrations import upgrade
+from sayit.scheduler.db.refusal import place_of, reason_of
 from sayit.scheduler.retention.backup.archive import BackupError
 
 #: Rows that are copied together; a row of `chunks` or `events` may hold some kilobytes.
@@ -70,14 +71,13 @@ def require_empty(url: URL) -> None:
 
 
 def _run(work: Coroutine[Any, Any, None], url: URL) -> None:
-    where = f"{url.host or url.query.get('host', 'localhost')}/{url.database}"
+    where = place_of(url)
     try:
         asyncio.run(work)
     except CommandError as error:
         raise BackupError(f"The database {where} is of another version of SayIt: {error}") from None
     except (SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise BackupError(f"The database {where} does not do it: {reason}") from None
+        raise BackupError(f"The database {where} does not do it: {reason_of(error)}") from None
 
 
 @asynccontextmanager

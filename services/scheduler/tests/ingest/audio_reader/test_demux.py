@@ -123,7 +123,19 @@ def test_the_length_limit_counts_decoded_audio() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["wav-s16-16k", "wav-f32-96k", "mp3", "flac", "ogg-opus", "webm-opus", "mp4-index-first", "aac-adts"],
+    [
+        "wav-s16-16k",
+        "wav-f32-96k",
+        "mp3",
+        "flac",
+        "ogg-opus",
+        "webm-opus",
+        "mp4-index-first",
+        "aac-adts",
+        "caf-pcm",
+        "w64",
+        "avi",
+    ],
 )
 def test_a_cut_file_decodes_to_its_cut_and_says_so(name: str) -> None:
     """A truncated file gives what is there, and the warning."""

@@ -45,7 +45,7 @@ def _declared_end_s(container: Any, stream: Any, file: PartFile) -> float | None
     name = container.format.name
     if name in _ESTIMATED or (name == "mp3" and not _has_length_tag(file)):
         return None
-    if stream.duration is not None and stream.duration > 0:
+    if name != "asf" and stream.duration is not None and stream.duration > 0:  # ASF gives all streams the file's length
         origin_s = (container.start_time or 0) / av.time_base
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - origin_s
     if container.duration is not None and len(container.streams) == 1:

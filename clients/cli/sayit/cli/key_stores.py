@@ -186,7 +186,7 @@ class ServiceKeys:
         return self._connection.call(lambda client: client.rotate_key(key_id, overlap_s=overlap_s))
 
 
-def _of_file(key: key_file.StoredKey) -> ApiKey:
+def _of_file(key: key_file.FileKey) -> ApiKey:
     return ApiKey(
         id=key.id,
         tenant=key.tenant,

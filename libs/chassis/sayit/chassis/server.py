@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -96,6 +97,38 @@ class _Reflection:
             self._streams -= 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConnectionLimits:
+    """What a server allows its clients' connections; 0 is no limit."""
+
+    #: Further connections are closed at once.
+    connections: int = 0
+    #: Calls of one connection at once; further ones wait at the client.
+    streams: int = 0
+    #: Connections without calls are closed then; clients open another one.
+    idle_s: float = 0.0
+    #: Connections are asked to reconnect after about this time, so that new replicas get their share.
+    age_s: float = 0.0
+    #: How long calls may go on then; longer than the longest chunk or upload takes.
+    age_grace_s: float = 3600.0
+    #: Calls end whose caller leaves a message unread for so long.
+    slow_reader_s: float = 0.0
+
+    def options(self) -> list[tuple[str, int]]:
+        """Channel arguments of gRPC."""
+        options = []
+        if self.connections:
+            options.append(("grpc.max_allowed_incoming_connections", self.connections))
+        if self.streams:
+            options.append(("grpc.max_concurrent_streams", self.streams))
+        if self.idle_s:
+            options.append(("grpc.max_connection_idle_ms", int(self.idle_s * 1000)))
+        if self.age_s:
+            options.append(("grpc.max_connection_age_ms", int(self.age_s * 1000)))
+            options.append(("grpc.max_connection_age_grace_ms", int(self.age_grace_s * 1000)))
+        return options
+
+
 @asynccontextmanager
 async def serving(
     *,
@@ -107,12 +140,7 @@ async def serving(
     receive_bytes: int = SERVICE_MESSAGE_BYTES,
     grace_s: float = 30.0,
     resumable: Sequence[str] = (),
-    max_connection_age_s: float = 0.0,
-    max_connection_age_grace_s: float = 3600.0,
-    slow_reader_s: float = 0.0,
-    max_concurrent_streams: int = 0,
-    max_connections: int = 0,
-    max_connection_idle_s: float = 0.0,
+    limits: ConnectionLimits = ConnectionLimits(),
 ) -> AsyncIterator[RunningServer]:
     """Runs a server while the block runs; it starts NOT_SERVING, and the block says when it serves.
 
@@ -126,26 +154,14 @@ async def serving(
         grace_s: how long running calls may take to end once the block is left; then they are cancelled.
         resumable: methods, "package.Service/Method", whose calls end with UNAVAILABLE once the block is left, because
             their clients can go on elsewhere: watchers would use up the grace time.
-        max_connection_age_s: connections are asked to reconnect after about this time, so that new replicas get
-            their share. 0: never.
-        max_connection_age_grace_s: how long calls may go on then; longer than the longest chunk or upload takes.
-        slow_reader_s: calls end whose caller leaves a message unread for so long. 0: never.
-        max_concurrent_streams: calls of one connection at once; further ones wait at the client. 0: any number.
-        max_connections: further ones are closed at once. 0: any number.
-        max_connection_idle_s: connections without calls are closed then; clients open another one. 0: never.
+        limits: of its connections.
 
     Raises:
         StartError: the address is taken or cannot be bound.
     """
     _load_descriptors(service_names)
-    calls = CallInterceptor(resumable=[f"/{method}" for method in resumable], slow_reader_s=slow_reader_s)
-    options = _options(receive_bytes, max_connection_age_s, max_connection_age_grace_s)
-    if max_connections:
-        options.append(("grpc.max_allowed_incoming_connections", max_connections))
-    if max_connection_idle_s:
-        options.append(("grpc.max_connection_idle_ms", int(max_connection_idle_s * 1000)))
-    if max_concurrent_streams:
-        options.append(("grpc.max_concurrent_streams", max_concurrent_streams))
+    calls = CallInterceptor(resumable=[f"/{method}" for method in resumable], slow_reader_s=limits.slow_reader_s)
+    options = _options(receive_bytes) + limits.options()
     server = grpc.aio.server(interceptors=[calls, *interceptors], options=options)
     register(server)
     health_servicer = _Health()
@@ -163,8 +179,8 @@ async def serving(
         await server.stop(grace_s)
 
 
-def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple[str, int]]:
-    options = [
+def _options(receive_bytes: int) -> list[tuple[str, int]]:
+    return [
         ("grpc.max_receive_message_length", receive_bytes),
         ("grpc.max_send_message_length", SERVICE_MESSAGE_BYTES),
         # Without it a second server on the same port starts without an error and takes half of the calls.
@@ -178,10 +194,6 @@ def _options(receive_bytes: int, age_s: float, age_grace_s: float) -> list[tuple
         # For TLS and HTTP/2's first bytes: a connection that sends none would be kept for two minutes.
         ("grpc.server_handshake_timeout_ms", 10_000),
     ]
-    if age_s > 0:
-        options.append(("grpc.max_connection_age_ms", int(age_s * 1000)))
-        options.append(("grpc.max_connection_age_grace_ms", int(age_grace_s * 1000)))
-    return options
 
 
 def _load_descriptors(service_names: Sequence[str]) -> None:

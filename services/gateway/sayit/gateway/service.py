@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import grpc
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import in_background
 from sayit.chassis.reload import Reload
-from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, RunningServer, serving
+from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, ConnectionLimits, RunningServer, serving
 from sayit.chassis.service_auth import service_channel
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.api.admin import AdminServicer
@@ -73,91 +73,120 @@ async def running(
         StartError: wrong settings, the address is taken, the file of keys or the certificate cannot be read.
     """
     check_exposure(settings)
-    key_file = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
-    tokens = Tokens(settings) if settings.jwt_issuer else None
     credentials = _credentials(settings)
     async with service_channel(settings.scheduler_address, settings, retried=_RETRIED) as channel:
-        scheduler = job_service_pb2_grpc.JobServiceStub(channel)
-        event_relay = EventRelay(channel, resume_s=settings.resume_s)
-        pace = Pace(message_s=settings.upload_message_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
-        uploads, watchers = Slots(settings.max_uploads, "uploads"), Slots(settings.max_watchers, "watchers")
-        sessions = Slots(settings.max_live_sessions, "live sessions")
-
-        requests, addresses = RequestLimits(settings), AddressRules(settings)
-        stored = StoredKeys(looking_up(key_service_pb2_grpc.KeyServiceStub(channel)))
-        callers = Callers(key_file, stored, tokens)
-
-        def adopt(now: GatewaySettings) -> None:
-            uploads.limit, watchers.limit = now.max_uploads, now.max_watchers
-            sessions.limit = now.max_live_sessions
-            requests.adopt(now)
-            addresses.adopt(now)
-
+        parts = _Parts(settings, channel, now=lambda: settings if reload is None else reload.settings)
         if reload is not None:
-            reload.follow(adopt)
-
-        def register(server: grpc.aio.Server) -> None:
-            transcription = TranscriptionServicer(scheduler, event_relay, uploads=uploads, watchers=watchers, pace=pace)
-            transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(transcription, server)
-            share_service_pb2_grpc.add_ShareServiceServicer_to_server(ShareServicer(scheduler, transcription), server)
-            upload_service_pb2_grpc.add_UploadServiceServicer_to_server(
-                UploadServicer(scheduler, uploads, pace), server
-            )
-            live_service_pb2_grpc.add_LiveServiceServicer_to_server(
-                LiveServicer(channel, sessions, idle_s=settings.live_idle_s), server
-            )
-            vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
-            public_key_service_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(scheduler), server)
-            system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
-            administration = AdminServicer(
-                admin_service_pb2_grpc.AdminServiceStub(channel),
-                open=not settings.asks_for_keys,
-                slots={
-                    "SAYIT_MAX_UPLOADS": uploads,
-                    "SAYIT_MAX_WATCHERS": watchers,
-                    "SAYIT_MAX_LIVE_SESSIONS": sessions,
-                },
-                settings=lambda: settings if reload is None else reload.settings,
-            )
-            admin_service_pb2_grpc.add_AdminServiceServicer_to_server(administration, server)
-
+            reload.follow(parts.adopt)
         async with (
-            aclosing(requests),
+            aclosing(parts.requests),
             serving(
                 address=settings.listen,
-                register=register,
+                register=parts.register,
                 service_names=SERVICE_NAMES,
-                interceptors=[
-                    PrincipalInterceptor(
-                        callers,
-                        lambda who: requests.use(who.principal, who.requests),
-                        addresses,
-                        everyone=not settings.asks_for_keys,
-                    )
-                ],
+                interceptors=[parts.interceptor()],
                 credentials=credentials,
                 receive_bytes=PUBLIC_MESSAGE_BYTES,
                 grace_s=settings.grace_s,
                 resumable=["sayit.v1.LiveService/StreamingRecognize"],
-                max_connection_age_s=settings.max_connection_age_s,
-                slow_reader_s=settings.slow_reader_s,
-                max_connections=settings.max_connections,
-                max_connection_idle_s=_IDLE_S,
-                # More than are served at all: a bridge has one connection for all its clients.
-                max_concurrent_streams=settings.max_uploads
-                + settings.max_watchers
-                + settings.max_live_sessions
-                + _OTHER_CALLS,
+                limits=_connection_limits(settings),
             ) as server,
             in_background(follow_scheduler(channel, server.set_serving)),
-            in_background(end_calls_of_old_keys(callers, server)),
+            in_background(end_calls_of_old_keys(parts.callers, server)),
         ):
             if credentials is None and not is_loopback(settings.listen):
                 telemetry.logger().warning("plain_text", address=server.address, advice="set SAYIT_TLS_CERT_FILE")
             try:
                 yield server
             finally:
-                event_relay.drain()
+                parts.event_relay.drain()
+
+
+class _Parts:
+    """What the calls of one gateway share, and the servicers that are made of it.
+
+    Args:
+        settings: those it was started with.
+        channel: to the scheduler.
+        now: the settings in force.
+
+    Raises:
+        StartError: the file of keys cannot be read.
+    """
+
+    def __init__(
+        self, settings: GatewaySettings, channel: grpc.aio.Channel, now: Callable[[], GatewaySettings]
+    ) -> None:
+        self._settings, self._channel, self._now = settings, channel, now
+        key_file = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
+        stored = StoredKeys(looking_up(key_service_pb2_grpc.KeyServiceStub(channel)))
+        self.callers = Callers(key_file, stored, Tokens(settings) if settings.jwt_issuer else None)
+        self.requests = RequestLimits(settings)
+        self.event_relay = EventRelay(channel, resume_s=settings.resume_s)
+        self._addresses = AddressRules(settings)
+        self._uploads = Slots(settings.max_uploads, "uploads")
+        self._watchers = Slots(settings.max_watchers, "watchers")
+        self._sessions = Slots(settings.max_live_sessions, "live sessions")
+
+    def adopt(self, now: GatewaySettings) -> None:
+        """Takes limits that have changed."""
+        self._uploads.limit, self._watchers.limit = now.max_uploads, now.max_watchers
+        self._sessions.limit = now.max_live_sessions
+        self.requests.adopt(now)
+        self._addresses.adopt(now)
+
+    def interceptor(self) -> PrincipalInterceptor:
+        """Asks each call who calls, from where and how often."""
+        return PrincipalInterceptor(
+            self.callers,
+            lambda who: self.requests.use(who.principal, who.requests),
+            self._addresses,
+            everyone=not self._settings.asks_for_keys,
+        )
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds all servicers."""
+        settings = self._settings
+        scheduler = job_service_pb2_grpc.JobServiceStub(self._channel)
+        pace = Pace(message_s=settings.upload_message_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
+        transcription = TranscriptionServicer(
+            scheduler, self.event_relay, uploads=self._uploads, watchers=self._watchers, pace=pace
+        )
+        sharing = ShareServicer(scheduler, transcription)
+        uploads = UploadServicer(scheduler, self._uploads, pace)
+        live = LiveServicer(self._channel, self._sessions, idle_s=settings.live_idle_s)
+        transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server(transcription, server)
+        share_service_pb2_grpc.add_ShareServiceServicer_to_server(sharing, server)
+        upload_service_pb2_grpc.add_UploadServiceServicer_to_server(uploads, server)
+        live_service_pb2_grpc.add_LiveServiceServicer_to_server(live, server)
+        vocabulary_service_pb2_grpc.add_VocabularyServiceServicer_to_server(VocabularyServicer(scheduler), server)
+        public_key_service_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(scheduler), server)
+        system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemServicer(scheduler), server)
+        admin_service_pb2_grpc.add_AdminServiceServicer_to_server(self._administration(), server)
+
+    def _administration(self) -> AdminServicer:
+        return AdminServicer(
+            admin_service_pb2_grpc.AdminServiceStub(self._channel),
+            open=not self._settings.asks_for_keys,
+            slots={
+                "SAYIT_MAX_UPLOADS": self._uploads,
+                "SAYIT_MAX_WATCHERS": self._watchers,
+                "SAYIT_MAX_LIVE_SESSIONS": self._sessions,
+            },
+            settings=self._now,
+        )
+
+
+def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:
+    served = settings.max_uploads + settings.max_watchers + settings.max_live_sessions
+    return ConnectionLimits(
+        connections=settings.max_connections,
+        # More than are served at all: a bridge has one connection for all its clients.
+        streams=served + _OTHER_CALLS,
+        idle_s=_IDLE_S,
+        age_s=settings.max_connection_age_s,
+        slow_reader_s=settings.slow_reader_s,
+    )
 
 
 #: Storing a vocabulary twice has the effect of once. Deleting is not retried: the second call fails as not found.

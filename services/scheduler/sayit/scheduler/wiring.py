@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
-from sayit.scheduler.api.admin_service import AdminServicer
-from sayit.scheduler.api.administration import Administration
+from sayit.scheduler.api.admin_control import AdminControl
+from sayit.scheduler.api.admin_service import InternalAdminServicer
 from sayit.scheduler.api.chunk_service import ChunkServicer
 from sayit.scheduler.api.job_control import Control, view
 from sayit.scheduler.api.job_service import JobServicer
 from sayit.scheduler.api.key_control import KeyControl
-from sayit.scheduler.api.key_service import KeyServicer
+from sayit.scheduler.api.key_service import InternalKeyServicer
 from sayit.scheduler.api.live_calls import LiveCalls
 from sayit.scheduler.api.sharing import Sharing
 from sayit.scheduler.api.system_status import Overview
@@ -291,9 +291,9 @@ class Wiring:
         return Control(jobs=self.stores.jobs, registry=self.registry, stop=self.stop, bus=self.bus)
 
     @cached_property
-    def admin_servicer(self) -> AdminServicer:
-        return AdminServicer(
-            administration=Administration(
+    def admin_servicer(self) -> InternalAdminServicer:
+        return InternalAdminServicer(
+            control=AdminControl(
                 stores=self.stores,
                 control=self.control,
                 intake=self.intake,
@@ -330,8 +330,8 @@ class Wiring:
         )
 
     @cached_property
-    def key_servicer(self) -> KeyServicer:
-        return KeyServicer(self.stores.api_keys, self.stores.share_links)
+    def key_servicer(self) -> InternalKeyServicer:
+        return InternalKeyServicer(self.stores.api_keys, self.stores.share_links)
 
     def loops(self) -> Iterator[Coroutine[None, None, None]]:
         """The scheduler's background loops."""

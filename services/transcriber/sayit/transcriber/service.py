@@ -60,49 +60,52 @@ async def running(settings: TranscriberSettings, leave: Callable[[], None]) -> A
         limit_mb = settings.memory_limit_mb or _GROWTH * resident_mb() + _GROWTH_MB
         channel = await stack.enter_async_context(service_channel(settings.scheduler_address, settings))
         stub = chunk_service_pb2_grpc.ChunkServiceStub(channel)
-        slots = settings.held_chunks()
         own_id = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(3)}"
         runner = Runner(stub=stub, engine=engine, transcriber_id=own_id)
         MODEL.labels(model, revised[:12]).set(1)
-        reporter = Reporter(stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=slots)
-        live = LiveStreams(
-            connect=lambda address: service_channel(address, settings),
-            addresses=lambda: schedulers(settings.scheduler_address),
-            engine=engine,
-            runner=runner,
-            offer=pb.LiveOffer(transcriber_id=own_id, model=model, revision=revised),
+        reporter = Reporter(
+            stub=stub, runner=runner, transcriber_id=own_id, model=model, revision=revised, slots=settings.held_chunks()
+        )
+        live = _live_streams(
+            settings, engine, runner, pb.LiveOffer(transcriber_id=own_id, model=model, revision=revised)
         )
         redis_url, prefix = settings.redis_url.get_secret_value(), settings.redis_prefix
-        worker = WakeableWorker(redis_url, prefix=prefix, model=model, runner=runner, slots=slots)
+        worker = WakeableWorker(redis_url, prefix=prefix, model=model, runner=runner, slots=settings.held_chunks())
         async with worker.working(), asyncio.TaskGroup() as tasks:
-            loops = (
-                reporter.run(),
-                live.run(),
-                _watch(engine, server, settings.stuck_after_s),
-                watch_memory(runner, limit_mb=limit_mb, stop_taking=worker.stop_taking, leave=leave),
-            )
-            running_loops = [tasks.create_task(loop) for loop in loops]
+            loops = [
+                tasks.create_task(reporter.run()),
+                tasks.create_task(live.run()),
+                tasks.create_task(_watch(engine, server, settings.stuck_after_s)),
+                tasks.create_task(watch_memory(runner, limit_mb=limit_mb, stop_taking=worker.stop_taking, leave=leave)),
+            ]
             await server.set_serving(True)
+            known = {"transcriber_id": own_id, "model": model, "revision": revised[:12], "memory_limit_mb": limit_mb}
             telemetry.logger().info(
-                "transcriber_up",
-                transcriber_id=own_id,
-                model=model,
-                revision=revised[:12],
-                slots=slots,
-                batch=settings.batch,
-                threads=settings.engine_threads(),
-                memory_limit_mb=limit_mb,
-                address=server.address,
-                metrics=metrics,
+                "transcriber_up", **known, **_capacity(settings), address=server.address, metrics=metrics
             )
             try:
                 yield server
             finally:
                 worker.stop_taking()
-                for loop in running_loops:
+                for loop in loops:
                     loop.cancel()
                 await server.set_serving(False)
                 await asyncio.gather(runner.drain(settings.grace_s), reporter.leave())
+
+
+def _capacity(settings: TranscriberSettings) -> dict[str, int]:
+    """How much it works on at once."""
+    return {"slots": settings.held_chunks(), "batch": settings.batch, "threads": settings.engine_threads()}
+
+
+def _live_streams(settings: TranscriberSettings, engine: Engine, runner: Runner, offer: pb.LiveOffer) -> LiveStreams:
+    return LiveStreams(
+        connect=lambda address: service_channel(address, settings),
+        addresses=lambda: schedulers(settings.scheduler_address),
+        engine=engine,
+        runner=runner,
+        offer=offer,
+    )
 
 
 async def _warm(settings: TranscriberSettings) -> tuple[Engine, str, str]:

@@ -34,13 +34,13 @@ _TOO_MANY = (
 def protocol(settings: BridgeSettings) -> type[asyncio.Protocol]:
     """The protocol class with the limits in the settings."""
 
-    class Protocol(_Bounded):
+    class HttpProtocol(_BoundedHttp):
         limits = settings
 
-    return Protocol
+    return HttpProtocol
 
 
-class _Bounded(HttpToolsProtocol):
+class _BoundedHttp(HttpToolsProtocol):
     """Refuses what is too long as it comes, and closes connections whose client does not go on or does not read."""
 
     limits: BridgeSettings

@@ -25,13 +25,13 @@ _MAX_CONTROL_FRAMES = 256
 def websocket_protocol(settings: BridgeSettings) -> type[asyncio.Protocol]:
     """The protocol class with the limits in the settings."""
 
-    class Protocol(_Bounded):
+    class WebSocketProtocol(_BoundedWebSocket):
         limits = settings
 
-    return Protocol
+    return WebSocketProtocol
 
 
-class _Bounded(WebSocketsSansIOProtocol):
+class _BoundedWebSocket(WebSocketsSansIOProtocol):
     """Parses a little at a time, and closes connections whose client splits messages for nothing or does not read."""
 
     limits: BridgeSettings

@@ -125,10 +125,7 @@ def plan(options: SuiteOptions) -> SuitePlan:
         StartError: a variable, or a name in the file of settings, is no setting.
         OSError: no port is free.
     """
-    try:
-        settings.check_names(settings.told(options.environment))
-    except SettingsError as error:
-        raise StartError(str(error)) from None
+    _check_names(options.environment)
     numbers = iter(ports.free_ports(2 * options.transcribers + 7))
     local = functools.partial("127.0.0.1:{}".format)
     own_queue = [] if options.redis_url else [_valkey(options, next(numbers), secrets.token_hex(16))]
@@ -180,6 +177,13 @@ def plan(options: SuiteOptions) -> SuitePlan:
         redis_url=redis_url,
         stages=(*((spec,) for spec, _ in own_queue), tuple(services)),
     )
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    try:
+        settings.check_names(settings.told(environment))
+    except SettingsError as error:
+        raise StartError(str(error)) from None
 
 
 def _metrics(part: str, base: str) -> str:

@@ -9,7 +9,7 @@ from sayit.chassis import telemetry
 from sayit.chassis.api_keys import parts_of
 from sayit.chassis.principal import LOCAL, Principal
 from sayit.gateway.auth.identity import Identity
-from sayit.gateway.auth.keys import KeyRing, StoredKey
+from sayit.gateway.auth.keys import FileKey, KeyRing
 from sayit.gateway.auth.stored_keys import StoredKeys
 from sayit.gateway.auth.tokens import TOKEN_ID, Tokens, is_token
 from sayit.gateway.settings import networks_of
@@ -41,7 +41,7 @@ class Callers:
         """
         if self._tokens is not None and is_token(credential):
             return await self._tokens.identify(credential)
-        found: StoredKey | ApiKey | None
+        found: FileKey | ApiKey | None
         if self._file is not None:
             self._file.refresh()
         if self._file is not None and self._file.holds((parts_of(credential) or ("",))[0]):

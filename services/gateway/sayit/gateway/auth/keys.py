@@ -30,7 +30,7 @@ class KeysFileError(StartError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredKey:
+class FileKey:
     """One key as the file holds it."""
 
     #: Public part of the key; names it in logs and on rows.
@@ -75,7 +75,7 @@ def create_key(
     valid_for: timedelta | None = None,
     requests: str = "",
     addresses: Sequence[str] = (),
-) -> tuple[StoredKey, str]:
+) -> tuple[FileKey, str]:
     """Adds a key to the file, which is made where there is none.
 
     Args:
@@ -105,7 +105,7 @@ def create_key(
     except (ValueError, SayItError) as error:
         raise KeysFileError(str(error)) from None
     key, text = _with_secret(
-        StoredKey(
+        FileKey(
             id="",
             tenant=tenant,
             name=name,
@@ -123,7 +123,7 @@ def create_key(
     return key, text
 
 
-def rotate_key(path: Path, key_id: str, overlap: timedelta = timedelta(seconds=OVERLAP_S)) -> tuple[StoredKey, str]:
+def rotate_key(path: Path, key_id: str, overlap: timedelta = timedelta(seconds=OVERLAP_S)) -> tuple[FileKey, str]:
     """Adds a key that may do what an old one may, for as long; the old one ends after the overlap, if not before.
 
     Raises:
@@ -144,7 +144,7 @@ def rotate_key(path: Path, key_id: str, overlap: timedelta = timedelta(seconds=O
     return new, text
 
 
-def revoke_key(path: Path, key_id: str) -> StoredKey:
+def revoke_key(path: Path, key_id: str) -> FileKey:
     """Revokes a key; gateways notice with the next call. A revoked key stays as it is.
 
     Raises:
@@ -179,7 +179,7 @@ class KeyRing:
         self._version = self._stat()
         self._keys = {key.id: key for key in list_keys(path)}
 
-    def find(self, key: str) -> StoredKey | None:
+    def find(self, key: str) -> FileKey | None:
         """What is stored of a key; None for one that was never issued, was revoked, or is over."""
         self.refresh()
         key_id, secret = parts_of(key) or ("", "")
@@ -214,7 +214,7 @@ class KeyRing:
         return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
-def _with_secret(key: StoredKey) -> tuple[StoredKey, str]:
+def _with_secret(key: FileKey) -> tuple[FileKey, str]:
     """The key with an id and a new secret's hash, and what it reads."""
     secret = new_secret()
     salt, hashed = base64.b64encode(secret.salt).decode(), base64.b64encode(secret.hash).decode()
@@ -226,7 +226,7 @@ def _after(time: timedelta = timedelta()) -> str:
     return (datetime.now(UTC) + time).isoformat(timespec="seconds")
 
 
-def list_keys(path: Path) -> tuple[StoredKey, ...]:
+def list_keys(path: Path) -> tuple[FileKey, ...]:
     """All keys, revoked ones included, oldest first.
 
     Raises:
@@ -243,7 +243,7 @@ def list_keys(path: Path) -> tuple[StoredKey, ...]:
                 f"{path} is a file of keys in format {document['format']}; this version reads {_FORMAT}"
             )
         return tuple(
-            StoredKey(
+            FileKey(
                 **{
                     **entry,
                     "scopes": tuple(entry.get("scopes", DEFAULT_SCOPES)),
@@ -256,9 +256,9 @@ def list_keys(path: Path) -> tuple[StoredKey, ...]:
         raise KeysFileError(f"{path} is no file of keys") from None
 
 
-def _write(path: Path, keys: tuple[StoredKey, ...]) -> None:
+def _write(path: Path, keys: tuple[FileKey, ...]) -> None:
     # A key without what is new is written as ever, so that older gateways read it.
-    plain = {field.name: field.default for field in dataclasses.fields(StoredKey)}
+    plain = {field.name: field.default for field in dataclasses.fields(FileKey)}
     entries = [{name: v for name, v in dataclasses.asdict(key).items() if v != plain[name]} for key in keys]
     document = {"format": _FORMAT, "keys": entries}
     with _told(path, "written"):

@@ -20,7 +20,7 @@ MAX_IDS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class KeyServicer(key_service_pb2_grpc.KeyServiceServicer):
+class InternalKeyServicer(key_service_pb2_grpc.KeyServiceServicer):
     """Looks keys up, and links, whose tokens are checked as keys are."""
 
     store: KeyStore

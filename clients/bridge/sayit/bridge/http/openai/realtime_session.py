@@ -55,7 +55,7 @@ class _Transcription(BaseModel):
     delay: Any = None
 
 
-class _Turns(Document):
+class _TurnDetection(Document):
     type: Literal["server_vad", "semantic_vad"] = "server_vad"
     threshold: float | None = Field(default=None, ge=0, le=1)
     silence_duration_ms: int | None = Field(default=None, ge=0, le=3_600_000)
@@ -70,7 +70,7 @@ class _Turns(Document):
 class _Input(Document):
     format: _Format = _Format()
     transcription: _Transcription | None = None
-    turn_detection: _Turns | None = _Turns()
+    turn_detection: _TurnDetection | None = _TurnDetection()
     #: Without effect.
     noise_reduction: Any = None
 
@@ -187,7 +187,7 @@ def _live(spoken: _Input) -> LiveOptions:
     ).checked()
 
 
-def _turns(turns: _Turns | None) -> TurnDetection:
+def _turns(turns: _TurnDetection | None) -> TurnDetection:
     if turns is None:
         return TurnDetection(off=True)
     if turns.type == "semantic_vad":

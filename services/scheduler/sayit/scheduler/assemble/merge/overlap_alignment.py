@@ -76,7 +76,7 @@ def join(left: Sequence[ChunkWord], right: Sequence[ChunkWord], *, start_s: floa
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class OverlapAgreement:
     """How far two readings of the same audio say the same."""
 
     #: Words that both have.
@@ -85,7 +85,9 @@ class Agreement:
     share: float
 
 
-def agreement(left: Sequence[ChunkWord], right: Sequence[ChunkWord], *, start_s: float, end_s: float) -> Agreement:
+def agreement(
+    left: Sequence[ChunkWord], right: Sequence[ChunkWord], *, start_s: float, end_s: float
+) -> OverlapAgreement:
     """How far both say the same between two times; words are aligned as in `join`."""
     inside = [
         column
@@ -93,7 +95,7 @@ def agreement(left: Sequence[ChunkWord], right: Sequence[ChunkWord], *, start_s:
         if start_s <= column.middle_s <= end_s
     ]
     equal = sum(column.shared for column in inside)
-    return Agreement(equal=equal, share=2 * equal / (len(inside) + equal) if inside else 1.0)
+    return OverlapAgreement(equal=equal, share=2 * equal / (len(inside) + equal) if inside else 1.0)
 
 
 def _near(words: Sequence[ChunkWord], start_s: float, end_s: float) -> list[ChunkWord]:

@@ -45,7 +45,7 @@ _FURTHEST_CLOCK = 14 * 60
 
 
 @dataclass(kw_only=True, eq=False)
-class Administration:
+class AdminControl:
     """All tenants' jobs, usage, limits, settings, webhooks and the audit log."""
 
     stores: Stores

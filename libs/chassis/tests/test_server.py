@@ -96,7 +96,7 @@ async def test_streams_of_reflection_are_bounded(monkeypatch: pytest.MonkeyPatch
 
 async def test_connections_are_bounded() -> None:
     """What is open beyond the bound is closed at once, and there is room when another one has ended."""
-    async with service(Jobs(), max_connections=2) as running:
+    async with service(Jobs(), limits=server.ConnectionLimits(connections=2)) as running:
         host, _, port = running.address.rpartition(":")
         held = [await asyncio.open_connection(host, int(port)) for _ in range(3)]
         ended = [asyncio.create_task(_until_closed(reader)) for reader, _ in held]

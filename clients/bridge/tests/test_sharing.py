@@ -30,6 +30,8 @@ def test_a_link_shows_text_and_audio_until_it_is_revoked(bridge_url: str) -> Non
             assert document.content[:2] == b"PK"
             assert "talk.docx" in document.headers["Content-Disposition"]
             assert guest.get("/v1/shared/audio").content == SHORT == client.get(f"{path}/audio").content
+            address = client.get(f"{path}/audio?presigned=true")  # of a bucket; here the audio lies in a folder
+            assert (address.status_code, "SAYIT_AUDIO_ADDRESS_S" in address.json()["detail"]) == (400, True)
             assert [job["id"] for job in client.get("/v1/jobs?text=RHUBARB").json()["jobs"]] == [made["id"]]
             assert client.delete(f"{path}/links/{link['id']}").status_code == 204
             for what in ("", "/transcript", "/audio"):

@@ -6032,7 +6032,10 @@ export interface operations {
     };
     getAudio: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer with a time-limited address of the bucket, where an operator allows that. */
+                presigned?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's id, opaque. */
@@ -6051,7 +6054,14 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
-            /** @description INVALID_ARGUMENT */
+            /** @description With `presigned`: where it is. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description INVALID_ARGUMENT, INVALID_ARGUMENT */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6080,6 +6090,15 @@ export interface operations {
             };
             /** @description JOB_NOT_FOUND */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+            /** @description JOB_NOT_FINISHED */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

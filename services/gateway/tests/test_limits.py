@@ -49,6 +49,7 @@ READS = {"GetJob", "ListJobs", "WatchJob", "GetTranscript", "ListModels", "GetUp
     "ListTranscriptVersions",
     "ListShareLinks",
     "GetAudio",
+    "GetAudioAddress",
 }
 CHANGES = {"Recognize", "Transcribe", "CreateJob", "CancelJob", "DeleteJob", "CreateUpload", "AppendUpload"} | {
     "DeleteUpload",

@@ -183,6 +183,11 @@ class Gateway(AsyncClient):
             async for part in parts:
                 yield part.data
 
+    async def audio_address(self, job_id: str) -> str:
+        """Where anyone can fetch a job's recording for a while."""
+        asked = service_pb.GetAudioAddressRequest(job_id=job_id)
+        return (await self._connection.unary(self._connection.jobs.GetAudioAddress, asked)).url
+
 
 async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Bytes in blocks of one message each."""

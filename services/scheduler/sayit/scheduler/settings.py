@@ -61,6 +61,13 @@ class SchedulerSettings(ServiceSettings):
         "",
         description="Where audio and transcripts lie: file:///folder, s3://bucket/prefix; empty: in the data folder.",
     )
+    audio_address_s: float = Field(
+        0.0,
+        ge=0,
+        le=604_800,
+        description="Seconds for which an address of the bucket is valid from which a client fetches a recording; "
+        "0: none is given out.",
+    )
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey: queue, wake-ups, events."
     )

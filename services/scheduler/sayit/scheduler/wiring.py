@@ -263,6 +263,7 @@ class Wiring:
             downloads=Downloads(
                 exchange=self.exchange, allowed=self.settings.fetch_audio, most_s=self.settings.fetch_s
             ),
+            audio_address_s=self.settings.audio_address_s,
             callbacks=self.exchange.destinations if self.settings.secrets() else None,
         )
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
 
+from sayit.chassis import principal
 from sayit.chassis.start import StartError
 from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.ingest.uploads import PART_BYTES
 from sayit.scheduler.retention import backup
 from sayit.scheduler.retention.backup import BackupError
 from sayit.scheduler.retention.backup.objects import fetch, store
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.v1 import transcription_service_pb2 as service_pb
 
+from .helper import ALICE, BOB, SHORT, SWEEPING, kind_of, repeated, suite
 from .test_backup import _installation, _names, places
 
 # One worker runs them all: the server takes more than a second to start.
@@ -91,6 +99,35 @@ async def test_a_bucket_that_is_not_there_can_be_tried_again(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("sayit.scheduler.db.objects._VERIFY_S", 0.1)
     await Objects("s3://no-such-bucket/p", scratch=tmp_path).verify()
+
+
+async def test_a_recording_is_fetched_from_the_bucket_itself(bucket: str, tmp_path: Path, redis_url: str) -> None:
+    """With an address and nothing but curl, once its job has ended; not by strangers, and not after its deletion."""
+    audio = repeated("ko-8s", 12)
+    assert len(audio) > 2 * PART_BYTES
+    async with suite(tmp_path, redis_url, storage_url=f"{bucket}/p", audio_address_s=60.0, sweep_s=SWEEPING) as s:
+        for content in (SHORT, audio):
+            job = await s.create(content)
+            request = service_pb.GetAudioAddressRequest(job_id=job.id)
+            with principal.use(ALICE):
+                with pytest.raises(grpc.aio.AioRpcError) as early:
+                    await s.jobs.GetAudioAddress(request)
+                assert kind_of(early) is ErrorKind.JOB_NOT_FINISHED
+                await s.jobs.CancelJob(service_pb.CancelJobRequest(job_id=job.id))
+                answers = [await s.jobs.GetAudioAddress(request) for _ in range(2)]
+            with principal.use(BOB), pytest.raises(grpc.aio.AioRpcError) as foreign:
+                await s.jobs.GetAudioAddress(request)
+            assert kind_of(foreign) is ErrorKind.JOB_NOT_FOUND
+            fetch = ("curl", "-sf", "--noproxy", "*", answers[1].url)
+            assert (await asyncio.to_thread(subprocess.run, fetch, capture_output=True, check=True)).stdout == content
+            assert 0 < answers[1].expire_time.seconds - time.time() <= 60
+            with principal.use(ALICE):
+                await s.jobs.DeleteJob(service_pb.DeleteJobRequest(job_id=job.id))
+            while True:
+                gone = await asyncio.to_thread(subprocess.run, fetch, capture_output=True, check=False)
+                if gone.returncode == 22:  # an answer above 400
+                    break
+                await asyncio.sleep(0.05)
 
 
 def test_backups_come_from_a_bucket_and_go_into_another_place(bucket: str, tmp_path: Path) -> None:

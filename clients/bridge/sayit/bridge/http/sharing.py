@@ -7,8 +7,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import ConfigDict, Field
 
 from sayit.bridge.http.dependencies import Caller, Parts
@@ -151,10 +151,26 @@ async def get_shared_audio(gateway: Caller) -> Response:
 
 
 @routes.get(
-    "/jobs/{job_id}/audio", response_class=Response, responses={**_RECORDING, **problems(ErrorKind.JOB_NOT_FOUND)}
+    "/jobs/{job_id}/audio",
+    response_class=Response,
+    responses={
+        **_RECORDING,
+        303: {"description": "With `presigned`: where it is."},
+        **problems(ErrorKind.JOB_NOT_FOUND, ErrorKind.JOB_NOT_FINISHED, ErrorKind.INVALID_ARGUMENT),
+    },
 )
-async def get_audio(gateway: Caller, job_id: JobId) -> Response:
+async def get_audio(
+    gateway: Caller,
+    job_id: JobId,
+    *,
+    presigned: Annotated[
+        bool, Query(description="Answer with a time-limited address of the bucket, where an operator allows that.")
+    ] = False,
+) -> Response:
     """The recording as it was sent; what was dictated is WAV."""
+    if presigned:
+        address = await gateway.audio_address(job_id)
+        return RedirectResponse(address, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
     return await _audio(gateway.audio(job_id))
 
 

@@ -93,6 +93,11 @@ class TranscriptionServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
                 _registered_method=True)
+        self.GetAudioAddress = channel.unary_unary(
+                '/sayit.v1.TranscriptionService/GetAudioAddress',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressResponse.FromString,
+                _registered_method=True)
         self.UpdateTranscript = channel.unary_unary(
                 '/sayit.v1.TranscriptionService/UpdateTranscript',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
@@ -199,6 +204,14 @@ class TranscriptionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAudioAddress(self, request, context):
+        """Returns an address of the bucket from which anyone can fetch an ended job's recording for a while, without a key and
+        without this service; INVALID_ARGUMENT where an operator has not switched that on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateTranscript(self, request, context):
         """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
         then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
@@ -287,6 +300,11 @@ def add_TranscriptionServiceServicer_to_server(servicer, server):
                     servicer.GetAudio,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.SerializeToString,
+            ),
+            'GetAudioAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAudioAddress,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressResponse.SerializeToString,
             ),
             'UpdateTranscript': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTranscript,
@@ -608,6 +626,33 @@ class TranscriptionService(object):
             '/sayit.v1.TranscriptionService/GetAudio',
             sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
             sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAudioAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.v1.TranscriptionService/GetAudioAddress',
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressResponse.FromString,
             options,
             channel_credentials,
             insecure,

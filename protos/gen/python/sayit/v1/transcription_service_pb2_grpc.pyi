@@ -63,6 +63,10 @@ class TranscriptionServiceStub:
     """Streams a finished job's transcript in parts, so that no message limit is met."""
     GetAudio: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]
     """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
+    GetAudioAddress: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetAudioAddressRequest, _transcription_service_pb2.GetAudioAddressResponse]
+    """Returns an address of the bucket from which anyone can fetch an ended job's recording for a while, without a key and
+    without this service; INVALID_ARGUMENT where an operator has not switched that on.
+    """
     UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
     """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
     then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
@@ -109,6 +113,10 @@ class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
     """Streams a finished job's transcript in parts, so that no message limit is met."""
     GetAudio: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]  # type: ignore[assignment]
     """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
+    GetAudioAddress: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetAudioAddressRequest, _transcription_service_pb2.GetAudioAddressResponse]  # type: ignore[assignment]
+    """Returns an address of the bucket from which anyone can fetch an ended job's recording for a while, without a key and
+    without this service; INVALID_ARGUMENT where an operator has not switched that on.
+    """
     UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
     """Corrects a finished job's transcript, which makes a version of it, and returns all corrections that are in force
     then. What others corrected since `expected_version` stays; a correction of what they corrected is refused with
@@ -218,6 +226,16 @@ class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetAudioResponse], _abc.AsyncIterator[_transcription_service_pb2.GetAudioResponse]]:
         """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
+
+    @_abc_1.abstractmethod
+    def GetAudioAddress(
+        self,
+        request: _transcription_service_pb2.GetAudioAddressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transcription_service_pb2.GetAudioAddressResponse, _abc.Awaitable[_transcription_service_pb2.GetAudioAddressResponse]]:
+        """Returns an address of the bucket from which anyone can fetch an ended job's recording for a while, without a key and
+        without this service; INVALID_ARGUMENT where an operator has not switched that on.
+        """
 
     @_abc_1.abstractmethod
     def UpdateTranscript(

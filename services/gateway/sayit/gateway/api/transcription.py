@@ -61,6 +61,7 @@ class TranscriptionServicer(transcription_service_pb2_grpc.TranscriptionServiceS
     ListTranscriptVersions = passed("ListTranscriptVersions")
     ListModels = passed("ListModels")
     GetAudio = streamed("GetAudio")
+    GetAudioAddress = passed("GetAudioAddress")
 
     async def Recognize(
         self, request: transcription_service_pb2.RecognizeRequest, context: Any

@@ -153,6 +153,16 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
                 await self._note_reading("audio.read", who, job_id)
             yield service_pb.GetAudioResponse(data=data)
 
+    async def GetAudioAddress(
+        self, request: service_pb.GetAudioAddressRequest, context: Context
+    ) -> service_pb.GetAudioAddressResponse:
+        """Says where a recording can be fetched."""
+        telemetry.bind(job_id=request.job_id[:64])
+        who = principal.current()
+        url, expires_s = await self.intake.audio_address(who, request.job_id)
+        await self._note_reading("audio.address", who, request.job_id)
+        return service_pb.GetAudioAddressResponse(url=url, expire_time=wire.timestamp_to_proto(expires_s))
+
     async def UpdateJob(self, request: service_pb.UpdateJobRequest, context: Context) -> pb.Job:
         """Changes whether a job is kept, its name, its labels."""
         telemetry.bind(job_id=request.job_id[:64])

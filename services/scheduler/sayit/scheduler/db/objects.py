@@ -9,11 +9,12 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from sayit.chassis import telemetry
 from sayit.chassis.start import StartError
@@ -113,6 +114,32 @@ class Objects:
         except _ERRORS as error:
             raise _unavailable(error) from error
 
+    async def address(self, keys: Sequence[str], joined: str, valid_s: float) -> str:
+        """An address of the bucket from which anyone can fetch these objects, one after the other, for so long.
+
+        Several are stored once more as one, under the key `joined`.
+
+        Raises:
+            SayItError: INVALID_ARGUMENT for a folder.
+        """
+        store, [key, *more] = self._store, keys
+        if not isinstance(store, S3Store | GCSStore):
+            raise no_addresses()
+        try:
+            if more:
+                key = joined
+                try:
+                    await obstore.head_async(store, key)
+                except FileNotFoundError:
+                    await obstore.put_async(store, key, self._contents(keys))
+            return await obstore.sign_async(store, "GET", key, timedelta(seconds=valid_s))
+        except _ERRORS as error:
+            raise _unavailable(error) from error
+
+    async def _contents(self, keys: Sequence[str]) -> AsyncIterator[bytes]:
+        for key in keys:
+            yield await self.get(key)
+
     async def free_bytes(self) -> int | None:
         """Free bytes; None where that is not known, as of a bucket."""
         if self._root is None:
@@ -153,6 +180,12 @@ def sync(path: Path, root: Path) -> None:
             os.close(descriptor)
         if each == root:
             return
+
+
+def no_addresses() -> SayItError:
+    """Refuses an address."""
+    reason = "this installation gives out no addresses of its storage (SAYIT_AUDIO_ADDRESS_S)"
+    return SayItError(ErrorKind.INVALID_ARGUMENT, reason=reason)
 
 
 def _said(error: BaseException) -> str:

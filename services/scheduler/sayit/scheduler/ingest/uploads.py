@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from sayit.chassis.background_tasks import BackgroundTasks
 from sayit.chassis.principal import Principal
 from sayit.scheduler.db.job_leases import JobStore
-from sayit.scheduler.db.objects import Objects
+from sayit.scheduler.db.objects import Objects, no_addresses
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.ingest.admission import Admission
 from sayit.scheduler.ingest.audio_quota import AudioQuota
@@ -63,12 +63,36 @@ class Intake:
     #: Where requests may go; None where no webhooks are sent.
     callbacks: Destinations | None
     downloads: Downloads
+    #: How long addresses of recordings are valid; 0: none are given out.
+    audio_address_s: float
 
     async def audio(self, who: Principal, job_id: str) -> AsyncGenerator[bytes]:
         """A job's recording as it was sent, in parts; JOB_NOT_FOUND."""
         job = await self.jobs.get_job(who.tenant, job_id)
         for part in await self.uploads.parts(job.upload_id):
             yield await self.objects.get(part.object_key)
+
+    async def audio_address(self, who: Principal, job_id: str) -> tuple[str, float]:
+        """Where anyone can fetch an ended job's recording, and until when.
+
+        Raises:
+            SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, INVALID_ARGUMENT where none are given out.
+        """
+        if not self.audio_address_s:
+            raise no_addresses()
+        job = await self.jobs.get_job(who.tenant, job_id)
+        if not job.state.terminal:
+            raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id)
+        joined = f"uploads/{job.upload_id}/whole"
+        expires_s = time.time() + self.audio_address_s
+        keys = [part.object_key for part in await self.uploads.parts(job.upload_id)]
+        url = await self.objects.address(keys, joined, self.audio_address_s)
+        try:
+            await self.jobs.get_job(who.tenant, job_id)
+        except SayItError:
+            await self.objects.delete(joined)  # it was deleted meanwhile, perhaps before this was stored
+            raise
+        return url, expires_s
 
     async def open_upload(self, who: Principal, *, filename: str, size: int | None) -> UploadRecord:
         """Opens an upload.

@@ -88,6 +88,11 @@ class JobServiceStub(object):
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
                 response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
                 _registered_method=True)
+        self.GetAudioAddress = channel.unary_unary(
+                '/sayit.internal.v1.JobService/GetAudioAddress',
+                request_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressRequest.SerializeToString,
+                response_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressResponse.FromString,
+                _registered_method=True)
         self.UpdateTranscript = channel.unary_unary(
                 '/sayit.internal.v1.JobService/UpdateTranscript',
                 request_serializer=sayit_dot_v1_dot_transcription__service__pb2.UpdateTranscriptRequest.SerializeToString,
@@ -272,6 +277,13 @@ class JobServiceServicer(object):
 
     def GetAudio(self, request, context):
         """As TranscriptionService.GetAudio.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAudioAddress(self, request, context):
+        """As TranscriptionService.GetAudioAddress.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -492,6 +504,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetAudio,
                     request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.FromString,
                     response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.SerializeToString,
+            ),
+            'GetAudioAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAudioAddress,
+                    request_deserializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressRequest.FromString,
+                    response_serializer=sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressResponse.SerializeToString,
             ),
             'UpdateTranscript': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTranscript,
@@ -858,6 +875,33 @@ class JobService(object):
             '/sayit.internal.v1.JobService/GetAudio',
             sayit_dot_v1_dot_transcription__service__pb2.GetAudioRequest.SerializeToString,
             sayit_dot_v1_dot_transcription__service__pb2.GetAudioResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAudioAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sayit.internal.v1.JobService/GetAudioAddress',
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressRequest.SerializeToString,
+            sayit_dot_v1_dot_transcription__service__pb2.GetAudioAddressResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,8 @@ class JobServiceStub:
     """The stored transcript in parts; the gateway renders formats."""
     GetAudio: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]
     """As TranscriptionService.GetAudio."""
+    GetAudioAddress: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetAudioAddressRequest, _transcription_service_pb2.GetAudioAddressResponse]
+    """As TranscriptionService.GetAudioAddress."""
     UpdateTranscript: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]
     """As TranscriptionService.UpdateTranscript."""
     GetCorrections: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]
@@ -131,6 +133,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """The stored transcript in parts; the gateway renders formats."""
     GetAudio: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]  # type: ignore[assignment]
     """As TranscriptionService.GetAudio."""
+    GetAudioAddress: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetAudioAddressRequest, _transcription_service_pb2.GetAudioAddressResponse]  # type: ignore[assignment]
+    """As TranscriptionService.GetAudioAddress."""
     UpdateTranscript: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.UpdateTranscriptRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
     """As TranscriptionService.UpdateTranscript."""
     GetCorrections: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetCorrectionsRequest, _resources_pb2.Corrections]  # type: ignore[assignment]
@@ -254,6 +258,14 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetAudioResponse], _abc.AsyncIterator[_transcription_service_pb2.GetAudioResponse]]:
         """As TranscriptionService.GetAudio."""
+
+    @_abc_1.abstractmethod
+    def GetAudioAddress(
+        self,
+        request: _transcription_service_pb2.GetAudioAddressRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transcription_service_pb2.GetAudioAddressResponse, _abc.Awaitable[_transcription_service_pb2.GetAudioAddressResponse]]:
+        """As TranscriptionService.GetAudioAddress."""
 
     @_abc_1.abstractmethod
     def UpdateTranscript(

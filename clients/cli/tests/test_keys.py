@@ -59,6 +59,16 @@ def test_keys_of_a_database_are_made_listed_rotated_and_revoked(tmp_path: Path) 
     ]
 
 
+def test_a_key_that_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made where the installation has a secret for it, and in the database only."""
+    data = ("--data", str(tmp_path))
+    sayit("keys", "create", *data, "--signed", status=1)
+    monkeypatch.setenv("SAYIT_SIGNING_SECRETS", "s" * 32)
+    assert sayit("keys", "create", *data, "--signed").startswith("sayitsig_")
+    sayit("keys", "create", *data, "--signed", "--file", str(tmp_path / "keys.json"), status=2)
+    assert [one["signed"] for one in json.loads(sayit("keys", "list", *data, "--json"))] == [True]
+
+
 def test_what_cannot_be_done_is_told(tmp_path: Path) -> None:
     """A key that is not there, a network that is none, a file that is not named: nothing is changed."""
     data = ("--data", str(tmp_path))

@@ -1357,6 +1357,8 @@ export interface components {
             revoked_at: string | null;
             /** Scopes */
             scopes: string[];
+            /** Signed */
+            signed: boolean;
             /** Tenant */
             tenant: string;
         };
@@ -8508,6 +8510,12 @@ export interface operations {
                      *     ]
                      */
                     scopes?: string[];
+                    /**
+                     * Signed
+                     * @description Whether requests are signed with it, and it is never sent itself.
+                     * @default false
+                     */
+                    signed?: boolean;
                     /**
                      * Valid For S
                      * @description Seconds that it is valid; null: until it is revoked.

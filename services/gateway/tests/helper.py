@@ -23,6 +23,7 @@ from sayit.internal.v1 import job_service_pb2_grpc, key_service_pb2, key_service
 from sayit.speech import wire
 from sayit.speech.api_keys import ApiKey
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.request_signatures import SigningKey
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
@@ -88,6 +89,9 @@ def durable(seq: int) -> resources_pb2.JobEvent:
 
 
 LAST_SEQ = 6
+
+#: Of which keys are made that sign.
+SIGNING_SECRET = "a-secret-of-these-tests-and-of-no-other-ones"
 
 
 @dataclass
@@ -282,6 +286,12 @@ class FakeKeys(key_service_pb2_grpc.KeyServiceServicer):
         key = ApiKey(**{"id": secret.key_id, "tenant": "acme", **values})
         self.stored[key.id] = StoredKey(key=key, salt=secret.salt, hash=secret.hash)
         return key.id, secret.text
+
+    def create_signing(self, **values: Any) -> SigningKey:
+        """A key that signs, of `SIGNING_SECRET`."""
+        key_id, _ = self.create(signed=True, **values)
+        self.stored[key_id] = replace(self.stored[key_id], salt=b"", hash=b"")
+        return SigningKey.made(SIGNING_SECRET, key_id)
 
     def revoke(self, key_id: str) -> None:
         """Revokes a key."""

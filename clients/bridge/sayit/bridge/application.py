@@ -39,6 +39,7 @@ from sayit.bridge.http.dependencies import Deps
 from sayit.bridge.http.middleware import Observing, OriginChecks, SlowSenders
 from sayit.bridge.http.openapi_document import openapi_of, operation_id
 from sayit.bridge.http.problems import Form, fault_for, fault_of_status, language_of, problem_response
+from sayit.bridge.http.signatures import SignedBodies
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.speech.errors import ErrorKind, SayItError
@@ -110,6 +111,7 @@ def create_app(gateway: Gateway, settings: BridgeSettings) -> FastAPI:
             allow_private_network=True,
             max_age=600,
         )
+    app.add_middleware(SignedBodies)
     app.add_middleware(OriginChecks, settings=settings, form_of=_form_of)
     app.add_middleware(SlowSenders)
     app.add_middleware(Observing, settings=settings)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from sayit.client.connection import GatewayConnection, Settings
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job
 from sayit.speech.rendering import Format, SubtitleStyle
+from sayit.speech.request_signatures import RequestSignature, SigningKey
 from sayit.speech.share_links import SharedRecording
 from sayit.speech.wire import format_to_proto, shared_from_proto, style_to_proto
 from sayit.v1 import share_service_pb2 as share_pb
@@ -79,24 +81,54 @@ class Gateway(AsyncClient):
         )
         return cls(connection)
 
-    def acting_for(self, *, authorization: str = "", traceparent: str = "", forwarded_for: str = "") -> Gateway:
+    def acting_for(
+        self,
+        *,
+        authorization: str = "",
+        traceparent: str = "",
+        forwarded_for: str = "",
+        signer: SigningKey | None = None,
+    ) -> Gateway:
         """The same gateway, called with these credentials ("Bearer …"), in this trace, for a client at an address.
 
         Args:
             authorization: the credentials.
             traceparent: the trace.
             forwarded_for: addresses of the client and of proxies before the bridge, separated by commas.
+            signer: the key of a client that signs, in place of credentials.
         """
         if authorization and not _SENDABLE.fullmatch(authorization):
             authorization = _NO_KEY
         metadata = {"authorization": authorization, "traceparent": traceparent, "x-forwarded-for": forwarded_for}
         given = ((name, value) for name, value in metadata.items() if _SENDABLE.fullmatch(value))
-        return Gateway(self._connection.on_behalf(given), self._admitted)
+        return Gateway(self._connection.on_behalf(given, signer), self._admitted)
 
     @property
-    def authorization(self) -> str:
-        """The credentials of its calls; empty for none."""
-        return dict(self._connection.metadata).get("authorization", "")
+    def signer(self) -> str:
+        """The id of the key that signs its calls; empty for none."""
+        return getattr(self._connection.signer, "key_id", "")
+
+    @property
+    def credentials(self) -> str:
+        """What tells the clients apart for whom it calls; empty for none."""
+        return self.signer or dict(self._connection.metadata).get("authorization", "")
+
+    async def check_signature(self, signature: RequestSignature, key: SigningKey) -> None:
+        """Asks the gateway whether it takes a request that was signed, which it does once.
+
+        Raises:
+            SayItError: INVALID_SIGNATURE and the like.
+        """
+        signer = _Again(signature, key)
+        once = Gateway(self._connection.on_behalf(self._connection.metadata, signer))
+        await once._asked()  # the same class
+
+    async def _asked(self) -> None:
+        try:
+            await self.models()
+        except SayItError as error:
+            if error.kind is not ErrorKind.PERMISSION_DENIED:  # a key that may not read is a key
+                raise
 
     async def check_credentials(self) -> None:
         """Asks the gateway whether it takes calls with these credentials, unless it did within the last half minute.
@@ -112,11 +144,7 @@ class Gateway(AsyncClient):
         now_s = asyncio.get_running_loop().time()
         if now_s - self._admitted.get(digest, -_ADMITTED_S) < _ADMITTED_S:
             return
-        try:
-            await self.models()
-        except SayItError as error:
-            if error.kind is not ErrorKind.PERMISSION_DENIED:  # a key that may not read is a key
-                raise
+        await self._asked()
         if len(self._admitted) >= _MAX_ADMITTED:
             self._admitted.clear()
         self._admitted[digest] = now_s
@@ -187,6 +215,17 @@ class Gateway(AsyncClient):
         """Where anyone can fetch a job's recording for a while."""
         asked = service_pb.GetAudioAddressRequest(job_id=job_id)
         return (await self._connection.unary(self._connection.jobs.GetAudioAddress, asked)).url
+
+
+@dataclass(frozen=True)
+class _Again:
+    """Signs a call with the nonce and the time of a request, so that the gateway remembers them."""
+
+    signature: RequestSignature
+    key: SigningKey
+
+    def headers(self, components: Mapping[str, str]) -> dict[str, str]:
+        return self.key.headers(components, nonce=self.signature.nonce, created_s=self.signature.created_s)
 
 
 async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from sayit.chassis.settings import ServiceSettings
+from sayit.chassis.settings import Secrets, ServiceSettings
 
 
 class BridgeSettings(ServiceSettings):
@@ -31,6 +31,11 @@ class BridgeSettings(ServiceSettings):
         default=None,
         description="PEM file of the certificate chain and private key that the bridge shows to a gateway that asks "
         "for one (SAYIT_TLS_CLIENT_CA_FILE); implies TLS.",
+    )
+    signing_secrets: Secrets = Field(
+        default=SecretStr(""),
+        description="Secret of which the keys are made that sign requests, as the scheduler has it; empty: signed "
+        "requests are refused.",
     )
     tls_cert_file: Path | None = Field(
         default=None, description="PEM certificate chain; HTTPS is on when it and SAYIT_TLS_KEY_FILE are set."

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from sayit.chassis import principal
 from sayit.chassis.principal import Principal
+from sayit.chassis.settings import secrets_of
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit, Failure, failing
 from sayit.gateway.auth import keys as key_file
@@ -39,6 +40,7 @@ class Keys(Protocol):
         valid_for_s: float | None,
         requests: str,
         addresses: Sequence[str],
+        signed: bool,
     ) -> NewApiKey:
         """Makes a key."""
 
@@ -69,8 +71,11 @@ class FileKeys:
         valid_for_s: float | None,
         requests: str,
         addresses: Sequence[str],
+        signed: bool,
     ) -> NewApiKey:
         """See `Keys`."""
+        if signed:
+            raise Failure(Exit.USAGE, "Keys that sign are kept in the database.")
         with failing(key_file.KeysFileError):
             key, secret = key_file.create_key(
                 self._path,
@@ -115,11 +120,18 @@ class DatabaseKeys:
         valid_for_s: float | None,
         requests: str,
         addresses: Sequence[str],
+        signed: bool,
     ) -> NewApiKey:
         """See `Keys`."""
         return self._done(
             lambda keys: keys.create(
-                tenant, name=name, scopes=scopes, valid_for_s=valid_for_s, requests=requests, addresses=addresses
+                tenant,
+                name=name,
+                scopes=scopes,
+                valid_for_s=valid_for_s,
+                requests=requests,
+                addresses=addresses,
+                signed=signed,
             )
         )
 
@@ -143,7 +155,8 @@ class DatabaseKeys:
                 if not await database.write(is_newest):
                     raise Failure(Exit.FAILED, "The database is of another version: start its scheduler first.")
                 with principal.use(Principal(key_id=_OPERATOR, tenant=_OPERATOR)):
-                    return await work(KeyControl(KeyStore(database, rules_of(self._settings, webhooks=False))))
+                    store = KeyStore(database, rules_of(self._settings, webhooks=False))
+                    return await work(KeyControl(store, secrets_of(self._settings.signing_secrets)))
             finally:
                 await database.close()
 
@@ -165,11 +178,12 @@ class ServiceKeys:
         valid_for_s: float | None,
         requests: str,
         addresses: Sequence[str],
+        signed: bool,
     ) -> NewApiKey:
         """See `Keys`."""
         return self._connection.call(
             lambda client: client.create_key(
-                name, scopes, valid_for_s=valid_for_s, requests=requests, addresses=addresses
+                name, scopes, valid_for_s=valid_for_s, requests=requests, addresses=addresses, signed=signed
             )
         )
 

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import grpc
 from grpc import aio
@@ -16,7 +16,9 @@ from grpc import aio
 from sayit.client.audio_sources import in_thread
 from sayit.client.diagnosis import NOT_SAYIT, diagnose, unexplained
 from sayit.client.retry import RetryBudget
+from sayit.client.signing import Signer, SigningChannel
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.request_signatures import SigningKey
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
     admin_service_pb2_grpc,
@@ -38,7 +40,7 @@ class Settings:
 
     #: "host:port", or any gRPC target (`dns:///…`, `unix:/path`).
     address: str
-    #: Sent as `authorization: Bearer …`; empty sends none.
+    #: Sent as `authorization: Bearer …`; one that signs is not sent, but signs every call. Empty: none.
     api_key: str
     #: PEM certificates to trust instead of the system's; they imply TLS.
     root_certificates: bytes | None
@@ -85,16 +87,20 @@ class GatewayConnection:
         key = self.settings.api_key
         #: The metadata of every call.
         self.metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {key}"),) if key else ()
+        #: With what every call is signed, in place of credentials; None: none is.
+        self.signer: Signer | None = SigningKey.of_text(key)
+        if self.signer is not None:
+            self.metadata = ()
         self._channel: aio.Channel | None = None
         self._closed = False
         #: Whether a gateway has answered.
         self._reached = False
         self._lender: GatewayConnection | None = None
 
-    def on_behalf(self, metadata: Iterable[tuple[str, str]]) -> GatewayConnection:
+    def on_behalf(self, metadata: Iterable[tuple[str, str]], signer: Signer | None = None) -> GatewayConnection:
         """A connection on this one's channel with other metadata: for a caller that acts for several principals."""
         borrowed = GatewayConnection(self.settings)
-        borrowed.metadata = tuple(metadata)
+        borrowed.metadata, borrowed.signer = tuple(metadata), signer
         borrowed._lender = self  # the same class
         return borrowed
 
@@ -233,9 +239,14 @@ class GatewayConnection:
             await self._channel.close()
 
     def channel(self) -> aio.Channel:
-        """The channel, opened with the first call."""
+        """The channel, opened with the first call; its calls are signed where there is a signer."""
+        opened = self.unsigned_channel()
+        return opened if self.signer is None else cast("aio.Channel", SigningChannel(opened, self.signer))
+
+    def unsigned_channel(self) -> aio.Channel:
+        """The channel whose calls are as they are; see `channel`."""
         if self._lender is not None:
-            return self._lender.channel()
+            return self._lender.unsigned_channel()
         if self._closed:
             raise _closed()
         if self._channel is None:

@@ -296,6 +296,7 @@ class KeptCalls:
         valid_for_s: float | None = None,
         requests: str = "",
         addresses: Sequence[str] = (),
+        signed: bool = False,
     ) -> NewApiKey:
         """Makes an API key of your tenant; it needs the scope `admin`, and is not tried again.
 
@@ -305,6 +306,7 @@ class KeptCalls:
             valid_for_s: for how long; None: until it is revoked.
             requests: how many requests it may send, such as "600/minute"; empty: as the installation's keys do.
             addresses: networks from which it may be used, such as "203.0.113.0/24"; none: from anywhere.
+            signed: whether it signs requests and is never sent itself.
 
         Raises:
             SayItError: INVALID_ARGUMENT, TOO_MANY_KEYS, PERMISSION_DENIED.
@@ -315,6 +317,7 @@ class KeptCalls:
             valid_for=None if valid_for_s is None else duration_to_proto(valid_for_s),
             requests=requests,
             addresses=addresses,
+            signed=signed,
         )
         return _new_key(await self._connection.once(self._connection.keys.CreateKey, request))
 

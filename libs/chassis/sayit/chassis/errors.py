@@ -52,7 +52,7 @@ _BY_CODE: Mapping[grpc.StatusCode, tuple[ErrorKind, ...]] = {
     ),
     grpc.StatusCode.ABORTED: (ErrorKind.UPLOAD_TOO_SLOW,),
     grpc.StatusCode.ALREADY_EXISTS: (ErrorKind.IDEMPOTENCY_CONFLICT,),
-    grpc.StatusCode.UNAUTHENTICATED: (ErrorKind.UNAUTHENTICATED,),
+    grpc.StatusCode.UNAUTHENTICATED: (ErrorKind.UNAUTHENTICATED, ErrorKind.INVALID_SIGNATURE),
     grpc.StatusCode.PERMISSION_DENIED: (ErrorKind.PERMISSION_DENIED,),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED),
     grpc.StatusCode.UNAVAILABLE: (ErrorKind.UNAVAILABLE,),

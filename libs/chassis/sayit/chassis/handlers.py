@@ -56,8 +56,16 @@ def rebuilt(
     return result
 
 
-def guarded(handler: Handler, before: Callable[[Any], Awaitable[None]]) -> Handler:
-    """The same handler, which first awaits `before` with the call's context; what that raises ends the call."""
+def guarded(
+    handler: Handler, before: Callable[[Any], Awaitable[None]], read: Callable[[bytes], Any] | None = None
+) -> Handler:
+    """The same handler, which first awaits `before` with the call's context; what that raises ends the call.
+
+    Args:
+        handler: any.
+        before: called before the handler's own work, and after a request was read that is no stream.
+        read: makes a request of bytes; by default as the handler does.
+    """
     behavior: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
     async def respond(request: Any, context: Any) -> Any:
@@ -77,7 +85,7 @@ def guarded(handler: Handler, before: Callable[[Any], Awaitable[None]]) -> Handl
     make: Any = (_MAKE_STREAMING if handler.response_streaming else _MAKE_UNARY)[bool(handler.request_streaming)]
     result: Handler = make(
         stream if handler.response_streaming else respond,
-        request_deserializer=handler.request_deserializer,
+        request_deserializer=read or handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
     return result

@@ -42,6 +42,21 @@ def _checked_limit(text: str) -> str:
     return text
 
 
+def secrets_of(value: SecretStr) -> tuple[str, ...]:
+    """The secrets of a setting, the newest first; none where it is empty."""
+    return tuple(value.get_secret_value().split())
+
+
+def _checked_secrets(value: SecretStr) -> SecretStr:
+    secrets = secrets_of(value)
+    if len(secrets) > 2 or any(len(secret) < 32 for secret in secrets):
+        raise ValueError("write one secret of at least 32 characters, or the new one and the old one")
+    return value
+
+
+#: A secret of at least 32 characters, or a new one and the old one, with a space between.
+Secrets = Annotated[SecretStr, AfterValidator(_checked_secrets)]
+
 #: Some of something in a time, see `quotas.limits_of`.
 Limit = Annotated[str, AfterValidator(_checked_limit)]
 

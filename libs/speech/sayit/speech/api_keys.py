@@ -27,7 +27,7 @@ MAX_VALID_S = 100 * 365 * 86_400.0
 class ApiKey:
     """A key, without what it reads."""
 
-    #: The public part of what it reads, `sayit_ID_SECRET`; names it in logs and on rows.
+    #: The public part of what it reads, `sayit_ID_SECRET` or `sayitsig_ID_SECRET`; names it in logs and on rows.
     id: str
     #: Whose data it may see.
     tenant: str
@@ -47,6 +47,8 @@ class ApiKey:
     requests: str = ""
     #: Networks from which it may be used, such as "203.0.113.0/24"; none: from anywhere.
     addresses: tuple[str, ...] = ()
+    #: Whether its holder signs requests with it, see `request_signatures`, and it is never sent itself.
+    signed: bool = False
 
     @property
     def valid(self) -> bool:

@@ -11,7 +11,7 @@
           │                           UPLOAD_INCOMPLETE, UPLOAD_TOO_SLOW, IDEMPOTENCY_CONFLICT, TOO_MANY_VOCABULARIES,
           │                           VERSION_CONFLICT, TOO_MANY_VERSIONS, TOO_MANY_KEYS, LEGAL_HOLD,
           │                           TOO_MANY_LINKS
-          ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED
+          ├── credentials:            UNAUTHENTICATED, PERMISSION_DENIED, INVALID_SIGNATURE
           ├── try later:              RATE_LIMITED, OVERLOADED, UNAVAILABLE, DEADLINE_EXCEEDED
           └── our fault:              DECODING_FAILED, ENGINE_FAILED, CHUNK_QUARANTINED, INTERNAL
 
@@ -163,6 +163,10 @@ class ErrorKind(Enum):
     UNAUTHENTICATED = Sentence(en="A valid API key is required.", ko="유효한 API 키가 필요합니다.")
     #: Known caller, forbidden action.
     PERMISSION_DENIED = Sentence(en="This key may not do that.", ko="이 키로는 허용되지 않는 작업입니다.")
+    #: A signed request whose signature is not taken, or a key that signs and was sent itself.
+    INVALID_SIGNATURE = Sentence(
+        en="The request's signature is not taken: {reason}.", ko="요청의 서명이 올바르지 않습니다: {reason}."
+    )
     #: This caller sent too much in too little time.
     RATE_LIMITED = Sentence(
         en="Too many requests; try again later.", ko="요청이 너무 많습니다. 잠시 후 다시 시도해 주세요."

@@ -13,6 +13,7 @@ from sayit.chassis.background_tasks import in_background
 from sayit.chassis.reload import Reload
 from sayit.chassis.server import PUBLIC_MESSAGE_BYTES, ConnectionLimits, RunningServer, serving
 from sayit.chassis.service_auth import service_channel
+from sayit.chassis.settings import secrets_of
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.api.admin import AdminServicer
 from sayit.gateway.api.event_stream import EventRelay
@@ -27,8 +28,10 @@ from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure, end_
 from sayit.gateway.auth.addresses import AddressRules
 from sayit.gateway.auth.callers import Callers
 from sayit.gateway.auth.keys import KeyRing
+from sayit.gateway.auth.signatures import SignedCalls
 from sayit.gateway.auth.stored_keys import StoredKeys
 from sayit.gateway.auth.tokens import Tokens
+from sayit.gateway.limits.nonces import Nonces
 from sayit.gateway.limits.requests import RequestLimits
 from sayit.gateway.limits.slots import Slots
 from sayit.gateway.readiness import follow_scheduler
@@ -80,6 +83,7 @@ async def running(
             reload.follow(parts.adopt)
         async with (
             aclosing(parts.requests),
+            aclosing(parts.nonces),
             serving(
                 address=settings.listen,
                 register=parts.register,
@@ -120,7 +124,10 @@ class _Parts:
         self._settings, self._channel, self._now = settings, channel, now
         key_file = KeyRing(settings.api_keys_file) if settings.api_keys_file else None
         stored = StoredKeys(looking_up(key_service_pb2_grpc.KeyServiceStub(channel)))
-        self.callers = Callers(key_file, stored, Tokens(settings) if settings.jwt_issuer else None)
+        secrets = secrets_of(settings.signing_secrets)
+        self.nonces = Nonces(settings.redis_url.get_secret_value() if secrets else "", settings.redis_prefix)
+        signed = SignedCalls(secrets, stored, self.nonces.use)
+        self.callers = Callers(key_file, stored, signed, Tokens(settings) if settings.jwt_issuer else None)
         self.requests = RequestLimits(settings)
         self.event_relay = EventRelay(channel, resume_s=settings.resume_s)
         self._addresses = AddressRules(settings)

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from sayit.chassis.settings import RELOADABLE, Limit, ServiceSettings
+from sayit.chassis.settings import RELOADABLE, Limit, Secrets, ServiceSettings
 from sayit.speech.api_keys import SCOPES
 from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
 
@@ -101,6 +101,11 @@ class GatewaySettings(ServiceSettings):
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen beyond loopback although there are no API keys: every client that connects is served.",
+    )
+    signing_secrets: Secrets = Field(
+        default=SecretStr(""),
+        description="Secret of which the keys are made that sign requests, as the scheduler has it; empty: signed "
+        "requests are refused.",
     )
     jwt_issuer: str = Field(
         default="",

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from sayit.chassis.settings import FORMERLY, RELOADABLE, Limit, ServiceSettings
+from sayit.chassis.settings import FORMERLY, RELOADABLE, Limit, Secrets, ServiceSettings, secrets_of
 from sayit.scheduler.outbound.destinations import Destinations
 from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
 
@@ -184,10 +184,16 @@ class SchedulerSettings(ServiceSettings):
         description="File of decode options by language (TOML), laid over SayIt's own; read at the start. "
         "docs/quality.md explains the form.",
     )
-    webhook_secrets: SecretStr = Field(
+    webhook_secrets: Secrets = Field(
         SecretStr(""),
         description="Secret of at least 32 characters that webhooks are signed with; empty: none are sent. To change "
         "it, put the new one in front of the old one, with a space between, until all receivers have theirs.",
+    )
+    signing_secrets: Secrets = Field(
+        SecretStr(""),
+        description="Secret of at least 32 characters of which the keys are made that sign requests, the same for "
+        "scheduler, gateway and bridge; empty: there are none. To change it, put the new one in front of the old one, "
+        "with a space between, until all such keys are rotated.",
     )
     webhook_urls: str = _live(
         "",
@@ -225,14 +231,6 @@ class SchedulerSettings(ServiceSettings):
             raise ValueError(f"it is no URL of a kind that works here: write {example}")
         return value
 
-    @field_validator("webhook_secrets")
-    @classmethod
-    def _are_long(cls, value: SecretStr) -> SecretStr:
-        secrets = value.get_secret_value().split()
-        if len(secrets) > 2 or any(len(secret) < 32 for secret in secrets):
-            raise ValueError("write one secret of at least 32 characters, or the new one and the old one")
-        return value
-
     @field_validator("tenant_result_ttl_h")
     @classmethod
     def _are_hours(cls, value: str) -> str:
@@ -253,7 +251,7 @@ class SchedulerSettings(ServiceSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """What webhooks are signed with, the newest first."""
-        return tuple(self.webhook_secrets.get_secret_value().split())
+        return secrets_of(self.webhook_secrets)
 
     def destinations(self) -> Destinations:
         """Where requests may go that clients cause."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
 from sayit.chassis.background_tasks import BackgroundTasks
+from sayit.chassis.settings import secrets_of
 from sayit.scheduler.api.admin_control import AdminControl
 from sayit.scheduler.api.admin_service import InternalAdminServicer
 from sayit.scheduler.api.chunk_service import ChunkServicer
@@ -317,7 +318,7 @@ class Wiring:
             vocabularies=self.vocabularies,
             overview=self.overview,
             live=LiveCalls(intake=self.intake, sessions=self.sessions, background=self.background),
-            keys=KeyControl(self.stores.api_keys),
+            keys=KeyControl(self.stores.api_keys, secrets_of(self.settings.signing_secrets)),
             sharing=Sharing(store=self.stores.share_links, jobs=self.stores.jobs, transcripts=transcripts),
         )
 

@@ -13,6 +13,7 @@ from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.db.transcribers import KEEP_ENDED_KEYS_S
 from sayit.speech.api_keys import ApiKey
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.request_signatures import SigningKey
 
 from .helper import stores
 
@@ -91,6 +92,21 @@ async def test_a_tenant_has_so_many_keys_and_no_more(database_url: str) -> None:
         with pytest.raises(SayItError) as caught:
             await s.api_keys.create_key(stored, most=2)
         assert caught.value.kind is ErrorKind.TOO_MANY_KEYS
+
+
+async def test_of_a_key_that_signs_nothing_is_stored(database_url: str) -> None:
+    """Its secret is made anew, by the newest of the installation's; it admits nothing, and its successor signs, too."""
+    async with stores(database_url) as s:
+        control = KeyControl(s.api_keys, ("new" * 12, "old" * 12))
+        made = await control.create("t", signed=True)
+        assert SigningKey.of_text(made.secret) == SigningKey.made("new" * 12, made.key.id)
+        [stored] = await s.api_keys.look_up([made.key.id])
+        assert (stored.key.signed, stored.salt, stored.hash) == (True, b"", b"")
+        assert not stored.admits("")
+        assert (await control.rotate("t", made.key.id)).secret.startswith("sayitsig_")
+        assert [key.signed for key in await s.api_keys.list_keys("t")] == [True, True]
+        with pytest.raises(SayItError, match="SAYIT_SIGNING_SECRETS"):
+            await KeyControl(s.api_keys).create("t", signed=True)
 
 
 async def test_uses_are_written_once_a_minute(database_url: str) -> None:

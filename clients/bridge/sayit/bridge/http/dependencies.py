@@ -17,8 +17,11 @@ from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.audio_body import Bodies
+from sayit.bridge.http.signatures import signer_of
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
+from sayit.chassis.settings import secrets_of
+from sayit.speech.request_signatures import SIGNATURE_INPUT
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 #: What begins a WebSocket's subprotocol that carries an API key: ours, and that of OpenAI's clients in browsers.
@@ -65,12 +68,20 @@ async def _caller(connection: HTTPConnection, deps: Parts) -> Gateway:
     if key and not authorization:
         authorization = f"Bearer {key}"
     authorization = authorization or _offered(connection.headers.get("sec-websocket-protocol", ""))
+    signature = signer = None
+    if not authorization and SIGNATURE_INPUT in connection.headers:
+        signature, signer = signer_of(connection, secrets_of(deps.settings.signing_secrets))
     inside = trace.get_current_span().get_span_context().is_valid
     traceparent = telemetry.traceparent() if inside else connection.headers.get("traceparent", "")
     gateway = deps.gateway.acting_for(
-        authorization=authorization, traceparent=traceparent, forwarded_for=_forwarded_for(connection)
+        authorization=authorization,
+        traceparent=traceparent,
+        forwarded_for=_forwarded_for(connection),
+        signer=signer,
     )
-    if connection.scope.get("method") in _WITH_BODY:
+    if signature is not None and signer is not None:
+        await gateway.check_signature(signature, signer)
+    elif connection.scope.get("method") in _WITH_BODY:
         await gateway.check_credentials()
     return gateway
 

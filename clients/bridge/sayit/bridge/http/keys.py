@@ -40,6 +40,7 @@ class NewKeyDocument(Document):
         max_length=MAX_ADDRESSES,
         description="Networks from which it may be used, such as `203.0.113.0/24`; none: from anywhere.",
     )
+    signed: bool = Field(default=False, description="Whether requests are signed with it, and it is never sent itself.")
 
 
 class KeyDocument(Document):
@@ -59,6 +60,7 @@ class KeyDocument(Document):
     )
     requests: str
     addresses: list[str]
+    signed: bool
 
 
 class MadeKeyDocument(Document):

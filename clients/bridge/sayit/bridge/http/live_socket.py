@@ -171,7 +171,7 @@ class LiveSocket(ABC):
 
         A session has a slot there; a client that never begins one has not.
         """
-        taken, who = self.deps.live_sockets, self.gateway.authorization
+        taken, who = self.deps.live_sockets, self.gateway.credentials
         free = self.deps.settings.bridge_max_connections - taken.total()
         if who and _SHARE * free <= taken[who]:
             raise SayItError(ErrorKind.OVERLOADED, retry_after_s=10.0, cause="full: WebSockets of a key")

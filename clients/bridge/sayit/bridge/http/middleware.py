@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from sayit.bridge.http.problems import Form, fault_for
+from sayit.bridge.http.signatures import has_body
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
 from sayit.chassis.start import is_loopback
@@ -138,7 +139,7 @@ class SlowSenders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
-        if scope["type"] != "http" or not _has_body(scope):
+        if scope["type"] != "http" or not has_body(scope):
             await self._app(scope, receive, send)
             return
         # A client that waits for "100 Continue" has sent nothing yet, and must not be asked for it after an answer.
@@ -167,11 +168,6 @@ class SlowSenders:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         await self._app(scope, heard, say)
-
-
-def _has_body(scope: Scope) -> bool:
-    headers = RequestHeaders(scope=scope)
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 async def _drain(heard: Receive, is_done: Any) -> None:

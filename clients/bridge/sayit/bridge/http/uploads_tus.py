@@ -21,6 +21,7 @@ from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.media_types import media_type_of
 from sayit.bridge.http.openapi import UploadId, problems
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.request_signatures import refused
 
 _VERSION = "1.0.0"
 _EXTENSIONS = "creation,creation-with-upload,expiration,termination"
@@ -165,6 +166,8 @@ async def delete_upload(gateway: Caller, upload_id: UploadId) -> Response:
 
 async def _append(deps: Deps, request: Request, gateway: Gateway, upload_id: str, offset: int) -> Upload:
     """Appends the body. What arrived of a body that breaks off or is too slow is stored before the error is raised."""
+    if gateway.signer:
+        raise refused("pieces of an upload are not signed: send the file with POST /v1/jobs")
     broken: list[Exception] = []
     with deps.bodies.slot():
         upload = await gateway.append(upload_id, offset, _until_broken(deps.bodies.pieces(request), broken))

@@ -77,6 +77,9 @@ def create(
             "--from", metavar="NETWORK", help="From where it may be used, such as 203.0.113.0/24; several times."
         ),
     ] = None,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="Sign requests with it and never send it; needs SAYIT_SIGNING_SECRETS.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
@@ -87,6 +90,7 @@ def create(
         valid_for_s=None if days is None else days * 86_400,
         requests=requests,
         addresses=addresses or (),
+        signed=signed,
     )
     _print_made(made, as_json=as_json)
 
@@ -149,7 +153,7 @@ def _document(key: ApiKey) -> dict[str, Any]:
     ends = {"created": key.created_at_s, "expires": key.expires_at_s, "revoked": key.revoked_at_s}
     times = {name: _iso(at) for name, at in (ends | {"last_used": key.last_used_at_s}).items()}
     named = {"id": key.id, "tenant": key.tenant, "name": key.name, "scopes": key.scopes}
-    return named | times | {"requests": key.requests, "addresses": key.addresses}
+    return named | times | {"requests": key.requests, "addresses": key.addresses, "signed": key.signed}
 
 
 def _row(key: ApiKey) -> Sequence[str]:

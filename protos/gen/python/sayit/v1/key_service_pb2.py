@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asayit/v1/key_service.proto\x12\x08sayit.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08requests\x18\t \x01(\t\x12\x11\n\taddresses\x18\n \x03(\t\"\x83\x01\n\x10\x43reateKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12,\n\tvalid_for\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08requests\x18\x04 \x01(\t\x12\x11\n\taddresses\x18\x05 \x03(\t\"B\n\x11\x43reateKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.sayit.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x11\n\x0fListKeysRequest\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.sayit.v1.ApiKey\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"N\n\x10RotateKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12*\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration2\x96\x02\n\nKeyService\x12\x44\n\tCreateKey\x12\x1a.sayit.v1.CreateKeyRequest\x1a\x1b.sayit.v1.CreateKeyResponse\x12\x41\n\x08ListKeys\x12\x19.sayit.v1.ListKeysRequest\x1a\x1a.sayit.v1.ListKeysResponse\x12\x39\n\tRevokeKey\x12\x1a.sayit.v1.RevokeKeyRequest\x1a\x10.sayit.v1.ApiKey\x12\x44\n\tRotateKey\x12\x1a.sayit.v1.RotateKeyRequest\x1a\x1b.sayit.v1.CreateKeyResponseB_\n\x08sayit.v1B\x0fKeyServiceProtoP\x01Z\x10sayit/v1;sayitv1\xa2\x02\x03SAY\xaa\x02\x08SayIt.V1\xba\x02\x05SayIt\xca\x02\x08SayIt\\V1\xea\x02\tSayIt::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asayit/v1/key_service.proto\x12\x08sayit.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x02\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06scopes\x18\x04 \x03(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08requests\x18\t \x01(\t\x12\x11\n\taddresses\x18\n \x03(\t\x12\x0e\n\x06signed\x18\x0b \x01(\x08\"\x93\x01\n\x10\x43reateKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12,\n\tvalid_for\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08requests\x18\x04 \x01(\t\x12\x11\n\taddresses\x18\x05 \x03(\t\x12\x0e\n\x06signed\x18\x06 \x01(\x08\"B\n\x11\x43reateKeyResponse\x12\x1d\n\x03key\x18\x01 \x01(\x0b\x32\x10.sayit.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x11\n\x0fListKeysRequest\"2\n\x10ListKeysResponse\x12\x1e\n\x04keys\x18\x01 \x03(\x0b\x32\x10.sayit.v1.ApiKey\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"N\n\x10RotateKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12*\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration2\x96\x02\n\nKeyService\x12\x44\n\tCreateKey\x12\x1a.sayit.v1.CreateKeyRequest\x1a\x1b.sayit.v1.CreateKeyResponse\x12\x41\n\x08ListKeys\x12\x19.sayit.v1.ListKeysRequest\x1a\x1a.sayit.v1.ListKeysResponse\x12\x39\n\tRevokeKey\x12\x1a.sayit.v1.RevokeKeyRequest\x1a\x10.sayit.v1.ApiKey\x12\x44\n\tRotateKey\x12\x1a.sayit.v1.RotateKeyRequest\x1a\x1b.sayit.v1.CreateKeyResponseB_\n\x08sayit.v1B\x0fKeyServiceProtoP\x01Z\x10sayit/v1;sayitv1\xa2\x02\x03SAY\xaa\x02\x08SayIt.V1\xba\x02\x05SayIt\xca\x02\x08SayIt\\V1\xea\x02\tSayIt::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,19 +35,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\010sayit.v1B\017KeyServiceProtoP\001Z\020sayit/v1;sayitv1\242\002\003SAY\252\002\010SayIt.V1\272\002\005SayIt\312\002\010SayIt\\V1\352\002\tSayIt::V1'
   _globals['_APIKEY']._serialized_start=106
-  _globals['_APIKEY']._serialized_end=407
-  _globals['_CREATEKEYREQUEST']._serialized_start=410
-  _globals['_CREATEKEYREQUEST']._serialized_end=541
-  _globals['_CREATEKEYRESPONSE']._serialized_start=543
-  _globals['_CREATEKEYRESPONSE']._serialized_end=609
-  _globals['_LISTKEYSREQUEST']._serialized_start=611
-  _globals['_LISTKEYSREQUEST']._serialized_end=628
-  _globals['_LISTKEYSRESPONSE']._serialized_start=630
-  _globals['_LISTKEYSRESPONSE']._serialized_end=680
-  _globals['_REVOKEKEYREQUEST']._serialized_start=682
-  _globals['_REVOKEKEYREQUEST']._serialized_end=716
-  _globals['_ROTATEKEYREQUEST']._serialized_start=718
-  _globals['_ROTATEKEYREQUEST']._serialized_end=796
-  _globals['_KEYSERVICE']._serialized_start=799
-  _globals['_KEYSERVICE']._serialized_end=1077
+  _globals['_APIKEY']._serialized_end=423
+  _globals['_CREATEKEYREQUEST']._serialized_start=426
+  _globals['_CREATEKEYREQUEST']._serialized_end=573
+  _globals['_CREATEKEYRESPONSE']._serialized_start=575
+  _globals['_CREATEKEYRESPONSE']._serialized_end=641
+  _globals['_LISTKEYSREQUEST']._serialized_start=643
+  _globals['_LISTKEYSREQUEST']._serialized_end=660
+  _globals['_LISTKEYSRESPONSE']._serialized_start=662
+  _globals['_LISTKEYSRESPONSE']._serialized_end=712
+  _globals['_REVOKEKEYREQUEST']._serialized_start=714
+  _globals['_REVOKEKEYREQUEST']._serialized_end=748
+  _globals['_ROTATEKEYREQUEST']._serialized_start=750
+  _globals['_ROTATEKEYREQUEST']._serialized_end=828
+  _globals['_KEYSERVICE']._serialized_start=831
+  _globals['_KEYSERVICE']._serialized_end=1109
 # @@protoc_insertion_point(module_scope)

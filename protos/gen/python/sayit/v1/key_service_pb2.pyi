@@ -36,14 +36,17 @@ class ApiKey(_message.Message):
     LAST_USE_TIME_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The public part of what it reads, `sayit_ID_SECRET`."""
+    """The public part of what it reads, `sayit_ID_SECRET`, or `sayitsig_ID_SECRET` of one that signs."""
     tenant: _builtins.str
     """Whose data it may see."""
     name: _builtins.str
     """For people."""
     requests: _builtins.str
     """How many requests it may send, such as `600/minute`; empty: as the installation's keys do."""
+    signed: _builtins.bool
+    """Whether requests are signed with it (docs/security.md) and it is never sent itself."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it may do: some of `transcribe`, `read`, `admin`."""
@@ -81,10 +84,11 @@ class ApiKey(_message.Message):
         last_use_time: _timestamp_pb2.Timestamp | None = ...,
         requests: _builtins.str = ...,
         addresses: _abc.Iterable[_builtins.str] | None = ...,
+        signed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "revoke_time", b"revoke_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "last_use_time", b"last_use_time", "name", b"name", "requests", b"requests", "revoke_time", b"revoke_time", "scopes", b"scopes", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "last_use_time", b"last_use_time", "name", b"name", "requests", b"requests", "revoke_time", b"revoke_time", "scopes", b"scopes", "signed", b"signed", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -101,10 +105,13 @@ class CreateKeyRequest(_message.Message):
     VALID_FOR_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     ADDRESSES_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """A name for people, at most 100 characters."""
     requests: _builtins.str
     """See `ApiKey.requests`."""
+    signed: _builtins.bool
+    """See `ApiKey.signed`; INVALID_ARGUMENT where the installation takes no signed requests."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Some of `transcribe`, `read`, `admin`; none: the first two."""
@@ -125,10 +132,11 @@ class CreateKeyRequest(_message.Message):
         valid_for: _duration_pb2.Duration | None = ...,
         requests: _builtins.str = ...,
         addresses: _abc.Iterable[_builtins.str] | None = ...,
+        signed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["valid_for", b"valid_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "name", b"name", "requests", b"requests", "scopes", b"scopes", "valid_for", b"valid_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "name", b"name", "requests", b"requests", "scopes", b"scopes", "signed", b"signed", "valid_for", b"valid_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

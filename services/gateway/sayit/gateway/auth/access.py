@@ -17,9 +17,11 @@ from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.auth.addresses import FORWARDED_FOR, AddressRules, is_near
 from sayit.gateway.auth.callers import Callers
 from sayit.gateway.auth.identity import Identity
+from sayit.gateway.auth.signatures import Metadata, SignedRequest
 from sayit.gateway.settings import GatewaySettings
 from sayit.speech.api_keys import ADMIN, DEFAULT_SCOPES, READ, TRANSCRIBE
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
+from sayit.speech.request_signatures import SIGNATURE_INPUT
 from sayit.speech.share_links import SHARED
 
 _BEARER = "bearer "
@@ -105,29 +107,42 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
         if is_open(method):
             return await continuation(details)
         metadata = tuple(details.invocation_metadata or ())
-        who = await self._identity(dict(metadata), method)
+        who, digest = await self._identity(metadata, method)
         principal.bind(who.principal)
-        if not self._addresses.concern(who.networks):
+        if digest is None and not self._addresses.concern(who.networks):
             await self._used(who)
             return await continuation(details)
         handler = await continuation(details)
+        if handler is None:
+            return None
+        signed = None if digest is None or handler.request_streaming else SignedRequest(handler, digest)
         forwarded = [str(value) for name, value in metadata if name == FORWARDED_FOR]
 
         async def checked(context: Any) -> None:
             # Only a call that has begun knows its peer. It counts when it may be made: others use no limit up.
             self._addresses.check(context.peer(), forwarded, who.networks)
+            if signed is not None:
+                signed.check()
             await self._used(who)
 
-        return None if handler is None else guarded(handler, checked)
+        return guarded(handler, checked, None if signed is None else signed.read)
 
-    async def _identity(self, metadata: dict[str, str | bytes], method: str) -> Identity:
+    async def _identity(self, metadata: Metadata, method: str) -> tuple[Identity, str | None]:
+        """Who calls, and the digest that its request must have: empty if none was signed, None without a signature.
+
+        Raises:
+            SayItError: UNAUTHENTICATED, INVALID_SIGNATURE, PERMISSION_DENIED, UNAVAILABLE.
+        """
         needed = scope_of(method)
         if self._everyone and needed != SHARED:
             if method.startswith(_KEYS):
                 raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=_NO_ADMINISTRATOR)
-            return _EVERYONE
-        credential = _credential(metadata)
-        found = await self._callers.identify(credential) if credential else None
+            return _EVERYONE, None
+        credential, found, digest = _credential(dict(metadata)), None, None
+        if credential:
+            found = await self._callers.identify(credential)
+        elif any(name == SIGNATURE_INPUT for name, _ in metadata):
+            found, digest = await self._callers.identify_signer(method, metadata)
         if found is None:
             raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if credential else _NO_KEY)
         if needed not in found.scopes and (needed == SHARED or ADMIN not in found.scopes):
@@ -136,7 +151,7 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
                 ko=f"이 키로는 허용되지 않는 작업입니다. {needed} 권한이 필요합니다.",
             )
             raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=lacking, scope=needed)
-        return found
+        return found, digest
 
 
 def scope_of(method: str) -> str:

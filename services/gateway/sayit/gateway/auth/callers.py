@@ -10,11 +10,13 @@ from sayit.chassis.api_keys import parts_of
 from sayit.chassis.principal import LOCAL, Principal
 from sayit.gateway.auth.identity import Identity
 from sayit.gateway.auth.keys import FileKey, KeyRing
+from sayit.gateway.auth.signatures import Metadata, SignedCalls
 from sayit.gateway.auth.stored_keys import StoredKeys
 from sayit.gateway.auth.tokens import TOKEN_ID, Tokens, is_token
 from sayit.gateway.settings import networks_of
 from sayit.speech.api_keys import ApiKey
 from sayit.speech.errors import SayItError
+from sayit.speech.request_signatures import SigningKey, refused
 
 
 class Callers:
@@ -23,11 +25,15 @@ class Callers:
     Args:
         file: keys of a file; None where there is none.
         stored: keys of the database.
+        signed: checks the signatures of calls.
         tokens: an identity provider's tokens; None where none are taken.
     """
 
-    def __init__(self, file: KeyRing | None, stored: StoredKeys, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, file: KeyRing | None, stored: StoredKeys, signed: SignedCalls, tokens: Tokens | None = None
+    ) -> None:
         self._file = file
+        self._signed = signed
         self._stored = stored
         self._tokens = tokens
         #: What was last told to be wrong with the file.
@@ -37,8 +43,10 @@ class Callers:
         """The caller that sends this; None for an unknown one.
 
         Raises:
-            SayItError: UNAVAILABLE while that cannot be found out.
+            SayItError: UNAVAILABLE while that cannot be found out, INVALID_SIGNATURE for a key that signs.
         """
+        if SigningKey.of_text(credential) is not None:
+            raise refused("this key signs requests, and is not sent itself: make another one")
         if self._tokens is not None and is_token(credential):
             return await self._tokens.identify(credential)
         found: FileKey | ApiKey | None
@@ -48,14 +56,16 @@ class Callers:
             found = self._file.find(credential)
         else:
             found = await self._stored.find(credential)
-        if found is None:
-            return None
-        return Identity(
-            principal=Principal(key_id=found.id, tenant=found.tenant),
-            scopes=found.scopes,
-            requests=found.requests,
-            networks=networks_of(",".join(found.addresses)),
-        )
+        return None if found is None else _identity_of(found)
+
+    async def identify_signer(self, method: str, metadata: Metadata) -> tuple[Identity, str]:
+        """The caller that signed a call, and the digest that its request must have; empty where none is signed.
+
+        Raises:
+            SayItError: INVALID_SIGNATURE, UNAVAILABLE.
+        """
+        key, digest = await self._signed.caller(method, metadata)
+        return _identity_of(key), digest
 
     def is_valid(self, who: Principal) -> bool:
         """Whether a caller that was identified may go on."""
@@ -85,3 +95,12 @@ class Callers:
 
     def _of_file(self, who: Principal) -> bool:
         return self._file is not None and self._file.holds(who.key_id)
+
+
+def _identity_of(key: FileKey | ApiKey) -> Identity:
+    return Identity(
+        principal=Principal(key_id=key.id, tenant=key.tenant),
+        scopes=key.scopes,
+        requests=key.requests,
+        networks=networks_of(",".join(key.addresses)),
+    )

@@ -89,12 +89,16 @@ class StoredKeys:
             return None
         key_id, secret = parts
         stored = await self._stored(key_id)
-        if stored is None or not stored.admits(secret):
-            return None
-        if entry := self._known.get(key_id):
-            entry.used_s = self._clock()
-            self._known.move_to_end(key_id)
-        return stored.key
+        return self._used(stored) if stored is not None and stored.admits(secret) else None
+
+    async def signing(self, key_id: str) -> ApiKey | None:
+        """The key with this id, with which a request was signed; None as in `find`, and for one that does not sign.
+
+        Raises:
+            SayItError: as in `find`.
+        """
+        stored = await self._stored(key_id)
+        return self._used(stored) if stored is not None and stored.key.signed and stored.key.valid else None
 
     def is_valid(self, key_id: str) -> bool:
         """Whether a key that was found before still is; one that is not remembered has not ended as far as is known."""
@@ -116,6 +120,12 @@ class StoredKeys:
         ids = list(dict.fromkeys((*running, *self._known)))
         for start in range(0, len(ids), BATCH):
             await self._check(ids[start : start + BATCH])
+
+    def _used(self, stored: StoredKey) -> ApiKey:
+        if entry := self._known.get(stored.key.id):
+            entry.used_s = self._clock()
+            self._known.move_to_end(stored.key.id)
+        return stored.key
 
     async def _check(self, ids: Sequence[str]) -> None:
         now_s = self._clock()

@@ -276,6 +276,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
             valid_for_s=wire.seconds_of_duration(request.valid_for) if request.HasField("valid_for") else None,
             requests=request.requests,
             addresses=request.addresses,
+            signed=request.signed,
         )
         return key_pb.CreateKeyResponse(key=wire.key_to_proto(made.key), secret=made.secret)
 

@@ -20,6 +20,7 @@ from sayit.speech.api_keys import (
     checked_time,
 )
 from sayit.speech.errors import ErrorKind, SayItError
+from sayit.speech.request_signatures import SigningKey
 
 #: Longest text of a limit.
 _LONGEST_LIMIT = 100
@@ -30,6 +31,8 @@ class KeyControl:
     """What may be done with keys. A tenant of None stands for every tenant, which only the operator has."""
 
     store: KeyStore
+    #: Of which keys that sign are made, the newest first; none: there are no such keys.
+    signing_secrets: Sequence[str] = ()
 
     async def create(
         self,
@@ -40,6 +43,7 @@ class KeyControl:
         valid_for_s: float | None = None,
         requests: str = "",
         addresses: Sequence[str] = (),
+        signed: bool = False,
     ) -> NewApiKey:
         """Makes a key.
 
@@ -57,8 +61,9 @@ class KeyControl:
             expires_at_s=expires_at_s,
             requests=_checked_requests(requests),
             addresses=checked_addresses(addresses),
+            signed=signed,
         )
-        stored, made = _made(key)
+        stored, made = self._made(key)
         await self.store.create_key(stored, most=MAX_KEYS)
         return made
 
@@ -76,16 +81,21 @@ class KeyControl:
         length_s = None if old.expires_at_s is None else old.expires_at_s - old.created_at_s
         expires_at_s = None if length_s is None else now_s + length_s
         key = replace(old, created_at_s=now_s, expires_at_s=expires_at_s, revoked_at_s=None, last_used_at_s=None)
-        stored, made = _made(key)
+        stored, made = self._made(key)
         await self.store.rotate_key(tenant, key_id, stored, until_s=until_s, most=MAX_KEYS)
         return made
 
-
-def _made(key: ApiKey) -> tuple[StoredKey, NewApiKey]:
-    """The key with a secret, as it is stored and as its holder gets it."""
-    secret = new_secret()
-    key = replace(key, id=secret.key_id)
-    return StoredKey(key=key, salt=secret.salt, hash=secret.hash), NewApiKey(key=key, secret=secret.text)
+    def _made(self, key: ApiKey) -> tuple[StoredKey, NewApiKey]:
+        """The key with a secret, as it is stored and as its holder gets it."""
+        secret = new_secret()
+        key = replace(key, id=secret.key_id)
+        if not key.signed:
+            return StoredKey(key=key, salt=secret.salt, hash=secret.hash), NewApiKey(key=key, secret=secret.text)
+        if not self.signing_secrets:
+            reason = "SAYIT_SIGNING_SECRETS is not set here"
+            raise SayItError(ErrorKind.INVALID_ARGUMENT, field="signed", reason=reason)
+        text = SigningKey.made(self.signing_secrets[0], key.id).text
+        return StoredKey(key=key, salt=b"", hash=b""), NewApiKey(key=key, secret=text)
 
 
 def _checked_requests(text: str) -> str:

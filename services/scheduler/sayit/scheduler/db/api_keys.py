@@ -139,13 +139,14 @@ def _key_of(row: Row) -> ApiKey:
         last_used_at_s=row.last_used_s,
         requests=row.requests,
         addresses=tuple(row.addresses.split()),
+        signed=not row.hash,
     )
 
 
 def _said(key: ApiKey) -> str:
     """What the audit log says of a new key."""
     expires = "" if key.expires_at_s is None else f" expires_s={key.expires_at_s:.0f}"
-    return f"scopes={','.join(key.scopes)}{expires}"
+    return f"scopes={','.join(key.scopes)}{expires}{' signed' if key.signed else ''}"
 
 
 def _not_found(key_id: str) -> SayItError:

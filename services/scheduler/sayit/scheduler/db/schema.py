@@ -310,7 +310,7 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     #: Separated by spaces.
     Column("scopes", Text, nullable=False),
-    #: Random bytes, and SHA-256 of them and the secret.
+    #: Random bytes, and SHA-256 of them and the secret; both empty for a key that signs, whose secret is made anew.
     Column("salt", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("created_s", Double, nullable=False),

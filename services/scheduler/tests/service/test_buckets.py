@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import subprocess
 import time
@@ -11,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import grpc
 import pytest
 
 from sayit.chassis import principal
 from sayit.chassis.start import StartError
+from sayit.cli.doctor import installation
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.ingest.uploads import PART_BYTES
 from sayit.scheduler.retention import backup
@@ -128,6 +131,23 @@ async def test_a_recording_is_fetched_from_the_bucket_itself(bucket: str, tmp_pa
                 if gone.returncode == 22:  # an answer above 400
                     break
                 await asyncio.sleep(0.05)
+
+
+async def test_a_bucket_is_examined(server: str, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sayit doctor` tries it, and says where deleted objects stay as versions; our life cycle rules end those."""
+    found = []
+    for url in (bucket, "s3://no-such-bucket"):
+        monkeypatch.setenv("SAYIT_STORAGE_URL", url)
+        found.append(await asyncio.to_thread(installation.storage))
+    s3 = boto3.client("s3", endpoint_url=server)
+    rules = json.loads((Path(__file__).parents[4] / "deploy" / "s3" / "lifecycle.json").read_text())
+    s3.put_bucket_lifecycle_configuration(Bucket="sayit-test", LifecycleConfiguration=rules)
+    assert s3.get_bucket_lifecycle_configuration(Bucket="sayit-test")["Rules"] == rules["Rules"]
+    s3.put_bucket_versioning(Bucket="sayit-test", VersioningConfiguration={"Status": "Enabled"})
+    monkeypatch.setenv("SAYIT_STORAGE_URL", bucket)
+    found.append(await asyncio.to_thread(installation.storage))
+    assert [each.level for each in found] == ["ok", "fail", "warn"]
+    assert "The specified bucket does not exist" in found[1].found
 
 
 def test_backups_come_from_a_bucket_and_go_into_another_place(bucket: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import subprocess
@@ -89,6 +90,30 @@ def queue_server() -> Finding:
         return fail(about, f"{program} does not run: {error}", "Install valkey or redis, or set SAYIT_REDIS_URL.")
     words = dict(word.split("=", 1) for word in answer.stdout.split() if "=" in word)
     return ok(about, f"{words.get('v', 'there')} ({program})")
+
+
+def storage() -> Finding:
+    """Whether a bucket takes, gives and deletes objects, for good."""
+    about, url = "storage", os.environ.get("SAYIT_STORAGE_URL", "")
+    if not url or url.startswith("file:"):
+        return ok(about, url or "in the data folder")
+    try:
+        from sayit.scheduler.db.objects import Objects  # noqa: PLC0415 - a service's package, perhaps not installed whole
+
+        keeps_versions = asyncio.run(Objects(url, scratch=Path()).examine())
+    except ImportError as error:
+        return fail(about, f"cannot be examined: {error}", _REINSTALL)
+    except SayItError as error:
+        return fail(
+            about,
+            f"{url}: {error.cause.removeprefix('storage: ')}",
+            "Look at the bucket's name, at its rights, at AWS_… or GOOGLE_….",
+        )
+    if keeps_versions:
+        return warn(
+            about, f"{url} keeps versions of what is deleted", "Switch them off, or apply deploy/s3/lifecycle.json."
+        )
+    return ok(about, f"{url} takes, gives and deletes objects")
 
 
 def model(requested: str) -> Finding:

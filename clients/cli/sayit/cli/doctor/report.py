@@ -45,6 +45,7 @@ def _checks(data: Path, asked: Sequence[Asked], listen: str, rest: str) -> Itera
     yield machine.open_files
     yield machine.confinement
     yield installation.queue_server
+    yield installation.storage
     for each in asked:
         yield functools.partial(installation.model, each.model)
     yield installation.keys_file

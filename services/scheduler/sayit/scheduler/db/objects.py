@@ -25,6 +25,7 @@ _ERRORS = (BaseError, OSError)
 _FOLDER = "file://"
 #: What trying again does not change: no such bucket, no right to it.
 _REFUSED = (FileNotFoundError, PermissionError, NotFoundError, PermissionDeniedError, UnauthenticatedError)
+_EXAMINED = "examined"
 #: How long a scheduler that starts waits for its store, in seconds.
 _VERIFY_S = 5.0
 #: Inside an answer of S3's or GCS'.
@@ -52,7 +53,10 @@ class Objects:
 
     def __init__(self, url: str, *, scratch: Path) -> None:
         self._root: Path | None = Path(url.removeprefix(_FOLDER)) if url.startswith(_FOLDER) else None
-        self._store = store_at(url)
+        try:
+            self._store = store_at(url)
+        except (BaseError, ValueError) as error:
+            raise _unavailable(error) from error
         self._scratch = scratch
 
     async def put(self, key: str, data: bytes) -> None:
@@ -152,6 +156,16 @@ class Objects:
     async def check(self) -> None:
         """Raises UNAVAILABLE unless the store answers."""
         await self.put("check", b"")
+
+    async def examine(self) -> bool:
+        """Stores, reads and deletes an object, or raises UNAVAILABLE; returns whether the bucket keeps versions."""
+        try:
+            stored = await obstore.put_async(self._store, _EXAMINED, b"")
+            await self.get(_EXAMINED)
+            await obstore.delete_async(self._store, _EXAMINED)
+        except _ERRORS as error:
+            raise _unavailable(error) from error
+        return stored["version"] is not None
 
     async def verify(self) -> None:
         """Refuses a folder or bucket that is not there or may not be written; what does not answer is not refused.

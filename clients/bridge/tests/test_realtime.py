@@ -106,7 +106,7 @@ async def test_the_official_package() -> None:
 
 async def test_commits_of_a_client_that_finds_turns_itself() -> None:
     """Telephone audio, no turn detection, the older schema, and the key of a browser."""
-    change = {"input_audio_format": "g711_ulaw", "turn_detection": None, "include": ["sayit.progress"]}
+    change = {"input_audio_format": "g711_ulaw", "turn_detection": None, "include": ["sayit.progress"], "refine": True}
     protocols: Any = ["realtime", "openai-insecure-api-key.secret", "openai-beta.realtime-v1"]
     async with bridge() as (url, gateway), connected(url, subprotocols=protocols) as socket:
         assert socket.subprotocol == "realtime"
@@ -132,6 +132,7 @@ async def test_commits_of_a_client_that_finds_turns_itself() -> None:
         assert gateway.commands == [COMMIT, FINISH]
         assert gateway.config.turn_detection.off
         assert gateway.config.encoding == live_pb.LIVE_ENCODING_MULAW
+        assert gateway.config.refine
         assert gateway.metadata["authorization"] == "Bearer secret"
 
 

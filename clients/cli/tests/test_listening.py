@@ -49,13 +49,13 @@ async def _listening(gateway: Gateway, *arguments: str) -> AsyncIterator[Process
 async def test_raw_audio_of_a_pipe_becomes_lines() -> None:
     """A line for each utterance, the job's id at the end; options and rate are sent."""
     gateway = Gateway()
-    async with _listening(gateway, "-", "--rate", "8000", "-l", "ko", "--silence", "0.8") as process:
+    async with _listening(gateway, "-", "--rate", "8000", "-l", "ko", "--silence", "0.8", "--refine") as process:
         out, err = await process.communicate(SPEECH)
     assert out.decode().split() == [digits(SPEECH[:8]), digits(SPEECH[8:16]), digits(SPEECH[16:])]
     assert (process.returncode, err.decode()) == (0, f"job {JOB}\n")
     (config,) = gateway.live_configs
     assert (config.sample_rate_hz, config.job.options.language, config.interim_results) == (8_000, "ko", True)
-    assert config.turn_detection.silence.ToMilliseconds() == 800
+    assert (config.turn_detection.silence.ToMilliseconds(), config.refine) == (800, True)
 
 
 async def test_the_first_ctrl_c_finishes() -> None:

@@ -11,6 +11,8 @@ export interface LiveOptions extends Options {
   silenceMs?: number;
   /** Name of the job. */
   filename?: string;
+  /** Whether all of it is decoded again at the end, as a recording is: its transcript has fewer errors then. */
+  refine?: boolean;
 }
 
 export type LiveEvent =
@@ -177,7 +179,7 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
   }
 
   #session(): object {
-    const { sampleRate: _rate, silenceMs, filename, ...transcription } = this.#options;
+    const { sampleRate: _rate, silenceMs, filename, refine, ...transcription } = this.#options;
     const turns = { type: "server_vad", ...(silenceMs === undefined ? {} : { silence_duration_ms: silenceMs }) };
     const format = { type: "audio/pcm", rate: this.#rate };
     return {
@@ -185,6 +187,7 @@ export class LiveSession implements AsyncIterable<LiveEvent> {
       audio: { input: { format, transcription, turn_detection: turns } },
       include: ["sayit.progress"],
       ...(filename ? { filename } : {}),
+      ...(refine ? { refine } : {}),
     };
   }
 

@@ -6,7 +6,7 @@ const [compiled, baseUrl] = process.argv.slice(2);
 const { SayIt } = await import(pathToFileURL(`${compiled}/index.js`).href);
 
 const client = new SayIt({ baseUrl, apiKey: "key-1" });
-const session = client.streamRecognize({ language: "ko", sampleRate: 8_000, silenceMs: 400, filename: "talk" });
+const session = client.streamRecognize({ language: "ko", sampleRate: 8_000, silenceMs: 400, filename: "talk", refine: true });
 const speaking = (async () => {
   for (let sample = 0; sample < 99; sample += 3) {
     session.send(Int16Array.of(sample, sample + 1, sample + 2));

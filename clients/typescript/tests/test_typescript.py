@@ -103,7 +103,12 @@ async def test_live_speech_goes_on_where_its_connection_broke(compiled: Path) ->
     first, *later = gateway.live_configs
     assert len(later) == 2
     assert {config.resume_job_id for config in later} == {JOB}
-    assert (first.job.options.language, first.job.filename, first.sample_rate_hz) == ("ko", "talk", 8_000)
+    assert (first.job.options.language, first.job.filename, first.sample_rate_hz, first.refine) == (
+        "ko",
+        "talk",
+        8_000,
+        True,
+    )
     assert first.turn_detection.silence.ToMilliseconds() == 400
     assert said["wrong"] == "INVALID_LANGUAGE"
 

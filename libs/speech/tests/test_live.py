@@ -36,6 +36,7 @@ _options = st.builds(
     sample_rate_hz=values.counts,
     channels=values.channels,
     interim_results=st.booleans(),
+    refine=st.booleans(),
     turn_detection=_turns,
 )
 _events = (

@@ -61,6 +61,9 @@ class LiveOptions:
     channels: Annotated[int, Rule("Interleaved channels, which are mixed; 0: 1.", limits=(0, 2))] = 0
     interim_results: Annotated[bool, Rule("Whether text that may still change is wanted.")] = False
     turn_detection: TurnDetection = TurnDetection()
+    refine: Annotated[bool, Rule("Whether all of it is decoded again, as a recording is, when the session ends.")] = (
+        False
+    )
 
     @property
     def rate_hz(self) -> int:

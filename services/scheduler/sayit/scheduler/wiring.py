@@ -147,6 +147,7 @@ class Wiring:
         return Results(
             jobs=self.stores.jobs,
             chunks=self.stores.chunks,
+            live=self.stores.live,
             objects=self.objects,
             limits=self.limits,
             leasing=self.leasing,

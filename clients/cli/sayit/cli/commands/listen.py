@@ -52,6 +52,9 @@ class Listening:
         ),
     ] = None
     fast: Annotated[bool, typer.Option("--fast", help="Send a recording as fast as the suite takes it.")] = False
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Decode all of it again at the end: the job's transcript has fewer errors.")
+    ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print every event as one line of JSON.")] = False
     suite: SuiteChoice
 
@@ -73,6 +76,7 @@ def listen(call: Listening) -> None:
         sample_rate_hz=audio.rate_hz,
         interim_results=not call.fast,
         turn_detection=TurnDetection(silence_s=call.silence),
+        refine=call.refine,
     )
     import asyncio
 

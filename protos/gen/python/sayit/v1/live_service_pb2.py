@@ -27,7 +27,7 @@ from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 from sayit.v1 import transcription_service_pb2 as sayit_dot_v1_dot_transcription__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsayit/v1/live_service.proto\x12\x08sayit.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sayit/v1/resources.proto\x1a$sayit/v1/transcription_service.proto\"n\n\rTurnDetection\x12\x0b\n\x03off\x18\x01 \x01(\x08\x12*\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\tthreshold\x18\x03 \x01(\x02H\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\xe3\x01\n\nLiveConfig\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfig\x12(\n\x08\x65ncoding\x18\x02 \x01(\x0e\x32\x16.sayit.v1.LiveEncoding\x12\x16\n\x0esample_rate_hz\x18\x03 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x04 \x01(\x05\x12\x17\n\x0finterim_results\x18\x05 \x01(\x08\x12/\n\x0eturn_detection\x18\x06 \x01(\x0b\x32\x17.sayit.v1.TurnDetection\x12\x15\n\rresume_job_id\x18\x07 \x01(\t\"\x89\x01\n\x19StreamingRecognizeRequest\x12&\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x14.sayit.v1.LiveConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12(\n\x07\x63ommand\x18\x03 \x01(\x0e\x32\x15.sayit.v1.LiveCommandH\x00\x42\t\n\x07payload\"[\n\x0bLiveStarted\x12\x1a\n\x03job\x18\x01 \x01(\x0b\x32\r.sayit.v1.Job\x12\x18\n\x10received_samples\x18\x02 \x01(\x03\x12\x16\n\x0enext_utterance\x18\x03 \x01(\x05\"[\n\x0bSpeechEvent\x12\x0e\n\x06\x62\x65gins\x18\x01 \x01(\x08\x12)\n\x06offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tutterance\x18\x03 \x01(\x05\"\xf3\x01\n\nLiveResult\x12\x11\n\tutterance\x18\x01 \x01(\x05\x12\x11\n\tcommitted\x18\x02 \x01(\t\x12\x11\n\ttentative\x18\x03 \x01(\t\x12\x11\n\tstability\x18\x04 \x01(\x02\x12\x10\n\x08is_final\x18\x05 \x01(\x08\x12#\n\x08segments\x18\x06 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x07 \x01(\t\x12(\n\x05start\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"~\n\x0cLiveProgress\x12\x18\n\x10received_samples\x18\x01 \x01(\x03\x12,\n\tcommitted\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03lag\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xef\x01\n\x1aStreamingRecognizeResponse\x12(\n\x07started\x18\x01 \x01(\x0b\x32\x15.sayit.v1.LiveStartedH\x00\x12\'\n\x06speech\x18\x02 \x01(\x0b\x32\x15.sayit.v1.SpeechEventH\x00\x12&\n\x06result\x18\x03 \x01(\x0b\x32\x14.sayit.v1.LiveResultH\x00\x12*\n\x08progress\x18\x04 \x01(\x0b\x32\x16.sayit.v1.LiveProgressH\x00\x12!\n\x08\x66inished\x18\x05 \x01(\x0b\x32\r.sayit.v1.JobH\x00\x42\x07\n\x05\x65vent*\xb3\x01\n\x0cLiveEncoding\x12\x1d\n\x19LIVE_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n\x16LIVE_ENCODING_LINEAR16\x10\x01\x12\x17\n\x13LIVE_ENCODING_MULAW\x10\x02\x12\x16\n\x12LIVE_ENCODING_ALAW\x10\x03\x12\x1a\n\x16LIVE_ENCODING_OGG_OPUS\x10\x04\x12\x1b\n\x17LIVE_ENCODING_WEBM_OPUS\x10\x05*z\n\x0bLiveCommand\x12\x1c\n\x18LIVE_COMMAND_UNSPECIFIED\x10\x00\x12\x17\n\x13LIVE_COMMAND_COMMIT\x10\x01\x12\x17\n\x13LIVE_COMMAND_FINISH\x10\x02\x12\x1b\n\x17LIVE_COMMAND_KEEP_ALIVE\x10\x03\x32r\n\x0bLiveService\x12\x63\n\x12StreamingRecognize\x12#.sayit.v1.StreamingRecognizeRequest\x1a$.sayit.v1.StreamingRecognizeResponse(\x01\x30\x01\x42`\n\x08sayit.v1B\x10LiveServiceProtoP\x01Z\x10sayit/v1;sayitv1\xa2\x02\x03SAY\xaa\x02\x08SayIt.V1\xba\x02\x05SayIt\xca\x02\x08SayIt\\V1\xea\x02\tSayIt::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsayit/v1/live_service.proto\x12\x08sayit.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sayit/v1/resources.proto\x1a$sayit/v1/transcription_service.proto\"n\n\rTurnDetection\x12\x0b\n\x03off\x18\x01 \x01(\x08\x12*\n\x07silence\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\tthreshold\x18\x03 \x01(\x02H\x00\x88\x01\x01\x42\x0c\n\n_threshold\"\xf3\x01\n\nLiveConfig\x12 \n\x03job\x18\x01 \x01(\x0b\x32\x13.sayit.v1.JobConfig\x12(\n\x08\x65ncoding\x18\x02 \x01(\x0e\x32\x16.sayit.v1.LiveEncoding\x12\x16\n\x0esample_rate_hz\x18\x03 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x04 \x01(\x05\x12\x17\n\x0finterim_results\x18\x05 \x01(\x08\x12/\n\x0eturn_detection\x18\x06 \x01(\x0b\x32\x17.sayit.v1.TurnDetection\x12\x15\n\rresume_job_id\x18\x07 \x01(\t\x12\x0e\n\x06refine\x18\x08 \x01(\x08\"\x89\x01\n\x19StreamingRecognizeRequest\x12&\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x14.sayit.v1.LiveConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12(\n\x07\x63ommand\x18\x03 \x01(\x0e\x32\x15.sayit.v1.LiveCommandH\x00\x42\t\n\x07payload\"[\n\x0bLiveStarted\x12\x1a\n\x03job\x18\x01 \x01(\x0b\x32\r.sayit.v1.Job\x12\x18\n\x10received_samples\x18\x02 \x01(\x03\x12\x16\n\x0enext_utterance\x18\x03 \x01(\x05\"[\n\x0bSpeechEvent\x12\x0e\n\x06\x62\x65gins\x18\x01 \x01(\x08\x12)\n\x06offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\tutterance\x18\x03 \x01(\x05\"\xf3\x01\n\nLiveResult\x12\x11\n\tutterance\x18\x01 \x01(\x05\x12\x11\n\tcommitted\x18\x02 \x01(\t\x12\x11\n\ttentative\x18\x03 \x01(\t\x12\x11\n\tstability\x18\x04 \x01(\x02\x12\x10\n\x08is_final\x18\x05 \x01(\x08\x12#\n\x08segments\x18\x06 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x07 \x01(\t\x12(\n\x05start\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"~\n\x0cLiveProgress\x12\x18\n\x10received_samples\x18\x01 \x01(\x03\x12,\n\tcommitted\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03lag\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xef\x01\n\x1aStreamingRecognizeResponse\x12(\n\x07started\x18\x01 \x01(\x0b\x32\x15.sayit.v1.LiveStartedH\x00\x12\'\n\x06speech\x18\x02 \x01(\x0b\x32\x15.sayit.v1.SpeechEventH\x00\x12&\n\x06result\x18\x03 \x01(\x0b\x32\x14.sayit.v1.LiveResultH\x00\x12*\n\x08progress\x18\x04 \x01(\x0b\x32\x16.sayit.v1.LiveProgressH\x00\x12!\n\x08\x66inished\x18\x05 \x01(\x0b\x32\r.sayit.v1.JobH\x00\x42\x07\n\x05\x65vent*\xb3\x01\n\x0cLiveEncoding\x12\x1d\n\x19LIVE_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n\x16LIVE_ENCODING_LINEAR16\x10\x01\x12\x17\n\x13LIVE_ENCODING_MULAW\x10\x02\x12\x16\n\x12LIVE_ENCODING_ALAW\x10\x03\x12\x1a\n\x16LIVE_ENCODING_OGG_OPUS\x10\x04\x12\x1b\n\x17LIVE_ENCODING_WEBM_OPUS\x10\x05*z\n\x0bLiveCommand\x12\x1c\n\x18LIVE_COMMAND_UNSPECIFIED\x10\x00\x12\x17\n\x13LIVE_COMMAND_COMMIT\x10\x01\x12\x17\n\x13LIVE_COMMAND_FINISH\x10\x02\x12\x1b\n\x17LIVE_COMMAND_KEEP_ALIVE\x10\x03\x32r\n\x0bLiveService\x12\x63\n\x12StreamingRecognize\x12#.sayit.v1.StreamingRecognizeRequest\x1a$.sayit.v1.StreamingRecognizeResponse(\x01\x30\x01\x42`\n\x08sayit.v1B\x10LiveServiceProtoP\x01Z\x10sayit/v1;sayitv1\xa2\x02\x03SAY\xaa\x02\x08SayIt.V1\xba\x02\x05SayIt\xca\x02\x08SayIt\\V1\xea\x02\tSayIt::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,26 +35,26 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sayit.v1.live_service_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\010sayit.v1B\020LiveServiceProtoP\001Z\020sayit/v1;sayitv1\242\002\003SAY\252\002\010SayIt.V1\272\002\005SayIt\312\002\010SayIt\\V1\352\002\tSayIt::V1'
-  _globals['_LIVEENCODING']._serialized_start=1422
-  _globals['_LIVEENCODING']._serialized_end=1601
-  _globals['_LIVECOMMAND']._serialized_start=1603
-  _globals['_LIVECOMMAND']._serialized_end=1725
+  _globals['_LIVEENCODING']._serialized_start=1438
+  _globals['_LIVEENCODING']._serialized_end=1617
+  _globals['_LIVECOMMAND']._serialized_start=1619
+  _globals['_LIVECOMMAND']._serialized_end=1741
   _globals['_TURNDETECTION']._serialized_start=137
   _globals['_TURNDETECTION']._serialized_end=247
   _globals['_LIVECONFIG']._serialized_start=250
-  _globals['_LIVECONFIG']._serialized_end=477
-  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_start=480
-  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_end=617
-  _globals['_LIVESTARTED']._serialized_start=619
-  _globals['_LIVESTARTED']._serialized_end=710
-  _globals['_SPEECHEVENT']._serialized_start=712
-  _globals['_SPEECHEVENT']._serialized_end=803
-  _globals['_LIVERESULT']._serialized_start=806
-  _globals['_LIVERESULT']._serialized_end=1049
-  _globals['_LIVEPROGRESS']._serialized_start=1051
-  _globals['_LIVEPROGRESS']._serialized_end=1177
-  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_start=1180
-  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_end=1419
-  _globals['_LIVESERVICE']._serialized_start=1727
-  _globals['_LIVESERVICE']._serialized_end=1841
+  _globals['_LIVECONFIG']._serialized_end=493
+  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_start=496
+  _globals['_STREAMINGRECOGNIZEREQUEST']._serialized_end=633
+  _globals['_LIVESTARTED']._serialized_start=635
+  _globals['_LIVESTARTED']._serialized_end=726
+  _globals['_SPEECHEVENT']._serialized_start=728
+  _globals['_SPEECHEVENT']._serialized_end=819
+  _globals['_LIVERESULT']._serialized_start=822
+  _globals['_LIVERESULT']._serialized_end=1065
+  _globals['_LIVEPROGRESS']._serialized_start=1067
+  _globals['_LIVEPROGRESS']._serialized_end=1193
+  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_start=1196
+  _globals['_STREAMINGRECOGNIZERESPONSE']._serialized_end=1435
+  _globals['_LIVESERVICE']._serialized_start=1743
+  _globals['_LIVESERVICE']._serialized_end=1857
 # @@protoc_insertion_point(module_scope)

@@ -133,6 +133,7 @@ class LiveConfig(_message.Message):
     INTERIM_RESULTS_FIELD_NUMBER: _builtins.int
     TURN_DETECTION_FIELD_NUMBER: _builtins.int
     RESUME_JOB_ID_FIELD_NUMBER: _builtins.int
+    REFINE_FIELD_NUMBER: _builtins.int
     encoding: Global___LiveEncoding.ValueType
     """The audio's encoding."""
     sample_rate_hz: _builtins.int
@@ -143,6 +144,11 @@ class LiveConfig(_message.Message):
     """Whether text that may still change is wanted."""
     resume_job_id: _builtins.str
     """To go on: the session's job. `job`, `turn_detection` and the audio's format are then as at the beginning."""
+    refine: _builtins.bool
+    """Whether all of it is decoded again when the session ends, as a recording is, where neighbouring utterances share a
+    window: the transcript has fewer errors then. Results stay as they were given; what changes is told by the job's
+    Refinement events, before Completed.
+    """
     @_builtins.property
     def job(self) -> _transcription_service_pb2.JobConfig:
         """As a job is created with. `word_timestamps` gives words in results; `channels` must be MIX."""
@@ -161,10 +167,11 @@ class LiveConfig(_message.Message):
         interim_results: _builtins.bool = ...,
         turn_detection: Global___TurnDetection | None = ...,
         resume_job_id: _builtins.str = ...,
+        refine: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "turn_detection", b"turn_detection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "encoding", b"encoding", "interim_results", b"interim_results", "job", b"job", "resume_job_id", b"resume_job_id", "sample_rate_hz", b"sample_rate_hz", "turn_detection", b"turn_detection"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "encoding", b"encoding", "interim_results", b"interim_results", "job", b"job", "refine", b"refine", "resume_job_id", b"resume_job_id", "sample_rate_hz", b"sample_rate_hz", "turn_detection", b"turn_detection"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

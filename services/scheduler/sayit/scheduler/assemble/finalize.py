@@ -14,14 +14,16 @@ from sayit.chassis.wake_up import WakeUp
 from sayit.scheduler.assemble.formatting import formatted
 from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.assemble.merge import UNKNOWN, Loudness, Merged, merge
-from sayit.scheduler.assemble.redecode import Heard, redecode_requests, texts_with_redecodes
+from sayit.scheduler.assemble.redecode import KINDS, REFINING, Heard, redecode_requests, texts_with_redecodes
 from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.db.chunks import ChunkStore
 from sayit.scheduler.db.job_leases import JobStore
 from sayit.scheduler.db.lease_keeper import Leasing, one_after_the_other
+from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.jobs.channels import ChannelSpeech, shown
 from sayit.scheduler.jobs.limits import Limits
+from sayit.scheduler.jobs.live import OPTIONS
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
@@ -48,6 +50,7 @@ class Results:
 
     jobs: JobStore
     chunks: ChunkStore
+    live: LiveStore
     objects: Objects
     limits: Limits
     leasing: Leasing
@@ -133,9 +136,11 @@ class Results:
             options=job.options,
             presets=self.limits.presets,
             samples=job.samples_total or 0,
+            refine=await self._is_refined(job),
         )
         merged = await asyncio.to_thread(_merged, heard, self.hallucination_filter)
-        again = await asyncio.to_thread(redecode_requests, heard, merged) if self.limits.redecode else ()
+        kinds = KINDS if self.limits.redecode else (REFINING,)
+        again = await asyncio.to_thread(redecode_requests, heard, merged, kinds=kinds)
         if again and await self.redecodes.begin(job, owner, heard, again):
             return  # the job is merged when they have ended
         transcript = _transcript(job, heard, merged, self.limits.presets)
@@ -163,6 +168,11 @@ class Results:
         )
         if not completed:
             await self._clear_away(job)
+
+    async def _is_refined(self, job: JobRecord) -> bool:
+        """Whether it was a session of live speech that asked for that."""
+        options = await self.live.options(job.id)
+        return bool(options) and OPTIONS.validate_json(options).refine
 
     async def _clear_away(self, job: JobRecord) -> None:
         """Deletes the text of a job that was deleted while it was merged; its prefix was marked as garbage before."""

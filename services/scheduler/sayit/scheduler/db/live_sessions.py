@@ -13,7 +13,7 @@ from sayit.scheduler.db.job_leases import add_warnings, enter, insert_chunks, ke
 from sayit.scheduler.db.jobs import load
 from sayit.scheduler.db.locks import lock_job
 from sayit.scheduler.db.schema import jobs, live_sessions, upload_parts, uploads
-from sayit.scheduler.db.transactions import Store, writes
+from sayit.scheduler.db.transactions import Store, reads, writes
 from sayit.scheduler.jobs.channels import ChannelSpeech
 from sayit.scheduler.jobs.live import LiveRecord
 from sayit.scheduler.jobs.records import JobRecord, NewChunk, PartRecord, SampleSpan
@@ -56,6 +56,12 @@ class LiveStore(Store):
             return None if job_id is None else _taken(connection, load(connection, None, job_id), owner, until_s)
 
         return await self._database.write(take)
+
+    @reads
+    def options(self, connection: Connection, job_id: str) -> str:
+        """How a session was asked for (JSON); empty for a job that is none."""
+        asked = select(live_sessions.c.options).where(live_sessions.c.job_id == job_id)
+        return connection.execute(asked).scalar_one_or_none() or ""
 
     @writes
     def add_part(self, connection: Connection, job_id: str, owner: str, part: PartRecord, *, scanned: int) -> bool:

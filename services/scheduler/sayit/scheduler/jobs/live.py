@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import TypeAdapter
+
 from sayit.scheduler.jobs.records import JobRecord, SampleSpan
 from sayit.speech.audio import SAMPLE_BYTES
+from sayit.speech.live import LiveOptions
 
+#: A client's options, as they are stored.
+OPTIONS = TypeAdapter(LiveOptions)
 #: The header that a session's audio begins with: WAV of unknown length.
 WAV_HEADER_BYTES = 44
 

@@ -17,7 +17,7 @@ from functools import partial
 from prometheus_client import Counter, Gauge, Histogram
 
 from sayit.chassis import background_tasks, telemetry
-from sayit.scheduler.jobs.live import LiveRecord
+from sayit.scheduler.jobs.live import OPTIONS, LiveRecord
 from sayit.scheduler.jobs.records import ChunkOutput, PartRecord
 from sayit.scheduler.live.audio import LiveAudio
 from sayit.scheduler.live.compressed import CompressedAudio
@@ -32,7 +32,7 @@ from sayit.scheduler.live.conversation import (
 )
 from sayit.scheduler.live.decoding import Decoding, DecodingResult
 from sayit.scheduler.live.recording import Recording
-from sayit.scheduler.live.sessions import OPTIONS, LeaseLostError, LiveParts, why_lost
+from sayit.scheduler.live.sessions import LeaseLostError, LiveParts, why_lost
 from sayit.scheduler.live.texts import Texts
 from sayit.scheduler.live.transcribers import Seat
 from sayit.scheduler.live.turns import TurnConfig

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
-
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.chassis.wake_up import WakeUp
@@ -20,7 +18,7 @@ from sayit.scheduler.db.live_sessions import LiveStore
 from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.db.uploads import UploadStore
 from sayit.scheduler.jobs.limits import Limits
-from sayit.scheduler.jobs.live import WAV_HEADER_BYTES, LiveRecord
+from sayit.scheduler.jobs.live import OPTIONS, WAV_HEADER_BYTES, LiveRecord
 from sayit.scheduler.jobs.records import ChunkOutput, JobRecord
 from sayit.scheduler.live.compressed import Decompress
 from sayit.scheduler.live.transcribers import LiveTranscribers, Seat
@@ -32,8 +30,6 @@ from sayit.speech.options import Guard
 if TYPE_CHECKING:  # NumPy is loaded by the first session
     from sayit.scheduler.live.session import Session
     from sayit.scheduler.live.turns import Voices
-
-OPTIONS = TypeAdapter(LiveOptions)
 
 
 def stored_options(options: LiveOptions) -> str:

@@ -85,6 +85,8 @@ class _Session(Document):
     include: tuple[Literal["item.input_audio_transcription.logprobs", "sayit.progress"], ...] | None = None
     #: SayIt's own: what the job is called.
     filename: str = Field(default="", max_length=255)
+    #: SayIt's own: whether all of it is decoded again at the end.
+    refine: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ class RealtimeSession:
 
     def document(self) -> dict[str, Any]:
         """The session as clients are told of it."""
-        given = _Session.model_validate(self.asked).model_dump(exclude_none=True, exclude={"filename"})
+        given = _Session.model_validate(self.asked).model_dump(exclude_none=True, exclude={"filename", "refine"})
         audio_input = given["audio"]["input"]
         audio_input["format"].setdefault("rate", self.live.rate_hz)
         for name in ("transcription", "noise_reduction", "turn_detection"):
@@ -145,7 +147,7 @@ def updated(asked: Mapping[str, Any], change: Any) -> RealtimeSession:
     include = session.include or ()
     return RealtimeSession(
         asked=merged,
-        live=_live(spoken),
+        live=_live(spoken, refine=session.refine),
         options=_options(transcription, own, words=LOGPROBS in include),
         filename=session.filename,
         turns=spoken.turn_detection is not None,
@@ -176,7 +178,7 @@ def _validated(model: type[_Model], value: Any, place: str) -> _Model:
         raise SayItError(ErrorKind.INVALID_OPTION, field=field, reason=first["msg"]) from None
 
 
-def _live(spoken: _Input) -> LiveOptions:
+def _live(spoken: _Input, *, refine: bool) -> LiveOptions:
     encoding = _ENCODINGS[spoken.format.type]
     usual = _PCM_RATE_HZ if encoding is LiveEncoding.LINEAR16 else _TELEPHONE_RATE_HZ
     return LiveOptions(
@@ -184,6 +186,7 @@ def _live(spoken: _Input) -> LiveOptions:
         sample_rate_hz=spoken.format.rate or usual,
         interim_results=True,
         turn_detection=_turns(spoken.turn_detection),
+        refine=refine,
     ).checked()
 
 

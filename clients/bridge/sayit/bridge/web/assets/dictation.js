@@ -91,7 +91,7 @@ export class Dictation {
       transcription,
       turn_detection: { type: "server_vad", silence_duration_ms: SILENCE_MS },
     };
-    this.session = { type: "transcription", audio: { input }, include: ["sayit.progress"], filename: name };
+    this.session = { type: "transcription", audio: { input }, include: ["sayit.progress"], filename: name, refine: true };
     node.port.onmessage = ({ data }) => data && this.#take(data);
     const still = setInterval(() => this.paused && this.#say({ type: "input_audio_buffer.append", audio: "" }), STILL_THERE_MS);
     this.#over.signal.addEventListener("abort", () => clearInterval(still));

@@ -5,7 +5,7 @@ re-decodes' texts. Both are functions of the same evidence, so that any schedule
 lists the kinds in the order in which they choose and correct.
 """
 
-from sayit.scheduler.assemble.redecode.kinds import KINDS, redecode_requests, texts_with_redecodes
+from sayit.scheduler.assemble.redecode.kinds import KINDS, REFINING, redecode_requests, texts_with_redecodes
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
 
-__all__ = ["KINDS", "Heard", "Kind", "redecode_requests", "texts_with_redecodes"]
+__all__ = ["KINDS", "REFINING", "Heard", "Kind", "redecode_requests", "texts_with_redecodes"]

@@ -9,11 +9,14 @@ from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.gaps import Gaps
 from sayit.scheduler.assemble.redecode.languages import Languages
 from sayit.scheduler.assemble.redecode.overlaps import Overlaps
+from sayit.scheduler.assemble.redecode.utterances import Utterances
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
 from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, RedecodeRequest
 
+#: What sessions of live speech ask for.
+REFINING = Utterances()
 #: In the order in which they choose and correct.
-KINDS: tuple[Kind, ...] = (Languages(), Overlaps(), Gaps())
+KINDS: tuple[Kind, ...] = (REFINING, Languages(), Overlaps(), Gaps())
 
 
 def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[RedecodeRequest, ...]:
@@ -37,6 +40,8 @@ def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KI
         ]
         new = [redecode for redecode in dict.fromkeys(asked) if redecode not in had]
         chosen += new[: max(0, room)]
+        if chosen and kind is REFINING:
+            break  # the others judge the texts that come of it
     return tuple(chosen)
 
 

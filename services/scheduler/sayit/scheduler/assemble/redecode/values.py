@@ -32,6 +32,8 @@ class Heard:
     presets: Presets
     #: Length of the recording.
     samples: int
+    #: Whether it was live speech that is to be decoded as a recording is.
+    refine: bool = False
 
     @property
     def spans(self) -> tuple[Span, ...]:

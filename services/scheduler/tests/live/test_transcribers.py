@@ -63,9 +63,12 @@ async def test_sessions_are_spread_and_transcribers_reserved() -> None:
         for _ in range(4):
             await held.enter_context(seat(hub)).reserve()
         assert (len(a.seats), len(b.seats), len(c.seats)) == (2, 2, 0)
-        assert await order(a) == Reserved(reserved=True)
+        assert [await order(a), await order(a)] == [
+            Reserved(reserved=True, load=0.3),
+            Reserved(reserved=True, load=0.6),
+        ]
         held.close()
-        assert await order(a) == Reserved(reserved=False)
+        assert [await order(a), await order(a)] == [Reserved(reserved=True, load=0.3), Reserved(reserved=False)]
 
 
 async def test_a_session_without_audio_keeps_no_transcriber_from_other_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,19 +78,19 @@ async def test_a_session_without_audio_keeps_no_transcriber_from_other_work(monk
     hub = LiveTranscribers()
     with hub.connected("a", "m") as a, seat(hub) as silent, seat(hub) as other:
         silent.admit("m")
-        assert await order(a) == Reserved(reserved=True)
+        assert await order(a) == Reserved(reserved=True, load=0.3)
         now_s = 131.0
         silent.look()
         silent.look()
-        assert await order(a) == Reserved(reserved=False)
+        assert await order(a) == Reserved(reserved=False, load=0.3)
         other.admit("m")
-        assert await order(a) == Reserved(reserved=True)
+        assert await order(a) == Reserved(reserved=True, load=0.6)
         with pytest.raises(SayItError):
             hub.with_room("m")
         other.close()
-        assert await order(a) == Reserved(reserved=False)
+        assert await order(a) == Reserved(reserved=False, load=0.3)
         silent.heard(0.1)
-        assert await order(a) == Reserved(reserved=True)
+        assert await order(a) == Reserved(reserved=True, load=0.3)
 
 
 async def test_a_stretch_outlives_its_transcriber() -> None:
@@ -175,6 +178,26 @@ async def test_the_place_of_a_session_is_kept_for_its_client(monkeypatch: pytest
             hub.with_room("m")
         now_s = 161.0
         hub.with_room("m")
+
+
+async def test_sessions_of_other_schedulers_take_room() -> None:
+    """A scheduler says what its sessions and kept places take, and counts what others' do."""
+    hub = LiveTranscribers()
+    with hub.connected("a", "m") as a, hub.connected("b", "m") as b, ExitStack() as held:
+        a.elsewhere = 0.6
+        _admitted(hub, held, 2)
+        assert (len(a.seats), len(b.seats)) == (0, 2)
+        with pytest.raises(SayItError):
+            hub.with_room("m")
+        a.elsewhere = 0.3
+        with seat(hub) as left:
+            left.admit("m")
+            hub.keep_place("job", left, for_s=0.01)
+        assert [await order(a), await order(a)] == [
+            Reserved(reserved=True, load=0.3),
+            Reserved(reserved=False, load=0.3),
+        ]
+        assert await order(a) == Reserved(reserved=False)
 
 
 async def test_a_session_costs_its_last_texts_and_some_of_the_others() -> None:

@@ -134,6 +134,23 @@ async def test_another_call_follows_one_that_ends(work: Bench) -> None:
     assert work.scheduler.live_heard[2].output.id == 1
 
 
+async def test_each_scheduler_hears_what_the_others_sessions_take(work: Bench) -> None:
+    """Also one that comes later; a scheduler whose call has ended takes nothing."""
+    async with bench() as more:
+        addresses = [more.address]
+        async with in_background(_streams(more, addresses).run()):
+            await until(lambda: bool(more.scheduler.live_heard))
+            more.scheduler.live_say.put_nowait(pb.ServeLiveResponse(reserve=pb.LiveReserve(reserved=True, load=0.5)))
+            await until(lambda: more.runner.reserved)
+            addresses.append(work.address)
+            await until(lambda: len(work.scheduler.live_heard) == 3)  # an offer of the fixture's, and one with a load
+            assert work.scheduler.live_heard[2].elsewhere.load == 0.5
+            more.scheduler.live_say.put_nowait(None)
+            await until(lambda: len(work.scheduler.live_heard) == 4)
+            assert work.scheduler.live_heard[3].elsewhere.load == 0.0
+            assert not more.runner.reserved
+
+
 async def test_every_scheduler_is_found_by_its_own_address() -> None:
     """Lists are taken apart, names are looked up, and what cannot be found is asked for again later."""
     assert list(await schedulers("127.0.0.1:1,127.0.0.2:2")) == ["127.0.0.1:1", "127.0.0.2:2"]

@@ -306,6 +306,8 @@ async def _listen(requests: AsyncIterator[pb.ServeLiveRequest], transcriber: Liv
         elif request.HasField("failure"):
             failure = request.failure.failure
             transcriber.refused(request.failure.id, EngineError(failure.detail, _refusal(failure)))
+        elif request.HasField("elsewhere"):
+            transcriber.elsewhere = request.elsewhere.load
 
 
 async def _tell(transcriber: LiveTranscriber, context: Context) -> None:
@@ -323,7 +325,8 @@ async def _tell(transcriber: LiveTranscriber, context: Context) -> None:
         elif isinstance(order, Unwanted):
             await context.write(pb.ServeLiveResponse(cancel=pb.LiveCancel(id=order.number)))
         else:
-            await context.write(pb.ServeLiveResponse(reserve=pb.LiveReserve(reserved=order.reserved)))
+            reserve = pb.LiveReserve(reserved=order.reserved, load=order.load)
+            await context.write(pb.ServeLiveResponse(reserve=reserve))
 
 
 def _refusal(failure: pb.ChunkFailure) -> SayItError | None:

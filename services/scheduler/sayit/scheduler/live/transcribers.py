@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -72,9 +72,10 @@ class Unwanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Reserved:
-    """Whether sessions count on the transcriber."""
+    """Whether sessions count on the transcriber, and what they take of its time."""
 
     reserved: bool
+    load: float = 0.0
 
 
 #: What a transcriber is told.
@@ -101,10 +102,14 @@ class LostTranscriberError(Exception):
 class LiveTranscriber:
     """One transcriber's stream, as long as it is open."""
 
-    def __init__(self, transcriber_id: str, model: str) -> None:
+    def __init__(self, transcriber_id: str, model: str, load: Callable[[LiveTranscriber], float]) -> None:
         self.id = transcriber_id
         self.model = model
         self.seats: set[Seat] = set()
+        #: What other schedulers' sessions take of its time, as it says.
+        self.elsewhere = 0.0
+        self._load = load
+        self._told = Reserved(reserved=False)
         #: Those whose client sends audio.
         self._awake: set[Seat] = set()
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
@@ -153,20 +158,24 @@ class LiveTranscriber:
     def wake(self, seat: Seat) -> None:
         """Audio comes for it."""
         self._awake.add(seat)
-        if len(self._awake) == 1:
-            self._orders.put_nowait(Reserved(reserved=True))
+        self.tell()
 
     def rest(self, seat: Seat) -> None:
         """None has come for long: other work may be done, although the session has its place."""
         self._awake.discard(seat)
-        if not self._awake:
-            self._orders.put_nowait(Reserved(reserved=False))
+        self.tell()
 
     def leave(self, seat: Seat) -> None:
         """A session no longer does."""
         self.seats.discard(seat)
-        if seat in self._awake:
-            self.rest(seat)
+        self.rest(seat)
+
+    def tell(self) -> None:
+        """Says what sessions take of it, which it passes on to the other schedulers, where that has changed."""
+        now = Reserved(reserved=bool(self._awake), load=round(self._load(self), 2))
+        if now != self._told:
+            self._told = now
+            self._orders.put_nowait(now)
 
     def lost(self) -> None:
         """The stream has ended."""
@@ -189,7 +198,7 @@ class LiveTranscribers:
     @contextmanager
     def connected(self, transcriber_id: str, model: str) -> Iterator[LiveTranscriber]:
         """A transcriber takes live speech while the block runs."""
-        transcriber = LiveTranscriber(transcriber_id, model)
+        transcriber = LiveTranscriber(transcriber_id, model, self._load)
         self._open.add(transcriber)
         self._came.set()
         _CONNECTED.labels(model).inc()
@@ -214,7 +223,7 @@ class LiveTranscribers:
         """
         if not self.has(model):
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=_RETRY_AWAY_S, cause="no transcriber of live speech")
-        loads = {each: self._load(each) for each in self._open if each.model == model}
+        loads = {each: self._load(each) + each.elsewhere for each in self._open if each.model == model}
         free = [each for each, load in loads.items() if not load or load + self._cost <= _ROOM]
         if not free:
             raise SayItError(ErrorKind.OVERLOADED, retry_after_s=_RETRY_FULL_S, cause="full: live transcribers")
@@ -230,17 +239,18 @@ class LiveTranscribers:
             self._kept[job_id] = _Place(
                 transcriber=seat.transcriber, cost=seat.cost or self._cost, until_s=time.monotonic() + for_s
             )
+            asyncio.get_running_loop().call_later(for_s, seat.transcriber.tell)
 
     def take_place(self, job_id: str) -> None:
         """The session goes on: it has a seat again."""
         self._kept.pop(job_id, None)
 
     async def assigned(self, seat: Seat) -> LiveTranscriber:
-        """The transcriber with the fewest sessions, once there is one."""
+        """The transcriber with the least to do, once there is one."""
         while True:
             there = [each for each in self._open if each.model == seat.model]
             if there:
-                found = min(there, key=lambda each: len(each.seats))
+                found = min(there, key=lambda each: self._load(each) + each.elsewhere)
                 found.take(seat)
                 return found
             self._came.clear()
@@ -300,10 +310,13 @@ class Seat:
             self.transcriber.wake(self)
 
     def look(self) -> None:
-        """Lets the transcriber do other work once no audio has come for long; called every second."""
-        if not self._rests and self.transcriber is not None and time.monotonic() - self._heard_at_s > _RESTS_AFTER_S:
+        """Says what it takes; lets other work be done once no audio has come for long. Called every second."""
+        if self.transcriber is None:
+            return
+        if not self._rests and time.monotonic() - self._heard_at_s > _RESTS_AFTER_S:
             self._rests = True
             self.transcriber.rest(self)
+        self.transcriber.tell()
 
     async def decode(self, stretch: Stretch) -> ChunkOutput:
         """A stretch's text, from whichever transcriber; waits while there is none.

@@ -63,7 +63,9 @@ class LiveStreams:
         self._runner = runner
         self._offer = offer
         self._look_up_s = look_up_s
-        self._reserving: set[str] = set()
+        #: Open calls, and what their schedulers say of their sessions, by address.
+        self._open: dict[str, _LiveStream] = {}
+        self._sessions: dict[str, pb.LiveReserve] = {}
 
     async def run(self) -> None:
         """Keeps a call open to each scheduler until it is cancelled."""
@@ -83,23 +85,31 @@ class LiveStreams:
         async with self._connect(address) as channel:
             stub: ChunkServiceAsyncStub = ChunkServiceStub(channel)
             while True:
-                stream = _LiveStream(self._engine, self._offer)
+                stream = self._open[address] = _LiveStream(self._engine, self._offer)
+                stream.tell(self._elsewhere(address))
                 try:
-                    async for reserved in stream.serve(stub):
+                    async for said in stream.serve(stub):
                         delay_s = _BACKOFF_S[0]
-                        self._reserve(address, reserved=reserved)
+                        self._reserve(address, said)
                 except grpc.aio.AioRpcError as error:
                     if delay_s == _BACKOFF_S[0]:
                         logger().info("live_call_broken", scheduler=address, code=error.code().name)
                 finally:
-                    self._reserve(address, reserved=False)
+                    del self._open[address]
+                    self._reserve(address, pb.LiveReserve())
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _BACKOFF_S[1])
 
-    def _reserve(self, address: str, *, reserved: bool) -> None:
-        """A transcriber is reserved while a scheduler says so."""
-        (self._reserving.add if reserved else self._reserving.discard)(address)
-        self._runner.reserve(reserved=bool(self._reserving))
+    def _reserve(self, address: str, said: pb.LiveReserve) -> None:
+        """A transcriber is reserved while a scheduler says so; the others are told what its sessions take."""
+        self._sessions[address] = said
+        self._runner.reserve(reserved=any(each.reserved for each in self._sessions.values()))
+        for other, stream in self._open.items():
+            stream.tell(self._elsewhere(other))
+
+    def _elsewhere(self, address: str) -> float:
+        """What the sessions of all other schedulers take."""
+        return sum(said.load for other, said in self._sessions.items() if other != address)
 
 
 class _LiveStream:
@@ -111,9 +121,16 @@ class _LiveStream:
         self._tasks: set[asyncio.Task[None]] = set()
         self._outbox: asyncio.Queue[pb.ServeLiveRequest] = asyncio.Queue()
         self._outbox.put_nowait(pb.ServeLiveRequest(offer=offer))
+        self._elsewhere = 0.0
 
-    async def serve(self, stub: ChunkServiceAsyncStub) -> AsyncIterator[bool]:
-        """Serves until the call ends; yields whether sessions count on this process, whenever the scheduler says so.
+    def tell(self, elsewhere: float) -> None:
+        """Says what other schedulers' sessions take, where that has changed."""
+        if elsewhere != self._elsewhere:
+            self._elsewhere = elsewhere
+            self._outbox.put_nowait(pb.ServeLiveRequest(elsewhere=pb.LiveElsewhere(load=elsewhere)))
+
+    async def serve(self, stub: ChunkServiceAsyncStub) -> AsyncIterator[pb.LiveReserve]:
+        """Serves until the call ends; yields what sessions count on this process, whenever the scheduler says so.
 
         Raises:
             AioRpcError: the call broke.
@@ -123,7 +140,7 @@ class _LiveStream:
             while isinstance(said := await call.read(), pb.ServeLiveResponse):
                 match said.WhichOneof("message"):
                     case "reserve":
-                        yield said.reserve.reserved
+                        yield said.reserve
                     case "decode":
                         self._decode(said.decode)
                     case "cancel":

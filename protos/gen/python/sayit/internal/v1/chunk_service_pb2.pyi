@@ -58,6 +58,7 @@ class ServeLiveRequest(_message.Message):
     OFFER_FIELD_NUMBER: _builtins.int
     OUTPUT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def offer(self) -> Global___LiveOffer:
         """First."""
@@ -70,18 +71,23 @@ class ServeLiveRequest(_message.Message):
     def failure(self) -> Global___LiveFailure:
         """A stretch could not be decoded."""
 
+    @_builtins.property
+    def elsewhere(self) -> Global___LiveElsewhere:
+        """What the sessions of other schedulers take; said whenever it changes, and 0 before."""
+
     def __init__(
         self,
         *,
         offer: Global___LiveOffer | None = ...,
         output: Global___LiveOutput | None = ...,
         failure: Global___LiveFailure | None = ...,
+        elsewhere: Global___LiveElsewhere | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "message", b"message", "offer", b"offer", "output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["elsewhere", b"elsewhere", "failure", b"failure", "message", b"message", "offer", b"offer", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "message", b"message", "offer", b"offer", "output", b"output"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elsewhere", b"elsewhere", "failure", b"failure", "message", b"message", "offer", b"offer", "output", b"output"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["offer", "output", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["offer", "output", "failure", "elsewhere"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -174,6 +180,28 @@ class LiveFailure(_message.Message):
 Global___LiveFailure: _TypeAlias = LiveFailure  # noqa: Y015
 
 @_typing.final
+class LiveElsewhere(_message.Message):
+    """What other schedulers' sessions take of this transcriber's time, so that all of them together admit what it has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOAD_FIELD_NUMBER: _builtins.int
+    load: _builtins.float
+    """Compute seconds per second."""
+    def __init__(
+        self,
+        *,
+        load: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LiveElsewhere: _TypeAlias = LiveElsewhere  # noqa: Y015
+
+@_typing.final
 class ServeLiveResponse(_message.Message):
     """What the scheduler says of live speech."""
 
@@ -220,16 +248,22 @@ class LiveReserve(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESERVED_FIELD_NUMBER: _builtins.int
+    LOAD_FIELD_NUMBER: _builtins.int
     reserved: _builtins.bool
     """True while there is a session."""
+    load: _builtins.float
+    """What this scheduler's sessions take of its time, those included whose client may come back: compute seconds per
+    second.
+    """
     def __init__(
         self,
         *,
         reserved: _builtins.bool = ...,
+        load: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reserved", b"reserved"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "reserved", b"reserved"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

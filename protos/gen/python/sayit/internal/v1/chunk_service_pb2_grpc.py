@@ -77,7 +77,7 @@ class ChunkServiceServicer(object):
     def ServeLive(self, request_iterator, context):
         """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
         a transcriber keeps nothing of a session, so that any other can take over.
-        transcriber: offer · (output | failure)*
+        transcriber: offer · (output | failure | elsewhere)*
         scheduler:   (reserve | decode | cancel)*
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

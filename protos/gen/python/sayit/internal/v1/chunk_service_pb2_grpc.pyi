@@ -45,7 +45,7 @@ class ChunkServiceStub:
     ServeLive: _grpc.StreamStreamMultiCallable[_chunk_service_pb2.ServeLiveRequest, _chunk_service_pb2.ServeLiveResponse]
     """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
     a transcriber keeps nothing of a session, so that any other can take over.
-      transcriber: offer · (output | failure)*
+      transcriber: offer · (output | failure | elsewhere)*
       scheduler:   (reserve | decode | cancel)*
     """
 
@@ -66,7 +66,7 @@ class ChunkServiceAsyncStub(ChunkServiceStub):
     ServeLive: _aio.StreamStreamMultiCallable[_chunk_service_pb2.ServeLiveRequest, _chunk_service_pb2.ServeLiveResponse]  # type: ignore[assignment]
     """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
     a transcriber keeps nothing of a session, so that any other can take over.
-      transcriber: offer · (output | failure)*
+      transcriber: offer · (output | failure | elsewhere)*
       scheduler:   (reserve | decode | cancel)*
     """
 
@@ -102,7 +102,7 @@ class ChunkServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_chunk_service_pb2.ServeLiveResponse], _abc.AsyncIterator[_chunk_service_pb2.ServeLiveResponse]]:
         """Held open by every transcriber that takes live speech, for as long as it lives. The scheduler decides what is decoded;
         a transcriber keeps nothing of a session, so that any other can take over.
-          transcriber: offer · (output | failure)*
+          transcriber: offer · (output | failure | elsewhere)*
           scheduler:   (reserve | decode | cancel)*
         """
 

@@ -290,7 +290,8 @@ def test_an_embedded_suite_lives_for_one_call(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert (answer.returncode, answer.stderr) == (0, "")
+    said = [line for line in answer.stderr.splitlines() if " is not ready yet: " not in line]  # a slow machine's
+    assert (answer.returncode, said) == (0, [])
     assert len(answer.stdout.split()) >= 10
     assert not list(tmp_path.glob("sayit-*"))
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydantic import ValidationError
 
 from sayit.chassis import probe
 from sayit.chassis.principal import Principal
@@ -190,3 +194,88 @@ async def test_half_of_tls_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StartError):
             async with running(settings(**values)):
                 pass
+
+
+@dataclass(frozen=True)
+class Authority:
+    """An authority of certificates, made by the openssl command."""
+
+    folder: Path
+
+    def certificate(self, name: str, *names: str) -> bytes:
+        """A certificate with these alternative names, and its key."""
+        key, request, certificate = (self.folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
+        new = f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {key} -out {request}"
+        extensions = self.folder / "extensions"
+        extensions.write_text(f"subjectAltName={','.join(names)}" if names else "basicConstraints=CA:FALSE")
+        sign = (
+            f"x509 -req -days 2 -in {request} -CA {self.folder}/cert.pem -CAkey {self.folder}/key.pem -CAcreateserial"
+        )
+        for command in (new, f"{sign} -extfile {extensions} -out {certificate}"):
+            subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+        return certificate.read_bytes() + key.read_bytes()
+
+
+async def test_a_certificate_says_whose_calls_are(tmp_path: Path) -> None:
+    """By its DNS name or URI, with the setting's scopes; a key goes before it; others are refused as without a key."""
+    certificate, key = _self_signed(tmp_path)
+    authority, roots = Authority(tmp_path), certificate.read_bytes()
+    known = "phone.example=acme spiffe://x/reader=other:read ops.example=house:admin"
+    files = {"tls_cert_file": certificate, "tls_key_file": key, "tls_client_ca_file": certificate}
+    async with suite(**files, tls_clients=known) as s:
+
+        @asynccontextmanager
+        async def client(own: bytes, api_key: str = "") -> AsyncIterator[AsyncClient]:
+            trust = {"root_certificates": roots, "client_certificate": own}
+            async with AsyncClient(s.address, api_key=api_key, retry_s=0, **trust) as made:
+                yield made
+
+        phone = authority.certificate("phone", "DNS:phone.example", "DNS:else.example")
+        async with client(phone) as one:
+            assert (await one.create_job(b"RIFF" * 100)).id == "job-1"
+            with pytest.raises(SayItError) as caught:
+                await one.list_keys()
+            assert caught.value.kind is ErrorKind.PERMISSION_DENIED
+        assert s.fake.principals["CreateJob"] == Principal("cert:phone.example", "acme")
+        _, text = s.stored.create(tenant="keyed")
+        async with client(phone, text) as one:
+            await one.list_vocabularies()
+        assert s.fake.principals["ListVocabularies"].tenant == "keyed"
+        async with client(authority.certificate("reader", "URI:spiffe://x/reader")) as one:
+            await one.list_vocabularies()
+            with pytest.raises(SayItError) as caught:
+                await one.create_job(b"RIFF" * 100)
+            assert caught.value.kind is ErrorKind.PERMISSION_DENIED
+        assert s.fake.principals["ListVocabularies"].tenant == "other"
+        async with client(authority.certificate("ops", "DNS:ops.example")) as one:
+            assert await one.list_keys()
+        # The subject's name is none, nor one of another kind, nor a wildcard; two that are mapped say nothing.
+        for name, names in (
+            ("phone.example", ()),
+            ("a", ("email:phone.example",)),
+            ("b", ("URI:phone.example", "DNS:*.example")),
+            ("c", ("DNS:phone.example", "DNS:ops.example")),
+            ("d", ("DNS:phone.example.org", "DNS:spiffe://x/reader")),
+        ):
+            async with client(authority.certificate(name, *names)) as one:
+                with pytest.raises(SayItError) as caught:
+                    await one.models()
+            assert caught.value.kind is ErrorKind.UNAUTHENTICATED, names
+        async with client(phone, "sayit_wrong_key") as one:
+            with pytest.raises(SayItError) as caught:
+                await one.models()
+            assert caught.value.kind is ErrorKind.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("text", ["phone", "=acme", "phone=", "phone=acme:all", "phone=a phone=b", "phone=acme:"])
+def test_what_maps_no_certificates_is_refused(text: str) -> None:
+    """At the start, with the form that it has; also where no certificate is asked for."""
+    with pytest.raises(ValidationError):
+        settings(tls_clients=text)
+
+
+async def test_certificates_that_are_mapped_are_asked_for() -> None:
+    """Without an authority of theirs the gateway does not start."""
+    with pytest.raises(StartError, match="SAYIT_TLS_CLIENT_CA_FILE"):
+        async with running(settings(tls_clients="phone=acme")):
+            pass

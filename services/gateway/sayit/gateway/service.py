@@ -27,6 +27,7 @@ from sayit.gateway.api.uploads import UploadServicer, VocabularyServicer
 from sayit.gateway.auth.access import PrincipalInterceptor, check_exposure, end_calls_of_old_keys
 from sayit.gateway.auth.addresses import AddressRules
 from sayit.gateway.auth.callers import Callers
+from sayit.gateway.auth.certificates import Certificates
 from sayit.gateway.auth.keys import KeyRing
 from sayit.gateway.auth.signatures import SignedCalls
 from sayit.gateway.auth.stored_keys import StoredKeys
@@ -130,7 +131,7 @@ class _Parts:
         self.callers = Callers(key_file, stored, signed, Tokens(settings) if settings.jwt_issuer else None)
         self.requests = RequestLimits(settings)
         self.event_relay = EventRelay(channel, resume_s=settings.resume_s)
-        self._addresses = AddressRules(settings)
+        self._addresses, self._certificates = AddressRules(settings), Certificates(settings)
         self._uploads = Slots(settings.max_uploads, "uploads")
         self._watchers = Slots(settings.max_watchers, "watchers")
         self._sessions = Slots(settings.max_live_sessions, "live sessions")
@@ -141,11 +142,13 @@ class _Parts:
         self._sessions.limit = now.max_live_sessions
         self.requests.adopt(now)
         self._addresses.adopt(now)
+        self._certificates.adopt(now)
 
     def interceptor(self) -> PrincipalInterceptor:
         """Asks each call who calls, from where and how often."""
         return PrincipalInterceptor(
             self.callers,
+            self._certificates,
             lambda who: self.requests.use(who.principal, who.requests),
             self._addresses,
             everyone=not self._settings.asks_for_keys,
@@ -217,6 +220,8 @@ _RETRIED = tuple(
 
 
 def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials | None:
+    if settings.tls_clients and settings.tls_client_ca_file is None:
+        raise StartError("SAYIT_TLS_CLIENTS needs SAYIT_TLS_CLIENT_CA_FILE: else no certificate is asked for")
     files = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
     if files == (None, None, None):
         return None

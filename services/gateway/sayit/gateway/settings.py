@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, Field, SecretStr
 
 from sayit.chassis.settings import RELOADABLE, Limit, Secrets, ServiceSettings
-from sayit.speech.api_keys import SCOPES
+from sayit.speech.api_keys import DEFAULT_SCOPES, SCOPES
 from sayit.speech.chunk_queue import PREFIX, PREFIX_PATTERN
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -57,6 +57,28 @@ def scopes_of(text: str) -> dict[str, str]:
 
 def _checked_scopes(text: str) -> str:
     scopes_of(text)
+    return text
+
+
+def clients_of(text: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Tenant and scopes by the name of a certificate.
+
+    Raises:
+        ValueError: it is no list of NAME=TENANT or NAME=TENANT:SCOPE+SCOPE.
+    """
+    clients: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for one in text.split():
+        name, _, whose = one.rpartition("=")
+        tenant, colon, scopes = whose.partition(":")
+        if not name or not tenant or name in clients or (colon and not set(scopes.split("+")) <= set(SCOPES)):
+            form = "write NAME=TENANT or NAME=TENANT:SCOPE+SCOPE with spaces between, each name once"
+            raise ValueError(f"{form}; scopes are {', '.join(SCOPES)}")
+        clients[name] = tenant, tuple(scopes.split("+")) if colon else DEFAULT_SCOPES
+    return clients
+
+
+def _checked_clients(text: str) -> str:
+    clients_of(text)
     return text
 
 
@@ -147,6 +169,13 @@ class GatewaySettings(ServiceSettings):
         description="PEM certificates of authorities: clients, bridges among them, must then show a certificate that "
         "one of these signed (mutual TLS), beside their key.",
     )
+    tls_clients: Annotated[str, AfterValidator(_checked_clients)] = Field(
+        default="",
+        description="Whose calls those are that come with a certificate and without a key: NAME=TENANT or "
+        "NAME=TENANT:SCOPE+SCOPE, with spaces between, by its DNS name or URI (subject alternative names). Needs "
+        "SAYIT_TLS_CLIENT_CA_FILE; other callers need a key then.",
+        json_schema_extra=RELOADABLE,
+    )
     max_uploads: int = Field(
         default=256,
         ge=1,
@@ -222,4 +251,4 @@ class GatewaySettings(ServiceSettings):
     @property
     def asks_for_keys(self) -> bool:
         """Whether callers need credentials."""
-        return self.require_keys or self.api_keys_file is not None or bool(self.jwt_issuer)
+        return self.require_keys or self.api_keys_file is not None or bool(self.jwt_issuer or self.tls_clients)

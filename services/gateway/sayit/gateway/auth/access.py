@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -16,6 +16,7 @@ from sayit.chassis.server import RunningServer
 from sayit.chassis.start import StartError, is_loopback
 from sayit.gateway.auth.addresses import FORWARDED_FOR, AddressRules, is_near
 from sayit.gateway.auth.callers import Callers
+from sayit.gateway.auth.certificates import Certificates
 from sayit.gateway.auth.identity import Identity
 from sayit.gateway.auth.signatures import Metadata, SignedRequest
 from sayit.gateway.settings import GatewaySettings
@@ -86,14 +87,22 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
 
     Args:
         callers: who has keys and links.
+        certificates: who is known by its certificate, where it sends nothing else.
         used: called with every caller; refuses by raising SayItError.
         addresses: from where calls may come.
         everyone: whether everyone is the local principal, but for those who come with a link.
     """
 
     def __init__(
-        self, callers: Callers, used: Callable[[Identity], Awaitable[None]], addresses: AddressRules, *, everyone: bool
+        self,
+        callers: Callers,
+        certificates: Certificates,
+        used: Callable[[Identity], Awaitable[None]],
+        addresses: AddressRules,
+        *,
+        everyone: bool,
     ) -> None:
+        self._certificates = certificates
         self._everyone = everyone
         self._callers = callers
         self._used = used
@@ -108,10 +117,11 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
             return await continuation(details)
         metadata = tuple(details.invocation_metadata or ())
         who, digest = await self._identity(metadata, method)
-        principal.bind(who.principal)
-        if digest is None and not self._addresses.concern(who.networks):
-            await self._used(who)
-            return await continuation(details)
+        if who is not None:
+            principal.bind(who.principal)
+            if digest is None and not self._addresses.concern(who.networks):
+                await self._used(who)
+                return await continuation(details)
         handler = await continuation(details)
         if handler is None:
             return None
@@ -120,15 +130,19 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
 
         async def checked(context: Any) -> None:
             # Only a call that has begun knows its peer. It counts when it may be made: others use no limit up.
-            self._addresses.check(context.peer(), forwarded, who.networks)
+            caller = who or self._of_certificate(context.auth_context(), method)
+            principal.bind(caller.principal)
+            self._addresses.check(context.peer(), forwarded, caller.networks)
             if signed is not None:
                 signed.check()
-            await self._used(who)
+            await self._used(caller)
 
         return guarded(handler, checked, None if signed is None else signed.read)
 
-    async def _identity(self, metadata: Metadata, method: str) -> tuple[Identity, str | None]:
+    async def _identity(self, metadata: Metadata, method: str) -> tuple[Identity | None, str | None]:
         """Who calls, and the digest that its request must have: empty if none was signed, None without a signature.
+
+        None calls who has no credentials, where certificates may stand for them.
 
         Raises:
             SayItError: UNAUTHENTICATED, INVALID_SIGNATURE, PERMISSION_DENIED, UNAVAILABLE.
@@ -143,15 +157,28 @@ class PrincipalInterceptor(grpc.aio.ServerInterceptor):
             found = await self._callers.identify(credential)
         elif any(name == SIGNATURE_INPUT for name, _ in metadata):
             found, digest = await self._callers.identify_signer(method, metadata)
+        elif self._certificates and needed != SHARED:
+            return None, None
         if found is None:
             raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_UNKNOWN_KEY if credential else _NO_KEY)
-        if needed not in found.scopes and (needed == SHARED or ADMIN not in found.scopes):
-            lacking = Sentence(
-                en=f"This key may not do that: it lacks the scope {needed}.",
-                ko=f"이 키로는 허용되지 않는 작업입니다. {needed} 권한이 필요합니다.",
-            )
-            raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=lacking, scope=needed)
+        _check_scope(found, needed)
         return found, digest
+
+    def _of_certificate(self, shown: Mapping[str, Iterable[bytes]], method: str) -> Identity:
+        found = self._certificates.identify(shown)
+        if found is None:
+            raise SayItError(ErrorKind.UNAUTHENTICATED, sentences=_NO_KEY, cause="no certificate that is mapped")
+        _check_scope(found, scope_of(method))
+        return found
+
+
+def _check_scope(who: Identity, needed: str) -> None:
+    if needed not in who.scopes and (needed == SHARED or ADMIN not in who.scopes):
+        lacking = Sentence(
+            en=f"This key may not do that: it lacks the scope {needed}.",
+            ko=f"이 키로는 허용되지 않는 작업입니다. {needed} 권한이 필요합니다.",
+        )
+        raise SayItError(ErrorKind.PERMISSION_DENIED, sentences=lacking, scope=needed)
 
 
 def scope_of(method: str) -> str:

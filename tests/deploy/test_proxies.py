@@ -28,18 +28,18 @@ SHORT = RECORDINGS / "ko-8s.flac"
 async def test_everything_passes_through_a_proxy_while_a_bridge_and_a_gateway_are_away(
     suite: RunningSuite, tmp_path: Path, command: Command
 ) -> None:
-    """gRPC, REST, events, WebSocket, tus and a large body; then one of two bridges ends, and no request fails.
+    """gRPC, REST, events, WebSocket, tus, a large body; then bridges end one after the other, and no request fails.
 
     The first of the gateways is an address where nothing listens.
     """
     options = Options(language="ko", prompt=command.__name__)
     gone = f"127.0.0.1:{free_ports(1)[0]}"
-    own = BridgeSettings(bridge_listen="127.0.0.1:0", gateway_address=suite.address, allowed_hosts="*")
-    async with AsyncExitStack() as first, AsyncExitStack() as second:
-        bridges = [await stack.enter_async_context(running(own)) for stack in (first, second)]
-        address, certificate = await second.enter_async_context(
-            proxy(command, tmp_path, [gone, suite.address], [bridge.address for bridge in bridges])
-        )
+    places = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    own = [BridgeSettings(bridge_listen=place, gateway_address=suite.address, allowed_hosts="*") for place in places]
+    async with AsyncExitStack() as first, AsyncExitStack() as second, AsyncExitStack() as around:
+        for stack, settings in zip((first, second), own, strict=True):
+            await stack.enter_async_context(running(settings))
+        address, certificate = await around.enter_async_context(proxy(command, tmp_path, [gone, suite.address], places))
         trust = ssl.create_default_context(cafile=str(certificate))
         async with AsyncClient(address, root_certificates=certificate.read_bytes()) as sdk:
             assert (await sdk.transcribe(SHORT, options=options)).transcript.text
@@ -68,6 +68,9 @@ async def test_everything_passes_through_a_proxy_while_a_bridge_and_a_gateway_ar
                 assert (sent.status_code, sent.headers["Upload-Offset"]) == (204, str(offset + len(piece)))
             assert (await client.delete(place, headers=tus)).status_code == 204
 
-            await first.aclose()
-            answers = [await client.get(f"/v1/jobs/{job}") for _ in range(10)]
-            assert [answer.status_code for answer in answers] == [200] * 10
+            for stack in (first, second):
+                await stack.aclose()
+                answers = [await client.get(f"/v1/jobs/{job}") for _ in range(10)]
+                assert [answer.status_code for answer in answers] == [200] * 10
+                if stack is first:
+                    await first.enter_async_context(running(own[0]))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from faster_whisper.audio import decode_audio
 
+from sayit.scheduler.assemble.redecode.punctuation import punctuated
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options, resolve
 from sayit.transcriber.engine import DecodedChunk, Engine
@@ -36,9 +37,9 @@ def engine(base: Path) -> Iterator[Engine]:
     engine.close()
 
 
-def run(engine: Engine, pcm: Samples, language: str = "en") -> DecodedChunk:
+def run(engine: Engine, pcm: Samples, language: str = "en", *, prompt: str = "") -> DecodedChunk:
     """The text of one chunk, decoded as the language's preset says."""
-    return engine.submit(pcm, resolve(Options(language=language).normalised())).future.result(300)
+    return engine.submit(pcm, resolve(Options(language=language, prompt=prompt).normalised())).future.result(300)
 
 
 def said(text: DecodedChunk) -> str:
@@ -96,6 +97,19 @@ def test_a_phrase_that_is_really_repeated_stays(engine: Engine) -> None:
     text = run(engine, np.concatenate([sentence, np.zeros(8_000, np.float32)] * 4))
     assert said(text).count("what your country can do for you") == 4
     assert text.suppressed == ()
+
+
+def test_text_without_punctuation_gets_that_of_a_decode_that_has_some(engine: Engine) -> None:
+    """Whisper goes on as its prompt is written: what it left out comes from another prompt, and every word stays."""
+    pcm = samples(RECORDINGS / "jfk.flac")
+    plain = run(engine, pcm, prompt="and so we went on and it was dark and they saw us so we ran and then we hid there")
+    marked = run(engine, pcm, prompt="We go home. It is late. You stay here. They come back. Is it so?")
+    assert plain.segments[0].text.startswith("and so")
+    assert not re.search("[.?!]", " ".join(segment.text for segment in plain.segments))
+    text = punctuated(plain.segments, marked.segments)
+    assert text[0].text.startswith("And so my fellow Americans")
+    assert text[-1].text.endswith("your country.")
+    assert re.findall(r"\w+", " ".join(segment.text for segment in text).lower()) == said(plain).split()
 
 
 def test_a_language_that_the_model_lacks_is_refused_at_once(engine: Engine) -> None:

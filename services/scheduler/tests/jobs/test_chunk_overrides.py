@@ -25,8 +25,9 @@ def test_another_language_brings_its_preset() -> None:
 
 def test_changes_stand_in_place_of_the_jobs() -> None:
     """Temperatures and words are replaced; what was said before follows the prompt, old or new."""
-    changed = ChunkOverrides(temperatures=(0.0, 0.4), word_timestamps=True, preceding="before").applied(ASKED, PRESETS)
-    assert (changed.temperatures, changed.word_timestamps) == ((0.0, 0.4), True)
+    overrides = ChunkOverrides(temperatures=(0.0, 0.4), beam_size=1, word_timestamps=True, preceding="before")
+    changed = overrides.applied(ASKED, PRESETS)
+    assert (changed.temperatures, changed.beam_size, changed.word_timestamps) == ((0.0, 0.4), 1, True)
     assert changed.prompt == "Names. before"
     assert ChunkOverrides(prompt="", preceding="before").applied(ASKED, PRESETS).prompt == "before"
 

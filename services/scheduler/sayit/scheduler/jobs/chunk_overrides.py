@@ -22,6 +22,8 @@ class ChunkOverrides:
     language: str | None = None
     #: Tried in order, see `DecodeOptions`.
     temperatures: tuple[float, ...] | None = None
+    #: Beams; 1 for the likeliest token each time.
+    beam_size: int | None = None
     #: In place of the request's prompt.
     prompt: str | None = None
     #: What was said before the chunk; it follows the prompt.
@@ -35,7 +37,7 @@ class ChunkOverrides:
         """How to decode a chunk of a job with these options."""
         if self.language is not None:
             options = replace(options, language=self.language, languages=())
-        names = ("temperatures", "prompt", "word_timestamps", "within_chunk_context")
+        names = ("temperatures", "beam_size", "prompt", "word_timestamps", "within_chunk_context")
         given: dict[str, Any] = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         resolved = replace(resolve(options, presets), **given)
         return replace(resolved, prompt=f"{resolved.prompt} {self.preceding}".strip())

@@ -10,12 +10,12 @@ from sayit.scheduler.assemble.redecode.gaps import Gaps
 from sayit.scheduler.assemble.redecode.languages import Languages
 from sayit.scheduler.assemble.redecode.overlaps import Overlaps
 from sayit.scheduler.assemble.redecode.punctuation import Punctuation
-from sayit.scheduler.assemble.redecode.utterances import Utterances
+from sayit.scheduler.assemble.redecode.utterances import LiveUtterances
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
 from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, RedecodeRequest
 
 #: What sessions of live speech ask for.
-REFINING = Utterances()
+REFINING = LiveUtterances()
 #: In the order in which they choose and correct.
 KINDS: tuple[Kind, ...] = (REFINING, Languages(), Overlaps(), Gaps(), Punctuation())
 

@@ -23,7 +23,7 @@ from sayit.speech.options import resolve
 _LONGEST, _LONG_PAUSE = samples_of(29.0), samples_of(10.0)
 
 
-class Utterances:
+class LiveUtterances:
     """What was said live."""
 
     name = "utterances"

@@ -14,7 +14,13 @@ from dataclasses import dataclass, replace
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.jobs import serialize_job
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+)
 
 from sayit.chassis.start import StartError
 from sayit.speech.chunk_queue import (
@@ -141,10 +147,10 @@ class ArqQueue:
         """
         try:
             await self._try_out()
-        except OutOfMemoryError:
-            pass  # new jobs are OVERLOADED until there is memory
         except (AuthenticationError, ResponseError) as error:
-            raise StartError(f"Redis refuses what a scheduler does: {error}") from None
+            # What else it may answer passes: it is full, loads, cannot save, or is about to become the primary.
+            if isinstance(error, AuthenticationError | NoPermissionError) or "DB index" in str(error):
+                raise StartError(f"Redis refuses what a scheduler does: {error}") from None
         except (RedisError, OSError):
             return QueueHealth(reachable=False, detail=_SILENT)
         health = await self.check()

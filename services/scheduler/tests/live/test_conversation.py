@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sayit.scheduler.live.conversation import Cancel, Final, SpeechBegan, SpeechEnded
 from sayit.speech.audio import seconds_of
 
-from .speaker import FRAME, RATE_HZ, WORD_FRAMES, Client, client, read, said, spoken, voices
+from .speaker import FRAME, RATE_HZ, WORD_FRAMES, Client, client, output, read, said, spoken, voices
 
 #: The longest stretch.
 _MOST = 28 * RATE_HZ
@@ -68,6 +68,32 @@ def test_interim_text_is_skipped_where_answers_are_late():
     session.answer()
     assert len(session.asked) == 2
     assert session.asked[1].end_sample - session.asked[0].end_sample > 4 * RATE_HZ
+
+
+def test_the_first_words_are_asked_for_soon():
+    """After 0.3 s of speech, and again while there are none; then every 0.5 s."""
+    session = client()
+    session.hear(spoken(0.32, 1)[: 20 * FRAME], answer=False)
+    assert len(session.asked) == 1
+    session.waiting.clear()
+    session.do(session.conversation.decoded(session.asked[0].request_id, output()))
+    session.hear(spoken(0, 1), answer=False)
+    first, again = (decode.end_sample for decode in session.asked)
+    assert 0.3 <= seconds_of(again - first) < 0.34
+    session.answer()
+    session.hear(spoken(0, 3))
+    assert 0.5 <= seconds_of(session.asked[2].end_sample - again) < 0.54
+
+
+def test_no_interim_text_is_begun_where_no_voice_is_heard():
+    """The call would have to end before that of the last text begins; where the voice comes back it follows at once."""
+    session = client()
+    session.hear(spoken(3), answer=False)
+    session.hear(spoken(0.15), answer=False)
+    session.answer()
+    assert len(session.asked) == 1
+    session.hear(spoken(1), answer=False)
+    assert len(session.asked) == 2
 
 
 def test_the_last_text_goes_before_an_interim_one():

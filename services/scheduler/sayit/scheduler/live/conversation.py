@@ -20,8 +20,8 @@ from sayit.speech.transcript import Word
 
 #: Audio kept in front of speech and behind it, as far as there is any.
 _PAD = samples_of(0.4)
-#: New speech after which interim text is asked for again.
-_STEP = samples_of(0.5)
+#: New speech after which interim text is asked for again, and where an utterance has no word yet.
+_STEP, _FIRST_STEP = samples_of(0.5), samples_of(0.3)
 #: A session settles on a language that was heard for so long, and leans to it before; and this many times as long as
 #: any other.
 _SETTLED_S, _LEANING_S, _SETTLED_TIMES = 2.0, 1.0, 3.0
@@ -301,9 +301,12 @@ class Conversation:
     def _ask_interim(self) -> list[Action]:
         """Asks for interim text once there is enough new speech for it."""
         utterance = self._open
-        if utterance is None or not self._interim or self._closed or self._turns.paused or utterance.asked:
+        if utterance is None or not self._interim or self._closed or utterance.asked:
             return []
-        if self._turns.position - max(utterance.heard, utterance.speech_start) < _STEP:
+        if self._turns.quiet:
+            return []  # it would keep the last text waiting, for the model is not interrupted
+        step = _STEP if utterance.words.committed or utterance.words.tentative else _FIRST_STEP
+        if self._turns.position - max(utterance.heard, utterance.speech_start) < step:
             return []
         return [self._ask(utterance, self._turns.position, final=False)]
 

@@ -112,9 +112,9 @@ class Turns:
         return self._speaking
 
     @property
-    def paused(self) -> bool:
-        """Whether the utterance that is going on may be over."""
-        return self._paused
+    def quiet(self) -> bool:
+        """Whether no voice is heard just now; an utterance that is going on may be over."""
+        return self._quiet_since is not None
 
     @property
     def speech(self) -> tuple[SampleSpan, ...]:

@@ -63,6 +63,7 @@ class Decoding:
             pcm=asked.pcm,
             options=self._options(asked),
             final=asked.final,
+            doubtful=asked.doubtful,
             traceparent=self._job.traceparent,
         )
         try:

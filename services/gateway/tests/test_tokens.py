@@ -84,6 +84,7 @@ ATTACKS = {
     "kid that is no text": lambda: forged({"alg": "RS256", "kid": {"a": 1}}),
     "expired": lambda: token(exp=soon(-60)),
     "never expires": lambda: token(exp=None),
+    "expires at no time": lambda: token(exp=10**400),
     "not yet valid": lambda: token(nbf=soon(600)),
     "issued in the future": lambda: token(iat=soon(600)),
     "foreign issuer": lambda: token(iss="https://evil.example/"),

@@ -63,7 +63,7 @@ class Tokens:
         """
         try:
             claims = await self._claims(token)
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, OverflowError) as error:  # the latter of a time that is no float's
             telemetry.bind(cause=f"token: {type(error).__name__}")
             return None
         given = claims["sub"]

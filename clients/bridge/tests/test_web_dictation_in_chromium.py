@@ -21,6 +21,13 @@ from tests.faults.proxy import Proxy
 from .browser import finished, opened, running_browser, shown_text
 
 SPOKEN = "en-8s"
+#: A browser whose audio is recorded and not processed.
+PROCESSES_NOTHING = """() => {
+    window.AudioContext = class extends AudioContext {
+        constructor() { super(); void this.suspend(); }
+        async resume() {}
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +145,19 @@ def test_where_the_service_is_full_it_becomes_a_recording(speaker: Page) -> None
     wait_for_clock(speaker, "0:03")
     speaker.get_by_role("button", name="Finish").click()
     expect(speaker.locator(".toast")).to_contain_text("The recording is sent as a file.")
+    assert heard(speaker)
+
+
+def test_where_the_browser_processes_no_audio_it_becomes_a_recording(speaker: Page) -> None:
+    """As Firefox without a device to play to: its session would end well, and empty."""
+    speaker.evaluate(PROCESSES_NOTHING)
+    speaker.get_by_role("button", name="Dictate").click()
+    speaker.wait_for_url("**/#/jobs/*")
+    wait_for_clock(speaker, "0:03")
+    empty = speaker.url
+    speaker.get_by_role("button", name="Finish").click()
+    expect(speaker.locator(".toast")).to_contain_text("The recording is sent as a file.")
+    speaker.wait_for_function("(empty) => location.href !== empty", arg=empty)
     assert heard(speaker)
 
 

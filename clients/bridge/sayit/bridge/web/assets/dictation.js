@@ -20,6 +20,8 @@ const KEPT_S = 110;
 /** In a pause the service is told that the session goes on. */
 const STILL_THERE_MS = 60_000;
 const LONGEST_PAUSE_MS = 5000;
+/** Seconds of a recording, one after the other, of which nothing came here. */
+const UNHEARD_S = 4;
 /** How long the last text is waited for while nothing comes; the service says each second that it works on it. */
 const SILENT_MS = 60_000;
 
@@ -47,6 +49,8 @@ export class Dictation {
   /** @type {{at: number, samples: Int16Array}[]} what the service has not stored; `at`: of the first sample */
   #kept = [];
   #samples = 0;
+  /** Seconds that were recorded since samples came. */
+  #unheard = 0;
   /** The next sample to send on this connection; -1 before the service has said where to begin. */
   #next = -1;
   /** @type {WebSocket | null} */
@@ -106,6 +110,19 @@ export class Dictation {
       this.node.port.postMessage("end");
       setTimeout(resolve, 1000); // a microphone that went away may have taken the other side along
     });
+    if (!this.#samples && !this.error) this.#fail(new DictationError(t("dictate.unheard"), ""));
+  }
+
+  /** Whether nothing at all was heard. */
+  get empty() {
+    return this.#samples === 0;
+  }
+
+  /** A second more is recorded. A browser may record and process no audio: Firefox without a device to play to, Safari after a call. */
+  recorded() {
+    this.#unheard += 1;
+    if (this.#unheard > 1) void /** @type {AudioContext} */ (this.node.context).resume();
+    if (this.#unheard > UNHEARD_S && !this.error) this.#fail(new DictationError(t("dictate.unheard"), ""));
   }
 
   /**
@@ -134,6 +151,7 @@ export class Dictation {
 
   /** @param {Int16Array} samples */
   #take(samples) {
+    this.#unheard = 0;
     if (this.paused || this.error) return;
     this.#kept.push({ at: this.#samples, samples });
     this.#samples += samples.length;

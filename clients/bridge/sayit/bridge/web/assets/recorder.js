@@ -89,6 +89,7 @@ export class Recording {
   async #take(piece) {
     this.#pieces.push(piece);
     this.bytes += piece.size;
+    this.dictation?.recorded();
     if (!(await keepPiece(this.id, this.#pieces.length - 1, piece))) this.kept = false;
     if (this.#pieces.length % 30 === 1) {
       const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate().catch(() => null)) ?? {};
@@ -281,6 +282,7 @@ export async function finishRecording() {
   const refused = dictation ? await dictation.finish().catch((error) => error.message) : "";
   if (dictation && !refused) return forgetRecorded(id);
   if (refused) toast(t("dictate.sent", { why: refused }), "problem");
+  if (dictation?.job && dictation.empty) await forgetJob(dictation.job);
   send([file], chosenOptions(), id);
 }
 
@@ -291,9 +293,13 @@ export async function discardRecording() {
   await ending.finish();
   ending.dictation?.leave();
   await forgetRecorded(ending.id);
-  if (!ending.dictation?.job) return;
+  if (ending.dictation?.job) await forgetJob(ending.dictation.job);
+}
+
+/** @param {string} job which is shown */
+async function forgetJob(job) {
   location.hash = "#/";
-  await deleteJob(ending.dictation.job).catch(() => undefined); // it expires
+  await deleteJob(job).catch(() => undefined); // it expires
 }
 
 /** The recording that ends now. */

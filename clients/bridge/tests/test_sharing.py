@@ -32,9 +32,34 @@ def test_a_link_shows_text_and_audio_until_it_is_revoked(bridge_url: str) -> Non
             assert guest.get("/v1/shared/audio").content == SHORT == client.get(f"{path}/audio").content
             address = client.get(f"{path}/audio?presigned=true")  # of a bucket; here the audio lies in a folder
             assert (address.status_code, "SAYIT_AUDIO_ADDRESS_S" in address.json()["detail"]) == (400, True)
+            _check_ranges(guest, "/v1/shared/audio")
             assert [job["id"] for job in client.get("/v1/jobs?text=RHUBARB").json()["jobs"]] == [made["id"]]
             assert client.delete(f"{path}/links/{link['id']}").status_code == 204
             for what in ("", "/transcript", "/audio"):
                 assert guest.get(f"/v1/shared{what}").status_code in {401, 404}  # soon the gateway knows by itself
         assert client.get("/v1/shared").status_code == 401
         client.delete(path)
+
+
+def _check_ranges(client: httpx.Client, path: str) -> None:
+    """A player takes the bytes that it needs, and knows where they belong and whether the file is still the same."""
+    head = client.head(path)
+    assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", str(len(SHORT)))
+    assert (head.headers["Accept-Ranges"], head.headers["Content-Type"]) == ("bytes", "audio/flac")
+    size = len(SHORT)
+    for asked, begin, end in [
+        ("bytes=0-", 0, size),
+        ("bytes=5-9", 5, 10),
+        (f"bytes=1000-{size + 99}", 1000, size),
+        ("bytes=-7", size - 7, size),
+        (f"bytes=-{size + 1}", 0, size),
+    ]:
+        part = client.get(path, headers={"Range": asked, "If-Range": head.headers["ETag"]})
+        assert (part.status_code, part.content) == (206, SHORT[begin:end]), asked
+        assert part.headers["Content-Range"] == f"bytes {begin}-{end - 1}/{size}"
+    for asked in (f"bytes={size}-", "bytes=-0"):
+        outside = client.get(path, headers={"Range": asked})
+        assert (outside.status_code, outside.headers["Content-Range"]) == (416, f"bytes */{size}")
+    for headers in ({"Range": "bytes=9-5"}, {"Range": "bytes=0-1,3-4"}, {"Range": "bytes=0-1", "If-Range": '"other"'}):
+        whole = client.get(path, headers=headers)
+        assert (whole.status_code, whole.content) == (200, SHORT), headers

@@ -419,7 +419,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The recording as it was sent; what was dictated is WAV */
+        /** The recording as it was sent, or a range of its bytes; what was dictated is WAV */
         get: operations["getAudio"];
         put?: never;
         post?: never;
@@ -836,7 +836,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The recording that the link shows */
+        /** The recording that the link shows, or a range of its bytes */
         get: operations["getSharedAudio"];
         put?: never;
         post?: never;
@@ -6047,8 +6047,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file as it was sent. */
+            /** @description The file as it was sent; its type is told by its name. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range of bytes that `Range` names. */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6107,6 +6116,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
+            };
+            /** @description The file has no such bytes; `Content-Range` says how many it has. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description OVERLOADED */
             429: {
@@ -9052,8 +9068,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file as it was sent. */
+            /** @description The file as it was sent; its type is told by its name. */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The range of bytes that `Range` names. */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9096,6 +9121,13 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ProblemDocument"];
                 };
+            };
+            /** @description The file has no such bytes; `Content-Range` says how many it has. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description OVERLOADED */
             429: {

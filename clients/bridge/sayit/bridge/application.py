@@ -46,9 +46,9 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 #: Response headers that a page of another origin may read.
 _EXPOSED = (
-    "Content-Language", "ETag", "Location", "Retry-After", "X-Request-Id", "X-SayIt-Job", "Tus-Extension",
-    "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires", "Upload-Length", "Upload-Metadata",
-    "Upload-Offset",
+    "Accept-Ranges", "Content-Language", "Content-Range", "ETag", "Location", "Retry-After", "X-Request-Id",
+    "X-SayIt-Job", "Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version", "Upload-Expires", "Upload-Length",
+    "Upload-Metadata", "Upload-Offset",
 )  # fmt: skip
 _SMALLEST_ZIPPED = 1_000
 #: The form of an error, by the beginning of the request's path. What is none of ours below /v1, or an OpenAI client's

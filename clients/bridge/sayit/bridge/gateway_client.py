@@ -46,6 +46,17 @@ _NO_KEY = "Bearer none"
 Upload = upload_pb.Upload
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A recording as it was sent."""
+
+    filename: str
+    #: Bytes, of all of it.
+    size: int
+    #: What was asked for of it; to be closed.
+    data: AsyncGenerator[bytes]
+
+
 class Gateway(AsyncClient):
     """The SDK's client with what only a bridge needs: uploads in steps, pages of jobs, other credentials for each call.
 
@@ -198,18 +209,24 @@ class Gateway(AsyncClient):
         parts = self._connection.stream(self._connection.sharing.GetSharedTranscript, request)
         return b"".join([part.content async for part in parts])
 
-    async def audio(self, job_id: str | None) -> AsyncGenerator[bytes]:
-        """A job's recording, or the one that the link shows, in pieces."""
+    async def audio(self, job_id: str | None, *, offset: int = 0, length: int | None = None) -> Recording:
+        """A job's recording, or the one that the link shows, or bytes of it: see GetAudioRequest."""
         parts: AsyncGenerator[service_pb.GetAudioResponse]
         if job_id is None:
-            request = share_pb.GetSharedAudioRequest()
+            request = share_pb.GetSharedAudioRequest(offset=offset, length=length)
             parts = self._connection.stream(self._connection.sharing.GetSharedAudio, request)
         else:
-            asked = service_pb.GetAudioRequest(job_id=job_id)
+            asked = service_pb.GetAudioRequest(job_id=job_id, offset=offset, length=length)
             parts = self._connection.stream(self._connection.jobs.GetAudio, asked)
-        async with aclosing(parts):
-            async for part in parts:
-                yield part.data
+        first = await anext(parts)
+
+        async def data() -> AsyncGenerator[bytes]:
+            async with aclosing(parts):
+                yield first.data
+                async for part in parts:
+                    yield part.data
+
+        return Recording(filename=first.filename, size=first.size_bytes, data=data())
 
     async def audio_address(self, job_id: str) -> str:
         """Where anyone can fetch a job's recording for a while."""

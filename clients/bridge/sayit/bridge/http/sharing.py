@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 from pydantic import ConfigDict, Field
 
+from sayit.bridge.http.audio_file import FILE, audio_file
 from sayit.bridge.http.dependencies import Caller, Parts
 from sayit.bridge.http.documents import Document
 from sayit.bridge.http.jobs import TRANSCRIPTS, AskedFormat, as_file
@@ -21,10 +20,6 @@ from sayit.speech.rendering import Format
 from sayit.speech.share_links import MAX_VALID_S, MIN_VALID_S, VALID_S
 
 _LinkId = Annotated[str, Path(description="The link's id.", pattern="^[A-Za-z0-9]{1,64}$")]
-#: Browsers find out themselves which audio it is.
-_AUDIO = "application/octet-stream"
-#: As it is: what is compressed already would only take time.
-_AS_IT_IS = {"Cache-Control": "private, no-store", "Content-Disposition": "attachment", "Content-Encoding": "identity"}
 
 
 class NewLinkDocument(Document):
@@ -138,28 +133,25 @@ async def get_shared_transcript(
     return as_file(request, content, query.format, named)
 
 
-_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-_RECORDING: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file as it was sent.", "content": {_AUDIO: _FILE}}
-}
+@routes.head("/shared/audio", include_in_schema=False)
+@routes.get("/shared/audio", response_class=Response, responses={**FILE, **problems(ErrorKind.LINK_NOT_FOUND)})
+async def get_shared_audio(request: Request, gateway: Caller) -> Response:
+    """The recording that the link shows, or a range of its bytes."""
+    return await audio_file(request, gateway, None)
 
 
-@routes.get("/shared/audio", response_class=Response, responses={**_RECORDING, **problems(ErrorKind.LINK_NOT_FOUND)})
-async def get_shared_audio(gateway: Caller) -> Response:
-    """The recording that the link shows."""
-    return await _audio(gateway.audio(None))
-
-
+@routes.head("/jobs/{job_id}/audio", include_in_schema=False)
 @routes.get(
     "/jobs/{job_id}/audio",
     response_class=Response,
     responses={
-        **_RECORDING,
+        **FILE,
         303: {"description": "With `presigned`: where it is."},
         **problems(ErrorKind.JOB_NOT_FOUND, ErrorKind.JOB_NOT_FINISHED, ErrorKind.INVALID_ARGUMENT),
     },
 )
 async def get_audio(
+    request: Request,
     gateway: Caller,
     job_id: JobId,
     *,
@@ -167,21 +159,8 @@ async def get_audio(
         bool, Query(description="Answer with a time-limited address of the bucket, where an operator allows that.")
     ] = False,
 ) -> Response:
-    """The recording as it was sent; what was dictated is WAV."""
+    """The recording as it was sent, or a range of its bytes; what was dictated is WAV."""
     if presigned:
         address = await gateway.audio_address(job_id)
         return RedirectResponse(address, status.HTTP_303_SEE_OTHER, headers={"Cache-Control": "no-store"})
-    return await _audio(gateway.audio(job_id))
-
-
-async def _audio(parts: AsyncGenerator[bytes]) -> Response:
-    """What is refused, is refused before the answer begins."""
-    first = await anext(parts, b"")
-
-    async def content() -> AsyncGenerator[bytes]:
-        async with aclosing(parts):
-            yield first
-            async for data in parts:
-                yield data
-
-    return StreamingResponse(content(), media_type=_AUDIO, headers=_AS_IT_IS)
+    return await audio_file(request, gateway, job_id)

@@ -198,7 +198,7 @@ class TranscriptionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetAudio(self, request, context):
-        """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV.
+        """Streams the recording as it was sent, or some bytes of it, for as long as its job is kept; what was dictated is WAV.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -62,7 +62,7 @@ class TranscriptionServiceStub:
     GetTranscript: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
     GetAudio: _grpc.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]
-    """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
+    """Streams the recording as it was sent, or some bytes of it, for as long as its job is kept; what was dictated is WAV."""
     GetAudioAddress: _grpc.UnaryUnaryMultiCallable[_transcription_service_pb2.GetAudioAddressRequest, _transcription_service_pb2.GetAudioAddressResponse]
     """Returns an address of the bucket from which anyone can fetch an ended job's recording for a while, without a key and
     without this service; INVALID_ARGUMENT where an operator has not switched that on.
@@ -112,7 +112,7 @@ class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
     GetTranscript: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetTranscriptRequest, _transcription_service_pb2.GetTranscriptResponse]  # type: ignore[assignment]
     """Streams a finished job's transcript in parts, so that no message limit is met."""
     GetAudio: _aio.UnaryStreamMultiCallable[_transcription_service_pb2.GetAudioRequest, _transcription_service_pb2.GetAudioResponse]  # type: ignore[assignment]
-    """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
+    """Streams the recording as it was sent, or some bytes of it, for as long as its job is kept; what was dictated is WAV."""
     GetAudioAddress: _aio.UnaryUnaryMultiCallable[_transcription_service_pb2.GetAudioAddressRequest, _transcription_service_pb2.GetAudioAddressResponse]  # type: ignore[assignment]
     """Returns an address of the bucket from which anyone can fetch an ended job's recording for a while, without a key and
     without this service; INVALID_ARGUMENT where an operator has not switched that on.
@@ -225,7 +225,7 @@ class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transcription_service_pb2.GetAudioRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.GetAudioResponse], _abc.AsyncIterator[_transcription_service_pb2.GetAudioResponse]]:
-        """Streams the recording as it was sent, for as long as its job is kept; what was dictated is WAV."""
+        """Streams the recording as it was sent, or some bytes of it, for as long as its job is kept; what was dictated is WAV."""
 
     @_abc_1.abstractmethod
     def GetAudioAddress(

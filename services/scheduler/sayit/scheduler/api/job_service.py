@@ -141,17 +141,21 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     def GetAudio(
         self, request: service_pb.GetAudioRequest, context: Context
     ) -> AsyncIterator[service_pb.GetAudioResponse]:
-        """Streams a recording."""
-        return self._audio_of(principal.current(), request.job_id)
+        """Streams a recording, or bytes of it."""
+        return self._audio_of(principal.current(), request.job_id, request)
 
-    async def _audio_of(self, who: Principal, job_id: str) -> AsyncGenerator[service_pb.GetAudioResponse]:
+    async def _audio_of(
+        self, who: Principal, job_id: str, asked: service_pb.GetAudioRequest | share_pb.GetSharedAudioRequest
+    ) -> AsyncGenerator[service_pb.GetAudioResponse]:
         telemetry.bind(job_id=job_id[:64])
-        noted = False
-        async for data in self.intake.audio(who, job_id):
-            if not noted:
-                noted = True
-                await self._note_reading("audio.read", who, job_id)
-            yield service_pb.GetAudioResponse(data=data)
+        length = asked.length if asked.HasField("length") else None
+        recording = await self.intake.audio(who, job_id, asked.offset, length)
+        await self._note_reading("audio.read", who, job_id)
+        async with aclosing(recording.data) as parts:
+            first = await anext(parts, b"")
+            yield service_pb.GetAudioResponse(data=first, size_bytes=recording.size, filename=recording.filename)
+            async for data in parts:
+                yield service_pb.GetAudioResponse(data=data)
 
     async def GetAudioAddress(
         self, request: service_pb.GetAudioAddressRequest, context: Context
@@ -337,7 +341,7 @@ class JobServicer(job_service_pb2_grpc.JobServiceServicer):
     ) -> AsyncIterator[service_pb.GetAudioResponse]:
         """Streams the recording that a link shows."""
         who = principal.current()
-        async for part in self._audio_of(who, await self.sharing.job_of(who)):
+        async for part in self._audio_of(who, await self.sharing.job_of(who), request):
             yield part
 
     async def StreamingRecognize(  # type: ignore[override] # a coroutine that writes, which grpc.aio takes as well

@@ -45,6 +45,17 @@ class JobRequest:
     callback_url: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A job's audio as it was sent."""
+
+    filename: str
+    #: Bytes, of all of it.
+    size: int
+    #: What was asked for of it, in parts.
+    data: AsyncGenerator[bytes]
+
+
 @dataclass(kw_only=True, eq=False)
 class Intake:
     """Uploads and the creation of jobs."""
@@ -66,11 +77,20 @@ class Intake:
     #: How long addresses of recordings are valid; 0: none are given out.
     audio_address_s: float
 
-    async def audio(self, who: Principal, job_id: str) -> AsyncGenerator[bytes]:
-        """A job's recording as it was sent, in parts; JOB_NOT_FOUND."""
+    async def audio(self, who: Principal, job_id: str, offset: int = 0, length: int | None = None) -> Recording:
+        """A job's recording as it was sent, or bytes of it: see GetAudioRequest; JOB_NOT_FOUND."""
         job = await self.jobs.get_job(who.tenant, job_id)
-        for part in await self.uploads.parts(job.upload_id):
-            yield await self.objects.get(part.object_key)
+        parts = await self.uploads.parts(job.upload_id)
+        size = sum(part.size for part in parts)
+        begin = offset if offset >= 0 else max(0, size + offset)
+        end = size if length is None else min(size, begin + max(0, length))
+        return Recording(filename=job.filename, size=size, data=self._bytes(parts, begin, end))
+
+    async def _bytes(self, parts: list[PartRecord], begin: int, end: int) -> AsyncGenerator[bytes]:
+        for part in parts:
+            first, last = max(begin, part.offset), min(end, part.offset + part.size)
+            if first < last:
+                yield (await self.objects.get(part.object_key))[first - part.offset : last - part.offset]
 
     async def audio_address(self, who: Principal, job_id: str) -> tuple[str, float]:
         """Where anyone can fetch an ended job's recording, and until when.

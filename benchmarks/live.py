@@ -5,7 +5,8 @@
 
 Recordings are trimmed to where their voice begins and ends by its level, so that these times are known, and joined with
 pauses of 1.2 s. Each set is played to a suite of its own in pieces of 100 ms, to as many sessions as `--streams` says,
-and is then sent whole as a file. For each utterance that was joined:
+and is then sent whole as a file; `refined` is the transcript of the session, which is decoded again at its end.
+For each utterance that was joined:
 
 * final: from the end of its voice to its last final text.
 * first: from the beginning of its voice to its first text, which may still change.
@@ -62,6 +63,8 @@ class Heard:
     """What a session said, and when: seconds since its first sample was sent."""
 
     events: list[tuple[float, LiveEvent]] = field(default_factory=list)
+    #: The transcript, which was decoded again at the end.
+    refined: str = ""
 
     @property
     def texts(self) -> Iterator[tuple[float, LiveText]]:
@@ -151,11 +154,12 @@ async def played(address: str, sound: Played) -> Heard:
     options = Options(language=sound.language or "auto", word_timestamps=True)
     async with (
         AsyncClient(address) as client,
-        client.stream_recognize(LiveOptions(interim_results=True), options=options) as session,
+        client.stream_recognize(LiveOptions(interim_results=True, refine=True), options=options) as session,
     ):
         began_s = time.monotonic()
         async for event in session.recognize(pieces()):
             heard.events.append((time.monotonic() - began_s, event))
+        heard.refined = (await client.wait(session.job_id)).transcript.text
     return heard
 
 
@@ -191,6 +195,7 @@ async def _measured(address: str, sound: Played, streams: int) -> str:
         _times([value for one in heard for value in one.committed_s()]),
         f"{max(lags, default=0.0):.1f}, {lags[-1] if lags else 0.0:.1f}",
         _rate(sound, heard[0].written),
+        _rate(sound, heard[0].refined),
         _rate(sound, await whole(address, sound)),
     ]
     return f"| {' | '.join(cells)} |"
@@ -216,8 +221,8 @@ def main() -> int:
         else:
             model = models.resolve("base", say=print, progress=lambda _: None).path
         print("Times in seconds: median / 95th percentile. Errors in %. Lag: most, last.\n")
-        print("| Set | Audio | Streams | final | first | committed | lag | errors live | errors as a file |")
-        print("|" + "---|" * 9)
+        print("| Set | Audio | Streams | final | first | committed | lag | errors live | refined | errors as a file |")
+        print("|" + "---|" * 10)
         for name in given.sets.split(","):
             sound = joined(name, list(SETS[name](1.0)), minutes=given.minutes)
             for streams in map(int, given.streams.split(",")):

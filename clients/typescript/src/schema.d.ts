@@ -1675,6 +1675,25 @@ export interface components {
              * @description Text before the audio: it sets style, names, context.
              */
             prompt?: string;
+            /**
+             * Redact
+             * @description Personal data that is taken out before the text is stored: `all`, or some of phone, email, national_id, card, account, passport, business_number. Text comes with the job's end. Commas separate several in a query or a form.
+             * @example [
+             *       "phone",
+             *       "card"
+             *     ]
+             */
+            redact?: string[];
+            /**
+             * Redact Names
+             * @description Names that are redacted as well, where they are said. Commas separate several in a query or a form.
+             * @example [
+             *       "김민수"
+             *     ]
+             */
+            redact_names?: string[];
+            /** @description What stands there instead: `token`: [PHONE]; `hash`: [PHONE:mrkqpwzhtd], the same for the same number. */
+            redact_style?: components["schemas"]["RedactStyle"];
             /** @description Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
             script?: components["schemas"]["Script"];
             /**
@@ -1929,6 +1948,12 @@ export interface components {
              */
             state: string;
         };
+        /**
+         * RedactStyle
+         * @description What stands in the place of redacted text.
+         * @enum {string}
+         */
+        RedactStyle: "token" | "hash";
         /**
          * RefinementEvent
          * @description `event: refinement`. Durable: these segments replace those of the chunks named.
@@ -2456,6 +2481,9 @@ export interface components {
              *       "no_speech_threshold": null,
              *       "patience": null,
              *       "prompt": "",
+             *       "redact": [],
+             *       "redact_names": [],
+             *       "redact_style": "token",
              *       "script": "auto",
              *       "suppress_tokens": [],
              *       "task": "transcribe",
@@ -4779,6 +4807,25 @@ export interface operations {
                      * @description Text before the audio: it sets style, names, context. Of a long one the end counts.
                      */
                     prompt?: string;
+                    /**
+                     * Redact
+                     * @description SayIt's own. Personal data that is taken out before the text is stored: `all`, or some of phone, email, national_id, card, account, passport, business_number. Text comes with the job's end. Commas separate several in a query or a form.
+                     * @example [
+                     *       "phone",
+                     *       "card"
+                     *     ]
+                     */
+                    redact?: string[];
+                    /**
+                     * Redact Names
+                     * @description SayIt's own. Names that are redacted as well, where they are said. Commas separate several in a query or a form.
+                     * @example [
+                     *       "김민수"
+                     *     ]
+                     */
+                    redact_names?: string[];
+                    /** @description SayIt's own. What stands there instead: `token`: [PHONE]; `hash`: [PHONE:mrkqpwzhtd], the same for the same number. */
+                    redact_style?: components["schemas"]["RedactStyle"];
                     /** @enum {string} */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt" | "diarized_json";
                     /** @description SayIt's own. Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
@@ -5086,6 +5133,25 @@ export interface operations {
                      * @description Text before the audio: it sets style, names, context. Of a long one the end counts.
                      */
                     prompt?: string;
+                    /**
+                     * Redact
+                     * @description SayIt's own. Personal data that is taken out before the text is stored: `all`, or some of phone, email, national_id, card, account, passport, business_number. Text comes with the job's end. Commas separate several in a query or a form.
+                     * @example [
+                     *       "phone",
+                     *       "card"
+                     *     ]
+                     */
+                    redact?: string[];
+                    /**
+                     * Redact Names
+                     * @description SayIt's own. Names that are redacted as well, where they are said. Commas separate several in a query or a form.
+                     * @example [
+                     *       "김민수"
+                     *     ]
+                     */
+                    redact_names?: string[];
+                    /** @description SayIt's own. What stands there instead: `token`: [PHONE]; `hash`: [PHONE:mrkqpwzhtd], the same for the same number. */
+                    redact_style?: components["schemas"]["RedactStyle"];
                     /** @enum {string} */
                     response_format?: "json" | "text" | "srt" | "verbose_json" | "vtt";
                     /** @description SayIt's own. Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
@@ -5511,6 +5577,25 @@ export interface operations {
                      * @description Without what `formatting` and `mask_profanity` do to the model's text.
                      */
                     raw?: boolean;
+                    /**
+                     * Redact
+                     * @description Personal data that is taken out before the text is stored: `all`, or some of phone, email, national_id, card, account, passport, business_number. Text comes with the job's end. Commas separate several in a query or a form.
+                     * @example [
+                     *       "phone",
+                     *       "card"
+                     *     ]
+                     */
+                    redact?: string[];
+                    /**
+                     * Redact Names
+                     * @description Names that are redacted as well, where they are said. Commas separate several in a query or a form.
+                     * @example [
+                     *       "김민수"
+                     *     ]
+                     */
+                    redact_names?: string[];
+                    /** @description What stands there instead: `token`: [PHONE]; `hash`: [PHONE:mrkqpwzhtd], the same for the same number. */
+                    redact_style?: components["schemas"]["RedactStyle"];
                     /** @description Characters of Chinese; `auto`: those of the language's tag (`zh-TW`) or the prompt, else simplified. */
                     script?: components["schemas"]["Script"];
                     /**

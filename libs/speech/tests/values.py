@@ -19,9 +19,20 @@ from sayit.speech.jobs import (
     StateChanged,
 )
 from sayit.speech.options import Guard, Options, Task
+from sayit.speech.redaction import RedactedKind, RedactStyle
 from sayit.speech.rendering import SubtitleStyle
 from sayit.speech.system import Model, Part, PartState, SystemStatus, TranscriberStatus
-from sayit.speech.transcript import Coverage, Segment, Span, Suppressed, SuppressionReason, Transcript, Usage, Word
+from sayit.speech.transcript import (
+    Coverage,
+    Redacted,
+    Segment,
+    Span,
+    Suppressed,
+    SuppressionReason,
+    Transcript,
+    Usage,
+    Word,
+)
 
 #: Seconds on a grid of nanoseconds, up to 97 hours: subtitles have two digits for hours.
 seconds = st.integers(0, 35 * 10**13).map(lambda nanos: nanos / 10**9)
@@ -58,6 +69,7 @@ coverages = st.builds(
 suppressions = st.builds(
     Suppressed, text=text, reason=st.sampled_from(SuppressionReason), start_s=seconds, end_s=seconds
 )
+redactions = st.builds(Redacted, kind=st.sampled_from(RedactedKind), start_s=seconds, end_s=seconds, channel=channels)
 usages = st.builds(Usage, audio_s=seconds, compute_s=seconds)
 transcripts = st.builds(
     Transcript,
@@ -70,6 +82,7 @@ transcripts = st.builds(
     model=text,
     preset=text,
     suppressed=st.lists(suppressions, max_size=3).map(tuple),
+    redacted=st.lists(redactions, max_size=3).map(tuple),
     version=counts,
 )
 segment_corrections = st.builds(
@@ -102,6 +115,9 @@ options = st.builds(
     guard=st.sampled_from(Guard),
     formatting=st.booleans(),
     mask_profanity=st.booleans(),
+    redact=st.lists(text, max_size=3).map(tuple),
+    redact_names=st.lists(text, max_size=3).map(tuple),
+    redact_style=st.sampled_from(RedactStyle),
     delete_after_read=st.none() | st.booleans(),
 )
 styles = st.builds(

@@ -20,6 +20,7 @@ from sayit.speech.presets import (
     Presets,
     load_presets,
 )
+from sayit.speech.redaction import ALL_KINDS, KINDS, RedactStyle
 
 #: The presets that come with SayIt; `auto`'s also serves every language without one of its own.
 PRESETS: Presets = load_presets(LANGUAGES)
@@ -220,10 +221,33 @@ class Options:
     mask_profanity: Annotated[bool, Rule("Swear words behind asterisks in the transcript; the raw text is kept.")] = (
         False
     )
+    redact: Annotated[
+        tuple[str, ...],
+        Rule(
+            f"Personal data that is taken out before the text is stored: `{ALL_KINDS}`, or some of {', '.join(KINDS)}. "
+            "Text comes with the job's end.",
+            chars=32,
+            values=len(KINDS) + 1,
+            examples=(("phone", "card"),),
+        ),
+    ] = ()
+    redact_names: Annotated[
+        tuple[str, ...],
+        Rule("Names that are redacted as well, where they are said.", chars=64, values=100, examples=(("김민수",),)),
+    ] = ()
+    redact_style: Annotated[
+        RedactStyle,
+        Rule("What stands there instead: `token`: [PHONE]; `hash`: [PHONE:mrkqpwzhtd], the same for the same number."),
+    ] = RedactStyle.TOKEN
     delete_after_read: Annotated[
         bool | None,
         Rule("Whether audio and text are deleted soon after the transcript was read; without it the tenant's default."),
     ] = None
+
+    @property
+    def redacts(self) -> bool:
+        """Whether anything is taken out of the text."""
+        return bool(self.redact or self.redact_names)
 
     def normalised(self) -> Options:
         """These options with a plain language code, or a SayItError that names the field at fault."""
@@ -236,11 +260,18 @@ class Options:
             raise _invalid("decoding.temperatures", "either one temperature or several")
         if any(after <= before for before, after in pairwise(self.clip_timestamps)):
             raise _invalid("clip_timestamps", "write start,end,start,end ... in seconds, each above the one before")
+        for kind in self.redact:
+            if kind not in {ALL_KINDS, *KINDS}:
+                raise _invalid("redact", f"there is no kind {kind}")
+        names = tuple(dict.fromkeys(name for one in self.redact_names if (name := " ".join(one.split()))))
+        if any(not any(char.isalpha() for char in name) for name in names):
+            raise _invalid("redact_names", "a name has letters")
         texts = {name: getattr(self, name).strip() for name in ("model", "prompt", "hotwords", "vocabulary")}
         script, traditional = self.script, is_traditional(self.language)
         if script is Script.AUTO and traditional is not None:
             script = Script.TRADITIONAL if traditional else Script.SIMPLIFIED
-        return replace(self, language=language, languages=_allowed(self.languages, language), script=script, **texts)
+        allowed = _allowed(self.languages, language)
+        return replace(self, language=language, languages=allowed, script=script, redact_names=names, **texts)
 
 
 #: The rules of Options' own fields, and of their `decoding`.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sayit.speech.redaction import RedactedKind
+
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
@@ -97,6 +99,14 @@ class Suppressed(Span):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Redacted(Span):
+    """A stretch of speech whose text was redacted; what it said is nowhere."""
+
+    #: What it was.
+    kind: RedactedKind
+
+
+@dataclass(frozen=True, kw_only=True)
 class Coverage:
     """Detected speech against transcribed speech; split channels are added up."""
 
@@ -137,6 +147,8 @@ class Transcript:
     #: Preset name: ko, en, ja, zh, auto …
     preset: str
     suppressed: tuple[Suppressed, ...] = ()
+    #: What was redacted, in order of time.
+    redacted: tuple[Redacted, ...] = ()
     #: 0 for the model's own text, one more with every correction.
     version: int = 0
 

@@ -200,6 +200,11 @@ class SchedulerSettings(ServiceSettings):
         description="Where the ends of jobs are told, beside where a job says: tenant=https://... for each, with "
         "spaces between; *=https://... for tenants without their own.",
     )
+    redaction_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret of at least 32 characters that hashes in redacted text are made with; empty: redaction "
+        "writes tokens only. Another secret gives the same numbers other hashes.",
+    )
     fetch_audio: bool = Field(
         False, description="Whether clients may name an address whose audio the scheduler fetches."
     )
@@ -229,6 +234,13 @@ class SchedulerSettings(ServiceSettings):
         form, example = _URLS[info.field_name or ""]
         if text and not re.match(form, text):
             raise ValueError(f"it is no URL of a kind that works here: write {example}")
+        return value
+
+    @field_validator("redaction_secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 32:
+            raise ValueError("write at least 32 characters")
         return value
 
     @field_validator("tenant_result_ttl_h")

@@ -153,6 +153,7 @@ class Wiring:
             leasing=self.leasing,
             hallucination_filter=self.hallucination_filter,
             redecodes=self.redecodes,
+            redaction_secret=self.settings.redaction_secret.get_secret_value(),
         )
 
     @cached_property
@@ -219,6 +220,7 @@ class Wiring:
             publish=self.bus.publish,
             view=lambda job: view(job, job.progress()),
             filtered=self.hallucination_filter.output,
+            redacted=self.results.redacted,
             room_for_audio=self.admission.audio,
             spend=self.audio_quota.spend,
             decompress=self.reader.live,
@@ -267,6 +269,7 @@ class Wiring:
             ),
             audio_address_s=self.settings.audio_address_s,
             callbacks=self.exchange.destinations if self.settings.secrets() else None,
+            hashes=bool(self.settings.redaction_secret.get_secret_value()),
         )
 
     @cached_property

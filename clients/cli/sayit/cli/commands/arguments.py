@@ -15,6 +15,7 @@ from sayit.cli import paths
 from sayit.cli.exit_codes import Exit, Failure
 from sayit.cli.overrides import DECODE_READERS, pairs, separated
 from sayit.speech.options import OPTIONS, Channels, Context, DecodingOverrides, Guard, Options
+from sayit.speech.redaction import RedactStyle
 from sayit.speech.rendering import SUBTITLES, SubtitleStyle
 
 
@@ -138,6 +139,9 @@ class TextOptions:
     clip_timestamps: Annotated[str, option("clip_timestamps", metavar="LIST", show_default=False)] = ""
     guard: Annotated[Guard, option("guard")] = Guard.STANDARD
     formatting: Annotated[bool, option("formatting")] = False
+    redact: Annotated[str, option("redact", metavar="LIST", show_default="nothing")] = ""
+    redact_names: Annotated[str, option("redact_names", metavar="LIST", show_default="none")] = ""
+    redact_style: Annotated[RedactStyle, option("redact_style")] = RedactStyle.TOKEN
     delete_after_read: Annotated[
         bool | None,
         option("delete_after_read", "--delete-after-read/--keep-after-read", show_default="the tenant's"),
@@ -154,7 +158,8 @@ class TextOptions:
             clips = tuple(map(float, separated(self.clip_timestamps)))
         except ValueError:
             raise Failure(Exit.USAGE, f"--clip-timestamps {self.clip_timestamps}: write seconds") from None
-        read = {"languages": separated(self.languages), "decoding": decoding, "clip_timestamps": clips}
+        lists = {name: separated(getattr(self, name)) for name in ("languages", "redact", "redact_names")}
+        read = lists | {"decoding": decoding, "clip_timestamps": clips}
         return Options(**(vars(self) | read | more))
 
 

@@ -18,6 +18,7 @@ milliseconds; a figure that is no finite number is null; `channel` is 0 where ch
      "coverage": {"speech_detected": float, "speech_transcribed": float,
                   "gaps": [{"start": float, "end": float, "channel": int}]},
      "suppressed": [{"text": str, "reason": str, "start": float, "end": float, "channel": int}],
+     "redacted": [{"kind": str, "start": float, "end": float, "channel": int}],
      "usage": {"audio": float, "compute": float}}
 
 srt, vtt, ass, ttml: the words cut anew into cues that can be read, see `cues`: two lines at most, in ascending order

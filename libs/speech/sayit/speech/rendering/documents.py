@@ -101,6 +101,7 @@ def transcript_value(transcript: Transcript) -> dict[str, object]:
             ],
         },
         "suppressed": suppressed_value(transcript),
+        "redacted": redacted_value(transcript),
         "usage": {"audio": seconds(transcript.usage.audio_s), "compute": seconds(transcript.usage.compute_s)},
     }
 
@@ -116,6 +117,19 @@ def suppressed_value(transcript: Transcript) -> list[dict[str, object]]:
             "channel": removed.channel,
         }
         for removed in transcript.suppressed
+    ]
+
+
+def redacted_value(transcript: Transcript) -> list[dict[str, object]]:
+    """What was redacted in the JSON form."""
+    return [
+        {
+            "kind": one.kind.value,
+            "start": seconds(one.start_s),
+            "end": seconds(one.end_s),
+            "channel": one.channel,
+        }
+        for one in transcript.redacted
     ]
 
 

@@ -157,6 +157,30 @@ SCRIPT_TRADITIONAL: Script.ValueType  # 3
 """Traditional characters, as in Taiwan."""
 Global___Script: _TypeAlias = Script  # noqa: Y015
 
+class _RedactStyle:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RedactStyleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RedactStyle.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REDACT_STYLE_UNSPECIFIED: _RedactStyle.ValueType  # 0
+    """The same as TOKEN."""
+    REDACT_STYLE_TOKEN: _RedactStyle.ValueType  # 1
+    """Its kind: [PHONE]."""
+    REDACT_STYLE_HASH: _RedactStyle.ValueType  # 2
+    """Its kind and a keyed hash, the same for the same number of a tenant: [PHONE:mrkqpwzhtd]."""
+
+class RedactStyle(_RedactStyle, metaclass=_RedactStyleEnumTypeWrapper):
+    """What stands in the place of redacted text."""
+
+REDACT_STYLE_UNSPECIFIED: RedactStyle.ValueType  # 0
+"""The same as TOKEN."""
+REDACT_STYLE_TOKEN: RedactStyle.ValueType  # 1
+"""Its kind: [PHONE]."""
+REDACT_STYLE_HASH: RedactStyle.ValueType  # 2
+"""Its kind and a keyed hash, the same for the same number of a tenant: [PHONE:mrkqpwzhtd]."""
+Global___RedactStyle: _TypeAlias = RedactStyle  # noqa: Y015
+
 class _JobState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -297,6 +321,9 @@ class TranscriptionOptions(_message.Message):
     FORMATTING_FIELD_NUMBER: _builtins.int
     MASK_PROFANITY_FIELD_NUMBER: _builtins.int
     DELETE_AFTER_READ_FIELD_NUMBER: _builtins.int
+    REDACT_FIELD_NUMBER: _builtins.int
+    REDACT_NAMES_FIELD_NUMBER: _builtins.int
+    REDACT_STYLE_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP-47 tag such as "ko" or "en-US"; "auto" or empty detects the language of every chunk."""
     task: Global___Task.ValueType
@@ -337,6 +364,8 @@ class TranscriptionOptions(_message.Message):
     """Whether audio and text are deleted soon after the transcript was read, unless the job is kept or corrected; absent:
     the default of the caller's tenant.
     """
+    redact_style: Global___RedactStyle.ValueType
+    """What stands there instead."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where the language is detected: the languages it may be, as BCP-47 tags, at most 10; empty or "*"
@@ -352,6 +381,16 @@ class TranscriptionOptions(_message.Message):
         """Only what is said in these stretches is transcribed: start, end, start, end … in seconds, ascending; the last end may be
         missing. At most 200 times. Empty: all of it.
         """
+
+    @_builtins.property
+    def redact(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Personal data that is taken out before the text is stored: "all", or some of "phone", "email", "national_id", "card",
+        "account", "passport", "business_number". Events of such a job have their text at its end.
+        """
+
+    @_builtins.property
+    def redact_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names that are redacted as well, where they are said: at most 100, of at most 64 characters."""
 
     def __init__(
         self,
@@ -377,10 +416,13 @@ class TranscriptionOptions(_message.Message):
         formatting: _builtins.bool = ...,
         mask_profanity: _builtins.bool = ...,
         delete_after_read: _builtins.bool | None = ...,
+        redact: _abc.Iterable[_builtins.str] | None = ...,
+        redact_names: _abc.Iterable[_builtins.str] | None = ...,
+        redact_style: Global___RedactStyle.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "temperature", b"temperature", "voice_threshold", b"voice_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "script", b"script", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read", "_temperature", b"_temperature", "_voice_threshold", b"_voice_threshold", "beam_size", b"beam_size", "channels", b"channels", "clip_timestamps", b"clip_timestamps", "context", b"context", "decoding", b"decoding", "delete_after_read", b"delete_after_read", "formatting", b"formatting", "guard", b"guard", "hotwords", b"hotwords", "language", b"language", "languages", b"languages", "mask_profanity", b"mask_profanity", "max_tokens_per_window", b"max_tokens_per_window", "model", b"model", "prompt", b"prompt", "redact", b"redact", "redact_names", b"redact_names", "redact_style", b"redact_style", "script", b"script", "task", b"task", "temperature", b"temperature", "vocabulary", b"vocabulary", "voice_threshold", b"voice_threshold", "word_timestamps", b"word_timestamps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__delete_after_read: _TypeAlias = _typing.Literal["delete_after_read"]  # noqa: Y015
     _WhichOneofArgType__delete_after_read: _TypeAlias = _typing.Literal["_delete_after_read", b"_delete_after_read"]  # noqa: Y015
@@ -839,6 +881,44 @@ class Suppressed(_message.Message):
 Global___Suppressed: _TypeAlias = Suppressed  # noqa: Y015
 
 @_typing.final
+class Redacted(_message.Message):
+    """A stretch of speech whose text was redacted; what it said is nowhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What it was; stable: "phone", "email", "national_id", "card", "account", "passport", "business_number", "name"."""
+    channel: _builtins.int
+    """Audio channel, from 1; 0 where channels were mixed."""
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """Start, from the beginning of the recording."""
+
+    @_builtins.property
+    def end(self) -> _duration_pb2.Duration:
+        """End, from the beginning of the recording."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        start: _duration_pb2.Duration | None = ...,
+        end: _duration_pb2.Duration | None = ...,
+        channel: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end", b"end", "kind", b"kind", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Redacted: _TypeAlias = Redacted  # noqa: Y015
+
+@_typing.final
 class Usage(_message.Message):
     """What a transcript cost."""
 
@@ -884,6 +964,7 @@ class Transcript(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    REDACTED_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP-47 language of most speech; empty where nothing was said."""
     language_probability: _builtins.float
@@ -914,6 +995,10 @@ class Transcript(_message.Message):
     def usage(self) -> Global___Usage:
         """What it cost."""
 
+    @_builtins.property
+    def redacted(self) -> _containers.RepeatedCompositeFieldContainer[Global___Redacted]:
+        """What was redacted."""
+
     def __init__(
         self,
         *,
@@ -927,10 +1012,11 @@ class Transcript(_message.Message):
         model: _builtins.str = ...,
         preset: _builtins.str = ...,
         version: _builtins.int = ...,
+        redacted: _abc.Iterable[Global___Redacted] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "duration", b"duration", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "duration", b"duration", "language", b"language", "language_probability", b"language_probability", "model", b"model", "preset", b"preset", "segments", b"segments", "suppressed", b"suppressed", "usage", b"usage", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "duration", b"duration", "language", b"language", "language_probability", b"language_probability", "model", b"model", "preset", b"preset", "redacted", b"redacted", "segments", b"segments", "suppressed", b"suppressed", "usage", b"usage", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from itertools import takewhile
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.scheduler.assemble.finalize import Results
+from sayit.scheduler.assemble.redaction.transcripts import data_in
 from sayit.scheduler.db.corrections import CorrectionStore
 from sayit.speech.corrected import corrected
 from sayit.speech.corrections import (
@@ -65,6 +66,7 @@ class CorrectedTranscripts:
         if restored is not None and (asked.segments or asked.names):
             raise SayItError(ErrorKind.INVALID_ARGUMENT, field="restored_version", reason="either it or corrections")
         shown = await self.results.transcript(who, job_id)
+        redaction = await self.results.redaction(who, job_id)
         while True:
             versions = await self.store.changes(who.tenant, job_id)
             if restored is not None:
@@ -76,7 +78,11 @@ class CorrectedTranscripts:
             if len(versions) >= MAX_VERSIONS:
                 raise SayItError(ErrorKind.TOO_MANY_VERSIONS, limit=MAX_VERSIONS)
             then = all_of([*versions, changes])
-            text = (await asyncio.to_thread(corrected, shown, then)).text
+            now = await asyncio.to_thread(corrected, shown, then)
+            if redaction.on and (held := await asyncio.to_thread(data_in, now, redaction)):
+                reason = f"it holds what this job's text is redacted of: {held[0].kind}"
+                raise SayItError(ErrorKind.INVALID_ARGUMENT, field="segments", reason=reason)
+            text = now.text
             if await self.store.add(who.tenant, job_id, who.key_id, changes, text=text):
                 telemetry.logger().info(
                     "corrected", job_id=job_id, tenant=who.tenant, version=changes.version, count=len(changes.segments)

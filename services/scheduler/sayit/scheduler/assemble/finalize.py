@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
@@ -14,6 +15,8 @@ from sayit.chassis.wake_up import WakeUp
 from sayit.scheduler.assemble.formatting import formatted
 from sayit.scheduler.assemble.hallucination import HallucinationFilter
 from sayit.scheduler.assemble.merge import UNKNOWN, Loudness, Merged, merge
+from sayit.scheduler.assemble.redaction.texts import Redaction, key_of
+from sayit.scheduler.assemble.redaction.transcripts import redacted, redacted_utterance, without_data
 from sayit.scheduler.assemble.redecode import KINDS, REFINING, Heard, redecode_requests, texts_with_redecodes
 from sayit.scheduler.assemble.redecode.redecodes import Redecodes
 from sayit.scheduler.db.chunks import ChunkStore
@@ -24,14 +27,14 @@ from sayit.scheduler.db.objects import Objects
 from sayit.scheduler.jobs.channels import ChannelSpeech, shown
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.live import OPTIONS
-from sayit.scheduler.jobs.records import JobRecord
+from sayit.scheduler.jobs.records import ChunkOutput, JobRecord
 from sayit.speech import wire
 from sayit.speech.audio import samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import ChunkText, Completed, EventBody, JobState, Refinement
 from sayit.speech.options import Guard, preset_name
 from sayit.speech.presets import Presets
-from sayit.speech.transcript import Span, Transcript, Usage
+from sayit.speech.transcript import Segment, Span, Transcript, Usage
 from sayit.v1 import resources_pb2 as pb
 
 _LOOKUPS = telemetry.counter(
@@ -56,6 +59,8 @@ class Results:
     leasing: Leasing
     hallucination_filter: HallucinationFilter
     redecodes: Redecodes
+    #: What keys of hashes in redacted text are made of; empty where there are none.
+    redaction_secret: str
     wake_up: WakeUp = field(default_factory=WakeUp, init=False)
 
     async def run(self) -> None:
@@ -100,6 +105,17 @@ class Results:
             raise SayItError(ErrorKind.JOB_FAILED, job_id=job.id, reason=job.error_code)
         raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job.id, retry_after_s=1.0)
 
+    async def redaction(self, who: Principal, job_id: str) -> Redaction:
+        """What a job's text is redacted of; JOB_NOT_FOUND."""
+        return self._redaction(await self.jobs.get_job(who.tenant, job_id))
+
+    def redacted(self, job: JobRecord, output: ChunkOutput) -> tuple[Segment, ...]:
+        """An utterance of live speech without personal data."""
+        return redacted_utterance(output, self._redaction(job))
+
+    def _redaction(self, job: JobRecord) -> Redaction:
+        return Redaction(job.options, key_of(self.redaction_secret, job.tenant))
+
     async def answer_from_cache(self, job: JobRecord, owner: str, cache_key: str) -> bool:
         """Completes a job with the transcript of an earlier one that asked the same; False if there is none."""
         earlier = await self.jobs.cache_get(job.tenant, cache_key)
@@ -138,7 +154,8 @@ class Results:
             samples=job.samples_total or 0,
             refine=await self._is_refined(job),
         )
-        merged = await asyncio.to_thread(_merged, heard, self.hallucination_filter)
+        redaction = self._redaction(job)
+        merged = await asyncio.to_thread(_merged, heard, self.hallucination_filter, redaction)
         kinds = KINDS if self.limits.redecode else (REFINING,)
         again = await asyncio.to_thread(redecode_requests, heard, merged, kinds=kinds)
         if again and await self.redecodes.begin(job, owner, heard, again):
@@ -196,15 +213,17 @@ def _key(job_id: str) -> str:
     return f"jobs/{job_id}/transcript.pb"
 
 
-def _merged(heard: Heard, hallucination_filter: HallucinationFilter) -> Merged:
+def _merged(heard: Heard, hallucination_filter: HallucinationFilter, redaction: Redaction) -> Merged:
     spoken = heard.spans
-    return merge(
+    merged = merge(
         texts_with_redecodes(heard),
         speech=spoken,
         duration_s=seconds_of(heard.samples),
         review=lambda said: hallucination_filter.recording(said, heard.options.guard, speech=spoken),
         loudness=_loudness(heard.speech) if heard.options.guard is not Guard.OFF else UNKNOWN,
+        redact=partial(redacted, redaction=redaction) if redaction.on else None,
     )
+    return replace(merged, suppressed=without_data(merged.suppressed, redaction)) if redaction.on else merged
 
 
 def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) -> Transcript:
@@ -223,6 +242,7 @@ def _transcript(job: JobRecord, heard: Heard, merged: Merged, presets: Presets) 
         model=job.model,
         preset=preset_name(job.options.language, presets),
         suppressed=tuple(merged.suppressed),
+        redacted=merged.redacted,
     )
 
 

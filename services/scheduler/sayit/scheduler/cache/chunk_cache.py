@@ -76,9 +76,9 @@ class ChunkCache:
         """A decoded chunk's text (before the hallucination filter) for other jobs; None if it is not to be kept.
 
         A chunk that ever crashed an engine is decoded again each time. The text of a transcriber without a revision is
-        not kept, because it cannot be told from another revision's.
+        not kept, because it cannot be told from another revision's; nor is one that is to be redacted.
         """
-        if not (self._on and claim.cache_key and revision) or claim.alone:
+        if not (self._on and claim.cache_key and revision) or claim.alone or claim.options.redacts:
             return None
         return NewCacheEntry(
             key=revised(claim.cache_key, revision),

@@ -16,7 +16,7 @@ from sayit.scheduler.db.locks import lock_job, lock_job_of
 from sayit.scheduler.db.redecodes import drop_redecode
 from sayit.scheduler.db.schema import attempts, chunks, jobs
 from sayit.scheduler.db.transactions import Store, reads, writes, writes_lightly
-from sayit.scheduler.jobs.channels import output_of_channel, shown
+from sayit.scheduler.jobs.channels import output_of_channel, told
 from sayit.scheduler.jobs.chunk_failures import verdict
 from sayit.scheduler.jobs.records import (
     AttemptEnd,
@@ -171,8 +171,8 @@ class ChunkStore(Store):
         if claim.redecode_kind:
             return load(connection, None, claim.job_id)
         counts = count_done(connection, claim.job_id, 1, claim.end_sample - claim.start_sample, time.time())
-        segments = shown(output.segments, words=claim.options.word_timestamps)
-        events.append(connection, claim.job_id, [ChunkText(chunk_index=claim.index, segments=segments)])
+        text = ChunkText(chunk_index=claim.index, segments=told(output.segments, claim.options))
+        events.append(connection, claim.job_id, [text])
         add_warnings(connection, claim.job_id, output.warnings)
         if remember is not None:
             chunk_cache.remember(connection, claim.tenant, claim.job_id, remember)

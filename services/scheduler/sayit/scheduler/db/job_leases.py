@@ -16,7 +16,7 @@ from sayit.scheduler.db.locks import lock_job, locks_rows, put
 from sayit.scheduler.db.redecodes import OPEN_REDECODES
 from sayit.scheduler.db.schema import chunks, job_texts, jobs, uploads, webhooks
 from sayit.scheduler.db.transactions import writes
-from sayit.scheduler.jobs.channels import ChannelSpeech, shown
+from sayit.scheduler.jobs.channels import ChannelSpeech, told
 from sayit.scheduler.jobs.records import ChunkState, Dispatch, JobRecord, NewChunk
 from sayit.scheduler.jobs.text_search import folded
 from sayit.speech.jobs import ChunkText, EventBody, JobState, StateChanged
@@ -282,8 +282,14 @@ def _tell(connection: Connection, job: Any, new: Sequence[NewChunk], now_s: floa
         return
     length = sum(chunk.end_sample - chunk.start_sample for chunk, _ in done)
     count_done(connection, job.id, len(done), length, now_s)
-    words = codec.options_of(job.options).word_timestamps
-    texts = [ChunkText(chunk_index=chunk.index, segments=shown(output.segments, words=words)) for chunk, output in done]
+    options = codec.options_of(job.options)
+    texts = [
+        ChunkText(
+            chunk_index=chunk.index,
+            segments=told(output.segments, options) if chunk.told is None else chunk.told,
+        )
+        for chunk, output in done
+    ]
     events.append(connection, job.id, texts)
 
 

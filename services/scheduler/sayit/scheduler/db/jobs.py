@@ -38,7 +38,7 @@ _OF_ENDED = tuple(
     jobs.c[name]
     for name in (
         *("id", "tenant", "model", "created_s", "finished_s", "samples_total", "cached", "error_code"),
-        *("labels", "callback_url", "key_id"),
+        *("labels", "callback_url", "key_id", "options"),
     )
 )
 #: States of chunks that are dropped when their job ends.
@@ -325,7 +325,16 @@ def end(
         .values(outcome="dropped", ended_s=now)
     )
     mark_as_garbage(connection, f"jobs/{job_id}/chunks/")
+    if codec.options_of(ended.options).redacts:
+        _forget_texts(connection, job_id)
     return True
+
+
+def _forget_texts(connection: Connection, job_id: str) -> None:
+    """Deletes what was said as it was said: an ended job has its redacted transcript, or none."""
+    deleted(connection)
+    connection.execute(update(chunks).where(chunks.c.job_id == job_id).values(output=None, decoding=""))
+    connection.execute(update(live_sessions).where(live_sessions.c.job_id == job_id).values(state=""))
 
 
 def fail(connection: Connection, job_id: str, error: SayItError, rules: Rules) -> bool:

@@ -169,6 +169,8 @@ class Attempts:
 
     async def partial(self, claim: Claim, segments: Sequence[Segment]) -> None:
         """Shows watchers the text so far; it is not stored."""
+        if claim.options.redacts:
+            return  # it is redacted when all of it is there
         if claim.redecode_kind:
             return  # watchers have the texts that it may correct; a correction is sent when the job ends
         text = shown(tagged(segments, claim.channel), words=claim.options.word_timestamps)

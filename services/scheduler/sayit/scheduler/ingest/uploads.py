@@ -23,6 +23,7 @@ from sayit.scheduler.outbound.destinations import Destinations, RefusedError
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState, check_labels
 from sayit.speech.options import Channels, Options
+from sayit.speech.redaction import RedactStyle
 
 #: Bytes of an upload that are stored together; what one upload keeps in memory.
 PART_BYTES = 1 << 20
@@ -73,6 +74,8 @@ class Intake:
     accepted: Callable[[], None]
     #: Where requests may go; None where no webhooks are sent.
     callbacks: Destinations | None
+    #: Whether there is a secret for hashes in redacted text.
+    hashes: bool
     downloads: Downloads
     #: How long addresses of recordings are valid; 0: none are given out.
     audio_address_s: float
@@ -245,6 +248,9 @@ class Intake:
         check_labels(wanted.labels)
         self._check_callback(wanted.callback_url)
         options = wanted.options.normalised()
+        if options.redact_style is RedactStyle.HASH and options.redacts and not self.hashes:
+            reason = "this installation has no secret for hashes (SAYIT_REDACTION_SECRET)"
+            raise SayItError(ErrorKind.INVALID_OPTION, field="redact_style", reason=reason)
         job = await self.jobs.find_by_idempotency_key(who.tenant, wanted.key)
         if job is not None:
             _same(options, job)

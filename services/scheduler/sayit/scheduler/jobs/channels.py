@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sayit.scheduler.jobs.records import ChunkOutput
 from sayit.speech.audio import SAMPLE_RATE_HZ
+from sayit.speech.options import Options
 from sayit.speech.transcript import Segment
 
 #: Samples of one level (0.2 s): about a word.
@@ -67,6 +68,14 @@ def tagged(segments: Sequence[Segment], channel: int) -> tuple[Segment, ...]:
 def shown(segments: Sequence[Segment], *, words: bool) -> tuple[Segment, ...]:
     """What clients see of a text: words only where they were asked for; merging needs them in any case."""
     return tuple(segments) if words else tuple(replace(segment, words=()) for segment in segments)
+
+
+def told(segments: Sequence[Segment], options: Options) -> tuple[Segment, ...]:
+    """What watchers are told of a chunk's text before the whole is there.
+
+    Nothing where personal data is redacted: a number may go on in the next chunk.
+    """
+    return () if options.redacts else shown(segments, words=options.word_timestamps)
 
 
 def output_of_channel(output: ChunkOutput, channel: int) -> ChunkOutput:

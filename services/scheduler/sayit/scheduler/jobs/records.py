@@ -218,6 +218,8 @@ class NewChunk(StoredChunk):
 
     #: Its text, where an earlier job has had the same chunk; then it is done at once.
     output: ChunkOutput | None = None
+    #: What watchers are told of it, where that is not its text.
+    told: tuple[Segment, ...] | None = None
 
 
 class ChunkState(StrEnum):

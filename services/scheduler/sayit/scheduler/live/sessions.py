@@ -26,6 +26,7 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import Job, JobState
 from sayit.speech.live import LiveOptions
 from sayit.speech.options import Guard
+from sayit.speech.transcript import Segment
 
 if TYPE_CHECKING:  # NumPy is loaded by the first session
     from sayit.scheduler.live.session import Session
@@ -71,6 +72,8 @@ class LiveParts:
     view: Callable[[JobRecord], Job]
     #: The hallucination filter.
     filtered: Callable[[ChunkOutput, Guard], ChunkOutput]
+    #: An utterance of a job without personal data.
+    redacted: Callable[[JobRecord, ChunkOutput], tuple[Segment, ...]]
     #: Raises OVERLOADED where there is no room for more audio of a tenant.
     room_for_audio: Callable[[str], Awaitable[None]]
     #: Counts seconds of a tenant's audio.

@@ -83,6 +83,8 @@ class Texts:
             if not await self._parts.live.save_state(self._job.id, self._owner, _stored(text.state)):
                 raise LeaseLostError
             self.state = text.state
+        if self._job.options.redacts:
+            return  # the utterance is redacted as a whole
         committed, tentative = _text(text.committed), _text(text.tentative)
         start_s, end_s = seconds_of(text.start_sample), seconds_of(text.end_sample)
         told = LiveText(
@@ -106,7 +108,11 @@ class Texts:
 
     async def final(self, final: Final) -> None:
         """Stores an utterance with its audio, text and event, all of it or nothing, and tells it then."""
-        output = await asyncio.to_thread(self._parts.filtered, final.output, self._job.options.guard)
+        options = self._job.options
+        output = await asyncio.to_thread(self._parts.filtered, final.output, options.guard)
+        told = output.segments
+        if options.redacts:
+            told = await asyncio.to_thread(self._parts.redacted, self._job, output)
         key = f"jobs/{self._job.id}/chunks/{final.utterance:06d}.s16le"
         # The next call goes on behind the utterance: its audio must be there then.
         _, part = await asyncio.gather(self._parts.objects.put(key, final.pcm), self._recording.put())
@@ -120,6 +126,7 @@ class Texts:
             object_key=key,
             interactive=True,
             output=output,
+            told=shown(told, words=options.word_timestamps),
         )
         self._speech += final.speech
         committed = await self._parts.live.commit(
@@ -133,10 +140,10 @@ class Texts:
         self.say(
             LiveText(
                 utterance=final.utterance,
-                committed="".join(_text(segment.words) or f" {segment.text}" for segment in output.segments).strip(),
+                committed="".join(_text(segment.words) or f" {segment.text}" for segment in told).strip(),
                 stability=1.0,
                 is_final=True,
-                segments=shown(output.segments, words=self._job.options.word_timestamps),
+                segments=shown(told, words=options.word_timestamps),
                 language=output.language,
                 start_s=seconds_of(final.start_sample),
                 end_s=seconds_of(final.end_sample),

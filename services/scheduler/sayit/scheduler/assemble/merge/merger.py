@@ -11,9 +11,11 @@ from sayit.scheduler.assemble.merge.crosstalk import UNKNOWN, Loudness, without_
 from sayit.scheduler.assemble.merge.overlap_alignment import join
 from sayit.scheduler.assemble.words import kept_segments, words_of
 from sayit.speech.languages import main_language
-from sayit.speech.transcript import Coverage, Segment, Span, Suppressed
+from sayit.speech.transcript import Coverage, Redacted, Segment, Span, Suppressed
 from sayit.speech.word_times import in_order
 
+#: Takes the segments of all chunks, channel by channel in order; returns them without personal data, and what that was.
+Redact = Callable[[Sequence[Sequence[Segment]]], tuple[list[list[Segment]], tuple[Redacted, ...]]]
 #: Takes the segments of all chunks, channel by channel in order; returns those that stay, and the removed text.
 Review = Callable[[Sequence[tuple[Segment, ...]]], tuple[list[tuple[Segment, ...]], tuple[Suppressed, ...]]]
 
@@ -72,6 +74,8 @@ class Merged:
     coverage: Coverage
     #: One for every chunk that an overlap or the review changed, in order.
     refinements: tuple[ChunkRefinement, ...]
+    #: What was redacted, in order of time.
+    redacted: tuple[Redacted, ...] = ()
 
 
 def merge(
@@ -81,6 +85,7 @@ def merge(
     duration_s: float,
     review: Review = lambda said: (list(said), ()),
     loudness: Loudness = UNKNOWN,
+    redact: Redact | None = None,
 ) -> Merged:
     """Puts the texts of all chunks together.
 
@@ -90,11 +95,16 @@ def merge(
         duration_s: length of the recording; no segment ends later.
         review: removes hallucinations; sees every word once.
         loudness: of channels that were split; crosstalk is removed, and still counts as covered speech.
+        redact: takes personal data out; watchers have no text of any chunk then.
     """
     ordered = sorted(chunks, key=lambda chunk: (chunk.channel, chunk.index))
     said, removed = review(_without_doubles(ordered))
     timed = _in_order(ordered, said, duration_s)
     placed, crosstalk = without_crosstalk(timed, loudness)
+    marks: tuple[Redacted, ...] = ()
+    if redact is not None:
+        shown, marks = redact(placed)
+        placed = [tuple(segments) for segments in shown]
     by_time = sorted(chain.from_iterable(placed), key=lambda segment: (segment.start_s, segment.channel))
     segments = tuple(replace(segment, id=number) for number, segment in enumerate(by_time))
     language, probability = main_language(segments)
@@ -112,8 +122,11 @@ def merge(
                 segments=tuple(replace(segment, id=number) for number, segment in enumerate(now)),
             )
             for chunk, kept, now in sorted(zip(ordered, said, placed, strict=True), key=lambda each: each[0].index)
-            if kept != (chunk.segments if chunk.published is None else chunk.published) or len(now) < len(kept)
+            if redact is not None
+            or kept != (chunk.segments if chunk.published is None else chunk.published)
+            or len(now) < len(kept)
         ),
+        redacted=marks,
     )
 
 

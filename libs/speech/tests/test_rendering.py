@@ -130,6 +130,7 @@ def test_json_is_the_documented_schema():
             "gaps": [{"start": 1.001, "end": 2.0, "channel": 0}],
         },
         "suppressed": [{"text": "MBC", "reason": "no_speech", "start": 5.0, "end": 6.0, "channel": 0}],
+        "redacted": [],
         "usage": {"audio": 10.0, "compute": 3.25},
     }
 

@@ -139,8 +139,8 @@ class TextOptions:
     clip_timestamps: Annotated[str, option("clip_timestamps", metavar="LIST", show_default=False)] = ""
     guard: Annotated[Guard, option("guard")] = Guard.STANDARD
     formatting: Annotated[bool, option("formatting")] = False
-    redact: Annotated[str, option("redact", metavar="LIST", show_default="nothing")] = ""
-    redact_names: Annotated[str, option("redact_names", metavar="LIST", show_default="none")] = ""
+    redact: Annotated[str, option("redact", metavar="LIST", show_default=False)] = ""
+    redact_names: Annotated[str, option("redact_names", metavar="LIST", show_default=False)] = ""
     redact_style: Annotated[RedactStyle, option("redact_style")] = RedactStyle.TOKEN
     delete_after_read: Annotated[
         bool | None,

@@ -47,7 +47,7 @@ Upload = upload_pb.Upload
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class GivenRecording:
     """A recording as it was sent."""
 
     filename: str
@@ -209,7 +209,7 @@ class Gateway(AsyncClient):
         parts = self._connection.stream(self._connection.sharing.GetSharedTranscript, request)
         return b"".join([part.content async for part in parts])
 
-    async def audio(self, job_id: str | None, *, offset: int = 0, length: int | None = None) -> Recording:
+    async def audio(self, job_id: str | None, *, offset: int = 0, length: int | None = None) -> GivenRecording:
         """A job's recording, or the one that the link shows, or bytes of it: see GetAudioRequest."""
         parts: AsyncGenerator[service_pb.GetAudioResponse]
         if job_id is None:
@@ -226,7 +226,7 @@ class Gateway(AsyncClient):
                 async for part in parts:
                     yield part.data
 
-        return Recording(filename=first.filename, size=first.size_bytes, data=data())
+        return GivenRecording(filename=first.filename, size=first.size_bytes, data=data())
 
     async def audio_address(self, job_id: str) -> str:
         """Where anyone can fetch a job's recording for a while."""

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from sayit.bridge.gateway_client import Gateway, Recording
+from sayit.bridge.gateway_client import Gateway, GivenRecording
 
 _UNKNOWN = "application/octet-stream"
 #: By the end of the name: the same on every system.
@@ -71,7 +71,7 @@ def _range(header: str) -> tuple[int, int | None] | None:
     return (-int(last), int(last)) if last else None
 
 
-def _answer(recording: Recording, status: int, headers: dict[str, str]) -> Response:
+def _answer(recording: GivenRecording, status: int, headers: dict[str, str]) -> Response:
     guessed, _ = _NAMED.guess_type(recording.filename)
     kind = guessed if guessed and guessed.startswith(("audio/", "video/")) else _UNKNOWN
 

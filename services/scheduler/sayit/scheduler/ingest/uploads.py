@@ -47,7 +47,7 @@ class JobRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
+class StoredRecording:
     """A job's audio as it was sent."""
 
     filename: str
@@ -80,14 +80,14 @@ class Intake:
     #: How long addresses of recordings are valid; 0: none are given out.
     audio_address_s: float
 
-    async def audio(self, who: Principal, job_id: str, offset: int = 0, length: int | None = None) -> Recording:
+    async def audio(self, who: Principal, job_id: str, offset: int = 0, length: int | None = None) -> StoredRecording:
         """A job's recording as it was sent, or bytes of it: see GetAudioRequest; JOB_NOT_FOUND."""
         job = await self.jobs.get_job(who.tenant, job_id)
         parts = await self.uploads.parts(job.upload_id)
         size = sum(part.size for part in parts)
         begin = offset if offset >= 0 else max(0, size + offset)
         end = size if length is None else min(size, begin + max(0, length))
-        return Recording(filename=job.filename, size=size, data=self._bytes(parts, begin, end))
+        return StoredRecording(filename=job.filename, size=size, data=self._bytes(parts, begin, end))
 
     async def _bytes(self, parts: list[PartRecord], begin: int, end: int) -> AsyncGenerator[bytes]:
         for part in parts:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from sayit.scheduler.assemble.redaction.found import Found
-from sayit.scheduler.assemble.redaction.spoken_numbers import Group, Run, runs
+from sayit.scheduler.assemble.redaction.spoken_numbers import Group, DigitRun, runs
 from sayit.speech.redaction import RedactedKind
 
 #: How far before a number the words stand that say what it is, and how far behind it, in characters.
@@ -240,7 +240,7 @@ def numbers(text: str, kinds: frozenset[RedactedKind], *, live: bool = False) ->
             yield from _unfinished(run)
 
 
-def _at(whole: _Text, run: Run, place: int, shapes: Sequence[_Shape]) -> tuple[int, RedactedKind, str] | None:
+def _at(whole: _Text, run: DigitRun, place: int, shapes: Sequence[_Shape]) -> tuple[int, RedactedKind, str] | None:
     """The number that begins with a group: its last group, its kind and its digits."""
     first = run.groups[place]
     said = ""
@@ -271,7 +271,7 @@ def _at(whole: _Text, run: Run, place: int, shapes: Sequence[_Shape]) -> tuple[i
     return None
 
 
-def _unfinished(run: Run) -> Iterator[Found]:
+def _unfinished(run: DigitRun) -> Iterator[Found]:
     """What may be part of a number, if it is one piece of digits, or several in a row."""
     groups = run.groups[:-1] if run.unit else run.groups
     digits = "".join(group.digits for group in groups)

@@ -47,7 +47,7 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class DigitRun:
     """Groups with nothing between them but what people say while they dictate a number."""
 
     groups: tuple[Group, ...]
@@ -59,7 +59,7 @@ class Run:
     unit: bool
 
 
-class _Piece(NamedTuple):
+class _Token(NamedTuple):
     """A word, white space or a sign."""
 
     start: int
@@ -70,15 +70,15 @@ class _Piece(NamedTuple):
     groups: tuple[Group, ...] = ()
 
 
-def runs(text: str) -> Iterator[Run]:
+def runs(text: str) -> Iterator[DigitRun]:
     """The runs of digits in a text, in order; the time is linear."""
     groups: list[Group] = []
     between: list[str] = []
     before = ""
 
-    def run(following: str) -> Run:
+    def run(following: str) -> DigitRun:
         unit = bool(_UNITS.match(following))
-        return Run(groups=tuple(groups), plus=first in _PLUS, money=first in _MONEY, unit=unit)
+        return DigitRun(groups=tuple(groups), plus=first in _PLUS, money=first in _MONEY, unit=unit)
 
     first = ""  # what stands before the run
     for piece in _combined(_pieces(text)):
@@ -99,26 +99,26 @@ def runs(text: str) -> Iterator[Run]:
         yield run("")
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str) -> Iterator[_Token]:
     """The text's words; endings of Korean numbers are words of their own."""
     after = False  # whether the word before is a number
     for token in _TOKEN.finditer(text):
         word, (start, end) = token[0].casefold(), token.span()
         if word.isspace():
-            yield _Piece(start, end, word)
+            yield _Token(start, end, word)
             continue
         if "가" <= word[0] <= "힣" and word not in _WORDS:
             pieces = _korean(word, start, end, after=after)
         else:
             digits = _digits_of(word)
-            pieces = [_Piece(start, end, word, (Group(digits=digits, start=start, end=end),) if digits else ())]
+            pieces = [_Token(start, end, word, (Group(digits=digits, start=start, end=end),) if digits else ())]
         yield from pieces
         after = bool(pieces[0].groups)
 
 
-def _combined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+def _combined(pieces: Iterable[_Token]) -> Iterator[_Token]:
     """The same, with "double five" and "twenty-three" as one piece each."""
-    held: _Piece | None = None
+    held: _Token | None = None
     for piece in pieces:
         if held is not None:
             if piece.word.isspace() or (held.groups and piece.word == "-"):
@@ -136,9 +136,9 @@ def _combined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
         yield held
 
 
-def _joined(first: _Piece, last: _Piece, digit: str) -> _Piece:
+def _joined(first: _Token, last: _Token, digit: str) -> _Token:
     digits = digit * _TIMES[first.word] if first.word in _TIMES else _TENS[first.word][0] + digit
-    return _Piece(first.start, last.end, last.word, (Group(digits=digits, start=first.start, end=last.end),))
+    return _Token(first.start, last.end, last.word, (Group(digits=digits, start=first.start, end=last.end),))
 
 
 def _digits_of(word: str) -> str:
@@ -148,7 +148,7 @@ def _digits_of(word: str) -> str:
     return _WORDS.get(word) or _SPOKEN.get(word) or _TEENS.get(word) or _TENS.get(word) or ""
 
 
-def _korean(word: str, start: int, end: int, *, after: bool) -> list[_Piece]:
+def _korean(word: str, start: int, end: int, *, after: bool) -> list[_Token]:
     """A word in Hangul: its syllables that are digits, then the ending; any other word as it is.
 
     A single syllable with an ending is an ordinary word, such as 일은 or 이에요, but behind a number.
@@ -156,11 +156,11 @@ def _korean(word: str, start: int, end: int, *, after: bool) -> list[_Piece]:
     length = next((place for place, char in enumerate(word) if char not in _HANGUL), len(word))
     rest = word[length:]
     if not length or (rest and not ((length > 1 or after) and _ENDINGS.fullmatch(rest))):
-        return [_Piece(start, end, word)]
+        return [_Token(start, end, word)]
     # The last syllable of 팔이요 belongs to the verb.
     certain = length - 1 if length > 1 and word[length - 1] == "이" and _AFTER_TO_BE.match(rest) else length
     groups = [Group(digits="".join(map(_HANGUL.__getitem__, word[:certain])), start=start, end=start + certain)]
     if certain < length:
         groups.append(Group(digits="2", start=start + certain, end=start + length, doubtful=True))
-    number = _Piece(start, start + length, word[:length], tuple(groups))
-    return [number, _Piece(start + length, end, rest)] if rest else [number]
+    number = _Token(start, start + length, word[:length], tuple(groups))
+    return [number, _Token(start + length, end, rest)] if rest else [number]

@@ -14,7 +14,7 @@ from sayit.speech.word_times import words_of
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _PlacedWord:
     """A word at its place in the whole text of a channel."""
 
     word: Word
@@ -117,19 +117,19 @@ def _words(segment: Segment) -> tuple[Word, ...]:
     return words_of(replace(segment, words=()))
 
 
-def _joined(said: Sequence[Sequence[Word]]) -> tuple[str, list[list[_Piece]]]:
+def _joined(said: Sequence[Sequence[Word]]) -> tuple[str, list[list[_PlacedWord]]]:
     """The whole text, with a space between segments, and where each word stands in it."""
     parts: list[str] = []
     length = 0
-    pieces: list[list[_Piece]] = []
+    pieces: list[list[_PlacedWord]] = []
     for words in said:
-        mine: list[_Piece] = []
+        mine: list[_PlacedWord] = []
         for number, word in enumerate(words):
             text = unicodedata.normalize("NFC", word.text.strip())
             space = " " if number == 0 or word.text[:1].isspace() or words[number - 1].text[-1:].isspace() else ""
             parts += [space, text]
             start, length = length + len(space), length + len(space) + len(text)
-            mine.append(_Piece(word=word, start=start, end=length))
+            mine.append(_PlacedWord(word=word, start=start, end=length))
         pieces.append(mine)
     return "".join(parts), pieces
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from sayit.scheduler.assemble.redaction.found import Found
-from sayit.scheduler.assemble.redaction.spoken_numbers import Group, DigitRun, runs
+from sayit.scheduler.assemble.redaction.spoken_numbers import DigitRun, Group, runs
 from sayit.speech.redaction import RedactedKind
 
 #: How far before a number the words stand that say what it is, and how far behind it, in characters.

@@ -102,26 +102,26 @@ class Machine:
                 return
             decode = heapq.heappop(self._waiting)[2]
             began_s = time.process_time()
-            output = self.decode(decode)
+            output = self.decode(decode.pcm, final=decode.final, language=decode.language, prompt=decode.prompt)
             took_s = time.process_time() - began_s
             self.cpu_s += took_s
             self.decodings += 1
             self._current = (free_s + took_s / self._cores, decode, output)
 
-    def decode(self, asked: Decode) -> ChunkOutput:
+    def decode(self, pcm: bytes, *, final: bool, language: str = "", prompt: str = "") -> ChunkOutput:
         """A stretch's text, as the transcriber decodes it."""
-        options = replace(self._options, word_timestamps=True, prompt=asked.prompt, temperatures=(0.0,))
-        options = replace(options, language=asked.language or options.language)
-        if not asked.final:
+        options = replace(self._options, word_timestamps=True, prompt=prompt, temperatures=(0.0,))
+        options = replace(options, language=language or options.language)
+        if not final:
             options = replace(options, beam_size=1)
-        return self._text(asked.pcm, options, Lane.FINAL if asked.final else Lane.INTERIM, doubtful=asked.doubtful)
+        return self._text(pcm, options, Lane.FINAL if final else Lane.INTERIM)
 
     def decode_chunk(self, pcm: bytes) -> ChunkOutput:
         """A chunk's text, as the transcriber decodes it."""
         return self._text(pcm, replace(self._options, word_timestamps=True), Lane.BULK)
 
-    def _text(self, pcm: bytes, options: DecodeOptions, lane: Lane, *, doubtful: bool = False) -> ChunkOutput:
-        text = self._engine.submit(pcm, options, lane=lane, doubtful=doubtful).future.result()
+    def _text(self, pcm: bytes, options: DecodeOptions, lane: Lane) -> ChunkOutput:
+        text = self._engine.submit(pcm, options, lane=lane).future.result()
         return ChunkOutput(
             segments=text.segments,
             language=text.language,

@@ -232,20 +232,6 @@ def test_text_that_repeats_itself_commits_nothing():
     assert not any(text.committed for text in session.texts)
 
 
-@pytest.mark.parametrize(("avg_logprob", "doubtful"), [(-0.4, False), (-0.6, True)])
-def test_a_text_in_doubt_is_searched_at_once_the_next_time(avg_logprob, doubtful):
-    """The last text of an utterance says whether its newest interim one was in doubt."""
-    session = client()
-    session.hear(spoken(4), answer=False)
-    [(request_id, asked)] = session.waiting.items()
-    text = read(asked.pcm)
-    segments = tuple(replace(segment, avg_logprob=avg_logprob) for segment in text.segments)
-    session.waiting.clear()
-    session.do(session.conversation.decoded(request_id, replace(text, segments=segments)))
-    session.hear(spoken(0.4), answer=False)
-    assert [(decode.final, decode.doubtful) for decode in session.asked][::2] == [(False, False), (True, doubtful)]
-
-
 _parts = st.lists(st.one_of(st.integers(1, 30), st.floats(0.1, 2.0), st.just(80), st.just(5.0)), min_size=1, max_size=6)
 
 

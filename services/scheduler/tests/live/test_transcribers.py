@@ -24,7 +24,7 @@ from sayit.scheduler.live.transcribers import (
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.options import Options, resolve
 
-STRETCH = Stretch(pcm=b"\0\0", options=resolve(Options(language="en")), final=True, doubtful=False, traceparent="")
+STRETCH = Stretch(pcm=b"\0\0", options=resolve(Options(language="en")), final=True, traceparent="")
 OUTPUT = ChunkOutput(segments=(), language="en", language_probability=1.0, suppressed=(), compute_s=0.5)
 
 

@@ -308,18 +308,6 @@ def test_interim_text_is_decoded_once(talkative):
     assert len(calls[Lane.FINAL]) > 2
 
 
-def test_a_stretch_in_doubt_is_searched_at_once(micro):
-    """Where the text before was in doubt, no greedy one is tried before the beam search."""
-    widths = []
-    for doubtful in (False, True):
-        with engine_of(micro, policy=DecodePolicy()) as (engine, whisper):
-            generate = whisper.generate
-            whisper.generate = lambda asked, generate=generate: (widths.append(asked[0][1].width), generate(asked))[1]
-            engine.start()
-            engine.submit(recording("ko-8s"), options(), lane=Lane.FINAL, doubtful=doubtful).future.result(60)
-    assert widths == [1, 5, 5]
-
-
 def test_closing_gives_everything_up(micro):
     """What is held ends with EngineCancelled, and what comes later, too."""
     with engine_of(micro) as (engine, _):

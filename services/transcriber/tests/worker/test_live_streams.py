@@ -45,9 +45,9 @@ async def work() -> AsyncIterator[Bench]:
         made.engine.go.set()
 
 
-def _decode(work: Bench, number: int, *, final: bool = False, doubtful: bool = False) -> None:
+def _decode(work: Bench, number: int, *, final: bool = False) -> None:
     options = pb.DecodeOptions(language="en", task="TASK_TRANSCRIBE", beam_size=1, temperatures=[0.0])
-    decode = pb.LiveDecode(id=number, audio=PCM, options=options, final=final, doubtful=doubtful)
+    decode = pb.LiveDecode(id=number, audio=PCM, options=options, final=final)
     work.scheduler.live_say.put_nowait(pb.ServeLiveResponse(decode=decode))
 
 
@@ -58,16 +58,13 @@ def _reserve(work: Bench, *, reserved: bool) -> None:
 async def test_stretches_come_and_their_texts_go_back(work: Bench) -> None:
     """The offer is first; stretches go to the engine as they are, each on its lane, and are answered by number."""
     _decode(work, 7)
-    _decode(work, 8, final=True, doubtful=True)
+    _decode(work, 8, final=True)
     await until(lambda: len(work.scheduler.live_heard) == 3)
     offer, *answers = work.scheduler.live_heard
     assert offer.offer == OFFER
     assert [answer.output.id for answer in answers] == [7, 8]
     assert [segment.text for segment in answers[0].output.output.segments] == ["one", "two", "three"]
-    assert [(asked["lane"], asked["doubtful"]) for asked in work.engine.asked] == [
-        (Lane.INTERIM, False),
-        (Lane.FINAL, True),
-    ]
+    assert [asked["lane"] for asked in work.engine.asked] == [Lane.INTERIM, Lane.FINAL]
     assert [pcm for pcm, _ in work.engine.calls] == [PCM, PCM]
 
 

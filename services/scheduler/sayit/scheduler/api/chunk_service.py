@@ -319,7 +319,6 @@ async def _tell(transcriber: LiveTranscriber, context: Context) -> None:
                 audio=order.stretch.pcm,
                 options=_OPTIONS.to_proto(order.stretch.options),
                 final=order.stretch.final,
-                doubtful=order.stretch.doubtful,
                 traceparent=order.stretch.traceparent,
             )
             await context.write(pb.ServeLiveResponse(decode=decode))

@@ -52,8 +52,6 @@ class Decode:
     pcm: bytes
     #: Whether the utterance's last text is wanted: as the job asks; interim text is decoded greedily, once.
     final: bool
-    #: Whether the utterance's text before this one was in doubt.
-    doubtful: bool
     #: Text in front of the stretch; it goes behind the job's prompt.
     prompt: str
     #: The language, where the session has settled on one and the job asks for none; else empty.
@@ -322,7 +320,6 @@ class Conversation:
             end_sample=end,
             pcm=self._audio(start, end),
             final=final,
-            doubtful=utterance.doubtful,
             prompt=prompt,
             language=language,
         )

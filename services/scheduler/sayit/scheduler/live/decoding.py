@@ -63,7 +63,6 @@ class Decoding:
             pcm=asked.pcm,
             options=self._options(asked),
             final=asked.final,
-            doubtful=asked.doubtful,
             traceparent=self._job.traceparent,
         )
         try:

@@ -51,8 +51,6 @@ class Stretch:
     pcm: bytes
     options: DecodeOptions
     final: bool
-    #: Whether the utterance's text before this one was in doubt.
-    doubtful: bool
     #: W3C trace context of the job; empty while tracing is off.
     traceparent: str
 

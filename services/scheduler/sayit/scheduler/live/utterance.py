@@ -22,8 +22,6 @@ _LEAST_S = 2.0
 _UNSURE_S = 0.7
 #: A text above this compression ratio or below this mean log probability commits no words (Whisper's thresholds).
 _REPETITIVE, _DOUBTFUL = 2.4, -1.0
-#: A text below this mean log probability is in doubt: another greedy one would be, too.
-_IN_DOUBT = -0.5
 #: A text of a pause, decoded as the last one is, with at least this mean log probability commits its words alone.
 _SURE_LOGPROB = -0.7
 #: A stretch longer than the first is decoded from a committed word on, with so much committed speech in front.
@@ -61,8 +59,6 @@ class Utterance:
         #: Up to here its audio was asked about.
         self.heard = max(speech_start, samples_of(committed[-1].end_s)) if committed else speech_start
         self.words = Agreement(committed)
-        #: Whether its newest text is in doubt.
-        self.doubtful = False
         self._settled, self._leaning = language, leaning
         #: Its own language, once there was enough of it to detect one.
         self._found = ""
@@ -161,7 +157,6 @@ class Utterance:
             self._last, self._last_asked = output, asked
         before = self.words.committed, self.words.tentative
         least = min((segment.avg_logprob for segment in output.segments), default=0.0)
-        self.doubtful = least < _IN_DOUBT
         fit = least >= _DOUBTFUL and all(segment.compression_ratio <= _REPETITIVE for segment in output.segments)
         self.words.take(
             _words(output),

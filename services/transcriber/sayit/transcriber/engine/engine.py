@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,7 +136,6 @@ class Engine:
         *,
         lane: Lane = Lane.BULK,
         alone: bool = False,
-        doubtful: bool = False,
         on_turn: OnTurn = lambda go: go(),
         on_window: OnWindow = lambda _: None,
     ) -> EngineRequest:
@@ -151,16 +149,14 @@ class Engine:
             options: how to decode it.
             lane: how urgent it is, and so how much is tried.
             alone: nothing else is on the engine while it is.
-            doubtful: a greedy text is not tried before a beam search.
             on_turn: called when the chunk is admitted, with a function; no call of the model is made for the
                 chunk before that function was called.
             on_window: called with the text so far after every window but the last.
 
         Both are called in the engine's threads, and must be quick.
         """
-        policy = replace(self._policy, greedy_first=self._policy.greedy_first and not doubtful)
         chunk = EngineRequest(
-            session=DecodeSession(self._whisper, pcm, options, policy, effort=_EFFORT.get(lane, Effort.FULL)),
+            session=DecodeSession(self._whisper, pcm, options, self._policy, effort=_EFFORT.get(lane, Effort.FULL)),
             lane=lane,
             alone=alone,
             on_turn=on_turn,

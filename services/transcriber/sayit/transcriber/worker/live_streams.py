@@ -160,8 +160,7 @@ class _LiveStream:
 
     def _decode(self, asked: pb.LiveDecode) -> None:
         lane = Lane.FINAL if asked.final else Lane.INTERIM
-        options = decode_options_from_proto(asked.options)
-        held = self._engine.submit(asked.audio, options, lane=lane, doubtful=asked.doubtful)
+        held = self._engine.submit(asked.audio, decode_options_from_proto(asked.options), lane=lane)
         self._held[asked.id] = held
         task = asyncio.create_task(self._answer(asked.id, held, lane, asked.traceparent))
         self._tasks.add(task)

@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from sayit.v1 import resources_pb2 as sayit_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sayit/internal/v1/chunk_service.proto\x12\x11sayit.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sayit/v1/resources.proto\"\xe7\x01\n\x10ServeLiveRequest\x12-\n\x05offer\x18\x01 \x01(\x0b\x32\x1c.sayit.internal.v1.LiveOfferH\x00\x12/\n\x06output\x18\x02 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveOutputH\x00\x12\x31\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.LiveFailureH\x00\x12\x35\n\telsewhere\x18\x04 \x01(\x0b\x32 .sayit.internal.v1.LiveElsewhereH\x00\x42\t\n\x07message\"D\n\tLiveOffer\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\"H\n\nLiveOutput\x12\n\n\x02id\x18\x01 \x01(\x03\x12.\n\x06output\x18\x02 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutput\"K\n\x0bLiveFailure\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x30\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailure\"\x1d\n\rLiveElsewhere\x12\x0c\n\x04load\x18\x01 \x01(\x02\"\xb3\x01\n\x11ServeLiveResponse\x12\x31\n\x07reserve\x18\x01 \x01(\x0b\x32\x1e.sayit.internal.v1.LiveReserveH\x00\x12/\n\x06\x64\x65\x63ode\x18\x02 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveDecodeH\x00\x12/\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveCancelH\x00\x42\t\n\x07message\"-\n\x0bLiveReserve\x12\x10\n\x08reserved\x18\x01 \x01(\x08\x12\x0c\n\x04load\x18\x02 \x01(\x02\"\x90\x01\n\nLiveDecode\x12\n\n\x02id\x18\x01 \x01(\x03\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\x12\x31\n\x07options\x18\x03 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x10\n\x08\x64oubtful\x18\x06 \x01(\x08\"\x18\n\nLiveCancel\x12\n\n\x02id\x18\x01 \x01(\x03\"\xcc\x02\n\x0fRunChunkRequest\x12.\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.ClaimChunkH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.sayit.internal.v1.HeartbeatH\x00\x12\x31\n\x07partial\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x30\n\x06result\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x32\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailureH\x00\x12\x32\n\x07release\x18\x06 \x01(\x0b\x32\x1f.sayit.internal.v1.ReleaseChunkH\x00\x42\t\n\x07message\"H\n\nClaimChunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x10\n\x08\x64ispatch\x18\x02 \x01(\x05\x12\x16\n\x0etranscriber_id\x18\x03 \x01(\t\"9\n\tHeartbeat\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.sayit.internal.v1.ChunkStage\"\x82\x02\n\x0b\x43hunkOutput\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x1c\n\x14language_probability\x18\x03 \x01(\x02\x12(\n\nsuppressed\x18\x04 \x03(\x0b\x32\x14.sayit.v1.Suppressed\x12*\n\x07\x63ompute\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07windows\x18\x06 \x01(\x05\x12\x19\n\x11unlisted_language\x18\x07 \x01(\t\x12\x1c\n\x14unlisted_probability\x18\x08 \x01(\x02\"\x9b\x01\n\x0c\x43hunkFailure\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12=\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32,.sayit.internal.v1.ChunkFailure.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1e\n\x0cReleaseChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xfa\x01\n\x10RunChunkResponse\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.AssignmentH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x30\n\taudio_end\x18\x03 \x01(\x0b\x32\x1b.sayit.internal.v1.AudioEndH\x00\x12\x30\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.CancelChunkH\x00\x12\x31\n\tcommitted\x18\x05 \x01(\x0b\x32\x1c.sayit.internal.v1.CommittedH\x00\x42\t\n\x07message\"\xfa\x01\n\nAssignment\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x03 \x01(\x05\x12\x13\n\x0b\x61udio_bytes\x18\x04 \x01(\x03\x12\x31\n\x07options\x18\x05 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0binteractive\x18\x07 \x01(\x08\x12\r\n\x05\x61lone\x18\x08 \x01(\x08\x12\x13\n\x0btraceparent\x18\t \x01(\t\"\xae\x03\n\rDecodeOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x04task\x18\x02 \x01(\x0e\x32\x0e.sayit.v1.Task\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x10\n\x08hotwords\x18\x04 \x01(\t\x12\x17\n\x0fword_timestamps\x18\x05 \x01(\x08\x12\x11\n\tbeam_size\x18\x06 \x01(\x05\x12\x0f\n\x07\x62\x65st_of\x18\x07 \x01(\x05\x12\x10\n\x08patience\x18\x08 \x01(\x02\x12\x14\n\x0ctemperatures\x18\t \x03(\x02\x12#\n\x1b\x63ompression_ratio_threshold\x18\n \x01(\x02\x12\x19\n\x11logprob_threshold\x18\x0b \x01(\x02\x12\x1b\n\x13no_speech_threshold\x18\x0c \x01(\x02\x12\x1d\n\x15max_tokens_per_window\x18\r \x01(\x05\x12\x11\n\tlanguages\x18\x0e \x03(\t\x12\x1c\n\x14within_chunk_context\x18\x0f \x01(\x08\x12\x17\n\x0fsuppress_tokens\x18\x10 \x03(\x05\x12 \n\x06script\x18\x11 \x01(\x0e\x32\x10.sayit.v1.Script\"\n\n\x08\x41udioEnd\"\x1d\n\x0b\x43\x61ncelChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0b\n\tCommitted\"\x9b\x01\n\rReportRequest\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x0f\n\x07\x61udio_s\x18\x05 \x01(\x01\x12\x11\n\tcompute_s\x18\x06 \x01(\x01\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12\x10\n\x08revision\x18\x14 \x01(\t\"=\n\x0eReportResponse\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration*s\n\nChunkStage\x12\x1b\n\x17\x43HUNK_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HUNK_STAGE_WAITING\x10\x01\x12\x19\n\x15\x43HUNK_STAGE_ON_ENGINE\x10\x02\x12\x14\n\x10\x43HUNK_STAGE_DONE\x10\x03\x32\x92\x02\n\x0c\x43hunkService\x12W\n\x08RunChunk\x12\".sayit.internal.v1.RunChunkRequest\x1a#.sayit.internal.v1.RunChunkResponse(\x01\x30\x01\x12M\n\x06Report\x12 .sayit.internal.v1.ReportRequest\x1a!.sayit.internal.v1.ReportResponse\x12Z\n\tServeLive\x12#.sayit.internal.v1.ServeLiveRequest\x1a$.sayit.internal.v1.ServeLiveResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sayit/internal/v1/chunk_service.proto\x12\x11sayit.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18sayit/v1/resources.proto\"\xe7\x01\n\x10ServeLiveRequest\x12-\n\x05offer\x18\x01 \x01(\x0b\x32\x1c.sayit.internal.v1.LiveOfferH\x00\x12/\n\x06output\x18\x02 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveOutputH\x00\x12\x31\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.LiveFailureH\x00\x12\x35\n\telsewhere\x18\x04 \x01(\x0b\x32 .sayit.internal.v1.LiveElsewhereH\x00\x42\t\n\x07message\"D\n\tLiveOffer\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\"H\n\nLiveOutput\x12\n\n\x02id\x18\x01 \x01(\x03\x12.\n\x06output\x18\x02 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutput\"K\n\x0bLiveFailure\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x30\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailure\"\x1d\n\rLiveElsewhere\x12\x0c\n\x04load\x18\x01 \x01(\x02\"\xb3\x01\n\x11ServeLiveResponse\x12\x31\n\x07reserve\x18\x01 \x01(\x0b\x32\x1e.sayit.internal.v1.LiveReserveH\x00\x12/\n\x06\x64\x65\x63ode\x18\x02 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveDecodeH\x00\x12/\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x1d.sayit.internal.v1.LiveCancelH\x00\x42\t\n\x07message\"-\n\x0bLiveReserve\x12\x10\n\x08reserved\x18\x01 \x01(\x08\x12\x0c\n\x04load\x18\x02 \x01(\x02\"~\n\nLiveDecode\x12\n\n\x02id\x18\x01 \x01(\x03\x12\r\n\x05\x61udio\x18\x02 \x01(\x0c\x12\x31\n\x07options\x18\x03 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\r\n\x05\x66inal\x18\x04 \x01(\x08\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"\x18\n\nLiveCancel\x12\n\n\x02id\x18\x01 \x01(\x03\"\xcc\x02\n\x0fRunChunkRequest\x12.\n\x05\x63laim\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.ClaimChunkH\x00\x12\x31\n\theartbeat\x18\x02 \x01(\x0b\x32\x1c.sayit.internal.v1.HeartbeatH\x00\x12\x31\n\x07partial\x18\x03 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x30\n\x06result\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.ChunkOutputH\x00\x12\x32\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1f.sayit.internal.v1.ChunkFailureH\x00\x12\x32\n\x07release\x18\x06 \x01(\x0b\x32\x1f.sayit.internal.v1.ReleaseChunkH\x00\x42\t\n\x07message\"H\n\nClaimChunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x10\n\x08\x64ispatch\x18\x02 \x01(\x05\x12\x16\n\x0etranscriber_id\x18\x03 \x01(\t\"9\n\tHeartbeat\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.sayit.internal.v1.ChunkStage\"\x82\x02\n\x0b\x43hunkOutput\x12#\n\x08segments\x18\x01 \x03(\x0b\x32\x11.sayit.v1.Segment\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x1c\n\x14language_probability\x18\x03 \x01(\x02\x12(\n\nsuppressed\x18\x04 \x03(\x0b\x32\x14.sayit.v1.Suppressed\x12*\n\x07\x63ompute\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07windows\x18\x06 \x01(\x05\x12\x19\n\x11unlisted_language\x18\x07 \x01(\t\x12\x1c\n\x14unlisted_probability\x18\x08 \x01(\x02\"\x9b\x01\n\x0c\x43hunkFailure\x12\x0e\n\x06\x64\x65tail\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12=\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32,.sayit.internal.v1.ChunkFailure.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1e\n\x0cReleaseChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xfa\x01\n\x10RunChunkResponse\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.sayit.internal.v1.AssignmentH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x30\n\taudio_end\x18\x03 \x01(\x0b\x32\x1b.sayit.internal.v1.AudioEndH\x00\x12\x30\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x1e.sayit.internal.v1.CancelChunkH\x00\x12\x31\n\tcommitted\x18\x05 \x01(\x0b\x32\x1c.sayit.internal.v1.CommittedH\x00\x42\t\n\x07message\"\xfa\x01\n\nAssignment\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x05\x12\x0e\n\x06job_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x03 \x01(\x05\x12\x13\n\x0b\x61udio_bytes\x18\x04 \x01(\x03\x12\x31\n\x07options\x18\x05 \x01(\x0b\x32 .sayit.internal.v1.DecodeOptions\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0binteractive\x18\x07 \x01(\x08\x12\r\n\x05\x61lone\x18\x08 \x01(\x08\x12\x13\n\x0btraceparent\x18\t \x01(\t\"\xae\x03\n\rDecodeOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x04task\x18\x02 \x01(\x0e\x32\x0e.sayit.v1.Task\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12\x10\n\x08hotwords\x18\x04 \x01(\t\x12\x17\n\x0fword_timestamps\x18\x05 \x01(\x08\x12\x11\n\tbeam_size\x18\x06 \x01(\x05\x12\x0f\n\x07\x62\x65st_of\x18\x07 \x01(\x05\x12\x10\n\x08patience\x18\x08 \x01(\x02\x12\x14\n\x0ctemperatures\x18\t \x03(\x02\x12#\n\x1b\x63ompression_ratio_threshold\x18\n \x01(\x02\x12\x19\n\x11logprob_threshold\x18\x0b \x01(\x02\x12\x1b\n\x13no_speech_threshold\x18\x0c \x01(\x02\x12\x1d\n\x15max_tokens_per_window\x18\r \x01(\x05\x12\x11\n\tlanguages\x18\x0e \x03(\t\x12\x1c\n\x14within_chunk_context\x18\x0f \x01(\x08\x12\x17\n\x0fsuppress_tokens\x18\x10 \x03(\x05\x12 \n\x06script\x18\x11 \x01(\x0e\x32\x10.sayit.v1.Script\"\n\n\x08\x41udioEnd\"\x1d\n\x0b\x43\x61ncelChunk\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x0b\n\tCommitted\"\x9b\x01\n\rReportRequest\x12\x16\n\x0etranscriber_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05slots\x18\x03 \x01(\x05\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x05\x12\x0f\n\x07\x61udio_s\x18\x05 \x01(\x01\x12\x11\n\tcompute_s\x18\x06 \x01(\x01\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12\x10\n\x08revision\x18\x14 \x01(\t\"=\n\x0eReportResponse\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration*s\n\nChunkStage\x12\x1b\n\x17\x43HUNK_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HUNK_STAGE_WAITING\x10\x01\x12\x19\n\x15\x43HUNK_STAGE_ON_ENGINE\x10\x02\x12\x14\n\x10\x43HUNK_STAGE_DONE\x10\x03\x32\x92\x02\n\x0c\x43hunkService\x12W\n\x08RunChunk\x12\".sayit.internal.v1.RunChunkRequest\x1a#.sayit.internal.v1.RunChunkResponse(\x01\x30\x01\x12M\n\x06Report\x12 .sayit.internal.v1.ReportRequest\x1a!.sayit.internal.v1.ReportResponse\x12Z\n\tServeLive\x12#.sayit.internal.v1.ServeLiveRequest\x1a$.sayit.internal.v1.ServeLiveResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHUNKFAILURE_DETAILSENTRY']._loaded_options = None
   _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_CHUNKSTAGE']._serialized_start=3141
-  _globals['_CHUNKSTAGE']._serialized_end=3256
+  _globals['_CHUNKSTAGE']._serialized_start=3122
+  _globals['_CHUNKSTAGE']._serialized_end=3237
   _globals['_SERVELIVEREQUEST']._serialized_start=119
   _globals['_SERVELIVEREQUEST']._serialized_end=350
   _globals['_LIVEOFFER']._serialized_start=352
@@ -51,40 +51,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVELIVERESPONSE']._serialized_end=784
   _globals['_LIVERESERVE']._serialized_start=786
   _globals['_LIVERESERVE']._serialized_end=831
-  _globals['_LIVEDECODE']._serialized_start=834
-  _globals['_LIVEDECODE']._serialized_end=978
-  _globals['_LIVECANCEL']._serialized_start=980
-  _globals['_LIVECANCEL']._serialized_end=1004
-  _globals['_RUNCHUNKREQUEST']._serialized_start=1007
-  _globals['_RUNCHUNKREQUEST']._serialized_end=1339
-  _globals['_CLAIMCHUNK']._serialized_start=1341
-  _globals['_CLAIMCHUNK']._serialized_end=1413
-  _globals['_HEARTBEAT']._serialized_start=1415
-  _globals['_HEARTBEAT']._serialized_end=1472
-  _globals['_CHUNKOUTPUT']._serialized_start=1475
-  _globals['_CHUNKOUTPUT']._serialized_end=1733
-  _globals['_CHUNKFAILURE']._serialized_start=1736
-  _globals['_CHUNKFAILURE']._serialized_end=1891
-  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_start=1845
-  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_end=1891
-  _globals['_RELEASECHUNK']._serialized_start=1893
-  _globals['_RELEASECHUNK']._serialized_end=1923
-  _globals['_RUNCHUNKRESPONSE']._serialized_start=1926
-  _globals['_RUNCHUNKRESPONSE']._serialized_end=2176
-  _globals['_ASSIGNMENT']._serialized_start=2179
-  _globals['_ASSIGNMENT']._serialized_end=2429
-  _globals['_DECODEOPTIONS']._serialized_start=2432
-  _globals['_DECODEOPTIONS']._serialized_end=2862
-  _globals['_AUDIOEND']._serialized_start=2864
-  _globals['_AUDIOEND']._serialized_end=2874
-  _globals['_CANCELCHUNK']._serialized_start=2876
-  _globals['_CANCELCHUNK']._serialized_end=2905
-  _globals['_COMMITTED']._serialized_start=2907
-  _globals['_COMMITTED']._serialized_end=2918
-  _globals['_REPORTREQUEST']._serialized_start=2921
-  _globals['_REPORTREQUEST']._serialized_end=3076
-  _globals['_REPORTRESPONSE']._serialized_start=3078
-  _globals['_REPORTRESPONSE']._serialized_end=3139
-  _globals['_CHUNKSERVICE']._serialized_start=3259
-  _globals['_CHUNKSERVICE']._serialized_end=3533
+  _globals['_LIVEDECODE']._serialized_start=833
+  _globals['_LIVEDECODE']._serialized_end=959
+  _globals['_LIVECANCEL']._serialized_start=961
+  _globals['_LIVECANCEL']._serialized_end=985
+  _globals['_RUNCHUNKREQUEST']._serialized_start=988
+  _globals['_RUNCHUNKREQUEST']._serialized_end=1320
+  _globals['_CLAIMCHUNK']._serialized_start=1322
+  _globals['_CLAIMCHUNK']._serialized_end=1394
+  _globals['_HEARTBEAT']._serialized_start=1396
+  _globals['_HEARTBEAT']._serialized_end=1453
+  _globals['_CHUNKOUTPUT']._serialized_start=1456
+  _globals['_CHUNKOUTPUT']._serialized_end=1714
+  _globals['_CHUNKFAILURE']._serialized_start=1717
+  _globals['_CHUNKFAILURE']._serialized_end=1872
+  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_start=1826
+  _globals['_CHUNKFAILURE_DETAILSENTRY']._serialized_end=1872
+  _globals['_RELEASECHUNK']._serialized_start=1874
+  _globals['_RELEASECHUNK']._serialized_end=1904
+  _globals['_RUNCHUNKRESPONSE']._serialized_start=1907
+  _globals['_RUNCHUNKRESPONSE']._serialized_end=2157
+  _globals['_ASSIGNMENT']._serialized_start=2160
+  _globals['_ASSIGNMENT']._serialized_end=2410
+  _globals['_DECODEOPTIONS']._serialized_start=2413
+  _globals['_DECODEOPTIONS']._serialized_end=2843
+  _globals['_AUDIOEND']._serialized_start=2845
+  _globals['_AUDIOEND']._serialized_end=2855
+  _globals['_CANCELCHUNK']._serialized_start=2857
+  _globals['_CANCELCHUNK']._serialized_end=2886
+  _globals['_COMMITTED']._serialized_start=2888
+  _globals['_COMMITTED']._serialized_end=2899
+  _globals['_REPORTREQUEST']._serialized_start=2902
+  _globals['_REPORTREQUEST']._serialized_end=3057
+  _globals['_REPORTRESPONSE']._serialized_start=3059
+  _globals['_REPORTRESPONSE']._serialized_end=3120
+  _globals['_CHUNKSERVICE']._serialized_start=3240
+  _globals['_CHUNKSERVICE']._serialized_end=3514
 # @@protoc_insertion_point(module_scope)

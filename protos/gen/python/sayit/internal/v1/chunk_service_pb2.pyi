@@ -280,7 +280,6 @@ class LiveDecode(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     FINAL_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
-    DOUBTFUL_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Number of the request on this stream."""
     audio: _builtins.bytes
@@ -289,8 +288,6 @@ class LiveDecode(_message.Message):
     """Whether it is a final text, which goes before interim ones."""
     traceparent: _builtins.str
     """W3C trace context of the job; empty while tracing is off."""
-    doubtful: _builtins.bool
-    """Whether the text before this one was in doubt, so that a greedy one would only be searched again."""
     @_builtins.property
     def options(self) -> Global___DecodeOptions:
         """How to decode."""
@@ -303,11 +300,10 @@ class LiveDecode(_message.Message):
         options: Global___DecodeOptions | None = ...,
         final: _builtins.bool = ...,
         traceparent: _builtins.str = ...,
-        doubtful: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "doubtful", b"doubtful", "final", b"final", "id", b"id", "options", b"options", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "final", b"final", "id", b"id", "options", b"options", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
+import av
 import httpx
+import numpy as np
 import pysubs2
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -90,16 +93,69 @@ def test_clicking_a_word_plays_from_there_and_marks_it(page: Page) -> None:
 
 
 def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> None:
-    """Words to expect and boxes become the job's options; what was not touched stays the service's."""
+    """Words to expect, a stored vocabulary and boxes become the job's options; the others stay the service's."""
+    expect(page.get_by_label("Vocabulary")).to_be_hidden()  # there is none
+    vocabulary = f"{bridge_url}/v1/vocabularies/page-team"
+    assert httpx.put(vocabulary, json={"words": ["세이잇"]}, trust_env=False).status_code == 200
+    page.reload()
     page.get_by_text("More options").click()
+    page.get_by_label("Vocabulary").select_option("page-team")
     page.get_by_label("Names and terms to expect").fill(" gRPC, 김민아 ")
     page.get_by_label("Numbers as digits").check()
     page.get_by_label("A speaker on each channel").check()
     upload(page, "en-8s.flac")
     job = finished(page)
     options = httpx.get(f"{bridge_url}/v1/jobs/{job}", trust_env=False).json()["options"]
-    said = [options[name] for name in ("hotwords", "formatting", "channels", "mask_profanity", "task")]
-    assert said == ["gRPC, 김민아", True, "split", False, "transcribe"]
+    said = [options[name] for name in ("hotwords", "vocabulary", "formatting", "channels", "mask_profanity", "task")]
+    assert said == ["gRPC, 김민아", "page-team", True, "split", False, "transcribe"]
+    page.get_by_role("link", name="SayIt").first.click()
+    expect(page.get_by_label("Vocabulary")).to_have_value("page-team")
+    assert httpx.delete(vocabulary, trust_env=False).status_code == 204
+    page.reload()
+    expect(page.get_by_label("Names and terms to expect")).to_be_visible()
+    expect(page.get_by_label("Vocabulary")).to_be_hidden()
+
+
+def _filmed(path: Path, recording: Path) -> Path:
+    """A recording with grey pictures beside it, as WebM."""
+    with av.open(recording) as source, av.open(path, "w") as out:
+        pictures: Any = out.add_stream("libvpx", rate=5, options={"deadline": "realtime"})
+        pictures.width, pictures.height, pictures.pix_fmt = 160, 90, "yuv420p"
+        sound: Any = out.add_stream("libopus", rate=48_000, layout="mono")
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
+        for frame in source.decode(audio=0):
+            for piece in resampler.resample(frame):
+                out.mux(sound.encode(piece))
+        grey = av.VideoFrame.from_ndarray(np.full((90, 160, 3), 90, np.uint8), format="rgb24")
+        for number in range(5 * 8):
+            grey.pts = number
+            out.mux(pictures.encode(grey))
+        out.mux(pictures.encode(None))
+        out.mux(sound.encode(None))
+    return path
+
+
+def test_a_video_is_shown_with_its_subtitles(page: Page, browser: Browser, tmp_path: Path) -> None:
+    """Over the pictures stands what would be downloaded, as it is corrected; elsewhere both come from the service."""
+    page.set_input_files(".drop input[type=file]", _filmed(tmp_path / "talk.webm", RECORDINGS / "en-8s.flac"))
+    job = finished(page)
+    cues = "() => [...document.querySelector('video').textTracks[0]?.cues ?? []].map((cue) => cue.text).join(' ')"
+    page.wait_for_function(f"() => ({cues})().length > 20")
+    shown = page.locator(".player video")
+    expect(shown).to_be_visible()
+    assert page.evaluate(cues).split() == shown_text(page).split()
+    page.locator(".word").first.dblclick()
+    page.keyboard.type("Corrected")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"() => ({cues})().startsWith('Corrected')")
+    with opened(browser, f"{page.url.partition('#')[0]}#/jobs/{job}") as other:
+        finished(other)
+        other.get_by_role("button", name="Play", exact=True).click()
+        expect(other.locator(".player video")).to_be_visible()
+        other.wait_for_function(f"() => ({cues})().startsWith('Corrected')")
+    page.reload()
+    finished(page)
+    expect(shown).to_be_visible()
 
 
 def test_a_browser_without_the_audio_gets_it_and_a_link_shows_it_to_others(

@@ -173,6 +173,12 @@ export async function listModels() {
   return modelsOf(await (await request("/v1/models")).json());
 }
 
+/** @returns {Promise<string[]>} names of stored vocabularies */
+export async function listVocabularies() {
+  const { vocabularies } = await (await request("/v1/vocabularies")).json();
+  return vocabularies.map((/** @type {{name: string}} */ { name }) => name);
+}
+
 /**
  * The largest file that the service takes.
  *
@@ -241,7 +247,10 @@ export async function getFile(id, form) {
  * @param {AbortSignal} signal
  */
 export async function getAudio(id, signal) {
-  return new Blob([await (await request(`${contents(id)}/audio`, { signal })).arrayBuffer()]); // of a type that browsers find out
+  const answer = await request(`${contents(id)}/audio`, { signal });
+  const type = answer.headers.get("content-type") ?? "";
+  // What a sound is encoded with, browsers find out; whether there may be pictures, the player has to know.
+  return new Blob([await answer.arrayBuffer()], { type: type.startsWith("video/") ? type : "" });
 }
 
 /** What the link shows, besides the transcript. */

@@ -180,6 +180,6 @@ export async function isRepeatable({ id, state, mayPass }) {
 export async function repeat(job) {
   const audio = await audioOf(job.id);
   if (!audio) return complain(new Error(t("player.missing")));
-  const { language, model, expected, wishes } = job;
-  send([new File([audio], job.name, { type: audio.type })], { language: language || "auto", model, expected, wishes });
+  const { language, model, expected, vocabulary, wishes } = job;
+  send([new File([audio], job.name, { type: audio.type })], { language: language || "auto", model, expected, vocabulary, wishes });
 }

@@ -268,6 +268,7 @@ class JobView {
     const { job, saving } = this;
     if (job && saving.version && job.version < saving.version) {
       job.version = saving.version;
+      void this.player.showSubtitles();
       void getJob(this.id).then((now) => this.take({ ...now, language: job.language }), () => undefined);
     }
   }
@@ -320,6 +321,7 @@ class JobView {
     this.#noteEnd(job);
     this.player.setDuration(transcript.duration);
     this.player.setSpeech(transcript.segments);
+    void this.player.showSubtitles();
     this.job = { ...job, language: transcript.language || job.language };
     this.head.show(this.job);
     if (this.live.seq) {

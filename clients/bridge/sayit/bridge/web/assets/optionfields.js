@@ -1,6 +1,6 @@
 /** How a recording is to be transcribed: language and model visible, rarely needed options behind "More options". */
 
-import { listModels } from "./api.js";
+import { listModels, listVocabularies } from "./api.js";
 import { h } from "./dom.js";
 import { currentLanguage, t } from "./i18n.js";
 import { FREQUENT, nameOf, spokenLanguages } from "./languages.js";
@@ -108,8 +108,23 @@ function modelField() {
   return element;
 }
 
+function vocabularyField() {
+  const select = h("select", { id: "vocabulary", onchange: () => chooseOptions({ vocabulary: select.value }) });
+  const element = h("div", { class: "field", hidden: true }, h("label", { for: "vocabulary" }, t("options.vocabulary")), select);
+  listVocabularies()
+    .then((names) => {
+      const { vocabulary } = chosenOptions();
+      select.append(h("option", { value: "" }, t("options.vocabulary.none")));
+      for (const name of names) select.append(h("option", { value: name, selected: name === vocabulary }, name));
+      chooseOptions({ vocabulary: select.value }); // one that was deleted would be refused
+      element.hidden = names.length === 0;
+    })
+    .catch(() => chooseOptions({ vocabulary: "" })); // what is not seen is not asked for
+  return element;
+}
+
 function moreFields() {
-  const { expected, wishes } = chosenOptions();
+  const { expected, vocabulary, wishes } = chosenOptions();
   const words = h("input", {
     type: "text",
     id: "expected",
@@ -123,9 +138,10 @@ function moreFields() {
   const chosen = () => chooseOptions({ wishes: boxes.filter(({ box }) => box.checked).map(({ name }) => name) });
   return h(
     "details",
-    { class: "more-options", open: expected !== "" || wishes.length > 0 }, // what is in force is seen
+    { class: "more-options", open: Boolean(expected || vocabulary || wishes.length) }, // what is in force is seen
     h("summary", null, t("options.more")),
     h("div", { class: "expected" }, h("label", { for: "expected" }, t("options.expected")), words),
+    vocabularyField(),
     h("div", { class: "boxes" }, ...boxes.map(({ name, box }) => h("label", null, box, h("span", null, t(`options.${name}`))))),
   );
 }

@@ -7,7 +7,7 @@ import { remember, remembered } from "./i18n.js";
 const STORED = "sayit.options";
 
 /** @type {Options} */
-let options = { language: "auto", model: "", expected: "", wishes: [], ...stored() };
+let options = { language: "auto", model: "", expected: "", vocabulary: "", wishes: [], ...stored() };
 
 function stored() {
   try {

@@ -1,6 +1,6 @@
-/** The audio, where this browser has it: play, speed, and the waveform to move in. */
+/** The recording: play, speed, the waveform to move in; pictures, where it has any, with the subtitles. */
 
-import { getAudio, principal } from "./api.js";
+import { getAudio, getFile, principal } from "./api.js";
 import { h, icon } from "./dom.js";
 import { clock, remember, remembered, t } from "./i18n.js";
 import { measure } from "./peaks.js";
@@ -38,6 +38,7 @@ class Player {
   #at = 0;
   #moved = false;
   #url = "";
+  #subtitles = "";
   /** Whether the service has the audio, and this browser does not. */
   #elsewhere = false;
   #frame = 0;
@@ -55,9 +56,9 @@ class Player {
     this.id = id;
     this.keeps = keeps;
     this.text = text;
-    this.audio = h("audio", { preload: "auto" });
-    this.audio.preservesPitch = true;
-    this.wave = createWaveform({ seek: (seconds) => this.seek(seconds, !this.audio.paused) });
+    /** @type {HTMLMediaElement} */
+    this.media = h("audio", { preload: "auto" });
+    this.wave = createWaveform({ seek: (seconds) => this.seek(seconds, !this.media.paused) });
     this.button = h("button", { type: "button", class: "play", disabled: true, onclick: () => this.toggle() });
     this.time = h("p", { class: "player-time" });
     this.speed = h(
@@ -70,13 +71,11 @@ class Player {
     this.element = h(
       "div",
       { class: "player", role: "group" },
+      this.media,
       h("div", { class: "player-row" }, this.button, this.wave.element, this.time, follow, this.speed),
       this.note,
-      this.audio,
     );
-    const { signal } = this.#leaving;
-    for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#playing(), { signal });
-    this.audio.addEventListener("error", () => this.#url && this.#refused(), { signal });
+    this.#listen();
     this.relabel();
     this.#draw();
   }
@@ -91,12 +90,46 @@ class Player {
     this.#playing();
   }
 
+  #listen() {
+    const { signal } = this.#leaving;
+    for (const name of ["play", "pause", "ended"]) this.media.addEventListener(name, () => this.#playing(), { signal });
+    this.media.addEventListener("error", () => this.#url && this.#refused(), { signal });
+  }
+
+  /** Shows pictures above the waveform; a file that is called a video may have none. */
+  #showPictures() {
+    const video = h("video", { preload: "auto", playsinline: true, hidden: true });
+    this.media.replaceWith(video);
+    this.media = video;
+    this.#listen();
+    const found = () => {
+      video.hidden = video.videoWidth === 0;
+      void this.showSubtitles();
+    };
+    video.addEventListener("loadedmetadata", found, { signal: this.#leaving.signal });
+    this.#setSpeed(Number(this.speed.value));
+  }
+
+  /** Shows the subtitles over the pictures, as they would be downloaded now. */
+  async showSubtitles() {
+    const { media } = this;
+    if (!(media instanceof HTMLVideoElement) || media.hidden) return;
+    const file = await getFile(this.id, "vtt").catch(() => null); // none before the job's end
+    if (!file || this.#leaving.signal.aborted) return;
+    URL.revokeObjectURL(this.#subtitles);
+    this.#subtitles = URL.createObjectURL(file);
+    const track = h("track", { kind: "subtitles", src: this.#subtitles });
+    media.replaceChildren(track);
+    track.track.mode = "showing";
+  }
+
   /** @param {number} speed */
   #setSpeed(speed) {
     const [value] = SPEEDS.filter((each) => each >= speed).concat(2);
     this.speed.value = String(value);
     // A new source plays at the default rate.
-    this.audio.defaultPlaybackRate = this.audio.playbackRate = value;
+    this.media.defaultPlaybackRate = this.media.playbackRate = value;
+    this.media.preservesPitch = true;
     remember(SPEED, value === 1 ? null : String(value));
   }
 
@@ -108,7 +141,7 @@ class Player {
 
   /** @param {number} seconds forwards, or backwards if it is negative */
   skip(seconds) {
-    this.seek(this.#at + seconds, !this.audio.paused);
+    this.seek(this.#at + seconds, !this.media.paused);
   }
 
   /** Says why nothing can be played, if that is so. */
@@ -149,7 +182,8 @@ class Player {
     this.note.hidden = true;
     this.element.classList.remove("without-audio");
     this.#url = URL.createObjectURL(blob);
-    this.audio.src = this.#url;
+    if (blob.type.startsWith("video/") && !(this.media instanceof HTMLVideoElement)) this.#showPictures();
+    this.media.src = this.#url;
     this.button.disabled = this.speed.disabled = false;
     this.text.onAudio(true);
     const kept = this.keeps ? await peaksOf(this.id) : null;
@@ -197,10 +231,10 @@ class Player {
   leave() {
     this.#leaving.abort();
     cancelAnimationFrame(this.#frame);
-    this.audio.pause();
-    this.audio.removeAttribute("src");
+    this.media.pause();
+    this.media.removeAttribute("src");
     this.wave.leave();
-    if (this.#url) URL.revokeObjectURL(this.#url);
+    for (const url of [this.#url, this.#subtitles]) URL.revokeObjectURL(url);
   }
 
   /** @param {number} seconds */
@@ -226,37 +260,37 @@ class Player {
     this.#pausedAt = -1;
     this.#at = Math.min(Math.max(0, seconds), this.#duration || seconds);
     if (this.#url) {
-      this.audio.currentTime = this.#at;
-      if (play) void this.audio.play().catch(() => undefined);
+      this.media.currentTime = this.#at;
+      if (play) void this.media.play().catch(() => undefined);
     } else if (play && this.#elsewhere) void this.#fetch();
     this.#draw();
   }
 
   pause() {
-    this.audio.pause();
+    this.media.pause();
   }
 
   toggle() {
     if (!this.#url) return void (this.#elsewhere && this.#fetch());
-    if (!this.audio.paused) {
-      this.audio.pause();
-      this.#pausedAt = this.audio.currentTime;
+    if (!this.media.paused) {
+      this.media.pause();
+      this.#pausedAt = this.media.currentTime;
       return;
     }
     if (this.#pausedAt >= 0) this.seek(this.#pausedAt - REWIND_S);
-    else void this.audio.play().catch(() => undefined);
+    else void this.media.play().catch(() => undefined);
   }
 
   #playing() {
-    const playing = !this.audio.paused && !this.audio.ended;
+    const playing = !this.media.paused && !this.media.ended;
     this.button.replaceChildren(icon(playing ? "pause" : "play", 22));
     this.button.setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
     cancelAnimationFrame(this.#frame);
     const follow = () => {
       this.#moved = true;
-      this.#at = this.audio.currentTime;
+      this.#at = this.media.currentTime;
       this.#draw();
-      if (!this.audio.paused) this.#frame = requestAnimationFrame(follow);
+      if (!this.media.paused) this.#frame = requestAnimationFrame(follow);
     };
     if (playing) follow();
   }

@@ -34,6 +34,8 @@ export const STRINGS = {
   "options.more": {"en": "More options", "ko": "추가 설정"},
   "options.expected": {"en": "Names and terms to expect", "ko": "나올 만한 이름과 용어"},
   "options.expected.example": {"en": "SayIt, Mina Kim, gRPC", "ko": "SayIt, 김민아, gRPC"},
+  "options.vocabulary": {"en": "Vocabulary", "ko": "단어장"},
+  "options.vocabulary.none": {"en": "None", "ko": "사용 안 함"},
   "options.formatting": {"en": "Numbers as digits", "ko": "숫자를 아라비아 숫자로"},
   "options.channels": {"en": "A speaker on each channel", "ko": "채널마다 다른 화자"},
   "options.profanity": {"en": "Mask swear words", "ko": "욕설 가리기"},

@@ -13,7 +13,7 @@
  * @typedef {{done: number, total: number | null, queue: number | null, eta: number | null}} Progress
  * @typedef {"receiving" | "preparing" | "running" | "merging" | "completed" | "failed" | "cancelled"} State
  * @typedef {{
- *   id: string, state: State, name: string, language: string, model: string, expected: string, wishes: Wish[],
+ *   id: string, state: State, name: string, language: string, model: string, expected: string, vocabulary: string, wishes: Wish[],
  *   progress: Progress, created: Date, expires: Date | null, error: string, mayPass: boolean, cached: boolean, warnings: string[], lastSeq: number, version: number,
  *   labels: Record<string, string>
  * }} Job
@@ -21,7 +21,9 @@
  * @typedef {{segments: Segment[], removed: Removed[], language: string, duration: number, raw: any}} Transcript `raw`: the
  *   service's own object, null while it has none
  * @typedef {"formatting" | "channels" | "profanity" | "translate"} Wish
- * @typedef {{language: string, model: string, expected: string, wishes: readonly Wish[]}} Options `expected`: words
+ * @typedef {{
+ *   language: string, model: string, expected: string, vocabulary: string, wishes: readonly Wish[]
+ * }} Options `expected`: words; `vocabulary`: a stored one's name
  */
 
 /** Errors that the same file meets again. */
@@ -52,12 +54,13 @@ const WISHES = {
  * @param {Options} options
  * @returns {Record<string, string | boolean>}
  */
-export function requested({ language, model, expected, wishes }) {
+export function requested({ language, model, expected, vocabulary, wishes }) {
   return {
     language,
     word_timestamps: true,
     ...(model && { model }),
     ...(expected && { hotwords: expected }),
+    ...(vocabulary && { vocabulary }),
     ...Object.assign({}, ...wishes.map((wish) => WISHES[wish])),
   };
 }
@@ -85,6 +88,7 @@ export function jobOf(value) {
     language: value.options?.language ?? "",
     model: value.model ?? "",
     expected: value.options?.hotwords ?? "",
+    vocabulary: value.options?.vocabulary ?? "",
     wishes: wishesIn(value.options ?? {}),
     progress: progressOf(value.progress ?? {}),
     created: new Date(value.created_at),

@@ -1955,6 +1955,23 @@ export interface components {
          */
         RedactStyle: "token" | "hash";
         /**
+         * RedactedDocument
+         * @description Where personal data was taken out of the text.
+         */
+        RedactedDocument: {
+            /**
+             * Channel
+             * @description Audio channel, from 1; 0 where channels were mixed.
+             */
+            channel: number;
+            /** End */
+            end: number;
+            /** Kind */
+            kind: string;
+            /** Start */
+            start: number;
+        };
+        /**
          * RefinementEvent
          * @description `event: refinement`. Durable: these segments replace those of the chunks named.
          */
@@ -2355,6 +2372,8 @@ export interface components {
             model: string;
             /** Preset */
             preset: string;
+            /** Redacted */
+            redacted: components["schemas"]["RedactedDocument"][];
             /** Segments */
             segments: components["schemas"]["SegmentDocument"][];
             /** Suppressed */

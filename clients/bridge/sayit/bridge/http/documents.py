@@ -95,6 +95,15 @@ class SuppressedDocument(Document):
     channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
 
 
+class RedactedDocument(Document):
+    """Where personal data was taken out of the text."""
+
+    kind: str
+    start: float
+    end: float
+    channel: int = Field(description="Audio channel, from 1; 0 where channels were mixed.")
+
+
 class UsageDocument(Document):
     """What a transcript cost, in seconds."""
 
@@ -115,6 +124,7 @@ class TranscriptDocument(Document):
     segments: list[SegmentDocument]
     coverage: CoverageDocument
     suppressed: list[SuppressedDocument]
+    redacted: list[RedactedDocument]
     usage: UsageDocument
 
 

@@ -11,6 +11,8 @@ const SCROLLING = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "Arro
 const STORED = "sayit.follow";
 /** What stays free above and below: the tools and the player, in pixels. */
 export const [ABOVE, BELOW] = [120, 180];
+/** How long the page stays where it is after a click, in milliseconds: the second one of a double-click is for the same word. */
+const STILL_MS = 600;
 
 export class Following {
   /** @type {Shown[]} in order of time */
@@ -21,6 +23,8 @@ export class Following {
   #on = remembered(STORED) !== "off";
   /** Whether the reader has scrolled away from them. */
   #away = false;
+  /** Until when nothing scrolls. */
+  #stillUntil = 0;
   button = h("button", { type: "button", class: "quiet icon-only", onclick: () => this.toggle() }, icon("follow", 18));
 
   /** @param {AbortSignal} signal ends it */
@@ -38,6 +42,11 @@ export class Following {
   /** @param {readonly Shown[]} words */
   use(words) {
     this.#timed = [...words].sort((a, b) => a.start - b.start);
+  }
+
+  /** The reader has clicked in the text. */
+  stayStill() {
+    this.#stillUntil = performance.now() + STILL_MS;
   }
 
   /** @param {boolean} away */
@@ -78,6 +87,6 @@ export class Following {
     const { top, bottom } = element.getBoundingClientRect();
     const outside = top < ABOVE || bottom > window.innerHeight - BELOW;
     if (!outside) this.setAway(false); // the reader came back
-    else if (!this.#away) element.scrollIntoView({ block: "center" });
+    else if (!this.#away && performance.now() > this.#stillUntil) element.scrollIntoView({ block: "center" });
   }
 }

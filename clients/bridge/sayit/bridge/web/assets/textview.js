@@ -312,8 +312,9 @@ export class TextView {
     const element = wordElement(naming?.parentElement?.querySelector(".word") ?? event.target);
     if (naming && element) return void this.name(this.#of(element).segment);
     if (!element || getSelection()?.isCollapsed === false) return; // they select to copy
-    if (this.#editing) this.#correct(element);
-    else this.#play(this.#of(element).start);
+    if (this.#editing) return void this.#correct(element);
+    this.following.stayStill();
+    this.#play(this.#of(element).start);
   }
 
   /** @param {number} seconds */

@@ -101,9 +101,9 @@ class Intake:
         Raises:
             SayItError: JOB_NOT_FOUND, JOB_NOT_FINISHED, INVALID_ARGUMENT where none are given out.
         """
+        job = await self.jobs.get_job(who.tenant, job_id)
         if not self.audio_address_s:
             raise no_addresses()
-        job = await self.jobs.get_job(who.tenant, job_id)
         if not job.state.terminal:
             raise SayItError(ErrorKind.JOB_NOT_FINISHED, job_id=job_id)
         joined = f"uploads/{job.upload_id}/whole"

@@ -9,8 +9,10 @@ import { wordAt } from "./transcript.js";
 /** Keys that scroll. */
 const SCROLLING = new Set(["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"]);
 const STORED = "sayit.follow";
-/** What stays free above and below: the tools and the player, in pixels. */
-export const [ABOVE, BELOW] = [120, 180];
+/** What stays free above: the tools, in pixels. */
+export const ABOVE = 120;
+/** What stays free below, at least: the player, which is higher where it shows pictures. */
+const BELOW = 180;
 /** How long the page stays where it is after a click, in milliseconds: the second one of a double-click is for the same word. */
 const STILL_MS = 600;
 
@@ -85,7 +87,8 @@ export class Following {
     element.classList.add("playing");
     if (!this.#on) return;
     const { top, bottom } = element.getBoundingClientRect();
-    const outside = top < ABOVE || bottom > window.innerHeight - BELOW;
+    const player = document.querySelector(".player")?.getBoundingClientRect().top ?? Infinity;
+    const outside = top < ABOVE || bottom > Math.min(window.innerHeight - BELOW, player);
     if (!outside) this.setAway(false); // the reader came back
     else if (!this.#away && performance.now() > this.#stillUntil) element.scrollIntoView({ block: "center" });
   }

@@ -18,7 +18,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from sayit.speech.request_signatures import CONTENT_DIGEST, SigningKey, digest_of
-from services.gateway.tests.helper import SIGNING_SECRET, FakeKeys, FakeScheduler, suite
+from services.gateway.tests.fake_keys import SIGNING_SECRET, FakeKeys
+from services.gateway.tests.helper import FakeScheduler, suite
 
 from .helper import RECORDINGS, ROOT, bridge_on
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
-import av
 import httpx
-import numpy as np
 import pysubs2
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -75,23 +72,6 @@ def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, bridge_ur
     assert shown_text(page) == " ".join(transcript(bridge_url, job, "txt").split())
 
 
-def test_clicking_a_word_plays_from_there_and_marks_it(page: Page) -> None:
-    """The audio jumps to the word's time; the word that is played is marked."""
-    upload(page, "en-8s.flac")
-    finished(page)
-    page.locator(".wave[data-drawn=audio]").wait_for()
-    page.locator(".word").nth(5).click()
-    page.wait_for_function("() => document.querySelector('audio').currentTime > 0.5")
-    expect(page.locator(".word.playing")).to_have_count(1)
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.get_by_role("button", name="Pause").click()
-    page.get_by_role("slider").press("Home")
-    page.wait_for_function("() => document.querySelector('audio').currentTime < 0.5")
-    page.reload()  # the audio was kept in the browser
-    finished(page)
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled()
-
-
 def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> None:
     """Words to expect, a stored vocabulary and boxes become the job's options; the others stay the service's."""
     expect(page.get_by_label("Vocabulary")).to_be_hidden()  # there is none
@@ -114,82 +94,6 @@ def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> No
     page.reload()
     expect(page.get_by_label("Names and terms to expect")).to_be_visible()
     expect(page.get_by_label("Vocabulary")).to_be_hidden()
-
-
-def _filmed(path: Path, recording: Path) -> Path:
-    """A recording with grey pictures beside it, as WebM."""
-    with av.open(recording) as source, av.open(path, "w") as out:
-        pictures: Any = out.add_stream("libvpx", rate=5, options={"deadline": "realtime"})
-        pictures.width, pictures.height, pictures.pix_fmt = 160, 90, "yuv420p"
-        sound: Any = out.add_stream("libopus", rate=48_000, layout="mono")
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000)
-        for frame in source.decode(audio=0):
-            for piece in resampler.resample(frame):
-                out.mux(sound.encode(piece))
-        grey = av.VideoFrame.from_ndarray(np.full((90, 160, 3), 90, np.uint8), format="rgb24")
-        for number in range(5 * 8):
-            grey.pts = number
-            out.mux(pictures.encode(grey))
-        out.mux(pictures.encode(None))
-        out.mux(sound.encode(None))
-    return path
-
-
-def test_a_video_is_shown_with_its_subtitles(page: Page, browser: Browser, tmp_path: Path) -> None:
-    """Over the pictures stands what would be downloaded, as it is corrected; elsewhere both come from the service."""
-    page.set_input_files(".drop input[type=file]", _filmed(tmp_path / "talk.webm", RECORDINGS / "en-8s.flac"))
-    job = finished(page)
-    cues = "() => [...document.querySelector('video').textTracks[0]?.cues ?? []].map((cue) => cue.text).join(' ')"
-    page.wait_for_function(f"() => ({cues})().length > 20")
-    shown = page.locator(".player video")
-    expect(shown).to_be_visible()
-    assert page.evaluate(cues).split() == shown_text(page).split()
-    page.locator(".word").first.dblclick()
-    page.keyboard.type("Corrected")
-    page.keyboard.press("Enter")
-    page.wait_for_function(f"() => ({cues})().startsWith('Corrected')")
-    with opened(browser, f"{page.url.partition('#')[0]}#/jobs/{job}") as other:
-        finished(other)
-        other.get_by_role("button", name="Play", exact=True).click()
-        expect(other.locator(".player video")).to_be_visible()
-        other.wait_for_function(f"() => ({cues})().startsWith('Corrected')")
-    page.reload()
-    finished(page)
-    expect(shown).to_be_visible()
-
-
-def test_a_browser_without_the_audio_gets_it_and_a_link_shows_it_to_others(
-    page: Page, browser: Browser, bridge_url: str
-) -> None:
-    """The service's recording is played, or the file is asked for where that cannot be had. A link only shows."""
-    upload(page, "en-8s.flac")
-    job = finished(page)
-    with opened(browser, f"{bridge_url}/#/jobs/{job}") as other:
-        finished(other)
-        other.route("**/audio", lambda route: route.abort())
-        other.locator(".word").first.click()
-        with other.expect_file_chooser() as choosing:
-            other.get_by_role("button", name="Choose the file").click()
-        choosing.value.set_files(RECORDINGS / "en-8s.flac")
-        expect(other.get_by_role("button", name="Play", exact=True)).to_be_enabled()
-    page.get_by_role("button", name="Share").click()
-    page.get_by_role("button", name="Create link").click()
-    address = page.get_by_label("The new link")
-    expect(address).to_have_value(re.compile("/shared#sayit_"))
-    with opened(browser, address.input_value()) as guest:
-        expect(guest.get_by_role("heading", level=1)).to_have_text("en-8s.flac")
-        assert shown_text(guest) == shown_text(page)
-        guest.locator(".word").nth(3).dblclick()
-        expect(guest.locator(".word.playing")).to_be_visible()
-        expect(guest.locator(".word-field")).to_have_count(0)
-        with guest.expect_download() as loading:
-            guest.get_by_role("button", name="Download").click()
-            guest.get_by_role("menuitem", name=".srt").click()
-        assert "-->" in Path(loading.value.path()).read_text()
-        page.get_by_role("button", name="Revoke").click()
-        expect(page.locator(".links li")).to_have_count(0)
-        guest.reload()
-        expect(guest.get_by_role("alert")).to_contain_text("This link does not work any more")
 
 
 def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bridge_url: str) -> None:

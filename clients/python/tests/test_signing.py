@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from sayit.client import AsyncClient, Client, ErrorKind, SayItError
 from sayit.speech.rendering import Format
-from services.gateway.tests.helper import SIGNING_SECRET, FakeKeys, suite
+from services.gateway.tests.fake_keys import SIGNING_SECRET, FakeKeys
+from services.gateway.tests.helper import suite
 
 
 async def test_every_call_is_signed_and_the_key_is_not_sent() -> None:

@@ -7,23 +7,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from sayit.chassis import principal
-from sayit.chassis.api_keys import StoredKey, new_secret
 from sayit.chassis.server import RunningServer, serving
 from sayit.chassis.service_auth import service_interceptors
 from sayit.gateway.service import running
 from sayit.gateway.settings import GatewaySettings
-from sayit.internal.v1 import job_service_pb2_grpc, key_service_pb2, key_service_pb2_grpc
+from sayit.internal.v1 import job_service_pb2_grpc, key_service_pb2_grpc
 from sayit.speech import wire
-from sayit.speech.api_keys import ApiKey
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.request_signatures import SigningKey
 from sayit.speech.transcript import Coverage, Segment, Transcript, Usage
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1 import (
@@ -43,6 +40,8 @@ from sayit.v1 import (
 )
 from sayit.v1 import key_service_pb2 as public_key_service_pb2
 from sayit.v1 import key_service_pb2_grpc as public_key_service_pb2_grpc
+
+from .fake_keys import FakeKeys
 
 SERVICE = "sayit.internal.v1.JobService"
 
@@ -89,9 +88,6 @@ def durable(seq: int) -> resources_pb2.JobEvent:
 
 
 LAST_SEQ = 6
-
-#: Of which keys are made that sign.
-SIGNING_SECRET = "a-secret-of-these-tests-and-of-no-other-ones"
 
 
 @dataclass
@@ -267,45 +263,6 @@ class FakeAdministration(admin_service_pb2_grpc.AdminServiceServicer):
     async def ListSettings(self, request: Any, context: Any) -> admin_service_pb2.ListSettingsResponse:
         setting = admin_service_pb2.SettingInForce(process="scheduler", name="SAYIT_DATA_DIR", value="/data")
         return admin_service_pb2.ListSettingsResponse(settings=[setting])
-
-
-@dataclass
-class FakeKeys(key_service_pb2_grpc.KeyServiceServicer):
-    """Keys of the database, in memory."""
-
-    stored: dict[str, StoredKey] = field(default_factory=dict)
-    #: Whether the database is away.
-    away: bool = False
-    #: Ids of every question, and those that were used.
-    asked: list[list[str]] = field(default_factory=list)
-    used: list[str] = field(default_factory=list)
-
-    def create(self, **values: Any) -> tuple[str, str]:
-        """A key's id, and what it reads."""
-        secret = new_secret()
-        key = ApiKey(**{"id": secret.key_id, "tenant": "acme", **values})
-        self.stored[key.id] = StoredKey(key=key, salt=secret.salt, hash=secret.hash)
-        return key.id, secret.text
-
-    def create_signing(self, **values: Any) -> SigningKey:
-        """A key that signs, of `SIGNING_SECRET`."""
-        key_id, _ = self.create(signed=True, **values)
-        self.stored[key_id] = replace(self.stored[key_id], salt=b"", hash=b"")
-        return SigningKey.made(SIGNING_SECRET, key_id)
-
-    def revoke(self, key_id: str) -> None:
-        """Revokes a key."""
-        stored = self.stored[key_id]
-        self.stored[key_id] = replace(stored, key=replace(stored.key, revoked_at_s=1.0))
-
-    async def LookUpKeys(self, request: Any, context: Any) -> key_service_pb2.LookUpKeysResponse:
-        self.asked.append(list(request.key_ids))
-        if self.away:
-            raise SayItError(ErrorKind.UNAVAILABLE, cause="database")
-        self.used += request.used_key_ids
-        found = [self.stored[one] for one in request.key_ids if one in self.stored]
-        keys = [key_service_pb2.StoredKey(key=wire.key_to_proto(k.key), salt=k.salt, hash=k.hash) for k in found]
-        return key_service_pb2.LookUpKeysResponse(keys=keys)
 
 
 def settings(**values: Any) -> GatewaySettings:

@@ -11,7 +11,8 @@ from sayit.gateway.settings import networks_of
 from sayit.speech.errors import ErrorKind
 from sayit.v1.transcription_service_pb2 import GetJobRequest, WatchJobRequest
 
-from .helper import FakeKeys, create_requests, failure, settings, suite
+from .fake_keys import FakeKeys
+from .helper import create_requests, failure, settings, suite
 
 PROXIES = networks_of("10.0.0.0/8,fd00::/8")
 REQUEST = GetJobRequest(job_id="job-1")

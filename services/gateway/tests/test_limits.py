@@ -36,7 +36,8 @@ from sayit.v1 import (
 )
 from sayit.v1 import transcription_service_pb2 as pb
 
-from .helper import FakeKeys, failure, settings, suite
+from .fake_keys import FakeKeys
+from .helper import failure, settings, suite
 
 MODULES: tuple[Any, ...] = (pb, upload_service_pb2, vocabulary_service_pb2, system_service_pb2, live_service_pb2)
 MODULES += (key_service_pb2, admin_service_pb2, share_service_pb2)

@@ -20,7 +20,8 @@ from sayit.speech.request_signatures import CONTENT_DIGEST, SigningKey, digest_o
 from sayit.speech.wire.errors import error_of_call
 from sayit.v1.transcription_service_pb2 import GetJobRequest, WatchJobRequest
 
-from .helper import SIGNING_SECRET, FakeKeys, Suite, create_requests, failure, suite
+from .fake_keys import SIGNING_SECRET, FakeKeys
+from .helper import Suite, create_requests, failure, suite
 
 GET_JOB, WATCH, CREATE = (f"/sayit.v1.TranscriptionService/{name}" for name in ("GetJob", "WatchJob", "CreateJob"))
 REQUEST = GetJobRequest(job_id="job-1")

@@ -18,7 +18,8 @@ from sayit.speech.errors import ErrorKind, SayItError
 from sayit.v1 import key_service_pb2 as key_pb
 from sayit.v1.transcription_service_pb2 import GetJobRequest, WatchJobRequest
 
-from .helper import FakeKeys, failure, suite
+from .fake_keys import FakeKeys
+from .helper import failure, suite
 
 REQUEST = GetJobRequest(job_id="job-1")
 

@@ -30,6 +30,8 @@ class LiveGateway(Gateway):
     config: Any = None
     #: Set: the session ends as if another client had cancelled its job.
     breaks: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Whether it does so where a client has sent everything.
+    breaks_at_the_end: bool = False
 
     async def StreamingRecognize(self, requests: Any, context: Any) -> AsyncIterator[Any]:  # type: ignore[override]
         await self._begin("StreamingRecognize", context)
@@ -58,7 +60,9 @@ class LiveGateway(Gateway):
             self.heard += request.audio
             if request.command:
                 self.commands.append(request.command)
-            if request.command == live_pb.LIVE_COMMAND_FINISH:
+            if request.command == live_pb.LIVE_COMMAND_FINISH and self.breaks_at_the_end:
+                self.breaks.set()
+            elif request.command == live_pb.LIVE_COMMAND_FINISH:
                 self.answers.put_nowait(LiveFinished(job=job()))
 
 

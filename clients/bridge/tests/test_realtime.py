@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gc
 import importlib
 import json
 from collections.abc import AsyncIterator
@@ -309,6 +311,20 @@ async def test_a_connection_that_breaks_does_not_finish_its_session() -> None:
             await said(socket)
             assert (await received(socket))["received_samples"] == 48_000
             assert gateway.config.resume_job_id == JOB
+
+
+async def test_a_job_that_is_thrown_away_by_a_client_that_left_is_no_defect() -> None:
+    """The session ends with an error that no client is there to be told of; nothing is left to complain about."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async with bridge() as (url, gateway):
+        gateway.breaks_at_the_end = True
+        async with connected(url) as socket:
+            await said(socket)
+            await until(lambda: bytes(gateway.heard) == SECOND)
+        await until(lambda: gateway.commands == [live_pb.LIVE_COMMAND_FINISH])
+    gc.collect()
+    assert complaints == []
 
 
 async def test_who_says_nothing_for_long_is_cut_off() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 from starlette.responses import Response
@@ -240,9 +240,14 @@ class LiveSocket(ABC):
     async def _finish_alone(self, ending: asyncio.Task[Any]) -> None:
         """Finishes the session of a client that has said goodbye."""
         self._gone = True
-        if self._session is not None and self._telling is not None:
+        if self._session is None or self._telling is None:
+            return
+        with suppress(SayItError):  # such as a job that was thrown away: there is no client to tell
             await self._session.finish()
-            await asyncio.wait({self._telling, ending}, timeout=_LAST_TEXT_S, return_when=asyncio.FIRST_COMPLETED)
+            waited = {self._telling, ending}
+            await asyncio.wait(waited, timeout=_LAST_TEXT_S, return_when=asyncio.FIRST_COMPLETED)
+            if self._telling.done():
+                self._telling.result()
 
     async def _tell(self, session: LiveSession) -> None:
         async for event in session:

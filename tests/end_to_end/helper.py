@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,9 +105,11 @@ def running_suite(
     defaults = ["--transcribers", "2", "--threads", "1", "--rest", "127.0.0.1:0"]
     if "--model" not in arguments:
         defaults += ["--model", "micro"]
+    # An interrupted run kills its workers, and they end nothing: their suites end with them, where that can be had.
+    bound = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     log = (folder / "up.log").open("wb")
     process = subprocess.Popen(
-        [*command, *defaults, "--ready-file", str(ready_file), *arguments],
+        [*bound, *command, *defaults, "--ready-file", str(ready_file), *arguments],
         stdout=log,
         stderr=subprocess.STDOUT,
         env={**os.environ, "SAYIT_LOG_FORMAT": "json", **environment},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import soundfile
 from playwright.sync_api import Browser, Page, expect
 
 from tests.end_to_end.helper import RECORDINGS
@@ -106,3 +108,28 @@ def test_a_browser_without_the_audio_gets_it_and_a_link_shows_it_to_others(
         expect(page.locator(".links li")).to_have_count(0)
         guest.reload()
         expect(guest.get_by_role("alert")).to_contain_text("This link does not work any more")
+
+
+def _padded(recording: Path, by: int) -> bytes:
+    """A recording as WAV, with so many bytes in it that no decoder reads."""
+    samples, rate = soundfile.read(recording, dtype="int16")
+    written = io.BytesIO()
+    soundfile.write(written, samples, rate, format="WAV", subtype="PCM_16")
+    head, rest = written.getvalue()[:12], written.getvalue()[12:]
+    padded = head[8:] + b"JUNK" + by.to_bytes(4, "little") + bytes(by) + rest
+    return b"RIFF" + len(padded).to_bytes(4, "little") + padded
+
+
+def test_a_large_recording_is_played_as_it_arrives(page: Page, browser: Browser, bridge_url: str) -> None:
+    """Another browser asks for pieces of it, with the key that it has: here the token of a link; none keeps it."""
+    audio = {"name": "long.wav", "mimeType": "audio/wav", "buffer": _padded(RECORDINGS / "en-8s.flac", 12_000_000)}
+    page.set_input_files(".drop input[type=file]", audio)
+    job = finished(page)
+    link = page.request.post(f"{bridge_url}/v1/jobs/{job}/links", data={"valid_for_s": 600}).json()
+    for address in (f"{bridge_url}/#/jobs/{job}", bridge_url + link["path"]):
+        with opened(browser, address) as other:
+            other.locator(".word").nth(5).dblclick()
+            other.wait_for_function("() => document.querySelector('audio').currentTime > 0.5")
+            expect(other.locator(".word.playing")).to_be_visible()
+            assert other.evaluate("() => document.querySelector('audio').src").endswith("/audio")
+            expect(other.locator(".wave[data-drawn=audio]")).to_have_count(0)

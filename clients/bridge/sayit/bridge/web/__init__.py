@@ -16,7 +16,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from sayit.bridge.http.dependencies import kept
 
-#: The page loads from its own origin only; recordings are played from memory (`blob:`).
+#: The page loads from its own origin only; recordings also from memory (`blob:`).
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -29,6 +29,8 @@ _MEDIA_TYPES = {
 }
 #: Where the pages are.
 _PAGES = {"/": "index.html", "/admin": "admin.html", "/shared": "shared.html"}
+#: The service worker sees what the page asks for, which is outside of its own folder.
+_WORKER, _ALLOWED = "streamworker.js", "Service-Worker-Allowed"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -81,7 +83,8 @@ async def asset(request: Request, digest: str, path: str) -> Response:
         raise HTTPException(404)
     # A page of another version, while this one replaces it: it gets the current file, but may not cache it.
     caching = _FOR_EVER if digest == assets.digest else "no-store"
-    return kept(request, content, _MEDIA_TYPES[path.rpartition(".")[2]], {"Cache-Control": caching})
+    headers = {"Cache-Control": caching, **({_ALLOWED: "/"} if path == _WORKER else {})}
+    return kept(request, content, _MEDIA_TYPES[path.rpartition(".")[2]], headers)
 
 
 def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

@@ -241,6 +241,18 @@ export async function getFile(id, form) {
 }
 
 /**
+ * What the service has of a recording as it was sent: where, how large, and of which type.
+ *
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
+export async function findAudio(id, signal) {
+  const path = `${contents(id)}/audio`;
+  const told = (await request(path, { method: "HEAD", signal })).headers;
+  return { path, bytes: Number(told.get("content-length")), type: told.get("content-type") ?? "" };
+}
+
+/**
  * A recording as it was sent.
  *
  * @param {string} id

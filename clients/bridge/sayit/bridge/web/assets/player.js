@@ -1,10 +1,11 @@
 /** The recording: play, speed, the waveform to move in; pictures, where it has any, with the subtitles. */
 
-import { getAudio, getFile, principal } from "./api.js";
+import { findAudio, getAudio, getFile, principal } from "./api.js";
 import { h, icon } from "./dom.js";
 import { clock, remember, remembered, t } from "./i18n.js";
 import { measure } from "./peaks.js";
 import { audioOf, keepAudio, keepPeaks, peaksOf } from "./store.js";
+import { streamed } from "./streaming.js";
 import { createWaveform } from "./waveform.js";
 
 /** @import {Segment, Word} from "./wire.js" */
@@ -17,6 +18,8 @@ import { createWaveform } from "./waveform.js";
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 const SPEED = "sayit.speed";
+/** A recording of more bytes is played as it arrives, and what is not heard is not fetched; a smaller one is kept, and drawn. */
+const LARGE = 10e6;
 /** Who goes on after a pause wants to hear the last words again, in seconds. */
 const REWIND_S = 1;
 
@@ -41,6 +44,8 @@ class Player {
   #subtitles = "";
   /** Whether the service has the audio, and this browser does not. */
   #elsewhere = false;
+  /** Whether it is played as it arrives. */
+  #streaming = false;
   #frame = 0;
   /** Where it was paused, -1 for nowhere. */
   #pausedAt = -1;
@@ -156,18 +161,30 @@ class Player {
     this.text.onAudio(true);
   }
 
-  /** Gets the audio from the service, when it is to be played, and plays it. */
-  async #fetch() {
-    this.#elsewhere = false;
+  /**
+   * Gets the audio from the service, when it is to be played, and plays it.
+   *
+   * @param {boolean} [whole] however large it is
+   */
+  async #fetch(whole = false) {
+    this.#elsewhere = this.#streaming = false;
     this.#sayWhy = () => this.#explain(t("player.loading"));
     this.#sayWhy();
+    const { signal } = this.#leaving;
     try {
-      const blob = await getAudio(this.id, this.#leaving.signal);
-      this.#keep(blob);
-      void this.#take(blob);
+      const found = await findAudio(this.id, signal);
+      const url = !whole && found.bytes > LARGE ? await streamed(found.path) : "";
+      if (signal.aborted) return;
+      this.#streaming = url !== "";
+      if (url) this.#play(url, found.type);
+      else {
+        const blob = await getAudio(this.id, signal);
+        this.#keep(blob);
+        void this.#take(blob);
+      }
       this.seek(this.#at);
     } catch {
-      if (!this.#leaving.signal.aborted) this.#offerFile();
+      if (!signal.aborted) this.#offerFile();
     }
   }
 
@@ -178,14 +195,7 @@ class Player {
 
   /** @param {Blob} blob */
   async #take(blob) {
-    this.#sayWhy = () => {};
-    this.note.hidden = true;
-    this.element.classList.remove("without-audio");
-    this.#url = URL.createObjectURL(blob);
-    if (blob.type.startsWith("video/") && !(this.media instanceof HTMLVideoElement)) this.#showPictures();
-    this.media.src = this.#url;
-    this.button.disabled = this.speed.disabled = false;
-    this.text.onAudio(true);
+    this.#play(URL.createObjectURL(blob), blob.type);
     const kept = this.keeps ? await peaksOf(this.id) : null;
     const peaks = kept ?? (await measure(blob));
     if (!peaks || this.#leaving.signal.aborted) return;
@@ -193,7 +203,23 @@ class Player {
     if (!kept && this.keeps) void keepPeaks(this.id, peaks, principal());
   }
 
+  /**
+   * @param {string} url
+   * @param {string} type
+   */
+  #play(url, type) {
+    this.#sayWhy = () => {};
+    this.note.hidden = true;
+    this.element.classList.remove("without-audio");
+    this.#url = url;
+    if (type.startsWith("video/") && !(this.media instanceof HTMLVideoElement)) this.#showPictures();
+    this.media.src = url;
+    this.button.disabled = this.speed.disabled = false;
+    this.text.onAudio(true);
+  }
+
   #refused() {
+    if (this.#streaming) return void this.#fetch(true); // why it does not play is known when it is here
     this.text.onAudio(false);
     this.#sayWhy = () => this.#explain(t("player.unplayable"));
     this.#sayWhy();

@@ -15,10 +15,9 @@ import psutil
 from tests.end_to_end.helper import RunningSuite
 
 from .books import Books, Running
-from .harness import Report, until
+from .harness import GIVEN_UP_S, Report, until
 
 #: A part that is not back by then does not come back.
-_HEALTHY_S = 60.0
 #: Crashes after which a random kill spares a chunk: a third would rightly set it aside as poison.
 SPARED = 2
 
@@ -99,11 +98,11 @@ class Chaos:
                 after and self.pid(after) == but
             )
 
-        return await until(well, "all parts are well", limit_s=_HEALTHY_S)
+        return await until(well, "all parts are well")
 
     async def through(self, jobs: set[str]) -> float:
         """Waits until these jobs have ended; seconds that took."""
-        return await until(lambda: not jobs & self.books.unfinished(), f"the end of {jobs}", limit_s=2 * _HEALTHY_S)
+        return await until(lambda: not jobs & self.books.unfinished(), f"the end of {jobs}")
 
     async def busy(self, least: int = 1) -> None:
         """Waits until so many jobs are under way."""
@@ -111,7 +110,7 @@ class Chaos:
 
     async def on_engine(self, job_id: str = "") -> Running:
         """Waits until a chunk, of a certain job if one is named, is on an engine."""
-        deadline = time.monotonic() + _HEALTHY_S
+        deadline = time.monotonic() + GIVEN_UP_S
         while time.monotonic() < deadline:
             for each in self.books.running():
                 if each.on_engine and (not job_id or each.job_id == job_id):

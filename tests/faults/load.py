@@ -16,9 +16,6 @@ from sayit.speech.options import Options
 from .books import Books
 from .harness import Clip, Report, until
 
-#: No fault lasts so long; what has not ended then never will.
-_SETTLE_S = 120.0
-
 
 @dataclass
 class Load:
@@ -98,7 +95,7 @@ class Load:
     async def settle(self, books: Books) -> None:
         """Waits until every accepted job has ended."""
         with suppress(AssertionError):  # `judge` names those that never end
-            await until(lambda: not self.accepted.keys() & books.unfinished(), "the end", limit_s=_SETTLE_S)
+            await until(lambda: not self.accepted.keys() & books.unfinished(), "the end")
 
     async def judge(self, books: Books, report: Report) -> None:
         """The common oracle: accepted is completed, once, told without gaps, and says what it says without faults."""

@@ -13,10 +13,8 @@ import psutil
 import redis
 
 from .chaos import Chaos
-from .harness import Report
+from .harness import GIVEN_UP_S, Report
 from .load import Load
-
-_WAIT_S = 60.0
 
 
 def flush(chaos: Chaos, report: Report) -> None:
@@ -66,7 +64,7 @@ async def speed_again(chaos: Chaos, load: Load) -> float:
     loop = asyncio.get_running_loop()
     began, before, under_way = loop.time(), len(load.seen), len(chaos.books.unfinished())
     while len(load.seen) < before + max(1, under_way):
-        if loop.time() - began > _WAIT_S:
+        if loop.time() - began > GIVEN_UP_S:
             raise AssertionError("nothing ends any more")
         await asyncio.sleep(0.05)
     return loop.time() - began

@@ -52,10 +52,6 @@ async def test_locked(chaos: Chaos, load: Load, report: Report, rng: random.Rand
                 pass
         await wave
     await load.judge(chaos.books, report)
-    slowest_s = report.figures.get("slowest_refusal_s", 0.0)
-    assert isinstance(slowest_s, float)
-    if slowest_s > REFUSED_WITHIN_S:
-        report.wrong.append(f"a request was refused only after {slowest_s:.0f} s")
     report.conclude(least=LOCKS)
 
 
@@ -90,7 +86,7 @@ async def _ask(load: Load, report: Report) -> None:
             job = await client.create_job(clip.audio, options=OPTIONS, filename=clip.name)
         except SayItError as error:
             report.count(f"refused as {error.code}")
-            report.most("slowest_refusal_s", time.monotonic() - began_s)
+            report.within("slowest_refusal_s", time.monotonic() - began_s, REFUSED_WITHIN_S)
             if error.kind not in _ALLOWED:
                 report.wrong.append(f"a request met {error.code}")
             return

@@ -13,7 +13,7 @@ import pytest
 from sayit.client import AsyncClient
 
 from .chaos import Chaos
-from .harness import LEAST_HITS, SLOW_OPTIONS, Report, speech
+from .harness import GIVEN_UP_S, LEAST_HITS, SLOW_OPTIONS, Report, speech
 from .load import Load
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -30,18 +30,16 @@ async def test_poison_chunk(slow_chaos: Chaos, slow_load: Load, report: Report) 
             job = await client.create_job(speech(4.0), options=SLOW_OPTIONS, filename="poison")
             began = time.monotonic()
             while job.id in slow_chaos.books.unfinished():
-                if time.monotonic() - began > 2 * FAILED_WITHIN_S:
+                if time.monotonic() - began > GIVEN_UP_S:
                     raise AssertionError("the poisoned job never ended")
                 _crash_whoever_has(slow_chaos, job.id, report)
                 await asyncio.sleep(0.01)
             took_s = time.monotonic() - began
-            report.most("slowest_verdict_s", took_s)
+            report.within("slowest_verdict_s", took_s, FAILED_WITHIN_S)
             ended = await client.get(job.id)
             outcomes = [each[2] for each in slow_chaos.books.attempts(job.id)]
             if ended.error is None or ended.error.code != "CHUNK_QUARANTINED" or outcomes.count("crashed") != 3:
                 report.wrong.append(f"the poisoned job is {ended.state} after {outcomes}: {ended.error}")
-            if took_s > FAILED_WITHIN_S:
-                report.wrong.append(f"the poisoned job took {took_s:.0f} s to fail")
     slow_load.enough()
     await running
     await slow_chaos.healthy()

@@ -22,7 +22,7 @@ import pytest
 
 from tests.end_to_end.helper import RECORDINGS, RunningSuite, running_suite
 
-from .harness import FAST_FAULTS, LEAST_HITS, LONG, Report
+from .harness import FAST_FAULTS, GIVEN_UP_S, LEAST_HITS, LONG, Report
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -32,8 +32,6 @@ EACH = 40 if LONG else 3
 SLOW = 200 if LONG else 20
 #: Requests with one key at once.
 SAME_KEY = 50 if LONG else 25
-#: How long uploads may take to be gone.
-GONE_WITHIN_S = 60.0
 #: How much the bridge may grow: a message for the gateway per sender, and what connections cost besides. The files are
 #: smaller than a message, so this finds leaks; that large ones are not kept in memory is tested with the bridge.
 GROWTH_MB = 60.0 + 0.262 * (SLOW + SAME_KEY + 7 * EACH)
@@ -221,9 +219,9 @@ async def _gone(what: str, left: Callable[[], Sequence[object]], report: Report)
     """Seconds until nothing is left."""
     began_s = time.monotonic()
     while found := left():
-        if time.monotonic() - began_s > GONE_WITHIN_S:
+        if time.monotonic() - began_s > GIVEN_UP_S:
             report.wrong.append(f"{len(found)} {what} stay: {', '.join(map(str, found[:3]))}")
-            return GONE_WITHIN_S
+            return GIVEN_UP_S
         await asyncio.sleep(0.5)
     return round(time.monotonic() - began_s, 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 def bridge_url(suite: RunningSuite) -> str:
     """Base URL of a bridge on a real suite with the bundled model."""
     return suite.rest
+
+
+@pytest.fixture
+def service(bridge_url: str) -> Iterator[httpx.Client]:
+    """The service without the page: a colleague's program."""
+    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture

@@ -16,18 +16,18 @@ NAMELESS = """[...document.querySelectorAll("button, a, input, select, svg[role=
     .filter((e) => !e.ariaLabel && !e.textContent.trim() && !e.labels?.length).map((e) => e.outerHTML)"""
 
 
-def _transcribed(bridge_url: str) -> str:
+def _transcribed(service: httpx.Client) -> str:
     audio = (RECORDINGS / "en-8s.flac").read_bytes()
-    answer = httpx.post(
-        f"{bridge_url}/v1/jobs", params={"language": "en", "wait": 60}, content=audio, trust_env=False, timeout=90
-    )
+    answer = service.post("/v1/jobs", params={"language": "en", "wait": 30}, content=audio)
     assert answer.json()["state"] == "completed"
     return str(answer.json()["id"])
 
 
-def test_an_operator_sees_what_is_there_and_has_a_job_done_again(browser: Browser, bridge_url: str) -> None:
+def test_an_operator_sees_what_is_there_and_has_a_job_done_again(
+    browser: Browser, bridge_url: str, service: httpx.Client
+) -> None:
     """Figures, charts, transcribers, jobs with a button each; nothing is asked of another host."""
-    job = _transcribed(bridge_url)
+    job = _transcribed(service)
     with opened(browser, "about:blank") as page:
         foreign: list[str] = []
         page.on("request", lambda request: None if request.url.startswith(bridge_url) else foreign.append(request.url))
@@ -45,7 +45,7 @@ def test_an_operator_sees_what_is_there_and_has_a_job_done_again(browser: Browse
             page.locator(f"#{name} > summary").click()
             expect(page.locator(f"#{name}")).to_contain_text(text)
         held = {"job_id": job, "reason": "case 8"}
-        httpx.put(f"{bridge_url}/v1/admin/holds", params=held, trust_env=False).raise_for_status()
+        service.put("/v1/admin/holds", params=held).raise_for_status()
         page.locator("#holds > summary").click()
         page.locator("#holds tr", has_text="case 8").get_by_role("button").click()
         expect(page.locator("#holds")).not_to_contain_text("case 8")
@@ -55,9 +55,9 @@ def test_an_operator_sees_what_is_there_and_has_a_job_done_again(browser: Browse
     assert foreign == []
 
 
-def test_it_speaks_korean_is_dark_and_fits_a_phone(browser: Browser, bridge_url: str) -> None:
+def test_it_speaks_korean_is_dark_and_fits_a_phone(browser: Browser, bridge_url: str, service: httpx.Client) -> None:
     """Both switches write the page anew and are remembered; nothing is wider than a phone's screen."""
-    _transcribed(bridge_url)
+    _transcribed(service)
     phone = {"viewport": {"width": 375, "height": 800}, "locale": "ko-KR", "color_scheme": "dark"}
     with opened(browser, f"{bridge_url}/admin", **phone) as page:
         expect(page.locator("h1")).to_have_text("관리")

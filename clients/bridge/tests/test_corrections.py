@@ -14,22 +14,15 @@ SHORT = (RECORDINGS / "en-8s.flac").read_bytes()
 
 
 @pytest.fixture
-def client(bridge_url: str) -> Iterator[httpx.Client]:
-    """An HTTP client."""
-    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def job(client: httpx.Client) -> Iterator[dict[str, Any]]:
+def job(service: httpx.Client) -> Iterator[dict[str, Any]]:
     """A finished job whose words have times."""
-    made = client.post("/v1/jobs?language=en&word_timestamps=true&wait=30", content=SHORT).json()
+    made = service.post("/v1/jobs?language=en&word_timestamps=true&wait=30", content=SHORT).json()
     assert made["state"] == "completed"
     yield made
-    client.delete(f"/v1/jobs/{made['id']}")
+    service.delete(f"/v1/jobs/{made['id']}")
 
 
-def test_a_correction_is_in_every_form_and_shown_to_all(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_a_correction_is_in_every_form_and_shown_to_all(service: httpx.Client, job: dict[str, Any]) -> None:
     """Text, name and split in text and subtitles; the job says its version and that it is kept; history and undo."""
     path = f"/v1/jobs/{job['id']}"
     segment = job["transcript"]["segments"][0]
@@ -37,42 +30,44 @@ def test_a_correction_is_in_every_form_and_shown_to_all(client: httpx.Client, jo
     change = {"segment": segment["id"], "words": words}
     assert (job["transcript_version"], job["transcript"]["version"]) == (0, 0)
     assert job["expires_at"]
-    done = client.patch(f"{path}/transcript", json={"expected_version": 0, "segments": [change], "names": {"0": "Kim"}})
+    done = service.patch(
+        f"{path}/transcript", json={"expected_version": 0, "segments": [change], "names": {"0": "Kim"}}
+    )
     assert done.status_code == 200
     told = {"version": 1, "segments": [{**change, "text": None, "joined": False, "speaker": ""}], "names": {"0": "Kim"}}
-    assert done.json() == told == client.get(f"{path}/corrections").json()
-    newest = client.get(f"{path}/transcript").json()
+    assert done.json() == told == service.get(f"{path}/corrections").json()
+    newest = service.get(f"{path}/transcript").json()
     assert newest["version"] == 1
     assert [one["text"].split()[0] for one in newest["segments"][:2]] == ["Quince,", "marmalade."]
     for form in ("txt", "srt", "vtt", "md"):
-        text = client.get(f"{path}/transcript.{form}").text
+        text = service.get(f"{path}/transcript.{form}").text
         assert "Quince," in text
         assert "Kim" in text
-        assert "Quince," not in client.get(f"{path}/transcript.{form}?version=0").text
-    assert client.get(f"{path}/transcript?version=0").json()["text"] == job["transcript"]["text"]
-    shown = client.get(path).json()
+        assert "Quince," not in service.get(f"{path}/transcript.{form}?version=0").text
+    assert service.get(f"{path}/transcript?version=0").json()["text"] == job["transcript"]["text"]
+    shown = service.get(path).json()
     assert (shown["transcript_version"], shown["expires_at"]) == (1, None)
-    assert client.patch(path, json={"kept": False}).json()["expires_at"]
-    undone = client.patch(f"{path}/transcript", json={"expected_version": 1, "restored_version": 0})
+    assert service.patch(path, json={"kept": False}).json()["expires_at"]
+    undone = service.patch(f"{path}/transcript", json={"expected_version": 1, "restored_version": 0})
     assert undone.json() == {"version": 2, "segments": [], "names": {}}
-    versions = client.get(f"{path}/versions").json()["versions"]
+    versions = service.get(f"{path}/versions").json()["versions"]
     assert [(one["version"], one["segments"], one["names"]) for one in versions] == [
         (2, [segment["id"]], ["0"]),
         (1, [segment["id"]], ["0"]),
     ]
-    assert [one["version"] for one in client.get(f"{path}/versions?before=2").json()["versions"]] == [1]
+    assert [one["version"] for one in service.get(f"{path}/versions?before=2").json()["versions"]] == [1]
 
 
-def test_nothing_is_overwritten_silently(client: httpx.Client, job: dict[str, Any]) -> None:
+def test_nothing_is_overwritten_silently(service: httpx.Client, job: dict[str, Any]) -> None:
     """A correction of what was corrected meanwhile is a conflict that says the newest version."""
     path = f"/v1/jobs/{job['id']}/transcript"
     change = {"expected_version": 0, "segments": [{"segment": 0, "text": "mine"}]}
-    assert client.patch(path, json=change).status_code == 200
+    assert service.patch(path, json=change).status_code == 200
     change["segments"] = [{"segment": 0, "text": "yours"}]
-    refused = client.patch(path, json=change, headers={"Accept-Language": "ko"})
+    refused = service.patch(path, json=change, headers={"Accept-Language": "ko"})
     assert (refused.status_code, refused.json()["code"], refused.json()["version"]) == (409, "VERSION_CONFLICT", 1)
     assert "버전" in refused.json()["detail"]
-    assert client.patch(path, json={"expected_version": 0, "names": {"0": "Lee"}}).json()["version"] == 2
+    assert service.patch(path, json={"expected_version": 0, "names": {"0": "Lee"}}).json()["version"] == 2
 
 
 @pytest.mark.parametrize(
@@ -86,16 +81,16 @@ def test_nothing_is_overwritten_silently(client: httpx.Client, job: dict[str, An
     ],
 )
 def test_wrong_corrections_name_their_field(
-    client: httpx.Client, job: dict[str, Any], body: dict[str, Any], status: int, code: str, field: str | None
+    service: httpx.Client, job: dict[str, Any], body: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
     """Without a version, of a segment that is not there, what is no number, both at once, too much."""
-    answer = client.patch(f"/v1/jobs/{job['id']}/transcript", json=body)
+    answer = service.patch(f"/v1/jobs/{job['id']}/transcript", json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     if field:
         assert answer.json()["field"] == field
 
 
-def test_a_job_that_is_not_there(client: httpx.Client) -> None:
+def test_a_job_that_is_not_there(service: httpx.Client) -> None:
     """All of its paths say so."""
     for method, path, body in (
         ("GET", "corrections", None),
@@ -103,5 +98,5 @@ def test_a_job_that_is_not_there(client: httpx.Client) -> None:
         ("PATCH", "transcript", {"expected_version": 0}),
         ("PATCH", "", {"kept": True}),
     ):
-        answer = client.request(method, f"/v1/jobs/none/{path}".rstrip("/"), json=body)
+        answer = service.request(method, f"/v1/jobs/none/{path}".rstrip("/"), json=body)
         assert (answer.status_code, answer.json()["code"]) == (404, "JOB_NOT_FOUND"), path

@@ -101,7 +101,7 @@ def test_whatever_is_sent_the_answer_is_as_described(bridge_url: str) -> None:
         def try_it(case: Any) -> None:
             nonlocal tried
             tried += 1
-            case.call_and_validate(base_url=bridge_url, checks=checks, timeout=20)
+            case.call_and_validate(base_url=bridge_url, checks=checks, timeout=60)
 
         try_it()
     assert tried > 100
@@ -110,7 +110,7 @@ def test_whatever_is_sent_the_answer_is_as_described(bridge_url: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/v1", "/v1/jobs/", "/v1/jobs/a/b", "/v1/jobs/a%2Fb", "/../etc/passwd", "/v1/jobs/%00"]
 )
-def test_paths_that_are_none(bridge_url: str, path: str) -> None:
+def test_paths_that_are_none(service: httpx.Client, path: str) -> None:
     """No crash, no redirect, whatever is asked for."""
-    answer = httpx.get(bridge_url + path, trust_env=False)
+    answer = service.get(path)
     assert answer.status_code in {200, 400, 404}

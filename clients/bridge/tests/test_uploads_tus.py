@@ -7,10 +7,8 @@ import base64
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import httpx
-import pytest
 from tusclient.client import TusClient
 
 from .helper import RECORDINGS
@@ -33,21 +31,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.fixture
-def client(bridge_url: str) -> Iterator[httpx.Client]:
-    """An HTTP client."""
-    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
-        yield client
-
-
-def opened(client: httpx.Client, length: int, **headers: str) -> str:
+def opened(service: httpx.Client, length: int, **headers: str) -> str:
     """Opens an upload and returns its path."""
-    answer = client.post("/v1/uploads", headers={**TUS, "Upload-Length": str(length), **headers})
+    answer = service.post("/v1/uploads", headers={**TUS, "Upload-Length": str(length), **headers})
     assert answer.status_code == 201, answer.text
     return answer.headers["Location"]
 
 
-def test_a_client_that_was_killed_resumes(bridge_url: str, client: httpx.Client) -> None:
+def test_a_client_that_was_killed_resumes(bridge_url: str, service: httpx.Client) -> None:
     """Kill -9 after three chunks: another process goes on where the first was, and the job has the whole file."""
     first = subprocess.run(
         [sys.executable, "-c", KILLED, bridge_url], input=SHORT, capture_output=True, timeout=60, check=False
@@ -57,20 +48,20 @@ def test_a_client_that_was_killed_resumes(bridge_url: str, client: httpx.Client)
     second = TusClient(f"{bridge_url}/v1/uploads").uploader(file_stream=io.BytesIO(SHORT), url=url, chunk_size=50_000)
     assert second.offset == 60_000
     second.upload()
-    answer = client.post("/v1/jobs?wait=30", json={"upload_id": url.rpartition("/")[2], "options": {"language": "en"}})
+    answer = service.post("/v1/jobs?wait=30", json={"upload_id": url.rpartition("/")[2], "options": {"language": "en"}})
     assert answer.status_code == 200
     job = answer.json()
     assert (job["state"], job["filename"]) == ("completed", "killed.flac")
     assert job["transcript"]["duration"] > 7
 
 
-def test_what_arrived_of_a_broken_chunk_stays(client: httpx.Client) -> None:
+def test_what_arrived_of_a_broken_chunk_stays(service: httpx.Client) -> None:
     """A PATCH of which only a part arrives: the rest goes on after it, not from its beginning."""
-    path = opened(client, len(SHORT))
+    path = opened(service, len(SHORT))
 
     async def broken() -> None:
-        _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
-        head = [f"PATCH {path} HTTP/1.1", f"Host: {client.base_url.host}", f"Content-Length: {len(SHORT)}"]
+        _, writer = await asyncio.open_connection(service.base_url.host, service.base_url.port)
+        head = [f"PATCH {path} HTTP/1.1", f"Host: {service.base_url.host}", f"Content-Length: {len(SHORT)}"]
         head += [f"{name}: {value}" for name, value in {**CHUNK, "Upload-Offset": "0"}.items()]
         writer.write("\r\n".join([*head, "", ""]).encode() + SHORT[:70_000])
         await writer.drain()
@@ -79,62 +70,62 @@ def test_what_arrived_of_a_broken_chunk_stays(client: httpx.Client) -> None:
 
     asyncio.run(broken())
     for _ in range(100):
-        offset = int(client.head(path, headers=TUS).headers["Upload-Offset"])
+        offset = int(service.head(path, headers=TUS).headers["Upload-Offset"])
         if offset:
             break
     assert offset == 70_000
-    answer = client.patch(path, content=SHORT[offset:], headers={**CHUNK, "Upload-Offset": str(offset)})
+    answer = service.patch(path, content=SHORT[offset:], headers={**CHUNK, "Upload-Offset": str(offset)})
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(len(SHORT)))
 
 
-def test_offsets_lengths_and_metadata(client: httpx.Client) -> None:
+def test_offsets_lengths_and_metadata(service: httpx.Client) -> None:
     """HEAD tells what tus wants; a wrong offset is 409, an unfinished upload no job, a finished one is sealed."""
     name = base64.b64encode("회의.flac".encode()).decode()
     path = opened(
-        client,
+        service,
         len(SHORT),
         **{"Upload-Metadata": f"filename {name},filetype {base64.b64encode(b'audio/flac').decode()}"},
     )
     upload_id = path.rpartition("/")[2]
-    answer = client.head(path, headers=TUS)
+    answer = service.head(path, headers=TUS)
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (200, "0")
     assert answer.headers["Upload-Length"] == str(len(SHORT))
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Upload-Expires"].endswith("GMT")
     assert answer.headers["Tus-Resumable"] == "1.0.0"
-    wrong = client.patch(path, content=b"x", headers={**CHUNK, "Upload-Offset": "5"})
+    wrong = service.patch(path, content=b"x", headers={**CHUNK, "Upload-Offset": "5"})
     assert (wrong.status_code, wrong.json()["code"]) == (409, "UPLOAD_OFFSET_MISMATCH")
     assert wrong.headers["Tus-Resumable"] == "1.0.0"
-    early = client.post("/v1/jobs", json={"upload_id": upload_id})
+    early = service.post("/v1/jobs", json={"upload_id": upload_id})
     assert (early.status_code, early.json()["code"]) == (409, "UPLOAD_INCOMPLETE")
-    assert client.patch(path, content=SHORT, headers={**CHUNK, "Upload-Offset": "0"}).status_code == 204
-    job = client.post("/v1/jobs", json={"upload_id": upload_id}).json()
+    assert service.patch(path, content=SHORT, headers={**CHUNK, "Upload-Offset": "0"}).status_code == 204
+    job = service.post("/v1/jobs", json={"upload_id": upload_id}).json()
     assert job["filename"] == "회의.flac"
-    more = client.patch(path, content=b"x", headers={**CHUNK, "Upload-Offset": str(len(SHORT))})
+    more = service.patch(path, content=b"x", headers={**CHUNK, "Upload-Offset": str(len(SHORT))})
     assert more.status_code == 400
-    assert client.delete(path, headers=TUS).status_code == 404, "a job uses it"
+    assert service.delete(path, headers=TUS).status_code == 404, "a job uses it"
 
 
-def test_creation_with_upload_and_termination(client: httpx.Client) -> None:
+def test_creation_with_upload_and_termination(service: httpx.Client) -> None:
     """The first bytes may come with the POST; a deleted upload is gone."""
-    answer = client.post("/v1/uploads", content=SHORT[:1000], headers={**CHUNK, "Upload-Length": str(len(SHORT))})
+    answer = service.post("/v1/uploads", content=SHORT[:1000], headers={**CHUNK, "Upload-Length": str(len(SHORT))})
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, "1000")
     path = answer.headers["Location"]
-    assert client.delete(path, headers=TUS).status_code == 204
-    assert client.head(path, headers=TUS).status_code == 404
+    assert service.delete(path, headers=TUS).status_code == 204
+    assert service.head(path, headers=TUS).status_code == 404
 
 
-def test_what_is_supported_and_what_is_refused(client: httpx.Client) -> None:
+def test_what_is_supported_and_what_is_refused(service: httpx.Client) -> None:
     """OPTIONS tells; other versions, lengths beyond the limit, files that say they are none are refused."""
-    told = client.options("/v1/uploads").headers
+    told = service.options("/v1/uploads").headers
     assert told["Tus-Version"] == "1.0.0"
     assert "termination" in told["Tus-Extension"]
     assert told["Tus-Max-Size"] == "100000000"
-    other = client.post("/v1/uploads", headers={"Tus-Resumable": "0.2.2", "Upload-Length": "10"})
+    other = service.post("/v1/uploads", headers={"Tus-Resumable": "0.2.2", "Upload-Length": "10"})
     assert (other.status_code, other.headers["Tus-Version"]) == (412, "1.0.0")
-    large = client.post("/v1/uploads", headers={**TUS, "Upload-Length": "100000001"})
+    large = service.post("/v1/uploads", headers={**TUS, "Upload-Length": "100000001"})
     assert (large.status_code, large.json()["code"]) == (413, "FILE_TOO_LARGE")
     for headers in ({}, {"Upload-Length": "-1"}, {"Upload-Length": "10", "Upload-Metadata": "filename %%%"}):
-        assert client.post("/v1/uploads", headers={**TUS, **headers}).status_code == 400
-    assert client.patch("/v1/uploads/none", content=b"x", headers={**CHUNK, "Upload-Offset": "0"}).status_code == 404
-    assert client.patch("/v1/uploads/none", content=b"x", headers={**TUS, "Upload-Offset": "0"}).status_code == 415
+        assert service.post("/v1/uploads", headers={**TUS, **headers}).status_code == 400
+    assert service.patch("/v1/uploads/none", content=b"x", headers={**CHUNK, "Upload-Offset": "0"}).status_code == 404
+    assert service.patch("/v1/uploads/none", content=b"x", headers={**TUS, "Upload-Offset": "0"}).status_code == 415

@@ -39,32 +39,25 @@ SHOWN: dict[str, Any] = {
 
 
 @pytest.fixture
-def client(bridge_url: str) -> Iterator[httpx.Client]:
-    """An HTTP client."""
-    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def vocabulary(client: httpx.Client) -> Iterator[dict[str, Any]]:
+def vocabulary(service: httpx.Client) -> Iterator[dict[str, Any]]:
     """A stored vocabulary. Its name is the test's own: tests of this module use one suite at the same time."""
     address = f"/v1/vocabularies/rest-{uuid.uuid4().hex[:8]}"
-    answer = client.put(address, json={"words": [" 세이잇", "b  c", "세이잇"], "prompt": "p"})
+    answer = service.put(address, json={"words": [" 세이잇", "b  c", "세이잇"], "prompt": "p"})
     assert answer.status_code == 200
     assert answer.json()["name"] == address.rpartition("/")[2]
     yield answer.json()
-    client.delete(address)
+    service.delete(address)
 
 
-def test_a_vocabulary_is_stored_shown_listed_and_deleted(client: httpx.Client, vocabulary: dict[str, Any]) -> None:
+def test_a_vocabulary_is_stored_shown_listed_and_deleted(service: httpx.Client, vocabulary: dict[str, Any]) -> None:
     """As it was stored, with its times; what is not there is a problem in the reader's language."""
     address = f"/v1/vocabularies/{vocabulary['name']}"
     assert (vocabulary["words"], vocabulary["prompt"]) == (["세이잇", "b c"], "p")
     assert vocabulary["created_at"] == vocabulary["updated_at"]
-    assert client.get(address).json() == vocabulary
-    assert vocabulary in client.get("/v1/vocabularies").json()["vocabularies"]
-    assert client.delete(address).status_code == 204
-    gone = client.get(address, headers={"Accept-Language": "ko"})
+    assert service.get(address).json() == vocabulary
+    assert vocabulary in service.get("/v1/vocabularies").json()["vocabularies"]
+    assert service.delete(address).status_code == 204
+    gone = service.get(address, headers={"Accept-Language": "ko"})
     assert (gone.status_code, gone.json()["code"]) == (404, "VOCABULARY_NOT_FOUND")
     assert "단어장" in gone.json()["detail"]
 
@@ -81,28 +74,28 @@ def test_a_vocabulary_is_stored_shown_listed_and_deleted(client: httpx.Client, v
         ("refused", b" " * 70_000, "BODY_TOO_LARGE"),
     ],
 )
-def test_what_is_no_vocabulary_is_refused(client: httpx.Client, name: str, body: bytes, code: str) -> None:
+def test_what_is_no_vocabulary_is_refused(service: httpx.Client, name: str, body: bytes, code: str) -> None:
     """By the bridge where the document is wrong, by the service where its words are."""
-    answer = client.put(f"/v1/vocabularies/{name}", content=body)
+    answer = service.put(f"/v1/vocabularies/{name}", content=body)
     assert answer.json()["code"] == code
-    assert client.get("/v1/vocabularies/refused").status_code == 404
+    assert service.get("/v1/vocabularies/refused").status_code == 404
 
 
-def test_options_are_the_same_in_a_query_a_form_and_json(client: httpx.Client, vocabulary: dict[str, Any]) -> None:
+def test_options_are_the_same_in_a_query_a_form_and_json(service: httpx.Client, vocabulary: dict[str, Any]) -> None:
     """Every option reaches the job, and is shown by it; the job's own words stay its own."""
     asked = {**ASKED, "vocabulary": vocabulary["name"]}
     shown = {**SHOWN, "vocabulary": vocabulary["name"]}
-    query = client.post("/v1/jobs", params=asked, content=SHORT, headers={"Content-Type": "audio/flac"})
-    form = client.post("/v1/jobs", data=asked, files={"file": ("a.flac", SHORT, "audio/flac")})
-    twice = client.post(
+    query = service.post("/v1/jobs", params=asked, content=SHORT, headers={"Content-Type": "audio/flac"})
+    form = service.post("/v1/jobs", data=asked, files={"file": ("a.flac", SHORT, "audio/flac")})
+    twice = service.post(
         "/v1/jobs", data={**asked, "languages": ["ko", "en"]}, files={"file": ("a.flac", SHORT, "audio/flac")}
     )
-    opened = client.post("/v1/uploads", headers={"Upload-Length": str(len(SHORT))}).headers["Location"]
-    client.patch(
+    opened = service.post("/v1/uploads", headers={"Upload-Length": str(len(SHORT))}).headers["Location"]
+    service.patch(
         opened, content=SHORT, headers={"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     )
     body = {"upload_id": opened.rpartition("/")[2], "options": shown}
-    uploaded = client.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    uploaded = service.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"})
     for answer in (query, form, twice, uploaded):
         assert answer.status_code == 202, answer.text
         options = answer.json()["options"]
@@ -127,19 +120,19 @@ def test_options_are_the_same_in_a_query_a_form_and_json(client: httpx.Client, v
         ({"callback_url": "https://example.com/"}, "INVALID_OPTION", "callback_url"),
     ],
 )
-def test_wrong_options_name_their_field(client: httpx.Client, wrong: dict[str, str], code: str, field: str) -> None:
+def test_wrong_options_name_their_field(service: httpx.Client, wrong: dict[str, str], code: str, field: str) -> None:
     """Outside their limits, garbage, or contradicting each other."""
-    answer = client.post("/v1/jobs", params=wrong, content=SHORT)
+    answer = service.post("/v1/jobs", params=wrong, content=SHORT)
     assert (answer.json()["code"], answer.json()["field"]) == (code, field)
 
 
-def test_a_transcript_is_written_as_asked_or_raw(client: httpx.Client) -> None:
+def test_a_transcript_is_written_as_asked_or_raw(service: httpx.Client) -> None:
     """`raw` leaves the job's wishes out; here they change nothing, and the forms are all there."""
-    job = client.post("/v1/jobs?language=en&formatting=true&wait=30", content=SHORT).json()
+    job = service.post("/v1/jobs?language=en&formatting=true&wait=30", content=SHORT).json()
     path = f"/v1/jobs/{job['id']}/transcript"
-    raw = client.get(path, params={"raw": True}).json()
+    raw = service.get(path, params={"raw": True}).json()
     assert [one["text"] for one in raw["segments"]] != [one["text"] for one in job["transcript"]["segments"]]
     assert raw["segments"][0]["channel"] == 0
     assert raw["segments"][0]["language_probability"] == 1.0
-    assert client.get(path, params={"format": "text"}).text == client.get(path, params={"format": "txt"}).text
-    assert client.get(path, params={"format": "timed.txt"}).text.startswith("[00:00:0")
+    assert service.get(path, params={"format": "text"}).text == service.get(path, params={"format": "txt"}).text
+    assert service.get(path, params={"format": "timed.txt"}).text.startswith("[00:00:0")

@@ -46,13 +46,6 @@ def words(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def service(bridge_url: str) -> Iterator[httpx.Client]:
-    """The service without the page: a colleague's program."""
-    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
 def job(page: Page, service: httpx.Client) -> Iterator[str]:
     """A job that the page shows; it is deleted, for it would be kept without end."""
     upload(page, "en-8s.flac")

@@ -80,7 +80,7 @@ def heard(page: Page) -> str:
     return shown_text(page)
 
 
-def test_text_appears_while_one_speaks_and_becomes_a_job(speaker: Page, bridge_url: str) -> None:
+def test_text_appears_while_one_speaks_and_becomes_a_job(speaker: Page, service: httpx.Client) -> None:
     """With the options on screen; a pause and another language change nothing of it; final text is read aloud."""
     speaker.get_by_text("More options").click()
     speaker.get_by_label("Mask swear words").check()
@@ -101,7 +101,7 @@ def test_text_appears_while_one_speaks_and_becomes_a_job(speaker: Page, bridge_u
     expect(bar).to_have_count(0)
     assert word_error_rate(label(SPOKEN)["text"], heard(speaker)) < 40
     expect(speaker.get_by_role("button", name="Play", exact=True)).to_be_enabled()  # its audio is there
-    job = httpx.get(f"{bridge_url}/v1/jobs/{speaker.url.rpartition('/')[2]}", trust_env=False).json()
+    job = service.get(f"/v1/jobs/{speaker.url.rpartition('/')[2]}").json()
     assert job["filename"].startswith("Dictation 20")
     assert (job["options"]["language"], job["options"]["mask_profanity"]) == ("en", True)
 
@@ -161,7 +161,7 @@ def test_where_the_browser_processes_no_audio_it_becomes_a_recording(speaker: Pa
     assert heard(speaker)
 
 
-def test_a_dictation_can_be_thrown_away(speaker: Page, bridge_url: str) -> None:
+def test_a_dictation_can_be_thrown_away(speaker: Page, service: httpx.Client) -> None:
     """Its job, too."""
     speaker.get_by_role("button", name="Dictate").click()
     speaker.wait_for_url("**/#/jobs/*")
@@ -169,4 +169,4 @@ def test_a_dictation_can_be_thrown_away(speaker: Page, bridge_url: str) -> None:
     speaker.get_by_role("button", name="Discard").click()
     with speaker.expect_response(lambda answer: answer.request.method == "DELETE"):
         speaker.get_by_role("dialog").get_by_role("button", name="Discard").click()
-    assert httpx.get(f"{bridge_url}/v1/jobs/{job}", trust_env=False).status_code == 404
+    assert service.get(f"/v1/jobs/{job}").status_code == 404

@@ -37,12 +37,12 @@ REFUSING = """() => {
 NOT_AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(range(256)) * 200
 
 
-def transcript(bridge_url: str, job: str, form: str) -> str:
+def transcript(service: httpx.Client, job: str, form: str) -> str:
     """What the service says."""
-    return httpx.get(f"{bridge_url}/v1/jobs/{job}/transcript", params={"format": form}, trust_env=False).text
+    return service.get(f"/v1/jobs/{job}/transcript", params={"format": form}).text
 
 
-def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, bridge_url: str, tmp_path: Path) -> None:
+def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, service: httpx.Client, tmp_path: Path) -> None:
     """Its words are there before it is done, and in the end they are those of the service."""
     (tmp_path / "once.wav").write_bytes(
         repeated("ko-150s", 1, gain=0.8)
@@ -50,12 +50,12 @@ def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, bridge_url
     page.set_input_files(".drop input[type=file]", str(tmp_path / "once.wav"))
     page.wait_for_function(GROWING)
     job = finished(page)
-    assert shown_text(page) == " ".join(transcript(bridge_url, job, "txt").split())
+    assert shown_text(page) == " ".join(transcript(service, job, "txt").split())
     assert word_error_rate(label("ko-150s")["text"], shown_text(page)) < 10
     expect(page.locator("#announcer")).to_contain_text("is complete")
 
 
-def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, bridge_url: str, tmp_path: Path) -> None:
+def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, service: httpx.Client, tmp_path: Path) -> None:
     """It goes in pieces and on where it was; after a reload the events go on behind the last one that was seen."""
     (tmp_path / "long.wav").write_bytes(repeated("ko-150s", 2, gain=0.7))
     offsets = cut_once(page, "**/v1/uploads/*", method="PATCH", nth=2)
@@ -69,14 +69,14 @@ def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, bridge_ur
     page.locator(".word").first.wait_for()
     job = finished(page)
     assert int(seen[0]) > 0
-    assert shown_text(page) == " ".join(transcript(bridge_url, job, "txt").split())
+    assert shown_text(page) == " ".join(transcript(service, job, "txt").split())
 
 
-def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> None:
+def test_what_few_need_is_behind_more_options(page: Page, service: httpx.Client) -> None:
     """Words to expect, a stored vocabulary and boxes become the job's options; the others stay the service's."""
     expect(page.get_by_label("Vocabulary")).to_be_hidden()  # there is none
-    vocabulary = f"{bridge_url}/v1/vocabularies/page-team"
-    assert httpx.put(vocabulary, json={"words": ["세이잇"]}, trust_env=False).status_code == 200
+    vocabulary = "/v1/vocabularies/page-team"
+    assert service.put(vocabulary, json={"words": ["세이잇"]}).status_code == 200
     page.reload()
     page.get_by_text("More options").click()
     page.get_by_label("Vocabulary").select_option("page-team")
@@ -85,18 +85,18 @@ def test_what_few_need_is_behind_more_options(page: Page, bridge_url: str) -> No
     page.get_by_label("A speaker on each channel").check()
     upload(page, "en-8s.flac")
     job = finished(page)
-    options = httpx.get(f"{bridge_url}/v1/jobs/{job}", trust_env=False).json()["options"]
+    options = service.get(f"/v1/jobs/{job}").json()["options"]
     said = [options[name] for name in ("hotwords", "vocabulary", "formatting", "channels", "mask_profanity", "task")]
     assert said == ["gRPC, 김민아", "page-team", True, "split", False, "transcribe"]
     page.get_by_role("link", name="SayIt").first.click()
     expect(page.get_by_label("Vocabulary")).to_have_value("page-team")
-    assert httpx.delete(vocabulary, trust_env=False).status_code == 204
+    assert service.delete(vocabulary).status_code == 204
     page.reload()
     expect(page.get_by_label("Names and terms to expect")).to_be_visible()
     expect(page.get_by_label("Vocabulary")).to_be_hidden()
 
 
-def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bridge_url: str) -> None:
+def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, service: httpx.Client) -> None:
     """Corrections are in every form, stay after a reload, and can be undone."""
     upload(page, "en-8s.flac")
     job = finished(page)
@@ -109,15 +109,15 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
         return Path(loading.value.path()).read_text()
 
     for form in ("txt", "md", "srt", "vtt", "ass", "ttml"):
-        assert download(form) == transcript(bridge_url, job, form)
-    assert json.loads(download("json")) == json.loads(transcript(bridge_url, job, "json"))
+        assert download(form) == transcript(service, job, form)
+    assert json.loads(download("json")) == json.loads(transcript(service, job, "json"))
 
     for form in ("docx", "pdf"):
         page.get_by_role("button", name="Download").click()
         with page.expect_download() as loading:
             page.get_by_role("menuitem", name=f".{form}").click()
         assert loading.value.suggested_filename == f"en-8s.{form}"
-        served = httpx.get(f"{bridge_url}/v1/jobs/{job}/transcript.{form}").content
+        served = service.get(f"/v1/jobs/{job}/transcript.{form}").content
         assert Path(loading.value.path()).read_bytes() == served
 
     before = page.locator(".word").nth(1).text_content()
@@ -138,7 +138,7 @@ def test_downloads_equal_the_service_s_until_a_word_is_corrected(page: Page, bri
     assert written["segments"][0]["words"][1]["probability"] > 0
     page.get_by_role("button", name="Undo all").click()
     assert page.locator(".word").nth(1).text_content() == before
-    assert download("txt") == transcript(bridge_url, job, "txt")
+    assert download("txt") == transcript(service, job, "txt")
 
 
 def test_search_counts_and_walks_through_the_matches(page: Page) -> None:
@@ -187,7 +187,7 @@ def test_the_language_and_the_theme_can_be_chosen_and_stay(page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(20, 20, 19)"
 
 
-def test_a_job_can_be_deleted_and_leaves_nothing(page: Page, bridge_url: str) -> None:
+def test_a_job_can_be_deleted_and_leaves_nothing(page: Page, service: httpx.Client) -> None:
     """After a question; from the list, the service and the browser."""
     upload(page, "ko-8s.flac")
     job = finished(page)
@@ -197,7 +197,7 @@ def test_a_job_can_be_deleted_and_leaves_nothing(page: Page, bridge_url: str) ->
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.wait_for_url(re.compile(r"/#/$"))
     expect(page.locator(f'a[href="#/jobs/{job}"]')).to_have_count(0)
-    assert httpx.get(f"{bridge_url}/v1/jobs/{job}", trust_env=False).status_code == 404
+    assert service.get(f"/v1/jobs/{job}").status_code == 404
     assert page.evaluate(KEPT_AUDIO, job) is None
 
 

@@ -14,7 +14,9 @@ ENTER = "\ue007"
 F2 = "\ue032"
 
 
-def test_text_corrections_and_recordings_survive_reloads(bridge_url: str, tmp_path: Path) -> None:
+def test_text_corrections_and_recordings_survive_reloads(
+    bridge_url: str, service: httpx.Client, tmp_path: Path
+) -> None:
     """A file's text grows, and goes on after a reload; a corrected word and an unsent recording are there after one."""
     (tmp_path / "once.wav").write_bytes(repeated("ko-150s", 1, gain=0.6))  # which no cache knows
     with running_firefox(tmp_path / "profile") as tab:
@@ -29,7 +31,7 @@ def test_text_corrections_and_recordings_survive_reloads(bridge_url: str, tmp_pa
         tab.evaluate("document.querySelector('.word').focus()")
         tab.press(F2, *"Quince", ENTER)
         tab.until("document.querySelector('.text-saved').textContent.includes('saved on the server')")
-        text = httpx.get(f"{bridge_url}/v1/jobs/{job}/transcript.txt", trust_env=False).text
+        text = service.get(f"/v1/jobs/{job}/transcript.txt").text
         assert text.split()[0] == "Quince"
         tab.click(".word:nth-of-type(3)")
         tab.until("document.querySelector('audio').currentTime > 0.5 && document.querySelector('.word.playing')")
@@ -44,4 +46,4 @@ def test_text_corrections_and_recordings_survive_reloads(bridge_url: str, tmp_pa
         tab.until("document.querySelector('#job-title').textContent.startsWith('Recording 20')")
         tab.until("document.querySelector('.job-progress').hidden")  # it hums, so there may be nothing to read
         assert tab.evaluate("document.querySelector('.job-problem').hidden")
-    httpx.delete(f"{bridge_url}/v1/jobs/{job}", trust_env=False)
+    service.delete(f"/v1/jobs/{job}")

@@ -19,13 +19,6 @@ from .played import job_document
 
 
 @pytest.fixture
-def service(bridge_url: str) -> Iterator[httpx.Client]:
-    """The service without the page: its jobs are deleted afterwards."""
-    with httpx.Client(base_url=bridge_url, timeout=60.0, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
 def jobs(service: httpx.Client) -> Iterator[list[str]]:
     """Three finished jobs: two of one name, one with a label of a program's."""
     made = []

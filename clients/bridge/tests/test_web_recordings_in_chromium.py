@@ -42,7 +42,7 @@ def record(page: Page, until: str = "0:02") -> None:
     expect(page.locator(".record-time")).to_have_text(until)
 
 
-def test_a_dropped_file_is_one_job_with_the_options_on_screen(page: Page, bridge_url: str) -> None:
+def test_a_dropped_file_is_one_job_with_the_options_on_screen(page: Page, service: httpx.Client) -> None:
     """Wherever it is dropped; the options stay for the next file, also on a job's view and after a reload."""
     page.get_by_text("More options").click()
     page.get_by_label("Numbers as digits").check()
@@ -56,7 +56,7 @@ def test_a_dropped_file_is_one_job_with_the_options_on_screen(page: Page, bridge
     second = finished(page)
     assert [re.findall(r"filename=([\w-]+)", each.url) for each in jobs] == [["en-8s"], ["ko-8s"]]
     for job in (first, second):
-        assert httpx.get(f"{bridge_url}/v1/jobs/{job}", trust_env=False).json()["options"]["formatting"] is True
+        assert service.get(f"/v1/jobs/{job}").json()["options"]["formatting"] is True
 
 
 def test_the_recordings_in_a_dropped_folder_are_sent(page: Page, tmp_path: Path) -> None:

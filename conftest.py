@@ -6,6 +6,7 @@ How tests are run: what may be skipped in CI, how many workers there are, and wh
 from __future__ import annotations
 
 import fcntl
+import gc
 import itertools
 import os
 import signal
@@ -118,6 +119,15 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     """One worker reads the tests first, the others then find them compiled: in a clean clone that is half the work."""
     if not hasattr(session.config, "workerinput"):
         return (yield)
+    gc.disable()  # nothing that is read is garbage, here and afterwards
+    try:
+        return (yield from _one_first(session))
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _one_first(session: pytest.Session) -> Generator[None, object, object]:
     folder = os.open(session.config.rootpath, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,11 +6,13 @@ there, wrong settings, an address in use); 1 for a defect.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
 from contextlib import suppress
 from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 #: Exit status of a process that was asked for something impossible.
@@ -36,10 +38,23 @@ def start(service: str, settings: str) -> NoReturn:
             sys.exit(0)
         os.umask(0o077)  # what it writes is its user's alone: audio, text, secrets
         _allow_files()
-        import_module(f"sayit.{service}.program").run()
+        _loaded(service).run()
     except ImportError as error:
         _end(f"this needs sayit[{service}]: {lacking(error)}")
     sys.exit(0)
+
+
+def _loaded(service: str) -> ModuleType:
+    """Imports what runs the service. What is loaded stays until the end, so no collection of garbage looks at it.
+
+    Not while it is loaded, which saves a tenth of a start, nor later.
+    """
+    gc.disable()
+    try:
+        return import_module(f"sayit.{service}.program")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _allow_files() -> None:

@@ -10,6 +10,7 @@ import gc
 import os
 import resource
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
@@ -17,16 +18,19 @@ from typing import NoReturn
 
 #: Exit status of a process that was asked for something impossible.
 EXIT_USAGE = 2
+#: What structlog would draw with on a terminal; it takes 10 MB and a tenth of a second.
+_UNUSED = ("rich",)
 #: More are never needed, and an unlimited number makes some libraries' tables large.
 _MOST_FILES = 65_536
 
 
-def start(service: str, settings: str) -> NoReturn:
+def start(service: str, settings: str, unused: Collection[str] = ()) -> NoReturn:
     """Looks at the arguments, and runs `sayit.SERVICE.program`.
 
     Args:
         service: "gateway", "scheduler", "transcriber" or "bridge"; also the extra that installs what it needs.
         settings: the class of its settings.
+        unused: packages that libraries load and that this service has no use for. They are taken for empty ones.
     """
     arguments = sys.argv[1:]
     asked = arguments[:1] in (["-h"], ["--help"])
@@ -38,6 +42,8 @@ def start(service: str, settings: str) -> NoReturn:
             sys.exit(0)
         os.umask(0o077)  # what it writes is its user's alone: audio, text, secrets
         _allow_files()
+        for package in (*_UNUSED, *unused):
+            sys.modules.setdefault(package, ModuleType(package))
         _loaded(service).run()
     except ImportError as error:
         _end(f"this needs sayit[{service}]: {lacking(error)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -31,7 +32,6 @@ from sayit.gateway.auth.certificates import Certificates
 from sayit.gateway.auth.keys import KeyRing
 from sayit.gateway.auth.signatures import SignedCalls
 from sayit.gateway.auth.stored_keys import StoredKeys
-from sayit.gateway.auth.tokens import Tokens
 from sayit.gateway.limits.nonces import Nonces
 from sayit.gateway.limits.requests import RequestLimits
 from sayit.gateway.limits.slots import Slots
@@ -48,6 +48,9 @@ from sayit.v1 import (
     vocabulary_service_pb2_grpc,
 )
 from sayit.v1 import key_service_pb2_grpc as public_key_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from sayit.gateway.auth.tokens import Tokens
 
 #: Calls of one connection at once beside uploads, watchers and live sessions; further ones wait.
 _OTHER_CALLS = 250
@@ -128,7 +131,7 @@ class _Parts:
         secrets = secrets_of(settings.signing_secrets)
         self.nonces = Nonces(settings.redis_url.get_secret_value() if secrets else "", settings.redis_prefix)
         signed = SignedCalls(secrets, stored, self.nonces.use)
-        self.callers = Callers(key_file, stored, signed, Tokens(settings) if settings.jwt_issuer else None)
+        self.callers = Callers(key_file, stored, signed, _tokens_of(settings))
         self.requests = RequestLimits(settings)
         self.event_relay = EventRelay(channel, resume_s=settings.resume_s)
         self._addresses, self._certificates = AddressRules(settings), Certificates(settings)
@@ -185,6 +188,15 @@ class _Parts:
             },
             settings=self._now,
         )
+
+
+def _tokens_of(settings: GatewaySettings) -> Tokens | None:
+    if not settings.jwt_issuer:
+        return None
+    # Imported here: what checks them takes 10 MB, and most installations have none.
+    from sayit.gateway.auth.tokens import Tokens  # noqa: PLC0415
+
+    return Tokens(settings)
 
 
 def _connection_limits(settings: GatewaySettings) -> ConnectionLimits:

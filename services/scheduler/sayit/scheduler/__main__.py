@@ -5,4 +5,5 @@ from __future__ import annotations
 from sayit.chassis import entry
 
 if __name__ == "__main__":
-    entry.start("scheduler", "SchedulerSettings")
+    # redis has a use for tokens, which need all of cryptography.
+    entry.start("scheduler", "SchedulerSettings", unused=("jwt",))

@@ -8,4 +8,5 @@ from sayit.transcriber.allocator import keep_memory
 if __name__ == "__main__":
     # Before anything else is imported: libraries start threads on the way, and the first thread settles the arenas.
     keep_memory()
-    entry.start("transcriber", "TranscriberSettings")
+    # redis has a use for tokens, which need all of cryptography.
+    entry.start("transcriber", "TranscriberSettings", unused=("jwt",))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from sayit.chassis import telemetry
 from sayit.chassis.api_keys import parts_of
 from sayit.chassis.principal import LOCAL, Principal
-from sayit.gateway.auth.identity import Identity
+from sayit.gateway.auth.identity import TOKEN_ID, Identity, is_token
 from sayit.gateway.auth.keys import FileKey, KeyRing
 from sayit.gateway.auth.signatures import Metadata, SignedCalls
 from sayit.gateway.auth.stored_keys import StoredKeys
-from sayit.gateway.auth.tokens import TOKEN_ID, Tokens, is_token
 from sayit.gateway.settings import networks_of
 from sayit.speech.api_keys import ApiKey
 from sayit.speech.errors import SayItError
 from sayit.speech.request_signatures import SigningKey, refused
+
+if TYPE_CHECKING:
+    from sayit.gateway.auth.tokens import Tokens
 
 
 class Callers:

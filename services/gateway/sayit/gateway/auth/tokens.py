@@ -16,14 +16,12 @@ import jwt
 from sayit.chassis import telemetry
 from sayit.chassis.principal import Principal
 from sayit.chassis.start import StartError
-from sayit.gateway.auth.identity import Identity
+from sayit.gateway.auth.identity import TOKEN_ID, Identity
 from sayit.gateway.auth.jwks import Jwks
 from sayit.gateway.settings import GatewaySettings, listed, scopes_of
 from sayit.speech.api_keys import checked_tenant
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
 
-#: How the ids of callers with a token begin.
-TOKEN_ID = "jwt:"  # noqa: S105 - no secret
 #: Longest subject that is a part of an id as it is; and longest token, in characters.
 _SUBJECT_CHARS, _TOKEN_CHARS = 60, 8_192
 #: How far the clocks of provider and gateway may be apart, in seconds.
@@ -108,11 +106,6 @@ class Tokens:
         given = _claim(claims, self._scopes_claim)
         words = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
         return frozenset(self._scopes[one] for one in words if isinstance(one, str) and one in self._scopes)
-
-
-def is_token(credential: str) -> bool:
-    """Whether this may be a token: three parts between dots, which no key has."""
-    return credential.count(".") == 2
 
 
 def _claim(claims: dict[str, Any], name: str) -> Any:

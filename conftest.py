@@ -102,8 +102,8 @@ def _without_unexpected_skip(report: _AnyReport) -> _AnyReport:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More workers than cores: tests wait for processes, leases and one another for most of their time."""
-    return (os.cpu_count() or 1) + 3
+    """One more than cores, for tests wait, too. With more, services miss leases of theirs, and do their work twice."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

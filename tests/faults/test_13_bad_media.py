@@ -42,7 +42,7 @@ SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "13"))
 #: Mutations through the real pool, a child each.
 POOLED = 200 if LONG else 15
 #: Mutations through batch children, and how many of these decode side by side.
-BATCHED = 10_000 if LONG else 300
+BATCHED = 10_000 if LONG else 150
 CHILDREN = 2
 #: Of the corpus, each so many-th file goes through the real pool; all go through a batch child.
 POOLED_STEP = 1 if LONG else 12

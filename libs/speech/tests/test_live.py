@@ -59,7 +59,7 @@ _events = (
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(_options, _events)
 def test_live_values_round_trip(options, event):
     """A session's options and each of its events come back as they were."""

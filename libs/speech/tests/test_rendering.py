@@ -184,7 +184,7 @@ def test_timed_text():
     )
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(values.transcripts)
 def test_any_transcript_renders_to_legal_files(value):
     """Whatever the segments are: cues ascend without overlap and last, tables keep their columns, JSON parses."""

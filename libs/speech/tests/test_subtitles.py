@@ -158,7 +158,7 @@ def test_each_word_is_underlined_while_it_is_said():
     }
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(talks())
 def test_cues_can_be_read(transcript):
     """Two lines at most, 42 cells of Latin or 16 squares of Hangul each; seven seconds at most; apart; in order."""
@@ -180,7 +180,7 @@ def test_cues_can_be_read(transcript):
         )
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(talks())
 def test_no_word_is_lost_or_doubled(transcript):
     """All words of each channel in order, near where they were said: cutting moves no word by more than a breath."""
@@ -192,7 +192,7 @@ def test_no_word_is_lost_or_doubled(transcript):
     assert cues[0][0] == pytest.approx(transcript.segments[0].start_s, abs=0.001)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(values.transcripts)
 def test_any_transcript_gives_files_that_are_read(transcript):
     """Whatever was heard, whenever, by whom: the parsers read what was written, in ascending order."""

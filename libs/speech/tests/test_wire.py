@@ -61,7 +61,7 @@ def test_job_round_trips(value):
     assert wire.job_from_proto(wire.job_to_proto(value)) == value
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(values.events)
 def test_event_round_trips(value):
     """Every kind of event comes back as it was."""

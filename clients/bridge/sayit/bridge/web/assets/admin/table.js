@@ -13,14 +13,20 @@ export function table(name, head, rows) {
   const figures = head.map((title) => title.startsWith("#"));
   return h(
     "div",
-    { class: "table", tabindex: "0", role: "region", "aria-label": name },
+    { class: "table", tabindex: "0", role: "group", "aria-label": name },
     h(
       "table",
       null,
       h(
         "thead",
         null,
-        h("tr", null, ...head.map((title, index) => h("th", { scope: "col", class: figures[index] && "figure-cell" }, title.replace(/^#/, "")))),
+        h(
+          "tr",
+          null,
+          ...head.map((title, index) =>
+            title ? h("th", { scope: "col", class: figures[index] && "figure-cell" }, title.replace(/^#/, "")) : h("td", null),
+          ),
+        ),
       ),
       h(
         "tbody",

@@ -53,7 +53,7 @@ up: setup ## start the suite and keep it running
 # There are no second tries: a test that fails now and then has found something. Compiled modules are kept even where
 # PYTHONDONTWRITEBYTECODE asks for the opposite: hundreds of processes are started here, and each would compile anew.
 test faults: export PYTHONDONTWRITEBYTECODE :=
-test: setup ## pass all tests, with coverage (10 to 25 minutes on two cores)
+test: setup ## pass all tests, with coverage (10 to 30 minutes on two cores)
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=90

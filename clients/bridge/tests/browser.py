@@ -20,7 +20,7 @@ _ARGUMENTS = (
     "--disable-sync", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required",
 )  # fmt: skip
 #: Machines that run many suites at once are slow.
-_PATIENCE_MS = 60_000
+_PATIENCE_MS = 120_000
 
 
 def chromium() -> str | None:

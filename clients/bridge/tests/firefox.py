@@ -28,7 +28,7 @@ _PREFERENCES = {
     "datareporting.policy.dataSubmissionEnabled": False,
     "app.update.enabled": False,
 }
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _ASKED = "browsingContext.userPromptOpened"
 _LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 #: Resolves once the expression is true; what it throws is what is not there yet.

@@ -18,8 +18,12 @@ export async function streamed(path) {
   if (!workers) return "";
   try {
     await workers.register(WORKER, { scope: "/" });
-    await workers.ready;
-    if (!workers.controller) await new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
+    const { active } = await workers.ready;
+    if (!workers.controller) {
+      const controlled = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
+      active?.postMessage("claim"); // a page that was reloaded past its caches has no worker until it is asked for
+      await controlled;
+    }
     return path;
   } catch {
     return ""; // a browser that allows none, as in some private windows

@@ -73,6 +73,14 @@ async def test_principal_reaches_the_handler(shape: str) -> None:
         assert "anna" in str((await _answers(SHAPES[shape](s, "fine")))[0])
 
 
+async def test_a_refused_stream_keeps_its_reason() -> None:
+    """Also where the caller is still sending: asyncio's stubs lose the status of a call whose own write fails."""
+    requests = [CreateJobRequest(config=JobConfig(filename="missing")), *[CreateJobRequest(audio=bytes(1 << 20))] * 7]
+    async with called() as s:
+        errors = [await failure(s.jobs.CreateJob(stream(*requests))) for _ in range(40)]
+    assert {error_of_call(error).kind for error in errors} == {ErrorKind.JOB_NOT_FOUND}
+
+
 @every_shape
 async def test_error_arrives_with_details(shape: str) -> None:
     """A SayItError becomes its gRPC code with google.rpc details in both languages, and comes back as itself."""

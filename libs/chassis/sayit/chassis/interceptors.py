@@ -32,6 +32,11 @@ _LONGEST_NAME = 200
 #: How long the status of a call may take whose caller does not read; it arrives when they do.
 _STATUS_S = 1.0
 
+#: What a caller is still sending when a call of theirs fails is read for so long, up to so much, until they pause.
+_READING_ON_S = 0.5
+_READING_ON_BYTES = 8 << 20
+_PAUSE_S = 0.05
+
 #: Services that a supervisor or a tool asks: open without a key, and quiet in the log.
 OPEN_SERVICES = ("/grpc.health.", "/grpc.reflection.")
 
@@ -116,6 +121,7 @@ class _Call:
         self._traceparent = traceparent
         self._task: asyncio.Task[Any] | None = None
         self._cut_off: SayItError | None = None
+        self._requests_stream = False
         self._started = time.monotonic()
         self._bytes_in = self._bytes_out = self._messages_in = self._messages_out = 0
 
@@ -127,6 +133,7 @@ class _Call:
 
     def wrap(self, handler: Handler, registry: set[_Call], slow_reader_s: float) -> Handler:
         """The same handler with everything of this module around it; the call is in the registry while it runs."""
+        self._requests_stream = bool(handler.request_streaming)
         read, write = self._counting(handler.request_deserializer, handler.response_serializer)
         return rebuilt(
             handler, lambda behavior: self._around(behavior, registry), read, write, slow_reader_s=slow_reader_s
@@ -189,12 +196,26 @@ class _Call:
         telemetry.bind(error=known.code, **({"cause": known.cause} if known.cause else {}))
         code = KIND_TO_GRPC[known.kind]
         status = status_of(known, request_id=_trace_id(span) if known.kind is ErrorKind.INTERNAL else "")
+        if self._requests_stream and self.principal is not None and self._cut_off is None:
+            await self._read_on(context)
         with suppress(
             grpc.aio.AbortError, TimeoutError
         ):  # the first: how gRPC leaves a handler; nothing is left to run
             async with asyncio.timeout(_STATUS_S if isinstance(error, SlowReaderError) else None):
                 await context.abort(code, status.message, ((STATUS_DETAILS_KEY, status.SerializeToString()),))
         return code.name
+
+    async def _read_on(self, context: Any) -> None:
+        """Reads what the caller is sending: asyncio's stubs lose the status where their own write fails (grpc#36066).
+
+        Little, and for callers with a key alone: what is sent to a call that has failed is of no other use.
+        """
+        most = self._bytes_in + _READING_ON_BYTES
+        with suppress(Exception):  # whatever they send: the call has failed already
+            async with asyncio.timeout(_READING_ON_S):
+                while self._bytes_in < most:
+                    if await asyncio.wait_for(context.read(), _PAUSE_S) is grpc.aio.EOF:
+                        return
 
     def _known(self, error: Exception) -> SayItError:
         """What the caller may know of an exception; what it may not goes into the log."""

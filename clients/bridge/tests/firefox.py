@@ -67,7 +67,11 @@ class Tab:
 
     def until(self, expression: str) -> None:
         """Waits until an expression is true."""
-        self.evaluate(_UNTIL.format(expression=expression))
+        try:
+            self.evaluate(_UNTIL.format(expression=expression))
+        except TimeoutError:
+            shown = self.evaluate("document.body.innerText")
+            raise AssertionError(f"never true: {expression}; the page shows: {shown}") from None
 
     def choose(self, selector: str, *files: Path) -> None:
         """Chooses files in a field."""

@@ -14,18 +14,23 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-# The lists in requirements/ are complete and are installed as they are: pip resolves nothing, builds nothing and looks for
-# nothing newer, so what others publish cannot change what is set up. `pip check` then says whether the list is consistent.
+# The lists in requirements/ are complete and are installed as they are: nothing is resolved, built or looked for in a newer
+# version, so what others publish cannot change what is set up. `pip check` then says whether the list is consistent.
+# pip fetches uv, which is pinned as all else is, and uv the rest: an old pip takes minutes to compare 190 index pages with
+# what runs here. Where uv does not run or reaches nothing (pip alone may know an index), pip installs the same list.
 PIP := -m pip
 PIP_INSTALL = $(PIP) install -qq --no-deps
-PINNED := --require-hashes --only-binary :all: -r
+PINNED := --no-deps --require-hashes --only-binary :all: -r
+UV_SOURCES = $(if $(PIP_NO_INDEX),--no-index) $(PIP_INDEX_URL:%=--default-index %) $(addprefix --find-links ,$(PIP_FIND_LINKS))
 
 define venv
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
 	@echo "Setting up $(1) with $$($(PYTHON) --version), once; this takes a minute or two ..."
 	@$(PYTHON) -m venv --clear $(1)
-	@$(1)/bin/python $(PIP_INSTALL) $(PINNED) $(2)
+	@{ $(1)/bin/python $(PIP_INSTALL) $(PINNED) requirements/installer.txt \
+		&& $(1)/bin/uv pip install -q --compile-bytecode --python $(1)/bin/python $(UV_SOURCES) $(PINNED) $(2); } \
+		|| { echo "uv could not install it; pip does, which takes minutes ..."; $(1)/bin/python $(PIP_INSTALL) $(PINNED) $(2); }
 endef
 
 $(VENV)/.ready: requirements/development.txt pyproject.toml clients/python/pyproject.toml clients/eval/pyproject.toml
@@ -52,10 +57,12 @@ up: setup ## start the suite and keep it running
 
 # There are no second tries: a test that fails now and then has found something. Compiled modules are kept even where
 # PYTHONDONTWRITEBYTECODE asks for the opposite: hundreds of processes are started here, and each would compile anew.
+# From Python 3.12 on coverage costs next to nothing (sys.monitoring), before it a third of what tests do in their own process.
 test faults: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## pass all tests, with coverage (10 to 30 minutes on two cores)
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
+	@COVERAGE_CORE=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
+		$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=90
 
 # Seeds and counts are printed; the long version's are also written down.
@@ -140,7 +147,7 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 
 pins: ## renew all pins: packages for every platform, with hashes, and the digest of the base image (needs uv and docker)
 	@$(COMPILE) pyproject.toml --all-extras -o requirements/development.txt
-	@for list in generation floor generators; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
+	@for list in installer generation floor generators; do $(COMPILE) requirements/$$list.in -o requirements/$$list.txt || exit 1; done
 	@$(COMPILE) -c requirements/development.txt requirements/deployment.in -o requirements/deployment.txt
 	@digest=$$(docker buildx imagetools inspect python:3.11-slim-bookworm --format '{{json .Manifest.Digest}}' | tr -d '"') \
 		&& test -n "$$digest" && sed -i.old -E "s/@sha256:[0-9a-f]{64}/@$$digest/" deploy/Dockerfile && rm deploy/Dockerfile.old

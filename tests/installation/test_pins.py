@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -125,13 +126,14 @@ def pips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [downloaded(Path(__file__).with_name(f"pip-{age}.txt"), folder / age)[0] for age in ("old", "new")]
 
 
-def set_up(folder: Path, index: Path, pip: str) -> dict[str, str]:
+def set_up(folder: Path, index: Path, pip: str = "-m pip", *, by_uv: bool = False) -> dict[str, str]:
     """Runs the README's set-up against `index` alone; returns the versions that it installed."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE", "MFLAGS"))}
     clean |= {"PIP_NO_INDEX": "1", "PIP_NO_COMPILE": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
     command = ["make", "-C", str(folder), "setup", f"PYTHON={sys.executable}", f"PIP={pip}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert ("uv could not install it" in done.stdout) != by_uv, done.stdout + done.stderr
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "--python", folder / ".venv" / "bin" / "python", "list", "--format", "json"],
         capture_output=True,
@@ -147,7 +149,7 @@ def test_newer_versions_of_everything_change_nothing(
 ) -> None:
     """`make setup` installs the pins and nothing else where the index has a newer version of each, with any pip.
 
-    The oldest pip that a supported Python brings, which is this Python's own from 3.12 on, and a new one.
+    The oldest pip that a supported Python brings, which is this Python's own from 3.12 on, and a new one; uv is not there.
     """
     if which == "old" and sys.version_info >= (3, 12):
         pip = "-m pip"
@@ -155,11 +157,24 @@ def test_newer_versions_of_everything_change_nothing(
         paths: list[Path] = request.getfixturevalue("pips")
         pip = f"{paths[which == 'new']}/pip"
     folder, requirements = index
-    installed = set_up(project(tmp_path, requirements), folder, pip)
+    assert_pinned(set_up(project(tmp_path, requirements), folder, pip), requirements)
+
+
+def test_uv_installs_the_same(index: tuple[Path, str], tmp_path: Path) -> None:
+    """As pip does, which installs it first."""
+    folder, requirements = index
+    copy = project(tmp_path, requirements)
+    installer = shutil.copy(ROOT / "requirements" / "installer.txt", copy / "requirements")
+    downloaded(Path(installer), folder)
+    assert_pinned(set_up(copy, folder, by_uv=True), requirements)
+
+
+def assert_pinned(installed: dict[str, str], requirements: str) -> None:
+    """The environment holds what the list says in its versions, our distributions, and what installs."""
     ours = {"sayit", "sayit-client", "sayit-eval"}
     expected = applying(requirements)
     assert {name: version for name, version in installed.items() if name in expected} == expected
-    assert set(installed) - set(expected) - ours <= {"pip", "setuptools"}
+    assert set(installed) - set(expected) - ours <= {"pip", "setuptools", "uv"}
     assert ours <= set(installed)
 
 

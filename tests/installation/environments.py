@@ -42,9 +42,11 @@ class Environment:
         )
 
     def pip(self, *arguments: str | Path) -> str:
-        """Runs pip on the environment and returns what it says."""
-        command = [sys.executable, "-m", "pip", "--python", self.python, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        """Runs uv's pip, or pip where the set-up could not fetch uv, on the environment; returns what it says."""
+        tool = ("uv", "pip") if importlib.util.find_spec("uv") else ("pip",)
+        environment = os.environ | {"UV_PYTHON": str(self.python), "PIP_PYTHON": str(self.python)}
+        command = [sys.executable, "-m", *tool, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

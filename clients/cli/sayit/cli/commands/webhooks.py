@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,13 +39,18 @@ def _settings(data: Path | None = None) -> SchedulerSettings:
     return settings
 
 
-def _store(settings: SchedulerSettings) -> WebhookStore:
+@asynccontextmanager
+async def _store(settings: SchedulerSettings) -> AsyncIterator[WebhookStore]:
     from sayit.scheduler.db.engine import database_at
     from sayit.scheduler.db.transactions import Rules
     from sayit.scheduler.db.webhooks import WebhookStore
     from sayit.scheduler.dispatch.order import choose
 
-    return WebhookStore(database_at(settings.database()), Rules(result_ttl_s=0.0, choose=choose))
+    database = database_at(settings.database())
+    try:
+        yield WebhookStore(database, Rules(result_ttl_s=0.0, choose=choose))
+    finally:
+        await database.close()
 
 
 @app.command("secret")
@@ -95,7 +102,11 @@ def list_webhooks(
     """List the newest messages of the last days: where they go and what came of them."""
     import asyncio
 
-    rows = asyncio.run(_store(_settings(data)).newest(limit=limit))
+    async def newest() -> list[dict[str, Any]]:
+        async with _store(_settings(data)) as store:
+            return await store.newest(limit=limit)
+
+    rows = asyncio.run(newest())
     if as_json:
         printer.as_json([{name: row[name] for name in (*_COLUMNS, "created_s")} for row in rows])
     else:
@@ -109,6 +120,10 @@ def replay(message: Annotated[str, typer.Argument(metavar="ID", help="The messag
     """Send a message again, from now on and under its id; a receiver that was gone gets messages again."""
     import asyncio
 
-    if not asyncio.run(_store(_settings(data)).replay(message)):
+    async def replayed() -> bool:
+        async with _store(_settings(data)) as store:
+            return await store.replay(message)
+
+    if not asyncio.run(replayed()):
         raise Failure(Exit.FAILED, f"There is no message {message}.")
     print(f"{message}: pending")

@@ -149,7 +149,7 @@ def test_newer_versions_of_everything_change_nothing(
 ) -> None:
     """`make setup` installs the pins and nothing else where the index has a newer version of each, with any pip.
 
-    The oldest pip that a supported Python brings, which is this Python's own from 3.12 on, and a new one; uv is not there.
+    With the oldest pip that a supported Python brings, which is this one's own from 3.12 on, and a new one; without uv.
     """
     if which == "old" and sys.version_info >= (3, 12):
         pip = "-m pip"

@@ -76,7 +76,7 @@ def language_spans(
         return (unknown,)
     by_cell = _table(hear([(at, CELL_FRAMES) for at in starts]), tuple(languages))
     mean = by_cell.mean(axis=0)
-    likely = [n for n in np.argsort(-mean)[:_MOST_LANGUAGES] if mean[n] >= _LEAST_SHARE or mean[n] == mean.max()]
+    likely = [n for n in np.argsort(-mean)[:_MOST_LANGUAGES] if mean[n] >= _LEAST_SHARE or mean[n] == np.max(mean)]
     codes = [tuple(languages)[n] for n in likely]
     path = [codes[n] for n in _path(np.log(np.maximum(_normal(by_cell[:, likely]), _FLOOR)))]
     found: list[LanguageSpan] = []

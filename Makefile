@@ -17,19 +17,20 @@ help: ## this list
 # The lists in requirements/ are complete and are installed as they are: nothing is resolved, built or looked for in a newer
 # version, so what others publish cannot change what is set up. `pip check` then says whether the list is consistent.
 # pip fetches uv, which is pinned as all else is, and uv the rest: an old pip takes minutes to compare 190 index pages with
-# what runs here. Where uv does not run or reaches nothing (pip alone may know an index), pip installs the same list.
+# what runs here. uv asks the index that pip is set to; where it does not run or reaches nothing, pip installs the same list.
 PIP := -m pip
 PIP_INSTALL = $(PIP) install -qq --no-deps
-PINNED := --no-deps --require-hashes --only-binary :all: -r
-UV_SOURCES = $(if $(PIP_NO_INDEX),--no-index) $(PIP_INDEX_URL:%=--default-index %) $(addprefix --find-links ,$(PIP_FIND_LINKS))
+PINNED := --require-hashes --only-binary :all: -r
+INDEX_OF_PIP = $(PIP) config list 2>/dev/null | sed -n "s/^[a-z:]*\\.index-url='\\(.*\\)'/\\1/p" | tail -n 1
+UV_INSTALL = uv pip install -q --no-deps --compile-bytecode $(if $(PIP_NO_INDEX),--no-index) $(addprefix --find-links ,$(PIP_FIND_LINKS))
 
 define venv
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
-	@echo "Setting up $(1) with $$($(PYTHON) --version), once; this takes a minute or two ..."
+	@echo "Setting up $(1) with $$($(PYTHON) --version), once; this takes half a minute ..."
 	@$(PYTHON) -m venv --clear $(1)
 	@{ $(1)/bin/python $(PIP_INSTALL) $(PINNED) requirements/installer.txt \
-		&& $(1)/bin/uv pip install -q --compile-bytecode --python $(1)/bin/python $(UV_SOURCES) $(PINNED) $(2); } \
+		&& UV_DEFAULT_INDEX="$$($(1)/bin/python $(INDEX_OF_PIP))" $(1)/bin/$(UV_INSTALL) --python $(1)/bin/python $(PINNED) $(2); } \
 		|| { echo "uv could not install it; pip does, which takes minutes ..."; $(1)/bin/python $(PIP_INSTALL) $(PINNED) $(2); }
 endef
 

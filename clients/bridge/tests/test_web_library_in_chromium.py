@@ -71,6 +71,24 @@ def test_a_recording_gets_a_name_and_tags_and_is_found_by_them(
     expect(page.get_by_role("heading", level=1)).to_have_text("By a program")
 
 
+def test_buttons_stay_in_their_place_when_the_list_comes(page: Page, jobs: list[str]) -> None:
+    """Else a click on one meets a recording that came in its place: on the first visit, and where there were some."""
+    page.evaluate("localStorage.clear()")
+    held: list[Route] = []
+    page.route("**/v1/jobs?*", lambda route: held.append(route))  # noqa: PLW0108 - a built-in method cannot be marked
+    for _ in range(2):
+        page.reload()
+        record = page.get_by_role("button", name="Record", exact=True)
+        page.get_by_text("up to").wait_for()  # the largest upload, which is asked for, too
+        before = record.bounding_box()
+        while not held:
+            page.wait_for_timeout(20)
+        while held:
+            held.pop().continue_()
+        expect(card(page, jobs[0])).to_be_visible()
+        assert record.bounding_box() == before
+
+
 def test_what_is_searched_may_be_on_a_page_that_was_not_shown(page: Page) -> None:
     """All jobs are searched; names that are written with composed letters and others are the same."""
     names = [f"{number}.wav" for number in range(130)] + ["한글.wav"]

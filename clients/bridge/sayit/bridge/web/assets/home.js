@@ -2,16 +2,18 @@
 
 import { largestUpload, mayAdministrate } from "./api.js";
 import { h, icon } from "./dom.js";
-import { onHistory } from "./history.js";
-import { t } from "./i18n.js";
+import { currentHistory, onHistory } from "./history.js";
+import { remember, remembered, t } from "./i18n.js";
 import { library } from "./library.js";
 import { optionFields } from "./optionfields.js";
 import { chosenOptions } from "./options.js";
 import { currentRecording, startRecording } from "./recorder.js";
-import { send } from "./sending.js";
+import { currentSendings, send } from "./sending.js";
 
 const ACCEPTED =
   "audio/*,video/mp4,video/webm,video/quicktime,video/x-matroska,.mp3,.wav,.m4a,.mp4,.mov,.mkv,.aac,.flac,.ogg,.oga,.opus,.webm";
+/** Whether there were recordings when this browser last asked. */
+const IN_USE = "sayit.in-use";
 
 /**
  * @param {HTMLElement} main
@@ -31,9 +33,13 @@ export function showHome(main) {
   mayAdministrate()
     .then((may) => may && home.append(h("p", { class: "operator" }, h("a", { href: "/admin" }, t("home.admin")))))
     .catch(() => undefined); // then there is no link
+  // Decided once: with a layout that changed when the list came, a click on a button met a recording in its place.
+  const known = currentHistory().loaded || currentSendings().length > 0;
+  home.classList.toggle("in-use", known ? list.update() > 0 : remembered(IN_USE) !== null);
   const update = () => {
     zone.hidden = currentRecording() !== null;
-    home.classList.toggle("in-use", list.update() > 0);
+    const many = list.update();
+    if (currentHistory().loaded) remember(IN_USE, many > 0 ? "yes" : null);
   };
   const end = onHistory(update);
   update();

@@ -1,6 +1,7 @@
 # SayIt. `make help` lists the targets. Python 3.11+ and make are all that has to be installed beforehand.
+SUPPORTED := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+	$$p $(SUPPORTED) 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(shell find protos/sayit -name '*.proto' 2>/dev/null)
@@ -10,6 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help setup run up test faults bench load bench-live bench-plots eval-real check lint types imports protos protos-check docs docs-check openapi \
 	generators pins clean
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -22,17 +24,22 @@ PIP := -m pip
 PIP_INSTALL = $(PIP) install -qq --no-deps
 PINNED := --require-hashes --only-binary :all: -r
 INDEX_OF_PIP = $(PIP) config list 2>/dev/null | sed -n "s/^[a-z:]*\\.index-url='\\(.*\\)'/\\1/p" | tail -n 1
-UV_INSTALL = uv pip install -q --no-deps --compile-bytecode $(if $(PIP_NO_INDEX),--no-index) $(addprefix --find-links ,$(PIP_FIND_LINKS))
+UV_INSTALL = uv pip install -q --no-deps --compile-bytecode $(if $(filter 1 true yes on,$(PIP_NO_INDEX)),--no-index) $(addprefix --find-links ,$(PIP_FIND_LINKS))
 
 define venv
-	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "SayIt needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
+	@$(or $(PYTHON),false) $(SUPPORTED) 2>/dev/null || { echo "SayIt needs Python 3.11, 3.12, 3.13 or 3.14 on the PATH (or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS))." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 1; }
 	@echo "Setting up $(1) with $$($(PYTHON) --version), once; this takes half a minute ..."
 	@$(PYTHON) -m venv --clear $(1)
-	@{ $(1)/bin/python $(PIP_INSTALL) $(PINNED) requirements/installer.txt \
+	@trap 'exit 130' INT; { $(1)/bin/python $(PIP_INSTALL) $(PINNED) requirements/installer.txt \
 		&& UV_DEFAULT_INDEX="$$($(1)/bin/python $(INDEX_OF_PIP))" $(1)/bin/$(UV_INSTALL) --python $(1)/bin/python $(PINNED) $(2); } \
 		|| { echo "uv could not install it; pip does, which takes minutes ..."; $(1)/bin/python $(PIP_INSTALL) $(PINNED) $(2); }
 endef
+
+# One whose checkout was moved, or that lost its command, is made anew.
+ifneq ($(wildcard $(VENV)/.ready),)
+$(shell $(BIN)/sayit --version >/dev/null 2>&1 || rm -f $(VENV)/.ready)
+endif
 
 $(VENV)/.ready: requirements/development.txt pyproject.toml clients/python/pyproject.toml clients/eval/pyproject.toml
 	$(call venv,$(VENV),requirements/development.txt)
@@ -43,10 +50,10 @@ $(VENV)/.ready: requirements/development.txt pyproject.toml clients/python/pypro
 setup: $(VENV)/.ready ## create the environment in .venv; the command is then .venv/bin/sayit
 
 # What `make run` transcribes, in which language, with which model (a name such as small, or a CTranslate2 folder). Unasked
-# it is real speech; the bundled model knows only its own recordings.
-AUDIO ?=
-LANGUAGE ?= auto
-MODEL ?=
+# it is real speech; the bundled model knows only its own recordings. Of the command line alone: LANGUAGE is gettext's, too.
+AUDIO :=
+LANGUAGE := auto
+MODEL :=
 
 run: setup ## start the suite, transcribe AUDIO=file in LANGUAGE=ko|en|auto with MODEL=name|folder, stop the suite
 	@model="$(MODEL)"; test -n "$$model" || { model=$$($(BIN)/sayit models pull) && model=$${model%% *}; } || exit; \

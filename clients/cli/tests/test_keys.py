@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,49 @@ def sayit(*arguments: str, status: int = 0) -> str:
     found = getattr(result.exception, "status", result.exit_code) if result.exception else result.exit_code
     assert found == status, (result.output, result.exception)
     return result.stdout
+
+
+def test_a_database_that_is_made_for_keys_is_its_users_alone(tmp_path: Path) -> None:
+    """Before a suite ever ran, whatever the user's umask says; what an earlier version let others read is repaired."""
+    data = tmp_path / "data"
+    before = os.umask(0o022)
+    try:
+        sayit("keys", "create", "--data", str(data))
+        assert data.stat().st_mode & 0o777 == 0o700
+        assert {file.stat().st_mode & 0o777 for file in data.iterdir()} == {0o600}
+        (data / "sayit.db").chmod(0o644)
+        sayit("keys", "list", "--data", str(data))
+        assert (data / "sayit.db").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("command", [("keys", "list"), ("audit",), ("webhooks", "list"), ("backup", "there.tar")])
+def test_wrong_settings_are_a_line_without_their_values(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A value may be a secret."""
+    monkeypatch.setenv("SAYIT_WEBHOOK_SECRETS", "short-but-secret")
+    monkeypatch.setenv("SAYIT_DATABASE_URL", "postgresql://sayit:also-secret@db/sayit")
+    monkeypatch.setenv("SAYIT_STORAGE_URL", "nowhere")
+    result = CliRunner().invoke(app, [*command, "--data", str(tmp_path)])
+    said = result.output + capsys.readouterr().err
+    assert result.exit_code == 2, said
+    assert "SAYIT_WEBHOOK_SECRETS" in said
+    assert "secret@" not in said
+    assert "short-but" not in said
+
+
+@pytest.mark.parametrize("command", ["audit", "webhooks list"])
+def test_a_database_that_is_not_there_is_not_made(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said to be missing, not the service to be unavailable."""
+    monkeypatch.setenv("SAYIT_WEBHOOK_SECRETS", "s" * 32)
+    result = CliRunner().invoke(app, [*command.split(), "--data", str(tmp_path)])
+    assert result.exit_code == 1, result.output
+    assert "There is no database at" in result.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_keys_of_a_database_are_made_listed_rotated_and_revoked(tmp_path: Path) -> None:

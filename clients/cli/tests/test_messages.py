@@ -11,6 +11,7 @@ import pytest
 
 import sayit.cli.messages
 import sayit.scheduler.retention.backup
+import sayit.transcriber.models
 from sayit.cli.commands import whisper_flags
 from sayit.cli.messages import in_korean
 
@@ -34,7 +35,7 @@ SPEAKING = {
 
 def sentences() -> Iterator[str]:
     """Every sentence that the code of the command line gives to one of them, with numbers for what it fills in."""
-    for path in (*HERE.rglob("*.py"), *BACKUP.rglob("*.py")):
+    for path in (*HERE.rglob("*.py"), *BACKUP.rglob("*.py"), Path(sayit.transcriber.models.__file__)):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -53,6 +54,18 @@ def _usage_in_korean(wanted: Callable[[], bool]) -> Iterator[None]:
         raise
 
 
+def _wrong_settings(error: ValueError) -> str | None:
+    """What is wrong with settings, without the values that were given; None where it is not about settings."""
+    if "pydantic_settings" not in sys.modules:
+        return None
+    from pydantic import ValidationError  # noqa: PLC0415 - loaded already
+    from pydantic_settings import SettingsError  # noqa: PLC0415
+
+    from sayit.chassis.process import in_one_line  # noqa: PLC0415
+
+    return in_one_line(error) if isinstance(error, ValidationError | SettingsError) else None
+
+
 class Commands(TyperGroup):
     """Turns what commands raise into lines on standard error and exit statuses."""
 
@@ -80,6 +93,12 @@ class Commands(TyperGroup):
         except ImportError as error:
             messages.complain("sayit", extras.needed(error))
             raise typer.Exit(Exit.FAILED) from None
+        except ValueError as error:
+            wrong = _wrong_settings(error)
+            if wrong is None:
+                raise
+            messages.note(wrong)
+            raise typer.Exit(Exit.USAGE) from None
         except Interrupted as interrupted:
             raise typer.Exit(interrupted.status) from None
         except KeyboardInterrupt:

@@ -77,7 +77,9 @@ class SuiteConnection:
         """
         from sayit.client import AsyncClient  # noqa: PLC0415 - gRPC takes a while to import
 
-        key = self.api_key or (self._read(self.api_key_file) or b"").decode().strip()
+        key = self.api_key or (self._read(self.api_key_file) or b"").decode("latin-1").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise Failure(Exit.USAGE, f"{self.api_key_file or 'SAYIT_API_KEY'}: a key is one line of ASCII characters")
         return AsyncClient(
             address,
             api_key=key,

@@ -11,12 +11,12 @@ from typing import Protocol, TypeVar
 from sayit.chassis import principal
 from sayit.chassis.principal import Principal
 from sayit.chassis.settings import secrets_of
+from sayit.cli import scheduler_database
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.exit_codes import Exit, Failure, failing
 from sayit.gateway.auth import keys as key_file
 from sayit.scheduler.api.key_control import KeyControl
 from sayit.scheduler.db.api_keys import KeyStore
-from sayit.scheduler.db.engine import database_at
 from sayit.scheduler.db.migrations import is_newest
 from sayit.scheduler.rules import rules_of
 from sayit.scheduler.settings import SchedulerSettings
@@ -149,16 +149,12 @@ class DatabaseKeys:
 
     def _done(self, work: Callable[[KeyControl], Awaitable[T]]) -> T:
         async def connected() -> T:
-            self._settings.data_dir.mkdir(parents=True, exist_ok=True)
-            database = database_at(self._settings.database())
-            try:
+            async with scheduler_database.opened(self._settings, made=True) as database:
                 if not await database.write(is_newest):
                     raise Failure(Exit.FAILED, "The database is of another version: start its scheduler first.")
                 with principal.use(Principal(key_id=_OPERATOR, tenant=_OPERATOR)):
                     store = KeyStore(database, rules_of(self._settings, webhooks=False))
                     return await work(KeyControl(store, secrets_of(self._settings.signing_secrets)))
-            finally:
-                await database.close()
 
         return asyncio.run(connected())
 

@@ -193,7 +193,9 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def _trusting(roots: bytes | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=roots.decode(errors="replace") if roots else None)
+    # What is no ASCII is no PEM, either, and ssl would raise a TypeError for it.
+    text = roots.decode("ascii", errors="replace").replace("\N{REPLACEMENT CHARACTER}", "?") if roots else None
+    context = ssl.create_default_context(cadata=text)
     context.set_alpn_protocols(["h2"])
     return context
 

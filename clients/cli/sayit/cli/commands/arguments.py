@@ -24,7 +24,8 @@ def panel(title: str) -> Callable[..., Any]:
     return lambda flag, text, **settings: typer.Option(flag, help=text, rich_help_panel=title, **settings)
 
 
-def _folder(value: str | Path) -> Path:
+def folder(value: str | Path) -> Path:
+    """A folder that was named, `~` included."""
     return Path(value).expanduser().absolute()
 
 
@@ -74,7 +75,7 @@ Data = Annotated[
         metavar="FOLDER",
         envvar="SAYIT_DATA_DIR",
         help="The suite's folder: everything durable lies there.",
-        parser=_folder,
+        parser=folder,
         default_factory=paths.default_data,
         show_default="the platform's folder for user data",
     ),

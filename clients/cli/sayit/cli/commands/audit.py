@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from sayit.cli.commands.arguments import Data, spread
+from sayit.cli.exit_codes import failing
 
 
 @spread
@@ -50,29 +51,30 @@ def _print(row: dict[str, Any], tenant: str) -> None:
 
 
 async def _stored(data: Path, since_s: float) -> AsyncIterator[dict[str, Any]]:
+    from sayit.cli import scheduler_database
     from sayit.scheduler.db.audit import AuditStore
-    from sayit.scheduler.db.engine import database_at
     from sayit.scheduler.db.transactions import Rules
     from sayit.scheduler.dispatch.order import choose
     from sayit.scheduler.settings import SchedulerSettings
 
-    database = database_at(SchedulerSettings(data_dir=data).database())
-    store = AuditStore(database, Rules(result_ttl_s=0.0, choose=choose))
-    after = (0.0, "")
-    while page := await store.rows(since_s=since_s, after=after):
-        for row in page:
-            yield row
-        after = (page[-1]["at_s"], page[-1]["id"])
-    await database.close()
+    async with scheduler_database.opened(SchedulerSettings(data_dir=data)) as database:
+        store = AuditStore(database, Rules(result_ttl_s=0.0, choose=choose))
+        after = (0.0, "")
+        while page := await store.rows(since_s=since_s, after=after):
+            for row in page:
+                yield row
+            after = (page[-1]["at_s"], page[-1]["id"])
 
 
 def _of_keys(path: Path) -> Iterator[dict[str, Any]]:
     """What the file of keys says about itself, by time."""
     from sayit.gateway.auth import keys
 
+    with failing(keys.KeysFileError):
+        listed = keys.list_keys(path)
     found = [
         (datetime.fromisoformat(at).timestamp(), action, key)
-        for key in keys.list_keys(path)
+        for key in listed
         for action, at in (("key.create", key.created), ("key.revoke", key.revoked))
         if at
     ]

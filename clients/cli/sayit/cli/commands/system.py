@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sayit.cli.commands.arguments import AsJson, spread
+from sayit.cli.commands.arguments import AsJson, folder, spread
 from sayit.cli.connection import SuiteConnection
 from sayit.cli.paths import DEFAULT_ADDRESS, DEFAULT_REST
 
@@ -67,7 +67,8 @@ def capacity(
 
 def doctor(
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="Folder to examine.")
+        Path | None,
+        typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="Folder to examine.", parser=folder),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -85,8 +86,8 @@ def doctor(
     from sayit.cli import paths
     from sayit.cli.doctor import report
 
-    folder = data or paths.default_data()
-    raise typer.Exit(report.run(data=folder, models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json))
+    examined = data or paths.default_data()
+    raise typer.Exit(report.run(data=examined, models=tuple(model or ()), listen=listen, rest=rest, as_json=as_json))
 
 
 def config(
@@ -102,7 +103,8 @@ def config(
 def support_bundle(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Archive to write.")] = Path("sayit-support.tar.gz"),
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="The suite's folder.")
+        Path | None,
+        typer.Option("--data", metavar="FOLDER", envvar="SAYIT_DATA_DIR", help="The suite's folder.", parser=folder),
     ] = None,
 ) -> None:
     """Write an archive for the engineer who looks for a fault: settings, versions, logs, metrics, last errors.

@@ -41,16 +41,13 @@ def _settings(data: Path | None = None) -> SchedulerSettings:
 
 @asynccontextmanager
 async def _store(settings: SchedulerSettings) -> AsyncIterator[WebhookStore]:
-    from sayit.scheduler.db.engine import database_at
+    from sayit.cli import scheduler_database
     from sayit.scheduler.db.transactions import Rules
     from sayit.scheduler.db.webhooks import WebhookStore
     from sayit.scheduler.dispatch.order import choose
 
-    database = database_at(settings.database())
-    try:
+    async with scheduler_database.opened(settings) as database:
         yield WebhookStore(database, Rules(result_ttl_s=0.0, choose=choose))
-    finally:
-        await database.close()
 
 
 @app.command("secret")

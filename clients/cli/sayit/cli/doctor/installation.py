@@ -41,7 +41,7 @@ NATIVE = ("grpc", "numpy", "av", "ctranslate2", "obstore", "sqlalchemy", "httpto
 _IMPORTS = (
     "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n    print(name, flush=True)"
 )
-_REINSTALL = 'Install it again: `make setup`, or `pip install "sayit[all]"`.'
+_REINSTALL = "Install it again: `make -B setup`."
 
 
 def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:

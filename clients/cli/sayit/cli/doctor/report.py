@@ -13,6 +13,7 @@ from sayit.cli.exit_codes import Exit
 from sayit.cli.local_suite import worker_pools
 from sayit.cli.local_suite.worker_pools import Asked
 from sayit.cli.messages import localized
+from sayit.cli.paths import NO_BRIDGE
 
 _SIGNS = {Severity.OK: ("✓", "green"), Severity.WARN: ("!", "yellow"), Severity.FAIL: ("✗", "red")}
 
@@ -50,7 +51,8 @@ def _checks(data: Path, asked: Sequence[Asked], listen: str, rest: str) -> Itera
         yield functools.partial(installation.model, each.model)
     yield installation.keys_file
     yield lambda: machine.address(data, listen)
-    yield lambda: machine.address(data, rest, "page and REST", "--rest")
+    if rest != NO_BRIDGE:
+        yield lambda: machine.address(data, rest, "page and REST", "--rest")
     yield lambda: machine.running_suite(data)
 
 

@@ -20,9 +20,6 @@ from sayit.cli.local_suite.supervisor import Suite, running
 from sayit.cli.local_suite.valkey import without_password
 from sayit.cli.messages import localized, note
 
-#: Printed instead of the bridge's address.
-NO_BRIDGE = "none"
-
 
 def run(call: Up) -> None:
     """Runs a suite until a signal ends it.
@@ -42,7 +39,7 @@ def run(call: Up) -> None:
         if killed_before is not None:
             prepare.wait_for_orphans(call.data / paths.READY_FILE)
         check_free(listen)
-        rest = "" if call.rest == NO_BRIDGE else _with_port(call.rest)
+        rest = "" if call.rest == paths.NO_BRIDGE else _with_port(call.rest)
         if rest:
             _check_rest(rest)
         found = worker_pools.resolve_all(asked, models.resolve)

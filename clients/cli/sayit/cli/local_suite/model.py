@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from sayit.cli.messages import note
+from sayit.cli.messages import localized, note
 
 #: Seconds between two lines about a download, where they cannot replace one another.
 PLAIN_LINES_S = 5.0
@@ -36,6 +36,7 @@ class _OneLine:
         self._said_s = time.monotonic()
 
     def show(self, text: str) -> None:
+        text = localized(text)
         if sys.stderr.isatty():
             sys.stderr.write("\r" + text.ljust(self._length))
             sys.stderr.flush()

@@ -9,8 +9,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -176,6 +177,14 @@ def after_commit(connection: Connection, action: Callable[[], None]) -> None:
     effects.then.append(action)
 
 
+def _close_to_others(file: Path) -> None:
+    """Repairs what an earlier version's `sayit keys` made readable; SQLite's other files have the database's mode."""
+    for each in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+        with suppress(OSError):  # there is none, or it is another user's
+            if each.is_file() and each.stat().st_mode & 0o077:
+                each.chmod(0o600)
+
+
 class SqliteDatabase(Database):
     """SQLite in threads of ours, a whole transaction at a time.
 
@@ -190,6 +199,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, url: URL) -> None:
         super().__init__(url.set(drivername="sqlite"))
+        _close_to_others(Path(self.url.database or ""))
         self._engine: Engine = create_engine(
             self.url,
             pool_size=_READERS + 1,

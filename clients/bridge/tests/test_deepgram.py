@@ -14,7 +14,7 @@ import httpx
 import pytest
 import soundfile
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
 from clients.python.tests.helper import until
 from clients.python.tests.story import JOB
@@ -151,6 +151,28 @@ async def test_wrong_messages_are_told_and_the_stream_goes_on() -> None:
         assert transcript(await received(socket)) == "still there"
         await socket.send(b"")  # the older way to close
         assert (await received(socket))["type"] == "Metadata"
+
+
+async def test_a_session_is_kept_by_its_clients_own_messages() -> None:
+    """However often they come: the service hears of them."""
+    async with bridge() as (url, gateway), connected(url) as socket:
+        await socket.send(SECOND)
+        await socket.send(json.dumps({"type": "KeepAlive"}))
+        await until(lambda: live_pb.LIVE_COMMAND_KEEP_ALIVE in gateway.commands)
+
+
+async def test_audio_behind_the_end_is_not_heard() -> None:
+    """A microphone may be a block behind who closes; what was said before has its text."""
+    async with bridge() as (url, gateway), connected(url) as socket:
+        await socket.send(SECOND)
+        gateway.answers.put_nowait(final(0, "all of it", 0.0, 1.0))
+        assert transcript(await received(socket)) == "all of it"
+        await socket.send(json.dumps({"type": "CloseStream"}))
+        await socket.send(SECOND)
+        assert (await received(socket))["type"] == "Metadata"
+        with pytest.raises(ConnectionClosedOK):
+            await socket.recv()
+        assert bytes(gateway.heard) == SECOND
 
 
 @pytest.mark.parametrize(

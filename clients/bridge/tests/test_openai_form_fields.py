@@ -170,6 +170,8 @@ def test_names_of_openai_stand_for_a_model() -> None:
     aliases = parse_aliases("gpt-4o-transcribe=medium, our-best = medium,small=medium")
     found = {name: resolve(name, MODELS, aliases) for name in ("small", "whisper-1", "gpt-4o-transcribe", "our-best")}
     assert found == {"small": "small", "whisper-1": "", "gpt-4o-transcribe": "medium", "our-best": "medium"}
+    assert resolve("gpt-4o-transcribe-2027-01-01", MODELS, aliases) == "medium"
+    assert resolve("gpt-live-transcribe", MODELS, aliases) == ""
     with pytest.raises(
         SayItError, match=r"'tiny' is not available here; available: small, medium, whisper-1, .*our-best"
     ):

@@ -39,6 +39,12 @@ def test_the_threshold_is_the_client_s() -> None:
     assert heard((0.2, 30), threshold=0.1) == [(BEGINS, 0)]
 
 
+@pytest.mark.parametrize("threshold", [0.05, 0.1, 0.2])
+def test_an_utterance_ends_whatever_the_threshold(threshold: float) -> None:
+    """A low one leaves room below it for silence."""
+    assert heard((0.5, 30), (0.01, 40), threshold=threshold, silence_s=0.5)[-1] == (ENDS, 30)
+
+
 @pytest.mark.parametrize(("frames", "ends"), [(460, []), (470, [(ENDS, 470)])])
 def test_a_long_utterance_ends_at_a_pause(frames: int, ends: list[tuple[TurnKind, int]]) -> None:
     """From 15 s on 0.2 s are enough, whatever silence is asked for."""

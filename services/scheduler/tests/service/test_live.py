@@ -84,6 +84,8 @@ async def test_a_call_that_breaks_is_resumed(tmp_path: Path, redis_url: str) -> 
         third = Client(s)
         again = await third.begin(resume=job_id)
         assert again.received_samples * 2 == len(SPEECH)
+        record = await s.get(job_id)
+        assert again.next_utterance == record.progress.chunks_done > 0  # so that it asks for what it has not seen
         assert (await third.until(LiveFinished)).job.id == job_id  # without being asked: there is nothing to add
 
 

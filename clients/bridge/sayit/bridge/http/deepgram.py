@@ -198,7 +198,7 @@ class _Listen(LiveSocket):
             event = None
         match event:
             case {"type": "KeepAlive"}:
-                return
+                await self.keep_alive()
             case {"type": "Finalize"}:
                 await self._finalize()
             case {"type": "CloseStream"}:

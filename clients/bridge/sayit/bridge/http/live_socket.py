@@ -22,7 +22,7 @@ from sayit.speech.options import Options
 
 #: After so much silence of the client the session is kept alive for it, in seconds.
 _KEEP_ALIVE_S = 15.0
-#: How long the end of a session is waited for after its client has gone, in seconds.
+#: How long the next event, and so the end, of a session is waited for after its client has gone, in seconds.
 _LAST_TEXT_S = 30.0
 #: A key's WebSockets to free connections, at most.
 _SHARE = 4
@@ -52,6 +52,9 @@ class LiveSocket(ABC):
         self._telling: asyncio.Task[None] | None = None
         self._calls = AsyncExitStack()
         self._gone = False
+        self._finished = False
+        #: Events of the session so far.
+        self._told = 0
         #: Whether the session has failed, and with it the connection.
         self._broken = False
 
@@ -134,8 +137,8 @@ class LiveSocket(ABC):
         return session.received_samples
 
     async def send(self, audio: bytes) -> None:
-        """Passes audio on, or waits while the service is far behind."""
-        if self._session is not None:
+        """Passes audio on, or waits while the service is far behind; what comes after the end is not heard."""
+        if self._session is not None and not self._finished:
             with self._breaking():
                 await self._session.send(audio)
 
@@ -144,8 +147,14 @@ class LiveSocket(ABC):
         if self._session is not None:
             await self._session.commit()
 
+    async def keep_alive(self) -> None:
+        """The client says nothing, and is there."""
+        if self._session is not None and not self._finished:
+            await self._session.keep_alive()
+
     async def finish(self) -> None:
         """All audio was sent: the last text follows, and the connection ends with it."""
+        self._finished = True
         if self._session is None:
             await self.websocket.close(1000)
         else:
@@ -234,8 +243,7 @@ class LiveSocket(ABC):
     async def _be_patient(self, silent_s: float) -> None:
         if silent_s >= self.deps.settings.bridge_live_idle_s:
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, sentences=_SILENT)
-        if self._session is not None:
-            await self._session.keep_alive()
+        await self.keep_alive()
 
     async def _finish_alone(self, ending: asyncio.Task[Any]) -> None:
         """Finishes the session of a client that has said goodbye."""
@@ -244,13 +252,16 @@ class LiveSocket(ABC):
             return
         with suppress(SayItError):  # such as a job that was thrown away: there is no client to tell
             await self._session.finish()
-            waited = {self._telling, ending}
-            await asyncio.wait(waited, timeout=_LAST_TEXT_S, return_when=asyncio.FIRST_COMPLETED)
+            told = -1
+            while told != self._told and not (self._telling.done() or ending.done()):
+                told = self._told
+                await asyncio.wait({self._telling, ending}, timeout=_LAST_TEXT_S, return_when=asyncio.FIRST_COMPLETED)
             if self._telling.done():
                 self._telling.result()
 
     async def _tell(self, session: LiveSession) -> None:
         async for event in session:
+            self._told += 1
             await self.said(event)
 
     async def _refuse(self, error: SayItError, subprotocol: str | None) -> None:

@@ -46,6 +46,11 @@ class TurnConfig:
     #: Silence that ends an utterance.
     silence_s: float = 0.5
 
+    @property
+    def quiet_below(self) -> float:
+        """What a voice falls below when it is quiet; more than nothing, or no utterance would ever end."""
+        return max(self.threshold - _HYSTERESIS, self.threshold / 2)
+
     @classmethod
     def of(cls, asked: TurnDetection, threshold: float) -> TurnConfig:
         """What a session asks for; the installation's threshold where it does not say."""
@@ -131,7 +136,7 @@ class Turns:
         for probability, level in zip(self._voices(samples), levels, strict=True):
             self._levels.append((float(level), self.position))
             voiced = probability >= self._config.threshold
-            quiet = probability < self._config.threshold - _HYSTERESIS
+            quiet = probability < self._config.quiet_below
             self.position += FRAME
             yield from self._judge(voiced=bool(voiced), quiet=bool(quiet))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,11 @@ OPENAI_NAMES = (
     "gpt-4o-mini-transcribe",
     "gpt-4o-mini-transcribe-2025-12-15",
     "gpt-4o-transcribe-diarize",
+    "gpt-live-transcribe",
+    "gpt-realtime-whisper",
 )
+#: A name's version, which no client need know of.
+_VERSION = re.compile(r"-(latest|\d{4}-\d{2}-\d{2})$")
 #: OpenAI's models have a time of creation; SayIt knows none.
 _CREATED_S = 0
 
@@ -45,8 +50,9 @@ def resolve(name: str, models: Sequence[Model], aliases: Mapping[str, str]) -> s
     """
     if not name or any(model.name == name for model in models):
         return name
-    if name in aliases:
-        return aliases[name]
+    for known in (name, _VERSION.sub("", name)):
+        if known in aliases:
+            return aliases[known]
     raise _unknown(name, models, aliases)
 
 

@@ -69,6 +69,7 @@ def upload(page: Page, *names: str) -> None:
 
 def drop(page: Page, selector: str, *paths: Path) -> None:
     """Drops files or folders on an element, as a hand does: the browser itself makes the events."""
+    page.locator(selector).scroll_into_view_if_needed()
     box = page.locator(selector).bounding_box()
     assert box is not None
     where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 10}

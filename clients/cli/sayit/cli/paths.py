@@ -15,7 +15,7 @@ from sayit.cli.local_suite import lock, suite_file
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 #: Where its page and REST API are by default.
 DEFAULT_REST = "127.0.0.1:3000"
-#: In place of an address: neither.
+#: Given in place of that address: no bridge is started.
 NO_BRIDGE = "none"
 #: In the data folder: the running suite's description.
 READY_FILE = "ready.json"

@@ -70,8 +70,9 @@ def new_splitter(channels: int, options: Options, voice_threshold: float) -> Cha
     # Loaded by the first recording: 20 MB that an idle scheduler does not need.
     from sayit.scheduler.ingest.segmentation import ChannelSplitter, SplitConfig, Splitter  # noqa: PLC0415
     from sayit.scheduler.ingest.vad import SileroDetector  # noqa: PLC0415
+    from sayit.scheduler.live.turns import quiet_below  # noqa: PLC0415
 
-    config = SplitConfig(threshold=voice_threshold, neg_threshold=max(voice_threshold - 0.15, voice_threshold / 2))
+    config = SplitConfig(threshold=voice_threshold, neg_threshold=quiet_below(voice_threshold))
     times = [samples_of(seconds) for seconds in options.clip_timestamps]
     return ChannelSplitter(
         lambda: Splitter(config, SileroDetector()),

@@ -178,15 +178,13 @@ class Session:
 
     async def _keep(self) -> None:
         """Works while the lease is kept; it is given back where the session is to go on."""
-        finished = self._job.state is not JobState.RECEIVING  # and the client does not know
         started = LiveStarted(
             job=self._parts.view(self._job),
             received_samples=self._received_samples(),
-            # Of a finished session nothing is left but its chunks; the client asks for the texts that it has not seen.
-            next_utterance=self._job.chunks_done if finished else self._texts.state.utterance,
+            next_utterance=self._texts.state.utterance,
         )
         self._texts.say(started)
-        if finished:
+        if self._job.state is not JobState.RECEIVING:  # finished, and the client does not know
             self._outcome = "finished"
             self._texts.say(LiveFinished(job=started.job))
             return

@@ -46,8 +46,9 @@ class Texts:
         self._recording = recording
         self._tentative = tentative
         self._speech = list(record.speech)
-        #: Where the session goes on, as it is stored.
-        self.state = _STATE.validate_json(record.state) if record.state else SessionState()
+        #: Where the session goes on, as it is stored; a new one has no chunk, and of a finished one only they are left.
+        unstored = SessionState(utterance=record.job.chunks_done)
+        self.state = _STATE.validate_json(record.state) if record.state else unstored
         self._unread: asyncio.Queue[LiveEvent | None] = asyncio.Queue()
 
     @property

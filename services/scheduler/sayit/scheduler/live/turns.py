@@ -35,6 +35,11 @@ _BRIEF_PAUSE = 2 * FRAME
 _LATELY = samples_of(4.0)
 
 
+def quiet_below(threshold: float) -> float:
+    """The probability, 0 to 1, that a voice falls below when it is quiet; above 0, or no speech would ever end."""
+    return max(threshold - _HYSTERESIS, threshold / 2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TurnConfig:
     """How utterances are found."""
@@ -45,11 +50,6 @@ class TurnConfig:
     threshold: float = 0.5
     #: Silence that ends an utterance.
     silence_s: float = 0.5
-
-    @property
-    def quiet_below(self) -> float:
-        """What a voice falls below when it is quiet; more than nothing, or no utterance would ever end."""
-        return max(self.threshold - _HYSTERESIS, self.threshold / 2)
 
     @classmethod
     def of(cls, asked: TurnDetection, threshold: float) -> TurnConfig:
@@ -136,7 +136,7 @@ class Turns:
         for probability, level in zip(self._voices(samples), levels, strict=True):
             self._levels.append((float(level), self.position))
             voiced = probability >= self._config.threshold
-            quiet = probability < self._config.quiet_below
+            quiet = probability < quiet_below(self._config.threshold)
             self.position += FRAME
             yield from self._judge(voiced=bool(voiced), quiet=bool(quiet))
 

@@ -38,8 +38,8 @@ export function showHome(main) {
   home.classList.toggle("in-use", known ? list.update() > 0 : remembered(IN_USE) !== null);
   const update = () => {
     zone.hidden = currentRecording() !== null;
-    const many = list.update();
-    if (currentHistory().loaded) remember(IN_USE, many > 0 ? "yes" : null);
+    const total = list.update();
+    if (currentHistory().loaded) remember(IN_USE, total > 0 ? "yes" : null);
   };
   const end = onHistory(update);
   update();

@@ -21,7 +21,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,19 +117,20 @@ def _any(text: LiveText) -> bool:
     return bool((text.committed + text.tentative).strip())
 
 
-def joined(name: str, recordings: Sequence[Recording], *, minutes: float) -> Played:
+def joined(name: str, recordings: Iterable[Recording], *, minutes: float, pause_s: float = PAUSE_S) -> Played:
     """The first recordings of a set, one after the other."""
-    pause = np.random.default_rng(7).normal(0, 1e-4, int(PAUSE_S * RATE_HZ)).astype(np.float32)
-    pieces, voices, said, at = [pause], [], [], PAUSE_S
+    pause = np.random.default_rng(7).normal(0, 1e-4, int(pause_s * RATE_HZ)).astype(np.float32)
+    pieces, voices, said, at, language = [pause], [], [], pause_s, ""
     for one in recordings:
         if at > minutes * 60:
             break
         voice = _voice(one.audio)
         pieces += [voice, pause]
         voices.append((at, at + len(voice) / RATE_HZ))
-        at = voices[-1][1] + PAUSE_S
+        at = voices[-1][1] + pause_s
         said.append(one.said)
-    whole = Recording(name=name, audio=np.concatenate(pieces), said=" ".join(said), language=recordings[0].language)
+        language = language or one.language
+    whole = Recording(name=name, audio=np.concatenate(pieces), said=" ".join(said), language=language)
     return Played(name=name, language=whole.language, audio=whole.audio, voices=voices, recording=whole)
 
 
@@ -173,12 +174,13 @@ async def whole(address: str, sound: Played) -> str:
         return result.transcript.text
 
 
-def _rate(sound: Played, text: str) -> str:
+def errors(sound: Played, text: str) -> str:
+    """Share of the units that are wrong in a text, in %."""
     sound.recording.written["text"] = text
     return f"{100 * sound.recording.errors('text')[0] / len(sound.recording.units(sound.recording.said)):.1f}"
 
 
-def _times(values: Sequence[float]) -> str:
+def times(values: Sequence[float]) -> str:
     """Median and 95th percentile."""
     return f"{np.median(values):.2f} / {np.percentile(values, 95):.2f}" if values else "none"
 
@@ -190,13 +192,13 @@ async def _measured(address: str, sound: Played, streams: int) -> str:
         sound.name,
         f"{len(sound.audio) / RATE_HZ:.0f} s",
         str(streams),
-        _times([value for one in heard for value in one.final_s(sound)]),
-        _times([value for one in heard for value in one.first_s(sound)]),
-        _times([value for one in heard for value in one.committed_s()]),
+        times([value for one in heard for value in one.final_s(sound)]),
+        times([value for one in heard for value in one.first_s(sound)]),
+        times([value for one in heard for value in one.committed_s()]),
         f"{max(lags, default=0.0):.1f}, {lags[-1] if lags else 0.0:.1f}",
-        _rate(sound, heard[0].written),
-        _rate(sound, heard[0].refined),
-        _rate(sound, await whole(address, sound)),
+        errors(sound, heard[0].written),
+        errors(sound, heard[0].refined),
+        errors(sound, await whole(address, sound)),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
@@ -132,6 +133,23 @@ def draw_latency(axes: Axes, found: Sequence[dict[str, Any]]) -> None:
     axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+
+
+def draw_lag(axes: Axes, found: dict[str, Any]) -> None:
+    """How far a live session was behind, over its time, and the memory of the parts."""
+    axes.plot(*np.transpose([(at_s / 60, lag) for at_s, lag in found["lag"]]), ".", color=_BLUE, ms=2, label="lag")
+    axes.set(
+        xlabel="time (minutes)",
+        ylabel="lag that the session was told (s)",
+        ylim=(0, None),
+        title="An hour of live speech",
+    )
+    memory = axes.twinx()
+    minutes = [each["at_s"] / 60 for each in found["memory"]]
+    for part, color in (("transcriber-1", _ORANGE), ("scheduler", _GREEN), ("gateway", _GREY)):
+        memory.plot(minutes, [each.get(part) for each in found["memory"]], color=color)
+        axes.plot([], [], color=color, label=f"memory of {part.removesuffix('-1')}")
+    memory.set(ylabel="memory (MB)", ylim=(0, None))
 
 
 def save(name: str, draw: Callable[[Axes, Any], None], measured: dict[str, Any], folder: Path) -> Path:

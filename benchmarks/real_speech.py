@@ -87,7 +87,7 @@ def noisy(audio: Samples) -> Samples:
     return mixed
 
 
-def _files(share: float, pattern: str, *, most: int) -> Iterator[Recording]:
+def files(share: float, pattern: str, *, most: int) -> Iterator[Recording]:
     """Up to `most` labelled recordings of a folder, spread over it."""
     found = [
         path for path in sorted(REAL.glob(pattern)) if path.with_suffix(".json").exists() and path.suffix != ".json"
@@ -105,7 +105,7 @@ def _files(share: float, pattern: str, *, most: int) -> Iterator[Recording]:
 def _talk(share: float, number: int, *, pause_s: tuple[float, float] = (0.25, 0.9)) -> Recording:
     """The beginning of a talk whose fragments are joined with such pauses."""
     random, pieces, said = np.random.default_rng(7), [], []
-    for part in _files(1.0, f"ko-talks/{number}/*", most=1000):
+    for part in files(1.0, f"ko-talks/{number}/*", most=1000):
         if sum(map(len, pieces)) > 240 * share * RATE_HZ:
             break
         pause = random.normal(0, 1e-4, int(RATE_HZ * random.uniform(*pause_s))).astype(np.float32)
@@ -124,15 +124,15 @@ def _changed(change: Callable[[Samples], Samples], recordings: Iterator[Recordin
 SETS: dict[str, Callable[[float], Iterator[Recording]]] = {
     "ko-talks": lambda share: (_talk(share, number) for number in (1, 3)),
     "ko-no-pauses": lambda share: iter([_talk(share, 5, pause_s=(0.0, 0.05))]),
-    "ko-clips": lambda share: _files(share, "ko-clips/*", most=40),
-    "ko-rooms": lambda share: _files(share, "ko-rooms/*", most=30),
-    "ko-phone": lambda share: _changed(over_the_phone, _files(share, "ko-clips/*", most=27)),
-    "ko-noise": lambda share: _changed(noisy, _files(share, "ko-clips/*", most=20)),
-    "en-learners": lambda share: _files(share, "en-learners/*", most=20),
-    "en-misc": lambda share: _files(share, "en-misc/*", most=20),
-    "zh": lambda share: (one for one in _files(max(share, 0.5), "ja-zh/*", most=8) if one.language == "zh"),
-    "ja": lambda share: (one for one in _files(max(share, 0.5), "ja-zh/*", most=8) if one.language == "ja"),
-    "nonspeech": lambda share: _files(share, "nonspeech/*/*", most=24),
+    "ko-clips": lambda share: files(share, "ko-clips/*", most=40),
+    "ko-rooms": lambda share: files(share, "ko-rooms/*", most=30),
+    "ko-phone": lambda share: _changed(over_the_phone, files(share, "ko-clips/*", most=27)),
+    "ko-noise": lambda share: _changed(noisy, files(share, "ko-clips/*", most=20)),
+    "en-learners": lambda share: files(share, "en-learners/*", most=20),
+    "en-misc": lambda share: files(share, "en-misc/*", most=20),
+    "zh": lambda share: (one for one in files(max(share, 0.5), "ja-zh/*", most=8) if one.language == "zh"),
+    "ja": lambda share: (one for one in files(max(share, 0.5), "ja-zh/*", most=8) if one.language == "ja"),
+    "nonspeech": lambda share: files(share, "nonspeech/*/*", most=24),
 }
 
 

@@ -368,7 +368,7 @@ class Gateway(
         return self._upload()
 
 
-async def until(condition, seconds=5.0):
+async def until(condition, seconds=30.0):
     """Waits for what another task does; fails after a while."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # the condition is the server's state, which has no event

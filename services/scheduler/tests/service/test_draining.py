@@ -161,6 +161,7 @@ async def test_it_takes_nothing_more_and_sends_watchers_elsewhere(tmp_path: Path
         assert (await watch.read()).seq == 1
         late = s.chunks.RunChunk()
         await late.wait_for_connection()
+        await s.health.Check(health_pb2.HealthCheckRequest())  # the server has begun the call before, too
         s.stop.set()
         assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         with pytest.raises(grpc.aio.AioRpcError) as error:

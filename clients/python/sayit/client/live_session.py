@@ -21,10 +21,9 @@ from sayit.speech.wire.live import live_event_from_proto, live_options_to_proto
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
-#: Most audio that is kept while it is not stored, in seconds; `send` waits for room.
-_KEPT_S = 120.0
-#: The same for compressed audio, which is kept until it is written.
-_KEPT_BYTES = 4 * 1024 * 1024
+#: Most audio that is kept while it is not stored (compressed: not written); `send` waits for room. 13 minutes at
+#: 16 kHz, two of the most that can be sent: where a WebSocket is not read on, its client's pings have no answer.
+_KEPT_BYTES = 24 * 1024 * 1024
 #: Pause in the audio after which the server is asked to keep the session; it waits for a minute.
 _KEEP_ALIVE_S = 20.0
 
@@ -58,8 +57,7 @@ class LiveSession:
         self._live = live
         self._config = live_options_to_proto(live)
         self._config.job.CopyFrom(job)
-        limit = round(_KEPT_S * live.rate_hz) * live.frame_bytes or _KEPT_BYTES
-        self._outbox = Outbox(limit, keeps=not live.encoding.compressed)
+        self._outbox = Outbox(_KEPT_BYTES, keeps=not live.encoding.compressed)
         self._inbox = Inbox()
         self._next_utterance = next_utterance
         self._started: LiveStarted | None = None
@@ -95,7 +93,7 @@ class LiveSession:
         await self._stop()
 
     async def send(self, audio: bytes) -> None:
-        """Sends audio, and waits while the server is more than two minutes behind. Without effect once it is over.
+        """Sends audio, and waits while the server is more than 24 MiB behind. Without effect once it is over.
 
         Raises:
             SayItError: why the session ended.

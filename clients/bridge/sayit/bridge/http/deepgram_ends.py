@@ -110,8 +110,8 @@ class Ends:
 
     def after(self) -> Iterator[Mark]:
         """What follows an utterance's last text."""
-        yield from self._answers()
         yield from self._gap()
+        yield from self._answers()
 
     def progress(self, progress: LiveProgress) -> Iterator[Mark]:
         """How far the session is."""

@@ -105,6 +105,20 @@ async def test_the_official_package() -> None:
     assert gateway.config.turn_detection.silence.ToMilliseconds() == 300
 
 
+async def test_speech_that_is_divided_does_not_start_again() -> None:
+    """The next utterance begins where the last one ended; after a pause it does start."""
+    async with bridge() as (url, gateway), connected(url, f"{RAW}&vad_events=true") as socket:
+        for begins, at_s, utterance in (
+            (True, 0.5, 0),
+            (False, 20.0, 0),
+            (True, 20.0, 1),
+            (False, 25.0, 1),
+            (True, 26.0, 2),
+        ):
+            gateway.answers.put_nowait(LiveSpeech(begins=begins, offset_s=at_s, utterance=utterance))
+        assert [(await received(socket))["timestamp"] for _ in range(2)] == [0.5, 26.0]
+
+
 async def test_interim_results_are_only_told_where_they_are_asked_for() -> None:
     """Nor are the beginnings of speech."""
     async with bridge() as (url, gateway), connected(url) as socket:

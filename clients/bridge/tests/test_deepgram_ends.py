@@ -188,3 +188,16 @@ def test_an_utterance_that_noise_keeps_open_is_ended() -> None:
     told.final(0, "one two", 0.0, 2.0, COMMIT)
     told.progress(4.5, 6.0, 4.5)
     assert told.now() == [(False, False), WordsEnded(last_word_s=2.0)]
+
+
+def test_an_utterance_that_was_ended_for_its_words_is_final_with_its_pause() -> None:
+    """Where a longer pause is asked for than UtteranceEnd waits."""
+    told = Told(pause_s=3.0)
+    told.begins(0, 0.0)
+    told.says(0, "one", 0.0)
+    told.progress(2.0, 3.5, 3.5)
+    told.ended(0, 2.0)
+    told.final(0, "one", 0.0, 2.0, COMMIT)
+    told.progress(4.0, 4.0)
+    told.progress(5.0, 5.0)
+    assert told.now() == [Stalled(), (False, False), WordsEnded(last_word_s=2.0), Ending(at_s=2.0, speech_final=True)]

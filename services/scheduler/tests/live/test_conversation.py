@@ -117,6 +117,15 @@ def test_what_was_decoded_is_told_apart_from_what_is_committed():
     assert session.conversation.decoded_until == asked.end_sample > session.conversation.settled
 
 
+def test_silence_behind_what_was_decoded_needs_no_decoding():
+    """Where a long pause is asked for, it counts as decoded while the utterance is still open."""
+    session = client(silence_s=5.0)
+    session.hear(spoken(1.0, 8, 3.0))
+    assert not session.finals
+    assert session.conversation.decoded_until == session.conversation._turns.position
+    assert session.conversation.settled < session.conversation.decoded_until - 2 * RATE_HZ
+
+
 def test_a_final_text_says_what_ended_it():
     """A pause, the length, a commit, or the end of the session."""
     session = client(silence_s=0.5)

@@ -172,6 +172,8 @@ class _Listen(LiveSocket):
         self._options = Options()
         self._sent: _Sent | None = None
         self._ends = self._asked.ends()
+        #: Where speech ended, or began, last.
+        self._stopped_s = -1.0
 
     async def prepare(self) -> None:
         """Reads the query."""
@@ -221,7 +223,9 @@ class _Listen(LiveSocket):
         match event:
             case LiveSpeech():
                 await self._mark(self._ends.speech(event))
-                if event.begins and self._asked.vad_events:
+                # A long utterance is divided within speech.
+                goes_on, self._stopped_s = event.begins and event.offset_s == self._stopped_s, event.offset_s
+                if event.begins and self._asked.vad_events and not goes_on:
                     await self.say({"type": "SpeechStarted", "channel": [0, 1], "timestamp": seconds(event.offset_s)})
             case LiveText(is_final=True):
                 await self._tell_final(event)

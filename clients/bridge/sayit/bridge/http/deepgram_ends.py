@@ -136,9 +136,10 @@ class Ends:
     def _is_pause(self, text: LiveText) -> bool:
         """Whether the pause behind an utterance has the length that was asked for, as far as is known."""
         ended_s = self._ended.pop(text.utterance, text.end_s)
-        if self._pause_s is None or text.ended_by is not UtteranceEnd.LENGTH:
-            ends = {UtteranceEnd.PAUSE, UtteranceEnd.UNSPECIFIED}
-            return self._pause_s is not None and text.ended_by in ends
+        if self._pause_s is None or text.ended_by in {UtteranceEnd.PAUSE, UtteranceEnd.UNSPECIFIED}:
+            return self._pause_s is not None
+        if text.ended_by is not UtteranceEnd.LENGTH and text.utterance != self._stalled:
+            return False
         if min([self._heard_s, *self._going.values()]) - ended_s >= self._pause_s:
             return True
         self._divided_s = None if self._going else ended_s

@@ -136,14 +136,7 @@ class Conversation:
         interim: whether text is wanted before an utterance is over.
     """
 
-    def __init__(
-        self,
-        voices: Voices,
-        config: TurnConfig,
-        state: SessionState,
-        *,
-        interim: bool = True,
-    ) -> None:
+    def __init__(self, voices: Voices, config: TurnConfig, state: SessionState, *, interim: bool = True) -> None:
         self._interim = interim
         self._number = state.utterance
         self._language = state.language
@@ -186,7 +179,10 @@ class Conversation:
     def decoded_until(self) -> int:
         """Up to here all speech was decoded: its words are in a text that was returned, if only as tentative."""
         first = self._closed[0] if self._closed else self._open
-        return self.settled if first is None else max(first.settled, first.decoded_until)
+        if first is None:
+            return self.settled
+        at = max(first.settled, first.decoded_until)
+        return at if self._closed else self._turns.silent_until(at)
 
     @property
     def busy(self) -> bool:

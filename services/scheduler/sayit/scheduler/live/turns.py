@@ -130,6 +130,10 @@ class Turns:
             return tuple(self._spans)
         return (*self._spans, (self._span_start, self._speech_end))
 
+    def silent_until(self, at_sample: int) -> int:
+        """Up to here no voice was heard behind this place: the place itself while one is."""
+        return self.position if self._quiet_since is not None and at_sample >= self._quiet_since else at_sample
+
     def feed(self, samples: NDArray[np.int16]) -> Iterator[Turn]:
         """Takes whole frames; yields what happens in them, each when `position` is there."""
         if not len(samples):

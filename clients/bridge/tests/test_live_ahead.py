@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from clients.python.tests.helper import until
 from sayit.bridge import service
+from sayit.bridge.http import live_socket
 from sayit.speech.live import LiveProgress
 from sayit.v1 import live_service_pb2 as live_pb
 
@@ -39,12 +40,30 @@ async def test_pings_are_answered_however_far_the_service_is_behind(path: str) -
     """Minutes of audio do not wait in front of them, and all of it is passed on when there is room."""
     async with bridge() as (url, gateway), connect(url + path, proxy=None, ping_interval=None) as socket:
         gateway.hears.clear()
-        for start in range(0, len(RECORDING), 48_000):
-            await send(socket, RECORDING[start : start + 48_000])
+        await _send_all(socket)
         await (await socket.ping())
         assert not gateway.heard
         gateway.hears.set()
         await until(lambda: bytes(gateway.heard) == RECORDING)
+
+
+async def test_what_is_read_ahead_is_bounded_for_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each client has its share; one that is beyond it waits, and goes on when there is room."""
+    monkeypatch.setattr(live_socket, "_AHEAD_TOGETHER", 2 * len(RECORDING) // 3)
+    async with bridge() as (url, gateway), connect(url + LISTEN, proxy=None) as one, connect(url + LISTEN, proxy=None):
+        gateway.hears.clear()
+        sending = asyncio.create_task(_send_all(one))
+        assert not (await asyncio.wait({sending}, timeout=0.5))[0]
+        gateway.hears.set()
+        while not (await asyncio.wait({sending}, timeout=0.02))[0]:
+            stored = len(gateway.heard) // 2
+            gateway.answers.put_nowait(LiveProgress(received_samples=stored, committed_s=0.0, lag_s=0.0))
+        await sending
+
+
+async def _send_all(socket: ClientConnection) -> None:
+    for start in range(0, len(RECORDING), 48_000):
+        await send(socket, RECORDING[start : start + 48_000])
 
 
 async def test_who_has_sent_all_may_wait_for_the_last_text() -> None:

@@ -24,6 +24,9 @@ from sayit.speech.options import Options
 _KEEP_ALIVE_S = 15.0
 #: How long the next event, and so the end, of a session is waited for after its client has gone, in seconds.
 _LAST_TEXT_S = 30.0
+#: Audio that is read ahead of the service, for one client and for all together, in bytes. A client that is not read on
+#: does not get the answers to its pings, and cuts itself off.
+_AHEAD, _AHEAD_TOGETHER = 24 * 1024 * 1024, 192 * 1024 * 1024
 #: A key's WebSockets to free connections, at most.
 _SHARE = 4
 _SILENT = Sentence(
@@ -142,6 +145,7 @@ class LiveSocket(ABC):
     async def send(self, audio: bytes) -> None:
         """Passes audio on, or waits while the service is far behind; what comes after the end is not heard."""
         if self._session is not None and not self._finished:
+            self._session.most_kept = min(_AHEAD, _AHEAD_TOGETHER // self.deps.live_sockets.total())
             with self._breaking():
                 await self._session.send(audio)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sayit.bridge.http.deepgram_ends import Ending, Ends, Mark, Stalled, WordsEnded
+from sayit.bridge.http.deepgram_ends import Ends, Mark, ResultsEnd, Stalled, WordsEnded
 from sayit.speech.live import LiveProgress, LiveSpeech, LiveText, UtteranceEnd
 
 from .live_gateway import final
@@ -78,7 +78,7 @@ def test_divided_speech_is_final_once_its_pause_is_long_enough() -> None:
     assert told.now() == [(False, False)]
     told.progress(17.3, 17.3)
     told.progress(18.3, 18.3)
-    assert told.now() == [Ending(at_s=16.0, speech_final=True)]
+    assert told.now() == [ResultsEnd(at_s=16.0, speech_final=True)]
     told.begins(1, 20.0)
     told.ended(1, 36.0)
     told.begins(2, 36.6)
@@ -124,15 +124,15 @@ def test_every_finalize_is_answered() -> None:
     told = Told(gap_s=None)
     told.marks += told.ends.finalize(0.0)
     told.marks += told.ends.finalize(3.0)
-    assert told.now() == [Ending(at_s=0.0, from_finalize=True)]
+    assert told.now() == [ResultsEnd(at_s=0.0, from_finalize=True)]
     told.progress(2.0, 2.0)
     assert told.now() == []
     told.progress(2.98, 2.98)
     told.marks += told.ends.finalize(3.0)
-    assert told.now() == [Ending(at_s=3.0, from_finalize=True)] * 2
+    assert told.now() == [ResultsEnd(at_s=3.0, from_finalize=True)] * 2
     told.marks += told.ends.finalize(9.0)
     told.marks += told.ends.finished(9.0)
-    assert told.now() == [Ending(at_s=9.0, from_finalize=True)]
+    assert told.now() == [ResultsEnd(at_s=9.0, from_finalize=True)]
 
 
 def test_words_end_where_none_follows_whatever_is_heard() -> None:
@@ -200,4 +200,9 @@ def test_an_utterance_that_was_ended_for_its_words_is_final_with_its_pause() -> 
     told.final(0, "one", 0.0, 2.0, COMMIT)
     told.progress(4.0, 4.0)
     told.progress(5.0, 5.0)
-    assert told.now() == [Stalled(), (False, False), WordsEnded(last_word_s=2.0), Ending(at_s=2.0, speech_final=True)]
+    assert told.now() == [
+        Stalled(),
+        (False, False),
+        WordsEnded(last_word_s=2.0),
+        ResultsEnd(at_s=2.0, speech_final=True),
+    ]

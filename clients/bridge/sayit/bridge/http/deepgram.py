@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http import json_text
-from sayit.bridge.http.deepgram_ends import Ending, Ends, Mark, Stalled, WordsEnded
+from sayit.bridge.http.deepgram_ends import Ends, Mark, ResultsEnd, Stalled, WordsEnded
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.live_socket import LiveSocket
 from sayit.bridge.http.openai.models import resolve
@@ -292,7 +292,7 @@ class _Listen(LiveSocket):
     async def _mark(self, marks: Iterable[Mark]) -> None:
         for mark in list(marks):  # what is said meanwhile must not find half of it
             match mark:
-                case Ending(at_s=at_s):
+                case ResultsEnd(at_s=at_s):
                     nothing = LiveText(utterance=0, committed="", is_final=True, start_s=at_s, end_s=at_s)
                     await self.say(self._results(nothing, "", (), 0.0, mark))
                 case WordsEnded(last_word_s=last_s):
@@ -301,7 +301,12 @@ class _Listen(LiveSocket):
                     await self.commit()
 
     def _results(
-        self, text: LiveText, transcript: str, words: Sequence[Word], confidence: float, ending: Ending | None = None
+        self,
+        text: LiveText,
+        transcript: str,
+        words: Sequence[Word],
+        confidence: float,
+        ending: ResultsEnd | None = None,
     ) -> dict[str, Any]:
         alternative = {
             "transcript": transcript,

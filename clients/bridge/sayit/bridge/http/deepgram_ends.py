@@ -20,7 +20,7 @@ _NEAR_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class ResultsEnd:
     """What a final text says of its end; by itself empty Results."""
 
     at_s: float
@@ -40,7 +40,7 @@ class Stalled:
     """Noise keeps an utterance open behind its words: it is to be ended, or these would not become final."""
 
 
-Mark = Ending | WordsEnded | Stalled
+Mark = ResultsEnd | WordsEnded | Stalled
 
 
 class Ends:
@@ -100,13 +100,13 @@ class Ends:
         self._worded.discard(text.utterance)
         yield from self._gap(words[0].start_s if words else None)
 
-    def final(self, text: LiveText, words: Sequence[Word]) -> Ending:
+    def final(self, text: LiveText, words: Sequence[Word]) -> ResultsEnd:
         """What an utterance's last text says of its end; `after` follows."""
         self._going.pop(text.utterance, None)
         self._wordless_s = max(self._wordless_s, text.end_s)
         if words:
             self._last_word_s = words[-1].end_s
-        return Ending(at_s=text.end_s, speech_final=self._is_pause(text), from_finalize=self._is_answer(text))
+        return ResultsEnd(at_s=text.end_s, speech_final=self._is_pause(text), from_finalize=self._is_answer(text))
 
     def after(self) -> Iterator[Mark]:
         """What follows an utterance's last text."""
@@ -150,7 +150,7 @@ class Ends:
         divided_s = self._divided_s
         if divided_s is not None and self._pause_s is not None and until_s - divided_s >= self._pause_s:
             self._divided_s = None
-            yield Ending(at_s=divided_s, speech_final=True)
+            yield ResultsEnd(at_s=divided_s, speech_final=True)
 
     def _is_answer(self, text: LiveText) -> bool:
         """Whether a last text is that of the first Finalize without an answer."""
@@ -167,7 +167,7 @@ class Ends:
         """To Finalizes before which nothing is left to be told."""
         until_s = min([self._heard_s, *self._going.values()])
         while self._finalizes and self._finalizes[0] - _NEAR_S <= until_s:
-            yield Ending(at_s=self._finalizes.popleft(), from_finalize=True)
+            yield ResultsEnd(at_s=self._finalizes.popleft(), from_finalize=True)
 
     def _gap(self, next_word_s: float | None = None) -> Iterator[Mark]:
         """UtteranceEnd, where the time without a word behind the last one is long enough."""

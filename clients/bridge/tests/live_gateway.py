@@ -32,6 +32,11 @@ class LiveGateway(Gateway):
     breaks: asyncio.Event = field(default_factory=asyncio.Event)
     #: Whether it does so where a client has sent everything.
     breaks_at_the_end: bool = False
+    #: While it is clear nothing that a client sends is read.
+    hears: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.hears.set()
 
     async def StreamingRecognize(self, requests: Any, context: Any) -> AsyncIterator[Any]:  # type: ignore[override]
         await self._begin("StreamingRecognize", context)
@@ -57,6 +62,7 @@ class LiveGateway(Gateway):
 
     async def _hear(self, requests: Any) -> None:
         async for request in requests:
+            await self.hears.wait()
             self.heard += request.audio
             if request.command:
                 self.commands.append(request.command)

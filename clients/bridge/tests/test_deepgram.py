@@ -8,6 +8,7 @@ import json
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 from clients.python.tests.helper import until
 from clients.python.tests.story import JOB
 from sayit.speech.errors import ErrorKind, SayItError
-from sayit.speech.live import LiveSpeech, LiveText
+from sayit.speech.live import LiveProgress, LiveSpeech, LiveText, UtteranceEnd
 from sayit.v1 import live_service_pb2 as live_pb
 from tests.end_to_end.helper import RECORDINGS, label, wav, word_error_rate
 
@@ -42,39 +43,52 @@ async def received(socket: ClientConnection) -> Any:
     return json.loads(await socket.recv())
 
 
+def progress(at_s: float, decoded_s: float = 0.0, position_s: float = 0.0) -> LiveProgress:
+    """How far the session is."""
+    lag_s = max(0.0, position_s - at_s)
+    return LiveProgress(received_samples=0, committed_s=at_s, lag_s=lag_s, decoded_s=decoded_s)
+
+
 def transcript(results: Any) -> str:
     """The text of Results."""
     return str(results["channel"]["alternatives"][0]["transcript"])
 
 
+@asynccontextmanager
+async def package(url: str, **asked: Any) -> AsyncIterator[Any]:
+    """A connection of the official package."""
+    deepgram = importlib.import_module("deepgram")
+    environment = importlib.import_module("deepgram.environment").DeepgramClientEnvironment
+    where = environment(base=url, production=url, agent=url, agent_rest=url)
+    client = deepgram.AsyncDeepgramClient(api_key="secret", environment=where)
+    async with client.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000, **asked) as connection:
+        yield connection
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the package uses what websockets will leave out
 async def test_the_official_package() -> None:
     """Options, key, audio, interim and final results, the end of speech and of the stream, in the package's types."""
-    deepgram = importlib.import_module("deepgram")
-    environment = importlib.import_module("deepgram.environment").DeepgramClientEnvironment
     asked = {
-        "model": "nova-3", "encoding": "linear16", "sample_rate": 16000, "language": "ko", "keyterm": ["SayIt", "gRPC"],
+        "language": "ko", "keyterm": ["SayIt", "gRPC"],
         "interim_results": "true", "endpointing": 300, "utterance_end_ms": 1000, "vad_events": "true",
     }  # fmt: skip
-    async with bridge() as (url, gateway):
-        where = environment(base=url, production=url, agent=url, agent_rest=url)
-        client = deepgram.AsyncDeepgramClient(api_key="secret", environment=where)
-        async with client.listen.v1.connect(**asked) as connection:
-            await connection.send_media(SECOND)
-            await connection.send_keep_alive()
-            for event in (
-                LiveSpeech(begins=True, offset_s=0.25, utterance=0),
-                LiveText(utterance=0, committed="Hello", tentative=" word", stability=0.5, start_s=0.25, end_s=0.8),
-                final(0, "Hello world.", 0.25, 1.0),
-            ):
-                gateway.answers.put_nowait(event)
-            started, interim, result = [await connection.recv() for _ in range(3)]
-            await connection.send_media(SECOND)
-            ended = await connection.recv()
-            await connection.send_close_stream()
-            metadata = await connection.recv()
-            with pytest.raises(Exception, match="1000"):
-                await connection.recv()
+    async with bridge() as (url, gateway), package(url, **asked) as connection:
+        await connection.send_media(SECOND)
+        await connection.send_keep_alive()
+        for event in (
+            LiveSpeech(begins=True, offset_s=0.25, utterance=0),
+            LiveText(utterance=0, committed="Hello", tentative=" word", stability=0.5, start_s=0.25, end_s=0.8),
+            final(0, "Hello world.", 0.25, 1.0),
+        ):
+            gateway.answers.put_nowait(event)
+        started, interim, result = [await connection.recv() for _ in range(3)]
+        await connection.send_media(SECOND)
+        gateway.answers.put_nowait(progress(2.0))
+        ended = await connection.recv()
+        await connection.send_close_stream()
+        metadata = await connection.recv()
+        with pytest.raises(Exception, match="1000"):
+            await connection.recv()
     assert (started.type, started.timestamp) == ("SpeechStarted", 0.25)
     assert (interim.is_final, interim.channel.alternatives[0].transcript) == (False, "Hello word")
     assert (result.is_final, result.speech_final, result.from_finalize, result.start) == (True, True, False, 0.25)
@@ -91,6 +105,20 @@ async def test_the_official_package() -> None:
     assert gateway.config.turn_detection.silence.ToMilliseconds() == 300
 
 
+async def test_speech_that_is_divided_does_not_start_again() -> None:
+    """The next utterance begins where the last one ended; after a pause it does start."""
+    async with bridge() as (url, gateway), connected(url, f"{RAW}&vad_events=true") as socket:
+        for begins, at_s, utterance in (
+            (True, 0.5, 0),
+            (False, 20.0, 0),
+            (True, 20.0, 1),
+            (False, 25.0, 1),
+            (True, 26.0, 2),
+        ):
+            gateway.answers.put_nowait(LiveSpeech(begins=begins, offset_s=at_s, utterance=utterance))
+        assert [(await received(socket))["timestamp"] for _ in range(2)] == [0.5, 26.0]
+
+
 async def test_interim_results_are_only_told_where_they_are_asked_for() -> None:
     """Nor are the beginnings of speech."""
     async with bridge() as (url, gateway), connected(url) as socket:
@@ -100,20 +128,50 @@ async def test_interim_results_are_only_told_where_they_are_asked_for() -> None:
         assert transcript(await received(socket)) == "one two"
 
 
-async def test_finalize_gives_what_is_going_on_its_final_text() -> None:
-    """The text that comes of it says so; where nothing is going on, an empty one does."""
-    async with bridge() as (url, gateway), connected(url, f"{RAW}&vad_events=true") as socket:
-        await socket.send(SECOND)
-        await socket.send(json.dumps({"type": "Finalize"}))
-        empty = await received(socket)
-        assert (transcript(empty), empty["is_final"], empty["from_finalize"]) == ("", True, True)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as above
+async def test_finalize_is_answered_once_all_before_it_has_its_text() -> None:
+    """By the text that reaches it, although others come first; by empty results where nothing waits."""
+    async with bridge() as (url, gateway), package(url) as connection:
+        await connection.send_media(SECOND * 4)
         gateway.answers.put_nowait(LiveSpeech(begins=True, offset_s=0.0, utterance=0))
-        assert (await received(socket))["type"] == "SpeechStarted"
-        await socket.send(json.dumps({"type": "Finalize"}))
+        await connection.send_finalize()
         await until(lambda: gateway.commands == [COMMIT])
-        gateway.answers.put_nowait(final(0, "one", 0.0, 1.0))
-        gateway.answers.put_nowait(final(1, "two", 1.0, 2.0))
-        assert [(await received(socket))["from_finalize"] for _ in range(2)] == [True, False]
+        gateway.answers.put_nowait(replace(final(0, "one", 0.0, 1.0), ended_by=UtteranceEnd.PAUSE))
+        gateway.answers.put_nowait(LiveSpeech(begins=True, offset_s=2.0, utterance=1))
+        gateway.answers.put_nowait(replace(final(1, "two", 2.0, 3.9), ended_by=UtteranceEnd.COMMIT))
+        gateway.answers.put_nowait(replace(final(2, "three", 4.0, 5.0), ended_by=UtteranceEnd.PAUSE))
+        results = [await connection.recv() for _ in range(3)]
+        assert [(each.speech_final, each.from_finalize) for each in results] == [
+            (True, False),
+            (False, True),
+            (True, False),
+        ]
+        await connection.send_media(SECOND * 3)
+        await connection.send_finalize()
+        await until(lambda: gateway.commands == [COMMIT] * 2)
+        gateway.answers.put_nowait(progress(7.0))
+        empty = await connection.recv()
+        assert (empty.is_final, empty.from_finalize, empty.channel.alternatives[0].transcript) == (True, True, "")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as above
+async def test_words_end_where_noise_follows_them() -> None:
+    """UtteranceEnd looks at words, whatever else is heard; an utterance that noise keeps open is ended for it."""
+    async with bridge() as (url, gateway), package(url, utterance_end_ms=1000) as connection:
+        await connection.send_media(SECOND)
+        for event in (
+            LiveSpeech(begins=True, offset_s=0.0, utterance=0),
+            LiveText(utterance=0, committed="one", start_s=0.0, end_s=0.8),
+            progress(0.8, 2.0, 2.5),
+        ):
+            gateway.answers.put_nowait(event)
+        await until(lambda: gateway.commands == [COMMIT])
+        gateway.answers.put_nowait(replace(final(0, "one", 0.0, 0.8), ended_by=UtteranceEnd.COMMIT, end_s=2.5))
+        gateway.answers.put_nowait(LiveSpeech(begins=True, offset_s=2.5, utterance=1))
+        result, ended = await connection.recv(), await connection.recv()
+        assert (result.is_final, result.speech_final, result.from_finalize) == (True, False, False)
+        assert (ended.type, ended.last_word_end) == ("UtteranceEnd", 0.8)
+        assert gateway.config.interim_results
 
 
 async def test_wav_says_what_it_is() -> None:

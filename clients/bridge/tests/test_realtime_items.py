@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from clients.python.tests.story import job
 from sayit.bridge.http.openai.realtime_items import Items
-from sayit.speech.live import LiveProgress, LiveSpeech, LiveText
+from sayit.speech.live import LiveFinished, LiveProgress, LiveSpeech, LiveText
 
 from .live_gateway import final
 
@@ -24,9 +25,9 @@ def text(utterance: int, committed: str, start_s: float, end_s: float, tentative
     return LiveText(utterance=utterance, committed=committed, tentative=tentative, start_s=start_s, end_s=end_s)
 
 
-def progress(committed_s: float) -> LiveProgress:
+def progress(committed_s: float, lag_s: float = 0.0) -> LiveProgress:
     """How far the session is."""
-    return LiveProgress(received_samples=0, committed_s=committed_s, lag_s=0.0)
+    return LiveProgress(received_samples=0, committed_s=committed_s, lag_s=lag_s)
 
 
 def test_with_turn_detection_every_utterance_is_an_item() -> None:
@@ -87,6 +88,45 @@ def test_progress_does_not_end_an_item_whose_text_is_to_come() -> None:
     items.commit(2.0)
     assert short(items.take(progress(2.0))) == []
     assert short(items.take(final(0, "one two", 0.0, 2.0))) == ["delta  two", "completed one two"]
+
+
+def test_a_commit_that_ends_in_silence_is_completed_before_what_follows() -> None:
+    """Its last text ends before it; what is said after it does not hold it back, nor does the text of that."""
+    items = Items(turns=False, logprobs=False)
+    items.take(LiveSpeech(begins=True, offset_s=0.5, utterance=0))
+    items.commit(5.0)
+    items.take(LiveSpeech(begins=False, offset_s=2.0, utterance=0))
+    assert short(items.take(progress(0.5, lag_s=4.5))) == []
+    items.take(LiveSpeech(begins=True, offset_s=5.1, utterance=1))
+    assert short(items.take(final(0, "one", 0.2, 2.4))) == ["delta one", "completed one"]
+    assert short(items.take(text(1, "two", 4.7, 5.5))) == ["delta two"]
+    assert short(items.commit(6.0)) == ["committed"]
+    assert short(items.take(final(1, "two", 4.7, 6.0))) == ["completed two"]
+
+
+def test_every_commit_is_completed_once_and_in_order_whatever_follows() -> None:
+    """Several commits in a row, a clear between them, speech behind them, and the end of the session."""
+    items = Items(turns=False, logprobs=False)
+    items.take(LiveSpeech(begins=True, offset_s=0.5, utterance=0))
+    committed = [items.commit(at_s) or [] for at_s in (2.0, 3.0)]
+    items.clear(4.0)
+    committed.append(items.commit(5.0) or [])
+    items.take(LiveSpeech(begins=True, offset_s=5.2, utterance=1))
+    items.take(progress(0.5, lag_s=5.0))
+    first = items.take(final(0, "one", 0.2, 1.4))
+    assert short(first) == ["delta one", "completed one", "completed", "completed"]
+    assert [each["item_id"] for each in first[1:]] == [each[0]["item_id"] for each in committed]
+    items.commit(7.0)
+    assert short(items.take(final(1, "two", 5.0, 6.6))) == ["delta two"]
+    assert short(items.take(LiveFinished(job=job()))) == ["completed two"]
+    assert items.failed({}) == []
+
+
+def test_what_was_not_committed_ends_with_the_session() -> None:
+    """Its text was told in deltas; it is committed and completed as well."""
+    items = Items(turns=False, logprobs=False)
+    items.take(final(0, "one", 0.5, 2.0))
+    assert short(items.take(LiveFinished(job=job()))) == ["committed", "completed one"]
 
 
 def test_cleared_audio_is_not_told() -> None:

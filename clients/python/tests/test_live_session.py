@@ -198,14 +198,15 @@ async def test_compressed_audio_is_not_resumed(gateway, client):
 
 
 async def test_audio_waits_while_it_is_not_stored(gateway, client):
-    """No more than two minutes are kept: a sender waits, and goes on when there is room."""
+    """No more than 24 MiB are kept: a sender waits, and goes on when there is room."""
     gateway.stores = False
-    minute = bytes(60 * 2 * 8_000)
+    megabyte = bytes(2**20)
     async with client.stream_recognize(LiveOptions(sample_rate_hz=8_000)) as session:
-        sending = asyncio.create_task(session.send(5 * minute))
+        await session.send(24 * megabyte)
+        sending = asyncio.create_task(session.send(megabyte))
         await asyncio.wait({sending}, timeout=0.3)
         assert not sending.done()
-        assert len(session._outbox._kept) < 2 * len(minute) + 2**18
+        assert len(session._outbox._kept) < 25 * len(megabyte)
         sending.cancel()
 
 

@@ -16,6 +16,7 @@ from sayit.speech.live import (
     LiveStarted,
     LiveText,
     TurnDetection,
+    UtteranceEnd,
 )
 from sayit.speech.wire.live import (
     live_event_from_proto,
@@ -53,8 +54,15 @@ _events = (
         is_final=st.booleans(),
         segments=values.several_segments,
         language=values.text,
+        ended_by=st.sampled_from(UtteranceEnd),
     )
-    | st.builds(LiveProgress, received_samples=values.counts, committed_s=values.seconds, lag_s=values.seconds)
+    | st.builds(
+        LiveProgress,
+        received_samples=values.counts,
+        committed_s=values.seconds,
+        lag_s=values.seconds,
+        decoded_s=values.seconds,
+    )
     | st.builds(LiveFinished, job=values.jobs)
 )
 

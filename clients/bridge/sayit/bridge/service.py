@@ -29,8 +29,8 @@ _ASK_AGAIN_S = 1.0
 _BACKLOG = 1024
 #: The largest message of a WebSocket: 1 MiB of audio in base64, and what is around it.
 _MESSAGE_BYTES = 1536 * 1024
-#: How long a WebSocket's client may take to answer a ping, in seconds.
-_PONG_S = 120.0
+#: How often a WebSocket's client is pinged, and how long it may take to answer, in seconds.
+_PING_S, _PONG_S = 20.0, 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,7 @@ def _config(settings: BridgeSettings, app: FastAPI) -> uvicorn.Config:
         # Audio gets no smaller, and what has arrived could become a thousand times as much in memory.
         ws_per_message_deflate=False,
         # Answers wait behind the audio of a client that sends faster than it is taken.
+        ws_ping_interval=_PING_S,
         ws_ping_timeout=_PONG_S,
         lifespan="off",
         log_config=None,

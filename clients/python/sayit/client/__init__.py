@@ -44,6 +44,7 @@ from sayit.speech.live import LiveSpeech as LiveSpeech
 from sayit.speech.live import LiveStarted as LiveStarted
 from sayit.speech.live import LiveText as LiveText
 from sayit.speech.live import TurnDetection as TurnDetection
+from sayit.speech.live import UtteranceEnd as UtteranceEnd
 from sayit.speech.options import Channels as Channels
 from sayit.speech.options import Context as Context
 from sayit.speech.options import DecodingOverrides as DecodingOverrides

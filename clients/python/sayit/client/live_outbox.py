@@ -16,18 +16,18 @@ class Outbox:
     lost with a call whose audio was stored.
     """
 
-    def __init__(self, limit: int, *, keeps: bool) -> None:
+    def __init__(self, *, keeps: bool) -> None:
         self.keep_alive = self.finished = False
-        self._limit, self._keeps = limit, keeps
+        self._keeps = keeps
         self._start = 0
         self._kept = bytearray()
         self._commits: deque[tuple[int, int]] = deque()
         self._commit = 0
 
     @property
-    def full(self) -> bool:
-        """Whether there is no room for more audio."""
-        return len(self._kept) >= self._limit
+    def size(self) -> int:
+        """Bytes of audio that are kept."""
+        return len(self._kept)
 
     @property
     def _end(self) -> int:

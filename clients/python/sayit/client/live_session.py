@@ -21,10 +21,7 @@ from sayit.speech.wire.live import live_event_from_proto, live_options_to_proto
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import transcription_service_pb2 as service_pb
 
-#: Most audio that is kept while it is not stored, in seconds; `send` waits for room.
-_KEPT_S = 120.0
-#: The same for compressed audio, which is kept until it is written.
-_KEPT_BYTES = 4 * 1024 * 1024
+_KEPT_BYTES = 24 * 1024 * 1024
 #: Pause in the audio after which the server is asked to keep the session; it waits for a minute.
 _KEEP_ALIVE_S = 20.0
 
@@ -54,12 +51,14 @@ class LiveSession:
     ) -> None:
         #: The session's job; empty before it has begun.
         self.job_id = resume_job_id
+        #: Most bytes of audio that are kept while it is not stored (compressed: not written); `send` waits for room.
+        #: 24 MiB are 13 minutes at 16 kHz, and two of the most that can be sent.
+        self.most_kept = _KEPT_BYTES
         self._connection = connection
         self._live = live
         self._config = live_options_to_proto(live)
         self._config.job.CopyFrom(job)
-        limit = round(_KEPT_S * live.rate_hz) * live.frame_bytes or _KEPT_BYTES
-        self._outbox = Outbox(limit, keeps=not live.encoding.compressed)
+        self._outbox = Outbox(keeps=not live.encoding.compressed)
         self._inbox = Inbox()
         self._next_utterance = next_utterance
         self._started: LiveStarted | None = None
@@ -95,13 +94,13 @@ class LiveSession:
         await self._stop()
 
     async def send(self, audio: bytes) -> None:
-        """Sends audio, and waits while the server is more than two minutes behind. Without effect once it is over.
+        """Sends audio, and waits while the server is more than 24 MiB behind. Without effect once it is over.
 
         Raises:
             SayItError: why the session ended.
         """
         for start in range(0, len(audio), BLOCK_BYTES):
-            while self._outbox.full and not self._over:
+            while self._outbox.size >= self.most_kept and not self._over:
                 await self._change()
             self._check()
             self._outbox.audio(audio[start : start + BLOCK_BYTES])

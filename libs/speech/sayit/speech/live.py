@@ -123,6 +123,25 @@ class LiveSpeech:
     utterance: int
 
 
+class UtteranceEnd(StrEnum):
+    """Why an utterance is over."""
+
+    #: Not known: of a text that is not final, of a resumed session, of an older server, or for a newer one's reason.
+    UNSPECIFIED = "unspecified"
+    #: A pause of the length that was asked for.
+    PAUSE = "pause"
+    #: It grew long: it was divided at a shorter pause or within speech, and the speaker may go on.
+    LENGTH = "length"
+    #: A commit.
+    COMMIT = "commit"
+    #: The end of the session.
+    FINISH = "finish"
+
+    @classmethod
+    def _missing_(cls, value: object) -> UtteranceEnd:  # noqa: ARG003
+        return cls.UNSPECIFIED
+
+
 @dataclass(frozen=True, kw_only=True)
 class LiveText(Timed):
     """Text of one utterance; each replaces the one before it of the same utterance.
@@ -144,11 +163,13 @@ class LiveText(Timed):
     segments: tuple[Segment, ...] = ()
     #: Of the utterance, as far as it is known.
     language: str = ""
+    #: Of a final one: why the utterance is over.
+    ended_by: UtteranceEnd = UtteranceEnd.UNSPECIFIED
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveProgress:
-    """How far a session is; about once a second."""
+    """How far a session is; about once a second, after a commit, and behind the texts that it counts."""
 
     #: Samples, at the client's rate, that are stored.
     received_samples: int
@@ -156,6 +177,8 @@ class LiveProgress:
     committed_s: float
     #: How far text is behind the audio that arrived.
     lag_s: float
+    #: Audio up to here was decoded: a word in it is in a text that was told, if only as tentative; 0 where not known.
+    decoded_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

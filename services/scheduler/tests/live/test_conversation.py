@@ -105,6 +105,40 @@ def test_the_last_text_goes_before_an_interim_one():
     assert session.conversation.decoded(session.asked[0].request_id, read(session.asked[0].pcm)) == []
 
 
+def test_what_was_decoded_is_told_apart_from_what_is_committed():
+    """Speech without words holds back what is committed, not what was decoded; a request that waits holds back both."""
+    session = client()
+    session.hear(spoken(0.5))
+    session.hear(spoken(0, 4), answer=False)
+    (asked,) = session.asked
+    before = session.conversation.decoded_until
+    assert before < asked.end_sample
+    session.do(session.conversation.decoded(asked.request_id, output()))
+    assert session.conversation.decoded_until == asked.end_sample > session.conversation.settled
+
+
+def test_silence_behind_what_was_decoded_needs_no_decoding():
+    """Where a long pause is asked for, it counts as decoded while the utterance is still open."""
+    session = client(silence_s=5.0)
+    session.hear(spoken(1.0, 8, 3.0))
+    assert not session.finals
+    assert session.conversation.decoded_until == session.conversation._turns.position
+    assert session.conversation.settled < session.conversation.decoded_until - 2 * RATE_HZ
+
+
+def test_a_final_text_says_what_ended_it():
+    """A pause, the length, a commit, or the end of the session."""
+    session = client(silence_s=0.5)
+    session.hear(spoken(4, 1.0, 4))
+    session.do(session.conversation.commit())
+    session.answer()
+    session.hear(spoken(120))
+    session.end()
+    ends = [final.ended_by.value for final in session.finals]
+    assert ends[:3] == ["pause", "commit", "length"]
+    assert ends[-1] == "finish"
+
+
 def test_nothing_is_decoded_without_speech():
     """Minutes of silence and noise cost nothing, and no audio is kept."""
     session = client()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sayit.scheduler.live.turns import FRAME, TurnConfig, TurnKind, Turns
+from sayit.speech.live import UtteranceEnd
 
 BEGINS, PAUSES, GOES_ON = TurnKind.BEGINS, TurnKind.PAUSES, TurnKind.GOES_ON
 ENDS, IS_CUT = TurnKind.ENDS, TurnKind.IS_CUT
@@ -50,6 +51,23 @@ def test_a_long_utterance_ends_at_a_pause(frames: int, ends: list[tuple[TurnKind
     """From 15 s on 0.2 s are enough, whatever silence is asked for."""
     found = heard((1, frames), (0, 7), (1, 5), silence_s=3.0)
     assert [turn for turn in found if turn[0] is ENDS] == ends
+
+
+def test_an_end_says_whether_it_was_the_pause_that_was_asked_for() -> None:
+    """One that ends at a shorter pause, or within speech, grew long; a commit says so itself."""
+
+    def ends(*stretches: tuple[float, int], **config: float) -> list[UtteranceEnd]:
+        probabilities = np.concatenate([np.full(count, p, np.float32) for p, count in stretches])
+        turns = Turns(lambda samples: probabilities[: len(samples) // FRAME], TurnConfig(**config))  # type: ignore[arg-type]
+        found = [*turns.feed(np.zeros(len(probabilities) * FRAME, np.int16)), turns.end(UtteranceEnd.COMMIT)]
+        return [turn.by for turn in found if turn is not None and turn.kind in {ENDS, IS_CUT}]
+
+    pause, length, commit = UtteranceEnd.PAUSE, UtteranceEnd.LENGTH, UtteranceEnd.COMMIT
+    assert ends((1, 20), (0, 20), (1, 20), silence_s=0.5) == [pause, commit]
+    assert ends((1, 480), (0, 20), silence_s=0.5) == [length]
+    assert ends((1, 480), (0, 20), silence_s=0.2) == [pause]
+    assert ends((1, 800), silence_s=0.5) == [length, commit]
+    assert ends((1, 480), (0, 20), off=True) == [length]
 
 
 def test_a_longer_one_at_two_quiet_frames() -> None:

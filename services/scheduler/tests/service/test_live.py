@@ -13,7 +13,7 @@ from sayit.chassis import principal
 from sayit.internal.v1 import chunk_service_pb2 as chunk_pb
 from sayit.scheduler.live import session as live_session
 from sayit.speech.errors import ErrorKind
-from sayit.speech.live import LiveFinished, LiveProgress, LiveSpeech, LiveStarted, LiveText
+from sayit.speech.live import LiveFinished, LiveProgress, LiveSpeech, LiveStarted
 from sayit.v1 import live_service_pb2 as live_pb
 from sayit.v1 import resources_pb2 as pb
 from sayit.v1 import transcription_service_pb2 as service_pb
@@ -375,18 +375,3 @@ async def test_who_does_not_read_holds_no_other_up(tmp_path: Path, redis_url: st
             jobs = (await s.jobs.ListJobs(service_pb.ListJobsRequest())).jobs
         for job in jobs:
             await s.until(job.id, pb.JOB_STATE_COMPLETED)
-
-
-async def test_an_utterance_ends_where_the_client_says(tmp_path: Path, redis_url: str) -> None:
-    """A commit brings the final text of what was said so far, and the session goes on."""
-    async with suite(tmp_path, redis_url) as s, LiveTranscriber(s).serving():
-        client = Client(s)
-        job_id = (await client.begin(turn_detection=live_pb.TurnDetection(off=True))).job.id
-        await client.say(SPEECH[: 3 * SECOND])
-        await client.send(command=live_pb.LIVE_COMMAND_COMMIT)
-        final = await client.until(LiveText, is_final=True, utterance=0)
-        assert final.committed
-        await client.say(SPEECH[3 * SECOND : 5 * SECOND])
-        await client.finish()
-        await spoken(s, job_id, client)
-        assert [text.utterance for text in client.texts if text.is_final] == [0, 1]

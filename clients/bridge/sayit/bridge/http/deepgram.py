@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http import json_text
+from sayit.bridge.http.deepgram_ends import Ends, Mark, ResultsEnd, Stalled, WordsEnded
 from sayit.bridge.http.dependencies import Caller, Deps, Parts
 from sayit.bridge.http.live_socket import LiveSocket
 from sayit.bridge.http.openai.models import resolve
@@ -49,7 +50,7 @@ _CONTAINERS = {b"OggS": LiveEncoding.OGG_OPUS, b"\x1a\x45\xdf\xa3": LiveEncoding
 _MODELS = frozenset({"nova", "enhanced", "base", "whisper", "general", "meeting", "phonecall", "conversationalai"})
 #: What would have to be answered otherwise and cannot be; false means that it is not asked for.
 _REFUSED = ("callback", "detect_entities", "diarize", "diarize_model", "multichannel", "redact", "replace", "search")
-_LEAST_SILENCE_S, _MOST_SILENCE_S = 0.2, 5.0
+_LEAST_SILENCE_S, _SILENCE_S, _MOST_SILENCE_S = 0.2, 0.5, 5.0
 #: Longer silences are none that a client means.
 _MOST_MS = 3_600_000
 #: Deepgram's codes in the answer to a refused connection, by status.
@@ -104,9 +105,15 @@ class _Query(BaseModel):
             encoding=_ENCODINGS[self.encoding or "linear16"],
             sample_rate_hz=self.sample_rate or 0,
             channels=self.channels,
-            interim_results=self.interim_results,
+            # Without them the end of an utterance is only known with the text of the next one.
+            interim_results=self.interim_results or self.utterance_end_ms is not None,
             turn_detection=TurnDetection(silence_s=silence_s),
         ).checked()
+
+    def ends(self) -> Ends:
+        """Which ends of speech are to be told."""
+        pause_s = None if self.endpointing == "false" else self.live().turn_detection.silence_s or _SILENCE_S
+        return Ends(pause_s=pause_s, gap_s=self.utterance_end_ms and self.utterance_end_ms / 1000)
 
     def options(self) -> Options:
         """How to transcribe; `model` is the name that the client knows."""
@@ -164,15 +171,14 @@ class _Listen(LiveSocket):
         self._asked = _Query()
         self._options = Options()
         self._sent: _Sent | None = None
-        #: Utterances whose final text has not come.
-        self._going: set[int] = set()
-        self._finalizing = False
-        #: Where the last word ended, while the end of the utterance is to be told.
-        self._last_word_s: float | None = None
+        self._ends = self._asked.ends()
+        #: Where speech ended, or began, last.
+        self._stopped_s = -1.0
 
     async def prepare(self) -> None:
         """Reads the query."""
         self._asked = _parsed(self.websocket.query_params)
+        self._ends = self._asked.ends()
         options = self._asked.options()
         if options.model.partition("-")[0] in _MODELS:
             models = {model.name for model in await self.gateway.models()}
@@ -215,24 +221,26 @@ class _Listen(LiveSocket):
     async def said(self, event: LiveEvent) -> None:
         """As Results and what goes with them."""
         match event:
-            case LiveSpeech(begins=True):
-                self._going.add(event.utterance)
-                self._last_word_s = None
-                if self._asked.vad_events:
+            case LiveSpeech():
+                await self._mark(self._ends.speech(event))
+                # A long utterance is divided within speech.
+                goes_on, self._stopped_s = event.begins and event.offset_s == self._stopped_s, event.offset_s
+                if event.begins and self._asked.vad_events and not goes_on:
                     await self.say({"type": "SpeechStarted", "channel": [0, 1], "timestamp": seconds(event.offset_s)})
             case LiveText(is_final=True):
-                self._going.discard(event.utterance)
                 await self._tell_final(event)
-            case LiveText() if self._asked.interim_results:
+            case LiveText():
+                await self._mark(self._ends.interim(event))
                 transcript = event.committed + event.tentative
-                if transcript:
+                if transcript and self._asked.interim_results:
                     await self.say(self._results(event, transcript, (), event.stability))
             case LiveProgress() if self._sent is not None:
-                self._sent.heard_s = event.received_samples / self._sent.live.rate_hz
-                await self._tell_utterance_end()
+                self._sent.heard_s = event.committed_s + event.lag_s
+                await self._mark(self._ends.progress(event))
             case LiveFinished():
                 if self._sent is not None:
                     self._sent.heard_s = event.job.progress.audio_total_s or self._sent.heard_s
+                    await self._mark(self._ends.finished(self._sent.seconds))
                 await self.say(self._metadata())
 
     async def failed(self, fault: Fault) -> None:
@@ -263,16 +271,10 @@ class _Listen(LiveSocket):
         sent.digest.update(audio)
         sent.size += len(audio)
         await self.send(audio)
-        await self._tell_utterance_end()
 
     async def _finalize(self) -> None:
-        if self._going:
-            self._finalizing = True
-            await self.commit()
-        else:
-            at_s = self._sent.seconds if self._sent else 0.0
-            nothing = LiveText(utterance=0, committed="", is_final=True, start_s=at_s, end_s=at_s)
-            await self.say(self._results(nothing, "", (), 0.0) | {"from_finalize": True})
+        await self.commit()
+        await self._mark(self._ends.finalize(self._sent.seconds if self._sent else 0.0))
 
     async def _close(self) -> None:
         if self._sent is None:
@@ -282,21 +284,30 @@ class _Listen(LiveSocket):
     async def _tell_final(self, text: LiveText) -> None:
         words = [word for segment in text.segments for word in segment.words]
         confidence = sum(word.probability for word in words) / len(words) if words else 0.0
-        results = self._results(text, text.committed, words, confidence)
-        await self.say(results | {"from_finalize": self._finalizing})
-        self._finalizing = False
-        if words and not self._going:
-            self._last_word_s = words[-1].end_s
-            await self._tell_utterance_end()
+        await self._mark(self._ends.before(text, words))
+        ending = self._ends.final(text, words)
+        await self.say(self._results(text, text.committed, words, confidence, ending))
+        await self._mark(self._ends.after())
 
-    async def _tell_utterance_end(self) -> None:
-        wait_ms, last_s = self._asked.utterance_end_ms, self._last_word_s
-        if wait_ms is None or last_s is None or self._sent is None or self._sent.seconds < last_s + wait_ms / 1000:
-            return
-        self._last_word_s = None
-        await self.say({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": seconds(last_s)})
+    async def _mark(self, marks: Iterable[Mark]) -> None:
+        for mark in list(marks):  # what is said meanwhile must not find half of it
+            match mark:
+                case ResultsEnd(at_s=at_s):
+                    nothing = LiveText(utterance=0, committed="", is_final=True, start_s=at_s, end_s=at_s)
+                    await self.say(self._results(nothing, "", (), 0.0, mark))
+                case WordsEnded(last_word_s=last_s):
+                    await self.say({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": seconds(last_s)})
+                case Stalled():
+                    await self.commit()
 
-    def _results(self, text: LiveText, transcript: str, words: Sequence[Word], confidence: float) -> dict[str, Any]:
+    def _results(
+        self,
+        text: LiveText,
+        transcript: str,
+        words: Sequence[Word],
+        confidence: float,
+        ending: ResultsEnd | None = None,
+    ) -> dict[str, Any]:
         alternative = {
             "transcript": transcript,
             "confidence": round(confidence, 4),
@@ -310,8 +321,8 @@ class _Listen(LiveSocket):
             "start": seconds(text.start_s),
             "duration": seconds(text.duration_s),
             "is_final": text.is_final,
-            "speech_final": text.is_final and self._asked.endpointing != "false",
-            "from_finalize": False,
+            "speech_final": ending is not None and ending.speech_final,
+            "from_finalize": ending is not None and ending.from_finalize,
             "channel": {"alternatives": [alternative]},
             "metadata": {"request_id": self._id, "model_info": self._model(), "model_uuid": self._id},
         }

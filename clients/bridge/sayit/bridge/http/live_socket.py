@@ -17,13 +17,16 @@ from sayit.bridge.http.problems import Fault, fault_for
 from sayit.chassis import background_tasks, telemetry
 from sayit.client.live_session import LiveSession
 from sayit.speech.errors import ErrorKind, SayItError, Sentence
-from sayit.speech.live import LiveEvent, LiveOptions
+from sayit.speech.live import LiveEvent, LiveOptions, LiveProgress
 from sayit.speech.options import Options
 
 #: After so much silence of the client the session is kept alive for it, in seconds.
 _KEEP_ALIVE_S = 15.0
 #: How long the next event, and so the end, of a session is waited for after its client has gone, in seconds.
 _LAST_TEXT_S = 30.0
+#: Audio that is read ahead of the service, for one client and for all together, in bytes. A client that is not read on
+#: does not get the answers to its pings, and cuts itself off.
+_AHEAD, _AHEAD_TOGETHER = 24 * 1024 * 1024, 192 * 1024 * 1024
 #: A key's WebSockets to free connections, at most.
 _SHARE = 4
 _SILENT = Sentence(
@@ -53,6 +56,9 @@ class LiveSocket(ABC):
         self._calls = AsyncExitStack()
         self._gone = False
         self._finished = False
+        #: When the client was heard, or the service took more of what it had sent, and how much that is, in samples.
+        self._active_at_s = 0.0
+        self._received = 0
         #: Events of the session so far.
         self._told = 0
         #: Whether the session has failed, and with it the connection.
@@ -139,6 +145,7 @@ class LiveSocket(ABC):
     async def send(self, audio: bytes) -> None:
         """Passes audio on, or waits while the service is far behind; what comes after the end is not heard."""
         if self._session is not None and not self._finished:
+            self._session.most_kept = min(_AHEAD, _AHEAD_TOGETHER // self.deps.live_sockets.total())
             with self._breaking():
                 await self._session.send(audio)
 
@@ -205,7 +212,7 @@ class LiveSocket(ABC):
         ending = asyncio.create_task(self.deps.stopping.wait())
         receiving: asyncio.Task[Any] | None = None
         loop = asyncio.get_running_loop()
-        heard_at_s = loop.time()
+        self._active_at_s = loop.time()
         patience_s = min(_KEEP_ALIVE_S, self.deps.settings.bridge_live_idle_s)
         try:
             while True:
@@ -219,9 +226,9 @@ class LiveSocket(ABC):
                 if ending.done():
                     raise SayItError(ErrorKind.UNAVAILABLE, cause="the bridge stops")
                 if not receiving.done():
-                    await self._be_patient(loop.time() - heard_at_s)
+                    await self._be_patient(loop.time() - self._active_at_s)
                     continue
-                message, receiving, heard_at_s = receiving.result(), None, loop.time()
+                message, receiving, self._active_at_s = receiving.result(), None, loop.time()
                 if message["type"] == "websocket.disconnect":
                     # Without a reason there was no close frame.
                     if "reason" in message:
@@ -241,6 +248,8 @@ class LiveSocket(ABC):
             await self.wrong(error)
 
     async def _be_patient(self, silent_s: float) -> None:
+        if self._finished:
+            return  # the last text is waited for, and may be minutes behind audio that came faster than it was spoken
         if silent_s >= self.deps.settings.bridge_live_idle_s:
             raise SayItError(ErrorKind.UPLOAD_TOO_SLOW, sentences=_SILENT)
         await self.keep_alive()
@@ -262,6 +271,8 @@ class LiveSocket(ABC):
     async def _tell(self, session: LiveSession) -> None:
         async for event in session:
             self._told += 1
+            if isinstance(event, LiveProgress) and event.received_samples > self._received:
+                self._received, self._active_at_s = event.received_samples, asyncio.get_running_loop().time()
             await self.said(event)
 
     async def _refuse(self, error: SayItError, subprotocol: str | None) -> None:
@@ -273,7 +284,8 @@ class LiveSocket(ABC):
         await self._leave(fault)
 
     async def _end(self, error: SayItError) -> None:
-        await self._leave(fault_for(error, self.websocket))
+        with suppress(WebSocketDisconnect):  # it may have gone first
+            await self._leave(fault_for(error, self.websocket))
 
     async def _leave(self, fault: Fault) -> None:
         code = 1013 if fault.status in {429, 503} else 1011 if fault.status >= 500 else 1008

@@ -1,12 +1,14 @@
 """uvicorn's WebSocket protocol with limits for what a client makes of its frames, and for one that does not read.
 
 uvicorn itself takes all frames that have arrived at once, 40,000 in 256 KiB; answers pings whether or not the answers
-are read; and keeps the pieces of a message however many there are.
+are read; keeps the pieces of a message however many there are; and has its socket hold megabytes of audio, which a ping
+waits behind.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -16,6 +18,9 @@ from sayit.bridge.settings import BridgeSettings
 
 #: Bytes that are parsed before others have their turn: at most 680 frames.
 _PIECE_BYTES = 4 * 1024
+#: The socket's buffer, which the system would make as large as 6 MiB: what waits in front of a client's ping while the
+#: application does not read. Live speech is 64 KB a second, and what is sent at once loses no time by it.
+_BUFFER_BYTES = 64 * 1024
 #: Most frames of one message; libraries make pieces of 4 KiB or more.
 _MAX_FRAGMENTS = 1024
 #: Most pings and pongs between two messages; libraries send one in 20 s, and a client may say nothing for minutes.
@@ -38,12 +43,15 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
     _parsing: asyncio.Handle | None = None
     _reader_timer: asyncio.TimerHandle | None = None
     _control_frames = 0
+    _heard_at_s = 0.0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._unparsed = bytearray()
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at_s = self.loop.time()
         self._unparsed += data
         self._go_on()
 
@@ -76,6 +84,14 @@ class _BoundedWebSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # or a refusal would be logged as an application that answers nothing
         self._go_on()  # after its closing frame it reads again, whatever the application has taken
+
+    def keepalive_timeout(self) -> None:
+        # Its answer may wait behind its audio; who sends is there, and who is not read cannot answer.
+        if self._heard_at_s > self.ping_sent_at or self.read_paused:
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0.0, self.keepalive_timeout)
+            self.ping_sent_at = self.loop.time()
+        else:
+            super().keepalive_timeout()
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= _MAX_FRAGMENTS:

@@ -86,6 +86,38 @@ LIVE_COMMAND_KEEP_ALIVE: LiveCommand.ValueType  # 3
 """Nothing was said for a while, and the session is to be kept."""
 Global___LiveCommand: _TypeAlias = LiveCommand  # noqa: Y015
 
+class _UtteranceEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UtteranceEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UtteranceEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UTTERANCE_END_UNSPECIFIED: _UtteranceEnd.ValueType  # 0
+    """Not known: of a result that is not final, or that an older server gave or a resumed session's events have."""
+    UTTERANCE_END_PAUSE: _UtteranceEnd.ValueType  # 1
+    """A pause of the length that was asked for."""
+    UTTERANCE_END_LENGTH: _UtteranceEnd.ValueType  # 2
+    """It grew long, from 15 s on: it was divided at a shorter pause or within speech, and the speaker may go on."""
+    UTTERANCE_END_COMMIT: _UtteranceEnd.ValueType  # 3
+    """A commit."""
+    UTTERANCE_END_FINISH: _UtteranceEnd.ValueType  # 4
+    """The end of the session."""
+
+class UtteranceEnd(_UtteranceEnd, metaclass=_UtteranceEndEnumTypeWrapper):
+    """Why an utterance is over."""
+
+UTTERANCE_END_UNSPECIFIED: UtteranceEnd.ValueType  # 0
+"""Not known: of a result that is not final, or that an older server gave or a resumed session's events have."""
+UTTERANCE_END_PAUSE: UtteranceEnd.ValueType  # 1
+"""A pause of the length that was asked for."""
+UTTERANCE_END_LENGTH: UtteranceEnd.ValueType  # 2
+"""It grew long, from 15 s on: it was divided at a shorter pause or within speech, and the speaker may go on."""
+UTTERANCE_END_COMMIT: UtteranceEnd.ValueType  # 3
+"""A commit."""
+UTTERANCE_END_FINISH: UtteranceEnd.ValueType  # 4
+"""The end of the session."""
+Global___UtteranceEnd: _TypeAlias = UtteranceEnd  # noqa: Y015
+
 @_typing.final
 class TurnDetection(_message.Message):
     """How the end of an utterance is found."""
@@ -292,6 +324,7 @@ class LiveResult(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    ENDED_BY_FIELD_NUMBER: _builtins.int
     utterance: _builtins.int
     """The utterance, from 0."""
     committed: _builtins.str
@@ -304,6 +337,8 @@ class LiveResult(_message.Message):
     """True for the utterance's last result."""
     language: _builtins.str
     """Language of the utterance, as far as it is known."""
+    ended_by: Global___UtteranceEnd.ValueType
+    """Of a final result: why the utterance is over."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Segment]:
         """Of a final result: its segments, as the job's ChunkText with this utterance's number has them; empty where the
@@ -330,10 +365,11 @@ class LiveResult(_message.Message):
         language: _builtins.str = ...,
         start: _duration_pb2.Duration | None = ...,
         end: _duration_pb2.Duration | None = ...,
+        ended_by: Global___UtteranceEnd.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "end", b"end", "is_final", b"is_final", "language", b"language", "segments", b"segments", "stability", b"stability", "start", b"start", "tentative", b"tentative", "utterance", b"utterance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "end", b"end", "ended_by", b"ended_by", "is_final", b"is_final", "language", b"language", "segments", b"segments", "stability", b"stability", "start", b"start", "tentative", b"tentative", "utterance", b"utterance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -341,13 +377,16 @@ Global___LiveResult: _TypeAlias = LiveResult  # noqa: Y015
 
 @_typing.final
 class LiveProgress(_message.Message):
-    """How far a session is. Sent about once a second, also while nothing is said."""
+    """How far a session is. Sent about once a second, also while nothing is said, and after a commit; behind the results that
+    it counts.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECEIVED_SAMPLES_FIELD_NUMBER: _builtins.int
     COMMITTED_FIELD_NUMBER: _builtins.int
     LAG_FIELD_NUMBER: _builtins.int
+    DECODED_FIELD_NUMBER: _builtins.int
     received_samples: _builtins.int
     """Samples, at the client's rate, that are stored; a client that keeps what comes after them can resume without loss."""
     @_builtins.property
@@ -360,16 +399,23 @@ class LiveProgress(_message.Message):
         fewer then.
         """
 
+    @_builtins.property
+    def decoded(self) -> _duration_pb2.Duration:
+        """Audio up to here was decoded at least once: a word in it is in a result, if only as `tentative`. Not before
+        `committed`; beyond it only where `interim_results` are wanted.
+        """
+
     def __init__(
         self,
         *,
         received_samples: _builtins.int = ...,
         committed: _duration_pb2.Duration | None = ...,
         lag: _duration_pb2.Duration | None = ...,
+        decoded: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "lag", b"lag"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "decoded", b"decoded", "lag", b"lag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "lag", b"lag", "received_samples", b"received_samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed", b"committed", "decoded", b"decoded", "lag", b"lag", "received_samples", b"received_samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

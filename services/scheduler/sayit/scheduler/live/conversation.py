@@ -16,6 +16,7 @@ from sayit.scheduler.jobs.records import ChunkOutput, SampleSpan
 from sayit.scheduler.live.turns import FRAME, Turn, TurnConfig, TurnKind, Turns, Voices
 from sayit.scheduler.live.utterance import Utterance
 from sayit.speech.audio import SAMPLE_BYTES, samples_of
+from sayit.speech.live import UtteranceEnd
 from sayit.speech.transcript import Word
 
 #: Audio kept in front of speech and behind it, as far as there is any.
@@ -113,6 +114,8 @@ class Final:
     pcm: bytes
     #: Its segments, all with words; no segments where nothing was understood.
     output: ChunkOutput
+    #: Why it is over.
+    ended_by: UtteranceEnd
     #: What must be stored together with it.
     state: SessionState
 
@@ -133,14 +136,7 @@ class Conversation:
         interim: whether text is wanted before an utterance is over.
     """
 
-    def __init__(
-        self,
-        voices: Voices,
-        config: TurnConfig,
-        state: SessionState,
-        *,
-        interim: bool = True,
-    ) -> None:
+    def __init__(self, voices: Voices, config: TurnConfig, state: SessionState, *, interim: bool = True) -> None:
         self._interim = interim
         self._number = state.utterance
         self._language = state.language
@@ -178,6 +174,15 @@ class Conversation:
         if first is not None:
             return first.settled
         return self._turns.position if self._turns.start is None else self._turns.start
+
+    @property
+    def decoded_until(self) -> int:
+        """Up to here all speech was decoded: its words are in a text that was returned, if only as tentative."""
+        first = self._closed[0] if self._closed else self._open
+        if first is None:
+            return self.settled
+        at = max(first.settled, first.decoded_until)
+        return at if self._closed else self._turns.silent_until(at)
 
     @property
     def busy(self) -> bool:
@@ -234,16 +239,16 @@ class Conversation:
         utterance.give_up()
         return self._give_finals()
 
-    def commit(self) -> list[Action]:
+    def commit(self, by: UtteranceEnd = UtteranceEnd.COMMIT) -> list[Action]:
         """The utterance that is going on ends here."""
-        turn = self._turns.end()
+        turn = self._turns.end(by)
         return [] if turn is None else self._turn(turn)
 
     def finish(self) -> list[Action]:
         """All audio was fed: what is going on ends here."""
         rest = self._audio(self._turns.position, self.position)
         actions = self._listen(rest + bytes(-len(rest) % (FRAME * SAMPLE_BYTES)))
-        return actions + self.commit()
+        return actions + self.commit(UtteranceEnd.FINISH)
 
     def _audio(self, start: int, end: int) -> bytes:
         return bytes(self._pcm[(start - self._pcm_start) * SAMPLE_BYTES : (end - self._pcm_start) * SAMPLE_BYTES])
@@ -288,7 +293,8 @@ class Conversation:
     def _close(self, utterance: Utterance, turn: Turn) -> list[Action]:
         """The utterance is over; its last text was asked for in its pause, or is asked for now."""
         behind = 0 if turn.kind is TurnKind.IS_CUT else _PAD
-        utterance.close(min(turn.at_sample + behind, self._turns.position, self.position), self._turns.speech)
+        end = min(turn.at_sample + behind, self._turns.position, self.position)
+        utterance.close(end, self._turns.speech, turn.by)
         self._open, self._end, self._number = None, utterance.end, self._number + 1
         self._closed.append(utterance)
         ended = SpeechEnded(utterance=utterance.number, at_sample=turn.at_sample)
@@ -365,6 +371,7 @@ class Conversation:
                     speech=utterance.speech,
                     pcm=self._audio(utterance.start, utterance.end),
                     output=output,
+                    ended_by=utterance.ended_by,
                     state=SessionState(
                         utterance=utterance.number + 1, start_sample=utterance.end, language=self._language
                     ),

@@ -39,7 +39,7 @@ from sayit.scheduler.live.turns import TurnConfig
 from sayit.speech.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, samples_of, seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
 from sayit.speech.jobs import JobState
-from sayit.speech.live import LiveEvent, LiveFinished, LiveOptions, LiveProgress, LiveSpeech, LiveStarted
+from sayit.speech.live import LiveEvent, LiveFinished, LiveOptions, LiveSpeech, LiveStarted
 
 #: Audio that is heard at once, so that nothing else waits for it.
 _HEARD_BYTES = samples_of(0.5) * SAMPLE_BYTES
@@ -285,6 +285,7 @@ class Session:
     async def _commit(self) -> None:
         if not self._finishing:
             await self._act(self._conversation.commit())
+            await self._tell_progress()  # a client may wait for what the commit ends, if only silence
 
     async def _end_audio(self) -> None:
         if not self._finishing:
@@ -319,11 +320,10 @@ class Session:
 
     async def _tell_progress(self) -> None:
         self._seat.look()
-        settled, position = self._conversation.settled, self._conversation.position
-        lag_s = max(0.0, seconds_of(position - settled))
+        settled, decoded = self._conversation.settled, self._conversation.decoded_until
+        lag_s = max(0.0, seconds_of(self._conversation.position - settled))
         _LAG.observe(lag_s)
-        committed_s, received = seconds_of(settled), self._received_samples()
-        self._texts.say(LiveProgress(received_samples=received, committed_s=committed_s, lag_s=lag_s))
+        self._writes.put_nowait(partial(self._texts.progress, self._received_samples(), settled, decoded, lag_s))
 
     # What is stored, one after the other.
 

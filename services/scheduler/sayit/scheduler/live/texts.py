@@ -78,6 +78,13 @@ class Texts:
         """Nothing more is told."""
         self._unread.put_nowait(None)
 
+    async def progress(self, received: int, settled: int, decoded: int, lag_s: float) -> None:
+        """Tells how far the session is; as it is written behind the texts that it counts, it is told behind them."""
+        if self._job.options.redacts:
+            decoded = settled  # interim text is not told
+        committed_s, decoded_s = seconds_of(settled), seconds_of(decoded)
+        self.say(LiveProgress(received_samples=received, committed_s=committed_s, lag_s=lag_s, decoded_s=decoded_s))
+
     async def interim(self, text: Text) -> None:
         """Tells the text of an utterance that is going on; committed words are stored first."""
         if text.state != self.state:
@@ -146,6 +153,7 @@ class Texts:
                 is_final=True,
                 segments=shown(told, words=options.word_timestamps),
                 language=output.language,
+                ended_by=final.ended_by,
                 start_s=seconds_of(final.start_sample),
                 end_s=seconds_of(final.end_sample),
             )

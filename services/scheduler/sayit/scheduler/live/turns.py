@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sayit.scheduler.jobs.records import SampleSpan
 from sayit.speech.audio import samples_of
-from sayit.speech.live import TurnDetection
+from sayit.speech.live import TurnDetection, UtteranceEnd
 
 #: Samples of a frame: 32 ms.
 FRAME = 512
@@ -81,6 +81,8 @@ class Turn:
     kind: TurnKind
     #: Where the speech begins, or where it ended.
     at_sample: int
+    #: Of one that ends: why.
+    by: UtteranceEnd = UtteranceEnd.UNSPECIFIED
 
 
 class Turns:
@@ -128,6 +130,10 @@ class Turns:
             return tuple(self._spans)
         return (*self._spans, (self._span_start, self._speech_end))
 
+    def silent_until(self, at_sample: int) -> int:
+        """Up to here no voice was heard behind this place: the place itself while one is."""
+        return self.position if self._quiet_since is not None and at_sample >= self._quiet_since else at_sample
+
     def feed(self, samples: NDArray[np.int16]) -> Iterator[Turn]:
         """Takes whole frames; yields what happens in them, each when `position` is there."""
         if not len(samples):
@@ -140,12 +146,12 @@ class Turns:
             self.position += FRAME
             yield from self._judge(voiced=bool(voiced), quiet=bool(quiet))
 
-    def end(self) -> Turn | None:
+    def end(self, by: UtteranceEnd) -> Turn | None:
         """The utterance that is going on ends here."""
         if not self._speaking:
             self.start = None
             return None
-        return self._end(self._speech_end)
+        return self._end(self._speech_end, by)
 
     @property
     def _speech_end(self) -> int:
@@ -185,15 +191,15 @@ class Turns:
         assert self.start is not None, "it is going on"
         length, end = self.position - self.start, self._speech_end
         quiet = self.position - end
-        silence = _LONGEST if self._config.off else samples_of(self._config.silence_s)
+        silence = least = _LONGEST if self._config.off else samples_of(self._config.silence_s)
         if length >= _LONG:
-            silence = min(silence, _PAUSE if length < _LONGER else _BRIEF_PAUSE)
-        if quiet >= silence:
-            yield self._end(end)
+            least = min(silence, _PAUSE if length < _LONGER else _BRIEF_PAUSE)
+        if quiet >= least:
+            yield self._end(end, UtteranceEnd.PAUSE if quiet >= silence else UtteranceEnd.LENGTH)
         elif length >= _LONGEST:
             cut = self._quietest()
-            self._end(cut)
-            yield Turn(kind=TurnKind.IS_CUT, at_sample=cut)
+            self._end(cut, UtteranceEnd.LENGTH)
+            yield Turn(kind=TurnKind.IS_CUT, at_sample=cut, by=UtteranceEnd.LENGTH)
             # What is behind the cut is speech that goes on.
             self.start = self._span_start = cut
             self._speaking, self._spans = True, []
@@ -208,8 +214,8 @@ class Turns:
         behind = (each for each in middles if -each[1] >= self.given_until)
         return -min(behind, default=(0.0, -self.position))[1]
 
-    def _end(self, at_sample: int) -> Turn:
+    def _end(self, at_sample: int, by: UtteranceEnd) -> Turn:
         self._spans = [*self._spans, (self._span_start, at_sample)]
         self._speaking = self._paused = False
         self.start = self._quiet_since = None
-        return Turn(kind=TurnKind.ENDS, at_sample=at_sample)
+        return Turn(kind=TurnKind.ENDS, at_sample=at_sample, by=by)

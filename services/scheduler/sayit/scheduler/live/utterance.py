@@ -8,6 +8,7 @@ from dataclasses import replace
 from sayit.scheduler.jobs.records import ChunkOutput, SampleSpan
 from sayit.scheduler.live.agreement import Agreement, said_already
 from sayit.speech.audio import samples_of, seconds_of
+from sayit.speech.live import UtteranceEnd
 from sayit.speech.transcript import Segment, Word
 from sayit.speech.word_times import in_order
 
@@ -53,11 +54,13 @@ class Utterance:
         self.number = number
         self.start = start
         self.speech_start = speech_start
-        #: Where its audio ends, and what of it is speech, once it is over.
+        #: Where its audio ends, what of it is speech, and why it is over, once it is.
         self.end = start
         self.speech: tuple[SampleSpan, ...] = ()
-        #: Up to here its audio was asked about.
+        self.ended_by = UtteranceEnd.UNSPECIFIED
+        #: Up to here its audio was asked about, and up to here answered.
         self.heard = max(speech_start, samples_of(committed[-1].end_s)) if committed else speech_start
+        self.decoded_until = self.heard
         self.words = Agreement(committed)
         self._settled, self._leaning = language, leaning
         #: Its own language, once there was enough of it to detect one.
@@ -117,9 +120,9 @@ class Utterance:
         """Its speech goes on after a pause: what was asked for as its last text is one more hypothesis."""
         self._last_id = self._last = None
 
-    def close(self, end: int, speech: tuple[SampleSpan, ...]) -> None:
+    def close(self, end: int, speech: tuple[SampleSpan, ...], by: UtteranceEnd) -> None:
         """It is over."""
-        self.end, self.speech = end, speech
+        self.end, self.speech, self.ended_by = end, speech, by
 
     def give_up(self) -> None:
         """It keeps the words that are there."""
@@ -153,6 +156,7 @@ class Utterance:
             self.words.forget()
             return False
         output = _moved(output, seconds_of(start))
+        self.decoded_until = max(self.decoded_until, end)
         if last:
             self._last, self._last_asked = output, asked
         before = self.words.committed, self.words.tentative

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sayit.bridge.http.openai.replies import word_logprobs
-from sayit.speech.live import LiveEvent, LiveProgress, LiveSpeech, LiveText
+from sayit.speech.live import LiveEvent, LiveFinished, LiveProgress, LiveSpeech, LiveText
 from sayit.speech.rendering.documents import seconds
 from sayit.speech.transcript import Segment
 
@@ -65,8 +66,10 @@ class Items:
         self._by_utterance: dict[int, _Item] = {}
         #: Where the client committed or cleared last.
         self._cut_s = at_s
-        #: Audio up to here has all its text.
-        self._settled_s = at_s
+        #: Audio up to here was heard: of speech that begins before, the session has told.
+        self._heard_s = at_s
+        #: Where the utterances began whose last text has not come.
+        self._begun: dict[int, float] = {}
         self._previous: str | None = None
 
     def take(self, event: LiveEvent) -> Messages:
@@ -76,9 +79,11 @@ class Items:
                 return self._speech(event)
             case LiveText():
                 return [*self._text(event), *self._completed()]
-            case LiveProgress() if not any(item.unfinished for item in self._items):
-                self._settled_s = max(self._settled_s, event.committed_s)
+            case LiveProgress():
+                self._heard_s = max(self._heard_s, event.committed_s + event.lag_s)
                 return self._completed()
+            case LiveFinished():
+                return self._finished()
             case _:
                 return []
 
@@ -98,6 +103,21 @@ class Items:
         """No more text comes: what is not completed has failed."""
         items, self._items = self._items, []
         return [_about(item, "failed", error=error) for item in items if not item.dropped]
+
+    @property
+    def _settled_s(self) -> float:
+        """Audio up to here has all its text, whatever is said behind it."""
+        return min(self._heard_s, *self._begun.values()) if self._begun else self._heard_s
+
+    def _finished(self) -> Messages:
+        """All text was given. What was said since the last commit ends with the session."""
+        self._items = [item for item in self._items if item.end_s is not None or item.texts]
+        for item in self._items:
+            item.end_s = self._heard_s if item.end_s is None else item.end_s
+            item.unfinished.clear()
+        self._begun.clear()
+        self._heard_s = math.inf
+        return self._completed()
 
     def _cut(self, at_s: float) -> _Item:
         item = next((each for each in self._items if each.end_s is None), None) or self._new(self._cut_s)
@@ -122,6 +142,7 @@ class Items:
         item = self._item_of(speech.utterance, speech.offset_s)
         known = speech.utterance in item.unfinished
         item.unfinished.add(speech.utterance)
+        self._begun.setdefault(speech.utterance, speech.offset_s)
         if not self._turns or item.dropped or item.committed or known == speech.begins:
             return []
         at_ms = round(speech.offset_s * 1000)
@@ -135,10 +156,12 @@ class Items:
         item = self._item_of(text.utterance, text.start_s)
         item.texts[text.utterance] = text.committed
         item.unfinished.add(text.utterance)
+        self._begun.setdefault(text.utterance, text.start_s)
         if text.is_final:
             item.unfinished.remove(text.utterance)
             item.segments[text.utterance] = text.segments
-            self._settled_s = max(self._settled_s, text.end_s)
+            self._heard_s = max(self._heard_s, text.end_s)
+            del self._begun[text.utterance]
             del self._by_utterance[text.utterance]
             if self._turns and item.end_s is None:
                 item.end_s = text.end_s

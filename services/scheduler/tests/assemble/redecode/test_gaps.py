@@ -18,7 +18,7 @@ RECORDING = heard(chunk(0, 0.0, 16.0, BEFORE, BEHIND), speech=[(0.0, 16.0)])
 
 def looked(recording: Heard, *segments: object) -> Heard:
     """The same after its one look."""
-    (redecode,) = redecode_requests(recording, draft(recording))
+    (redecode,) = (each for each in redecode_requests(recording, draft(recording)) if each.kind == "gap")
     return replace(recording, redecodes=(had(redecode, *segments),))  # type: ignore[arg-type]
 
 

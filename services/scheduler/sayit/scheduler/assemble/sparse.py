@@ -10,12 +10,12 @@ from itertools import islice, takewhile
 from sayit.speech.transcript import Segment, Span
 from sayit.speech.word_times import least_s
 
-#: A slow voice takes so many times as long as the fastest one: 3 syllables or 6 letters a second.
-_SLOW = 4.0
-#: A digit is a word that is written short.
-_DIGIT_S = 1 / 12
-#: A segment is sparse if this much of its speech, in seconds and as a part of it, is more than its text takes. Of 780
-#: labelled recordings of speech, children's and learners' among them, one is: a greeting in seven seconds of applause.
+#: A slow voice takes so many times as long as the fastest one: 4 syllables or 8 letters a second. Of 631 segments that
+#: Whisper base wrote of real speech none is sparse, nor with 2.5; with 2 two of learners are.
+_SLOW = 3.0
+#: A digit is a word that is written short: half a second of a slow voice.
+_DIGIT_S = 1 / 8
+#: A segment is sparse if this much of its speech, in seconds and as a part of it, is more than its text takes.
 _SPARE_S = 3.0
 _SPARE_PART = 0.5
 

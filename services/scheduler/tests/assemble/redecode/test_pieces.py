@@ -82,6 +82,6 @@ def test_pieces_that_say_no_more_change_nothing_and_the_rest_is_a_gap() -> None:
 
 
 def test_a_slow_voice_is_left_alone() -> None:
-    """Learners and children say half as much in a second as others do: such a sentence took 6.7 s."""
-    slow = heard(chunk(0, 0.0, 6.7, said("there is no way I can get by this", 0.0, 6.7)), speech=[(0.0, 6.7)])
+    """Learners and children say half as much in a second as others do: such a sentence has 5.5 s of speech."""
+    slow = heard(chunk(0, 0.0, 5.5, said("there is no way I can get by this", 0.0, 5.5)), speech=[(0.0, 5.5)])
     assert redecode_requests(slow, draft(slow)) == ()

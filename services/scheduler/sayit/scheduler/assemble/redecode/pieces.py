@@ -32,7 +32,7 @@ _MOST = 12
 _LEAST_LOGPROB = -1.0
 
 
-class Pieces:
+class InPieces:
     """Speech for which far too little was written."""
 
     name = "pieces"
@@ -71,7 +71,7 @@ def _cut(segment: Segment, heard: Heard) -> list[RedecodeRequest]:
     asked = heard.options
     overrides = ChunkOverrides(language=segment.language if asked.language == AUTO else None, word_timestamps=True)
     return [
-        RedecodeRequest(kind=Pieces.name, start_sample=first, end_sample=last, overrides=overrides)
+        RedecodeRequest(kind=InPieces.name, start_sample=first, end_sample=last, overrides=overrides)
         for first, last in pairwise(cuts)
     ]
 

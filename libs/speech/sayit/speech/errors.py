@@ -55,8 +55,8 @@ class ErrorKind(Enum):
     )
     #: A container that we read, with audio in a codec that we do not decode.
     UNSUPPORTED_CODEC = Sentence(
-        en="The file's audio is in a codec that SayIt does not decode.",
-        ko="파일의 오디오 코덱을 지원하지 않습니다.",
+        en="The file's audio is in a codec that SayIt does not decode: {audio}.",
+        ko="파일의 오디오 코덱을 지원하지 않습니다: {audio}.",
     )
     #: A container that we read, and nothing in it can be decoded.
     DAMAGED_FILE = Sentence(

@@ -132,6 +132,7 @@ async def suite(
 ) -> AsyncIterator[Suite]:
     """Runs a scheduler; what reloads its settings is put into the list.
 
+    Nothing is decoded again where a test does not ask for it: scripted texts are far too short for their audio.
     With `SWEEPING` a test need not wait for what is found in sweeps; without it, bells alone have to be quick enough.
     """
     given = SchedulerSettings(
@@ -139,7 +140,7 @@ async def suite(
         data_dir=tmp_path / "data",
         redis_url=SecretStr(redis_url),
         default_model="micro",
-        **{"grace_s": 1.0, **settings},
+        **{"grace_s": 1.0, "redecode": False, **settings},
     )
     redis = Redis.from_url(redis_url)
     reload = Reload(given)

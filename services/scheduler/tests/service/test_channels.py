@@ -77,6 +77,10 @@ async def test_a_mono_file_is_channel_one(tmp_path: Path, redis_url: str) -> Non
     assert channels == [{1}, {0}]
 
 
+#: As much as is said in eight seconds.
+TWICE = "같은 말을 두 번 한다고 해서 더 나은 말이 되지는 않는다"
+
+
 async def test_crosstalk_goes_unless_the_guard_is_off(tmp_path: Path, redis_url: str) -> None:
     """The same recording on both channels is written once, listed, and announced as a refinement; or left as it is."""
     async with suite(tmp_path, redis_url) as s:
@@ -86,7 +90,9 @@ async def test_crosstalk_goes_unless_the_guard_is_off(tmp_path: Path, redis_url:
         for guard in (pb.GUARD_STANDARD, pb.GUARD_OFF):
             job = await s.create(call("ko-8s", "ko-8s"), channels=pb.CHANNELS_SPLIT, guard=guard)
             for _ in range(0 if found else 2):  # the second job's chunks are known, as they were before the guard
-                await (await worker.claim(*await worker.take())).finish("같은 말을 두 번")
+                await (await worker.claim(*await worker.take())).finish(
+                    "같은 말을 두 번 한다고 해서 더 나은 말이 되지는 않는다"
+                )
             events = await s.events(job.id)
             transcript = await s.transcript(job.id)
             refined = [list(event.refinement.chunk_indexes) for event in events if event.HasField("refinement")]

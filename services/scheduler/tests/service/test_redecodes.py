@@ -53,7 +53,7 @@ def kinds(events: list[pb.JobEvent]) -> list[str | None]:
 
 async def test_a_gap_is_heard_again_before_the_job_ends(tmp_path: Path, redis_url: str) -> None:
     """The look is decoded in its own way, no event shows it as a chunk; its text comes as a refinement."""
-    async with suite(tmp_path, redis_url) as s:
+    async with suite(tmp_path, redis_url, redecode=True) as s:
         worker = Transcriber(s)
         job, redecode = await with_a_gap(s, worker)
         state = await s.get(job.id)
@@ -77,7 +77,7 @@ async def test_a_gap_is_heard_again_before_the_job_ends(tmp_path: Path, redis_ur
 
 async def test_without_redecodes_a_gap_is_reported(tmp_path: Path, redis_url: str) -> None:
     """Switched off, the job ends with what its chunks said."""
-    async with suite(tmp_path, redis_url, redecode=False) as s:
+    async with suite(tmp_path, redis_url) as s:
         worker = Transcriber(s)
         await worker.report()
         job = await s.create(SHORT, language="ko")
@@ -92,7 +92,7 @@ async def test_without_redecodes_a_gap_is_reported(tmp_path: Path, redis_url: st
 
 async def test_a_look_that_fails_harms_nobody(tmp_path: Path, redis_url: str) -> None:
     """After three engine errors the job completes with the text that it had."""
-    async with suite(tmp_path, redis_url) as s:
+    async with suite(tmp_path, redis_url, redecode=True) as s:
         worker = Transcriber(s)
         job, redecode = await with_a_gap(s, worker)
         for _ in range(2):
@@ -110,9 +110,9 @@ async def test_a_look_that_fails_harms_nobody(tmp_path: Path, redis_url: str) ->
 
 async def test_a_restarted_scheduler_neither_loses_nor_repeats_a_look(tmp_path: Path, redis_url: str) -> None:
     """The look is dispatched again after a restart, and there is one of it."""
-    async with suite(tmp_path, redis_url) as s:
+    async with suite(tmp_path, redis_url, redecode=True) as s:
         job, _ = await with_a_gap(s, Transcriber(s))
-    async with suite(tmp_path, redis_url) as s:
+    async with suite(tmp_path, redis_url, redecode=True) as s:
         worker = Transcriber(s)
         await worker.report()
         redecode = await worker.claim(*await worker.take())

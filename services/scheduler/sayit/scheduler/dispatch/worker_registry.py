@@ -12,10 +12,11 @@ from prometheus_client import Counter
 from sayit.chassis import telemetry
 from sayit.scheduler.db.transcribers import TranscriberStore
 from sayit.scheduler.dispatch.eta.queue_position import queue_position
-from sayit.scheduler.dispatch.eta.simulation import Worker, ends, one_by_one_s, preparing_s
+from sayit.scheduler.dispatch.eta.simulation import Worker, ends, one_by_one_s, preparing_s, redecoding_s
 from sayit.scheduler.dispatch.eta.throughput import Throughput
 from sayit.scheduler.jobs.limits import Limits
 from sayit.scheduler.jobs.records import Claim, JobRecord
+from sayit.scheduler.jobs.redecodes import UTTERANCES
 from sayit.scheduler.jobs.transcribers import Backlog, TranscriberRecord
 from sayit.speech.audio import seconds_of
 from sayit.speech.errors import ErrorKind, SayItError
@@ -149,6 +150,8 @@ class WorkerRegistry:
         self._throughput.committed(
             claim.transcriber_id, claim.samples, compute_s, interactive=claim.interactive, now_s=time.time()
         )
+        if claim.redecode_kind != UTTERANCES:
+            self._throughput.redecoding(compute_s, again=bool(claim.redecode_kind))
 
     async def estimate(self, job: JobRecord) -> Progress:
         """How far a job is, with its place in the queue and when it should end, from measured throughput."""
@@ -161,6 +164,8 @@ class WorkerRegistry:
             left_s = max(found.ends.get(job.id, 0.0), preparing_s(job, found.read_s))
             if job.options.context is Context.SEQUENTIAL:
                 left_s = max(left_s, one_by_one_s(job.id, found.backlog, found.workers))
+            if self.limits.redecode:
+                left_s += redecoding_s(job, found.workers, self._throughput.redecoded)
             # The backlog is a moment old.
             eta_s = max(0.0, left_s - (time.time() - found.read_s))
         return job.progress(queue_position=queue_position(job.id, found.backlog.waiting), eta_s=eta_s)

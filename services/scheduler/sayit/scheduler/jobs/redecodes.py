@@ -15,6 +15,8 @@ from sayit.scheduler.jobs.records import ChunkOutput, NewChunk, SampleSpan
 REDECODE_NUMBERS = 1_000_000
 #: How often re-decodes are chosen for a job: later rounds may depend on the texts of earlier ones.
 MAX_ROUNDS = 2
+#: The kind of those that a session of live speech asks for; of the others none is foreseen for certain.
+UTTERANCES = "utterances"
 #: Seconds that a re-decode waits for a transcriber before its job ends without it.
 MAX_WAIT_S = 900.0
 

@@ -174,6 +174,23 @@ def test_coverage_lists_speech_without_text() -> None:
     assert coverage.gaps == (Span(start_s=3, end_s=3.5), Span(start_s=10, end_s=12.5))
 
 
+def test_what_a_far_too_long_segment_leaves_over_is_a_gap() -> None:
+    """A phrase that was said six times and is written once has no text for the rest; a slow voice has no gap."""
+    speech = (Span(start_s=0, end_s=4), Span(start_s=4.5, end_s=10.5))
+    once = merged(chunk(0, 0, 11, [segment([word("seven", 0, 5), word("clubs", 5, 10.5)])]), speech=speech).coverage
+    assert [(round(gap.start_s, 3), gap.end_s) for gap in once.gaps] == [(1.2, 4), (4.5, 10.5)]
+    assert once.speech_transcribed_s == pytest.approx(1.2)
+    slow = " ".join(["seven of clubs"] * 4)
+    assert merged(chunk(0, 0, 11, [segment(said(slow, 0, each_s=0.87))]), speech=speech).coverage.gaps == ()
+
+
+def test_a_number_is_longer_than_it_looks() -> None:
+    """Digits are words: a telephone number that was read slowly leaves nothing over."""
+    speech = (Span(start_s=0, end_s=10),)
+    number = chunk(0, 0, 10, [segment([word("010-1234-5678", 0, 10)])])
+    assert merged(number, speech=speech).coverage.gaps == ()
+
+
 def test_a_four_hour_recording_is_merged_quickly_enough_to_test() -> None:
     """Work grows with the length, not with its square: 500 chunks, all with hard seams, 28,000 words."""
     chunks = []

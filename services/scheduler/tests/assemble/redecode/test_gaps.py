@@ -11,14 +11,14 @@ from sayit.speech.audio import samples_of, seconds_of
 from .helper import chunk, draft, had, heard, said, text
 
 #: Somebody speaks from 0 to 16 s; from 6 to 9 s nothing was written.
-BEFORE = said("one two three four five six", 0.0, 6.0)
+BEFORE = said("one two three four five sixteen", 0.0, 6.0)
 BEHIND = said("ten eleven twelve one two three four", 9.0, 16.0)
 RECORDING = heard(chunk(0, 0.0, 16.0, BEFORE, BEHIND), speech=[(0.0, 16.0)])
 
 
 def looked(recording: Heard, *segments: object) -> Heard:
     """The same after its one look."""
-    (redecode,) = redecode_requests(recording, draft(recording))
+    (redecode,) = (each for each in redecode_requests(recording, draft(recording)) if each.kind == "gap")
     return replace(recording, redecodes=(had(redecode, *segments),))  # type: ignore[arg-type]
 
 
@@ -42,9 +42,11 @@ def test_a_short_recording_is_not_decoded_again_as_it_was() -> None:
 
 def test_only_what_was_missing_is_added() -> None:
     """Words that the chunk has, and a neighbour's that slipped into the gap, are not doubled; watchers are told."""
-    again = said("four five six seven eight nine ten eleven twelve", 3.1, 12.1)
+    again = said("four five sixteen seventeen eighteen nine ten eleven twelve", 3.1, 12.1)
     filled = looked(RECORDING, again)
-    assert text(filled) == "one two three four five six seven eight nine ten eleven twelve one two three four"
+    assert (
+        text(filled) == "one two three four five sixteen seventeen eighteen nine ten eleven twelve one two three four"
+    )
     now = draft(filled)
     assert now.coverage.gaps == ()
     assert [refined.chunk_indexes for refined in now.refinements] == [(0,)]
@@ -56,15 +58,15 @@ def test_what_nobody_spoke_is_not_added() -> None:
     silent = replace(RECORDING, speech=(ChannelSpeech(channel=0, spans=spoken),))
     invented = said("thank you for watching", 7.5, 8.9)
     assert text(looked(silent, invented)) == text(silent)
-    doubtful = replace(said("seven eight", 6.5, 8.5), avg_logprob=-1.4)
+    doubtful = replace(said("seventeen eighteen", 6.5, 8.5), avg_logprob=-1.4)
     assert text(looked(RECORDING, doubtful)) == text(RECORDING)
 
 
 def test_a_segment_that_ends_early_is_no_gap() -> None:
     """Where the text beside a gap is short of time, the model's times are wrong and nothing is missing."""
-    hurried = said("one two three four five six", 0.0, 4.0)
+    hurried = said("one two three four five sixteen", 0.0, 4.0)
     recording = heard(
-        chunk(0, 0.0, 14.0, hurried, said("one two three", 6.0, 9.0), said("four five six", 9.0, 12.0)),
+        chunk(0, 0.0, 14.0, hurried, said("one two three", 6.0, 9.0), said("four five sixteen", 9.0, 12.0)),
         speech=[(0.0, 4.8), (6.0, 12.0)],
     )
     assert draft(recording).coverage.gaps != ()
@@ -76,9 +78,9 @@ def test_a_segment_that_is_far_too_long_is_heard_once_more() -> None:
     thin = said("one nine", 0.0, 9.0, probability=0.4)
     fine = [said("one two three four five", start, start + 5.0) for start in (9.0, 14.0)]
     recording = heard(chunk(0, 0.0, 19.0, thin, *fine), speech=[(0.0, 19.0)])
-    more = said("one two three four five six seven eight nine", 0.0, 9.0)
-    assert text(looked(recording, more)).startswith("one two three four five six seven eight nine one two")
-    unsure = said("one two three four five six seven eight nine", 0.0, 9.0, probability=0.2)
+    more = said("one two three four five sixteen seventeen eighteen nine", 0.0, 9.0)
+    assert text(looked(recording, more)).startswith("one two three four five sixteen seventeen eighteen nine one two")
+    unsure = said("one two three four five sixteen seventeen eighteen nine", 0.0, 9.0, probability=0.2)
     assert text(looked(recording, unsure)) == text(recording)
 
 

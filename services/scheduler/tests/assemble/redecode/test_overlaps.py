@@ -10,7 +10,7 @@ from sayit.speech.audio import seconds_of
 from .helper import chunk, draft, had, heard, said, text
 
 #: Twenty words, one a second; the chunks share 10 to 12 s.
-WORDS = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"]
+WORDS = [f"word{letter}" for letter in "abcdefghijklmnopqrst"]
 
 
 def recording(left: str, right: str) -> Heard:
@@ -23,7 +23,7 @@ def recording(left: str, right: str) -> Heard:
 
 
 AGREED = recording(" ".join(WORDS[:12]), " ".join(WORDS[10:]))
-DISPUTED = recording(" ".join([*WORDS[:10], "x", "y"]), " ".join(["z", "w", *WORDS[12:]]))
+DISPUTED = recording(" ".join([*WORDS[:10], "xray", "yankee"]), " ".join(["zulu", "whiskey", *WORDS[12:]]))
 
 
 def test_sides_that_agree_are_left_alone() -> None:
@@ -45,7 +45,7 @@ def test_the_look_says_what_was_said_at_the_seam() -> None:
 def test_a_look_that_fits_on_neither_or_one_side_changes_nothing() -> None:
     """What it says outside of the seam must be what the chunks say there, and it must be as sure as they are."""
     (redecode,) = redecode_requests(DISPUTED, draft(DISPUTED))
-    other = ["v"] * 7
+    other = ["victor"] * 7
     for heard_words, probability in (
         ([*other, *WORDS[10:19]], 0.9),
         ([*WORDS[3:12], *other], 0.9),

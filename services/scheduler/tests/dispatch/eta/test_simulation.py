@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from sayit.scheduler.dispatch.eta.simulation import Worker, ends, preparing_s
+from sayit.scheduler.dispatch.eta.simulation import Worker, ends, preparing_s, redecoding_s
 from sayit.scheduler.dispatch.order import cost
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.scheduler.jobs.transcribers import Backlog, RunningChunk, UncutRecording, WaitingChunks
@@ -145,3 +147,25 @@ def test_nothing_ends_before_it_is_decoded() -> None:
         samples_scanned=4 * CHUNK,
     )
     assert preparing_s(job, 100.0) == pytest.approx(60.0)
+
+
+def test_re_decodes_are_work_before_they_are_chosen() -> None:
+    """So that the estimate does not jump when the last chunk is done; a recording of one chunk seldom has any."""
+    job = JobRecord(
+        id="j",
+        tenant="a",
+        key_id="k",
+        upload_id="u",
+        filename="f",
+        options=Options(),
+        model="m",
+        state=JobState.RUNNING,
+        idempotency_key="",
+        created_s=0.0,
+        samples_chunked=8 * CHUNK,
+        chunks_total=8,
+    )
+    assert redecoding_s(job, workers(2, 4), 0.25) == pytest.approx(10.0)
+    assert redecoding_s(replace(job, state=JobState.MERGING), workers(2, 4), 0.25) == 0.0
+    assert redecoding_s(replace(job, samples_chunked=CHUNK, chunks_total=1), workers(2, 4), 0.25) == 0.0
+    assert redecoding_s(job, [], 0.25) == 0.0

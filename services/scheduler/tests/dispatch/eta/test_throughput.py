@@ -87,3 +87,32 @@ def test_what_it_did_since_the_first_claim_and_did_not_commit_is_done_of_what_it
     later = only(speeds, held, now_s=now_s)
     assert later.done == pytest.approx(10 * later.cost_per_s, rel=0.05)
     assert only(speeds, now_s=now_s).done == 0.0
+
+
+def test_a_round_that_takes_longer_than_it_should_says_that_its_transcriber_is_slower() -> None:
+    """So that no estimate stands at two seconds for a minute; ten times as slow at most, as it may have died."""
+    speeds = Throughput()
+    now_s = does(speeds, [8, 1, 8, 1], base_s=4.0, each_s=3.0)
+    held = RunningChunk(job_id="j", interactive=False, samples=CHUNK, transcriber_id="t", started_s=now_s)
+    usual = only(speeds, held, now_s=now_s + 5)
+    whole = usual.round_cost + cost(1, CHUNK)
+    lefts = []
+    for late_s in (14, 21):
+        worker = only(speeds, held, now_s=now_s + late_s)
+        lefts.append((whole - min(worker.done, 0.85 * whole)) / worker.cost_per_s)
+    assert usual.cost_per_s == pytest.approx(only(speeds).cost_per_s)
+    assert lefts == pytest.approx([14 * 0.15 / 0.85, 21 * 0.15 / 0.85], rel=0.05)
+    assert only(speeds, held, now_s=now_s + 900).cost_per_s == pytest.approx(usual.cost_per_s / 10)
+
+
+def test_re_decodes_are_foreseen_by_those_that_were_lately() -> None:
+    """A quarter of the chunks' engine time until there were some; then what they took, of late."""
+    speeds = Throughput()
+    assert speeds.redecoded == pytest.approx(0.25)
+    for _ in range(300):
+        speeds.redecoding(10.0, again=False)
+    assert speeds.redecoded < 0.01
+    for _ in range(300):
+        speeds.redecoding(10.0, again=False)
+        speeds.redecoding(5.0, again=True)
+    assert speeds.redecoded == pytest.approx(0.5, rel=0.1)

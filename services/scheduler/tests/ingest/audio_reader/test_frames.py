@@ -62,6 +62,15 @@ def test_an_error_survives_the_way() -> None:
     )
 
 
+def test_what_cannot_be_decoded_is_named() -> None:
+    """Codec and container are in the sentence, in words of no more than a line."""
+    for cause, named in (("raw aac (wav)", "raw aac (wav)"), ("x" * 300, "x" * 80)):
+        error = frames.unpack_error(
+            payload_of(frames.pack_error(ErrorKind.UNSUPPORTED_CODEC, cause)), limit_minutes="240"
+        )
+        assert error.message("en") == f"The file's audio is in a codec that SayIt does not decode: {named}."
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -23,7 +23,7 @@ from sayit.scheduler.ingest.audio_reader.limits import (
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
-from .media import SECONDS, encoded, speech, wav
+from .media import SECONDS, Recipe, encode, encoded, speech, wav
 from .test_demux import decoded, error_of, likeness, original
 
 SPOKEN = original()
@@ -99,6 +99,24 @@ def test_errors_tell_container_codec_and_damage_apart() -> None:
     assert error_of(encoded("m4a")[:2_000]) is ErrorKind.DAMAGED_FILE
 
 
+@pytest.mark.parametrize("tag", [0x00FF, 0x1610])
+def test_aac_in_a_wav_is_read_where_its_packets_have_headers(tag: int) -> None:
+    """ADTS is; packets whose lengths the WAV does not say are refused by name, and are no damage."""
+    layout = struct.pack("<HHIIHHH", tag, 2, 44_100, 16_000, 1, 16, 0)
+    sound = encoded("aac-adts")
+    header = b"WAVEfmt " + struct.pack("<I", len(layout)) + layout + b"data" + struct.pack("<I", len(sound))
+    summary, samples = decoded(b"RIFF" + struct.pack("<I", len(header) + len(sound)) + header + sound)
+    assert (summary.container, summary.codec, summary.warnings) == ("wav", "aac", ())
+    assert likeness(samples, SPOKEN) > 0.95
+    raw = bytearray(encode(Recipe(format="wav", codec="aac")))
+    raw[20:22] = struct.pack("<H", tag)
+    with pytest.raises(SayItError) as raised:
+        decoded(bytes(raw))
+    assert raised.value.kind is ErrorKind.UNSUPPORTED_CODEC
+    assert "raw aac (wav)" in raised.value.message("en")
+    assert "raw aac (wav)" in raised.value.message("ko")
+
+
 def tracks(*channels: NDArray[np.int16], container: str = "matroska") -> bytes:
     """A file with a track for each of them."""
     content = io.BytesIO()
@@ -158,19 +176,17 @@ async def test_channels_that_cancel_are_not_mixed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("late", ["sound", "pictures", "neither"])
-@pytest.mark.parametrize("container", ["matroska", "mp4", "mpegts", "flv", "avi", "asf"])
-def test_sound_keeps_its_place_beside_pictures(container: str, late: str) -> None:
-    """H.264 with frames out of order (not in AVI; WMV in ASF), sound or pictures that begin later: within 0.1 s."""
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [(name, "libx264") for name in ("matroska", "mp4", "mpegts", "flv", "avi", "asf")] + [("asf", "wmv2")],
+)
+def test_sound_keeps_its_place_beside_pictures(container: str, codec: str, late: str) -> None:
+    """H.264 with frames out of order (not in AVI), or WMV, sound or pictures that begin later: within 0.1 s."""
     offset_s = 1.5 if late == "sound" else 0.0
     content = io.BytesIO()
     with av.open(content, "w", format=container) as out:
-        pictures: Any = (
-            out.add_stream("wmv2", rate=25)
-            if container == "asf"
-            else out.add_stream(
-                "libx264", rate=25, options={"bf": "0" if container == "avi" else "3", "preset": "ultrafast"}
-            )
-        )
+        options = {"bf": "0" if container == "avi" else "3", "preset": "ultrafast"} if codec == "libx264" else {}
+        pictures: Any = out.add_stream(codec, rate=25, options=options)
         pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
         sound: Any = out.add_stream("aac", rate=44_100, layout="mono")
         sound.codec_context.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sayit.scheduler.assemble.sparse import unwritten
 from sayit.speech.transcript import Coverage, Segment, Span
 
 #: Speech without text that is shorter than this is no gap beside text, whose times are not exact.
@@ -12,7 +13,9 @@ MIN_GAP_S = 0.5
 
 
 def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage:
-    """How much of the detected speech lies inside segments of its channel, and where it does not.
+    """How much of the detected speech has text in its channel, and where it has none.
+
+    It has text inside segments, but not where a segment is far too long for what it says.
 
     Args:
         speech: detected speech; that of a channel in order, without overlaps.
@@ -36,18 +39,16 @@ def coverage_of(speech: Sequence[Span], segments: Sequence[Segment]) -> Coverage
 
 
 def _gaps(speech: Sequence[Span], segments: Sequence[Segment], least_s: float) -> tuple[list[Span], float]:
-    """The gaps of a channel, from so many seconds on, and all seconds outside its segments."""
-    gaps: list[Span] = []
-    missing_s = 0.0
+    """The gaps of a channel, from so many seconds on, and all seconds without text."""
+    found: list[Span] = []
     first = 0
     for span in speech:
         while first < len(segments) and segments[first].end_s <= span.start_s:
             first += 1
-        for gap in _uncovered(span, segments, first):
-            missing_s += gap.duration_s
-            if gap.duration_s >= least_s:
-                gaps.append(gap)
-    return gaps, missing_s
+        found += _uncovered(span, segments, first)
+    for segment in segments:
+        found += unwritten(segment, speech)
+    return [gap for gap in found if gap.duration_s >= least_s], sum(gap.duration_s for gap in found)
 
 
 def _uncovered(span: Span, segments: Sequence[Segment], first: int) -> list[Span]:

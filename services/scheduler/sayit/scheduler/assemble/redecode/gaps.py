@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice, takewhile
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.values import Heard
+from sayit.scheduler.assemble.sparse import within
 from sayit.scheduler.assemble.words import ChunkWord, comparable, kept_segments, words_of
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.records import DoneChunk
@@ -55,7 +55,11 @@ class Gaps:
     def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
         """See `Kind`. The longest gaps first; neighbours share a re-decode; every gap has one."""
         pace = _SpeechRate(draft.segments)
-        missing = [gap for gap in draft.coverage.gaps if not pace.explains(gap, draft.segments)]
+        missing = [
+            gap
+            for gap in draft.coverage.gaps
+            if not _within_text(gap, draft.segments) and not pace.explains(gap, draft.segments)
+        ]
         missing += [Span(start_s=thin.start_s, end_s=thin.end_s) for thin in _thin(heard.texts, heard.spans)]
         missing.sort(key=lambda gap: gap.start_s)
         places = [
@@ -84,6 +88,12 @@ class Gaps:
             filled = _filled(now, redecode, heard.spans)
             now = max(filled, _filled(_without(now, gone), redecode, heard.spans), key=_count) if gone else filled
         return now
+
+
+def _within_text(gap: Span, segments: Sequence[Segment]) -> bool:
+    """Whether it is a part of a segment that is far too long for its text: see `pieces`."""
+    place = bisect_left(segments, gap.start_s, key=lambda segment: segment.start_s)
+    return any(segment.end_s > gap.start_s for segment in segments[max(place - 1, 0) : place])
 
 
 def _count(texts: Sequence[TranscribedChunk]) -> int:
@@ -232,9 +242,7 @@ class _SpeechRate:
 
     def is_thin(self, segment: Segment, speech: Sequence[Span]) -> bool:
         """Whether a segment holds much more speech than its text takes: the model skipped speech inside it."""
-        first = bisect_right(speech, segment.start_s, key=lambda span: span.end_s)
-        here = takewhile(lambda span: span.start_s < segment.end_s, islice(speech, first, None))
-        spoken_s = sum(min(span.end_s, segment.end_s) - max(span.start_s, segment.start_s) for span in here)
+        spoken_s = sum(span.duration_s for span in within(segment, speech))
         return self.spare_s(segment, spoken_s) >= max(_THIN_S, _THIN_PART * spoken_s)
 
 

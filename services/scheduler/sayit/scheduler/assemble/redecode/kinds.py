@@ -9,6 +9,7 @@ from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.gaps import Gaps
 from sayit.scheduler.assemble.redecode.languages import Languages
 from sayit.scheduler.assemble.redecode.overlaps import Overlaps
+from sayit.scheduler.assemble.redecode.pieces import InPieces
 from sayit.scheduler.assemble.redecode.punctuation import Punctuation
 from sayit.scheduler.assemble.redecode.utterances import LiveUtterances
 from sayit.scheduler.assemble.redecode.values import Heard, Kind
@@ -17,7 +18,7 @@ from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, RedecodeRequest
 #: What sessions of live speech ask for.
 REFINING = LiveUtterances()
 #: In the order in which they choose and correct.
-KINDS: tuple[Kind, ...] = (REFINING, Languages(), Overlaps(), Gaps(), Punctuation())
+KINDS: tuple[Kind, ...] = (REFINING, Languages(), Overlaps(), Gaps(), InPieces(), Punctuation())
 
 
 def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[RedecodeRequest, ...]:

@@ -14,7 +14,7 @@ from sayit.scheduler.assemble.redecode.values import Heard
 from sayit.scheduler.assemble.words import kept_segments, words_of
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.records import ChunkOutput, DoneChunk
-from sayit.scheduler.jobs.redecodes import RedecodeRequest
+from sayit.scheduler.jobs.redecodes import UTTERANCES, RedecodeRequest
 from sayit.speech.audio import samples_of
 from sayit.speech.language_names import AUTO
 from sayit.speech.options import resolve
@@ -26,7 +26,7 @@ _LONGEST, _LONG_PAUSE = samples_of(29.0), samples_of(10.0)
 class LiveUtterances:
     """What was said live."""
 
-    name = "utterances"
+    name = UTTERANCES
     share = 1.0
     least = 1
 

@@ -18,13 +18,14 @@ from sayit.scheduler.dispatch.fairness import Share, Shares
 from sayit.scheduler.dispatch.order import cost
 from sayit.scheduler.jobs.records import JobRecord
 from sayit.scheduler.jobs.transcribers import Backlog, RunningChunk
-from sayit.speech.audio import SAMPLE_RATE_HZ
+from sayit.speech.audio import INTERACTIVE_S, SAMPLE_RATE_HZ, samples_of
+from sayit.speech.jobs import JobState
 
 #: What is taken for the length of chunks that are not cut yet, in samples; full windows are cut at a pause.
 _CHUNK = 26 * SAMPLE_RATE_HZ
 #: The part of a round that may count as done before it is committed: a round that takes longer than it should goes on
 #: for a while yet.
-_MOST_DONE = 0.85
+MOST_DONE = 0.85
 #: Interactive chunks on a transcriber that are decoded together, like a backlog; fewer do not wait for each other.
 _TOGETHER = 3
 #: Slots that a transcriber keeps for interactive chunks.
@@ -86,7 +87,7 @@ class _Desk:
             self.round = self._full()
         rounds = max(1.0, sum(piece.chunks for piece in self.round) / self.worker.batch)
         whole = sum(piece.cost for piece in self.round) + rounds * self.worker.round_cost
-        counted = min(self.done, _MOST_DONE * whole)
+        counted = min(self.done, MOST_DONE * whole)
         self.done -= counted
         return (whole - counted) / self.worker.cost_per_s
 
@@ -137,6 +138,21 @@ def preparing_s(job: JobRecord, now_s: float) -> float:
         return 0.0
     per_sample_s = max(0.0, now_s - job.started_s) / job.samples_scanned
     return max(0, (job.samples_declared or 0) - job.samples_scanned) * per_sample_s
+
+
+def redecoding_s(job: JobRecord, workers: Sequence[Worker], part: float) -> float:
+    """Seconds that a recording's re-decodes will take, which are chosen when its chunks are done.
+
+    Args:
+        job: a job; of a recording of one chunk few are decoded again.
+        workers: its model's transcribers.
+        part: the engine time that re-decodes take, as a part of their chunks'.
+    """
+    samples = (job.samples_declared or 0) if job.chunks_total is None else job.samples_chunked
+    speed = sum(worker.cost_per_s for worker in workers)
+    if job.state is JobState.MERGING or samples <= samples_of(INTERACTIVE_S) or not speed:
+        return 0.0
+    return part * cost(samples / _CHUNK, samples) / speed
 
 
 class _Play:

@@ -13,9 +13,9 @@ matter of model and processor, `cost_per_s` for each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sayit.scheduler.dispatch.eta.simulation import Worker
+from sayit.scheduler.dispatch.eta.simulation import MOST_DONE, Worker
 from sayit.scheduler.dispatch.order import cost
 from sayit.scheduler.jobs.transcribers import RunningChunk, TranscriberRecord
 from sayit.speech.audio import SAMPLE_RATE_HZ, samples_of
@@ -36,6 +36,12 @@ _REMEMBERED = 64
 _LATELY = 4
 #: Cost per sample of full chunks, for transcribers whose commits went to other schedulers.
 _USUAL_COST = 2.0
+#: Engine time that re-decodes take, as a part of their chunks': until it was measured, which counts like so many
+#: seconds of chunks; and the engine time after which a measurement counts half.
+_REDECODED, _REDECODED_PRIOR_S, _REDECODED_HALF_LIFE_S = 0.25, 30.0, 600.0
+#: Work that takes longer than it should says that its transcriber is slower, but so many times at most: one that died
+#: holds its chunks, too.
+_SLOWEST = 10.0
 
 
 @dataclass
@@ -80,6 +86,19 @@ class Throughput:
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._chunks_s = _REDECODED_PRIOR_S
+        self._redecodes_s = _REDECODED * _REDECODED_PRIOR_S
+
+    @property
+    def redecoded(self) -> float:
+        """Engine time that re-decodes took lately, as a part of their chunks'."""
+        return self._redecodes_s / self._chunks_s
+
+    def redecoding(self, compute_s: float, *, again: bool) -> None:
+        """Takes in what a recording's chunk, or re-decode, took."""
+        kept = 1.0 if again else 0.5 ** (compute_s / _REDECODED_HALF_LIFE_S)
+        self._chunks_s = kept * self._chunks_s + (0.0 if again else compute_s)
+        self._redecodes_s = kept * self._redecodes_s + (compute_s if again else 0.0)
 
     def committed(
         self, transcriber_id: str, samples: int, compute_s: float, *, interactive: bool, now_s: float
@@ -122,16 +141,15 @@ class Throughput:
             if each.slots:
                 speed = rates.get(each.id) or mean
                 held = [one for one in running if one.transcriber_id == each.id]
-                found.append(
-                    Worker(
-                        id=each.id,
-                        cost_per_s=speed,
-                        round_cost=round_cost,
-                        batch=self._batch(each),
-                        slots=each.slots,
-                        done=self._done(each.id, held, speed, round_cost, now_s),
-                    )
+                worker = Worker(
+                    id=each.id,
+                    cost_per_s=speed,
+                    round_cost=round_cost,
+                    batch=self._batch(each),
+                    slots=each.slots,
+                    done=self._done(each.id, held, speed, round_cost, now_s),
                 )
+                found.append(_as_late(worker, held))
         return found
 
     def forget_others(self, ids: Iterable[str]) -> None:
@@ -176,3 +194,16 @@ class Throughput:
         began_s = min(each.started_s for each in held)
         rounds = [each for each in self._seen.get(name, _Seen()).rounds if each.ended_s > began_s]
         return max(0.0, (now_s - began_s) * speed - sum(each.cost + round_cost for each in rounds))
+
+
+def _as_late(worker: Worker, held: Sequence[RunningChunk]) -> Worker:
+    """A transcriber that should have done all that it holds, as slow as that makes it: work under way is a measurement.
+
+    How much of it is one round is not known; rounds of many chunks are committed at once.
+    """
+    if not held:
+        return worker
+    rounds = max(1.0, len(held) / worker.batch)
+    most = MOST_DONE * (rounds * worker.round_cost + sum(cost(1, each.samples) for each in held))
+    late = min(worker.done / most, _SLOWEST)
+    return replace(worker, cost_per_s=worker.cost_per_s / late, done=worker.done / late) if late > 1 else worker

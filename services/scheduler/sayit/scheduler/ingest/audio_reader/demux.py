@@ -66,6 +66,8 @@ _CHUNKED = frozenset({b"RIFFWAVE", b"RIFFAVI ", b"FORMAIFF", b"FORMAIFC"})
 #: Containers whose times count from zero, so that sound may begin later than the file. Others count from wherever
 #: their recorder was, or from the first thing in them.
 _FROM_ZERO = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+#: A WAV can hold AAC as an MP4 does, and says nowhere how long its packets are. AAC with headers (ADTS) is read.
+_WITHOUT_LENGTHS = ("wav", "aac")
 #: Containers of sound alone, which are read to their end.
 _SOUND_ALONE = frozenset({"aiff", "au", "caf", "w64", "wav"})
 #: Bytes that such a container may leave unread: tags, padding.
@@ -138,7 +140,7 @@ def read_live(file: BinaryIO, limits: MediaLimits, sink: Sink, begin: Begin) -> 
         ) as container:
             stream = _usable(container)[0]
             stream.codec_context.thread_count = 1
-            reading.frames(container, stream, _Reader(container, stream, limits, None, None))
+            reading.frames(container, stream, _Reader(container, stream, limits, None, None), _start_of(container))
     except (av.error.FFmpegError, PermissionError, ValueError) as error:
         raise SayItError(ErrorKind.INVALID_FORMAT, cause=str(error)) from error
     return reading.finish()
@@ -190,13 +192,16 @@ class _Reading:
             self._container(container, container.streams[index], content, part)
 
     def _container(self, container: Any, stream: Any, content: PartFile, part: FilePart) -> None:
+        origin_s = _origin_s(container, content)
         stream.codec_context.thread_count = 1
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard["all"]
         empty = EmptyChunks(content, stream.index) if container.format.name == "avi" else None
         reader = _Reader(container, stream, self._limits, self.first, empty)
-        end_s = self.frames(container, stream, reader)
+        end_s = self.frames(container, stream, reader, origin_s)
+        if self.first is None and (container.format.name, stream.codec_context.name) == _WITHOUT_LENGTHS:
+            raise _unsupported(container, ["raw aac"])
         byte_rate = (stream.codec_context.bit_rate or 0) / 8
         if (part.missing and part.missing > byte_rate / 2) or is_cut_short(
             container, stream, content, end_s=end_s, damaged_end=reader.corrupt_at_end > 0
@@ -218,12 +223,9 @@ class _Reading:
             self.warnings.add(CHANNELS_CHANGED)
         return replace(self.first, samples=self._output.samples, warnings=tuple(sorted(self.warnings)))
 
-    def frames(self, container: Any, stream: Any, reader: _Reader) -> float:
-        """Decodes a stream; returns where its audio ends, in seconds from the container's start."""
+    def frames(self, container: Any, stream: Any, reader: _Reader, origin_s: float | None) -> float:
+        """Decodes a stream; returns where its audio ends, in seconds from the container's start (`origin_s`)."""
         output, resampler = self._output, self._resampler
-        origin_s = None if container.start_time is None else container.start_time / av.time_base
-        if container.format.name in _FROM_ZERO and origin_s is not None:
-            origin_s = min(origin_s, 0.0)
         tick_s = float(stream.time_base or 0)
         timeline = Timeline(origin_s)
         for frame, next_frame in _pairs(reader.frames()):
@@ -258,6 +260,32 @@ def _opened(file: PartFile) -> Any:
         raise SayItError(ErrorKind.DAMAGED_FILE if known else ErrorKind.INVALID_FORMAT, cause=str(error)) from error
 
 
+def _start_of(container: Any) -> float | None:
+    """Where a container's time begins, in seconds of its clock."""
+    start_s = None if container.start_time is None else float(container.start_time / av.time_base)
+    return min(start_s, 0.0) if start_s is not None and container.format.name in _FROM_ZERO else start_s
+
+
+def _origin_s(container: Any, content: PartFile) -> float | None:
+    """The same for a whole file.
+
+    Of ASF with H.264, whose pictures have no times but their order, FFmpeg takes the sound's start for the pictures'.
+    """
+    start_s = _start_of(container)
+    if start_s is None or container.format.name != "asf":
+        return start_s
+    with _opened(content.again()) as peeked:
+        first = next(peeked.demux(), None)
+    if first is None or first.dts is None:
+        return start_s
+    return min(start_s, float(first.dts * first.time_base))
+
+
+def _unsupported(container: Any, names: list[str]) -> SayItError:
+    audio = f"{', '.join(names)} ({container.format.name})"
+    return SayItError(ErrorKind.UNSUPPORTED_CODEC, cause=audio, audio=audio)
+
+
 def _usable(container: Any) -> list[Any]:
     """The audio streams that can be decoded, the one that FFmpeg prefers first; at least one.
 
@@ -269,7 +297,7 @@ def _usable(container: Any) -> list[Any]:
     if not usable:
         if audio:
             names = [one.codec_context.name if one.codec_context is not None else "unknown" for one in audio]
-            raise SayItError(ErrorKind.UNSUPPORTED_CODEC, cause=f"codec {', '.join(names)}")
+            raise _unsupported(container, names)
         if not container.streams:
             raise SayItError(ErrorKind.DAMAGED_FILE, cause="no stream")
         raise SayItError(ErrorKind.NO_AUDIO_TRACK)

@@ -38,6 +38,8 @@ MAX_AUDIO_BYTES = SAMPLE_RATE_HZ * SAMPLE_BYTES
 MAX_BYTES = {READY: 0, BEGIN: 128, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR: 4_096}
 #: Characters of the causes and names that are passed on.
 _MAX_TEXT = 500
+#: The same of what a sentence for people names.
+_MAX_NAMES = 80
 #: The errors that a file can cause.
 FILE_ERRORS = frozenset(
     {
@@ -140,6 +142,8 @@ def unpack_error(payload: bytes, *, limit_minutes: str) -> SayItError:
         raise BrokenFrameError(f"error {_text(fields['code'])}")
     if kind is ErrorKind.AUDIO_TOO_LONG:
         return SayItError(kind, cause=cause, limit_minutes=limit_minutes)
+    if kind is ErrorKind.UNSUPPORTED_CODEC:
+        return SayItError(kind, cause=cause, audio=cause[:_MAX_NAMES])
     return SayItError(kind, cause=cause)
 
 

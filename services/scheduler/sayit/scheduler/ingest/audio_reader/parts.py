@@ -63,6 +63,10 @@ class PartFile:
         #: The end of the last byte that was read.
         self.furthest = 0
 
+    def again(self) -> PartFile:
+        """The same, not read yet."""
+        return PartFile(self._file, self._part)
+
     def read(self, count: int) -> bytes:
         """The next bytes, at most so many."""
         start = self._part.start + self._position

@@ -100,8 +100,8 @@ LOAD ?=
 load: setup ## a day of traffic in ten minutes (500 requests, peaks of 60 % more), then 20 and 50 at once; LOAD="--minutes 2 --requests 100"
 	@$(BIN)/python -m benchmarks.load.a_day $(LOAD)
 
-bench-live: setup ## how far live text is behind the voice, on real speech, if ../shared/real is there (12 minutes)
-	@$(BIN)/python -m benchmarks.live
+bench-live: setup ## how far live text is behind the voice, on real speech, if ../shared/real is there (12 minutes); HOUR=1: whether that grows in an hour
+	@$(BIN)/python -m benchmarks.$(if $(HOUR),live_hour,live)
 
 bench-plots: setup ## measure throughput and latency over load, and speed over transcribers; draws benchmarks/plots/*.png
 	@$(BIN)/python -m benchmarks.plots $(if $(SHORT),--short)

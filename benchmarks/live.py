@@ -167,7 +167,7 @@ async def played(address: str, sound: Played) -> Heard:
 async def whole(address: str, sound: Played) -> str:
     """The same sent as a file."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "whole.wav"
+        path = Path(folder) / "whole.flac"
         soundfile.write(path, sound.audio, RATE_HZ)
         async with AsyncClient(address) as client:
             result = await client.transcribe(path, options=Options(language=sound.language or "auto"))

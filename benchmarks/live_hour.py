@@ -21,7 +21,7 @@ from benchmarks import suite
 from benchmarks.live import Heard, Played, errors, joined, played, times, whole
 from benchmarks.live_simulation import LOOP
 from benchmarks.plots import FOLDER, draw_lag, save
-from benchmarks.real_speech import REAL, files
+from benchmarks.real_speech import RATE_HZ, REAL, files
 from sayit.speech.live import LiveProgress
 from sayit.transcriber import models
 
@@ -39,7 +39,8 @@ async def _watched(running: suite.Suite, sound: Played) -> tuple[Heard, list[dic
 
     async def watch() -> None:
         while True:
-            memory.append({"at_s": time.monotonic() - began_s, **running.rss_mb()})
+            parts = {part: round(size) for part, size in running.rss_mb().items()}
+            memory.append({"at_s": round(time.monotonic() - began_s), **parts})
             await asyncio.sleep(_EVERY_S)
 
     watching = asyncio.create_task(watch())
@@ -53,8 +54,9 @@ def _said(sound: Played, heard: Heard, lags: list[tuple[float, float]], memory: 
     """What is printed."""
     part = round(len(lags) * _PART)
     first, last = ([lag for _, lag in some] for some in (lags[:part], lags[-part:]))
-    grown = {name: f"{memory[len(memory) // 6][name]:.0f} → {memory[-1][name]:.0f}" for name in memory[-1]}
-    grown.pop("at_s")
+    spoken = [each for each in memory if each["at_s"] < len(sound.audio) / RATE_HZ]  # it is decoded again afterwards
+    early, late = spoken[round(len(spoken) * _PART)], spoken[-1]
+    grown = {name: f"{early[name]:.0f} → {late[name]:.0f}" for name in late if name != "at_s"}
     return [
         f"lag, s, median / 95th percentile: first sixth {times(first)}, last sixth {times(last)}",
         f"most: {max(lag for _, lag in lags):.1f}; word to committed: {times(heard.committed_s())}",

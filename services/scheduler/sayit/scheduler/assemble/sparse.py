@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,9 @@ _DIGIT_S = 1 / 8
 #: A segment is sparse if this much of its speech, in seconds and as a part of it, is more than its text takes.
 _SPARE_S = 3.0
 _SPARE_PART = 0.5
+#: Scripts that are judged, by the first word of their Unicode names. Others are slower than their letters look: vowels
+#: are not written (Arabic, Hebrew), or a letter is a syllable (Ethiopic, those of India and Southeast Asia).
+_JUDGED = frozenset({"HANGUL", "CJK", "HIRAGANA", "KATAKANA", "LATIN", "CYRILLIC", "GREEK"})
 
 
 def within(segment: Segment, speech: Sequence[Span]) -> list[Span]:
@@ -39,11 +43,19 @@ def _slow_s(text: str) -> float:
     return _SLOW * (least_s(text) + _DIGIT_S * sum(letter.isdigit() for letter in text))
 
 
+def _is_judged(text: str) -> bool:
+    """Whether most of its letters are of such a script; one without letters is."""
+    known = [unicodedata.name(letter, "?").split()[0] in _JUDGED for letter in text if letter.isalpha()]
+    return sum(known) >= len(known) / 2
+
+
 def unwritten(segment: Segment, speech: Sequence[Span]) -> list[Span]:
     """The end of a sparse segment's speech, which its text leaves over; nothing of another segment.
 
     Where in the segment the text was said is not known; its beginning is as likely as anything.
     """
+    if not _is_judged(segment.text):
+        return []
     here = within(segment, speech)
     left_s = _slow_s(segment.text)
     spoken_s = sum(span.duration_s for span in here)

@@ -75,13 +75,13 @@ def test_a_segment_that_ends_early_is_no_gap() -> None:
 
 def test_a_segment_that_is_far_too_long_is_heard_once_more() -> None:
     """The model lost the thread inside a segment: a look that hears more, as surely, replaces it."""
-    thin = said("one nine", 0.0, 9.0, probability=0.4)
-    fine = [said("one two three four five", start, start + 5.0) for start in (9.0, 14.0)]
-    recording = heard(chunk(0, 0.0, 19.0, thin, *fine), speech=[(0.0, 19.0)])
-    more = said("one two three four five sixteen seventeen eighteen nine", 0.0, 9.0)
-    assert text(looked(recording, more)).startswith("one two three four five sixteen seventeen eighteen nine one two")
-    unsure = said("one two three four five sixteen seventeen eighteen nine", 0.0, 9.0, probability=0.2)
-    assert text(looked(recording, unsure)) == text(recording)
+    thin = said("seventeen and twenty of diamonds", 0.0, 6.0, probability=0.4)
+    fast = "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy"
+    fine = [said(fast, start, start + 5.0) for start in (6.0, 11.0)]
+    recording = heard(chunk(0, 0.0, 16.0, thin, *fine), speech=[(0.0, 16.0)])
+    full = "seventeen of clubs and eight of spades and twenty of diamonds"
+    assert text(looked(recording, said(full, 0.0, 6.0))).startswith(f"{full} sixteen")
+    assert text(looked(recording, said(full, 0.0, 6.0, probability=0.2))) == text(recording)
 
 
 def test_looks_have_a_bound() -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sayit.scheduler.assemble.redecode import Heard, redecode_requests
 from sayit.scheduler.jobs.channels import ChannelSpeech
-from sayit.scheduler.jobs.redecodes import RedecodeRequest
+from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of, seconds_of
-from sayit.speech.options import Options
+from sayit.speech.options import Options, Task
 
 from .helper import chunk, draft, had, heard, said, text
 
@@ -79,6 +79,50 @@ def test_pieces_that_say_no_more_change_nothing_and_the_rest_is_a_gap() -> None:
     ):
         assert text(left) == "seven of clubs"
         assert sum(gap.duration_s for gap in draft(left).coverage.gaps) > 5
+
+
+def test_another_text_is_not_the_same_said_again() -> None:
+    """Half of what was written is in the new text, which is as sure or beyond doubt, and every piece was decoded."""
+    again = ["seven of clubs seven of clubs"] * 4
+    assert text(after(*again)) != "seven of clubs"
+    unsure = replace(after(*again), redecodes=tuple(_unsure(each) for each in after(*again).redecodes))
+    for other in (after(*["thank you for watching everyone"] * 4), after(*again[:3], ""), unsure):
+        assert text(other) == "seven of clubs"
+
+
+def _unsure(redecode: Redecode) -> Redecode:
+    assert redecode.output is not None
+    segments = tuple(replace(segment, avg_logprob=-0.8) for segment in redecode.output.segments)
+    return replace(redecode, output=replace(redecode.output, segments=segments))
+
+
+def test_segments_are_asked_for_as_a_whole() -> None:
+    """Of two in a short recording the first is heard in pieces; the rest of the room is too small for the second."""
+    second = heard(chunk(0, 0.0, 20.4, ONCE, said("eight of hearts", 10.2, 20.4)), speech=[(0.0, 20.4)])
+    assert len(asked(second)) == 4
+    assert asked(after("clubs", "clubs", "clubs", "clubs", recording=second)) == []
+
+
+def test_a_gap_is_not_asked_for_beside_pieces() -> None:
+    """Where text stands around it, a window of the usual length would say the phrase twice, and that would stand."""
+    around = said("one two three four five six seven eight nine ten", 10.2, 14.0)
+    more = heard(chunk(0, 0.0, 30.0, ONCE, around), speech=[(0.0, 14.0)])
+    assert {each.kind for each in redecode_requests(more, draft(more))} == {"pieces"}
+
+
+def test_what_has_no_letters_or_is_translated_is_not_heard_in_pieces() -> None:
+    """A note for music is a gap; the parts of a sentence are not translated as the sentence is."""
+    music = heard(chunk(0, 0.0, 10.2, said("♪ ♪", 0.0, 10.2)), speech=[(0.0, 10.2)])
+    assert draft(music).coverage.gaps != ()
+    for other in (music, replace(RECORDING, options=Options(language="en", task=Task.TRANSLATE))):
+        assert asked(other) == []
+
+
+def test_scripts_whose_letters_say_little_of_their_length_are_not_judged() -> None:
+    """Amharic's letters are syllables, Arabic's vowels are not written."""
+    for words in ("ሰላም ለሁሉም ሰው ይሁን", "السلام عليكم ورحمة الله وبركاته"):
+        spoken = heard(chunk(0, 0.0, 10.0, said(words, 0.0, 10.0)), speech=[(0.0, 10.0)])
+        assert draft(spoken).coverage.gaps == ()
 
 
 def test_a_slow_voice_is_left_alone() -> None:

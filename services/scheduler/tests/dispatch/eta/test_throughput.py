@@ -116,3 +116,6 @@ def test_re_decodes_are_foreseen_by_those_that_were_lately() -> None:
         speeds.redecoding(10.0, again=False)
         speeds.redecoding(5.0, again=True)
     assert speeds.redecoded == pytest.approx(0.5, rel=0.1)
+    for _ in range(1_000):  # a scheduler that serves live speech alone
+        speeds.redecoding(5.0, again=True)
+    assert speeds.redecoded <= 1

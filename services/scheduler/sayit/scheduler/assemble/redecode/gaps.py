@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
 from sayit.scheduler.assemble.redecode.values import Heard
-from sayit.scheduler.assemble.sparse import within
+from sayit.scheduler.assemble.sparse import unwritten, within
 from sayit.scheduler.assemble.words import ChunkWord, comparable, kept_segments, words_of
 from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.records import DoneChunk
@@ -102,10 +102,10 @@ def _count(texts: Sequence[TranscribedChunk]) -> int:
 
 
 def _thin(texts: Sequence[TranscribedChunk], speech: Sequence[Span]) -> list[Segment]:
-    """Segments in which something is missing."""
+    """Segments in which something is missing, but for those that are heard in pieces: see `pieces`."""
     written = [segment for text in texts for segment in text.segments]
     pace = _SpeechRate(written)
-    return [segment for segment in written if pace.is_thin(segment, speech)]
+    return [each for each in written if pace.is_thin(each, speech) and not unwritten(each, speech)]
 
 
 def _without(texts: list[TranscribedChunk], gone: list[Segment]) -> list[TranscribedChunk]:

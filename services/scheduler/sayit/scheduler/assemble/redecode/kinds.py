@@ -18,7 +18,7 @@ from sayit.scheduler.jobs.redecodes import MAX_ROUNDS, RedecodeRequest
 #: What sessions of live speech ask for.
 REFINING = LiveUtterances()
 #: In the order in which they choose and correct.
-KINDS: tuple[Kind, ...] = (REFINING, Languages(), Overlaps(), Gaps(), InPieces(), Punctuation())
+KINDS: tuple[Kind, ...] = (REFINING, Languages(), Overlaps(), InPieces(), Gaps(), Punctuation())
 
 
 def redecode_requests(heard: Heard, draft: Merged, *, kinds: Sequence[Kind] = KINDS) -> tuple[RedecodeRequest, ...]:

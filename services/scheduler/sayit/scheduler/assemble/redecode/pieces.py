@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 from sayit.scheduler.assemble.merge import Merged, TranscribedChunk
@@ -19,7 +20,8 @@ from sayit.scheduler.jobs.chunk_overrides import ChunkOverrides
 from sayit.scheduler.jobs.redecodes import Redecode, RedecodeRequest
 from sayit.speech.audio import samples_of
 from sayit.speech.language_names import AUTO
-from sayit.speech.transcript import Segment
+from sayit.speech.options import Task
+from sayit.speech.transcript import Segment, Span
 from sayit.speech.word_times import least_s
 
 #: A voice takes about twice the least time for a text; a piece has half as much again, so that no cut is pressed.
@@ -28,8 +30,13 @@ _TIMES_LEAST = 3.0
 _SHORTEST_S, _LONGEST_S = 2.5, 8.0
 #: Most pieces of a segment.
 _MOST = 12
-#: Below it a piece's text is not used (Whisper's own threshold for a failed window).
-_LEAST_LOGPROB = -1.0
+#: Merging may have moved a segment's ends by so much, in samples.
+_NEAR = samples_of(0.1)
+#: Below it a piece's text is not used (Whisper's own threshold for a failed window), above the other one it is beyond
+#: doubt.
+_LEAST_LOGPROB, _SURE_LOGPROB = -1.0, -0.7
+#: The part of what was written before that must be in the new text, in runs of so many letters: else it is another one.
+_AGAIN, _ALIKE = 0.5, 2
 
 
 class InPieces:
@@ -37,27 +44,67 @@ class InPieces:
 
     name = "pieces"
     share = 0.25
-    least = _MOST
+    least = 6
 
-    def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:  # noqa: ARG002 - the kinds' signature
-        """See `Kind`: every sparse segment as a whole, in order."""
-        return [request for segment in _sparse(heard) for request in _cut(segment, heard)]
+    def requests(self, heard: Heard, draft: Merged) -> Sequence[RedecodeRequest]:
+        """See `Kind`: sparse segments in order, each as a whole or not at all."""
+        if heard.options.task is Task.TRANSLATE:
+            return []  # the parts of a sentence are not translated as the sentence is
+        spans, had = heard.spans, heard.of_kind(self.name)
+        room = max(self.least, int(self.share * len(heard.chunks))) - len(had)
+        asked: list[RedecodeRequest] = []
+        for segment in draft.segments:
+            if letters(segment.text) and unwritten(segment, spans) and not _pieces(segment, had):
+                pieces = _cut(segment, heard)
+                asked += pieces if len(asked) + len(pieces) <= room else []
+        return asked
 
     def with_redecodes(self, texts: Sequence[TranscribedChunk], heard: Heard) -> Sequence[TranscribedChunk]:
-        """See `Kind`: a segment is replaced where all its pieces have ended and together say more."""
-        by_request = {redecode.request: redecode for redecode in heard.of_kind(self.name)}
-        now = list(texts)
-        for segment in _sparse(heard):
-            requests = [replace(each, channel=segment.channel) for each in _cut(segment, heard)]
-            pieces = [by_request[request] for request in requests if request in by_request]
-            found = _said(pieces)
-            if len(pieces) == len(requests) and _letters(found) > _letters((segment,)):
-                now = [_replaced(text, segment, found) for text in now]
-        return now
+        """See `Kind`: a segment is replaced where all its pieces were decoded and together say more of the same."""
+        spans, had = heard.spans, heard.of_kind(self.name)
+        return [
+            replace(
+                text, segments=tuple(each for segment in text.segments for each in _in_its_place(segment, had, spans))
+            )
+            for text in texts
+        ]
 
 
-def _sparse(heard: Heard) -> list[Segment]:
-    return [each for text in heard.texts for each in text.segments if unwritten(each, heard.spans)]
+def _in_its_place(segment: Segment, had: Sequence[Redecode], spans: Sequence[Span]) -> Sequence[Segment]:
+    pieces = _pieces(segment, had)
+    if not pieces or not unwritten(segment, spans):
+        return (segment,)
+    found = [
+        each
+        for piece in pieces
+        if piece.output is not None
+        for each in piece.output.segments
+        if each.avg_logprob >= _LEAST_LOGPROB
+    ]
+    whole = all(piece.output is not None for piece in pieces)
+    return found if whole and _is_better(found, segment) else (segment,)
+
+
+def _is_better(found: Sequence[Segment], segment: Segment) -> bool:
+    """Whether a text says more, has what was written before, and is as sure or beyond doubt."""
+    before, now = letters(segment.text), "".join(letters(each.text) for each in found)
+    if len(now) <= len(before):
+        return False
+    sizes = [len(letters(each.text)) for each in found]
+    logprob = sum(each.avg_logprob * size for each, size in zip(found, sizes, strict=True)) / len(now)
+    blocks = SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks()
+    again = sum(block.size for block in blocks if block.size >= _ALIKE)
+    return logprob >= min(segment.avg_logprob, _SURE_LOGPROB) and again >= _AGAIN * len(before)
+
+
+def _pieces(segment: Segment, had: Sequence[Redecode]) -> list[Redecode]:
+    """Those of a segment; none where they are not all there."""
+    start, end = samples_of(segment.start_s), samples_of(segment.end_s)
+    inside = [
+        each for each in had if start - _NEAR <= each.request.start_sample and each.request.end_sample <= end + _NEAR
+    ]
+    length = sum(each.request.end_sample - each.request.start_sample for each in inside)
+    return inside if length >= end - start - 2 * _NEAR else []
 
 
 def _cut(segment: Segment, heard: Heard) -> list[RedecodeRequest]:
@@ -84,24 +131,3 @@ def _quietest(sample: int, around: int, levels: bytes) -> int:
         return sample
     quietest = min(near, key=lambda place: (levels[place], abs(place * LEVEL_SAMPLES - sample)))
     return quietest * LEVEL_SAMPLES + LEVEL_SAMPLES // 2
-
-
-def _said(pieces: Sequence[Redecode]) -> tuple[Segment, ...]:
-    return tuple(
-        segment
-        for piece in pieces
-        if piece.output is not None
-        for segment in piece.output.segments
-        if segment.avg_logprob >= _LEAST_LOGPROB
-    )
-
-
-def _letters(segments: Sequence[Segment]) -> int:
-    return sum(len(letters(segment.text)) for segment in segments)
-
-
-def _replaced(text: TranscribedChunk, gone: Segment, found: Sequence[Segment]) -> TranscribedChunk:
-    if gone not in text.segments:
-        return text
-    place = text.segments.index(gone)
-    return replace(text, segments=(*text.segments[:place], *found, *text.segments[place + 1 :]))

@@ -91,12 +91,12 @@ class Throughput:
 
     @property
     def redecoded(self) -> float:
-        """Engine time that re-decodes took lately, as a part of their chunks'."""
-        return self._redecodes_s / self._chunks_s
+        """Engine time that re-decodes took lately, as a part of their chunks'; live speech has some without chunks."""
+        return min(1.0, self._redecodes_s / self._chunks_s)
 
     def redecoding(self, compute_s: float, *, again: bool) -> None:
         """Takes in what a recording's chunk, or re-decode, took."""
-        kept = 1.0 if again else 0.5 ** (compute_s / _REDECODED_HALF_LIFE_S)
+        kept = 0.5 ** (compute_s / _REDECODED_HALF_LIFE_S)
         self._chunks_s = kept * self._chunks_s + (0.0 if again else compute_s)
         self._redecodes_s = kept * self._redecodes_s + (compute_s if again else 0.0)
 

@@ -246,6 +246,18 @@ def test_the_language_changes_where_that_is_clear():
     assert session.words == [*said(20)] * 3 + said(2)
 
 
+def test_words_in_a_language_that_is_not_spoken_are_taken_back():
+    """Once the language is clear: a text without them is told, also where the next one has no words."""
+    session = client()
+    session.hear(spoken(20, 1.0))
+    session.texts.clear()
+    session.heard = ("en", 0.95)
+    session.hear(spoken(20, 1.0))
+    with_words = [bool(text.tentative) for text in session.texts]
+    assert with_words[0]
+    assert False in with_words
+
+
 def test_half_a_sample_is_refused():
     """The half is kept with the bytes until the other half is there."""
     with pytest.raises(ValueError, match="half"):

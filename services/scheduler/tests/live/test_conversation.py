@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +10,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from sayit.scheduler.live.conversation import Cancel, Final, SpeechBegan, SpeechEnded
+from sayit.scheduler.live.utterance import Utterance
 from sayit.speech.audio import seconds_of
+from sayit.speech.transcript import Word
 
 from .speaker import FRAME, RATE_HZ, WORD_FRAMES, Client, client, output, read, said, spoken, voices
 
@@ -247,15 +248,15 @@ def test_the_language_changes_where_that_is_clear():
 
 
 def test_words_in_a_language_that_is_not_spoken_are_taken_back():
-    """Once the language is clear: a text without them is told, also where the next one has no words."""
-    session = client()
-    session.hear(spoken(20, 1.0))
-    session.texts.clear()
-    session.heard = ("en", 0.95)
-    session.hear(spoken(20, 1.0))
-    with_words = [bool(text.tentative) for text in session.texts]
-    assert with_words[0]
-    assert False in with_words
+    """Text that turns out to be in another language than its utterance changes what is told."""
+    utterance = Utterance(number=0, start=0, speech_start=0, language="ko")
+    heard = output(Word(text=" one", start_s=0.0, end_s=1.0, probability=0.9))
+    utterance.ask(0, 2 * RATE_HZ, final=False)
+    assert utterance.take(0, replace(heard, language="ko", language_probability=1.0))
+    assert utterance.words.tentative
+    utterance.ask(1, 4 * RATE_HZ, final=False)
+    assert utterance.take(1, replace(heard, language="zh", language_probability=0.8))
+    assert not utterance.words.tentative
 
 
 def test_half_a_sample_is_refused():

@@ -63,7 +63,7 @@ async def test_what_is_read_ahead_is_bounded_for_all_together(monkeypatch: pytes
 
 
 class Held:
-    """A session that lets go of nothing by itself, as far as `Room` uses one."""
+    """A session that lets go of nothing by itself, as far as `LiveRoom` uses one."""
 
     def __init__(self) -> None:
         self.kept_bytes = self.most_kept = 0
@@ -77,7 +77,7 @@ class Held:
 async def test_what_is_left_counts_what_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who came first keeps it; others hold a little each, and go on when it goes."""
     monkeypatch.setattr(live_room, "_AHEAD_TOGETHER", 8 * live_room._LEAST)
-    room, most = live_room.Room(), 8 * live_room._LEAST
+    room, most = live_room.LiveRoom(), 8 * live_room._LEAST
     sessions: Any = [Held(), Held(), Held()]
     first, second, third = sessions
     one, two, three = (room.place(session) for session in sessions)

@@ -16,7 +16,7 @@ _AHEAD, _AHEAD_TOGETHER = 24 * 1024 * 1024, 192 * 1024 * 1024
 _LEAST = 512 * 1024
 
 
-class Room:
+class LiveRoom:
     """What the sessions of all WebSockets hold."""
 
     def __init__(self) -> None:

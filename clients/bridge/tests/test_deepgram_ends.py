@@ -135,6 +135,52 @@ def test_every_finalize_is_answered() -> None:
     assert told.now() == [ResultsEnd(at_s=9.0, from_finalize=True)]
 
 
+def test_a_finalize_where_one_waits_has_its_answer() -> None:
+    """However often it is said there."""
+    told = Told(gap_s=None)
+    for _ in range(1000):
+        told.marks += told.ends.finalize(3.0)
+    told.progress(3.0, 3.0)
+    assert told.now() == [ResultsEnd(at_s=3.0, from_finalize=True)]
+
+
+def test_finalize_of_audio_that_is_still_decoded_waits_for_the_next_progress() -> None:
+    """By empty results where nothing was said up to there, else by the text that the commit ends."""
+    told = Told(gap_s=None)
+    told.progress(1.0, 1.0)
+    for _ in range(2):
+        told.marks += told.ends.finalize(None)
+    assert told.now() == []
+    told.progress(3.0, 3.0)
+    assert told.now() == [ResultsEnd(at_s=3.0, from_finalize=True)]
+    told.marks += told.ends.finalize(None)
+    told.begins(0, 3.5)
+    told.progress(3.5, 5.0)
+    told.final(0, "one", 3.5, 4.6, COMMIT)
+    assert told.now() == [(False, True)]
+    told.marks += told.ends.finalize(None)
+    told.begins(1, 5.5)
+    told.final(1, "two", 5.5, 6.0, COMMIT)
+    assert told.now() == [(False, True)]
+    told.marks += told.ends.finalize(None)
+    told.marks += told.ends.finished(9.0)
+    assert told.now() == [ResultsEnd(at_s=9.0, from_finalize=True)]
+
+
+def test_words_that_were_none_do_not_keep_an_end_back() -> None:
+    """Empty interim text takes them back."""
+    told = Told(pause_s=None)
+    told.begins(0, 0.0)
+    told.final(0, "one", 0.0, 2.0)
+    told.begins(1, 2.5)
+    told.says(1, "", 2.5, "noise")
+    told.progress(2.5, 4.0, 3.9)
+    assert told.now() == [(False, False)]
+    told.says(1, "", 2.5)
+    told.progress(2.5, 4.0, 3.9)
+    assert told.now() == [WordsEnded(last_word_s=2.0)]
+
+
 def test_words_end_where_none_follows_whatever_is_heard() -> None:
     """Noise is no word, whether its text has come or not; a word within the time is one."""
     told = Told(pause_s=None)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import random
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -13,7 +14,7 @@ from websockets.exceptions import ConnectionClosedOK
 
 from clients.python.tests.helper import until
 from sayit.bridge import service
-from sayit.bridge.http import live_socket
+from sayit.bridge.http import live_room
 from sayit.speech.live import LiveProgress
 from sayit.v1 import live_service_pb2 as live_pb
 
@@ -49,7 +50,7 @@ async def test_pings_are_answered_however_far_the_service_is_behind(path: str) -
 
 async def test_what_is_read_ahead_is_bounded_for_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each client has its share; one that is beyond it waits, and goes on when there is room."""
-    monkeypatch.setattr(live_socket, "_AHEAD_TOGETHER", 2 * len(RECORDING) // 3)
+    monkeypatch.setattr(live_room, "_AHEAD_TOGETHER", 2 * len(RECORDING) // 3)
     async with bridge() as (url, gateway), connect(url + LISTEN, proxy=None) as one, connect(url + LISTEN, proxy=None):
         gateway.hears.clear()
         sending = asyncio.create_task(_send_all(one))
@@ -59,6 +60,43 @@ async def test_what_is_read_ahead_is_bounded_for_all_together(monkeypatch: pytes
             stored = len(gateway.heard) // 2
             gateway.answers.put_nowait(LiveProgress(received_samples=stored, committed_s=0.0, lag_s=0.0))
         await sending
+
+
+class Held:
+    """A session that lets go of nothing by itself, as far as `LiveRoom` uses one."""
+
+    def __init__(self) -> None:
+        self.kept_bytes = self.most_kept = 0
+
+    async def send(self, audio: bytes) -> None:
+        """Takes audio once there is room."""
+        await until(lambda: self.kept_bytes < self.most_kept)
+        self.kept_bytes += len(audio)
+
+
+async def test_what_is_left_counts_what_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who came first keeps it; others hold a little each, and go on when it goes."""
+    monkeypatch.setattr(live_room, "_AHEAD_TOGETHER", 8 * live_room._LEAST)
+    room, most = live_room.LiveRoom(), 8 * live_room._LEAST
+    sessions: Any = [Held(), Held(), Held()]
+    first, second, third = sessions
+    one, two, three = (room.place(session) for session in sessions)
+    with two, three:
+        with one:
+            monkeypatch.setattr(live_room, "_AHEAD_TOGETHER", 3 * most)
+            await room.send(first, bytes(most))
+            monkeypatch.setattr(live_room, "_AHEAD_TOGETHER", most)
+            sending = [asyncio.create_task(room.send(session, bytes(2_000_000))) for session in (second, third)]
+            assert not (await asyncio.wait(sending, timeout=0.1))[0]
+            assert second.kept_bytes == third.kept_bytes == live_room._LEAST
+        await asyncio.gather(*sending)
+        assert room.held == 4_000_000
+        stuck = asyncio.create_task(room.send(second, bytes(most)))
+        assert not (await asyncio.wait({stuck}, timeout=0.1))[0]
+        stuck.cancel()
+        await asyncio.wait({stuck})
+        assert room.held == second.kept_bytes + third.kept_bytes
+    assert room.held == 0
 
 
 async def _send_all(socket: ClientConnection) -> None:

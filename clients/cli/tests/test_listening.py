@@ -13,6 +13,7 @@ import wave
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,10 @@ def test_a_terminal_shows_what_is_spoken_and_keeps_what_is_final() -> None:
         screen.show(text("hello", " wor"))
         spoken = screen._render()
         assert (spoken.plain, [span.style for span in spoken.spans]) == ("hello wor", ["dim"])
+        screen.show(text(""))
+        screen.show(replace(text("next"), utterance=1))
+        assert screen._render().plain == "next"  # words that were none leave no line
+        screen.show(replace(text("", is_final=True), utterance=1))
         screen.show(text("hello world", is_final=True))
         assert screen._render().plain == ""
         screen.show(text("", is_final=True))

@@ -67,6 +67,13 @@ def test_an_error_without_its_details_still_prints():
     assert str(SayItError(ErrorKind.JOB_NOT_FOUND)) == "There is no job ?."
 
 
+def test_a_codec_that_is_not_named_is_left_out():
+    """Errors that were stored by a version before their codec was named, or whose name was nothing to show."""
+    for error in (SayItError(ErrorKind.UNSUPPORTED_CODEC), SayItError(ErrorKind.UNSUPPORTED_CODEC, audio="")):
+        assert str(error) == "The file's audio is in a codec that SayIt does not decode."
+        assert error.message("ko") == "파일의 오디오 코덱을 지원하지 않습니다."
+
+
 def test_a_peers_sentences_replace_the_template():
     """Finished sentences are shown as they are, braces included."""
     error = SayItError(ErrorKind.AUDIO_TOO_LONG, sentences=Sentence(en="Longer than 5 {x}.", ko="5분보다 깁니다."))

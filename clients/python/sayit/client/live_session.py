@@ -51,9 +51,7 @@ class LiveSession:
     ) -> None:
         #: The session's job; empty before it has begun.
         self.job_id = resume_job_id
-        #: Most bytes of audio that are kept while it is not stored (compressed: not written); `send` waits for room.
-        #: 24 MiB are 13 minutes at 16 kHz, and two of the most that can be sent.
-        self.most_kept = _KEPT_BYTES
+        self._most_kept = _KEPT_BYTES
         self._connection = connection
         self._live = live
         self._config = live_options_to_proto(live)
@@ -71,6 +69,25 @@ class LiveSession:
     def received_samples(self) -> int:
         """Samples, at the client's rate, that were stored when the session began or was resumed."""
         return self._started.received_samples if self._started else 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of audio that are kept."""
+        return self._outbox.size
+
+    @property
+    def most_kept(self) -> int:
+        """Most bytes of audio that are kept while it is not stored (compressed: not written); `send` waits for room.
+
+        24 MiB are 13 minutes at 16 kHz, and two of the most that can be sent.
+        """
+        return self._most_kept
+
+    @most_kept.setter
+    def most_kept(self, most: int) -> None:
+        before, self._most_kept = self._most_kept, most
+        if most > before:
+            self._wake()
 
     async def __aenter__(self) -> Self:
         """Begins the session.

@@ -261,6 +261,8 @@ class SayItError(Exception):
         if self.sentences is not None:
             return self.sentences.ko if korean else self.sentences.en
         sentence = self.kind.value.ko if korean else self.kind.value.en
+        if not self.details.get("audio"):  # of an older version
+            sentence = sentence.replace(": {audio}", "")
         reason = self.details.get("reason", "")
         if reason and self.field not in reason and "{field}" not in sentence:
             reason = f"{self.field}: {reason}"

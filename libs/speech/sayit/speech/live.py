@@ -146,6 +146,7 @@ class UtteranceEnd(StrEnum):
 class LiveText(Timed):
     """Text of one utterance; each replaces the one before it of the same utterance.
 
+    One that is not final is empty where the words of the one before were none.
     `start_s` is where the text begins, `end_s` how far the audio is transcribed.
     """
 

@@ -11,7 +11,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from sayit.scheduler.live.conversation import Cancel, Final, SpeechBegan, SpeechEnded
+from sayit.scheduler.live.utterance import Utterance
 from sayit.speech.audio import seconds_of
+from sayit.speech.transcript import Word
 
 from .speaker import FRAME, RATE_HZ, WORD_FRAMES, Client, client, output, read, said, spoken, voices
 
@@ -244,6 +246,18 @@ def test_the_language_changes_where_that_is_clear():
     session.hear(spoken(2, 1.0))
     assert session.asked[-1].language == "en"
     assert session.words == [*said(20)] * 3 + said(2)
+
+
+def test_words_in_a_language_that_is_not_spoken_are_taken_back():
+    """Text that turns out to be in another language than its utterance changes what is told."""
+    utterance = Utterance(number=0, start=0, speech_start=0, language="ko")
+    heard = output(Word(text=" one", start_s=0.0, end_s=1.0, probability=0.9))
+    utterance.ask(0, 2 * RATE_HZ, final=False)
+    assert utterance.take(0, replace(heard, language="ko", language_probability=1.0))
+    assert utterance.words.tentative
+    utterance.ask(1, 4 * RATE_HZ, final=False)
+    assert utterance.take(1, replace(heard, language="zh", language_probability=0.8))
+    assert not utterance.words.tentative
 
 
 def test_half_a_sample_is_refused():

@@ -156,9 +156,14 @@ class _Sent:
     heard_s: float = 0.0
 
     @property
+    def place_s(self) -> float | None:
+        """Its length; None of compressed audio, some of which is still to be decoded."""
+        return self.size / self.live.frame_bytes / self.live.rate_hz if self.live.frame_bytes else None
+
+    @property
     def seconds(self) -> float:
-        """Its length."""
-        return self.size / self.live.frame_bytes / self.live.rate_hz if self.live.frame_bytes else self.heard_s
+        """Its length, as far as is known."""
+        return self.heard_s if self.place_s is None else self.place_s
 
 
 class _Listen(LiveSocket):
@@ -274,7 +279,7 @@ class _Listen(LiveSocket):
 
     async def _finalize(self) -> None:
         await self.commit()
-        await self._mark(self._ends.finalize(self._sent.seconds if self._sent else 0.0))
+        await self._mark(self._ends.finalize(self._sent.place_s if self._sent else 0.0))
 
     async def _close(self) -> None:
         if self._sent is None:

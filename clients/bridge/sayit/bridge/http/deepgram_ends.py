@@ -61,7 +61,7 @@ class Ends:
         self._ended: dict[int, float] = {}
         #: The utterance whose words are all committed, as far as it was decoded, and the last one that was ended here.
         self._idle = self._stalled = -1
-        #: Where the client said Finalize and was not answered.
+        #: Where the client said Finalize and was not answered; infinite where that is not known yet.
         self._finalizes: deque[float] = deque()
         #: Where speech was divided at a pause that may become as long as was asked for.
         self._divided_s: float | None = None
@@ -69,9 +69,15 @@ class Ends:
         self._last_word_s: float | None = None
         self._wordless_s = 0.0
 
-    def finalize(self, at_s: float) -> Iterator[Mark]:
-        """The client said Finalize here, and what is going on is ended."""
-        self._finalizes.append(at_s)
+    def finalize(self, at_s: float | None) -> Iterator[Mark]:
+        """The client said Finalize here, and what is going on is ended; one that still waits there stands for it too.
+
+        Args:
+            at_s: None: as far as the next progress says.
+        """
+        place_s = math.inf if at_s is None else at_s
+        if not self._finalizes or self._finalizes[-1] != place_s:
+            self._finalizes.append(place_s)
         yield from self._answers()
 
     def speech(self, speech: LiveSpeech) -> Iterator[Mark]:
@@ -116,6 +122,7 @@ class Ends:
     def progress(self, progress: LiveProgress) -> Iterator[Mark]:
         """How far the session is."""
         self._heard_s = max(self._heard_s, progress.committed_s + progress.lag_s)
+        self._locate(self._heard_s)
         if not self._worded:
             self._wordless_s = max(self._wordless_s, progress.committed_s, progress.decoded_s)
         yield from self._pause(progress.committed_s)
@@ -129,6 +136,7 @@ class Ends:
         """All text was given."""
         self._going.clear()
         self._worded.clear()
+        self._locate(at_s)
         self._heard_s, self._wordless_s = math.inf, max(self._wordless_s, at_s)
         yield from self._pause(at_s)
         yield from self.after()
@@ -162,6 +170,11 @@ class Ends:
             self._finalizes.popleft()
             return True
         return False
+
+    def _locate(self, at_s: float) -> None:
+        """What was said where is not known was said here."""
+        if self._finalizes and self._finalizes[-1] == math.inf:
+            self._finalizes[-1] = at_s
 
     def _answers(self) -> Iterator[Mark]:
         """To Finalizes before which nothing is left to be told."""

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from sayit.bridge.gateway_client import Gateway
 from sayit.bridge.http.audio_body import Bodies
+from sayit.bridge.http.live_room import LiveRoom
 from sayit.bridge.http.signatures import signer_of
 from sayit.bridge.settings import BridgeSettings
 from sayit.chassis import telemetry
@@ -46,6 +47,8 @@ class Deps:
     aliases: Mapping[str, str]
     #: WebSockets of live speech, by the credentials of their clients.
     live_sockets: Counter[str] = field(default_factory=Counter)
+    #: For the audio that they read ahead.
+    live_room: LiveRoom = field(default_factory=LiveRoom)
     #: Set when the bridge stops: streams and waiting requests end at once, and their clients resume at another bridge.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -24,9 +24,6 @@ from sayit.speech.options import Options
 _KEEP_ALIVE_S = 15.0
 #: How long the next event, and so the end, of a session is waited for after its client has gone, in seconds.
 _LAST_TEXT_S = 30.0
-#: Audio that is read ahead of the service, for one client and for all together, in bytes. A client that is not read on
-#: does not get the answers to its pings, and cuts itself off.
-_AHEAD, _AHEAD_TOGETHER = 24 * 1024 * 1024, 192 * 1024 * 1024
 #: A key's WebSockets to free connections, at most.
 _SHARE = 4
 _SILENT = Sentence(
@@ -137,6 +134,7 @@ class LiveSocket(ABC):
         with self._breaking():
             call = self.gateway.stream_recognize(live, options=options, **more)
             self._session = session = await self._calls.enter_async_context(call)
+        self._calls.enter_context(self.deps.live_room.place(session))
         telemetry.bind(job_id=session.job_id)
         self._telling = asyncio.create_task(self._tell(session))
         self._calls.push_async_callback(background_tasks.end, self._telling)
@@ -145,9 +143,8 @@ class LiveSocket(ABC):
     async def send(self, audio: bytes) -> None:
         """Passes audio on, or waits while the service is far behind; what comes after the end is not heard."""
         if self._session is not None and not self._finished:
-            self._session.most_kept = min(_AHEAD, _AHEAD_TOGETHER // self.deps.live_sockets.total())
             with self._breaking():
-                await self._session.send(audio)
+                await self.deps.live_room.send(self._session, audio)
 
     async def commit(self) -> None:
         """Ends the utterance here."""
@@ -271,6 +268,7 @@ class LiveSocket(ABC):
     async def _tell(self, session: LiveSession) -> None:
         async for event in session:
             self._told += 1
+            self.deps.live_room.look(session)
             if isinstance(event, LiveProgress) and event.received_samples > self._received:
                 self._received, self._active_at_s = event.received_samples, asyncio.get_running_loop().time()
             await self.said(event)

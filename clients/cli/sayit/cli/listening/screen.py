@@ -39,4 +39,4 @@ class Screen(Utterances):
             self._console.print(Text(event.committed), soft_wrap=True)
 
     def _render(self) -> Text:
-        return Text("\n").join(self._spoken.values())
+        return Text("\n").join(text for text in self._spoken.values() if text)

@@ -311,7 +311,7 @@ Global___SpeechEvent: _TypeAlias = SpeechEvent  # noqa: Y015
 
 @_typing.final
 class LiveResult(_message.Message):
-    """Text of one utterance."""
+    """Text of one utterance; an interim result is empty where the words of the one before were none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -50,6 +50,8 @@ class Texts:
         unstored = SessionState(utterance=record.job.chunks_done)
         self.state = _STATE.validate_json(record.state) if record.state else unstored
         self._unread: asyncio.Queue[LiveEvent | None] = asyncio.Queue()
+        #: The utterance of whose last interim text words were told.
+        self._worded = -1
 
     @property
     def speech(self) -> Sequence[tuple[int, int]]:
@@ -68,7 +70,10 @@ class Texts:
             SayItError: UNAVAILABLE for a client that does not read.
         """
         unread = self._unread.qsize()
-        passing = isinstance(event, LiveProgress) or (isinstance(event, LiveText) and not event.is_final)
+        passing = isinstance(event, LiveProgress) or (
+            # That the words before were none is told once.
+            isinstance(event, LiveText) and not event.is_final and bool(event.committed or event.tentative)
+        )
         if unread > _MOST_UNREAD:
             raise SayItError(ErrorKind.UNAVAILABLE, retry_after_s=1.0, cause="the client does not read")
         if unread <= _FEW_UNREAD or not passing:
@@ -105,6 +110,10 @@ class Texts:
             end_s=end_s,
         )
         if told.committed or told.tentative:
+            self._worded = told.utterance
+            self.say(told)
+        elif self._worded == told.utterance:  # they were none
+            self._worded = -1
             self.say(told)
         words = (*text.committed, *text.tentative)
         spoken = Segment(

@@ -149,17 +149,17 @@ class Utterance:
         start, end, asked = self._asked.pop(request_id)
         self._compute_s += output.compute_s
         last = request_id == self._last_id
+        before = self.words.committed, self.words.tentative
         if not asked and not self._is_in_its_language(output, seconds_of(end - start)):
             # It was written in a language that is not spoken.
             if last:
                 self._last_id = None
             self.words.forget()
-            return False
+            return (self.words.committed, self.words.tentative) != before
         output = _moved(output, seconds_of(start))
         self.decoded_until = max(self.decoded_until, end)
         if last:
             self._last, self._last_asked = output, asked
-        before = self.words.committed, self.words.tentative
         least = min((segment.avg_logprob for segment in output.segments), default=0.0)
         fit = least >= _DOUBTFUL and all(segment.compression_ratio <= _REPETITIVE for segment in output.segments)
         self.words.take(

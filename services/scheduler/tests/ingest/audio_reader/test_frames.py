@@ -63,8 +63,9 @@ def test_an_error_survives_the_way() -> None:
 
 
 def test_what_cannot_be_decoded_is_named() -> None:
-    """Codec and container are in the sentence, in words of no more than a line."""
-    for cause, named in (("raw aac (wav)", "raw aac (wav)"), ("x" * 300, "x" * 80)):
+    """Codec and container are in the sentence, in words of no more than a line, and nothing that is no name."""
+    named_by = {"raw aac (wav)": "raw aac (wav)", "x" * 300: "x" * 80, "<b>\u202e{a}\n'é'": "ba", "_-./,": "_-./,"}
+    for cause, named in named_by.items():
         error = frames.unpack_error(
             payload_of(frames.pack_error(ErrorKind.UNSUPPORTED_CODEC, cause)), limit_minutes="240"
         )

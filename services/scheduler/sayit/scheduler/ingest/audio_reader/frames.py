@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from dataclasses import asdict
 from typing import Any
@@ -40,6 +41,8 @@ MAX_BYTES = {READY: 0, BEGIN: 128, AUDIO: MAX_AUDIO_BYTES, SUMMARY: 4_096, ERROR
 _MAX_TEXT = 500
 #: The same of what a sentence for people names.
 _MAX_NAMES = 80
+#: What it does not show: the child wrote it.
+_UNNAMEABLE = re.compile(r"[^A-Za-z0-9 ,()./_-]")
 #: The errors that a file can cause.
 FILE_ERRORS = frozenset(
     {
@@ -143,7 +146,7 @@ def unpack_error(payload: bytes, *, limit_minutes: str) -> SayItError:
     if kind is ErrorKind.AUDIO_TOO_LONG:
         return SayItError(kind, cause=cause, limit_minutes=limit_minutes)
     if kind is ErrorKind.UNSUPPORTED_CODEC:
-        return SayItError(kind, cause=cause, audio=cause[:_MAX_NAMES])
+        return SayItError(kind, cause=cause, audio=_UNNAMEABLE.sub("", cause)[:_MAX_NAMES])
     return SayItError(kind, cause=cause)
 
 

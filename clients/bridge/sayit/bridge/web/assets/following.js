@@ -15,6 +15,8 @@ export const ABOVE = 120;
 const BELOW = 180;
 /** How long the page stays where it is after a click, in milliseconds: the second one of a double-click is for the same word. */
 const STILL_MS = 600;
+/** How long a page may take to scroll, in milliseconds: until then a word in sight does not say that the reader came back. */
+const LEAVING_MS = 1000;
 
 export class Following {
   /** @type {Shown[]} in order of time */
@@ -27,13 +29,19 @@ export class Following {
   #away = false;
   /** Until when nothing scrolls. */
   #stillUntil = 0;
+  /** Until when the reader's scrolling may be under way. */
+  #leavingUntil = 0;
   button = h("button", { type: "button", class: "quiet icon-only", onclick: () => this.toggle() }, icon("follow", 18));
 
   /** @param {AbortSignal} signal ends it */
   constructor(signal) {
-    for (const name of ["wheel", "touchmove"]) window.addEventListener(name, () => this.setAway(true), { passive: true, signal });
+    const leave = () => {
+      this.#leavingUntil = performance.now() + LEAVING_MS;
+      this.setAway(true);
+    };
+    for (const name of ["wheel", "touchmove"]) window.addEventListener(name, leave, { passive: true, signal });
     const scrolls = (/** @type {KeyboardEvent} */ { key, target }) => SCROLLING.has(key) && target === document.body;
-    document.addEventListener("keydown", (event) => scrolls(event) && this.setAway(true), { signal });
+    document.addEventListener("keydown", (event) => scrolls(event) && leave(), { signal });
   }
 
   relabel() {
@@ -89,7 +97,7 @@ export class Following {
     const { top, bottom } = element.getBoundingClientRect();
     const player = document.querySelector(".player")?.getBoundingClientRect().top ?? Infinity;
     const outside = top < ABOVE || bottom > Math.min(window.innerHeight - BELOW, player);
-    if (!outside) this.setAway(false); // the reader came back
-    else if (!this.#away && performance.now() > this.#stillUntil) element.scrollIntoView({ block: "center" });
+    if (!outside && performance.now() > this.#leavingUntil) this.setAway(false); // the reader came back
+    else if (outside && !this.#away && performance.now() > this.#stillUntil) element.scrollIntoView({ block: "center" });
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -129,42 +130,20 @@ def test_a_long_backlog_is_played_in_larger_pieces() -> None:
     assert max(found.values()) == pytest.approx(2000 * 30 * 10 / 8, rel=0.05)
 
 
+def _job(**fields: Any) -> JobRecord:
+    names = {"id": "j", "tenant": "a", "key_id": "k", "upload_id": "u", "filename": "f", "model": "m"}
+    return JobRecord(**{**names, "options": Options(), "idempotency_key": "", "created_s": 0.0, **fields})
+
+
 def test_nothing_ends_before_it_is_decoded() -> None:
     """Half of a recording took a minute since its first chunk, so the other half takes one; with all cut, nothing."""
-    job = JobRecord(
-        id="j",
-        tenant="a",
-        key_id="k",
-        upload_id="u",
-        filename="f",
-        options=Options(),
-        model="m",
-        state=JobState.PREPARING,
-        idempotency_key="",
-        created_s=0.0,
-        started_s=40.0,
-        samples_declared=8 * CHUNK,
-        samples_scanned=4 * CHUNK,
-    )
+    job = _job(state=JobState.PREPARING, started_s=40.0, samples_declared=8 * CHUNK, samples_scanned=4 * CHUNK)
     assert preparing_s(job, 100.0) == pytest.approx(60.0)
 
 
 def test_re_decodes_are_work_before_they_are_chosen() -> None:
     """So that the estimate does not jump when the last chunk is done; a recording of one chunk seldom has any."""
-    job = JobRecord(
-        id="j",
-        tenant="a",
-        key_id="k",
-        upload_id="u",
-        filename="f",
-        options=Options(),
-        model="m",
-        state=JobState.RUNNING,
-        idempotency_key="",
-        created_s=0.0,
-        samples_chunked=8 * CHUNK,
-        chunks_total=8,
-    )
+    job = _job(state=JobState.RUNNING, samples_chunked=8 * CHUNK, chunks_total=8)
     assert redecoding_s(job, workers(2, 4), 0.25) == pytest.approx(10.0)
     assert redecoding_s(replace(job, state=JobState.MERGING), workers(2, 4), 0.25) == 0.0
     assert redecoding_s(replace(job, samples_chunked=CHUNK, chunks_total=1), workers(2, 4), 0.25) == 0.0

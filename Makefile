@@ -67,7 +67,10 @@ up: setup ## start the suite and keep it running
 # PYTHONDONTWRITEBYTECODE asks for the opposite: hundreds of processes are started here, and each would compile anew.
 # From Python 3.12 on coverage costs next to nothing (sys.monitoring), before it a third of what tests do in their own process.
 test faults: export PYTHONDONTWRITEBYTECODE :=
-test: setup ## pass all tests, with coverage (10 to 30 minutes on two cores)
+# CI runs every test. Here those stay out that are marked `thorough`, what others show at less cost; ALL=1 runs them, too.
+ALL ?=
+test: export ALL_TESTS := $(ALL)
+test: setup ## pass the tests of every commit, with coverage (6 minutes on two quiet cores); ALL=1: all, as CI does (XX)
 	@rm -f .coverage .coverage.*
 	@COVERAGE_CORE=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)

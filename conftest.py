@@ -1,6 +1,6 @@
 """Fixtures for every test of the repository: real Valkey and PostgreSQL servers, one each per test process; one suite.
 
-How tests are run: what may be skipped in CI, what is left to CI, how many workers there are, and which tests begin first.
+How tests are run: what may be skipped in CI, what is left to it, how many workers there are, which tests begin first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two scales of one suite: CI runs all of it; `make test` does some of it fewer times, and leaves out what is `thorough`."""
+"""Two scales of one suite: CI runs all of it; `make test` does some fewer times, and leaves out what is `thorough`."""
 
 from __future__ import annotations
 

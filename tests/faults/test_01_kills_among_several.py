@@ -46,6 +46,7 @@ async def test_a_job_is_watched_at_one_gateway_and_made_at_another(shared_severa
     report.conclude(least=1)
 
 
+@pytest.mark.thorough("test_random_kills kills at random, and the test above kills a scheduler among several")
 async def test_random_kills_among_several(shared_several: Several, report: Report, rng: random.Random) -> None:
     """Every accepted job completes once: whoever is left goes on, and who comes back joins in."""
     cluster, books = shared_several.cluster, shared_several.books

@@ -85,7 +85,7 @@ def test_of_a_flow(database):
 def test_what_is_thorough_is_left_to_ci(
     tmp_path: Path, settings: dict[str, str], more: tuple[str, ...], counts: str
 ) -> None:
-    """What is marked `thorough` runs in CI, when all is asked for and by its name; else a line tells how many there are."""
+    """What is marked `thorough` runs in CI, with ALL=1 and by its name; else a line tells how much is left to CI."""
     (tmp_path / "test_some.py").write_text(THOROUGH)
     done = pytest_in(tmp_path, *more, **settings)
     assert f" {counts} in " in done.stdout, done.stdout + done.stderr

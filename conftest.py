@@ -44,21 +44,29 @@ hypothesis.settings.register_profile("sayit", deadline=None)
 hypothesis.settings.load_profile("sayit")
 
 
-#: Fixtures that one test at a time may use: their tests are a group, which one worker takes. The longest group first.
+#: Fixtures that one test at a time may use: their tests are a group, which one worker takes.
 _GROUP_OF_FIXTURE = {
-    "shared_suite": "faults",
-    "shared_slow_suite": "slow faults",
-    "shared_heavy_suite": "slow faults",
-    "mortal_suite": "mortal suite",
-    "shared_several": "several",
     "browser": "browser",
     "live_url": "browser",  # where pages dictate: a transcriber that hears live speech takes nothing else
+    "shared_suite": "faults",
+    "mortal_suite": "mortal suite",
+    "shared_slow_suite": "slow faults",
+    "shared_heavy_suite": "slow faults",
+    "shared_several": "several",
     "two_models": "two models",
     "configured": "configured",
 }
 #: Longest value that stands in a test's name as it is.
 _LONGEST_ID = 80
-_GROUPS = [*dict.fromkeys(_GROUP_OF_FIXTURE.values()), "real_weights", "installation"]
+_GROUPS = [
+    "browser",
+    "faults",
+    "mortal suite",
+    "installation",
+    "slow faults",
+    *dict.fromkeys(_GROUP_OF_FIXTURE.values()),
+    "real_weights",
+]
 #: Skips that CI expects, by how their reason begins; any other fails the run.
 _EXPECTED_IN_CI = (
     # CI's jobs run in containers, without a docker inside and without the right to mount.

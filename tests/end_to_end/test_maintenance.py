@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from sqlalchemy.engine import make_url
 
 from sayit.client import Client
@@ -90,6 +91,7 @@ def sayit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=settings)
 
 
+@pytest.mark.thorough("test_a_job_that_ran_is_finished_after_the_restore does so with schedulers alone")
 def test_a_backup_of_a_running_suite_is_finished_by_another(mortal_suite: RunningSuite, tmp_path: Path) -> None:
     """Saved while a job runs, restored into a new folder: the suite there ends the job with the same text."""
     backups = tmp_path / "backups"

@@ -31,7 +31,19 @@ def test_that_is_expected_to_fail():
 
 def pytest_in(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs the tests of a folder by the rules of the root conftest.py."""
-    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "--rootdir", folder]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "conftest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:schemathesis",
+        "--rootdir",
+        folder,
+    ]
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = thorough\n")
     clean = {"CI": "", "ALL_TESTS": "", "SAYIT_FAULTS": "", "PYTEST_ADDOPTS": "", "PYTHONPATH": str(ROOT)}
     return subprocess.run(

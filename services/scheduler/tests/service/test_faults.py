@@ -181,6 +181,7 @@ async def test_a_stopping_scheduler_blames_no_chunk(tmp_path: Path, redis_url: s
 
 
 @pytest.mark.usefixtures("both_databases")
+@pytest.mark.parametrize("both_databases", ["sqlite", "postgresql"], indirect=True)
 async def test_a_restarted_scheduler_goes_on(tmp_path: Path, redis_url: str) -> None:
     """What one scheduler accepted and a transcriber had claimed, the next scheduler finishes."""
     async with suite(tmp_path, redis_url) as s:

@@ -31,6 +31,7 @@ def healthy_again(suite: RunningSuite, part: str, before: int) -> bool:
     return bool(now["healthy"] and now["pid"] not in {None, before})
 
 
+@pytest.mark.thorough("test_a_stopped_part_is_killed_and_started_again, and jobs that outlive kills in tests/faults")
 def test_stopped_parts_are_replaced_and_the_job_ends(mortal_suite: RunningSuite) -> None:
     """SIGSTOP of a transcriber and of the gateway: both are killed and started again, and the text is complete."""
     pids = {part: mortal_suite.pid(part) for part in ("transcriber-1", "gateway")}
@@ -47,6 +48,7 @@ def test_stopped_parts_are_replaced_and_the_job_ends(mortal_suite: RunningSuite)
         assert f"{part} has not worked for 20 s; killing it." in mortal_suite.said[before:]
 
 
+@pytest.mark.thorough("test_rolling_restart tells each part to end, and test_draining.py says what becomes of its work")
 def test_parts_that_are_told_to_end_lose_nothing(mortal_suite: RunningSuite) -> None:
     """SIGTERM to each part in the middle of a file: exit status 0, no attempt crashed, a begun upload arrives."""
     audio = repeated("ko-8s", 30)

@@ -356,9 +356,28 @@ def postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def _postgres_url_of_many(shared_postgres: PostgresServer) -> Iterator[str]:
+    """A database that tests use one after the other: making all tables takes longer than most of these tests."""
+    with shared_postgres.database() as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
+    """URL of a database without rows: every test that asks for it runs on SQLite and on PostgreSQL.
+
+    On PostgreSQL the tables of the newest version may be there already.
+    """
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sayit.db'}"
+    server: PostgresServer = request.getfixturevalue("shared_postgres")
+    return server.emptied(request.getfixturevalue("_postgres_url_of_many"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same without tables, for tests that make and change them."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'sayit.db'}"
     url: str = request.getfixturevalue("postgres_url")

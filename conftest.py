@@ -39,8 +39,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _SHOWN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _SHOWN])
 
-# How long an example takes says more about the machine's neighbours than about our code.
-hypothesis.settings.register_profile("sayit", deadline=None)
+# 100 is Hypothesis' own number. How long an example takes says more about the machine's neighbours than about our code.
+hypothesis.settings.register_profile("sayit", deadline=None, max_examples=100 if ALL else 30)
 hypothesis.settings.load_profile("sayit")
 
 

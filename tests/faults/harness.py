@@ -35,7 +35,7 @@ def scaled(*, long: _Amount, short: _Amount, commit: _Amount) -> _Amount:
 #: Faults that must hit work in progress, or a test proves nothing.
 LEAST_HITS = scaled(long=30, short=2, commit=1)
 #: How long a client waits between two jobs: what it asks for while a fault is waited for costs more than the fault.
-REST_S = scaled(long=0.0, short=0.0, commit=0.4)
+REST_S = scaled(long=0.0, short=0.0, commit=0.8)
 #: Arguments of a suite: work comes over gRPC; what breaks over HTTP is fault test 14's.
 NO_BRIDGE = ("--rest", "none")
 #: Jobs use one temperature without fallback, so the text is the same however often a chunk is attempted.

@@ -17,7 +17,7 @@ from .several import Several, at_work
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 _LEFT_TO_CI = pytest.mark.thorough(
-    "test_random_kills kills processes of every kind; two schedulers on one PostgreSQL share jobs, watchers and claims in "
+    "test_random_kills kills all kinds of processes; two schedulers on one PostgreSQL share jobs, watchers, claims in "
     "service/test_several.py and db/test_races.py"
 )
 #: Each waits for a start.

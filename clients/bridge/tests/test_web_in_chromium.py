@@ -55,9 +55,6 @@ def test_a_recording_becomes_text_while_it_is_transcribed(page: Page, service: h
     expect(page.locator("#announcer")).to_contain_text("is complete")
 
 
-@pytest.mark.thorough(
-    "uploads are resumed in test_uploads_tus.py, and text outlives reloads in test_web_corrections_in_chromium.py"
-)
 def test_a_large_file_survives_a_cut_and_its_text_a_reload(page: Page, service: httpx.Client, tmp_path: Path) -> None:
     """It goes in pieces and on where it was; after a reload the events go on behind the last one that was seen."""
     (tmp_path / "long.wav").write_bytes(repeated("ko-150s", 2, gain=0.7))

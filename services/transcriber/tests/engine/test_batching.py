@@ -76,7 +76,7 @@ def engine_of(micro, batch=8, act=lambda call, count: None, policy=PLAIN_POLICY)
 @pytest.mark.parametrize("beam_size", [1, 5])
 def test_tokens_equal_unbatched_tokens(micro, beam_size):
     """At temperature 0 every recording has the same tokens, times and probabilities in a batch as alone."""
-    cuts = CUTS if ALL else CUTS[-4:]
+    cuts = CUTS if ALL else CUTS[:1] + CUTS[3:]
     pieces = [(recording(name, start, end), language) for name, start, end, language in cuts]
     texts = {}
     for batch in (1, 4):

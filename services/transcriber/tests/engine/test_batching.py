@@ -15,7 +15,6 @@ from sayit.speech.language_names import AUTO
 from sayit.transcriber.engine import PLAIN_POLICY, BatchLimits, DecodePolicy, Engine, EngineCancelled, Lane
 from sayit.transcriber.engine.decode_session import DecodeSession
 from sayit.transcriber.engine.executor import Executor
-from tests.scale import ALL
 
 from .helper import options, recording
 
@@ -76,8 +75,7 @@ def engine_of(micro, batch=8, act=lambda call, count: None, policy=PLAIN_POLICY)
 @pytest.mark.parametrize("beam_size", [1, 5])
 def test_tokens_equal_unbatched_tokens(micro, beam_size):
     """At temperature 0 every recording has the same tokens, times and probabilities in a batch as alone."""
-    cuts = CUTS if ALL else CUTS[:1] + CUTS[3:]
-    pieces = [(recording(name, start, end), language) for name, start, end, language in cuts]
+    pieces = [(recording(name, start, end), language) for name, start, end, language in CUTS]
     texts = {}
     for batch in (1, 4):
         with engine_of(micro, batch) as (engine, whisper):
@@ -87,11 +85,11 @@ def test_tokens_equal_unbatched_tokens(micro, beam_size):
             assert max(whisper.batches) == batch
     different = [
         (cut, one.text, other.text)
-        for cut, alone, together in zip(cuts, texts[1], texts[4], strict=True)
+        for cut, alone, together in zip(CUTS, texts[1], texts[4], strict=True)
         for one, other in zip(alone, together, strict=False)
         if (one.start_s, one.end_s, one.text) != (other.start_s, other.end_s, other.text)
     ]
-    counts = [(cut, len(a), len(b)) for cut, a, b in zip(cuts, texts[1], texts[4], strict=True) if len(a) != len(b)]
+    counts = [(cut, len(a), len(b)) for cut, a, b in zip(CUTS, texts[1], texts[4], strict=True) if len(a) != len(b)]
     assert sum(map(len, texts[1])) > 10
     assert not different, f"{len(different)} segments differ"
     assert not counts, "numbers of segments differ"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from tests.end_to_end.helper import RECORDINGS
 
@@ -46,46 +46,20 @@ def running_browser(*more: str) -> Iterator[Browser]:
 @contextmanager
 def opened(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """The page in a fresh profile; fails afterwards if a script failed or broke the content security policy."""
-    with profile(browser, **options) as context, tab(context, url) as page:
-        yield page
-
-
-@contextmanager
-def profile(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
-    """A fresh profile, in English."""
     context = browser.new_context(**{"locale": "en-US", "viewport": {"width": 1100, "height": 800}, **options})
     context.set_default_timeout(_PATIENCE_MS)
-    try:
-        yield context
-    finally:
-        context.close()
-
-
-@contextmanager
-def tab(context: BrowserContext, url: str) -> Iterator[Page]:
-    """The page in a new tab; fails afterwards if a script failed or broke the content security policy."""
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None
     )
-    page.goto(url)
-    yield page
-    page.close()
+    try:
+        page.goto(url)
+        yield page
+    finally:
+        context.close()
     assert wrong == []
-
-
-def empty(context: BrowserContext, url: str) -> None:
-    """Closes all tabs, and has the browser forget what it keeps for the page but for its files."""
-    keeper = context.new_page()
-    for page in context.pages:
-        if page is not keeper:
-            page.close()
-    keeper.context.new_cdp_session(keeper).send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
-    keeper.close()
-    context.clear_permissions()
-    context.set_offline(False)
 
 
 def upload(page: Page, *names: str) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
     from tests.end_to_end.helper import RunningSuite
 
@@ -35,27 +35,17 @@ def live_url(bridge_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for a module, as asynchronous tests cannot run beside it; tests find profiles fresh, or emptied."""
+    """One browser for a module, as asynchronous tests cannot run beside it; profiles are fresh for every test."""
     from .browser import running_browser  # noqa: PLC0415 - not every test needs a browser
 
     with running_browser() as browser:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def emptied(browser: Browser) -> Iterator[BrowserContext]:
-    """One profile for a module, which `page` empties: in a new one the page is fetched and compiled anew."""
-    from .browser import profile  # noqa: PLC0415 - as above
-
-    with profile(browser) as context:
-        yield context
-
-
 @pytest.fixture
-def page(emptied: BrowserContext, bridge_url: str) -> Iterator[Page]:
-    """The start page in English, in a profile that keeps nothing of earlier tests."""
-    from .browser import empty, tab  # noqa: PLC0415 - as above
+def page(browser: Browser, bridge_url: str) -> Iterator[Page]:
+    """The start page in a fresh profile, in English."""
+    from .browser import opened  # noqa: PLC0415 - as above
 
-    empty(emptied, bridge_url)
-    with tab(emptied, bridge_url) as page:
+    with opened(browser, bridge_url) as page:
         yield page

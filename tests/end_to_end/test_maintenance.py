@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from sqlalchemy.engine import make_url
 
 from sayit.client import Client
@@ -30,6 +31,7 @@ def healthy_again(suite: RunningSuite, part: str, before: int) -> bool:
     return bool(now["healthy"] and now["pid"] not in {None, before})
 
 
+@pytest.mark.thorough("test_a_stopped_part_is_killed_and_started_again, and jobs that outlive kills in tests/faults")
 def test_stopped_parts_are_replaced_and_the_job_ends(mortal_suite: RunningSuite) -> None:
     """SIGSTOP of a transcriber and of the gateway: both are killed and started again, and the text is complete."""
     pids = {part: mortal_suite.pid(part) for part in ("transcriber-1", "gateway")}
@@ -46,6 +48,7 @@ def test_stopped_parts_are_replaced_and_the_job_ends(mortal_suite: RunningSuite)
         assert f"{part} has not worked for 20 s; killing it." in mortal_suite.said[before:]
 
 
+@pytest.mark.thorough("test_rolling_restart tells each part to end, and test_draining.py says what becomes of its work")
 def test_parts_that_are_told_to_end_lose_nothing(mortal_suite: RunningSuite) -> None:
     """SIGTERM to each part in the middle of a file: exit status 0, no attempt crashed, a begun upload arrives."""
     audio = repeated("ko-8s", 30)
@@ -90,6 +93,7 @@ def sayit(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=settings)
 
 
+@pytest.mark.thorough("test_a_job_that_ran_is_finished_after_the_restore does so with schedulers alone")
 def test_a_backup_of_a_running_suite_is_finished_by_another(mortal_suite: RunningSuite, tmp_path: Path) -> None:
     """Saved while a job runs, restored into a new folder: the suite there ends the job with the same text."""
     backups = tmp_path / "backups"

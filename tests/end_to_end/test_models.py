@@ -92,6 +92,7 @@ def test_an_unknown_model_is_answered_with_the_list(two_models: RunningSuite) ->
         assert sentence in done.stderr
 
 
+@pytest.mark.thorough("test_a_model_that_is_away_is_waited_for; kills: test_killed_parts_change_nothing_in_the_text")
 def test_a_model_whose_only_transcriber_was_killed_finishes_its_jobs(two_models: RunningSuite) -> None:
     """After kill -9 in the middle of a job, what was accepted is finished after the restart, by the same model."""
     options = Options(language="ko", model="echo", temperature=0.0, beam_size=1)
@@ -110,6 +111,7 @@ def test_a_model_whose_only_transcriber_was_killed_finishes_its_jobs(two_models:
             assert set(attempts(two_models, job_id)) == {"echo"}
 
 
+@pytest.mark.thorough("test_an_edited_file_decodes_only_what_changed, and the rest of test_chunk_cache.py")
 def test_an_edited_recording_is_decoded_where_it_changed(two_models: RunningSuite) -> None:
     """The same samples in another file take no engine; a longer one takes it for its tail; the text is the same."""
     samples, _ = soundfile.read(RECORDINGS / "ko-en-180s.flac", dtype="int16")

@@ -22,6 +22,7 @@ from .harness import (
     FAST_FAULTS,
     FULL_SEARCH,
     HEAVY_SHAPE,
+    LIVE_ROOM,
     LONG,
     NO_BRIDGE,
     OPTIONS,
@@ -93,7 +94,8 @@ def shared_suite(
 ) -> tuple[RunningSuite, dict[str, str]]:
     """A suite with the bundled model, and what the clips say on it."""
     folder = tmp_path_factory.mktemp("suite")
-    suite = with_group("faults", running_suite(folder, *NO_BRIDGE, "--grace", "5", SAYIT_SLOTS="2", **FAST_FAULTS))
+    settings = {**FAST_FAULTS, "SAYIT_SLOTS": "2", "SAYIT_MAX_LIVE_SESSIONS": str(LIVE_ROOM)}
+    suite = with_group("faults", running_suite(folder, *NO_BRIDGE, "--grace", "5", **settings))
     return suite, asyncio.run(texts_without_faults(suite.address, clips(), OPTIONS))
 
 

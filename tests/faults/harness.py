@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soundfile
@@ -19,11 +20,22 @@ import soundfile
 from benchmarks.small_shaped import SMALL, Shape
 from sayit.speech.options import Options
 from tests.end_to_end.helper import RECORDINGS, wav
+from tests.scale import ALL
 
 LONG = os.environ.get("SAYIT_FAULTS") == "long"
 SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "4"))
+_Amount = TypeVar("_Amount")
+
+
+def scaled(*, long: _Amount, short: _Amount, commit: _Amount) -> _Amount:
+    """How much the long version does, the short one in CI, and the short one of every commit."""
+    return long if LONG else short if ALL else commit
+
+
 #: Faults that must hit work in progress, or a test proves nothing.
-LEAST_HITS = 30 if LONG else 2
+LEAST_HITS = scaled(long=30, short=2, commit=1)
+#: How long a client waits between two jobs: what it asks for while a fault is waited for costs more than the fault.
+REST_S = scaled(long=0.0, short=0.0, commit=0.8)
 #: Arguments of a suite: work comes over gRPC; what breaks over HTTP is fault test 14's.
 NO_BRIDGE = ("--rest", "none")
 #: Jobs use one temperature without fallback, so the text is the same however often a chunk is attempted.
@@ -40,6 +52,8 @@ HEAVY_SHAPE = SMALL if LONG else SLOW_SHAPE
 GIVEN_UP_S = 180.0
 #: A watcher that reads nothing for so long is cut off.
 SLOW_READER_S = 4.0 if LONG else 2.0
+#: Sessions of live speech at once where a crowd wants to speak.
+LIVE_ROOM = 3
 #: Short leases, so that hundreds of faults fit; the text comes from the engine, never from the cache.
 FAST_FAULTS = {
     "SAYIT_CACHE_TTL_H": "0",

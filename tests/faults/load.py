@@ -14,7 +14,7 @@ from sayit.speech.errors import SayItError
 from sayit.speech.options import Options
 
 from .books import Books
-from .harness import Clip, Report, until
+from .harness import REST_S, Clip, Report, until
 
 
 @dataclass
@@ -59,6 +59,7 @@ class Load:
                         return
                     key = str(uuid.UUID(int=self._rng.getrandbits(128)))
                     await self._one(client, self._rng.choice(self.clips), key)
+                    await asyncio.sleep(REST_S)
 
             await asyncio.gather(*(worker() for _ in range(at_once)))
 

@@ -16,10 +16,15 @@ from .several import Several, at_work
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
+_LEFT_TO_CI = pytest.mark.thorough(
+    "test_random_kills kills all kinds of processes; two schedulers on one PostgreSQL share jobs, watchers, claims in "
+    "service/test_several.py and db/test_races.py"
+)
 #: Each waits for a start.
 KILLS = 12 if LONG else 2
 
 
+@_LEFT_TO_CI
 async def test_a_job_is_watched_at_one_gateway_and_made_at_another(shared_several: Several, report: Report) -> None:
     """Although one of two schedulers is killed the events have no gap, and the job ends once, with the same text."""
     cluster, clip = shared_several.cluster, clips()[-1]
@@ -46,6 +51,7 @@ async def test_a_job_is_watched_at_one_gateway_and_made_at_another(shared_severa
     report.conclude(least=1)
 
 
+@_LEFT_TO_CI
 async def test_random_kills_among_several(shared_several: Several, report: Report, rng: random.Random) -> None:
     """Every accepted job completes once: whoever is left goes on, and who comes back joins in."""
     cluster, books = shared_several.cluster, shared_several.books

@@ -8,12 +8,12 @@ import random
 import pytest
 
 from .chaos import Chaos
-from .harness import LEAST_HITS, LONG, Report, until
+from .harness import LEAST_HITS, LONG, Report, scaled, until
 from .load import Load
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-JOBS = 500 if LONG else 12
+JOBS = scaled(long=500, short=12, commit=6)
 BETWEEN_S = (2.0, 5.0) if LONG else (1.0, 2.0)
 
 

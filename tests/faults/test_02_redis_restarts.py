@@ -8,14 +8,14 @@ import random
 import pytest
 
 from .chaos import Chaos
-from .harness import LONG, Report
+from .harness import Report, scaled
 from .load import Load
 from .redis_faults import speed_again
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Kills that hit work in progress: the bar says 20 of them here.
-HITS = 20 if LONG else 2
+HITS = scaled(long=20, short=2, commit=1)
 #: The bar says 15 s on a machine of its own.
 BACK_WITHIN_S = 15.0
 

@@ -26,6 +26,7 @@ ANSWERED_WITHIN_S = 20.0
 BACK_WITHIN_S = 30.0
 
 
+@pytest.mark.thorough("test_work_goes_on_when_a_crashed_postgresql_is_back shows it with a scheduler alone")
 async def test_postgresql_away(shared_several: Several, report: Report, rng: random.Random) -> None:
     """While it is away nothing is acknowledged; when it is back everything goes on by itself, and nothing is lost."""
     async with at_work(shared_several, report, rng) as loads:

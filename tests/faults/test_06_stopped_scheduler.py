@@ -28,6 +28,10 @@ STOPPED_S = (2.5, 7.0)
 ELSEWHERE_S = 30.0
 
 
+@pytest.mark.thorough(
+    "test_a_scheduler_that_stood_still_blames_no_transcriber; on PostgreSQL test_only_the_current_attempt_writes and "
+    "test_an_expired_claim_is_freed_once_and_never_a_renewed_one; test_stopped_transcriber stops a real process"
+)
 async def test_stopped_scheduler(shared_several: Several, report: Report, rng: random.Random) -> None:
     """Its claims go to the other, what it writes afterwards is void and counted, and no transcriber is blamed."""
     books = shared_several.books

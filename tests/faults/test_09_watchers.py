@@ -15,12 +15,12 @@ from sayit.v1 import transcription_service_pb2 as pb
 from sayit.v1 import transcription_service_pb2_grpc
 
 from .chaos import Chaos
-from .harness import LONG, OPTIONS, SLOW_READER_S, Report, speech
+from .harness import LONG, OPTIONS, SLOW_READER_S, Report, scaled, speech
 from .load import Load
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-WATCHERS = 200 if LONG else 40
+WATCHERS = scaled(long=200, short=40, commit=20)
 JOBS = 3 if LONG else 1
 #: Each job's audio: some dozens of chunks, or a few.
 AUDIO_S = 900.0 if LONG else 120.0

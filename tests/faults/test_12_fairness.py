@@ -28,6 +28,10 @@ MODEST = 5 if LONG else 1
 _AHEAD = 6
 
 
+@pytest.mark.thorough(
+    "a tenant's bound is in test_a_tenant_has_a_bound_of_its_own, its turn in test_no_tenant_and_no_lane_starves and "
+    "test_a_tenant_with_many_jobs_does_not_hide_another; test_strangers has a modest tenant beside three greedy ones"
+)
 async def test_fairness(tmp_path: Path, heavy_model: Path, report: Report, rng: random.Random) -> None:
     """The flood is refused beyond its own bound; who asks for little is admitted, and goes before the flood's rest."""
     keys = tmp_path / "keys.json"

@@ -29,6 +29,10 @@ SLO = 3.0
 GROWTH_MB = 150.0
 
 
+@pytest.mark.thorough(
+    "test_strangers refuses three greedy tenants with a time, finishes what was admitted and bounds memory; bounds and "
+    "times are in services/scheduler/tests/service/test_admission.py"
+)
 async def test_overload(tmp_path: Path, heavy_model: Path, report: Report, rng: random.Random) -> None:
     """What was admitted is finished, the rest is refused with a time to come back, and memory stays bounded."""
     settings = {**SLOW_FAULTS, "SAYIT_MAX_ACTIVE_JOBS": str(ROOM)}

@@ -3,8 +3,8 @@
 For each file of a corpus and each of many mutations: no other file is opened and no host is called, it costs at most
 10 s and 512 MB, its outcome is audio or one of the errors of files, and decoder pool and test process carry on.
 
-`make test` runs some hundred mutations; with SAYIT_FAULTS=long there are 10,200. SAYIT_FAULTS_SEED chooses
-others. SAYIT_FAULTS_REPORT names a file that gets an entry of a JSON list.
+`make test` runs some dozens of mutations, CI some hundred; with SAYIT_FAULTS=long there are 10,200. SAYIT_FAULTS_SEED
+chooses others. SAYIT_FAULTS_REPORT names a file that gets an entry of a JSON list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sayit.scheduler.ingest.audio_reader.limits import MediaLimits
 from sayit.scheduler.ingest.audio_reader.pool import AudioReaderPool
 from sayit.speech.errors import ErrorKind, SayItError
 
-from .harness import Tell
+from .harness import LONG, Tell, scaled
 from .media_batch import BatchChild
 from .media_corpus import BadFile, corpus
 from .media_mutations import mutations
@@ -37,15 +37,14 @@ from .media_seeds import media, seeds
 
 pytestmark = [pytest.mark.faults]
 
-LONG = os.environ.get("SAYIT_FAULTS") == "long"
 SEED = int(os.environ.get("SAYIT_FAULTS_SEED", "13"))
 #: Mutations through the real pool, a child each.
-POOLED = 200 if LONG else 15
+POOLED = scaled(long=200, short=15, commit=6)
 #: Mutations through batch children, and how many of these decode side by side.
-BATCHED = 10_000 if LONG else 150
+BATCHED = scaled(long=10_000, short=150, commit=60)
 CHILDREN = 2
 #: Of the corpus, each so many-th file goes through the real pool; all go through a batch child.
-POOLED_STEP = 1 if LONG else 12
+POOLED_STEP = scaled(long=1, short=12, commit=24)
 #: What one file may cost.
 MAX_S = 10.0
 MAX_MB = 512

@@ -22,16 +22,16 @@ import pytest
 
 from tests.end_to_end.helper import RECORDINGS, RunningSuite, running_suite
 
-from .harness import FAST_FAULTS, GIVEN_UP_S, LEAST_HITS, LONG, Report
+from .harness import FAST_FAULTS, GIVEN_UP_S, LEAST_HITS, Report, scaled
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Bad senders of each kind.
-EACH = 40 if LONG else 3
+EACH = scaled(long=40, short=3, commit=2)
 #: Senders that trickle all the while.
-SLOW = 200 if LONG else 20
+SLOW = scaled(long=200, short=20, commit=6)
 #: Requests with one key at once.
-SAME_KEY = 50 if LONG else 25
+SAME_KEY = scaled(long=50, short=25, commit=12)
 #: How much the bridge may grow: a message for the gateway per sender, and what connections cost besides. The files are
 #: smaller than a message, so this finds leaks; that large ones are not kept in memory is tested with the bridge.
 GROWTH_MB = 60.0 + 0.262 * (SLOW + SAME_KEY + 7 * EACH)

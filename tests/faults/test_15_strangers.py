@@ -18,16 +18,16 @@ from sayit.speech.errors import ErrorKind, SayItError
 from tests.end_to_end.helper import RunningSuite, running_suite
 
 from .chaos import Chaos
-from .harness import FAST_FAULTS, LONG, OPTIONS, SLOW_FAULTS, SLOW_OPTIONS, Clip, Report, clips
+from .harness import FAST_FAULTS, LONG, OPTIONS, SLOW_FAULTS, SLOW_OPTIONS, Clip, Report, clips, scaled
 from .media_corpus import silent_flac
 from .strangers import ATTACKS, SILENCE_HOURS, Stranger
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: Jobs that a tenant may have at once, and how many each of the three wants.
-ROOM, WANTED = (4, 20) if LONG else (2, 10)
+ROOM, WANTED = scaled(long=(4, 20), short=(2, 10), commit=(2, 5))
 #: Jobs of the tenant who keeps to his limits.
-MODEST = 12 if LONG else 3
+MODEST = scaled(long=12, short=3, commit=2)
 #: How often each attack is tried at least.
 TIMES = 10 if LONG else 1
 #: How long one who was refused waits, whatever he was told.

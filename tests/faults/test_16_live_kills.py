@@ -10,13 +10,13 @@ import pytest
 from tests.end_to_end.helper import RunningSuite
 
 from .chaos import Chaos
-from .harness import LONG, OPTIONS, Report, clips
+from .harness import OPTIONS, Report, clips, scaled
 from .spoken import Talk
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 #: How often each part is killed, and after how many seconds the next one is.
-TIMES, BETWEEN_S = (2, 4.0) if LONG else (1, 3.0)
+TIMES, BETWEEN_S = scaled(long=(2, 4.0), short=(1, 3.0), commit=(1, 2.5))
 
 
 async def test_live_kills(
@@ -25,7 +25,7 @@ async def test_live_kills(
     """No word that was committed is lost and none comes twice, whichever process dies under the session."""
     suite, texts = shared_suite
     clip = clips()[-1]
-    talk = Talk(clip, OPTIONS, pace=1.0 if LONG else 2.0)
+    talk = Talk(clip, OPTIONS, pace=scaled(long=1.0, short=2.0, commit=3.0))
     talking = asyncio.create_task(talk.run(suite.address))
     names = [name for name in chaos.names if name != "valkey"] * TIMES
     rng.shuffle(names)

@@ -143,7 +143,10 @@ def set_up(folder: Path, index: Path, pip: str = "-m pip", *, by_uv: bool = Fals
     return {canonicalize_name(one["name"]): one["version"] for one in json.loads(listed)}
 
 
-@pytest.mark.parametrize("which", ["old", "new"])
+_AS_THE_OLD = pytest.mark.thorough("the old pip installs the same, and so does uv in test_uv_installs_the_same")
+
+
+@pytest.mark.parametrize("which", ["old", pytest.param("new", marks=_AS_THE_OLD)])
 def test_newer_versions_of_everything_change_nothing(
     index: tuple[Path, str], which: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

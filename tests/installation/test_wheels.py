@@ -46,7 +46,13 @@ def test_the_client_is_grpc_and_protobuf_and_no_server(wheels: dict[str, Path], 
     assert 0 < sum(path.stat().st_size for path in ours) < 1_000_000
 
 
-@pytest.mark.parametrize("extra", ["", *SERVICES])
+_AS_ANOTHER = pytest.mark.thorough("as with the scheduler's, and test_entries.py hides packages of each extra")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    ["", *(pytest.param(each, marks=() if each == "scheduler" else _AS_ANOTHER) for each in SERVICES)],
+)
 def test_what_an_extra_lacks_is_said_in_a_line(wheels: dict[str, Path], tmp_path: Path, extra: str) -> None:
     """With any extra, each command and service works or says in a sentence what is missing: no traceback."""
     requirement = f"sayit[{extra}]" if extra else "sayit"

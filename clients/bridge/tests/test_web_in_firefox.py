@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.end_to_end.helper import repeated
 
@@ -14,6 +15,7 @@ ENTER = "\ue007"
 F2 = "\ue032"
 
 
+@pytest.mark.thorough("Chromium shows text that grows, corrections, recordings and reloads: test_web_*_in_chromium.py")
 def test_text_corrections_and_recordings_survive_reloads(
     bridge_url: str, service: httpx.Client, tmp_path: Path
 ) -> None:

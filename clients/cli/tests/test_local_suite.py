@@ -97,13 +97,14 @@ def test_the_ready_file_says_where_everything_is(suite: RunningSuite) -> None:
 
 
 def test_a_second_suite_on_the_same_data_says_so(suite: RunningSuite) -> None:
-    """One line, with the process that is in the way."""
-    answer = sayit(suite, "up", "--data", str(suite.data))
-    assert answer.returncode == 1
-    assert answer.stderr == (
-        f"A suite is already running on {suite.data} "
-        f"(process {described(suite).pid}, gateway at {described(suite).gateway}).\n"
-    )
+    """One line, with the process that is in the way; nothing is restored below it either."""
+    for command in (["up"], ["restore", "of-yesterday.tar.gz", "--replace"]):
+        answer = sayit(suite, *command, "--data", str(suite.data))
+        assert answer.returncode == 1
+        assert answer.stderr == (
+            f"A suite is already running on {suite.data} "
+            f"(process {described(suite).pid}, gateway at {described(suite).gateway}).\n"
+        )
 
 
 def test_a_second_suite_on_the_same_address_says_so(suite: RunningSuite, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from sayit.speech.errors import ErrorKind, SayItError
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(empty_database_url: str) -> AsyncIterator[Database]:
     """A database with an empty table."""
-    opened = database_at(database_url)
+    opened = database_at(empty_database_url)
     await opened.write(lambda connection: connection.execute(text("CREATE TABLE t (x INTEGER)")))
     yield opened
     await opened.close()

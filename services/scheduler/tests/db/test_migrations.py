@@ -88,10 +88,10 @@ async def rows_at(url: URL) -> Rows:
     return found
 
 
-async def test_data_survives_every_step_back_and_forth(database_url: str) -> None:
+async def test_data_survives_every_step_back_and_forth(empty_database_url: str) -> None:
     """From the newest schema back to the first, step by step, and forward again: what both know stays, work goes on."""
-    url = make_url(database_url)
-    async with stores(database_url) as s:
+    url = make_url(empty_database_url)
+    async with stores(empty_database_url) as s:
         await fill(s)
     before = await rows_at(url)
     assert set(before) == set(metadata.tables)
@@ -104,7 +104,7 @@ async def test_data_survives_every_step_back_and_forth(database_url: str) -> Non
             after = await rows_at(url)
             _unchanged(before, after)
             before = after
-    async with stores(database_url) as s:
+    async with stores(empty_database_url) as s:
         assert (await s.jobs.get_job("t", "j")).state is JobState.RUNNING
         assert [each.output.segments[0].text for each in await s.chunks.done_chunks("j")] == ["안녕"]
         again = await s.jobs.find_by_idempotency_key("t", "once")
@@ -124,27 +124,27 @@ def _unchanged(before: Rows, after: Rows) -> None:
 @pytest.mark.parametrize(
     ("revision", "told"), [("9999", "the schema 9999 of a later version"), ("ae1027a6acf", "of another program")]
 )
-async def test_a_database_of_a_later_version_is_left_alone(database_url: str, revision: str, told: str) -> None:
+async def test_a_database_of_a_later_version_is_left_alone(empty_database_url: str, revision: str, told: str) -> None:
     """An older program says which schemas are meant, and changes nothing; so it does where Alembic serves another."""
-    async with stores(database_url):
+    async with stores(empty_database_url):
         pass
-    database = database_at(database_url)
+    database = database_at(empty_database_url)
     set_version = text("UPDATE alembic_version SET version_num = :revision").bindparams(revision=revision)
     await database.write(lambda connection: connection.execute(set_version))
     await database.close()
     with pytest.raises(StartError, match=told):
-        async with stores(database_url):
+        async with stores(empty_database_url):
             pass
 
 
-async def test_a_database_of_another_program_is_left_alone(database_url: str) -> None:
+async def test_a_database_of_another_program_is_left_alone(empty_database_url: str) -> None:
     """Its tables are not mixed with ours."""
-    database = database_at(database_url)
+    database = database_at(empty_database_url)
     await database.write(lambda connection: connection.execute(text("CREATE TABLE customers (name TEXT)")))
     with pytest.raises(StartError, match=r"another program \(customers\)"):
-        async with stores(database_url):
+        async with stores(empty_database_url):
             pass
-    assert (await rows_at(make_url(database_url))).keys() == {"customers"}
+    assert (await rows_at(make_url(empty_database_url))).keys() == {"customers"}
     await database.close()
 
 
@@ -163,12 +163,12 @@ async def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path: Path
                 pass
 
 
-async def test_a_full_database_can_be_taken_back_to_nothing(database_url: str) -> None:
+async def test_a_full_database_can_be_taken_back_to_nothing(empty_database_url: str) -> None:
     """The way back to an empty database works with rows that refer to each other, and so does the way forward again."""
-    url = make_url(database_url)
-    async with stores(database_url) as s:
+    url = make_url(empty_database_url)
+    async with stores(empty_database_url) as s:
         await fill(s)
     await downgrade(url, "base")
     assert await rows_at(url) == {}
-    async with stores(database_url) as s:
+    async with stores(empty_database_url) as s:
         await fill(s)

@@ -19,16 +19,16 @@ _STEPS = 3
 
 
 @pytest.mark.parametrize("steps", range(1, _STEPS + 1))
-async def test_what_an_older_version_writes_is_stored_and_read_by_this_one(steps: int, database_url: str) -> None:
+async def test_what_an_older_version_writes_is_stored_and_read_by_this_one(steps: int, empty_database_url: str) -> None:
     """Rows with the older schema's columns alone can be inserted, changed and read after the migration."""
-    url = make_url(database_url)
+    url = make_url(empty_database_url)
     revisions = [script.revision for script in ScriptDirectory.from_config(config(url)).walk_revisions()]
     assert revisions[0] == NEWEST
-    async with stores(database_url) as s:
+    async with stores(empty_database_url) as s:
         await fill(s)
     await downgrade(url, revisions[steps])
     older, rows = MetaData(), await rows_at(url)
-    database = database_at(database_url)
+    database = database_at(empty_database_url)
     await database.read(older.reflect)
     await upgrade(url)
 
@@ -47,7 +47,7 @@ async def test_what_an_older_version_writes_is_stored_and_read_by_this_one(steps
     now = await database.read(rows_of)
     await database.close()
     assert {name: len(now[name]) for name in rows} == {name: len(found) for name, found in rows.items()}
-    async with stores(database_url) as s:
+    async with stores(empty_database_url) as s:
         job = await s.jobs.get_job("t", "j")
         assert job.state is JobState.RUNNING
         assert [each.output.segments[0].text for each in await s.chunks.done_chunks("j")] == ["안녕"]

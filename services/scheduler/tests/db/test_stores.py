@@ -34,10 +34,10 @@ async def claimed(s: Stores, job_id: str, index: int = 0) -> Claim:
     return claim
 
 
-async def test_migrations_build_the_schema_and_go_back(database_url: str) -> None:
+async def test_migrations_build_the_schema_and_go_back(empty_database_url: str) -> None:
     """The migrations come to the schema that an empty database gets at once; the way back leaves an empty database."""
-    url = make_url(database_url)
-    database = database_at(database_url)
+    url = make_url(empty_database_url)
+    database = database_at(empty_database_url)
     await upgrade(url)
     await upgrade(url)
     migrated = await database.read(_schema)

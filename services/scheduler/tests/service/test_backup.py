@@ -54,7 +54,19 @@ def urls(shared_postgres: PostgresServer) -> Iterator[Callable[[str], Urls]]:
         yield named
 
 
-@pytest.mark.parametrize(("source", "target"), [("postgresql", "sqlite"), ("sqlite", "postgresql")])
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        pytest.param(
+            "postgresql",
+            "sqlite",
+            marks=pytest.mark.thorough(
+                "the other way is just below, and all values go this one in tests/db/test_copying.py"
+            ),
+        ),
+        ("sqlite", "postgresql"),
+    ],
+)
 async def test_a_job_that_ran_is_finished_after_the_restore(
     tmp_path: Path, redis_url: str, urls: Callable[[str], Urls], source: str, target: str
 ) -> None:

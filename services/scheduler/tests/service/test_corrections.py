@@ -130,6 +130,7 @@ async def test_a_transcript_has_versions(tmp_path: Path, redis_url: str) -> None
 
 
 @pytest.mark.usefixtures("both_databases")
+@pytest.mark.parametrize("both_databases", ["sqlite", "postgresql"], indirect=True)
 async def test_of_many_at_once_none_is_lost(tmp_path: Path, redis_url: str) -> None:
     """All who name a speaker of their own get in; of those who correct one segment, one, and the others hear of it."""
     async with suite(tmp_path, redis_url) as s:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from pydantic import SecretStr
 
+from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 
-from .helper import ENDED, LONG, SHORT, SWEEPING, Transcriber, suite
+from .helper import ENDED, LONG, SHORT, SWEEPING, Suite, Transcriber, kind_of, suite
+
+if TYPE_CHECKING:
+    from tests.postgresql import PostgresServer
 
 
 async def test_a_broken_call_frees_the_chunk_at_once(tmp_path: Path, redis_url: str) -> None:
@@ -181,6 +189,7 @@ async def test_a_stopping_scheduler_blames_no_chunk(tmp_path: Path, redis_url: s
 
 
 @pytest.mark.usefixtures("both_databases")
+@pytest.mark.parametrize("both_databases", ["sqlite", "postgresql"], indirect=True)
 async def test_a_restarted_scheduler_goes_on(tmp_path: Path, redis_url: str) -> None:
     """What one scheduler accepted and a transcriber had claimed, the next scheduler finishes."""
     async with suite(tmp_path, redis_url) as s:
@@ -197,3 +206,44 @@ async def test_a_restarted_scheduler_goes_on(tmp_path: Path, redis_url: str) -> 
     durable = [event.seq for event in events if event.seq]
     assert durable == list(range(seen + 1, seen + 1 + len(durable)))
     assert events[-1].HasField("completed")
+
+
+async def test_work_goes_on_when_a_crashed_postgresql_is_back(
+    tmp_path: Path, redis_url: str, mortal_postgres: PostgresServer
+) -> None:
+    """While it is away nothing is acknowledged; once it is back what was accepted ends, by itself and without a gap."""
+    with mortal_postgres.database() as url:
+        async with suite(tmp_path, redis_url, lease_s=1.0, heartbeat_s=0.2, database_url=SecretStr(url)) as s:
+            worker = Transcriber(s)
+            await worker.report()
+            job = await s.create(LONG)
+            held = await worker.claim(*await worker.take())
+            await held.on_engine()
+            await asyncio.to_thread(mortal_postgres.stop, signal.SIGQUIT)
+            try:
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await s.create(SHORT)
+            finally:
+                await asyncio.to_thread(mortal_postgres.start)
+            assert kind_of(refused) is ErrorKind.UNAVAILABLE
+            runner = asyncio.create_task(_runs(worker))
+            seqs = [event.seq for event in await asyncio.wait_for(_events(s, job.id), 60) if event.seq]
+            runner.cancel()
+            assert (await s.get(job.id)).state == pb.JOB_STATE_COMPLETED
+            assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def _runs(worker: Transcriber) -> None:
+    """Transcribes everything, whatever is refused."""
+    while True:
+        with suppress(grpc.aio.AioRpcError):
+            await worker.run()
+        await asyncio.sleep(0.1)
+
+
+async def _events(s: Suite, job_id: str) -> list[pb.JobEvent]:
+    """A job's events up to its end, asked for until they are answered."""
+    while True:
+        with suppress(grpc.aio.AioRpcError):
+            return await s.events(job_id)
+        await asyncio.sleep(0.1)

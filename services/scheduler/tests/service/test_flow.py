@@ -52,6 +52,7 @@ async def test_a_short_file_becomes_one_interactive_chunk_and_a_transcript(tmp_p
 
 
 @pytest.mark.usefixtures("both_databases")
+@pytest.mark.parametrize("both_databases", ["sqlite", "postgresql"], indirect=True)
 async def test_a_long_file_runs_in_parallel_and_is_merged_in_order(tmp_path: Path, redis_url: str) -> None:
     """Chunks may finish in any order; the transcript is in order of time."""
     async with suite(tmp_path, redis_url) as s:

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
+from sayit.chassis.background_tasks import in_background
 from sayit.speech.errors import ErrorKind
 from sayit.v1 import resources_pb2 as pb
 
@@ -226,9 +227,8 @@ async def test_work_goes_on_when_a_crashed_postgresql_is_back(
             finally:
                 await asyncio.to_thread(mortal_postgres.start)
             assert kind_of(refused) is ErrorKind.UNAVAILABLE
-            runner = asyncio.create_task(_runs(worker))
-            seqs = [event.seq for event in await asyncio.wait_for(_events(s, job.id), 60) if event.seq]
-            runner.cancel()
+            async with in_background(_runs(worker)):
+                seqs = [event.seq for event in await asyncio.wait_for(_events(s, job.id), 60) if event.seq]
             assert (await s.get(job.id)).state == pb.JOB_STATE_COMPLETED
             assert seqs == list(range(1, len(seqs) + 1))
 
